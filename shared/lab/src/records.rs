@@ -1,0 +1,101 @@
+//! Reads a topic from end to end.
+
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+use rdkafka::config::FromClientConfig;
+use rdkafka::consumer::{BaseConsumer, Consumer};
+use rdkafka::message::{Headers, Message};
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
+
+/// One message as it lies in the topic.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Partition.
+    pub partition: i32,
+    /// Offset.
+    pub offset: i64,
+    /// Milliseconds since 1970.
+    pub timestamp: Option<i64>,
+    /// Key.
+    pub key: Option<Vec<u8>>,
+    /// Value; `None` is a tombstone.
+    pub value: Option<Vec<u8>>,
+    /// Headers in order.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+}
+
+impl Stored {
+    /// The text of the first header of that name.
+    pub fn header(&self, name: &str) -> Option<String> {
+        let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
+        value
+            .as_ref()
+            .map(|bytes| String::from_utf8_lossy(bytes).into_owned())
+    }
+}
+
+/// Everything in the topic now, by partition and offset. A topic that does not exist is empty.
+///
+/// # Errors
+/// The broker does not answer within ten seconds.
+pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
+    let patience = Duration::from_secs(10);
+    let mut config = ClientConfig::new();
+    config
+        .set("bootstrap.servers", bootstrap)
+        .set("group.id", "lab-reader")
+        .set("enable.auto.commit", "false")
+        .set("allow.auto.create.topics", "false")
+        .set("fetch.wait.max.ms", "10");
+    let consumer = BaseConsumer::from_config(&config)?;
+    let metadata = consumer
+        .fetch_metadata(Some(topic), patience)
+        .context("asking for metadata")?;
+    let partitions: Vec<i32> = metadata
+        .topics()
+        .iter()
+        .flat_map(|topic| topic.partitions())
+        .map(|partition| partition.id())
+        .collect();
+    let mut assignment = TopicPartitionList::new();
+    let mut missing = 0;
+    for partition in partitions {
+        let (low, high) = consumer.fetch_watermarks(topic, partition, patience)?;
+        if high > low {
+            assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
+            missing += high - low;
+        }
+    }
+    consumer.assign(&assignment)?;
+    drop(assignment);
+    let mut stored = Vec::new();
+    let end = std::time::Instant::now() + patience;
+    while (stored.len() as i64) < missing {
+        if std::time::Instant::now() > end {
+            bail!(
+                "read {} of {missing} messages of {topic} in {patience:?}",
+                stored.len()
+            );
+        }
+        let Some(message) = consumer.poll(Duration::from_millis(100)) else {
+            continue;
+        };
+        let message = message?;
+        stored.push(Stored {
+            partition: message.partition(),
+            offset: message.offset(),
+            timestamp: message.timestamp().to_millis(),
+            key: message.key().map(<[u8]>::to_vec),
+            value: message.payload().map(<[u8]>::to_vec),
+            headers: message.headers().map_or_else(Vec::new, |headers| {
+                headers
+                    .iter()
+                    .map(|header| (header.key.to_owned(), header.value.map(<[u8]>::to_vec)))
+                    .collect()
+            }),
+        });
+    }
+    stored.sort_by_key(|message| (message.partition, message.offset));
+    Ok(stored)
+}

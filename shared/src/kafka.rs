@@ -1,0 +1,219 @@
+//! Settings → librdkafka configuration; the one place that spells its option names.
+
+use rdkafka::ClientConfig;
+
+use crate::secret::Secret;
+use crate::settings::catalog::{
+    AUTH_TOKEN, KAFKA_BOOTSTRAPSERVER, KAFKA_CA_LOCATION, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
+    KAFKA_SECURITY_PROTOCOL, KAFKA_TOPIC, KAFKA_USERNAME,
+};
+use crate::settings::{SettingError, Settings};
+
+/// What the broker can be relied on for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Apache Kafka: idempotent producer, headers, compression.
+    Kafka,
+    /// OCI Streaming: none of these; connections are recycled now and then.
+    Oci,
+}
+
+/// How to reach the stream.
+#[derive(Clone, Debug)]
+pub struct KafkaSettings {
+    /// `host:port,host:port`.
+    pub bootstrap: String,
+    /// The stream.
+    pub topic: String,
+    /// What the broker can be relied on for.
+    pub profile: Profile,
+    protocol: &'static str,
+    mechanism: &'static str,
+    username: Option<String>,
+    auth_token: Option<Secret>,
+    ca_location: Option<String>,
+}
+
+impl KafkaSettings {
+    /// Reads and checks everything about the broker.
+    ///
+    /// # Errors
+    /// A setting is missing, malformed, or contradicts another.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        let bootstrap = settings.required(&KAFKA_BOOTSTRAPSERVER)?.to_owned();
+        let username = settings.optional(&KAFKA_USERNAME).map(str::to_owned);
+        let auth_token = settings.secret(&AUTH_TOKEN);
+        if username.is_some() != auth_token.is_some() {
+            return Err(SettingError::Contradiction(
+                "KAFKA_USERNAME and AUTH_TOKEN go together: set both or neither".to_owned(),
+            ));
+        }
+        let profile = settings.choice(
+            &KAFKA_PROFILE,
+            &[
+                ("auto", None),
+                ("kafka", Some(Profile::Kafka)),
+                ("oci", Some(Profile::Oci)),
+            ],
+            "kafka, oci or auto",
+        )?;
+        let protocol = settings.choice(
+            &KAFKA_SECURITY_PROTOCOL,
+            &[
+                (
+                    "auto",
+                    if username.is_some() {
+                        "sasl_ssl"
+                    } else {
+                        "plaintext"
+                    },
+                ),
+                ("plaintext", "plaintext"),
+                ("ssl", "ssl"),
+                ("sasl_plaintext", "sasl_plaintext"),
+                ("sasl_ssl", "sasl_ssl"),
+            ],
+            "plaintext, ssl, sasl_plaintext, sasl_ssl or auto",
+        )?;
+        if protocol.starts_with("sasl") != username.is_some() {
+            return Err(SettingError::Contradiction(format!(
+                "KAFKA_SECURITY_PROTOCOL is {protocol}, {} KAFKA_USERNAME is {}",
+                if username.is_some() {
+                    "but"
+                } else {
+                    "which needs a user, but"
+                },
+                if username.is_some() { "set" } else { "not set" },
+            )));
+        }
+        let mechanism = settings.choice(
+            &KAFKA_SASL_MECHANISM,
+            &[
+                ("PLAIN", "PLAIN"),
+                ("SCRAM-SHA-256", "SCRAM-SHA-256"),
+                ("SCRAM-SHA-512", "SCRAM-SHA-512"),
+            ],
+            "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+        )?;
+        Ok(Self {
+            profile: profile.unwrap_or_else(|| profile_of(&bootstrap)),
+            bootstrap,
+            topic: settings.required(&KAFKA_TOPIC)?.to_owned(),
+            protocol,
+            mechanism,
+            username,
+            auth_token,
+            ca_location: settings.optional(&KAFKA_CA_LOCATION).map(str::to_owned),
+        })
+    }
+
+    /// What every client has in common: where the broker is and who we are.
+    pub fn client(&self) -> ClientConfig {
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &self.bootstrap)
+            .set("client.id", "frontdoor")
+            .set("security.protocol", self.protocol)
+            .set("socket.keepalive.enable", "true")
+            // A recycled connection is the service's daily business, not news.
+            .set("log.connection.close", "false")
+            .set("reconnect.backoff.ms", "20")
+            .set("reconnect.backoff.max.ms", "1000");
+        if let (Some(username), Some(auth_token)) = (&self.username, &self.auth_token) {
+            config
+                .set("sasl.mechanism", self.mechanism)
+                .set("sasl.username", username)
+                .set("sasl.password", auth_token.reveal());
+        }
+        if let Some(location) = &self.ca_location {
+            config.set("ssl.ca.location", location);
+        }
+        config
+    }
+
+    /// A producer that counts a message as stored only when all in-sync replicas have it.
+    pub fn producer(&self) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("acks", "all")
+            .set(
+                "enable.idempotence",
+                if self.profile == Profile::Kafka {
+                    "true"
+                } else {
+                    "false"
+                },
+            )
+            .set("compression.type", "none")
+            .set("message.max.bytes", "1000000")
+            .set("linger.ms", "0");
+        config
+    }
+}
+
+/// OCI Streaming's brokers are `cell-1.streaming.<region>.oci.<domain>`; a private pool's FQDN has `.streaming.` too.
+fn profile_of(bootstrap: &str) -> Profile {
+    let is_oci = |host: &str| host.contains(".streaming.") && host.contains(".oci.");
+    if bootstrap.split(',').any(is_oci) {
+        Profile::Oci
+    } else {
+        Profile::Kafka
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn kafka(environment: &[(&str, &str)]) -> Result<KafkaSettings, String> {
+        let environment: Vec<(String, String)> = environment
+            .iter()
+            .map(|(name, value)| (name.to_string(), value.to_string()))
+            .collect();
+        let lookup = |name: &str| {
+            environment
+                .iter()
+                .find(|(known, _)| known == name)
+                .map(|(_, value)| value.clone())
+        };
+        let settings = Settings::gather(&[], lookup)
+            .await
+            .map_err(|error| error.to_string())?;
+        KafkaSettings::from_settings(&settings).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn a_missing_broker_is_one_sentence() {
+        assert_eq!(
+            kafka(&[]).await.unwrap_err(),
+            "KAFKA_BOOTSTRAPSERVER is not set: The brokers to start from, as host:port,host:port."
+        );
+    }
+
+    #[tokio::test]
+    async fn oci_streaming_gets_no_idempotent_producer() {
+        let oci = kafka(&[(
+            "KAFKA_BOOTSTRAPSERVER",
+            "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092",
+        )])
+        .await
+        .unwrap();
+        assert_eq!(oci.producer().get("enable.idempotence"), Some("false"));
+        let plain = kafka(&[("KAFKA_BOOTSTRAPSERVER", "localhost:9092")])
+            .await
+            .unwrap();
+        assert_eq!(plain.producer().get("enable.idempotence"), Some("true"));
+        assert_eq!(plain.producer().get("acks"), Some("all"));
+    }
+
+    #[tokio::test]
+    async fn a_user_without_a_token_is_a_contradiction() {
+        let error = kafka(&[("KAFKA_BOOTSTRAPSERVER", "b:1"), ("KAFKA_USERNAME", "u")])
+            .await
+            .unwrap_err();
+        assert_eq!(
+            error,
+            "KAFKA_USERNAME and AUTH_TOKEN go together: set both or neither"
+        );
+    }
+}

@@ -1,0 +1,15 @@
+//! What Frontdoor's programs mean by a setting, a secret, a datum and a broker.
+//!
+//! - [`settings`]: every setting in one table, and where a value is looked up
+//! - [`secret`]: a value that prints as `[redacted]`
+//! - [`avro`]: bytes ⇄ records; the only place that sees inside a datum
+//! - [`kafka`]: settings → librdkafka configuration; the only place that spells its option names
+//! - [`telemetry`]: how log lines look and where they go
+//!
+//! Nothing here knows which program it serves.
+
+pub mod avro;
+pub mod kafka;
+pub mod secret;
+pub mod settings;
+pub mod telemetry;

@@ -1,0 +1,31 @@
+//! Logs: one line an event, to standard error, readable by people on a terminal and by machines elsewhere.
+
+use std::io::IsTerminal;
+
+use tracing_subscriber::EnvFilter;
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Text for people; coloured on a terminal only.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// Starts logging to standard error at `level` (an `EnvFilter` directive such as `info` or `jobs=debug`).
+///
+/// Called once, first thing in `main`; a second call changes nothing.
+pub fn init(format: LogFormat, level: &str) {
+    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
+    let builder = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr);
+    // A test may have installed a subscriber already: the first one stays.
+    let _ = match format {
+        LogFormat::Text => builder
+            .with_ansi(std::io::stderr().is_terminal())
+            .try_init(),
+        LogFormat::Json => builder.json().flatten_event(true).try_init(),
+    };
+}
