@@ -1,1 +1,4 @@
-//! Placeholder.
+//! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
+
+pub mod fate;
+pub mod message;

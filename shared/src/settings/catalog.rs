@@ -54,12 +54,45 @@ settings! {
     #[secret] API_TOKEN = "api_token", "The bearer token that callers must send; unset: none is asked for.";
     API_KEEP = "api_keep" or "100", "How many of the last records the endpoint shows.";
 
-    // the job: routes
+    // the job: where records go
     API_TYPE_A_URL = "api_type_a_url", "Where records with id 1010 are delivered.";
     API_TYPE_B_URL = "api_type_b_url", "Where records with id 1020 are delivered.";
     #[secret] API_TYPE_A_TOKEN = "api_type_a_token", "The bearer token for API type A.";
     #[secret] API_TYPE_B_TOKEN = "api_type_b_token", "The bearer token for API type B.";
     ROUTES = "routes", "A JSON file with routes of your own, in place of the two built-in ones.";
+    UNMATCHED = "unmatched" or "pass_over", "What becomes of a record that no route matches: pass_over, dead_letter or stop.";
+    TOMBSTONES = "tombstones" or "pass_over", "What becomes of a record without a value: pass_over or dead_letter.";
+
+    // the job: its window
+    KAFKA_GROUP = "kafka_group" or "frontdoor", "The consumer group whose committed offsets say where a window begins.";
+    KAFKA_GROUP_PROTOCOL = "kafka_group_protocol" or "auto", "How the group is joined: consumer (KIP-848), classic, or auto (consumer where the broker has it).";
+    OVERLAP = "overlap" or "leave", "What a run does when another is live: leave (exit 20) or share (take its part of the partitions).";
+    WINDOW_FROM = "window_from" or "committed", "Where the window begins: committed, earliest, a time (RFC 3339), or offsets as 0:100,1:250. All but committed are replays: they commit nothing.";
+    WINDOW_UNTIL = "window_until" or "now", "Where the window ends: now (the end of the log at the start), a time (RFC 3339), or offsets as 0:200,1:300.";
+    WINDOW_RECORDS = "window_records", "The most records of one window, shared over the partitions; unset: no limit.";
+    WINDOW_BYTES = "window_bytes", "The most bytes of record values of one window; unset: no limit.";
+    DEADLINE = "deadline", "How long a run may take, draining and committing included; unset: no limit.";
+    GRACE = "grace" or "10s", "How long requests in flight may take to finish after the deadline's stop or SIGTERM.";
+    START_TIMEOUT = "start_timeout" or "10s", "How long a run waits for the broker at its start.";
+    ON_DATA_LOSS = "on_data_loss" or "stop", "What a run does when records it never read are gone from the log: stop (exit 76) or continue.";
+
+    // the job: delivery
+    IN_FLIGHT = "in_flight" or "64", "The most requests under way to one endpoint.";
+    RATE = "rate", "The most requests a second to one endpoint; unset: no limit.";
+    ORDER = "order" or "none", "What order deliveries keep: none, key (per Kafka key) or partition.";
+    REQUEST_TIMEOUT = "request_timeout" or "10s", "How long one request may take.";
+    ATTEMPTS = "attempts" or "5", "How often one record is tried in one run.";
+    BACKOFF = "backoff" or "200ms", "The longest wait before the second attempt; it doubles with each one, with full jitter.";
+    BACKOFF_MAX = "backoff_max" or "30s", "The longest wait between attempts, Retry-After included.";
+    CIRCUIT_FAILURES = "circuit_failures" or "10", "How many failures in a row stop the requests to an endpoint.";
+    CIRCUIT_COOL_DOWN = "circuit_cool_down" or "1s", "How long they stop before one probe; it doubles with each failed one.";
+    CIRCUIT_PROBES = "circuit_probes" or "3", "How many probes may fail before the run leaves the endpoint's records for the next one.";
+
+    // the job: poison
+    DEAD_LETTER_TOPIC = "dead_letter_topic", "Where undecodable and finally refused records go; unset: the topic's name with -dead-letter.";
+    DEAD_LETTER_ENVELOPE = "dead_letter_envelope" or "auto", "Whether dead letters are wrapped in a JSON envelope, for brokers that keep no headers: true, false, or auto (true on OCI Streaming).";
+    POISON_SHARE = "poison_share" or "0.05", "The share of dead letters at which a run stops (exit 65).";
+    POISON_MIN = "poison_min" or "100", "How many dead letters a run writes before poison_share counts.";
 }
 
 #[cfg(test)]

@@ -1,0 +1,60 @@
+//! What became of a record that was handed to delivery.
+
+use std::time::Duration;
+
+use crate::message::Message;
+
+/// Proof that the endpoint took a record: only a 2xx answer makes one.
+#[derive(Debug)]
+pub struct Receipt {
+    /// The status, 200 to 299.
+    pub status: u16,
+    /// How many requests it took.
+    pub attempts: u32,
+    /// How long the successful request took.
+    pub latency: Duration,
+    _private: (),
+}
+
+impl Receipt {
+    /// For `delivery` alone: the endpoint has answered 2xx.
+    pub(crate) fn new(status: u16, attempts: u32, latency: Duration) -> Self {
+        debug_assert!((200..300).contains(&status));
+        Self {
+            status,
+            attempts,
+            latency,
+            _private: (),
+        }
+    }
+}
+
+/// The end of a record's way in this run.
+#[derive(Debug)]
+pub enum Fate {
+    /// The endpoint has it.
+    Delivered(Receipt),
+    /// The endpoint refused it for good; it belongs in the dead-letter topic.
+    Refused {
+        /// The final status, if it came to an answer.
+        status: Option<u16>,
+        /// What the endpoint said, at most 1 KiB.
+        reason: String,
+    },
+    /// Not delivered in this run, for the endpoint's sake: the next run sends it.
+    Left {
+        /// Why.
+        reason: String,
+    },
+}
+
+/// One message and its fate, from delivery back to the run.
+#[derive(Debug)]
+pub struct Settlement {
+    /// The route's place in the table of routes.
+    pub route: usize,
+    /// The message, as it was handed over.
+    pub message: Message,
+    /// What became of it.
+    pub fate: Fate,
+}
