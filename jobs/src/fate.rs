@@ -4,28 +4,35 @@ use std::time::Duration;
 
 use crate::message::Message;
 
-/// Proof that the endpoint took a record: only a 2xx answer makes one.
+/// Proof that the endpoint took a record: only a 2xx answer makes one, and only `delivery` reads answers.
 #[derive(Debug)]
 pub struct Receipt {
-    /// The status, 200 to 299.
-    pub status: u16,
-    /// How many requests it took.
-    pub attempts: u32,
-    /// How long the successful request took.
-    pub latency: Duration,
-    _private: (),
+    status: u16,
+    attempts: u32,
+    latency: Duration,
 }
 
 impl Receipt {
     /// For `delivery` alone: the endpoint has answered 2xx.
+    #[allow(dead_code)]
     pub(crate) fn new(status: u16, attempts: u32, latency: Duration) -> Self {
         debug_assert!((200..300).contains(&status));
-        Self {
-            status,
-            attempts,
-            latency,
-            _private: (),
-        }
+        Self { status, attempts, latency }
+    }
+
+    /// The status, 200 to 299.
+    pub fn status(&self) -> u16 {
+        self.status
+    }
+
+    /// How many requests it took.
+    pub fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// How long the successful request took.
+    pub fn latency(&self) -> Duration {
+        self.latency
     }
 }
 
