@@ -17,7 +17,11 @@ impl Receipt {
     #[allow(dead_code)]
     pub(crate) fn new(status: u16, attempts: u32, latency: Duration) -> Self {
         debug_assert!((200..300).contains(&status));
-        Self { status, attempts, latency }
+        Self {
+            status,
+            attempts,
+            latency,
+        }
     }
 
     /// The status, 200 to 299.
