@@ -1,10 +1,10 @@
 //! Every setting of every program, once. The README's table and each `--help` are made from it.
 
-use super::Setting;
+use super::{Group, Setting};
 
 macro_rules! settings {
-    ($($(#[$secret:ident])? $constant:ident = $name:literal $(or $default:literal)?, $help:literal;)*) => {
-        $(
+    ($([$group:ident = $heading:literal] $($(#[$secret:ident])? $constant:ident = $name:literal $(or $default:literal)?, $help:literal;)*)*) => {
+        $($(
             #[doc = $help]
             pub static $constant: Setting = Setting {
                 name: $name,
@@ -12,9 +12,15 @@ macro_rules! settings {
                 help: $help,
                 secret: settings!(@secret $($secret)?),
             };
+        )*)*
+        $(
+            #[doc = concat!("Settings under the heading “", $heading, "”.")]
+            pub static $group: Group = Group { heading: $heading, settings: &[$(&$constant),*] };
         )*
-        /// All of them, in the order of the README's table.
-        pub static CATALOG: &[&Setting] = &[$(&$constant),*];
+        /// The headings, in the order of the README's table.
+        pub static GROUPS: &[&Group] = &[$(&$group),*];
+        /// All settings, in the order of the README's table.
+        pub static CATALOG: &[&Setting] = &[$($(&$constant),*),*];
     };
     (@default) => { None };
     (@default $default:literal) => { Some($default) };
@@ -23,13 +29,13 @@ macro_rules! settings {
 }
 
 settings! {
-    // every program
+    [EVERY_PROGRAM = "Every program"]
     CONFIG_LOCATION = "config_location", "Where config.properties is; unset: no file is read.";
     LOG_LEVEL = "log_level" or "info", "Which log lines are written: error, warn, info, debug, or a tracing directive.";
     LOG_FORMAT = "log_format" or "auto", "How log lines look: text, json, or auto (text on a terminal, json elsewhere).";
     AVRO_SCHEMA = "avro_schema", "Where the Avro schema is; unset: the built-in schemas/user.avsc.";
 
-    // the broker
+    [THE_BROKER = "The broker"]
     KAFKA_BOOTSTRAPSERVER = "kafka_bootstrapserver", "The brokers to start from, as host:port,host:port.";
     KAFKA_TOPIC = "kafka_topic" or "FrontDoorTopic", "The stream that the door writes and the job reads.";
     KAFKA_USERNAME = "kafka_username", "The SASL user name; unset: no authentication.";
@@ -39,22 +45,22 @@ settings! {
     KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "PLAIN", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.";
     KAFKA_CA_LOCATION = "kafka_ca_location", "A PEM file with the authorities that may sign the broker's certificate; unset: the system's.";
 
-    // programs that listen
+    [LISTENERS = "Programs that listen"]
     LISTEN = "listen" or "127.0.0.1:8080", "The address for plain HTTP, as host:port.";
     MAX_BODY = "max_body" or "6MB", "The largest request body that is read.";
 
-    // the door
+    [THE_DOOR = "The door"]
     KAFKA_KEY_FIELD = "kafka_key_field" or "id", "The field whose value becomes the Kafka key.";
     MAX_DECODED = "max_decoded" or "16MiB", "The largest body after gzip, base64 and container codecs are undone.";
     MAX_RECORDS = "max_records" or "10000", "The most records taken from one container file.";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a call waits for the broker's acknowledgement; the caller's own deadline may end it sooner.";
 
-    // the sample endpoint
+    [THE_ENDPOINT = "The sample endpoint"]
     API_TITLE = "api_title" or "API", "The endpoint's name, in its log lines and on its page.";
     #[secret] API_TOKEN = "api_token", "The bearer token that callers must send; unset: none is asked for.";
     API_KEEP = "api_keep" or "100", "How many of the last records the endpoint shows.";
 
-    // the job: where records go
+    [JOB_ROUTES = "The job: where records go"]
     API_TYPE_A_URL = "api_type_a_url", "Where records with id 1010 are delivered.";
     API_TYPE_B_URL = "api_type_b_url", "Where records with id 1020 are delivered.";
     #[secret] API_TYPE_A_TOKEN = "api_type_a_token", "The bearer token for API type A.";
@@ -63,7 +69,7 @@ settings! {
     UNMATCHED = "unmatched" or "pass_over", "What becomes of a record that no route matches: pass_over, dead_letter or stop.";
     TOMBSTONES = "tombstones" or "pass_over", "What becomes of a record without a value: pass_over or dead_letter.";
 
-    // the job: its window
+    [JOB_WINDOW = "The job: its window"]
     KAFKA_GROUP = "kafka_group" or "frontdoor", "The consumer group whose committed offsets say where a window begins.";
     KAFKA_GROUP_PROTOCOL = "kafka_group_protocol" or "auto", "How the group is joined: consumer (KIP-848), classic, or auto (consumer where the broker has it).";
     OVERLAP = "overlap" or "leave", "What a run does when another is live: leave (exit 20) or share (take its part of the partitions).";
@@ -76,7 +82,7 @@ settings! {
     START_TIMEOUT = "start_timeout" or "10s", "How long a run waits for the broker at its start.";
     ON_DATA_LOSS = "on_data_loss" or "stop", "What a run does when records it never read are gone from the log: stop (exit 76) or continue.";
 
-    // the job: delivery
+    [JOB_DELIVERY = "The job: delivery"]
     IN_FLIGHT = "in_flight" or "64", "The most requests under way to one endpoint.";
     RATE = "rate", "The most requests a second to one endpoint; unset: no limit.";
     ORDER = "order" or "none", "What order deliveries keep: none, key (per Kafka key) or partition.";
@@ -88,7 +94,7 @@ settings! {
     CIRCUIT_COOL_DOWN = "circuit_cool_down" or "1s", "How long they stop before one probe; it doubles with each failed one.";
     CIRCUIT_PROBES = "circuit_probes" or "3", "How many probes may fail before the run leaves the endpoint's records for the next one.";
 
-    // the job: poison
+    [JOB_POISON = "The job: poison"]
     DEAD_LETTER_TOPIC = "dead_letter_topic", "Where undecodable and finally refused records go; unset: the topic's name with -dead-letter.";
     DEAD_LETTER_ENVELOPE = "dead_letter_envelope" or "auto", "Whether dead letters are wrapped in a JSON envelope, for brokers that keep no headers: true, false, or auto (true on OCI Streaming).";
     POISON_SHARE = "poison_share" or "0.05", "The share of dead letters at which a run stops (exit 65).";

@@ -5,6 +5,7 @@
 //! environment, the environment beats the file, the file beats the default.
 
 pub mod catalog;
+pub mod cli;
 mod properties;
 mod values;
 
@@ -27,6 +28,15 @@ pub struct Setting {
     pub help: &'static str,
     /// True for values that must not be printed.
     pub secret: bool,
+}
+
+/// Settings that belong together, under one heading in `--help` and the README.
+#[derive(Debug)]
+pub struct Group {
+    /// The heading.
+    pub heading: &'static str,
+    /// The settings, in the order of the README's table.
+    pub settings: &'static [&'static Setting],
 }
 
 impl Setting {
