@@ -3,14 +3,15 @@
 use super::{Group, Setting};
 
 macro_rules! settings {
-    ($([$group:ident = $heading:literal] $($(#[$secret:ident])? $constant:ident = $name:literal $(or $default:literal)?, $help:literal;)*)*) => {
+    ($([$group:ident = $heading:literal] $($(#[$kind:ident])? $constant:ident = $name:literal $(or $default:literal)?, $help:literal;)*)*) => {
         $($(
             #[doc = $help]
             pub static $constant: Setting = Setting {
                 name: $name,
                 default: settings!(@default $($default)?),
                 help: $help,
-                secret: settings!(@secret $($secret)?),
+                secret: settings!(@is secret $($kind)?),
+                document: settings!(@is document $($kind)?),
             };
         )*)*
         $(
@@ -24,16 +25,17 @@ macro_rules! settings {
     };
     (@default) => { None };
     (@default $default:literal) => { Some($default) };
-    (@secret) => { false };
-    (@secret secret) => { true };
+    (@is secret secret) => { true };
+    (@is document document) => { true };
+    (@is $($other:ident)+) => { false };
 }
 
 settings! {
     [EVERY_PROGRAM = "Every program"]
-    CONFIG_LOCATION = "config_location", "Where config.properties is; unset: no file is read.";
+    CONFIG_LOCATION = "config_location", "Where config.properties is, as a path or oci://BUCKET/OBJECT; unset: no file is read.";
     LOG_LEVEL = "log_level" or "info", "Which log lines are written: error, warn, info, debug, or a tracing directive.";
     LOG_FORMAT = "log_format" or "auto", "How log lines look: text, json, or auto (text on a terminal, json elsewhere).";
-    AVRO_SCHEMA = "avro_schema", "Where the Avro schema is; unset: the built-in schemas/user.avsc.";
+    #[document] AVRO_SCHEMA = "avro_schema", "Where the Avro schema is, as a path or oci://BUCKET/OBJECT; unset: the built-in schemas/user.avsc.";
 
     [THE_BROKER = "The broker"]
     KAFKA_BOOTSTRAPSERVER = "kafka_bootstrapserver", "The brokers to start from, as host:port,host:port.";
@@ -65,7 +67,7 @@ settings! {
     API_TYPE_B_URL = "api_type_b_url", "Where records with id 1020 are delivered.";
     #[secret] API_TYPE_A_TOKEN = "api_type_a_token", "The bearer token for API type A.";
     #[secret] API_TYPE_B_TOKEN = "api_type_b_token", "The bearer token for API type B.";
-    ROUTES = "routes", "A JSON file with routes of your own, in place of the two built-in ones.";
+    #[document] ROUTES = "routes", "A JSON file (a path or oci://BUCKET/OBJECT) with routes of your own, in place of the two built-in ones.";
     UNMATCHED = "unmatched" or "pass_over", "What becomes of a record that no route matches: pass_over, dead_letter or stop.";
     TOMBSTONES = "tombstones" or "pass_over", "What becomes of a record without a value: pass_over or dead_letter.";
 

@@ -6,16 +6,22 @@
 
 pub mod catalog;
 pub mod cli;
+mod error;
+mod gather;
+mod location;
 mod properties;
 mod values;
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
-use catalog::{CATALOG, CONFIG_LOCATION};
+use catalog::CATALOG;
+
+pub use error::SettingError;
+pub use location::{Location, ObjectLocation};
 
 /// One setting: its name, its default and what it means.
 #[derive(Debug)]
@@ -28,6 +34,8 @@ pub struct Setting {
     pub help: &'static str,
     /// True for values that must not be printed.
     pub secret: bool,
+    /// True for values that are the [`Location`] of a document which is read with the settings.
+    pub document: bool,
 }
 
 /// Settings that belong together, under one heading in `--help` and the README.
@@ -64,50 +72,6 @@ pub enum Source {
     Default,
 }
 
-/// What is wrong with a setting, in one sentence that names it.
-#[derive(Debug, thiserror::Error)]
-pub enum SettingError {
-    /// A required setting has no value.
-    #[error("{variable} is not set: {help}")]
-    Missing {
-        /// The environment variable that would set it.
-        variable: String,
-        /// What the setting means.
-        help: &'static str,
-    },
-    /// A value does not have the form it needs.
-    #[error("{variable} is {value:?}, expected {expected}")]
-    Malformed {
-        /// The environment variable of the setting.
-        variable: String,
-        /// The value met, or `[redacted]` for a secret.
-        value: String,
-        /// The form that was expected.
-        expected: &'static str,
-    },
-    /// Two settings contradict each other.
-    #[error("{0}")]
-    Contradiction(String),
-    /// The settings file could not be read.
-    #[error("reading the settings file {location}: {reason}")]
-    Unreadable {
-        /// Where the file was looked for.
-        location: String,
-        /// What went wrong.
-        reason: String,
-    },
-    /// A line of the settings file is not understood.
-    #[error("{location}, line {line}: {reason}")]
-    Line {
-        /// The file.
-        location: String,
-        /// The line, from 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
-}
-
 #[derive(Clone)]
 struct Value {
     text: Secret,
@@ -118,57 +82,28 @@ struct Value {
 #[derive(Clone)]
 pub struct Settings {
     values: BTreeMap<&'static str, Value>,
+    documents: BTreeMap<&'static str, Arc<str>>,
 }
 
 impl Settings {
     /// Looks every setting of the catalog up: `flags` (name, value), then `environment`, then the file that
-    /// `config_location` names, then defaults. An empty value counts as unset.
+    /// `config_location` names, then defaults. An empty value counts as unset. Documents that settings name by
+    /// location (`avro_schema`, `routes`) are read too: see [`Settings::document`].
     ///
     /// # Errors
-    /// The settings file cannot be read, or holds a line that is no setting.
+    /// The settings file or a document cannot be read, or a line is no setting.
     pub async fn gather(
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingError> {
-        let mut values = BTreeMap::new();
-        for setting in CATALOG {
-            let flag = flags
-                .iter()
-                .find(|(name, _)| *name == setting.name)
-                .map(|(_, value)| (value.clone(), Source::Flag));
-            let given = flag.or_else(|| {
-                environment(&setting.variable()).map(|value| (value, Source::Environment))
-            });
-            if let Some((text, source)) = given.filter(|(text, _)| !text.is_empty()) {
-                values.insert(
-                    setting.name,
-                    Value {
-                        text: Secret::new(text),
-                        source,
-                    },
-                );
-            }
-        }
-        if let Some(location) = values
-            .get(CONFIG_LOCATION.name)
-            .map(|value| value.text.reveal().to_owned())
-        {
-            for (name, text) in read_file(&location).await? {
-                values.entry(name).or_insert(Value {
-                    text: Secret::new(text),
-                    source: Source::File,
-                });
-            }
-        }
-        for setting in CATALOG {
-            if let Some(default) = setting.default {
-                values.entry(setting.name).or_insert(Value {
-                    text: Secret::new(default),
-                    source: Source::Default,
-                });
-            }
-        }
-        Ok(Self { values })
+        gather::gather(flags, environment).await
+    }
+
+    /// The text of the document that this setting names by its location (a file, or `oci://BUCKET/OBJECT`), or
+    /// `None` when the setting is unset. It was read by [`Settings::gather`].
+    pub fn document(&self, setting: &'static Setting) -> Option<&str> {
+        debug_assert!(setting.document, "{} names no document", setting.name);
+        self.documents.get(setting.name).map(AsRef::as_ref)
     }
 
     /// The value, or `None` when it is unset.
@@ -314,18 +249,4 @@ impl fmt::Debug for Settings {
             )
             .finish()
     }
-}
-
-async fn read_file(location: &str) -> Result<Vec<(&'static str, String)>, SettingError> {
-    let unreadable = |reason: String| SettingError::Unreadable {
-        location: location.to_owned(),
-        reason,
-    };
-    let text = std::fs::read_to_string(Path::new(location))
-        .map_err(|error| unreadable(error.to_string()))?;
-    properties::parse(&text).map_err(|(line, reason)| SettingError::Line {
-        location: location.to_owned(),
-        line,
-        reason,
-    })
 }

@@ -8,6 +8,8 @@ use super::catalog::CATALOG;
 /// names and values is dropped, and so is one pair of double quotes round a value.
 pub(super) fn parse(text: &str) -> Result<Vec<(&'static str, String)>, (usize, String)> {
     let mut settings: Vec<(&'static str, String)> = Vec::new();
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with(['#', '!']) {
