@@ -4,12 +4,14 @@
 //! - [`secret`]: a value that prints as `[redacted]`
 //! - [`avro`]: bytes ⇄ records; the only place that sees inside a datum
 //! - [`kafka`]: settings → librdkafka configuration; the only place that spells its option names
+//! - [`oci`]: documents from Object Storage and secrets from Vault, over signed requests
 //! - [`telemetry`]: how log lines look and where they go
 //!
 //! Nothing here knows which program it serves.
 
 pub mod avro;
 pub mod kafka;
+pub mod oci;
 pub mod secret;
 pub mod settings;
 pub mod telemetry;
