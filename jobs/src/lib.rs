@@ -1,4 +1,6 @@
 //! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
 
+pub mod donemap;
 pub mod fate;
 pub mod message;
+pub mod progress;

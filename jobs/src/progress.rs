@@ -1,0 +1,575 @@
+//! What is settled in one partition, and how far its commit may go. Pure: events in, offsets out.
+//!
+//! Every record that somebody must deal with belongs to one *class*: its route, or the last class, which holds the
+//! records that go to the dead-letter topic without having a route. Each class keeps its *holes*: stretches of
+//! offsets in which none of its records is settled. Outside the holes, below the offset that was scanned, everything
+//! is. So a route that is down costs one hole of its own class, however long it is down, and nothing of the others.
+//!
+//! A *pass* reads the partition up to the window's end. A route that does not keep up is skipped for the rest of a
+//! pass, and gets a pass of its own afterwards.
+
+use std::collections::VecDeque;
+
+use crate::donemap::DoneMap;
+
+/// A class of records: the route's place in the table of routes, or [`Progress::aside`].
+pub type Class = usize;
+
+/// Half-open range of offsets.
+pub type Range = (i64, i64);
+
+/// What is known of a record before it is dealt with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Standing {
+    /// Nobody has settled it: deal with it now.
+    Due,
+    /// An earlier run, or an earlier pass of this one, has settled it.
+    Settled,
+    /// It was tried in this run and left for the next one.
+    Left,
+}
+
+/// The progress of one partition in one run.
+#[derive(Debug)]
+pub struct Progress {
+    start: i64,
+    end: i64,
+    /// The next offset of this pass.
+    position: i64,
+    /// Everything below was read, in whatever pass, by this run or an earlier one.
+    scanned: i64,
+    /// Everything below was read by an earlier run.
+    scanned_before: i64,
+    /// Everything below was read by this run.
+    visited: i64,
+    classes: Vec<ClassProgress>,
+}
+
+impl Progress {
+    /// Begins at the committed offset `start`, with what an earlier run noted beyond it. The window ends before
+    /// `end`; `routes` is the number of routes. A done-map for another number of routes is not believed.
+    pub fn new(start: i64, end: i64, routes: usize, done: Option<DoneMap>) -> Self {
+        let done = done.filter(|done| done.holes.len() == routes + 1 && done.scanned >= start);
+        let (scanned, holes) = match done {
+            Some(done) => (done.scanned, done.holes),
+            None => (start, vec![Vec::new(); routes + 1]),
+        };
+        let classes = holes
+            .into_iter()
+            .map(|before| ClassProgress::new(start, before, scanned))
+            .collect();
+        Self {
+            start,
+            end,
+            position: start,
+            scanned,
+            scanned_before: scanned,
+            visited: start,
+            classes,
+        }
+    }
+
+    /// The class of records that go to the dead-letter topic without a route.
+    pub fn aside(&self) -> Class {
+        self.classes.len() - 1
+    }
+
+    /// Where the window began.
+    pub fn start(&self) -> i64 {
+        self.start
+    }
+
+    /// The next offset of this pass.
+    pub fn position(&self) -> i64 {
+        self.position
+    }
+
+    /// Where the window ends; nothing at or beyond it is dealt with.
+    pub fn end(&self) -> i64 {
+        self.end
+    }
+
+    /// Ends the window at `offset`, if that is earlier: a bound was reached there.
+    pub fn end_at(&mut self, offset: i64) {
+        self.end = self.end.min(offset);
+    }
+
+    /// Offsets of the window that this run has not read.
+    pub fn unread(&self) -> i64 {
+        (self.end - self.visited).max(0)
+    }
+
+    /// The pass moves over `offset`, where there is a record or (at the window's end) none. Answers how many offsets
+    /// below it this run met for the first time and found empty.
+    pub fn move_to(&mut self, offset: i64) -> i64 {
+        let gap = (offset - self.visited.max(self.position)).max(0);
+        self.position = self.position.max(offset);
+        self.visited = self.visited.max(offset);
+        self.scanned = self.scanned.max(self.position);
+        gap
+    }
+
+    /// The pass is done with the record at the position. True if this run met it for the first time.
+    pub fn step(&mut self) -> bool {
+        let first = self.position >= self.visited;
+        self.position += 1;
+        self.visited = self.visited.max(self.position);
+        self.scanned = self.scanned.max(self.position);
+        first
+    }
+
+    /// True if an earlier run has read this offset.
+    pub fn was_scanned_before(&self, offset: i64) -> bool {
+        offset < self.scanned_before
+    }
+
+    /// How a record of `class` stands.
+    pub fn standing(&self, class: Class, offset: i64) -> Standing {
+        self.classes[class].standing(offset)
+    }
+
+    /// True when this pass skips the class.
+    pub fn is_skipped(&self, class: Class) -> bool {
+        self.classes[class].skipped_from.is_some()
+    }
+
+    /// A due record of `class` has been handed on; [`Progress::settle`] or [`Progress::leave`] will follow.
+    pub fn expect(&mut self, class: Class, offset: i64) {
+        self.classes[class].push(offset, State::Pending);
+    }
+
+    /// A record of `class` needs nothing done now: it is settled, or stays unsettled in this run.
+    pub fn note(&mut self, class: Class, offset: i64, settled: bool) {
+        self.classes[class].push(offset, if settled { State::Settled } else { State::Left });
+    }
+
+    /// This pass skips `class` from `offset` on.
+    pub fn skip(&mut self, class: Class, offset: i64) {
+        self.classes[class].skipped_from.get_or_insert(offset);
+    }
+
+    /// An expected record is delivered, or safely in the dead-letter topic. False if it was not expected.
+    #[must_use]
+    pub fn settle(&mut self, class: Class, offset: i64) -> bool {
+        self.classes[class].decide(offset, State::Settled)
+    }
+
+    /// An expected record stays for the next run. False if it was not expected.
+    #[must_use]
+    pub fn leave(&mut self, class: Class, offset: i64) -> bool {
+        self.classes[class].decide(offset, State::Left)
+    }
+
+    /// How many records are expected and not decided.
+    pub fn pending(&self) -> usize {
+        self.classes.iter().map(|class| class.pending).sum()
+    }
+
+    /// True when the pass has reached the window's end.
+    pub fn pass_is_over(&self) -> bool {
+        self.position >= self.end
+    }
+
+    /// True when a class was skipped in this pass, so that another one is due.
+    pub fn wants_another_pass(&self) -> bool {
+        self.classes
+            .iter()
+            .any(|class| class.skipped_from.is_some())
+    }
+
+    /// Begins another pass, for the classes that were skipped in this one, and answers the offset to read from.
+    /// To be called when nothing is pending.
+    pub fn begin_pass(&mut self) -> i64 {
+        let from = self
+            .classes
+            .iter()
+            .filter_map(|class| class.skipped_from)
+            .min()
+            .unwrap_or(self.position);
+        for class in &mut self.classes {
+            let holes = class.holes(self.position, self.scanned);
+            let tried_until = class
+                .skipped_from
+                .unwrap_or(self.scanned)
+                .max(class.tried_until);
+            *class = ClassProgress {
+                tried_until,
+                ..ClassProgress::new(from, holes, self.scanned)
+            };
+        }
+        self.position = from;
+        from
+    }
+
+    /// The offset to commit: every record below it is settled.
+    pub fn commit(&self) -> i64 {
+        self.holes()
+            .iter()
+            .filter_map(|holes| holes.first())
+            .map(|hole| hole.0)
+            .min()
+            .unwrap_or(self.scanned)
+    }
+
+    /// What is settled beyond the commit.
+    pub fn done_map(&self) -> DoneMap {
+        DoneMap {
+            scanned: self.scanned,
+            holes: self.holes(),
+        }
+    }
+
+    fn holes(&self) -> Vec<Vec<Range>> {
+        self.classes
+            .iter()
+            .map(|class| class.holes(self.position, self.scanned))
+            .collect()
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    Pending,
+    Settled,
+    Left,
+}
+
+#[derive(Debug)]
+struct ClassProgress {
+    /// The holes known before this pass, below `scanned_before_pass`.
+    before: Vec<Range>,
+    scanned_before_pass: i64,
+    /// The holes up to the first outstanding record.
+    holes: Vec<Range>,
+    /// True while no settled record has followed the last hole, so that it may grow.
+    open: bool,
+    /// The records of this pass from the first pending one on, by offset.
+    outstanding: VecDeque<(i64, State)>,
+    pending: usize,
+    /// Records below this were tried in this run: what is unsettled there stays so.
+    tried_until: i64,
+    skipped_from: Option<i64>,
+}
+
+impl ClassProgress {
+    /// A pass from `from`: holes below it stand, those above it are met again.
+    fn new(from: i64, known: Vec<Range>, scanned: i64) -> Self {
+        let holes: Vec<Range> = known
+            .iter()
+            .filter(|hole| hole.0 < from)
+            .map(|hole| (hole.0, hole.1.min(from)))
+            .collect();
+        let before = known
+            .into_iter()
+            .filter(|hole| hole.1 > from)
+            .map(|hole| (hole.0.max(from), hole.1))
+            .collect();
+        Self {
+            before,
+            scanned_before_pass: scanned,
+            open: false,
+            holes,
+            outstanding: VecDeque::new(),
+            pending: 0,
+            tried_until: from,
+            skipped_from: None,
+        }
+    }
+
+    fn standing(&self, offset: i64) -> Standing {
+        let after = self.before.partition_point(|hole| hole.0 <= offset);
+        let in_hole = after > 0 && offset < self.before[after - 1].1;
+        if offset < self.scanned_before_pass && !in_hole {
+            Standing::Settled
+        } else if offset < self.tried_until {
+            Standing::Left
+        } else {
+            Standing::Due
+        }
+    }
+
+    fn push(&mut self, offset: i64, state: State) {
+        if state == State::Pending {
+            self.pending += 1;
+        } else if self.outstanding.is_empty() {
+            grow(&mut self.holes, &mut self.open, offset, state);
+            return;
+        }
+        self.outstanding.push_back((offset, state));
+    }
+
+    fn decide(&mut self, offset: i64, state: State) -> bool {
+        let Ok(index) = self
+            .outstanding
+            .binary_search_by_key(&offset, |(offset, _)| *offset)
+        else {
+            return false;
+        };
+        if self.outstanding[index].1 != State::Pending {
+            return false;
+        }
+        self.outstanding[index].1 = state;
+        self.pending -= 1;
+        while let Some((offset, state)) = self.outstanding.front().copied() {
+            if state == State::Pending {
+                break;
+            }
+            self.outstanding.pop_front();
+            grow(&mut self.holes, &mut self.open, offset, state);
+        }
+        true
+    }
+
+    /// Every hole below `scanned`, with the pass at `position`.
+    fn holes(&self, position: i64, scanned: i64) -> Vec<Range> {
+        let (mut holes, mut open) = (self.holes.clone(), self.open);
+        for (offset, state) in &self.outstanding {
+            grow(&mut holes, &mut open, *offset, *state);
+        }
+        let unread_from = self.skipped_from.unwrap_or(position);
+        let unread = self
+            .before
+            .iter()
+            .filter(|hole| hole.1 > unread_from)
+            .map(|hole| (hole.0.max(unread_from), hole.1));
+        holes.extend(unread);
+        if let Some(from) = self.skipped_from {
+            let from = from.max(self.scanned_before_pass);
+            if from < scanned {
+                holes.push((from, scanned));
+            }
+        }
+        holes
+    }
+}
+
+/// Takes the next record in offset order into the holes; a pending one counts as unsettled.
+fn grow(holes: &mut Vec<Range>, open: &mut bool, offset: i64, state: State) {
+    match (state, holes.last_mut()) {
+        (State::Settled, _) => *open = false,
+        (_, Some(hole)) if *open => hole.1 = offset + 1,
+        _ => {
+            holes.push((offset, offset + 1));
+            *open = true;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Reads `count` records of alternating classes 0 and 1 and hands them on.
+    fn read(progress: &mut Progress, count: i64) {
+        for _ in 0..count {
+            let offset = progress.position();
+            progress.expect((offset % 2) as usize, offset);
+            assert!(progress.step());
+        }
+    }
+
+    #[test]
+    fn the_commit_stops_before_the_lowest_undelivered_record() {
+        let mut progress = Progress::new(0, 10, 2, None);
+        read(&mut progress, 10);
+        assert_eq!(progress.commit(), 0);
+        for offset in [1, 3, 0, 2, 7] {
+            assert!(progress.settle((offset % 2) as usize, offset));
+        }
+        assert_eq!(progress.commit(), 4);
+        assert!(!progress.settle(1, 7), "a record is settled once");
+        assert!(
+            !progress.settle(1, 11),
+            "a record that nobody expects is not settled"
+        );
+    }
+
+    #[test]
+    fn a_route_that_is_down_is_one_hole_and_costs_the_other_nothing() {
+        let mut progress = Progress::new(0, 1000, 2, None);
+        read(&mut progress, 1000);
+        for offset in 0..1000 {
+            assert!(if offset % 2 == 0 {
+                progress.leave(0, offset)
+            } else {
+                progress.settle(1, offset)
+            });
+        }
+        assert_eq!(progress.commit(), 0);
+        assert_eq!(
+            progress.done_map(),
+            DoneMap {
+                scanned: 1000,
+                holes: vec![vec![(0, 999)], vec![], vec![]]
+            }
+        );
+
+        let next = Progress::new(0, 1200, 2, Some(progress.done_map()));
+        assert_eq!(next.standing(0, 4), Standing::Due);
+        assert_eq!(next.standing(1, 5), Standing::Settled);
+        assert_eq!(next.standing(1, 1001), Standing::Due);
+    }
+
+    #[test]
+    fn a_skipped_route_gets_a_pass_of_its_own_from_where_it_was_skipped() {
+        let mut progress = Progress::new(0, 10, 2, None);
+        for offset in 0..10 {
+            let class = (offset % 2) as usize;
+            if class == 0 && offset >= 4 {
+                progress.skip(0, offset);
+            } else {
+                progress.expect(class, offset);
+            }
+            assert!(progress.step());
+        }
+        assert!(progress.leave(0, 0) && progress.settle(0, 2));
+        for offset in [1, 3, 5, 7, 9] {
+            assert!(progress.settle(1, offset));
+        }
+        assert!(progress.pass_is_over() && progress.wants_another_pass());
+        assert_eq!(
+            progress.done_map().holes,
+            [vec![(0, 1), (4, 10)], vec![], vec![]]
+        );
+
+        assert_eq!(progress.begin_pass(), 4);
+        assert_eq!(progress.standing(1, 5), Standing::Settled);
+        assert_eq!(progress.standing(0, 6), Standing::Due);
+        assert_eq!(
+            progress.done_map().holes,
+            [vec![(0, 1), (4, 10)], vec![], vec![]],
+            "a pass begun loses nothing"
+        );
+        for offset in 4..10 {
+            let class = (offset % 2) as usize;
+            if class == 0 {
+                progress.expect(0, offset);
+                assert!(progress.settle(0, offset));
+            } else {
+                progress.note(1, offset, true);
+            }
+            assert!(!progress.step(), "this run has met it before");
+        }
+        assert!(!progress.wants_another_pass());
+        assert_eq!(progress.commit(), 0);
+        assert_eq!(progress.done_map().holes, [vec![(0, 1)], vec![], vec![]]);
+    }
+
+    #[test]
+    fn empty_offsets_are_counted_once_and_committed_over() {
+        let mut progress = Progress::new(5, 20, 1, None);
+        assert_eq!(progress.move_to(8), 3);
+        assert!(progress.step());
+        assert_eq!(progress.move_to(20), 11);
+        assert_eq!(progress.commit(), 20);
+        assert_eq!(progress.unread(), 0);
+    }
+
+    #[test]
+    fn a_done_map_of_other_routes_is_not_believed() {
+        let done = DoneMap {
+            scanned: 50,
+            holes: vec![vec![], vec![]],
+        };
+        let progress = Progress::new(0, 100, 2, Some(done));
+        assert_eq!(progress.standing(0, 10), Standing::Due);
+    }
+
+    mod property {
+        use proptest::prelude::*;
+
+        use super::*;
+
+        /// One record's life over two passes and a rerun, whatever happens in whatever order.
+        #[derive(Clone, Debug)]
+        struct Plan {
+            class: Vec<Option<usize>>,
+            outcome: Vec<bool>,
+            order: Vec<usize>,
+            skip_at: Option<usize>,
+            stop_at: usize,
+        }
+
+        fn plan() -> impl Strategy<Value = Plan> {
+            (1usize..60).prop_flat_map(|length| {
+                (
+                    proptest::collection::vec(proptest::option::of(0usize..3), length),
+                    proptest::collection::vec(any::<bool>(), length),
+                    Just((0..length).collect::<Vec<_>>()).prop_shuffle(),
+                    proptest::option::of(0..length),
+                    0..=length,
+                )
+                    .prop_map(|(class, outcome, order, skip_at, stop_at)| Plan {
+                        class,
+                        outcome,
+                        order,
+                        skip_at,
+                        stop_at,
+                    })
+            })
+        }
+
+        proptest! {
+            #[test]
+            fn the_commit_never_passes_and_the_done_map_never_forgets_an_unsettled_record(plan in plan()) {
+                let length = plan.class.len();
+                let mut progress = Progress::new(0, length as i64, 2, None);
+                let mut settled = vec![false; length];
+                let mut handed = vec![false; length];
+                let check = |progress: &Progress, settled: &[bool]| {
+                    let commit = progress.commit();
+                    let next = Progress::new(commit, length as i64, 2, crate::donemap::decode(&crate::donemap::encode(&progress.done_map(), commit, 7, 3000), commit, 7).ok());
+                    for (offset, class) in plan.class.iter().enumerate() {
+                        let Some(class) = class else { continue };
+                        if (offset as i64) < commit {
+                            prop_assert!(settled[offset], "{offset} is below the commit {commit}");
+                        } else {
+                            let standing = next.standing(*class, offset as i64);
+                            prop_assert_eq!(standing == Standing::Settled, settled[offset], "{}", offset);
+                        }
+                    }
+                    Ok(())
+                };
+                for pass in 0..2 {
+                    if pass == 1 {
+                        if !progress.wants_another_pass() { break; }
+                        progress.begin_pass();
+                        check(&progress, &settled)?;
+                    }
+                    while !progress.pass_is_over() {
+                        let offset = progress.position();
+                        let index = offset as usize;
+                        if let Some(class) = plan.class[index] {
+                            if pass == 0 && plan.skip_at == Some(index) { progress.skip(class, offset); }
+                            if !progress.is_skipped(class) {
+                                match progress.standing(class, offset) {
+                                    Standing::Due => { progress.expect(class, offset); handed[index] = true; }
+                                    standing => {
+                                        prop_assert_eq!(standing == Standing::Settled, settled[index]);
+                                        progress.note(class, offset, standing == Standing::Settled);
+                                    }
+                                }
+                            }
+                        }
+                        progress.step();
+                        if index == plan.stop_at { check(&progress, &settled)?; }
+                    }
+                    for &index in &plan.order {
+                        if handed[index] {
+                            let class = plan.class[index].unwrap();
+                            if plan.outcome[index] {
+                                prop_assert!(progress.settle(class, index as i64));
+                                settled[index] = true;
+                            } else {
+                                prop_assert!(progress.leave(class, index as i64));
+                            }
+                            handed[index] = false;
+                            check(&progress, &settled)?;
+                        }
+                    }
+                    prop_assert_eq!(progress.pending(), 0);
+                }
+            }
+        }
+    }
+}
