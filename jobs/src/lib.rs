@@ -4,3 +4,5 @@ pub mod donemap;
 pub mod fate;
 pub mod message;
 pub mod progress;
+pub mod stream;
+pub mod window;

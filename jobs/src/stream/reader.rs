@@ -1,0 +1,373 @@
+//! The client that reads: it asks where things stand, and is given its partitions.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+use rdkafka::{ClientConfig, Offset};
+
+use crate::message::StreamId;
+use crate::stream::batch::Queue;
+use crate::stream::describe;
+use crate::window::{From, Situation, Until};
+
+/// Why the stream cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum SourceError {
+    /// The broker did not answer in time, or refused.
+    #[error("{doing} of {topic} at {bootstrap}: {error}{}", hint(.error))]
+    Broker {
+        /// What we were doing.
+        doing: &'static str,
+        /// The topic.
+        topic: String,
+        /// The brokers.
+        bootstrap: String,
+        /// What we met.
+        error: Box<KafkaError>,
+    },
+    /// The topic is not there.
+    #[error("topic {topic} does not exist at {bootstrap}: create it, or set KAFKA_TOPIC")]
+    NoTopic {
+        /// The topic.
+        topic: String,
+        /// The brokers.
+        bootstrap: String,
+    },
+}
+
+fn hint(error: &KafkaError) -> &'static str {
+    match error.rdkafka_error_code() {
+        Some(
+            RDKafkaErrorCode::BrokerTransportFailure
+            | RDKafkaErrorCode::AllBrokersDown
+            | RDKafkaErrorCode::OperationTimedOut,
+        ) => "; is the broker up, and its address and KAFKA_SECURITY_PROTOCOL right?",
+        Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
+            "; check KAFKA_USERNAME and AUTH_TOKEN"
+        }
+        _ => "",
+    }
+}
+
+/// Sends librdkafka's own log lines where ours go.
+pub struct Logged;
+
+impl ClientContext for Logged {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
+        log(level, facility, line);
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        // Every broker that is away says so each time it is asked; the run itself reports what that cost it.
+        tracing::debug!(%error, reason, "the reader's connection");
+    }
+}
+
+impl ConsumerContext for Logged {}
+
+/// A line of librdkafka's log: its warnings concern a connection, which is retried, so they are told at debug.
+pub(super) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+    match level {
+        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
+            tracing::error!(facility, "{line}");
+        }
+        _ => tracing::debug!(facility, "{line}"),
+    }
+}
+
+/// The client that reads.
+pub struct Reader {
+    consumer: BaseConsumer<Logged>,
+    topic: String,
+    bootstrap: String,
+}
+
+/// What the broker says at the start of a run.
+#[derive(Debug)]
+pub struct Survey {
+    /// Which stream this is.
+    pub stream: StreamId,
+    /// The topic's id, where the broker tells one.
+    pub topic_id: Option<String>,
+    /// Each partition.
+    pub situations: Vec<Situation>,
+}
+
+impl Reader {
+    /// Makes the client; nothing is asked of the broker yet.
+    ///
+    /// # Errors
+    /// The configuration does not hold together.
+    pub fn new(config: &ClientConfig, topic: &str) -> KafkaResult<Self> {
+        let consumer = BaseConsumer::from_config_and_context(config, Logged)?;
+        let bootstrap = config
+            .get("bootstrap.servers")
+            .unwrap_or_default()
+            .to_owned();
+        Ok(Self {
+            consumer,
+            topic: topic.to_owned(),
+            bootstrap,
+        })
+    }
+
+    /// Asks the broker for everything that a window is planned from, within `patience`.
+    ///
+    /// # Errors
+    /// The broker is away or refuses; the topic is not there.
+    pub fn survey(
+        &self,
+        from: &From,
+        until: &Until,
+        patience: Duration,
+    ) -> Result<Survey, SourceError> {
+        let deadline = Instant::now() + patience;
+        let left = || {
+            deadline
+                .saturating_duration_since(Instant::now())
+                .max(Duration::from_millis(1))
+        };
+        // Metadata first: offsets are asked of each partition's leader, which is not known before.
+        let partitions = self.partitions(left())?;
+        let (topic_id, cluster) = std::thread::scope(|scope| {
+            let topic_id =
+                scope.spawn(|| describe::topic_id(self.consumer.client(), &self.topic, left()));
+            let cluster = self.consumer.client().fetch_cluster_id(left());
+            (topic_id.join().ok().flatten(), cluster)
+        });
+        let stream = StreamId {
+            cluster: cluster.unwrap_or_else(|| self.bootstrap.clone()),
+            topic: topic_id.clone().unwrap_or_else(|| self.topic.clone()),
+        };
+        let situations = self.situations(&partitions, from, until, left)?;
+        Ok(Survey {
+            stream,
+            topic_id,
+            situations,
+        })
+    }
+
+    /// The committed offset and metadata of these partitions now.
+    ///
+    /// # Errors
+    /// The group's coordinator is away.
+    pub fn committed(
+        &self,
+        partitions: &[i32],
+        patience: Duration,
+    ) -> Result<Vec<(i32, Option<i64>, String)>, SourceError> {
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        let committed = self
+            .consumer
+            .committed_offsets(list, patience)
+            .map_err(|error| self.broker("reading the committed offsets", error))?;
+        Ok(committed
+            .elements()
+            .iter()
+            .map(|element| {
+                let offset = if let Offset::Offset(offset) = element.offset() {
+                    Some(offset)
+                } else {
+                    None
+                };
+                (element.partition(), offset, element.metadata().to_owned())
+            })
+            .collect())
+    }
+
+    /// The log's end of each partition now, for the lag after the run.
+    ///
+    /// # Errors
+    /// A leader is away.
+    pub fn ends(
+        &self,
+        partitions: &[i32],
+        patience: Duration,
+    ) -> Result<Vec<(i32, i64)>, SourceError> {
+        Ok(self
+            .at(partitions, Offset::End, patience)?
+            .into_iter()
+            .map(|(partition, end)| (partition, end.unwrap_or(0)))
+            .collect())
+    }
+
+    /// Reads these partitions, each from its offset, and no others.
+    ///
+    /// # Errors
+    /// librdkafka refused.
+    pub fn assign(&self, starts: &[(i32, i64)]) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::new();
+        let filled = starts.iter().try_for_each(|(partition, offset)| {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
+        });
+        filled
+            .and_then(|()| self.consumer.assign(&list))
+            .map_err(|error| self.broker("assigning the partitions", error))
+    }
+
+    /// Goes back to `offset` in one partition.
+    ///
+    /// # Errors
+    /// librdkafka refused.
+    pub fn seek(&self, partition: i32, offset: i64) -> Result<(), SourceError> {
+        self.consumer
+            .seek(
+                &self.topic,
+                partition,
+                Offset::Offset(offset),
+                Duration::from_secs(10),
+            )
+            .map_err(|error| self.broker("going back for another pass", error))
+    }
+
+    /// Stops reading one partition.
+    ///
+    /// # Errors
+    /// librdkafka refused.
+    pub fn release(&self, partition: i32) -> Result<(), SourceError> {
+        let mut list = TopicPartitionList::new();
+        list.add_partition(&self.topic, partition);
+        self.consumer
+            .incremental_unassign(&list)
+            .map_err(|error| self.broker("giving up a partition", error))
+    }
+
+    /// The queue of records.
+    pub fn queue(&self) -> Option<Queue<'_>> {
+        Queue::of(&self.consumer)
+    }
+
+    /// The members of the group now; `None` where the broker does not tell.
+    pub fn group_members(
+        &self,
+        group: &str,
+        patience: Duration,
+    ) -> Option<Vec<describe::GroupMember>> {
+        describe::group_members(self.consumer.client(), group, patience)
+    }
+
+    fn partitions(&self, patience: Duration) -> Result<Vec<i32>, SourceError> {
+        let metadata = self
+            .consumer
+            .fetch_metadata(Some(&self.topic), patience)
+            .map_err(|error| self.broker("asking for the partitions", error))?;
+        let no_topic = || SourceError::NoTopic {
+            topic: self.topic.clone(),
+            bootstrap: self.bootstrap.clone(),
+        };
+        let topic = metadata.topics().first().ok_or_else(no_topic)?;
+        if let Some(error) = topic.error() {
+            let code = RDKafkaErrorCode::from(error);
+            return Err(match code {
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+                    no_topic()
+                }
+                code => self.broker("asking for the partitions", KafkaError::MetadataFetch(code)),
+            });
+        }
+        let mut partitions: Vec<i32> = topic
+            .partitions()
+            .iter()
+            .map(|partition| partition.id())
+            .collect();
+        partitions.sort_unstable();
+        if partitions.is_empty() {
+            Err(no_topic())
+        } else {
+            Ok(partitions)
+        }
+    }
+
+    fn situations(
+        &self,
+        partitions: &[i32],
+        from: &From,
+        until: &Until,
+        left: impl Fn() -> Duration,
+    ) -> Result<Vec<Situation>, SourceError> {
+        let lows = self.at(partitions, Offset::Beginning, left())?;
+        let highs = self.at(partitions, Offset::End, left())?;
+        let committed = self.committed(partitions, left())?;
+        let from_times = if let From::Time(time) = from {
+            Some(self.at(partitions, Offset::Offset(*time), left())?)
+        } else {
+            None
+        };
+        let until_times = if let Until::Time(time) = until {
+            Some(self.at(partitions, Offset::Offset(*time), left())?)
+        } else {
+            None
+        };
+        let of = |list: &[(i32, Option<i64>)], partition: i32| {
+            list.iter()
+                .find(|(known, _)| *known == partition)
+                .and_then(|(_, offset)| *offset)
+        };
+        Ok(partitions
+            .iter()
+            .map(|&partition| {
+                let commit = committed.iter().find(|(known, ..)| *known == partition);
+                Situation {
+                    partition,
+                    low: of(&lows, partition).unwrap_or(0),
+                    high: of(&highs, partition).unwrap_or(0),
+                    committed: commit.and_then(|(_, offset, _)| *offset),
+                    metadata: commit
+                        .map(|(.., metadata)| metadata.clone())
+                        .unwrap_or_default(),
+                    from_time: from_times.as_ref().and_then(|list| of(list, partition)),
+                    until_time: until_times.as_ref().and_then(|list| of(list, partition)),
+                }
+            })
+            .collect())
+    }
+
+    /// One ListOffsets request a broker: a time answers the first offset of that time or later (`None`: there is
+    /// none), `Beginning` and `End` (KIP-79's −2 and −1) the ends of the log, `End` for a reader of committed records.
+    fn at(
+        &self,
+        partitions: &[i32],
+        time: Offset,
+        patience: Duration,
+    ) -> Result<Vec<(i32, Option<i64>)>, SourceError> {
+        let asking = |error| self.broker("asking for offsets", error);
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition_offset(&self.topic, *partition, time)
+                .map_err(asking)?;
+        }
+        let answers = self
+            .consumer
+            .offsets_for_times(list, patience)
+            .map_err(asking)?;
+        answers
+            .elements()
+            .iter()
+            .map(|element| {
+                element.error().map_err(asking)?;
+                let offset = if let Offset::Offset(offset) = element.offset() {
+                    Some(offset)
+                } else {
+                    None
+                };
+                Ok((element.partition(), offset))
+            })
+            .collect()
+    }
+
+    fn broker(&self, doing: &'static str, error: KafkaError) -> SourceError {
+        SourceError::Broker {
+            doing,
+            topic: self.topic.clone(),
+            bootstrap: self.bootstrap.clone(),
+            error: Box::new(error),
+        }
+    }
+}
