@@ -4,6 +4,9 @@ use std::io::IsTerminal;
 
 use tracing_subscriber::EnvFilter;
 
+use crate::settings::catalog::{LOG_FORMAT, LOG_LEVEL};
+use crate::settings::{SettingError, Settings};
+
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
@@ -11,6 +14,29 @@ pub enum LogFormat {
     Text,
     /// One JSON object a line.
     Json,
+}
+
+/// Starts logging as `log_format` and `log_level` say.
+///
+/// # Errors
+/// `log_format` is none of its words.
+pub fn start(settings: &Settings) -> Result<(), SettingError> {
+    let automatic = if std::io::stderr().is_terminal() {
+        LogFormat::Text
+    } else {
+        LogFormat::Json
+    };
+    let format = settings.choice(
+        &LOG_FORMAT,
+        &[
+            ("auto", automatic),
+            ("text", LogFormat::Text),
+            ("json", LogFormat::Json),
+        ],
+        "text, json or auto",
+    )?;
+    init(format, settings.required(&LOG_LEVEL)?);
+    Ok(())
 }
 
 /// Starts logging to standard error at `level` (an `EnvFilter` directive such as `info` or `jobs=debug`).
