@@ -50,17 +50,18 @@ settings! {
     [LISTENERS = "Programs that listen"]
     LISTEN = "listen" or "127.0.0.1:8080", "The address for plain HTTP, as host:port.";
     MAX_BODY = "max_body" or "6MB", "The largest request body that is read.";
+    MAX_DECODED = "max_decoded" or "16MiB", "The largest body after gzip, base64 and container codecs are undone.";
+    MAX_RECORDS = "max_records" or "10000", "The most records taken from one container file.";
 
     [THE_DOOR = "The door"]
     KAFKA_KEY_FIELD = "kafka_key_field" or "id", "The field whose value becomes the Kafka key.";
-    MAX_DECODED = "max_decoded" or "16MiB", "The largest body after gzip, base64 and container codecs are undone.";
-    MAX_RECORDS = "max_records" or "10000", "The most records taken from one container file.";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a call waits for the broker's acknowledgement; the caller's own deadline may end it sooner.";
 
     [THE_ENDPOINT = "The sample endpoint"]
     API_TITLE = "api_title" or "API", "The endpoint's name, in its log lines and on its page.";
     #[secret] API_TOKEN = "api_token", "The bearer token that callers must send; unset: none is asked for.";
     API_KEEP = "api_keep" or "100", "How many of the last records the endpoint shows.";
+    API_KEYS = "api_keys" or "100000", "How many idempotency keys the endpoint remembers; the oldest is forgotten first.";
 
     [JOB_ROUTES = "The job: where records go"]
     API_TYPE_A_URL = "api_type_a_url", "Where records with id 1010 are delivered.";
