@@ -1,7 +1,11 @@
 //! The outside world on one machine, for tests, the demo and the benchmarks. Nothing here ships.
 //!
 //! - [`broker`]: an embedded Kafka-compatible broker
+//! - [`kafka`]: real Apache Kafka, one broker or three
+//! - [`topics`]: what an administrator and a producer do to a cluster
 //! - [`records`]: reads a topic from end to end
 
 pub mod broker;
+pub mod kafka;
 pub mod records;
+pub mod topics;
