@@ -4,5 +4,6 @@ pub mod donemap;
 pub mod fate;
 pub mod message;
 pub mod progress;
+pub mod route;
 pub mod stream;
 pub mod window;

@@ -1,0 +1,288 @@
+//! The table of routes as its owner writes it. Pure: text and settings in, routes out.
+
+use http::Uri;
+use serde::{Deserialize, Deserializer};
+use shared::secret::Secret;
+use shared::settings::catalog::{
+    API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES,
+};
+use shared::settings::{Setting, SettingError, Settings};
+
+/// The most records of one request.
+pub const LARGEST_BATCH: usize = 10_000;
+
+const MOST_ROUTES: usize = 1_000;
+const LONGEST_NAME: usize = 64;
+
+/// One route: which records go where.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RouteConfig {
+    /// Its name in logs and reports.
+    pub name: String,
+    /// The condition, in CEL, over the record's fields.
+    pub when: String,
+    /// Where matching records are posted.
+    pub url: String,
+    /// The bearer token of the endpoint, if it asks for one.
+    #[serde(default, deserialize_with = "secret")]
+    pub token: Option<Secret>,
+    /// How many records one request may hold; 1 posts each record's own datum.
+    #[serde(default = "one")]
+    pub batch: usize,
+}
+
+impl RouteConfig {
+    /// The routes of the file that the setting `routes` names, or the two built-in ones: `id == 1010` to API type A,
+    /// `id == 1020` to B.
+    ///
+    /// # Errors
+    /// The table is malformed (the error names the route and what is wrong), or the URL of a built-in route is
+    /// missing.
+    pub fn all_from(settings: &Settings) -> Result<Vec<Self>, SettingError> {
+        let Some(text) = settings.document(&ROUTES) else {
+            return Ok(vec![
+                built_in(settings, "A", 1010, &API_TYPE_A_URL, &API_TYPE_A_TOKEN)?,
+                built_in(settings, "B", 1020, &API_TYPE_B_URL, &API_TYPE_B_TOKEN)?,
+            ]);
+        };
+        for setting in [&API_TYPE_A_URL, &API_TYPE_B_URL] {
+            if settings.optional(setting).is_some() {
+                return Err(SettingError::Contradiction(format!(
+                    "ROUTES replaces the built-in routes, yet {} is set: unset one of them",
+                    setting.variable()
+                )));
+            }
+        }
+        Self::parse(text).map_err(|reason| SettingError::Unreadable {
+            variable: ROUTES.variable(),
+            location: settings.optional(&ROUTES).unwrap_or_default().to_owned(),
+            reason,
+        })
+    }
+
+    /// The routes of a JSON text: an array of objects with `name`, `when`, `url` and, if wanted, `token` and `batch`.
+    ///
+    /// # Errors
+    /// Which route is wrong, and how.
+    pub fn parse(text: &str) -> Result<Vec<Self>, String> {
+        let values: Vec<serde_json::Value> = serde_json::from_str(text)
+            .map_err(|error| format!("expected a JSON array of routes: {error}"))?;
+        if values.is_empty() || values.len() > MOST_ROUTES {
+            return Err(format!(
+                "it has {} routes, expected 1 to {MOST_ROUTES}",
+                values.len()
+            ));
+        }
+        let routes = values.into_iter().enumerate().map(|(index, value)| {
+            let name = match value.get("name").and_then(serde_json::Value::as_str) {
+                Some(name) => format!("route {name:?}"),
+                None => format!("route number {}", index + 1),
+            };
+            serde_json::from_value::<Self>(value)
+                .map_err(|error| error.to_string())
+                .and_then(Self::checked)
+                .map_err(|reason| format!("{name}: {reason}"))
+        });
+        routes.collect()
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        let printable = |c: char| !c.is_control();
+        if self.name.is_empty()
+            || self.name.len() > LONGEST_NAME
+            || !self.name.chars().all(printable)
+        {
+            return Err(format!(
+                "its name must have 1 to {LONGEST_NAME} printable characters"
+            ));
+        }
+        check_url(&self.url)?;
+        if !(1..=LARGEST_BATCH).contains(&self.batch) {
+            return Err(format!(
+                "batch is {}, expected 1 to {LARGEST_BATCH}",
+                self.batch
+            ));
+        }
+        let visible = |c: char| c.is_ascii_graphic();
+        if let Some(token) = &self.token
+            && (token.reveal().is_empty() || !token.reveal().chars().all(visible))
+        {
+            return Err("token must be visible ASCII characters without spaces".to_owned());
+        }
+        Ok(self)
+    }
+}
+
+fn built_in(
+    settings: &Settings,
+    name: &str,
+    id: i32,
+    url: &'static Setting,
+    token: &'static Setting,
+) -> Result<RouteConfig, SettingError> {
+    let route = RouteConfig {
+        name: name.to_owned(),
+        when: format!("id == {id}"),
+        url: settings.required(url)?.to_owned(),
+        token: settings.secret(token),
+        batch: 1,
+    };
+    route.checked().map_err(|reason| {
+        SettingError::Contradiction(format!(
+            "{} and {}: {reason}",
+            url.variable(),
+            token.variable()
+        ))
+    })
+}
+
+fn check_url(url: &str) -> Result<(), String> {
+    let parsed: Uri = url
+        .parse()
+        .map_err(|error| format!("its url is no URL: {error}"))?;
+    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
+        return Err("its url must begin with http:// or https://".to_owned());
+    }
+    let Some(authority) = parsed.authority() else {
+        return Err("its url names no host".to_owned());
+    };
+    if authority.as_str().contains('@') {
+        return Err(
+            "its url holds a user or a password: use token, which is never shown".to_owned(),
+        );
+    }
+    if authority.host().is_empty() {
+        return Err("its url names no host".to_owned());
+    }
+    Ok(())
+}
+
+fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
+    Ok(Option::<String>::deserialize(deserializer)?.map(Secret::new))
+}
+
+fn one() -> usize {
+    1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn settings(environment: &[(&str, &str)]) -> Settings {
+        let lookup = |name: &str| {
+            let found = environment.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        Settings::gather(&[], lookup).await.unwrap()
+    }
+
+    #[tokio::test]
+    async fn the_built_in_routes_need_their_urls() {
+        let error = RouteConfig::all_from(&settings(&[("API_TYPE_A_URL", "http://a/")]).await);
+        assert_eq!(
+            error.unwrap_err().to_string(),
+            "API_TYPE_B_URL is not set: Where records with id 1020 are delivered."
+        );
+        let routes = RouteConfig::all_from(
+            &settings(&[
+                ("API_TYPE_A_URL", "http://a/"),
+                ("API_TYPE_B_URL", "https://b:8443/in"),
+                ("API_TYPE_B_TOKEN", "t0ken"),
+            ])
+            .await,
+        )
+        .unwrap();
+        assert_eq!(
+            (routes[0].name.as_str(), routes[0].when.as_str()),
+            ("A", "id == 1010")
+        );
+        assert_eq!(
+            (routes[1].name.as_str(), routes[1].when.as_str()),
+            ("B", "id == 1020")
+        );
+        assert_eq!(routes[1].token.as_ref().unwrap().reveal(), "t0ken");
+    }
+
+    #[tokio::test]
+    async fn a_file_replaces_the_built_in_routes() {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        std::fs::write(
+            &file,
+            r#"[{"name":"big","when":"id > 5","url":"http://big/","batch":100,"token":"hunter2"}]"#,
+        )
+        .unwrap();
+        let path = file.path().to_str().unwrap();
+        let routes = RouteConfig::all_from(&settings(&[("ROUTES", path)]).await).unwrap();
+        assert_eq!((routes.len(), routes[0].batch), (1, 100));
+        assert!(!format!("{routes:?}").contains("hunter2"));
+        let both = settings(&[("ROUTES", path), ("API_TYPE_A_URL", "http://a/")]).await;
+        let error = RouteConfig::all_from(&both).unwrap_err().to_string();
+        assert!(error.contains("API_TYPE_A_URL is set"), "{error}");
+    }
+
+    #[test]
+    fn an_error_names_the_route_and_what_is_wrong() {
+        for (text, expected) in [
+            ("", "expected a JSON array of routes: EOF"),
+            ("{}", "expected a JSON array of routes: invalid type: map"),
+            ("[]", "it has 0 routes"),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a","ulr":1}]"#,
+                r#"route "A": unknown field `ulr`"#,
+            ),
+            (
+                r#"[{"when":"true","url":"http://a"}]"#,
+                "route number 1: missing field `name`",
+            ),
+            (
+                r#"[{"name":"A","when":"true"}]"#,
+                r#"route "A": missing field `url`"#,
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"a:80/x y"}]"#,
+                r#"route "A": its url is no URL"#,
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"ftp://a"}]"#,
+                "must begin with http",
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"/path"}]"#,
+                "must begin with http",
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://u:p@a"}]"#,
+                "a user or a password",
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a","batch":0}]"#,
+                "batch is 0, expected 1 to 10000",
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a","batch":-1}]"#,
+                "invalid value: integer `-1`",
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a","token":"a b"}]"#,
+                "token must be visible",
+            ),
+            (
+                r#"[{"name":"a\nb","when":"true","url":"http://a"}]"#,
+                "printable characters",
+            ),
+        ] {
+            let error = RouteConfig::parse(text).unwrap_err();
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_wrong_token_is_not_repeated_in_the_error() {
+        let error = RouteConfig::parse(
+            r#"[{"name":"A","when":"true","url":"http://a","token":"hunter2 "}]"#,
+        );
+        assert!(!error.unwrap_err().contains("hunter2"));
+    }
+}
