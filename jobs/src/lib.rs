@@ -1,5 +1,6 @@
 //! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
 
+pub mod dead_letter;
 pub mod donemap;
 pub mod fate;
 pub mod message;

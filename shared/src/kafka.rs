@@ -1,5 +1,7 @@
 //! Settings → librdkafka configuration; the one place that spells its option names.
 
+use std::time::Duration;
+
 use rdkafka::ClientConfig;
 
 use crate::secret::Secret;
@@ -149,6 +151,77 @@ impl KafkaSettings {
             .set("linger.ms", "0");
         config
     }
+
+    /// A producer for dead letters: as [`KafkaSettings::producer`], with room for the context that is added to a
+    /// message which is at the broker's limit already. What is not acknowledged within `patience` has failed.
+    pub fn dead_letter_producer(&self, patience: Duration) -> ClientConfig {
+        let mut config = self.producer();
+        config
+            .set("message.max.bytes", "2000000")
+            .set(
+                "message.timeout.ms",
+                patience.as_millis().max(1).to_string(),
+            )
+            .set("linger.ms", "5");
+        config
+    }
+
+    /// A consumer that is given its partitions and reads them from end to end: committed records only, checked,
+    /// with the end of each partition told, and nothing stored or committed by itself.
+    pub fn reader(&self, group: &str) -> ClientConfig {
+        let mut config = self.group(group);
+        config
+            .set("isolation.level", "read_committed")
+            .set("auto.offset.reset", "error")
+            .set("enable.partition.eof", "true")
+            .set("check.crcs", "true")
+            // What is fetched and not read yet is all of the backlog that is in memory.
+            .set("queued.max.messages.kbytes", "8192")
+            .set("fetch.max.bytes", "8388608")
+            .set("max.partition.fetch.bytes", "1048576")
+            // A window's records are there already: a fetch has nothing to wait for, and a full queue is soon read.
+            .set("fetch.wait.max.ms", "50")
+            .set("fetch.queue.backoff.ms", "2")
+            .set("fetch.error.backoff.ms", "50");
+        config
+    }
+
+    /// A consumer that is in the group and fetches nothing.
+    pub fn member(&self, group: &str, protocol: GroupProtocol) -> ClientConfig {
+        let mut config = self.group(group);
+        config
+            .set("fetch.wait.max.ms", "1000")
+            .set("queued.max.messages.kbytes", "1");
+        match protocol {
+            GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
+            GroupProtocol::Classic => config
+                .set("group.protocol", "classic")
+                .set("partition.assignment.strategy", "cooperative-sticky")
+                // A run that is killed is missed after this long; less than Kafka's default lower bound is refused.
+                .set("session.timeout.ms", "10000")
+                .set("heartbeat.interval.ms", "2000"),
+        };
+        config
+    }
+
+    fn group(&self, group: &str) -> ClientConfig {
+        let mut config = self.client();
+        config
+            .set("group.id", group)
+            .set("enable.auto.commit", "false")
+            .set("enable.auto.offset.store", "false")
+            .set("allow.auto.create.topics", "false");
+        config
+    }
+}
+
+/// How a consumer group is joined.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GroupProtocol {
+    /// KIP-848: the broker assigns, and a first member has its partitions at once.
+    Consumer,
+    /// The older one: an empty group waits three seconds for more members (`group.initial.rebalance.delay.ms`).
+    Classic,
 }
 
 /// OCI Streaming's brokers are `cell-1.streaming.<region>.oci.<domain>`; a private pool's FQDN has `.streaming.` too.

@@ -70,7 +70,7 @@ impl ClientContext for Logged {
 impl ConsumerContext for Logged {}
 
 /// A line of librdkafka's log: its warnings concern a connection, which is retried, so they are told at debug.
-pub(super) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
+pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
     match level {
         RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
             tracing::error!(facility, "{line}");
