@@ -1,5 +1,6 @@
 //! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
 
+pub mod commit;
 pub mod dead_letter;
 pub mod donemap;
 pub mod fate;
@@ -7,4 +8,5 @@ pub mod message;
 pub mod progress;
 pub mod route;
 pub mod stream;
+pub mod tally;
 pub mod window;

@@ -59,17 +59,20 @@ pub enum CommitError {
 pub struct Member {
     consumer: Arc<BaseConsumer<Context>>,
     topic: String,
-    events: Receiver<GroupEvent>,
     leaving: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Member {
-    /// Joins the group of `config` for `topic`. While partitions are to be given up, the run has `patience` to settle.
+    /// Joins the group of `config` for `topic`; what the group says comes through the receiver. While partitions are to be given up, the run has `patience` to settle.
     ///
     /// # Errors
     /// The configuration does not hold together.
-    pub fn join(config: &ClientConfig, topic: &str, patience: Duration) -> KafkaResult<Self> {
+    pub fn join(
+        config: &ClientConfig,
+        topic: &str,
+        patience: Duration,
+    ) -> KafkaResult<(Self, Receiver<GroupEvent>)> {
         let (sender, events) = channel();
         let leaving = Arc::new(AtomicBool::new(false));
         let context = Context {
@@ -96,18 +99,13 @@ impl Member {
             .map_err(|error| {
                 KafkaError::ClientCreation(format!("starting the member's thread: {error}"))
             })?;
-        Ok(Self {
+        let member = Self {
             consumer,
             topic: topic.to_owned(),
-            events,
             leaving,
             thread: Some(thread),
-        })
-    }
-
-    /// What the group has said since the last call.
-    pub fn events(&self) -> &Receiver<GroupEvent> {
-        &self.events
+        };
+        Ok((member, events))
     }
 
     /// Commits, and answers when the broker has it. Several calls may be needed while the group rebalances.
