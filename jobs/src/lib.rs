@@ -4,6 +4,7 @@ pub mod commit;
 pub mod dead_letter;
 pub mod donemap;
 pub mod fate;
+pub mod fence;
 pub mod message;
 pub mod progress;
 pub mod route;

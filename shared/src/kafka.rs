@@ -204,6 +204,14 @@ impl KafkaSettings {
         config
     }
 
+    /// The protocol to try first: OCI Streaming's group management is that of Kafka 0.10.
+    pub fn best_group_protocol(&self) -> GroupProtocol {
+        match self.profile {
+            Profile::Kafka => GroupProtocol::Consumer,
+            Profile::Oci => GroupProtocol::Classic,
+        }
+    }
+
     fn group(&self, group: &str) -> ClientConfig {
         let mut config = self.client();
         config
