@@ -2,10 +2,10 @@
 //!
 //! Kafka keeps a string beside every committed offset, 4096 bytes at most by default (`offset.metadata.max.bytes`).
 //! The map tells, for each class of records, the stretches in which its records are *not* settled; see `progress.rs`.
-//! It names the stream and the routes that it was made for, and is not believed for others. A map that is lost or
-//! not believed costs repeats, never a record.
+//! It names the topic (by its id) and the routes that it was made for, and is not believed for others. A map that is
+//! lost or not believed costs repeats, never a record.
 //!
-//! `fd1.` + base64url of: fingerprint (8 bytes), `scanned − commit`, number of classes, and for each class the number
+//! `fd1.` topic `.` base64url of: the routes' fingerprint (8 bytes), `scanned − commit`, number of classes, and for each class the number
 //! of its holes and for each hole its distance from the one before and its length; all LEB128.
 
 use base64::Engine;
@@ -33,17 +33,29 @@ pub enum Unbelieved {
     /// It is not ours, or damaged.
     #[error("the commit's metadata is not a done-map")]
     Foreign,
-    /// It was made for another topic of the same name, or other routes.
-    #[error("the done-map was made for other routes, another schema or another topic of that name")]
-    Other,
+    /// It was made for other routes.
+    #[error("the done-map was made for other routes or another schema")]
+    OtherRoutes,
+    /// It was made for another topic of the same name.
+    #[error("the commit was made for another topic of that name, which is gone")]
+    OtherTopic,
+}
+
+/// What a map is made for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// The topic's id; empty where the broker tells none.
+    pub topic: String,
+    /// The fingerprint of the routes.
+    pub routes: u64,
 }
 
 /// The map as text of at most `limit` bytes, for a commit at `commit`. A map that does not fit tells of fewer offsets:
 /// it forgets the highest ones, whose records a next run then sends again.
-pub fn encode(map: &DoneMap, commit: i64, fingerprint: u64, limit: usize) -> String {
+pub fn encode(map: &DoneMap, commit: i64, stamp: &Stamp, limit: usize) -> String {
     let mut scanned = map.scanned;
     loop {
-        let text = encode_below(map, scanned, commit, fingerprint);
+        let text = encode_below(map, scanned, commit, stamp);
         if text.len() <= limit || scanned <= commit {
             return text;
         }
@@ -60,8 +72,8 @@ pub fn encode(map: &DoneMap, commit: i64, fingerprint: u64, limit: usize) -> Str
     }
 }
 
-fn encode_below(map: &DoneMap, scanned: i64, commit: i64, fingerprint: u64) -> String {
-    let mut bytes = fingerprint.to_le_bytes().to_vec();
+fn encode_below(map: &DoneMap, scanned: i64, commit: i64, stamp: &Stamp) -> String {
+    let mut bytes = stamp.routes.to_le_bytes().to_vec();
     put(&mut bytes, scanned - commit);
     put(&mut bytes, map.holes.len() as i64);
     for holes in &map.holes {
@@ -78,24 +90,31 @@ fn encode_below(map: &DoneMap, scanned: i64, commit: i64, fingerprint: u64) -> S
             from = hole.1;
         }
     }
-    format!("{MAGIC}{}", URL_SAFE_NO_PAD.encode(bytes))
+    format!("{MAGIC}{}.{}", stamp.topic, URL_SAFE_NO_PAD.encode(bytes))
 }
 
 /// The map in a commit's metadata.
 ///
 /// # Errors
-/// It is absent, foreign or damaged, or was made for another fingerprint.
-pub fn decode(metadata: &str, commit: i64, fingerprint: u64) -> Result<DoneMap, Unbelieved> {
+/// It is absent, foreign or damaged, or was made for another topic or other routes.
+pub fn decode(metadata: &str, commit: i64, stamp: &Stamp) -> Result<DoneMap, Unbelieved> {
     if metadata.is_empty() {
         return Err(Unbelieved::Absent);
     }
-    let text = metadata.strip_prefix(MAGIC).ok_or(Unbelieved::Foreign)?;
+    let (topic, text) = metadata
+        .strip_prefix(MAGIC)
+        .and_then(|rest| rest.rsplit_once('.'))
+        .ok_or(Unbelieved::Foreign)?;
     let bytes = URL_SAFE_NO_PAD
         .decode(text)
         .map_err(|_| Unbelieved::Foreign)?;
     let (head, mut rest) = bytes.split_first_chunk::<8>().ok_or(Unbelieved::Foreign)?;
-    if u64::from_le_bytes(*head) != fingerprint {
-        return Err(Unbelieved::Other);
+    // A broker that told no id then or tells none now has not made the topic anew for that.
+    if topic != stamp.topic && !topic.is_empty() && !stamp.topic.is_empty() {
+        return Err(Unbelieved::OtherTopic);
+    }
+    if u64::from_le_bytes(*head) != stamp.routes {
+        return Err(Unbelieved::OtherRoutes);
     }
     parse(&mut rest, commit)
         .filter(|_| rest.is_empty())
@@ -155,6 +174,13 @@ mod tests {
 
     use super::*;
 
+    fn stamp(routes: u64) -> Stamp {
+        Stamp {
+            topic: "Xy-3_topic".into(),
+            routes,
+        }
+    }
+
     fn map() -> DoneMap {
         DoneMap {
             scanned: 1_000_000,
@@ -168,22 +194,35 @@ mod tests {
 
     #[test]
     fn comes_back_as_it_was() {
-        let text = encode(&map(), 100, 42, 4096);
-        assert_eq!(decode(&text, 100, 42), Ok(map()));
+        let text = encode(&map(), 100, &stamp(42), 4096);
+        assert_eq!(decode(&text, 100, &stamp(42)), Ok(map()));
         assert!(text.len() < 60, "{text}");
     }
 
     #[test]
     fn is_not_believed_for_other_routes_or_when_it_is_not_ours() {
-        let text = encode(&map(), 100, 42, 4096);
-        assert_eq!(decode(&text, 100, 43), Err(Unbelieved::Other));
-        assert_eq!(decode("", 100, 42), Err(Unbelieved::Absent));
+        let text = encode(&map(), 100, &stamp(42), 4096);
+        assert_eq!(decode(&text, 100, &stamp(43)), Err(Unbelieved::OtherRoutes));
+        let anew = Stamp {
+            topic: "other".into(),
+            ..stamp(42)
+        };
+        assert_eq!(decode(&text, 100, &anew), Err(Unbelieved::OtherTopic));
+        let untold = Stamp {
+            topic: String::new(),
+            ..stamp(42)
+        };
+        assert_eq!(decode(&text, 100, &untold), Ok(map()));
+        assert_eq!(decode("", 100, &stamp(42)), Err(Unbelieved::Absent));
         assert_eq!(
-            decode("some other tool's words", 100, 42),
+            decode("some other tool's words", 100, &stamp(42)),
             Err(Unbelieved::Foreign)
         );
         for length in 1..text.len() {
-            assert!(decode(&text[..length], 100, 42).is_err(), "cut at {length}");
+            assert!(
+                decode(&text[..length], 100, &stamp(42)).is_err(),
+                "cut at {length}"
+            );
         }
     }
 
@@ -194,9 +233,9 @@ mod tests {
             scanned: 50_000,
             holes: vec![holes.clone(), vec![]],
         };
-        let text = encode(&map, 0, 42, 3000);
+        let text = encode(&map, 0, &stamp(42), 3000);
         assert!(text.len() <= 3000);
-        let kept = decode(&text, 0, 42).unwrap();
+        let kept = decode(&text, 0, &stamp(42)).unwrap();
         assert!(kept.scanned > 5_000, "{}", kept.scanned);
         let expected: Vec<Range> = holes
             .into_iter()
@@ -210,7 +249,7 @@ mod tests {
         fn hostile_metadata_is_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), commit in 0i64..i64::MAX) {
             let mut text = 42u64.to_le_bytes().to_vec();
             text.extend(bytes);
-            let _ = decode(&format!("{MAGIC}{}", URL_SAFE_NO_PAD.encode(text)), commit, 42);
+            let _ = decode(&format!("{MAGIC}Xy-3_topic.{}", URL_SAFE_NO_PAD.encode(text)), commit, &stamp(42));
         }
     }
 }

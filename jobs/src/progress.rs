@@ -109,9 +109,14 @@ impl Progress {
         gap
     }
 
+    /// True if this run meets the record at the position for the first time.
+    pub fn is_first_visit(&self) -> bool {
+        self.position >= self.visited
+    }
+
     /// The pass is done with the record at the position. True if this run met it for the first time.
     pub fn step(&mut self) -> bool {
-        let first = self.position >= self.visited;
+        let first = self.is_first_visit();
         self.position += 1;
         self.visited = self.visited.max(self.position);
         self.scanned = self.scanned.max(self.position);
@@ -479,6 +484,7 @@ mod tests {
         use proptest::prelude::*;
 
         use super::*;
+        use crate::donemap::{Stamp, decode, encode};
 
         /// One record's life over two passes and a rerun, whatever happens in whatever order.
         #[derive(Clone, Debug)]
@@ -518,7 +524,9 @@ mod tests {
                 let mut handed = vec![false; length];
                 let check = |progress: &Progress, settled: &[bool]| {
                     let commit = progress.commit();
-                    let next = Progress::new(commit, length as i64, 2, crate::donemap::decode(&crate::donemap::encode(&progress.done_map(), commit, 7, 3000), commit, 7).ok());
+                    let stamp = Stamp { topic: String::new(), routes: 7 };
+                    let text = encode(&progress.done_map(), commit, &stamp, 3000);
+                    let next = Progress::new(commit, length as i64, 2, decode(&text, commit, &stamp).ok());
                     for (offset, class) in plan.class.iter().enumerate() {
                         let Some(class) = class else { continue };
                         if (offset as i64) < commit {

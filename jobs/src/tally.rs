@@ -68,11 +68,6 @@ pub struct RouteTally {
     pub delivered: i64,
     /// Refused for good, and acknowledged by the dead-letter topic.
     pub dead_lettered: i64,
-}
-
-impl RouteTally {
-    /// Records that the next run finds.
-    pub fn left(&self) -> i64 {
-        self.matched - self.delivered - self.dead_lettered
-    }
+    /// Met and not settled; a gauge as in [`PartitionTally`].
+    pub open: i64,
 }

@@ -109,6 +109,11 @@ impl Window {
         self.spans.iter().map(Span::length).sum()
     }
 
+    /// The span of one partition.
+    pub fn span(&self, partition: i32) -> Option<&Span> {
+        self.spans.iter().find(|span| span.partition == partition)
+    }
+
     fn add(&mut self, at: &Situation, from: &From, until: &Until) {
         let start = match from {
             From::Committed => self.committed_start(at),

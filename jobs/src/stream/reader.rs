@@ -203,13 +203,27 @@ impl Reader {
     /// # Errors
     /// librdkafka refused.
     pub fn assign(&self, starts: &[(i32, i64)]) -> Result<(), SourceError> {
-        let mut list = TopicPartitionList::new();
-        let filled = starts.iter().try_for_each(|(partition, offset)| {
-            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))
-        });
-        filled
-            .and_then(|()| self.consumer.assign(&list))
+        self.list(starts)
+            .and_then(|list| self.consumer.assign(&list))
             .map_err(|error| self.broker("assigning the partitions", error))
+    }
+
+    /// Reads these partitions too, each from its offset.
+    ///
+    /// # Errors
+    /// librdkafka refused.
+    pub fn assign_more(&self, starts: &[(i32, i64)]) -> Result<(), SourceError> {
+        self.list(starts)
+            .and_then(|list| self.consumer.incremental_assign(&list))
+            .map_err(|error| self.broker("assigning more partitions", error))
+    }
+
+    fn list(&self, starts: &[(i32, i64)]) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for (partition, offset) in starts {
+            list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))?;
+        }
+        Ok(list)
     }
 
     /// Goes back to `offset` in one partition.
