@@ -3,10 +3,12 @@
 pub mod commit;
 pub mod dead_letter;
 pub mod donemap;
+pub mod exit;
 pub mod fate;
 pub mod fence;
 pub mod message;
 pub mod progress;
+pub mod report;
 pub mod route;
 pub mod stream;
 pub mod tally;

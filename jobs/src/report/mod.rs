@@ -1,0 +1,471 @@
+//! The report of a run: what was planned, and what became of every record of it.
+//!
+//! A [`RunReport`] is made once, at the end, from the run's counters; it adds up, judges whether the sums balance, and
+//! names the [`Outcome`]. [`text`] shows it to people, JSON to machines.
+
+pub mod progress_line;
+pub mod repeat;
+pub mod text;
+
+use std::collections::BTreeMap;
+use std::io;
+use std::path::Path;
+use std::time::{Duration, SystemTime};
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use crate::exit::{Facts, Outcome};
+
+/// Which run on which stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity {
+    /// The run's id, as in its log lines.
+    pub run: String,
+    /// The cluster's id, or the bootstrap address where the broker tells none.
+    pub cluster: String,
+    /// The stream.
+    pub topic: String,
+    /// The topic's id, where the broker tells it.
+    pub topic_id: Option<String>,
+    /// The consumer group.
+    pub group: String,
+}
+
+/// What became of one partition's offsets. The unit is one offset throughout.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PartitionReport {
+    /// Partition.
+    pub partition: i32,
+    /// The window's first offset.
+    pub start: i64,
+    /// The offset behind the window's last.
+    pub end: i64,
+    /// `end - start`.
+    pub planned: i64,
+    /// Taken by an endpoint in this run.
+    pub delivered: i64,
+    /// Without a route, or without a value, and passed over by setting.
+    pub passed_over: i64,
+    /// Acknowledged by the dead-letter topic in this run.
+    pub dead_lettered: i64,
+    /// Above the committed offset, and settled by an earlier run.
+    pub settled_before: i64,
+    /// What the next run finds.
+    pub left: i64,
+    /// Offsets without a record: control records, aborted transactions, compaction.
+    pub gaps: i64,
+    /// The committed offset after the run.
+    pub committed: i64,
+    /// Offsets between the committed one and the end of the log before the run.
+    pub lag_before: i64,
+    /// The same after the run.
+    pub lag_after: i64,
+}
+
+impl PartitionReport {
+    /// True when every planned offset is accounted for exactly once.
+    pub fn balances(&self) -> bool {
+        let counts = [
+            self.delivered,
+            self.passed_over,
+            self.dead_lettered,
+            self.settled_before,
+            self.left,
+            self.gaps,
+        ];
+        self.planned == self.end - self.start
+            && counts.iter().all(|count| *count >= 0)
+            && self.planned == counts.iter().sum::<i64>()
+    }
+}
+
+/// How a route stood at the end of the run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub enum RouteState {
+    /// Its endpoint takes records.
+    #[default]
+    #[serde(rename = "open for business")]
+    Open,
+    /// Its records were left for the next run.
+    #[serde(rename = "left")]
+    Left,
+}
+
+/// The time to the endpoint's answer, in milliseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Latency {
+    /// Half of the requests stayed within it.
+    pub p50: f64,
+    /// 99 of 100 stayed within it.
+    pub p99: f64,
+    /// The longest.
+    pub max: f64,
+}
+
+impl Latency {
+    /// From durations, to a thousandth of a millisecond.
+    pub fn new(p50: Duration, p99: Duration, max: Duration) -> Self {
+        let milliseconds = |duration: Duration| duration.as_micros() as f64 / 1000.0;
+        Self {
+            p50: milliseconds(p50),
+            p99: milliseconds(p99),
+            max: milliseconds(max),
+        }
+    }
+}
+
+/// What became of one route's records.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct RouteReport {
+    /// Its name.
+    pub route: String,
+    /// Its endpoint.
+    pub url: String,
+    /// Records of this route that were not settled when the run began.
+    pub matched: i64,
+    /// Taken by the endpoint.
+    pub delivered: i64,
+    /// Refused for good, and acknowledged by the dead-letter topic.
+    pub dead_lettered: i64,
+    /// What the next run finds.
+    pub left: i64,
+    /// Requests sent.
+    pub attempts: u64,
+    /// How often each status was the answer.
+    pub statuses: BTreeMap<u16, u64>,
+    /// How long the answers took.
+    pub latency_ms: Latency,
+    /// How the route stood at the end.
+    pub state: RouteState,
+}
+
+impl RouteReport {
+    /// True when every matched record is accounted for exactly once.
+    pub fn balances(&self) -> bool {
+        let counts = [self.delivered, self.dead_lettered, self.left];
+        counts.iter().all(|count| *count >= 0) && self.matched == counts.iter().sum::<i64>()
+    }
+}
+
+/// The sums over all partitions.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[allow(missing_docs)] // the same names and meanings as in PartitionReport
+pub struct Totals {
+    pub planned: i64,
+    pub delivered: i64,
+    pub passed_over: i64,
+    pub dead_lettered: i64,
+    pub settled_before: i64,
+    pub left: i64,
+    pub gaps: i64,
+}
+
+/// The report of one run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct RunReport {
+    /// The run's id, as in its log lines.
+    pub run: String,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The outcome's code.
+    pub exit_code: u8,
+    /// True if nothing was to be posted or committed; what matched counts as left. Absent otherwise.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub dry_run: bool,
+    /// When it began (RFC 3339, UTC).
+    pub started: String,
+    /// When it ended (RFC 3339, UTC).
+    pub ended: String,
+    /// How long it took.
+    pub seconds: f64,
+    /// The cluster's id, or the bootstrap address where the broker tells none.
+    pub cluster: String,
+    /// The stream.
+    pub topic: String,
+    /// The topic's id, where the broker tells it.
+    pub topic_id: Option<String>,
+    /// The consumer group.
+    pub group: String,
+    /// The sums over all partitions.
+    pub totals: Totals,
+    /// Whether every partition and every route balances, and all of them together.
+    pub balanced: bool,
+    /// Each partition of the window.
+    pub partitions: Vec<PartitionReport>,
+    /// Each route, in the order of the table of routes.
+    pub routes: Vec<RouteReport>,
+    /// What else is worth knowing, a sentence each.
+    pub notes: Vec<String>,
+}
+
+impl RunReport {
+    /// Adds up, judges the balance and names the outcome. Of `facts`, what the counters tell (`balanced`, `delivered`,
+    /// `dead_lettered`, `left`, the numbers of routes) is filled in here. `took` comes from a monotonic clock.
+    pub fn new(
+        identity: Identity,
+        started: SystemTime,
+        took: Duration,
+        partitions: Vec<PartitionReport>,
+        routes: Vec<RouteReport>,
+        notes: Vec<String>,
+        facts: Facts,
+    ) -> Self {
+        let totals = Totals::of(&partitions);
+        let balanced = balances(&totals, &partitions, &routes);
+        let count = |wanted: fn(&RouteReport) -> bool| routes.iter().filter(|r| wanted(r)).count();
+        let outcome = Outcome::of(&Facts {
+            balanced,
+            delivered: totals.delivered,
+            dead_lettered: totals.dead_lettered,
+            left: totals.left,
+            routes_matched: count(|route| route.matched > 0),
+            routes_left: count(|route| route.state == RouteState::Left),
+            ..facts
+        });
+        Self {
+            run: identity.run,
+            outcome,
+            exit_code: outcome.code(),
+            dry_run: facts.dry_run,
+            started: rfc3339(started),
+            ended: rfc3339(started + took),
+            seconds: took.as_millis() as f64 / 1000.0,
+            cluster: identity.cluster,
+            topic: identity.topic,
+            topic_id: identity.topic_id,
+            group: identity.group,
+            totals,
+            balanced,
+            partitions,
+            routes,
+            notes,
+        }
+    }
+
+    /// Whether the report's own numbers balance: what a reader of the JSON can check again.
+    pub fn balances(&self) -> bool {
+        self.totals == Totals::of(&self.partitions)
+            && balances(&self.totals, &self.partitions, &self.routes)
+    }
+
+    /// One line of JSON, without a line break at its end.
+    pub fn json(&self) -> String {
+        // Nothing in it can fail to be written: no maps with odd keys, and numbers that are not finite become null.
+        serde_json::to_string(self).unwrap_or_default()
+    }
+
+    /// Writes the JSON to a file, which is replaced as a whole: who reads it sees the old report or this one.
+    ///
+    /// # Errors
+    /// The file cannot be written.
+    pub fn save(&self, path: &Path) -> io::Result<()> {
+        let text = self.json() + "\n";
+        if path.exists() && !path.is_file() {
+            // A pipe or /dev/stdout cannot be replaced.
+            return std::fs::write(path, text);
+        }
+        let mut name = path.file_name().unwrap_or_default().to_owned();
+        name.push(format!(".{}.part", std::process::id()));
+        let part = path.with_file_name(name);
+        std::fs::write(&part, text)?;
+        std::fs::rename(&part, path).inspect_err(|_| {
+            let _ = std::fs::remove_file(&part);
+        })
+    }
+}
+
+impl Totals {
+    fn of(partitions: &[PartitionReport]) -> Self {
+        let sum = |count: fn(&PartitionReport) -> i64| partitions.iter().map(count).sum();
+        Self {
+            planned: sum(|partition| partition.planned),
+            delivered: sum(|partition| partition.delivered),
+            passed_over: sum(|partition| partition.passed_over),
+            dead_lettered: sum(|partition| partition.dead_lettered),
+            settled_before: sum(|partition| partition.settled_before),
+            left: sum(|partition| partition.left),
+            gaps: sum(|partition| partition.gaps),
+        }
+    }
+}
+
+/// Every partition and route by itself; and what partitions count as delivered, routes must have delivered. Dead
+/// letters without a route and offsets that were not read belong to partitions only.
+fn balances(totals: &Totals, partitions: &[PartitionReport], routes: &[RouteReport]) -> bool {
+    let sum = |count: fn(&RouteReport) -> i64| routes.iter().map(count).sum::<i64>();
+    partitions.iter().all(PartitionReport::balances)
+        && routes.iter().all(RouteReport::balances)
+        && totals.delivered == sum(|route| route.delivered)
+        && totals.dead_lettered >= sum(|route| route.dead_lettered)
+        && totals.left >= sum(|route| route.left)
+}
+
+fn rfc3339(time: SystemTime) -> String {
+    match Timestamp::try_from(time) {
+        Ok(timestamp) => format!("{timestamp:.3}"),
+        Err(_) => "out of range".to_owned(),
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+
+    pub(crate) fn partition(partition: i32) -> PartitionReport {
+        PartitionReport {
+            partition,
+            start: 100,
+            end: 1_300,
+            planned: 1_200,
+            delivered: 1_000,
+            passed_over: 190,
+            dead_lettered: 2,
+            settled_before: 3,
+            left: 4,
+            gaps: 1,
+            committed: 1_296,
+            lag_before: 1_200,
+            lag_after: 4,
+        }
+    }
+
+    pub(crate) fn route(name: &str, delivered: i64) -> RouteReport {
+        RouteReport {
+            route: name.to_owned(),
+            url: format!("http://{name}/"),
+            matched: delivered + 1,
+            delivered,
+            dead_lettered: 1,
+            left: 0,
+            attempts: 12,
+            statuses: BTreeMap::from([(200, 10), (503, 2)]),
+            latency_ms: Latency::new(
+                Duration::from_micros(1_500),
+                Duration::from_millis(20),
+                Duration::from_secs(2),
+            ),
+            state: RouteState::Open,
+        }
+    }
+
+    pub(crate) fn report() -> RunReport {
+        let identity = Identity {
+            run: "r1".to_owned(),
+            cluster: "c".to_owned(),
+            topic: "orders".to_owned(),
+            topic_id: None,
+            group: "frontdoor".to_owned(),
+        };
+        RunReport::new(
+            identity,
+            SystemTime::UNIX_EPOCH + Duration::from_millis(1_500),
+            Duration::from_millis(410),
+            vec![partition(0), partition(1)],
+            vec![route("A", 1_200), route("B", 800)],
+            vec!["the broker keeps no commit metadata".to_owned()],
+            Facts::default(),
+        )
+    }
+
+    #[test]
+    fn adds_up_and_names_the_outcome() {
+        let report = report();
+        assert_eq!(report.totals.planned, 2_400);
+        assert_eq!(report.totals.delivered, 2_000);
+        assert!(report.balanced && report.balances());
+        assert_eq!(report.outcome, Outcome::MoreWork);
+        assert_eq!(report.exit_code, 12);
+        assert_eq!(report.started, "1970-01-01T00:00:01.500Z");
+        assert_eq!(report.ended, "1970-01-01T00:00:01.910Z");
+    }
+
+    #[test]
+    fn one_offset_that_is_not_accounted_for_is_an_internal_error() {
+        for tilt in [
+            |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
+                partitions[0].gaps += 1
+            },
+            |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
+                partitions[0].gaps -= 2;
+                partitions[0].left += 2;
+            },
+            |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
+                partitions[1].end += 1
+            },
+            |_: &mut Vec<PartitionReport>, routes: &mut Vec<RouteReport>| routes[0].matched += 1,
+            |_: &mut Vec<PartitionReport>, routes: &mut Vec<RouteReport>| {
+                routes[0].matched -= 1;
+                routes[0].delivered -= 1;
+            },
+        ] {
+            let mut partitions = vec![partition(0), partition(1)];
+            let mut routes = vec![route("A", 1_200), route("B", 800)];
+            tilt(&mut partitions, &mut routes);
+            let report = RunReport::new(
+                Identity::default(),
+                SystemTime::now(),
+                Duration::ZERO,
+                partitions,
+                routes,
+                Vec::new(),
+                Facts::default(),
+            );
+            assert!(!report.balanced);
+            assert_eq!(report.outcome, Outcome::Internal);
+        }
+    }
+
+    #[test]
+    fn the_json_has_the_documented_names_in_the_documented_order() {
+        let json: serde_json::Value = serde_json::from_str(&report().json()).unwrap();
+        let keys: Vec<&String> = json.as_object().unwrap().keys().collect();
+        assert_eq!(
+            keys,
+            [
+                "run",
+                "outcome",
+                "exit_code",
+                "started",
+                "ended",
+                "seconds",
+                "cluster",
+                "topic",
+                "topic_id",
+                "group",
+                "totals",
+                "balanced",
+                "partitions",
+                "routes",
+                "notes"
+            ]
+        );
+        assert_eq!(json["outcome"], "more_work");
+        assert_eq!(json["topic_id"], serde_json::Value::Null);
+        assert_eq!(json["routes"][0]["statuses"]["503"], 2);
+        assert_eq!(json["routes"][0]["latency_ms"]["p50"], 1.5);
+        assert_eq!(json["routes"][0]["state"], "open for business");
+        let read: RunReport = serde_json::from_value(json).unwrap();
+        assert_eq!(read, report());
+    }
+
+    #[test]
+    fn a_saved_report_replaces_the_old_one_and_leaves_nothing_beside_it() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("report.json");
+        std::fs::write(&path, "old").unwrap();
+        report().save(&path).unwrap();
+        assert_eq!(
+            std::fs::read_to_string(&path).unwrap(),
+            report().json() + "\n"
+        );
+        assert_eq!(std::fs::read_dir(&directory).unwrap().count(), 1);
+        assert!(
+            report()
+                .save(&directory.path().join("none/report.json"))
+                .is_err()
+        );
+        assert!(report().save(Path::new("/dev/null")).is_ok());
+        assert!(!Path::new("/dev/null").is_file());
+    }
+}

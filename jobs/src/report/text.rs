@@ -1,0 +1,383 @@
+//! The report for people: aligned tables, short. Pure: a report in, text out.
+
+use std::fmt::Write;
+use std::io::IsTerminal;
+
+use super::{PartitionReport, RouteReport, RouteState, RunReport};
+use crate::exit::Outcome;
+
+/// The most partitions that are shown one by one.
+const MOST_ROWS: usize = 16;
+
+/// Whether to write in colour to this stream: it is a terminal, and nobody has set `NO_COLOR`
+/// (<https://no-color.org>).
+pub fn wants_colour(
+    stream: &impl IsTerminal,
+    environment: impl Fn(&str) -> Option<String>,
+) -> bool {
+    stream.is_terminal() && environment("NO_COLOR").is_none_or(|value| value.is_empty())
+}
+
+/// The report as lines of text, ending with a line break.
+pub fn render(report: &RunReport, colour: bool) -> String {
+    let mut text = String::new();
+    let paint = Paint(colour);
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "{} (exit code {}): {}",
+        paint.outcome(report.outcome, &report.outcome.name().replace('_', " ")),
+        report.exit_code,
+        match report.dry_run && report.outcome == Outcome::Done {
+            true => "A dry run: nothing was posted, nothing was committed.",
+            false => report.outcome.meaning(),
+        }
+    );
+    let _ = writeln!(
+        text,
+        "run {}, topic {}, group {}, {} s",
+        clean(&report.run),
+        clean(&report.topic),
+        clean(&report.group),
+        report.seconds
+    );
+    if !report.partitions.is_empty() {
+        text.push('\n');
+        text.push_str(&partitions(report));
+    }
+    if !report.routes.is_empty() {
+        text.push('\n');
+        text.push_str(&routes(report));
+    }
+    text.push('\n');
+    let _ = writeln!(text, "{}", balance(report, &paint));
+    for note in &report.notes {
+        let _ = writeln!(text, "{} {}", paint.yellow("note:"), clean(note));
+    }
+    text
+}
+
+fn partitions(report: &RunReport) -> String {
+    type Column = (&'static str, fn(&PartitionReport) -> i64);
+    const COLUMNS: [Column; 12] = [
+        ("partition", |p| i64::from(p.partition)),
+        ("start", |p| p.start),
+        ("end", |p| p.end),
+        ("planned", |p| p.planned),
+        ("delivered", |p| p.delivered),
+        ("passed over", |p| p.passed_over),
+        ("dead letters", |p| p.dead_lettered),
+        ("settled before", |p| p.settled_before),
+        ("left", |p| p.left),
+        ("gaps", |p| p.gaps),
+        ("lag before", |p| p.lag_before),
+        ("lag after", |p| p.lag_after),
+    ];
+    // What is zero everywhere says nothing; where the window lies, and how it went, always does.
+    let shown: Vec<&Column> = COLUMNS
+        .iter()
+        .enumerate()
+        .filter(|(index, (_, value))| *index < 5 || report.partitions.iter().any(|p| value(p) != 0))
+        .map(|(_, column)| column)
+        .collect();
+    let mut rows = vec![shown.iter().map(|(name, _)| (*name).to_owned()).collect()];
+    let busy = report
+        .partitions
+        .iter()
+        .filter(|p| p.planned > 0 || p.lag_after > 0);
+    let idle = report.partitions.len() - busy.clone().count();
+    for partition in busy.clone().take(MOST_ROWS) {
+        rows.push(
+            shown
+                .iter()
+                .map(|(_, value)| thousands(value(partition)))
+                .collect(),
+        );
+    }
+    let hidden = busy.count().saturating_sub(MOST_ROWS);
+    let mut text = if rows.len() > 1 {
+        table(&rows, 0)
+    } else {
+        String::new()
+    };
+    for (count, what) in [
+        (hidden, "more partitions"),
+        (idle, "partitions without new records"),
+    ] {
+        if count > 0 {
+            let _ = writeln!(text, "{} {what}", thousands(count as i64));
+        }
+    }
+    text
+}
+
+fn routes(report: &RunReport) -> String {
+    let head = [
+        "route",
+        "matched",
+        "delivered",
+        "dead letters",
+        "left",
+        "attempts",
+        "p50 ms",
+        "p99 ms",
+        "max ms",
+        "statuses",
+        "",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    for route in &report.routes {
+        rows.push(route_row(route));
+    }
+    table(&rows, 1)
+}
+
+fn route_row(route: &RouteReport) -> Vec<String> {
+    let statuses: Vec<String> = route
+        .statuses
+        .iter()
+        .map(|(status, count)| {
+            format!(
+                "{status}×{}",
+                thousands(i64::try_from(*count).unwrap_or(i64::MAX))
+            )
+        })
+        .collect();
+    let state = match route.state {
+        RouteState::Open => String::new(),
+        RouteState::Left => "left for the next run".to_owned(),
+    };
+    let milliseconds = |value: f64| {
+        if route.statuses.is_empty() {
+            String::new()
+        } else {
+            format!("{value:.1}")
+        }
+    };
+    vec![
+        clean(&route.route),
+        thousands(route.matched),
+        thousands(route.delivered),
+        thousands(route.dead_lettered),
+        thousands(route.left),
+        thousands(i64::try_from(route.attempts).unwrap_or(i64::MAX)),
+        milliseconds(route.latency_ms.p50),
+        milliseconds(route.latency_ms.p99),
+        milliseconds(route.latency_ms.max),
+        statuses.join(" "),
+        state,
+    ]
+}
+
+fn balance(report: &RunReport, paint: &Paint) -> String {
+    let totals = &report.totals;
+    let parts = [
+        (totals.delivered, "delivered"),
+        (totals.passed_over, "passed over"),
+        (totals.dead_lettered, "dead letters"),
+        (totals.settled_before, "settled before"),
+        (totals.left, "left"),
+        (totals.gaps, "gaps"),
+    ];
+    let sum: Vec<String> = parts
+        .iter()
+        .filter(|(count, name)| *count != 0 || *name == "delivered")
+        .map(|(count, name)| format!("{} {name}", thousands(*count)))
+        .collect();
+    let verdict = if report.balanced {
+        paint.green("balanced:")
+    } else {
+        paint.red("DOES NOT BALANCE:")
+    };
+    let sign = if report.balanced { "=" } else { "≠" };
+    format!(
+        "{verdict} {} planned {sign} {}",
+        thousands(totals.planned),
+        sum.join(" + ")
+    )
+}
+
+/// Columns as wide as their widest cell; the first `left` of them and the last two are flush left.
+fn table(rows: &[Vec<String>], left: usize) -> String {
+    let width = |column: usize| {
+        let cells = rows.iter().filter_map(|row| row.get(column));
+        cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
+    };
+    let columns = rows.first().map_or(0, Vec::len);
+    let widths: Vec<usize> = (0..columns).map(width).collect();
+    let mut text = String::new();
+    for row in rows {
+        let mut line = String::new();
+        for (column, (cell, width)) in row.iter().zip(&widths).enumerate() {
+            let flush_left = column < left || (left > 0 && column + 2 >= columns);
+            let _ = match flush_left {
+                true => write!(line, "{cell:<width$}  "),
+                false => write!(line, "{cell:>width$}  "),
+            };
+        }
+        text.push_str(line.trim_end());
+        text.push('\n');
+    }
+    text
+}
+
+/// `1234567` as `1,234,567`.
+pub(super) fn thousands(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let mut text = String::from(if number < 0 { "-" } else { "" });
+    for (index, digit) in digits.chars().enumerate() {
+        if index > 0 && (digits.len() - index).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    text
+}
+
+/// What an endpoint or a broker wrote cannot move the cursor or change colours.
+fn clean(text: &str) -> String {
+    text.chars()
+        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
+        .collect()
+}
+
+struct Paint(bool);
+
+impl Paint {
+    fn outcome(&self, outcome: Outcome, text: &str) -> String {
+        match outcome {
+            Outcome::Done => self.green(text),
+            Outcome::DoneWithDeadLetters
+            | Outcome::Partial
+            | Outcome::MoreWork
+            | Outcome::Fenced => self.yellow(text),
+            _ => self.red(text),
+        }
+    }
+
+    fn green(&self, text: &str) -> String {
+        self.paint("32", text)
+    }
+
+    fn yellow(&self, text: &str) -> String {
+        self.paint("33", text)
+    }
+
+    fn red(&self, text: &str) -> String {
+        self.paint("31", text)
+    }
+
+    /// ECMA-48's Select Graphic Rendition.
+    fn paint(&self, colour: &str, text: &str) -> String {
+        if self.0 {
+            format!("\u{1b}[1;{colour}m{text}\u{1b}[0m")
+        } else {
+            text.to_owned()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::report;
+    use super::*;
+
+    #[test]
+    fn shows_tables_and_the_balance() {
+        let text = render(&report(), false);
+        let expected = "\
+more work (exit code 12): A bound was reached or the run was told to stop: the next run goes on from here.
+run r1, topic orders, group frontdoor, 0.41 s
+
+partition  start    end  planned  delivered  passed over  dead letters  settled before  left  gaps  lag before  lag after
+        0    100  1,300    1,200      1,000          190             2               3     4     1       1,200          4
+        1    100  1,300    1,200      1,000          190             2               3     4     1       1,200          4
+
+route  matched  delivered  dead letters  left  attempts  p50 ms  p99 ms  max ms  statuses
+A        1,201      1,200             1     0        12     1.5    20.0  2000.0  200×10 503×2
+B          801        800             1     0        12     1.5    20.0  2000.0  200×10 503×2
+
+balanced: 2,400 planned = 2,000 delivered + 380 passed over + 4 dead letters + 6 settled before + 8 left + 2 gaps
+note: the broker keeps no commit metadata
+";
+        assert_eq!(text, expected);
+    }
+
+    #[test]
+    fn leaves_out_what_is_zero_and_counts_what_it_does_not_show() {
+        let mut report = report();
+        let template = PartitionReport {
+            start: 5,
+            end: 6,
+            planned: 1,
+            delivered: 1,
+            ..PartitionReport::default()
+        };
+        report.partitions = (0..40)
+            .map(|partition| match partition {
+                0..20 => PartitionReport {
+                    partition,
+                    ..template.clone()
+                },
+                _ => PartitionReport {
+                    partition,
+                    ..PartitionReport::default()
+                },
+            })
+            .collect();
+        let text = render(&report, false);
+        assert!(
+            text.contains("\npartition  start  end  planned  delivered\n"),
+            "{text}"
+        );
+        assert!(
+            text.contains("\n4 more partitions\n20 partitions without new records\n"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_dry_run_says_so() {
+        let mut report = report();
+        (report.dry_run, report.outcome) = (true, Outcome::Done);
+        assert!(render(&report, false).contains("): A dry run: nothing was posted"));
+    }
+
+    #[test]
+    fn an_imbalance_cannot_be_overlooked() {
+        let mut report = report();
+        report.balanced = false;
+        assert!(
+            render(&report, false).contains("DOES NOT BALANCE: 2,400 planned ≠ 2,000 delivered")
+        );
+    }
+
+    #[test]
+    fn colours_only_when_asked_and_control_characters_never() {
+        let mut report = report();
+        report.notes = vec!["evil \u{1b}[2J\nline".to_owned()];
+        assert!(!render(&report, false).contains('\u{1b}'));
+        let coloured = render(&report, true);
+        assert!(coloured.starts_with("\u{1b}[1;33mmore work\u{1b}[0m"));
+        assert!(coloured.contains("evil \u{fffd}[2J\u{fffd}line"));
+    }
+
+    #[test]
+    fn colour_is_for_terminals() {
+        let file = tempfile::tempfile().unwrap();
+        assert!(!wants_colour(&file, |_| None));
+    }
+
+    #[test]
+    fn thousands_are_separated() {
+        for (number, text) in [
+            (0, "0"),
+            (999, "999"),
+            (1_000, "1,000"),
+            (-1_234_567, "-1,234,567"),
+            (i64::MIN, "-9,223,372,036,854,775,808"),
+        ] {
+            assert_eq!(thousands(number), text);
+        }
+    }
+}
