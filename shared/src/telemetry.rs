@@ -1,11 +1,14 @@
 //! Logs: one line an event, to standard error, readable by people on a terminal and by machines elsewhere.
 
-use std::io::IsTerminal;
+use std::io::{IsTerminal, Stderr, Write};
 
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::catalog::{LOG_FORMAT, LOG_LEVEL};
 use crate::settings::{SettingError, Settings};
+
+/// Goes to the start of the terminal's line and clears it (ECMA-48's EL).
+pub const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,7 +49,7 @@ pub fn init(format: LogFormat, level: &str) {
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     let builder = tracing_subscriber::fmt()
         .with_env_filter(filter)
-        .with_writer(std::io::stderr);
+        .with_writer(writer(std::io::stderr().is_terminal()));
     // A test may have installed a subscriber already: the first one stays.
     let _ = match format {
         LogFormat::Text => builder
@@ -54,4 +57,16 @@ pub fn init(format: LogFormat, level: &str) {
             .try_init(),
         LogFormat::Json => builder.json().flatten_event(true).try_init(),
     };
+}
+
+/// Standard error; on a terminal each event begins on a clear line, as a progress line may stand there.
+fn writer(terminal: bool) -> impl Fn() -> Stderr {
+    move || {
+        let mut stderr = std::io::stderr();
+        if terminal {
+            // A log that cannot be written has nobody to tell.
+            let _ = stderr.write_all(CLEAR_LINE.as_bytes());
+        }
+        stderr
+    }
 }

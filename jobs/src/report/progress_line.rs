@@ -1,16 +1,17 @@
 //! One line on the terminal that shows how far a run is, redrawn in place and gone at the end.
+//!
+//! Log lines for a terminal begin by clearing their line too (`shared::telemetry`), so that none stands behind half
+//! of a progress line.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
+
+use shared::telemetry::CLEAR_LINE;
 
 use super::text::thousands;
 
 /// At most ten drawings a second.
 const REDRAW: Duration = Duration::from_millis(100);
-
-/// Begins at the line's start and clears it (ECMA-48 EL). Log lines for the terminal begin with it too, so that they
-/// never stand behind half of a progress line.
-pub const CLEAR: &str = "\r\u{1b}[2K";
 
 /// What the line shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -56,13 +57,13 @@ impl<W: Write> ProgressLine<W> {
         self.drawn = Some(now);
         let line = line(&standing(), now.duration_since(self.started));
         // Without auto-wrap (DECAWM) the terminal cuts the line off at its own width.
-        self.write(&format!("{CLEAR}\u{1b}[?7l{line}\u{1b}[?7h"));
+        self.write(&format!("{CLEAR_LINE}\u{1b}[?7l{line}\u{1b}[?7h"));
     }
 
     /// Takes the line away; it comes back with the next [`ProgressLine::show`].
     pub fn clear(&mut self) {
         if self.drawn.take().is_some() {
-            self.write(CLEAR);
+            self.write(CLEAR_LINE);
         }
     }
 
@@ -161,8 +162,8 @@ mod tests {
         line.show(start + Duration::from_secs(2), || standing(2));
         drop(line);
         let text = String::from_utf8(terminal).unwrap();
-        assert_eq!(text.matches(CLEAR).count(), 10 + 1 + 1 + 1);
-        assert!(text.ends_with(CLEAR) && !text.contains('\n'));
+        assert_eq!(text.matches(CLEAR_LINE).count(), 10 + 1 + 1 + 1);
+        assert!(text.ends_with(CLEAR_LINE) && !text.contains('\n'));
     }
 
     #[test]
