@@ -10,6 +10,7 @@
 //! Nothing here knows which program it serves.
 
 pub mod avro;
+mod files;
 pub mod kafka;
 pub mod oci;
 pub mod secret;

@@ -5,7 +5,7 @@ use std::fmt;
 
 use openssl::error::ErrorStack;
 use openssl::hash::MessageDigest;
-use openssl::pkey::{Id, PKey, Private};
+use openssl::pkey::{Id, PKey, Private, Public};
 use openssl::rsa::Rsa;
 use openssl::sign::Signer;
 
@@ -92,12 +92,23 @@ impl PrivateKey {
         Ok(colons(&openssl::hash::hash(MessageDigest::md5(), &der)?))
     }
 
+    /// True if this is the private half of that public key.
+    pub(super) fn is_of(&self, public: &PKey<Public>) -> bool {
+        self.0.public_eq(public)
+    }
+
     /// The public half as PEM.
     ///
     /// # Errors
     /// OpenSSL refused.
     pub fn public_pem(&self) -> Result<String, KeyError> {
         String::from_utf8(self.0.public_key_to_pem()?).map_err(|_| KeyError::Refused)
+    }
+}
+
+impl PartialEq for PrivateKey {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.public_eq(&other.0)
     }
 }
 

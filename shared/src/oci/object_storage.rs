@@ -1,0 +1,168 @@
+//! Object Storage (API 20160918): the namespace, an object out, an object in.
+
+use std::fmt;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::{Extensions, HeaderValue, Method, StatusCode, header};
+use openssl::hash::{MessageDigest, hash};
+
+use super::client::{Oci, encode};
+use super::error::OciError;
+use super::exchange::Answer;
+use super::signing::Upload;
+
+const MAX_NAMESPACE: usize = 4 << 10;
+
+/// Which object.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct ObjectLocation {
+    /// The Object Storage namespace; `None` means the tenancy's own, asked for each time.
+    pub namespace: Option<String>,
+    /// The bucket.
+    pub bucket: String,
+    /// The object's name; it may hold slashes.
+    pub object: String,
+}
+
+/// An object's content.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Object {
+    /// The bytes.
+    pub bytes: Vec<u8>,
+    /// The entity tag, opaque; the same tag means the same content.
+    pub etag: Option<String>,
+}
+
+impl Oci {
+    /// GetNamespace: the tenancy's own namespace.
+    ///
+    /// # Errors
+    /// No answer, a refusal, or an answer that is no namespace.
+    pub async fn namespace(&self) -> Result<String, OciError> {
+        let doing = "asking for the Object Storage namespace";
+        let host = self.principal().region().object_storage();
+        let request = self.request(Method::GET, host, "/n")?;
+        let answer = self
+            .ask(doing, &request, &Extensions::new(), MAX_NAMESPACE)
+            .await?;
+        serde_json::from_slice::<String>(&answer.body)
+            .ok()
+            .filter(|name| !name.is_empty())
+            .ok_or_else(|| answer.unusable(doing, "the answer is no JSON string"))
+    }
+
+    /// GetObject: the whole object, at most `limit` bytes; or `None` if its entity tag still is `known` (304). If
+    /// the service sends an MD5, the content is checked against it.
+    ///
+    /// # Errors
+    /// No answer, a refusal, a truncated or too large object.
+    pub async fn object(
+        &self,
+        location: &ObjectLocation,
+        known: Option<&str>,
+        limit: usize,
+    ) -> Result<Option<Object>, OciError> {
+        let doing = format!("reading {location}");
+        let mut request = self.object_request(Method::GET, location).await?;
+        if let Some(tag) = known.and_then(|tag| HeaderValue::try_from(tag).ok()) {
+            request.headers_mut().insert(header::IF_NONE_MATCH, tag);
+        }
+        let answer = self
+            .ask(&doing, &request, &Extensions::new(), limit)
+            .await?;
+        if answer.status == StatusCode::NOT_MODIFIED {
+            return Ok(None);
+        }
+        if let Some(stated) = answer.text("content-md5")
+            && md5(&answer.body).is_some_and(|own| own != stated)
+        {
+            return Err(answer.unusable(
+                &doing,
+                "the content does not have the MD5 that the service states",
+            ));
+        }
+        let etag = answer.text("etag").map(str::to_owned);
+        Ok(Some(Object {
+            bytes: answer.body,
+            etag,
+        }))
+    }
+
+    /// PutObject: replaces the object, and gives its entity tag.
+    ///
+    /// # Errors
+    /// No answer, or a refusal.
+    pub async fn put_object(
+        &self,
+        location: &ObjectLocation,
+        content_type: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Option<String>, OciError> {
+        let doing = format!("writing {location}");
+        let mut request = self.object_request(Method::PUT, location).await?;
+        for (name, text) in [
+            ("content-type", Some(content_type)),
+            ("content-md5", md5(&bytes).as_deref()),
+        ] {
+            if let Some(value) = text.and_then(|text| HeaderValue::try_from(text).ok()) {
+                request.headers_mut().insert(name, value);
+            }
+        }
+        *request.body_mut() = Some(bytes.into());
+        let mut extensions = Extensions::new();
+        extensions.insert(Upload);
+        let answer = self
+            .ask(&doing, &request, &extensions, MAX_NAMESPACE)
+            .await?;
+        Ok(answer.text("etag").map(str::to_owned))
+    }
+
+    async fn object_request(
+        &self,
+        method: Method,
+        location: &ObjectLocation,
+    ) -> Result<reqwest::Request, OciError> {
+        let namespace = match &location.namespace {
+            Some(namespace) => namespace.clone(),
+            None => self.namespace().await?,
+        };
+        let path = format!(
+            "/n/{}/b/{}/o/{}",
+            encode(&namespace),
+            encode(&location.bucket),
+            encode(&location.object)
+        );
+        self.request(method, self.principal().region().object_storage(), &path)
+    }
+}
+
+impl Answer {
+    /// A header's text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        self.headers.get(name)?.to_str().ok()
+    }
+
+    /// The error for an answer that is not what the service promises.
+    pub(super) fn unusable(&self, doing: &str, reason: impl Into<String>) -> OciError {
+        OciError::Unusable {
+            doing: doing.to_owned(),
+            reason: reason.into(),
+            request_id: self.request_id.clone(),
+        }
+    }
+}
+
+fn md5(bytes: &[u8]) -> Option<String> {
+    let digest = hash(MessageDigest::md5(), bytes).ok()?;
+    Some(STANDARD.encode(digest))
+}
+
+impl fmt::Display for ObjectLocation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.namespace {
+            Some(namespace) => write!(f, "oci://{}@{namespace}/{}", self.bucket, self.object),
+            None => write!(f, "oci://{}/{}", self.bucket, self.object),
+        }
+    }
+}

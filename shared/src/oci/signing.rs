@@ -1,0 +1,123 @@
+//! The signing middleware: every request that passes leaves signed, with credentials that are good now.
+
+use std::sync::Arc;
+use std::time::SystemTime;
+
+use http::{Extensions, HeaderValue, Method, StatusCode, header};
+use reqwest::{Request, Response, Url};
+use reqwest_middleware::{Error, Middleware, Next, Result};
+
+use super::Clock;
+use super::principal::{Credentials, Principal};
+use super::signature::{self, Body, Signable};
+
+/// Signs each request as the principal. Retry wraps it: a signature covers the date, so each attempt earns its own.
+pub(super) struct Signing {
+    pub(super) principal: Arc<Principal>,
+    pub(super) clock: Clock,
+}
+
+/// In a request's extensions: an upload to Object Storage, which is signed without its body.
+#[derive(Clone, Copy)]
+pub(super) struct Upload;
+
+#[async_trait::async_trait]
+impl Middleware for Signing {
+    /// A 401 makes the principal look for other credentials, once; the answer to those stands.
+    async fn handle(
+        &self,
+        mut request: Request,
+        extensions: &mut Extensions,
+        next: Next<'_>,
+    ) -> Result<Response> {
+        let covers_body = extensions.get::<Upload>().is_none();
+        let credentials = self.principal.credentials((self.clock)()).await;
+        let spare = request.try_clone();
+        sign(&mut request, covers_body, &credentials, (self.clock)())?;
+        let response = next.clone().run(request, extensions).await?;
+        if response.status() == StatusCode::UNAUTHORIZED
+            && let Some(mut request) = spare
+            && let Some(fresh) = self.principal.renew(&credentials).await
+        {
+            sign(&mut request, covers_body, &fresh, (self.clock)())?;
+            return next.run(request, extensions).await;
+        }
+        Ok(response)
+    }
+}
+
+fn sign(
+    request: &mut Request,
+    covers_body: bool,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> Result<()> {
+    let date = httpdate::fmt_http_date(now);
+    let host = host(request.url());
+    let target = target(request.url());
+    let covers_body = covers_body
+        && matches!(
+            *request.method(),
+            Method::POST | Method::PUT | Method::PATCH
+        );
+    let bytes = request
+        .body()
+        .and_then(|body| body.as_bytes())
+        .unwrap_or_default()
+        .to_vec();
+    let content_type = match request.headers().get(header::CONTENT_TYPE) {
+        Some(value) => value.to_str().map_err(Error::middleware)?.to_owned(),
+        None => "application/json".to_owned(),
+    };
+    let authorization = signature::authorization(
+        &Signable {
+            method: request.method(),
+            target: &target,
+            host: Some(&host),
+            date: &date,
+            body: covers_body.then_some(Body {
+                content_type: &content_type,
+                bytes: &bytes,
+            }),
+        },
+        credentials.key_id.reveal(),
+        &credentials.key,
+    )
+    .map_err(Error::middleware)?;
+    let mut authorization = HeaderValue::try_from(authorization).map_err(Error::middleware)?;
+    authorization.set_sensitive(true);
+    let headers = request.headers_mut();
+    headers.insert(header::DATE, value(date)?);
+    headers.insert(header::HOST, value(host)?);
+    if covers_body {
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
+        headers.insert(header::CONTENT_TYPE, value(content_type)?);
+        headers.insert(
+            "x-content-sha256",
+            value(signature::content_sha256(&bytes))?,
+        );
+    }
+    headers.insert(header::AUTHORIZATION, authorization);
+    Ok(())
+}
+
+fn value(text: String) -> Result<HeaderValue> {
+    HeaderValue::try_from(text).map_err(Error::middleware)
+}
+
+/// The `host` header as it goes on the wire: with the port if it is not the scheme's own.
+fn host(url: &Url) -> String {
+    let host = url.host_str().unwrap_or_default();
+    match url.port() {
+        Some(port) => format!("{host}:{port}"),
+        None => host.to_owned(),
+    }
+}
+
+/// Path and query as they go on the wire.
+fn target(url: &Url) -> String {
+    match url.query() {
+        Some(query) => format!("{}?{query}", url.path()),
+        None => url.path().to_owned(),
+    }
+}
