@@ -1,7 +1,7 @@
 //! What can be wrong with settings, each in one sentence that names the setting.
 
 /// What is wrong with a setting, in one sentence that names it.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum SettingError {
     /// A required setting has no value.
     #[error("{variable} is not set: {help}")]
@@ -32,6 +32,14 @@ pub enum SettingError {
         /// Where it was looked for.
         location: String,
         /// What went wrong.
+        reason: String,
+    },
+    /// A secret, or a document of a setting, could not be fetched from Oracle Cloud.
+    #[error("{variable}: {reason}")]
+    Unfetched {
+        /// The environment variable of the setting that was to be had.
+        variable: String,
+        /// What went wrong; never the content.
         reason: String,
     },
     /// A line of the settings file is not understood.

@@ -1,52 +1,267 @@
-//! Looks settings up, layer by layer: flags, environment, the settings file, defaults; then the documents.
+//! Looks settings up, layer by layer: flags, environment, the settings file with its secrets, defaults; and reads
+//! the documents that they name. What does not depend on one another is fetched at the same time.
 
 use std::collections::BTreeMap;
-use std::io::Read;
-use std::path::Path;
 use std::sync::Arc;
 
-use super::catalog::{CATALOG, CONFIG_LOCATION};
-use super::{Location, Setting, SettingError, Settings, Source, Value, location, properties};
-use crate::secret::Secret;
+use futures_util::future::join_all;
 
-/// The largest settings file or document that is read, in bytes.
-const MAX_DOCUMENT: u64 = 1 << 20;
+use super::catalog::{CATALOG, CONFIG_LOCATION};
+use super::cloud::{Cloud, MAX_DOCUMENT, Trouble};
+use super::properties::{self, Given, Line};
+use super::{Group, Location, Setting, SettingError, Settings, Source, Value, location};
+use crate::files;
+use crate::secret::Secret;
 
 type Values = BTreeMap<&'static str, Value>;
 
-/// See [`Settings::gather`].
-pub(super) async fn gather(
-    flags: &[(&'static str, String)],
-    environment: impl Fn(&str) -> Option<String>,
-) -> Result<Settings, SettingError> {
-    let mut values = given(flags, environment);
-    if let Some(location) = named(&values, &CONFIG_LOCATION)? {
-        let text = read(&CONFIG_LOCATION, &location)?;
-        let lines = properties::parse(&text).map_err(|(line, reason)| SettingError::Line {
-            location: location.to_string(),
-            line,
-            reason,
-        })?;
-        for (name, text) in lines {
-            values
-                .entry(name)
-                .or_insert_with(|| value(text, Source::File));
+/// Everything that settings are made from, part by part. It can be gathered again.
+pub(super) struct Origin {
+    wanted: Vec<&'static Setting>,
+    given: Values,
+    local: Result<Vec<Line>, SettingError>,
+    cloud: Cloud,
+}
+
+/// One thing that was read for the settings, and how it went.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The setting that names it.
+    pub setting: &'static Setting,
+    /// Where it lies: a path, an object, a secret.
+    pub location: String,
+    /// What may be told about it (size, version), or what is wrong.
+    pub outcome: Result<String, SettingError>,
+    /// What to do about it.
+    pub advice: Option<&'static str>,
+}
+
+/// What one gathering brought.
+pub(super) struct Gathered {
+    pub(super) values: Values,
+    pub(super) documents: BTreeMap<&'static str, Arc<str>>,
+    pub(super) parts: Vec<Part>,
+}
+
+impl Origin {
+    /// Takes flags and environment, and reads a settings file of this machine: it may say how to reach the cloud.
+    pub(super) fn new(
+        groups: &[&Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let mut given = given(flags, &environment);
+        let local = local_lines(&given);
+        merge(&mut given, local.as_deref().unwrap_or_default());
+        let mut early = given.clone();
+        defaults(&mut early);
+        let early = Settings {
+            values: early,
+            ..Settings::default()
+        };
+        Self {
+            wanted: groups
+                .iter()
+                .flat_map(|group| group.settings)
+                .copied()
+                .collect(),
+            local,
+            cloud: Cloud::new(&early, environment),
+            given,
         }
     }
-    for setting in CATALOG {
-        if let Some(default) = setting.default {
-            values
-                .entry(setting.name)
-                .or_insert_with(|| value(default, Source::Default));
+
+    pub(super) fn cloud(&self) -> &Cloud {
+        &self.cloud
+    }
+
+    /// Fetches everything that is wanted.
+    pub(super) async fn gather(&self) -> Gathered {
+        // Documents whose place is known already need not wait for the settings file.
+        let (early, (mut gathered, read)) =
+            tokio::join!(self.documents(&self.given, &[]), self.beyond_given());
+        defaults(&mut gathered.values);
+        let known: Vec<&str> = early
+            .iter()
+            .chain(&read)
+            .map(|read| read.setting.name)
+            .collect();
+        // A secret may name a place, too.
+        let late = self.documents(&gathered.values, &known).await;
+        for Document {
+            setting,
+            location,
+            result,
+            advice,
+        } in early.into_iter().chain(read).chain(late)
+        {
+            let outcome = result.map(|(text, note)| {
+                gathered
+                    .documents
+                    .insert(setting.name, Arc::from(text.reveal()));
+                note
+            });
+            gathered.parts.push(Part {
+                setting,
+                location,
+                outcome,
+                advice,
+            });
+        }
+        gathered
+    }
+
+    /// The settings file, and at the same time the secrets and the documents that it names.
+    async fn beyond_given(&self) -> (Gathered, Vec<Document>) {
+        let (lines, mut parts) = self.lines().await;
+        let mut values = self.given.clone();
+        merge(&mut values, &lines);
+        let known: Vec<&str> = self.given.keys().copied().collect();
+        let (secrets, documents) =
+            tokio::join!(self.secrets(&lines), self.documents(&values, &known));
+        for (part, text) in secrets {
+            if let Some(text) = text {
+                values.insert(
+                    part.setting.name,
+                    Value {
+                        text,
+                        source: Source::File,
+                    },
+                );
+            }
+            parts.push(part);
+        }
+        (
+            Gathered {
+                values,
+                documents: BTreeMap::new(),
+                parts,
+            },
+            documents,
+        )
+    }
+
+    /// The secrets that the lines name, where nothing above the file sets the value.
+    async fn secrets(&self, lines: &[Line]) -> Vec<(Part, Option<Secret>)> {
+        let wanted = lines.iter().filter_map(|line| match &line.value {
+            Given::Secret(location) => Some((line.setting, location)),
+            Given::Plain(_) => None,
+        });
+        let fetched = wanted
+            .filter(|(setting, _)| {
+                self.is_wanted(setting) && !self.given.contains_key(setting.name)
+            })
+            .map(async |(setting, location)| {
+                let (outcome, text, advice) = match self.cloud.secret(location).await {
+                    Ok(fetched) => (Ok(fetched.note), Some(fetched.text), None),
+                    Err(trouble) => (Err(unfetched(setting, &trouble)), None, trouble.advice),
+                };
+                let location = format!("secret {location}");
+                (
+                    Part {
+                        setting,
+                        location,
+                        outcome,
+                        advice,
+                    },
+                    text,
+                )
+            });
+        join_all(fetched).await
+    }
+
+    /// The lines of the settings file.
+    async fn lines(&self) -> (Vec<Line>, Vec<Part>) {
+        let Some(text) = self.given.get(CONFIG_LOCATION.name) else {
+            return (Vec::new(), Vec::new());
+        };
+        let location = text.text.reveal();
+        let (lines, advice) = match location.parse() {
+            Ok(Location::Object(object)) => match self.cloud.object(&object).await {
+                Ok(fetched) => (parsed(location, fetched.text.reveal()), None),
+                Err(trouble) => (Err(unfetched(&CONFIG_LOCATION, &trouble)), trouble.advice),
+            },
+            _ => (self.local.clone(), None),
+        };
+        let outcome = lines
+            .as_ref()
+            .map(|lines| format!("{} settings", lines.len()))
+            .map_err(Clone::clone);
+        let part = Part {
+            setting: &CONFIG_LOCATION,
+            location: location.to_owned(),
+            outcome,
+            advice,
+        };
+        (lines.unwrap_or_default(), vec![part])
+    }
+
+    /// The documents that these values name and that are not known yet.
+    async fn documents(&self, values: &Values, known: &[&str]) -> Vec<Document> {
+        let wanted = self.wanted.iter().filter_map(|setting| {
+            let value = values.get(setting.name)?;
+            (setting.document && !known.contains(&setting.name))
+                .then(|| self.document(setting, value.text.reveal()))
+        });
+        join_all(wanted).await
+    }
+
+    async fn document(&self, setting: &'static Setting, location: &str) -> Document {
+        let (result, advice) = match location.parse() {
+            Err(()) => (Err(malformed(setting, location)), None),
+            Ok(Location::File(path)) => {
+                let result = files::read_text(&path, MAX_DOCUMENT);
+                let unreadable = |reason| SettingError::Unreadable {
+                    variable: setting.variable(),
+                    location: location.to_owned(),
+                    reason,
+                };
+                let noted = |text: String| {
+                    let note = format!("{} bytes", text.len());
+                    (Secret::new(text), note)
+                };
+                (result.map(noted).map_err(unreadable), None)
+            }
+            Ok(Location::Object(object)) => match self.cloud.object(&object).await {
+                Ok(fetched) => (Ok((fetched.text, fetched.note)), None),
+                Err(trouble) => (Err(unfetched(setting, &trouble)), trouble.advice),
+            },
+        };
+        Document {
+            setting,
+            location: location.to_owned(),
+            result,
+            advice,
         }
     }
-    let mut documents = BTreeMap::new();
-    for setting in CATALOG.iter().filter(|setting| setting.document) {
-        if let Some(location) = named(&values, setting)? {
-            documents.insert(setting.name, Arc::from(read(setting, &location)?));
-        }
+
+    fn is_wanted(&self, setting: &Setting) -> bool {
+        self.wanted.iter().any(|wanted| wanted.name == setting.name)
     }
-    Ok(Settings { values, documents })
+}
+
+struct Document {
+    setting: &'static Setting,
+    location: String,
+    result: Result<(Secret, String), SettingError>,
+    advice: Option<&'static str>,
+}
+
+impl Gathered {
+    /// The settings, or the first thing that is wrong.
+    pub(super) fn settings(self, cloud: &Cloud) -> Result<Settings, SettingError> {
+        for part in self.parts {
+            part.outcome?;
+        }
+        Ok(Settings {
+            values: self.values,
+            documents: self.documents,
+            identity: match cloud.signed_in() {
+                Some(Ok(oci)) => Some(oci.principal().to_string().into()),
+                Some(Err(_)) | None => None,
+            },
+        })
+    }
 }
 
 /// What flags and environment say.
@@ -56,16 +271,67 @@ fn given(flags: &[(&'static str, String)], environment: impl Fn(&str) -> Option<
         Some(value(text, Source::Flag))
     };
     let variable = |setting: &Setting| {
-        Some(value(
-            environment(&setting.variable())?,
-            Source::Environment,
-        ))
+        let text = environment(&setting.variable())?;
+        Some(value(text, Source::Environment))
     };
     CATALOG
         .iter()
         .filter_map(|setting| Some((setting.name, flag(setting).or_else(|| variable(setting))?)))
         .filter(|(_, value)| !value.text.reveal().is_empty())
         .collect()
+}
+
+/// The lines of a settings file of this machine; none if it lies elsewhere.
+fn local_lines(given: &Values) -> Result<Vec<Line>, SettingError> {
+    let Some(location) = given.get(CONFIG_LOCATION.name) else {
+        return Ok(Vec::new());
+    };
+    let location = location.text.reveal();
+    match location.parse() {
+        Ok(Location::File(path)) => {
+            let text = files::read_text(&path, MAX_DOCUMENT).map_err(|reason| {
+                SettingError::Unreadable {
+                    variable: CONFIG_LOCATION.variable(),
+                    location: location.to_owned(),
+                    reason,
+                }
+            })?;
+            parsed(location, &text)
+        }
+        Ok(Location::Object(_)) => Ok(Vec::new()),
+        Err(()) => Err(malformed(&CONFIG_LOCATION, location)),
+    }
+}
+
+fn parsed(location: &str, text: &str) -> Result<Vec<Line>, SettingError> {
+    properties::parse(text).map_err(|(line, reason)| SettingError::Line {
+        location: location.to_owned(),
+        line,
+        reason,
+    })
+}
+
+/// Adds the plain lines that nothing above them sets.
+fn merge(values: &mut Values, lines: &[Line]) {
+    for line in lines {
+        if let Given::Plain(text) = &line.value
+            && !text.is_empty()
+        {
+            values
+                .entry(line.setting.name)
+                .or_insert_with(|| value(text, Source::File));
+        }
+    }
+}
+
+fn defaults(values: &mut Values) {
+    for setting in CATALOG {
+        if let Some(default) = setting.default {
+            values
+                .entry(setting.name)
+                .or_insert_with(|| value(default, Source::Default));
+        }
+    }
 }
 
 fn value(text: impl Into<String>, source: Source) -> Value {
@@ -75,43 +341,19 @@ fn value(text: impl Into<String>, source: Source) -> Value {
     }
 }
 
-/// The location that the setting holds, if it is set.
-fn named(values: &Values, setting: &Setting) -> Result<Option<Location>, SettingError> {
-    let Some(value) = values.get(setting.name) else {
-        return Ok(None);
-    };
-    let text = value.text.reveal();
-    text.parse()
-        .map(Some)
-        .map_err(|()| SettingError::Malformed {
-            variable: setting.variable(),
-            value: text.to_owned(),
-            expected: location::EXPECTED,
-        })
-}
-
-fn read(setting: &Setting, location: &Location) -> Result<String, SettingError> {
-    let unreadable = |reason: String| SettingError::Unreadable {
+fn malformed(setting: &Setting, location: &str) -> SettingError {
+    SettingError::Malformed {
         variable: setting.variable(),
-        location: location.to_string(),
-        reason,
-    };
-    match location {
-        Location::File(path) => file(path).map_err(unreadable),
-        Location::Object(_) => Err(unreadable("not built yet".to_owned())),
+        value: location.to_owned(),
+        expected: location::EXPECTED,
     }
 }
 
-/// A whole text file, up to [`MAX_DOCUMENT`] bytes.
-fn file(path: &Path) -> Result<String, String> {
-    let mut text = Vec::new();
-    std::fs::File::open(path)
-        .and_then(|file| file.take(MAX_DOCUMENT + 1).read_to_end(&mut text))
-        .map_err(|error| error.to_string())?;
-    if text.len() as u64 > MAX_DOCUMENT {
-        return Err(format!("it is larger than {MAX_DOCUMENT} bytes"));
+fn unfetched(setting: &Setting, trouble: &Trouble) -> SettingError {
+    SettingError::Unfetched {
+        variable: setting.variable(),
+        reason: trouble.reason.clone(),
     }
-    String::from_utf8(text).map_err(|_| "it is not UTF-8 text".to_owned())
 }
 
 #[cfg(test)]
@@ -124,7 +366,7 @@ mod tests {
             let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
             Some((*value).to_owned())
         };
-        gather(&[(KAFKA_TOPIC.name, String::new())], lookup)
+        Settings::gather(&[(KAFKA_TOPIC.name, String::new())], lookup)
             .await
             .map_err(|error| error.to_string())
     }
@@ -181,5 +423,13 @@ mod tests {
             "CONFIG_LOCATION is \"s3://b/o\", expected a path, or an object as oci://BUCKET/OBJECT or \
              oci://BUCKET@NAMESPACE/OBJECT"
         );
+    }
+
+    #[test]
+    fn gathering_may_run_in_a_task_of_its_own() {
+        fn is_send(future: impl Future + Send) {
+            drop(future);
+        }
+        is_send(Settings::gather(&[], |name| std::env::var(name).ok()));
     }
 }

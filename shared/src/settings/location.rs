@@ -8,6 +8,8 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
+use crate::oci::ObjectLocation;
+
 /// What a location looks like, for the error that names it.
 pub(super) const EXPECTED: &str =
     "a path, or an object as oci://BUCKET/OBJECT or oci://BUCKET@NAMESPACE/OBJECT";
@@ -19,17 +21,6 @@ pub enum Location {
     File(PathBuf),
     /// An object in Object Storage.
     Object(ObjectLocation),
-}
-
-/// Which object in Object Storage.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct ObjectLocation {
-    /// The Object Storage namespace; `None` means the tenancy's own.
-    pub namespace: Option<String>,
-    /// The bucket.
-    pub bucket: String,
-    /// The object's name; it may hold slashes.
-    pub object: String,
 }
 
 impl FromStr for Location {
@@ -61,7 +52,10 @@ fn object(text: &str) -> Option<ObjectLocation> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
-    let is_object = (1..=1024).contains(&object.len()) && !object.contains(['\0', '\r', '\n']);
+    let is_object = (1..=1024).contains(&object.len())
+        && !object.contains(['\0', '\r', '\n'])
+        // In a URL these mean a folder.
+        && ![".", ".."].contains(&object);
     (is_name(bucket) && namespace.is_none_or(is_name) && is_object).then(|| ObjectLocation {
         namespace: namespace.map(str::to_owned),
         bucket: bucket.to_owned(),
@@ -74,15 +68,6 @@ impl fmt::Display for Location {
         match self {
             Self::File(path) => path.display().fmt(f),
             Self::Object(object) => object.fmt(f),
-        }
-    }
-}
-
-impl fmt::Display for ObjectLocation {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.namespace {
-            Some(namespace) => write!(f, "oci://{}@{namespace}/{}", self.bucket, self.object),
-            None => write!(f, "oci://{}/{}", self.bucket, self.object),
         }
     }
 }
@@ -123,6 +108,7 @@ mod tests {
             "oci://",
             "oci://b",
             "oci://b/",
+            "oci://b/..",
             "oci:///o",
             "oci://@n/o",
             "oci://b@/o",

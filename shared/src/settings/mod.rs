@@ -2,13 +2,20 @@
 //!
 //! A setting has one name. It is the line in `config.properties` (`kafka_topic=orders`), in upper case the
 //! environment variable (`KAFKA_TOPIC`), and with dashes the flag (`--kafka-topic`). A flag beats the
-//! environment, the environment beats the file, the file beats the default.
+//! environment, the environment beats the file, the file beats the default. In the file, `name_vaultOCID=` in place
+//! of `name=` gives the OCID of a secret whose content is the value.
+//!
+//! The file and the documents that settings name lie on this machine or in Object Storage ([`Location`]). A program
+//! that runs on takes [`LiveSettings`], which reads all of it again now and then.
 
 pub mod catalog;
 pub mod cli;
+mod cloud;
 mod error;
 mod gather;
+mod live;
 mod location;
+mod pasted;
 mod properties;
 mod values;
 
@@ -18,10 +25,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use crate::secret::Secret;
-use catalog::CATALOG;
+use catalog::{CATALOG, GROUPS};
 
 pub use error::SettingError;
-pub use location::{Location, ObjectLocation};
+pub use gather::Part;
+pub use live::{Inspection, LiveSettings};
+pub use location::Location;
 
 /// One setting: its name, its default and what it means.
 #[derive(Debug)]
@@ -72,31 +81,56 @@ pub enum Source {
     Default,
 }
 
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 struct Value {
     text: Secret,
     source: Source,
 }
 
 /// Every setting's value, looked up once at the start.
-#[derive(Clone)]
+#[derive(Clone, Default)]
 pub struct Settings {
     values: BTreeMap<&'static str, Value>,
     documents: BTreeMap<&'static str, Arc<str>>,
+    identity: Option<Arc<str>>,
 }
 
 impl Settings {
     /// Looks every setting of the catalog up: `flags` (name, value), then `environment`, then the file that
-    /// `config_location` names, then defaults. An empty value counts as unset. Documents that settings name by
-    /// location (`avro_schema`, `routes`) are read too: see [`Settings::document`].
+    /// `config_location` names, then defaults. An empty value counts as unset. A line `name_vaultOCID=<secret OCID>`
+    /// of the file means that the secret's content is the value. Documents that settings name by location
+    /// (`avro_schema`, `routes`) are read too: see [`Settings::document`].
+    ///
+    /// What lies in Oracle Cloud is fetched at the same time, each object and secret once. Without a word of Oracle
+    /// Cloud in flags, environment and file nothing of it is touched.
     ///
     /// # Errors
-    /// The settings file or a document cannot be read, or a line is no setting.
+    /// The first thing that is wrong: the settings file or a document cannot be read, a line is no setting, a secret
+    /// cannot be had.
     pub async fn gather(
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingError> {
-        gather::gather(flags, environment).await
+        Self::gather_groups(GROUPS, flags, environment).await
+    }
+
+    /// As [`Settings::gather`], but only for settings of these groups: secrets and documents of others are left
+    /// where they are, so that a program needs no permission for what it does not use.
+    ///
+    /// # Errors
+    /// As [`Settings::gather`].
+    pub async fn gather_groups(
+        groups: &[&Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingError> {
+        let origin = gather::Origin::new(groups, flags, environment);
+        origin.gather().await.settings(origin.cloud())
+    }
+
+    /// Who we are to Oracle Cloud, if anything was fetched there.
+    pub fn identity(&self) -> Option<&str> {
+        self.identity.as_deref()
     }
 
     /// The text of the document that this setting names by its location (a file, or `oci://BUCKET/OBJECT`), or
@@ -216,6 +250,18 @@ impl Settings {
             },
             expected,
         })
+    }
+
+    /// The names of what is another value or another document there.
+    fn changed(&self, other: &Self) -> Vec<&'static str> {
+        CATALOG
+            .iter()
+            .map(|setting| setting.name)
+            .filter(|name| {
+                self.values.get(name) != other.values.get(name)
+                    || self.documents.get(name) != other.documents.get(name)
+            })
+            .collect()
     }
 
     /// Name, printable value (secrets as `[redacted]`) and source of everything that is set, in name order.

@@ -1,7 +1,0 @@
-//! Avro, as those outside the module see it.
-
-#![cfg(test)]
-
-mod json;
-mod schemas;
-mod walk;
