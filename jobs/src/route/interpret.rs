@@ -103,6 +103,10 @@ impl Record<'_> {
                 (Some(int), _) => Box::new(CelInt::from(int)),
                 (None, _) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
             },
+            // JSON has no numbers for these; the schema says that they are some.
+            (Json::String(text), Kind::Double) => {
+                Box::new(CelDouble::from(text.parse().unwrap_or(f64::NAN)))
+            }
             (Json::String(text), Kind::Bytes) => Box::new(CelBytes::from(
                 text.chars().map(|c| c as u8).collect::<Vec<u8>>(),
             )),

@@ -14,6 +14,8 @@ mod operations;
 mod overlap;
 mod question;
 mod shape;
+#[cfg(test)]
+mod tests;
 
 use cel::IdedExpr;
 use shared::avro::{Fault, Field, Projection, Schema};
