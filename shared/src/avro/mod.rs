@@ -2,12 +2,48 @@
 //!
 //! A [`Schema`] is parsed and compiled once; after that, every question about bytes is answered by one walk over
 //! them that allocates nothing.
+//!
+//! What counts as one datum of a schema, where readers disagree (all others follow the specification): an `int`,
+//! a union's index and an enum's symbol take at most five bytes and a `long` ten, though fewer might do; a block of
+//! an array or map that states its byte size states it right; text is UTF-8; nesting is at most [`MAX_DEPTH`];
+//! items without bytes are at most [`MAX_NOTHINGS`]; no byte is left over. A logical type's own rules (a date's
+//! range, a UUID's dashes) are not checked.
+//!
+//! The schema crate reads schemas' text. It does not read data: its stable version takes damaged ones for whole.
+
+mod canonical;
+mod framing;
+mod json_in;
+mod json_out;
+mod program;
+mod projection;
+mod schema;
+mod tree;
+mod walk;
+mod wire;
 
 use std::sync::Arc;
 
+pub use framing::{Framing, single_object};
+pub use projection::{Field, Projection};
+pub use walk::{MAX_DEPTH, MAX_NOTHINGS};
+
+use program::{Program, Wanted};
+use schema::Origin;
+use tree::Tree;
+
 /// A parsed Avro schema, compiled for walking; cheap to clone.
 #[derive(Clone, Debug)]
-pub struct Schema(#[allow(dead_code)] Arc<str>);
+pub struct Schema(Arc<Inner>);
+
+#[derive(Debug)]
+struct Inner {
+    json: String,
+    tree: Tree,
+    program: Program,
+    canonical: String,
+    fingerprint: [u8; 8],
+}
 
 /// The schema is not valid Avro, or outside our limits.
 #[derive(Debug, thiserror::Error)]
@@ -38,111 +74,78 @@ pub struct Mismatch {
     pub found: String,
 }
 
-/// One captured field of a datum, borrowed from its bytes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Field<'a> {
-    /// `null`, and the null branch of a union.
-    Null,
-    /// `boolean`.
-    Bool(bool),
-    /// `int` and `long`.
-    Int(i64),
-    /// `float` and `double`.
-    Double(f64),
-    /// `string`, and the symbol of an `enum`.
-    Str(&'a str),
-    /// `bytes` and `fixed`.
-    Bytes(&'a [u8]),
-    /// A record, array, map, as the bytes that encode it.
-    Complex(&'a [u8]),
-}
-
-/// Reads a few named fields while it validates the whole datum.
-#[derive(Clone, Debug)]
-pub struct Projection {}
-
-impl Projection {
-    /// Validates the whole datum and stores the wanted fields, in the order in which they were named, into
-    /// `fields` (cleared first; no allocation once it has grown).
-    ///
-    /// # Errors
-    /// The bytes are not exactly one datum.
-    pub fn read<'a>(&self, _datum: &'a [u8], _fields: &mut Vec<Field<'a>>) -> Result<(), Fault> {
-        unimplemented!()
-    }
-}
-
 impl Schema {
     /// Parses and compiles a schema from its JSON text.
     ///
     /// # Errors
     /// No valid Avro schema, or one outside the limits.
-    pub fn parse(_json: &str) -> Result<Self, SchemaError> {
-        unimplemented!()
+    pub fn parse(json: &str) -> Result<Self, SchemaError> {
+        Self::of_origin(json, Origin::Configured)
     }
 
-    /// The record's full name.
+    fn of_origin(json: &str, origin: Origin) -> Result<Self, SchemaError> {
+        let tree = schema::parse(json, origin)?;
+        let program = Program::compile(&tree, &Wanted::default(), 0)?;
+        let canonical = canonical::form(&tree);
+        Ok(Self(Arc::new(Inner {
+            json: json.to_owned(),
+            fingerprint: canonical::fingerprint(&canonical),
+            tree,
+            program,
+            canonical,
+        })))
+    }
+
+    /// The record's full name; of a schema that is no record, enum or fixed, its kind.
     pub fn name(&self) -> &str {
-        unimplemented!()
+        self.0.tree.name(self.0.tree.root)
     }
 
     /// The schema's own JSON text.
     pub fn json(&self) -> &str {
-        unimplemented!()
+        &self.0.json
+    }
+
+    /// The parsing canonical form: schemas with the same one read the same bytes alike.
+    pub fn canonical_form(&self) -> &str {
+        &self.0.canonical
     }
 
     /// CRC-64-AVRO of the canonical form, little-endian as in the header of a single-object encoding.
     pub fn fingerprint(&self) -> [u8; 8] {
-        unimplemented!()
+        self.0.fingerprint
     }
 
     /// Proves that the bytes are exactly one datum: nothing missing, nothing wrong, nothing left over.
     ///
     /// # Errors
     /// The first fault met.
-    pub fn validate(&self, _datum: &[u8]) -> Result<(), Fault> {
-        unimplemented!()
+    pub fn validate(&self, datum: &[u8]) -> Result<(), Fault> {
+        walk::whole(&self.0.program, datum, &mut [])
     }
 
     /// Prepares a projection of the named fields (`id`, `address.city`).
     ///
     /// # Errors
     /// The schema has no such field.
-    pub fn projection(&self, _fields: &[&str]) -> Result<Projection, SchemaError> {
-        unimplemented!()
+    pub fn projection(&self, fields: &[&str]) -> Result<Projection, SchemaError> {
+        Projection::new(&self.0.tree, fields)
     }
 
     /// The datum as JSON for people (unions without their branch names).
     ///
     /// # Errors
     /// The bytes are not exactly one datum.
-    pub fn to_json(&self, _datum: &[u8]) -> Result<serde_json::Value, Fault> {
-        unimplemented!()
+    pub fn to_json(&self, datum: &[u8]) -> Result<serde_json::Value, Fault> {
+        self.validate(datum)?;
+        json_out::value(&self.0.tree, datum)
     }
 
-    /// A JSON value as one raw datum.
+    /// A JSON value as one raw datum; absent fields take the schema's defaults.
     ///
     /// # Errors
     /// The value does not fit the schema.
-    pub fn from_json(&self, _value: &serde_json::Value) -> Result<Vec<u8>, Mismatch> {
-        unimplemented!()
-    }
-}
-
-/// What arrived, by its first bytes (magic), before anything else is read.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Framing {
-    /// No known magic: one raw datum.
-    Raw,
-    /// `Obj\x01`: an object container file.
-    Container,
-    /// `C3 01`: single-object encoding.
-    SingleObject,
-}
-
-impl Framing {
-    /// Tells the framing by the magic bytes at the start.
-    pub fn of(_bytes: &[u8]) -> Self {
-        unimplemented!()
+    pub fn from_json(&self, value: &serde_json::Value) -> Result<Vec<u8>, Mismatch> {
+        json_in::datum(&self.0.tree, value)
     }
 }
