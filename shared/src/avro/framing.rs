@@ -1,6 +1,6 @@
 //! What a datum arrives in: nothing, a container file, or the single-object encoding.
 
-use super::Schema;
+use super::{IntakeError, Schema};
 
 /// The first bytes of a container file.
 pub(super) const CONTAINER_MAGIC: [u8; 4] = *b"Obj\x01";
@@ -21,6 +21,9 @@ pub enum Framing {
 
 impl Framing {
     /// Tells the framing by the magic bytes at the start.
+    ///
+    /// A raw datum can begin with the same bytes (a record whose first field is the int −98 does): where raw data
+    /// are expected too, ask [`detect`](Self::detect).
     pub fn of(bytes: &[u8]) -> Self {
         if bytes.starts_with(&CONTAINER_MAGIC) {
             Framing::Container
@@ -29,6 +32,38 @@ impl Framing {
         } else {
             Framing::Raw
         }
+    }
+
+    /// Tells the framing by the magic bytes and, where a raw datum begins with those, by what the rest proves.
+    ///
+    /// The schema's own fingerprint is proof of a single object; else bytes that are exactly one datum are that
+    /// datum; else the magic holds.
+    pub fn detect(schema: &Schema, bytes: &[u8]) -> Self {
+        match Self::of(bytes) {
+            Framing::Raw => Framing::Raw,
+            Framing::SingleObject if strip(schema, bytes).is_ok() => Framing::SingleObject,
+            _ if schema.validate(bytes).is_ok() => Framing::Raw,
+            magic => magic,
+        }
+    }
+}
+
+/// The datum inside a single-object encoding, unproven.
+///
+/// # Errors
+/// No such encoding, or of another schema.
+pub(super) fn strip<'a>(schema: &Schema, bytes: &'a [u8]) -> Result<&'a [u8], IntakeError> {
+    let header = bytes.strip_prefix(&SINGLE_OBJECT_MAGIC);
+    match header.and_then(|rest| rest.split_first_chunk::<8>()) {
+        Some((fingerprint, datum)) if *fingerprint == schema.fingerprint() => Ok(datum),
+        Some((fingerprint, _)) => Err(IntakeError::UnknownFingerprint {
+            found: *fingerprint,
+            expected: schema.fingerprint(),
+        }),
+        None => Err(IntakeError::broken(
+            bytes.len(),
+            "the bytes end inside the header of a single-object encoding",
+        )),
     }
 }
 

@@ -21,11 +21,9 @@ pub(super) fn value(tree: &Tree, datum: &[u8]) -> Result<Value, Fault> {
         tree,
         cursor: &mut cursor,
     };
-    reader.value(tree.root, 0).map_err(|reason| Fault {
-        offset: cursor.pos,
-        path: String::new(),
-        reason: reason.to_string(),
-    })
+    reader
+        .value(tree.root, 0)
+        .map_err(|reason| Fault::plain(cursor.pos, reason.to_string()))
 }
 
 struct Reader<'t, 'c, 'a> {

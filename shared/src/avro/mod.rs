@@ -1,7 +1,8 @@
 //! Avro: bytes ⇄ records. The only place that sees inside a datum.
 //!
 //! A [`Schema`] is parsed and compiled once; after that, every question about bytes is answered by one walk over
-//! them that allocates nothing.
+//! them that allocates nothing. What arrives in a container file or a single-object encoding goes through
+//! [`intake()`].
 //!
 //! What counts as one datum of a schema, where readers disagree (all others follow the specification): an `int`,
 //! a union's index and an enum's symbol take at most five bytes and a `long` ten, though fewer might do; a block of
@@ -12,11 +13,14 @@
 //! The schema crate reads schemas' text. It does not read data: its stable version takes damaged ones for whole.
 
 mod canonical;
+pub mod container;
 mod framing;
+mod intake;
 mod json_in;
 mod json_out;
 mod program;
 mod projection;
+mod resolve;
 mod schema;
 mod tree;
 mod walk;
@@ -25,6 +29,7 @@ mod wire;
 use std::sync::Arc;
 
 pub use framing::{Framing, single_object};
+pub use intake::{Data, IntakeError, Limits, intake};
 pub use projection::{Field, Projection};
 pub use walk::{MAX_DEPTH, MAX_NOTHINGS};
 
@@ -60,6 +65,17 @@ pub struct Fault {
     pub path: String,
     /// What is wrong, as a phrase: "the datum ends inside a string of 12 bytes".
     pub reason: String,
+}
+
+impl Fault {
+    /// A fault of no field.
+    fn plain(offset: usize, reason: impl Into<String>) -> Self {
+        Self {
+            offset,
+            path: String::new(),
+            reason: reason.into(),
+        }
+    }
 }
 
 /// Why a JSON value does not fit the schema.

@@ -36,13 +36,17 @@ pub(super) enum Node {
 #[derive(Clone, Debug)]
 pub(super) struct Record {
     pub(super) name: String,
+    pub(super) aliases: Vec<String>,
     pub(super) fields: Vec<RecordField>,
+    /// The types of those fields that take any bytes.
+    pub(super) solid: Vec<Id>,
 }
 
 /// A field of a record type.
 #[derive(Clone, Debug)]
 pub(super) struct RecordField {
     pub(super) name: String,
+    pub(super) aliases: Vec<String>,
     pub(super) default: Option<Value>,
     pub(super) node: Id,
 }
@@ -51,13 +55,16 @@ pub(super) struct RecordField {
 #[derive(Clone, Debug)]
 pub(super) struct Enum {
     pub(super) name: String,
+    pub(super) aliases: Vec<String>,
     pub(super) symbols: Vec<Box<str>>,
+    pub(super) default: Option<String>,
 }
 
 /// A fixed type.
 #[derive(Clone, Debug)]
 pub(super) struct Fixed {
     pub(super) name: String,
+    pub(super) aliases: Vec<String>,
     pub(super) size: usize,
 }
 
@@ -83,8 +90,14 @@ impl Tree {
     pub(super) fn grow(parsed: &Parsed) -> Result<Self, SchemaError> {
         let mut grower = Grower::default();
         let root = grower.node(parsed)?;
-        let nodes = grower.nodes;
+        let mut nodes = grower.nodes;
         let least = least_sizes(&nodes)?;
+        for node in &mut nodes {
+            if let Node::Record(record) = node {
+                let types = record.fields.iter().map(|field| field.node);
+                record.solid = types.filter(|id| least[*id] > 0).collect();
+            }
+        }
         let mut uses = vec![0; nodes.len()];
         uses[root] += 1;
         for node in &nodes {
@@ -175,7 +188,9 @@ impl Grower {
                 let name = parsed.name.fullname(None);
                 let node = Node::Enum(Enum {
                     name: name.clone(),
+                    aliases: aliases(parsed.aliases.as_deref()),
                     symbols: parsed.symbols.iter().map(|s| s.as_str().into()).collect(),
+                    default: parsed.default.clone(),
                 });
                 if parsed.symbols.is_empty() {
                     return Err(SchemaError(format!("the enum {name} has no symbols")));
@@ -192,6 +207,7 @@ impl Grower {
                 }
                 let node = Node::Fixed(Fixed {
                     name: name.clone(),
+                    aliases: aliases(parsed.aliases.as_deref()),
                     size: parsed.size,
                 });
                 self.define(&name, node)?
@@ -225,20 +241,33 @@ impl Grower {
             &name,
             Node::Record(Record {
                 name: name.clone(),
+                aliases: Vec::new(),
                 fields: Vec::new(),
+                solid: Vec::new(),
             }),
         )?;
         let mut fields = Vec::with_capacity(parsed.fields.len());
         for field in &parsed.fields {
             fields.push(RecordField {
                 name: field.name.clone(),
+                aliases: field.aliases.clone(),
                 default: field.default.clone(),
                 node: self.node(&field.schema)?,
             });
         }
-        self.nodes[id] = Node::Record(Record { name, fields });
+        self.nodes[id] = Node::Record(Record {
+            name,
+            aliases: aliases(parsed.aliases.as_deref()),
+            fields,
+            solid: Vec::new(),
+        });
         Ok(id)
     }
+}
+
+fn aliases(parsed: Option<&[apache_avro::schema::Alias]>) -> Vec<String> {
+    let parsed = parsed.unwrap_or_default();
+    parsed.iter().map(|alias| alias.fullname(None)).collect()
 }
 
 /// The fewest bytes of every node. A record waits for the records it holds directly; those that wait for ever

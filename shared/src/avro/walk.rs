@@ -47,17 +47,12 @@ pub(super) fn whole<'a>(
     prefix(program, &mut cursor, fields)?;
     match cursor.left() {
         0 => Ok(()),
-        left => Err(Fault {
-            offset: cursor.pos,
-            path: String::new(),
-            reason: Reason::LeftOver(left).to_string(),
-        }),
+        left => Err(Fault::plain(cursor.pos, Reason::LeftOver(left).to_string())),
     }
 }
 
-/// Reads one datum from the cursor on, and leaves the cursor behind it.
 #[inline]
-pub(super) fn prefix<'a>(
+fn prefix<'a>(
     program: &'a Program,
     cursor: &mut Cursor<'a>,
     fields: &mut [Field<'a>],
@@ -82,6 +77,15 @@ pub(super) fn prefix<'a>(
         )),
     };
     *cursor = at;
+    result
+}
+
+/// Passes over one datum from the cursor on, and leaves the cursor behind it.
+#[inline]
+pub(super) fn pass(program: &Program, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
+    let mut own = *cursor;
+    let result = prefix(program, &mut own, &mut []);
+    cursor.pos = own.pos;
     result
 }
 

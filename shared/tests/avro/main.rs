@@ -2,6 +2,7 @@
 
 #![cfg(test)]
 
+mod container;
 mod json;
 mod schemas;
 mod walk;

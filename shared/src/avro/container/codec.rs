@@ -1,0 +1,211 @@
+//! The codecs of a container's blocks, with a bound on what comes out.
+//!
+//! A length in the compressed bytes never decides how much memory is taken: output grows as it is produced, and
+//! stops at the bound.
+
+use std::borrow::Cow;
+use std::io::{self, Read, Write};
+
+use flate2::{Compression, Decompress, FlushDecompress, Status};
+
+/// How a container's blocks are compressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Codec {
+    /// Not at all.
+    Null,
+    /// RFC 1951, without zlib's header or checksum.
+    Deflate,
+    /// Snappy's block format, then the content's CRC-32, big-endian.
+    Snappy,
+    /// Zstandard frames.
+    Zstandard,
+}
+
+/// Why a block's content cannot be had.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Refusal {
+    /// It would be more than the bound.
+    TooMuch,
+    /// It is not what the codec's compressor makes.
+    Broken(String),
+}
+
+impl Codec {
+    /// All of them, in the specification's order.
+    pub const ALL: [Codec; 4] = [Codec::Null, Codec::Deflate, Codec::Snappy, Codec::Zstandard];
+
+    /// The name in a file's metadata.
+    pub fn name(self) -> &'static str {
+        match self {
+            Codec::Null => "null",
+            Codec::Deflate => "deflate",
+            Codec::Snappy => "snappy",
+            Codec::Zstandard => "zstandard",
+        }
+    }
+
+    /// The codec of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|codec| codec.name() == name)
+    }
+
+    /// A block's content as it is stored.
+    pub(super) fn compress(self, content: &[u8]) -> io::Result<Vec<u8>> {
+        match self {
+            Codec::Null => Ok(content.to_vec()),
+            Codec::Deflate => {
+                let mut encoder =
+                    flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
+                encoder.write_all(content)?;
+                encoder.finish()
+            }
+            Codec::Snappy => {
+                let mut stored = snap::raw::Encoder::new().compress_vec(content)?;
+                stored.extend_from_slice(&crc32fast::hash(content).to_be_bytes());
+                Ok(stored)
+            }
+            Codec::Zstandard => zstd::stream::encode_all(content, 0),
+        }
+    }
+
+    /// A block's content, at most `most` bytes of it.
+    pub(super) fn expand(self, stored: &[u8], most: usize) -> Result<Cow<'_, [u8]>, Refusal> {
+        let content = match self {
+            Codec::Null if stored.len() > most => return Err(Refusal::TooMuch),
+            Codec::Null => return Ok(Cow::Borrowed(stored)),
+            Codec::Deflate => inflate(stored, most)?,
+            Codec::Snappy => unsnap(stored, most)?,
+            Codec::Zstandard => unzstd(stored, most)?,
+        };
+        match content.len() > most {
+            true => Err(Refusal::TooMuch),
+            false => Ok(Cow::Owned(content)),
+        }
+    }
+}
+
+/// How much more room the output gets at a time.
+const STEP: usize = 32 * 1024;
+
+fn inflate(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+    let broken = |reason: &str| Refusal::Broken(format!("the deflated content {reason}"));
+    let mut inflate = Decompress::new(false);
+    let mut content = Vec::new();
+    let mut rest = stored;
+    loop {
+        content.reserve(STEP);
+        let before = (inflate.total_in(), content.len());
+        let status = inflate
+            .decompress_vec(rest, &mut content, FlushDecompress::None)
+            .map_err(|error| broken(&format!("is damaged: {error}")))?;
+        let eaten = usize::try_from(inflate.total_in() - before.0).unwrap_or(rest.len());
+        rest = rest.get(eaten..).unwrap_or_default();
+        match status {
+            _ if content.len() > most => return Err(Refusal::TooMuch),
+            Status::StreamEnd if rest.is_empty() => return Ok(content),
+            Status::StreamEnd => return Err(broken("ends before its block does")),
+            _ if before == (inflate.total_in(), content.len()) => return Err(broken("is cut off")),
+            _ => {}
+        }
+    }
+}
+
+fn unsnap(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+    let broken = |reason: String| Refusal::Broken(format!("the snappy content {reason}"));
+    let Some((compressed, checksum)) = stored.split_last_chunk::<4>() else {
+        return Err(broken("has no checksum".to_owned()));
+    };
+    let size = snap::raw::decompress_len(compressed)
+        .map_err(|error| broken(format!("is damaged: {error}")))?;
+    // The longest copy gives 64 bytes for 3, so a length beyond that is a lie, and is not allocated.
+    if size / 22 > compressed.len() {
+        return Err(broken(format!("says it has {size} bytes")));
+    }
+    if size > most {
+        return Err(Refusal::TooMuch);
+    }
+    let content = snap::raw::Decoder::new()
+        .decompress_vec(compressed)
+        .map_err(|error| broken(format!("is damaged: {error}")))?;
+    match crc32fast::hash(&content).to_be_bytes() == *checksum {
+        true => Ok(content),
+        false => Err(broken("does not have its checksum".to_owned())),
+    }
+}
+
+fn unzstd(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+    let broken =
+        |error: io::Error| Refusal::Broken(format!("the zstandard content is damaged: {error}"));
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(broken)?;
+    // The frame says how much memory its window takes: no more than the bound needs, and what decoders must
+    // support (RFC 8878, 3.1.1.1.2: 8 MiB).
+    let window = most.next_power_of_two().trailing_zeros().clamp(23, 27);
+    decoder.window_log_max(window).map_err(broken)?;
+    let mut content = Vec::new();
+    decoder
+        .take(most as u64 + 1)
+        .read_to_end(&mut content)
+        .map_err(broken)?;
+    Ok(content)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn samples() -> Vec<Vec<u8>> {
+        let mut mixed: Vec<u8> = (0..200_000_u32)
+            .flat_map(|n| n.wrapping_mul(n).to_le_bytes())
+            .collect();
+        mixed.extend_from_slice(&[7; 100_000]);
+        vec![Vec::new(), b"hello".to_vec(), vec![0; 1_000_000], mixed]
+    }
+
+    #[test]
+    fn content_comes_back_and_no_more_than_the_bound() {
+        for codec in Codec::ALL {
+            for content in samples() {
+                let stored = codec.compress(&content).unwrap();
+                let size = content.len();
+                assert!(codec.expand(&stored, size).unwrap() == content);
+                if size > 0 {
+                    assert_eq!(codec.expand(&stored, size - 1), Err(Refusal::TooMuch));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn content_that_is_cut_or_followed_by_something_is_refused() {
+        for codec in [Codec::Deflate, Codec::Snappy, Codec::Zstandard] {
+            let content = b"some text, some more text, and some more text".repeat(9);
+            let mut stored = codec.compress(&content).unwrap();
+            for cut in 0..stored.len() {
+                let expanded = codec.expand(&stored[..cut], 1_000_000);
+                assert!(expanded.is_err(), "{codec:?} cut at {cut}");
+            }
+            stored.push(1);
+            assert!(codec.expand(&stored, 1_000_000).is_err(), "{codec:?}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_snappy_cannot_reach_is_not_believed() {
+        let mut stored = vec![0xff, 0xff, 0xff, 0xff, 0x0f];
+        stored.extend_from_slice(&[0; 8]);
+        let Err(Refusal::Broken(reason)) = Codec::Snappy.expand(&stored, usize::MAX) else {
+            panic!()
+        };
+        assert_eq!(reason, "the snappy content says it has 4294967295 bytes");
+    }
+
+    #[test]
+    fn a_zstandard_window_beyond_the_bound_is_refused() {
+        // Magic, a header without content size, a window of 2^31 bytes, one empty last block.
+        let stored = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 1, 0, 0];
+        let Err(Refusal::Broken(reason)) = Codec::Zstandard.expand(&stored, 1 << 20) else {
+            panic!()
+        };
+        assert!(reason.contains("memory"), "{reason}");
+    }
+}
