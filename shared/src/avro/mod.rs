@@ -99,6 +99,14 @@ impl Schema {
         Self::of_origin(json, Origin::Configured)
     }
 
+    /// Parses the schema that came with data, only to read them: defaults and aliases do not count.
+    ///
+    /// # Errors
+    /// No valid Avro schema, or one outside the limits, which are tighter than for one's own.
+    pub fn parse_writer(json: &str) -> Result<Self, SchemaError> {
+        Self::of_origin(json, Origin::Writer)
+    }
+
     fn of_origin(json: &str, origin: Origin) -> Result<Self, SchemaError> {
         let tree = schema::parse(json, origin)?;
         let program = Program::compile(&tree, &Wanted::default(), 0)?;

@@ -7,7 +7,6 @@ use super::{CODEC_KEY, Codec, SCHEMA_KEY, Sync};
 use crate::avro::framing::CONTAINER_MAGIC;
 use crate::avro::intake::{Data, IntakeError, Limits};
 use crate::avro::resolve::{Plan, Refused};
-use crate::avro::schema::Origin;
 use crate::avro::wire::{Cursor, Reason};
 use crate::avro::{Fault, Schema, walk};
 
@@ -80,8 +79,7 @@ impl<'s> Written<'s> {
             record: None,
             reason,
         };
-        let writer =
-            Schema::of_origin(text, Origin::Writer).map_err(|error| incompatible(error.0))?;
+        let writer = Schema::parse_writer(text).map_err(|error| incompatible(error.0))?;
         if writer.canonical_form() == configured.canonical_form() {
             return Ok(Self::Alike(configured));
         }
