@@ -1,0 +1,154 @@
+# Who may do what. Programs sign in as what they run on (resource principals), so no key is stored for them; only the
+# Kafka protocol needs a user, whose auth token is its password.
+
+locals {
+  compartment = "compartment id ${var.compartment_ocid}"
+
+  # Container instances are matched under both names in use: Oracle's tutorial writes the one, its later pages the other.
+  container_instance_types = ["computecontainerinstance", "compute-container-instances"]
+
+  makes_kafka_user = var.kafka_user == null
+  kafka_user       = local.makes_kafka_user ? join("/", compact([var.kafka_user_domain, one(oci_identity_user.stream[*].name)])) : var.kafka_user
+  kafka_token      = local.makes_kafka_user ? one(oci_identity_auth_token.stream[*].token) : var.kafka_auth_token
+
+  # Which secrets each may read: the function does not deliver, so it need not know where to.
+  function_secrets = ["KAFKA_BOOTSTRAPSERVER", "KAFKA_TOPIC", "KAFKA_USERNAME", "AUTH_KEY"]
+  job_secrets      = concat(local.function_secrets, ["API_TYPE_A_URL", "API_TYPE_B_URL"])
+
+  buckets_condition = "any {target.bucket.name = '${oci_objectstorage_bucket.config.name}', target.bucket.name = '${oci_objectstorage_bucket.schema.name}'}"
+  secrets_condition = {
+    for reader, names in { function = local.function_secrets, job = local.job_secrets } :
+    reader => "any {${join(", ", [for name in names : "target.secret.id = '${oci_vault_secret.setting[name].id}'"])}}"
+  }
+}
+
+resource "oci_identity_dynamic_group" "functions" {
+  provider = oci.home
+
+  compartment_id = var.tenancy_ocid
+  name           = "${var.name}-functions"
+  description    = "Frontdoor's functions"
+  matching_rule  = "ALL {resource.type = 'fnfunc', resource.compartment.id = '${var.compartment_ocid}'}"
+  freeform_tags  = var.freeform_tags
+}
+
+resource "oci_identity_dynamic_group" "containers" {
+  provider = oci.home
+
+  compartment_id = var.tenancy_ocid
+  name           = "${var.name}-containers"
+  description    = "Frontdoor's container instances"
+  matching_rule  = "ANY {${join(", ", [for type in local.container_instance_types : "ALL {resource.type = '${type}', resource.compartment.id = '${var.compartment_ocid}'}"])}}"
+  freeform_tags  = var.freeform_tags
+}
+
+resource "oci_identity_policy" "functions" {
+  provider = oci.home
+
+  compartment_id = var.compartment_ocid
+  name           = "${var.name}-functions"
+  description    = "The function reads its settings, its schema and the secrets it needs."
+  freeform_tags  = var.freeform_tags
+
+  statements = [
+    "Allow dynamic-group id ${oci_identity_dynamic_group.functions.id} to read objects in ${local.compartment} where ${local.buckets_condition}",
+    "Allow dynamic-group id ${oci_identity_dynamic_group.functions.id} to read secret-bundles in ${local.compartment} where ${local.secrets_condition.function}",
+  ]
+}
+
+resource "oci_identity_policy" "containers" {
+  provider = oci.home
+
+  compartment_id = var.compartment_ocid
+  name           = "${var.name}-containers"
+  description    = "Container instances fetch their images; the job reads its settings, its schema and its secrets."
+  freeform_tags  = var.freeform_tags
+
+  statements = [
+    "Allow dynamic-group id ${oci_identity_dynamic_group.containers.id} to read repos in ${local.compartment}",
+    "Allow dynamic-group id ${oci_identity_dynamic_group.containers.id} to read objects in ${local.compartment} where ${local.buckets_condition}",
+    "Allow dynamic-group id ${oci_identity_dynamic_group.containers.id} to read secret-bundles in ${local.compartment} where ${local.secrets_condition.job}",
+  ]
+}
+
+resource "oci_identity_policy" "gateway" {
+  provider = oci.home
+
+  compartment_id = var.compartment_ocid
+  name           = "${var.name}-gateway"
+  description    = "The gateway calls the function."
+  freeform_tags  = var.freeform_tags
+
+  statements = [
+    "Allow any-user to use functions-family in ${local.compartment} where ALL {request.principal.type = 'ApiGateway', request.resource.compartment.id = '${var.compartment_ocid}'}",
+  ]
+}
+
+# The user behind the Kafka protocol, unless kafka_user names one. It has an auth token and no other way in.
+
+resource "oci_identity_user" "stream" {
+  count    = local.makes_kafka_user ? 1 : 0
+  provider = oci.home
+
+  compartment_id = var.tenancy_ocid
+  name           = "${var.name}-stream"
+  description    = "Publishes to and reads from Frontdoor's stream over the Kafka protocol"
+  email          = var.kafka_user_email
+  freeform_tags  = var.freeform_tags
+}
+
+resource "oci_identity_user_capabilities_management" "stream" {
+  count    = local.makes_kafka_user ? 1 : 0
+  provider = oci.home
+
+  user_id                      = oci_identity_user.stream[0].id
+  can_use_auth_tokens          = true
+  can_use_api_keys             = false
+  can_use_console_password     = false
+  can_use_customer_secret_keys = false
+  can_use_smtp_credentials     = false
+}
+
+resource "oci_identity_group" "stream" {
+  count    = local.makes_kafka_user ? 1 : 0
+  provider = oci.home
+
+  compartment_id = var.tenancy_ocid
+  name           = "${var.name}-stream"
+  description    = "Users of Frontdoor's stream"
+  freeform_tags  = var.freeform_tags
+}
+
+resource "oci_identity_user_group_membership" "stream" {
+  count    = local.makes_kafka_user ? 1 : 0
+  provider = oci.home
+
+  compartment_id = var.tenancy_ocid
+  user_id        = oci_identity_user.stream[0].id
+  group_id       = oci_identity_group.stream[0].id
+}
+
+resource "oci_identity_auth_token" "stream" {
+  count    = local.makes_kafka_user ? 1 : 0
+  provider = oci.home
+
+  user_id     = oci_identity_user.stream[0].id
+  description = "Kafka password of Frontdoor"
+
+  depends_on = [oci_identity_user_capabilities_management.stream]
+}
+
+resource "oci_identity_policy" "stream" {
+  count    = local.makes_kafka_user ? 1 : 0
+  provider = oci.home
+
+  compartment_id = var.compartment_ocid
+  name           = "${var.name}-stream"
+  description    = "The stream's user publishes and reads, in this one pool."
+  freeform_tags  = var.freeform_tags
+
+  statements = [
+    "Allow group id ${oci_identity_group.stream[0].id} to use stream-push in ${local.compartment} where target.streampool.id = '${oci_streaming_stream_pool.main.id}'",
+    "Allow group id ${oci_identity_group.stream[0].id} to use stream-pull in ${local.compartment} where target.streampool.id = '${oci_streaming_stream_pool.main.id}'",
+  ]
+}

@@ -1,0 +1,374 @@
+# What a plan decides, with the provider's answers mocked: nothing is made anywhere.
+
+mock_provider "oci" {
+  source = "./tests/mocks"
+}
+
+mock_provider "oci" {
+  alias  = "home"
+  source = "./tests/mocks"
+}
+
+variables {
+  tenancy_ocid     = "ocid1.tenancy.oc1..aaaatenancy"
+  compartment_ocid = "ocid1.compartment.oc1..aaaacompartment"
+  region           = "sa-saopaulo-1"
+  image_tag        = "0.1.0"
+  jwt = {
+    jwks_uri  = "https://identity.example/jwks"
+    issuers   = ["https://identity.example/"]
+    audiences = ["frontdoor"]
+  }
+}
+
+run "callers_are_authenticated_by_default" {
+  assert {
+    condition     = one(oci_apigateway_deployment.main.specification[0].request_policies[0].authentication).type == "TOKEN_AUTHENTICATION"
+    error_message = "The deployment takes callers without a token."
+  }
+
+  assert {
+    condition     = one(oci_apigateway_deployment.main.specification[0].request_policies[0].authentication).is_anonymous_access_allowed == false
+    error_message = "Anonymous callers are let in beside the authenticated ones."
+  }
+
+  assert {
+    condition     = one(oci_apigateway_deployment.main.specification[0].routes[0].request_policies[0].authorization).type == "AUTHENTICATION_ONLY"
+    error_message = "The route does not ask for authentication."
+  }
+
+  assert {
+    condition     = strcontains(output.invoke, "Authorization: Bearer")
+    error_message = "The curl line leaves the token out."
+  }
+}
+
+run "scopes_are_asked_for_when_given" {
+  variables {
+    jwt = {
+      jwks_uri  = "https://identity.example/jwks"
+      issuers   = ["https://identity.example/"]
+      audiences = ["frontdoor"]
+      scopes    = ["frontdoor.publish"]
+    }
+  }
+
+  assert {
+    condition     = one(oci_apigateway_deployment.main.specification[0].routes[0].request_policies[0].authorization).type == "ANY_OF"
+    error_message = "A token without the scope would do."
+  }
+}
+
+run "the_lab_mode_is_anonymous_and_only_when_said" {
+  variables {
+    anonymous_lab_mode = true
+    jwt                = null
+  }
+
+  assert {
+    condition     = length(oci_apigateway_deployment.main.specification[0].request_policies[0].authentication) == 0
+    error_message = "The lab mode asks for a token."
+  }
+
+  assert {
+    condition     = !strcontains(output.invoke, "Bearer") && strcontains(output.invoke, "--data-binary @record.bin https://gateway.")
+    error_message = "The lab's curl line is not the plain one."
+  }
+
+  assert {
+    condition     = one(oci_apigateway_deployment.main.specification[0].request_policies[0].rate_limiting).rate_in_requests_per_second == 100
+    error_message = "The lab mode has no rate limit."
+  }
+}
+
+run "refuses_neither_and_both" {
+  command = plan
+
+  variables {
+    jwt = null
+  }
+
+  expect_failures = [var.jwt]
+}
+
+run "refuses_a_token_check_that_anybody_passes" {
+  command = plan
+
+  variables {
+    jwt = {
+      jwks_uri  = "http://identity.example/jwks"
+      issuers   = []
+      audiences = ["frontdoor"]
+    }
+  }
+
+  expect_failures = [var.jwt]
+}
+
+run "the_private_parts_are_private" {
+  assert {
+    condition     = alltrue([for name, subnet in oci_core_subnet.part : subnet.prohibit_public_ip_on_vnic == (name != "gateway")])
+    error_message = "A subnet other than the gateway's gives out public addresses."
+  }
+
+  assert {
+    condition     = length(distinct([for subnet in oci_core_subnet.part : subnet.cidr_block])) == 4
+    error_message = "Two subnets share addresses."
+  }
+
+  assert {
+    condition     = oci_streaming_stream_pool.main.private_endpoint_settings[0].subnet_id == oci_core_subnet.part["stream"].id
+    error_message = "The stream pool has no private endpoint."
+  }
+
+  assert {
+    condition     = alltrue([for bucket in [oci_objectstorage_bucket.config, oci_objectstorage_bucket.schema] : bucket.access_type == "NoPublicAccess"])
+    error_message = "A bucket is public."
+  }
+
+  assert {
+    condition     = one(oci_core_default_security_list.emptied.ingress_security_rules).protocol == "1" && length(oci_core_default_security_list.emptied.egress_security_rules) == 0
+    error_message = "The default security list opens a port."
+  }
+
+  assert {
+    condition     = toset([for rule in oci_core_network_security_group_security_rule.in : rule.tcp_options[0].destination_port_range[0].min]) == toset([8080, 9092])
+    error_message = "Another port is open inside than the stream's and the endpoints'."
+  }
+
+  assert {
+    condition     = toset([for rule in oci_core_network_security_group_security_rule.clients : rule.tcp_options[0].destination_port_range[0].max]) == toset([443])
+    error_message = "The gateway opens another port than 443."
+  }
+}
+
+run "settings_lead_to_the_secrets" {
+  assert {
+    condition = toset([for line in split("\n", trimspace(oci_objectstorage_object.config.content)) : split("=", line)[0]]) == toset([
+      "kafka_bootstrapserver_vaultOCID", "kafka_topic_vaultOCID", "kafka_username_vaultOCID", "auth_token_vaultOCID",
+      "api_type_a_url_vaultOCID", "api_type_b_url_vaultOCID",
+    ])
+    error_message = "config.properties does not hold the six lines."
+  }
+
+  assert {
+    condition     = strcontains(oci_objectstorage_object.config.content, "auth_token_vaultOCID=${oci_vault_secret.setting["AUTH_KEY"].id}\n")
+    error_message = "auth_token does not lead to AUTH_KEY."
+  }
+
+  assert {
+    condition     = oci_functions_application.main.config.CONFIG_LOCATION == "oci://config@mynamespace/config.properties"
+    error_message = "The function looks for its settings elsewhere."
+  }
+
+  assert {
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_USERNAME"].secret_content[0].content)) == "mytenancy/Default/frontdoor-stream/ocid1.streampool.oc1.sa-saopaulo-1.aaaapool"
+    error_message = "The Kafka user is not tenancy/domain/user/pool."
+  }
+
+  assert {
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAPSERVER"].secret_content[0].content)) == "cell-1.streaming.private.example:9092"
+    error_message = "The bootstrap server is not the pool's private name."
+  }
+
+  assert {
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["API_TYPE_B_URL"].secret_content[0].content)) == "http://api-type-b.apps.frontdoor.oraclevcn.com:8080/"
+    error_message = "API type B's address is not its container's name."
+  }
+
+  assert {
+    condition     = issensitive(oci_vault_secret.setting["AUTH_KEY"].secret_content[0].content)
+    error_message = "A plan would print the auth token."
+  }
+}
+
+run "a_dead_letter_stream_stands_beside_the_topic" {
+  assert {
+    condition     = oci_streaming_stream.dead_letter.name == "FrontDoorTopic-dead-letter" && oci_streaming_stream.topic.partitions == 1
+    error_message = "The dead letters have nowhere to go."
+  }
+
+  assert {
+    condition     = oci_streaming_stream_pool.main.kafka_settings[0].auto_create_topics_enable == false
+    error_message = "A mistyped topic would be made."
+  }
+}
+
+run "containers_run_without_rights" {
+  assert {
+    condition = alltrue([
+      for instance in concat(values(oci_container_instances_container_instance.endpoint), oci_container_instances_container_instance.job) :
+      alltrue([for container in instance.containers : container.security_context[0].run_as_user == 1000 && container.security_context[0].is_root_file_system_readonly])
+    ])
+    error_message = "A container runs as root, or on a root file system that it can write."
+  }
+
+  assert {
+    condition     = alltrue([for instance in oci_container_instances_container_instance.endpoint : instance.containers[0].is_resource_principal_disabled])
+    error_message = "An endpoint has an identity that it does not need."
+  }
+
+  assert {
+    condition     = oci_container_instances_container_instance.job[0].containers[0].arguments == tolist(["run", "--every", "30s"])
+    error_message = "The job does not come round every 30 seconds."
+  }
+
+  assert {
+    condition     = oci_container_instances_container_instance.job[0].containers[0].image_url == "gru.ocir.io/mynamespace/frontdoor/forward:0.1.0"
+    error_message = "The job's image is not the one that was pushed."
+  }
+}
+
+run "the_job_and_the_endpoints_may_be_elsewhere" {
+  variables {
+    job            = "elsewhere"
+    api_urls       = { a = "https://a.example/", b = "https://b.example/" }
+    endpoint_cidrs = ["203.0.113.0/24"]
+  }
+
+  assert {
+    condition     = length(oci_container_instances_container_instance.job) == 0 && length(oci_container_instances_container_instance.endpoint) == 0
+    error_message = "Container instances are made all the same."
+  }
+
+  assert {
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["API_TYPE_A_URL"].secret_content[0].content)) == "https://a.example/"
+    error_message = "The route does not lead to the endpoint that was named."
+  }
+
+  assert {
+    condition     = length(oci_core_network_security_group_security_rule.own_endpoints) == 1
+    error_message = "The job cannot reach the endpoint that was named."
+  }
+}
+
+run "an_existing_user_is_taken_as_it_is" {
+  variables {
+    kafka_user       = "oracleidentitycloudservice/ann@example.com"
+    kafka_auth_token = "token-of-ann-never-to-be-printed"
+  }
+
+  assert {
+    condition     = length(oci_identity_user.stream) == 0 && length(oci_identity_auth_token.stream) == 0 && length(oci_identity_policy.stream) == 0
+    error_message = "A user is made although one was named."
+  }
+
+  assert {
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["AUTH_KEY"].secret_content[0].content)) == "token-of-ann-never-to-be-printed"
+    error_message = "The token that was given is not the one in the vault."
+  }
+
+  assert {
+    condition     = startswith(nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_USERNAME"].secret_content[0].content)), "mytenancy/oracleidentitycloudservice/ann@example.com/")
+    error_message = "The Kafka user is not the one that was named."
+  }
+}
+
+run "the_user_that_is_made_has_an_auth_token_and_no_other_way_in" {
+  assert {
+    condition = alltrue([
+      oci_identity_user_capabilities_management.stream[0].can_use_auth_tokens,
+      !oci_identity_user_capabilities_management.stream[0].can_use_api_keys,
+      !oci_identity_user_capabilities_management.stream[0].can_use_console_password,
+    ])
+    error_message = "The stream's user can do more than the Kafka protocol needs."
+  }
+}
+
+run "refuses_a_user_without_a_token" {
+  command = plan
+
+  variables {
+    kafka_user = "ann"
+  }
+
+  expect_failures = [var.kafka_auth_token]
+}
+
+run "both_names_of_container_instances_match" {
+  assert {
+    condition     = alltrue([for type in ["computecontainerinstance", "compute-container-instances"] : strcontains(oci_identity_dynamic_group.containers.matching_rule, "resource.type = '${type}'")])
+    error_message = "A container instance is matched under one name only."
+  }
+}
+
+run "the_function_reads_four_secrets_and_the_job_six" {
+  assert {
+    condition     = length(regexall("target\\.secret\\.id", oci_identity_policy.functions.statements[1])) == 4
+    error_message = "The function can read the secrets that only the job needs."
+  }
+
+  assert {
+    condition     = length(regexall("target\\.secret\\.id", oci_identity_policy.containers.statements[2])) == 6
+    error_message = "The job cannot read its six secrets."
+  }
+}
+
+run "each_log_is_kept" {
+  variables {
+    log_retention_days = 90
+  }
+
+  assert {
+    condition     = toset([for log in oci_logging_log.part : log.configuration[0].source[0].category]) == toset(["access", "execution", "invoke"])
+    error_message = "A log is missing."
+  }
+
+  assert {
+    condition     = alltrue([for log in oci_logging_log.part : log.is_enabled && log.retention_duration == 90])
+    error_message = "A log is off, or kept another time."
+  }
+}
+
+run "containers_are_kept_warm_when_asked" {
+  variables {
+    function_provisioned = 20
+  }
+
+  assert {
+    condition     = one(oci_functions_function.fn_recep_avro.provisioned_concurrency_config).count == 20
+    error_message = "No container is kept warm."
+  }
+}
+
+run "refuses_what_would_fail_half_way" {
+  command = plan
+
+  variables {
+    tenancy_ocid         = "mytenancy"
+    compartment_ocid     = "ocid1.tenancy.oc1..aaaatenancy"
+    region               = "GRU"
+    availability_domain  = 4
+    name                 = "Front-Door"
+    repository_prefix    = "Frontdoor"
+    image_tag            = "latest"
+    vcn_cidr             = "10.0.0.0/24"
+    client_cidrs         = []
+    endpoint_cidrs       = ["api.example"]
+    topic                = "Front Door"
+    partitions           = 0
+    retention_hours      = 200
+    key_protection       = "NONE"
+    function_shape       = "x86"
+    function_memory      = 300
+    function_timeout     = 301
+    function_provisioned = 7
+    max_body             = "7MB"
+    rate_limit           = { per = "CALLER" }
+    content_types        = []
+    log_retention_days   = 31
+    container_shape      = "VM.Standard.E4.Flex"
+    api_urls             = { a = "a.example", b = "https://b.example/" }
+    job                  = "cron"
+    job_every            = "often"
+    schema_file          = "no-such-file.avsc"
+  }
+
+  expect_failures = [
+    var.tenancy_ocid, var.compartment_ocid, var.region, var.availability_domain, var.name, var.repository_prefix,
+    var.image_tag, var.vcn_cidr, var.client_cidrs, var.endpoint_cidrs, var.topic, var.partitions, var.retention_hours,
+    var.key_protection, var.function_shape, var.function_memory, var.function_timeout, var.function_provisioned,
+    var.max_body, var.rate_limit, var.content_types, var.log_retention_days, var.container_shape, var.api_urls, var.job,
+    var.job_every, var.schema_file,
+  ]
+}

@@ -1,0 +1,22 @@
+# Stage 2: everything but the container repositories, which ../registry makes first.
+
+terraform {
+  required_version = ">= 1.9"
+
+  required_providers {
+    oci = {
+      source  = "oracle/oci"
+      version = "~> 8.28"
+    }
+  }
+}
+
+provider "oci" {
+  region = var.region
+}
+
+# Users, groups and policies are written in the tenancy's home region only.
+provider "oci" {
+  alias  = "home"
+  region = local.home_region
+}
