@@ -1,5 +1,15 @@
 mock_provider "oci" {
-  source = "./tests/mocks"
+  mock_data "oci_identity_regions" {
+    defaults = {
+      regions = [{ key = "GRU", name = "sa-saopaulo-1" }]
+    }
+  }
+
+  mock_data "oci_objectstorage_namespace" {
+    defaults = {
+      namespace = "mynamespace"
+    }
+  }
 }
 
 variables {
