@@ -7,10 +7,6 @@ locals {
   # Container instances are matched under both names in use: Oracle's tutorial writes the one, its later pages the other.
   container_instance_types = ["computecontainerinstance", "compute-container-instances"]
 
-  makes_kafka_user = var.kafka_user == null
-  kafka_user       = local.makes_kafka_user ? join("/", compact([var.kafka_user_domain, one(oci_identity_user.stream[*].name)])) : var.kafka_user
-  kafka_token      = local.makes_kafka_user ? one(oci_identity_auth_token.stream[*].token) : var.kafka_auth_token
-
   # Which secrets each may read: the function does not deliver, so it need not know where to.
   function_secrets = ["KAFKA_BOOTSTRAPSERVER", "KAFKA_TOPIC", "KAFKA_USERNAME", "AUTH_KEY"]
   job_secrets      = concat(local.function_secrets, ["API_TYPE_A_URL", "API_TYPE_B_URL"])
@@ -84,62 +80,9 @@ resource "oci_identity_policy" "gateway" {
   ]
 }
 
-# The user behind the Kafka protocol, unless kafka_user names one. It has an auth token and no other way in.
-
-resource "oci_identity_user" "stream" {
-  count    = local.makes_kafka_user ? 1 : 0
-  provider = oci.home
-
-  compartment_id = var.tenancy_ocid
-  name           = "${var.name}-stream"
-  description    = "Publishes to and reads from Frontdoor's stream over the Kafka protocol"
-  email          = var.kafka_user_email
-  freeform_tags  = var.freeform_tags
-}
-
-resource "oci_identity_user_capabilities_management" "stream" {
-  count    = local.makes_kafka_user ? 1 : 0
-  provider = oci.home
-
-  user_id                      = oci_identity_user.stream[0].id
-  can_use_auth_tokens          = true
-  can_use_api_keys             = false
-  can_use_console_password     = false
-  can_use_customer_secret_keys = false
-  can_use_smtp_credentials     = false
-}
-
-resource "oci_identity_group" "stream" {
-  count    = local.makes_kafka_user ? 1 : 0
-  provider = oci.home
-
-  compartment_id = var.tenancy_ocid
-  name           = "${var.name}-stream"
-  description    = "Users of Frontdoor's stream"
-  freeform_tags  = var.freeform_tags
-}
-
-resource "oci_identity_user_group_membership" "stream" {
-  count    = local.makes_kafka_user ? 1 : 0
-  provider = oci.home
-
-  compartment_id = var.tenancy_ocid
-  user_id        = oci_identity_user.stream[0].id
-  group_id       = oci_identity_group.stream[0].id
-}
-
-resource "oci_identity_auth_token" "stream" {
-  count    = local.makes_kafka_user ? 1 : 0
-  provider = oci.home
-
-  user_id     = oci_identity_user.stream[0].id
-  description = "Kafka password of Frontdoor"
-
-  depends_on = [oci_identity_user_capabilities_management.stream]
-}
-
+# Over the Kafka protocol it is the user behind the auth token that is let in, to this one pool.
 resource "oci_identity_policy" "stream" {
-  count    = local.makes_kafka_user ? 1 : 0
+  count    = var.kafka_group_ocid == null ? 0 : 1
   provider = oci.home
 
   compartment_id = var.compartment_ocid
@@ -148,7 +91,7 @@ resource "oci_identity_policy" "stream" {
   freeform_tags  = var.freeform_tags
 
   statements = [
-    "Allow group id ${oci_identity_group.stream[0].id} to use stream-push in ${local.compartment} where target.streampool.id = '${oci_streaming_stream_pool.main.id}'",
-    "Allow group id ${oci_identity_group.stream[0].id} to use stream-pull in ${local.compartment} where target.streampool.id = '${oci_streaming_stream_pool.main.id}'",
+    "Allow group id ${var.kafka_group_ocid} to use stream-push in ${local.compartment} where target.streampool.id = '${oci_streaming_stream_pool.main.id}'",
+    "Allow group id ${var.kafka_group_ocid} to use stream-pull in ${local.compartment} where target.streampool.id = '${oci_streaming_stream_pool.main.id}'",
   ]
 }

@@ -61,7 +61,7 @@ variable "freeform_tags" {
 # Images
 
 variable "repository_prefix" {
-  description = "What the repositories' names begin with; equal to the registry stage's variable."
+  description = "What the repositories' names begin with; equal to the foundation's variable."
   type        = string
   default     = "frontdoor"
 
@@ -152,33 +152,35 @@ variable "retention_hours" {
 }
 
 variable "kafka_user" {
-  description = "An existing user that may use the stream, as domain/name (or name, in a tenancy without identity domains). Unset: a user that can do nothing else is made, with its auth token."
+  description = "The user behind the Kafka protocol, as domain/name (or name, in a tenancy without identity domains): the foundation's output pipeline_variables, or one of yours."
   type        = string
-  default     = null
-}
-
-variable "kafka_auth_token" {
-  description = "The auth token of kafka_user."
-  type        = string
-  default     = null
-  sensitive   = true
 
   validation {
-    condition     = (var.kafka_auth_token == null) == (var.kafka_user == null)
-    error_message = "kafka_user and kafka_auth_token go together: set both, or neither."
+    condition     = can(regex("^[^/]+(/[^/]+)?$", var.kafka_user))
+    error_message = "kafka_user must be domain/name, or name: the tenancy and the stream pool are put round it here."
   }
 }
 
-variable "kafka_user_domain" {
-  description = "The identity domain of the user that is made here; empty in a tenancy without identity domains."
+variable "kafka_auth_token" {
+  description = "That user's auth token. Best given as the environment variable TF_VAR_kafka_auth_token; it is kept in the vault, and in Terraform's state, which is to be kept as secret."
   type        = string
-  default     = "Default"
+  sensitive   = true
+
+  validation {
+    condition     = length(var.kafka_auth_token) > 0
+    error_message = "kafka_auth_token must not be empty."
+  }
 }
 
-variable "kafka_user_email" {
-  description = "The e-mail address of the user that is made here; many identity domains ask for one."
+variable "kafka_group_ocid" {
+  description = "The group of that user, which is let use this stream pool: the foundation's output pipeline_variables. Unset: a policy of yours lets it."
   type        = string
   default     = null
+
+  validation {
+    condition     = var.kafka_group_ocid == null || can(regex("^ocid1\\.group\\.", var.kafka_group_ocid))
+    error_message = "kafka_group_ocid must be a group's OCID, as ocid1.group.oc1..aaaa."
+  }
 }
 
 # Documents

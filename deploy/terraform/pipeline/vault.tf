@@ -22,8 +22,8 @@ locals {
   secret_values = {
     KAFKA_BOOTSTRAPSERVER = sensitive("${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}")
     KAFKA_TOPIC           = sensitive(oci_streaming_stream.topic.name)
-    KAFKA_USERNAME        = sensitive("${data.oci_identity_tenancy.here.name}/${local.kafka_user}/${oci_streaming_stream_pool.main.id}")
-    AUTH_KEY              = sensitive(local.kafka_token)
+    KAFKA_USERNAME        = sensitive("${data.oci_identity_tenancy.here.name}/${var.kafka_user}/${oci_streaming_stream_pool.main.id}")
+    AUTH_KEY              = var.kafka_auth_token
     API_TYPE_A_URL        = sensitive(local.api_urls.a)
     API_TYPE_B_URL        = sensitive(local.api_urls.b)
   }

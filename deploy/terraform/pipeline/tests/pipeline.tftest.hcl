@@ -73,12 +73,6 @@ mock_provider "oci" {
 
 mock_provider "oci" {
   alias = "home"
-
-  mock_resource "oci_identity_auth_token" {
-    defaults = {
-      token = "mock-token-never-to-be-printed"
-    }
-  }
 }
 
 variables {
@@ -86,6 +80,9 @@ variables {
   compartment_ocid = "ocid1.compartment.oc1..aaaacompartment"
   region           = "sa-saopaulo-1"
   image_tag        = "0.1.0"
+  kafka_user       = "Default/frontdoor-stream"
+  kafka_auth_token = "token-never-to-be-printed"
+  kafka_group_ocid = "ocid1.group.oc1..aaaastream"
   jwt = {
     jwks_uri  = "https://identity.example/jwks"
     issuers   = ["https://identity.example/"]
@@ -249,6 +246,11 @@ run "settings_lead_to_the_secrets" {
   }
 
   assert {
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["AUTH_KEY"].secret_content[0].content)) == "token-never-to-be-printed"
+    error_message = "The token that was given is not the one in the vault."
+  }
+
+  assert {
     condition     = issensitive(oci_vault_secret.setting["AUTH_KEY"].secret_content[0].content)
     error_message = "A plan would print the auth token."
   }
@@ -314,47 +316,21 @@ run "the_job_and_the_endpoints_may_be_elsewhere" {
   }
 }
 
-run "an_existing_user_is_taken_as_it_is" {
+run "a_user_with_a_policy_of_its_own_gets_none_here" {
   variables {
     kafka_user       = "oracleidentitycloudservice/ann@example.com"
-    kafka_auth_token = "token-of-ann-never-to-be-printed"
+    kafka_group_ocid = null
   }
 
   assert {
-    condition     = length(oci_identity_user.stream) == 0 && length(oci_identity_auth_token.stream) == 0 && length(oci_identity_policy.stream) == 0
-    error_message = "A user is made although one was named."
-  }
-
-  assert {
-    condition     = nonsensitive(base64decode(oci_vault_secret.setting["AUTH_KEY"].secret_content[0].content)) == "token-of-ann-never-to-be-printed"
-    error_message = "The token that was given is not the one in the vault."
+    condition     = length(oci_identity_policy.stream) == 0
+    error_message = "A policy is made for no group."
   }
 
   assert {
     condition     = startswith(nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_USERNAME"].secret_content[0].content)), "mytenancy/oracleidentitycloudservice/ann@example.com/")
     error_message = "The Kafka user is not the one that was named."
   }
-}
-
-run "the_user_that_is_made_has_an_auth_token_and_no_other_way_in" {
-  assert {
-    condition = alltrue([
-      oci_identity_user_capabilities_management.stream[0].can_use_auth_tokens,
-      !oci_identity_user_capabilities_management.stream[0].can_use_api_keys,
-      !oci_identity_user_capabilities_management.stream[0].can_use_console_password,
-    ])
-    error_message = "The stream's user can do more than the Kafka protocol needs."
-  }
-}
-
-run "refuses_a_user_without_a_token" {
-  command = plan
-
-  variables {
-    kafka_user = "ann"
-  }
-
-  expect_failures = [var.kafka_auth_token]
 }
 
 run "both_names_of_container_instances_match" {
@@ -419,6 +395,9 @@ run "refuses_what_would_fail_half_way" {
     endpoint_cidrs       = ["api.example"]
     topic                = "Front Door"
     partitions           = 0
+    kafka_user           = "mytenancy/Default/frontdoor-stream/ocid1.streampool"
+    kafka_auth_token     = ""
+    kafka_group_ocid     = "frontdoor-stream"
     retention_hours      = 200
     key_protection       = "NONE"
     function_shape       = "x86"
@@ -439,6 +418,7 @@ run "refuses_what_would_fail_half_way" {
   expect_failures = [
     var.tenancy_ocid, var.compartment_ocid, var.region, var.availability_domain, var.name, var.repository_prefix,
     var.image_tag, var.vcn_cidr, var.client_cidrs, var.endpoint_cidrs, var.topic, var.partitions, var.retention_hours,
+    var.kafka_user, var.kafka_auth_token, var.kafka_group_ocid,
     var.key_protection, var.function_shape, var.function_memory, var.function_timeout, var.function_provisioned,
     var.max_body, var.rate_limit, var.content_types, var.log_retention_days, var.container_shape, var.api_urls, var.job,
     var.job_every, var.schema_file,

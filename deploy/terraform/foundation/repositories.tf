@@ -2,17 +2,17 @@ locals {
   # One repository for each program that runs in the cloud. API types A and B are one image under two titles.
   programs = toset(["fn-recep-avro", "api-avro-sample", "forward"])
 
-  region_key = lower(one([for region in data.oci_identity_regions.here.regions : region.key if region.name == var.region]))
-  namespace  = "${local.region_key}.ocir.io/${data.oci_objectstorage_namespace.here.namespace}"
-  registry   = "${local.namespace}/${var.repository_prefix}"
+  home_region = one([for region in data.oci_identity_regions.all.regions : region.name if region.key == data.oci_identity_tenancy.here.home_region_key])
+  region_key  = lower(one([for region in data.oci_identity_regions.all.regions : region.key if region.name == var.region]))
+  namespace   = "${local.region_key}.ocir.io/${data.oci_objectstorage_namespace.here.namespace}"
+  registry    = "${local.namespace}/${var.repository_prefix}"
 }
 
-data "oci_identity_regions" "here" {
-  filter {
-    name   = "name"
-    values = [var.region]
-  }
+data "oci_identity_tenancy" "here" {
+  tenancy_id = var.tenancy_ocid
 }
+
+data "oci_identity_regions" "all" {}
 
 data "oci_objectstorage_namespace" "here" {
   compartment_id = var.tenancy_ocid

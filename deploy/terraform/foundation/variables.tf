@@ -39,6 +39,35 @@ variable "repository_prefix" {
   }
 }
 
+variable "name" {
+  description = "What the names of the user and its group begin with."
+  type        = string
+  default     = "frontdoor"
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9]{0,14}$", var.name))
+    error_message = "name must be 1 to 15 lower-case letters and digits, a letter first."
+  }
+}
+
+variable "make_stream_user" {
+  description = "Whether a user is made that may use the stream and nothing else. False: you name one of yours in the pipeline."
+  type        = bool
+  default     = true
+}
+
+variable "stream_user_domain" {
+  description = "The identity domain of that user; empty in a tenancy without identity domains."
+  type        = string
+  default     = "Default"
+}
+
+variable "stream_user_email" {
+  description = "That user's e-mail address; many identity domains ask for one."
+  type        = string
+  default     = null
+}
+
 variable "immutable_tags" {
   description = "Whether a tag, once pushed, can never mean another image."
   type        = bool

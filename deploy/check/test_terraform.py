@@ -1,0 +1,167 @@
+"""The Terraform modules against the provider's own schema, and their plans with mocked answers."""
+
+import base64
+import json
+import os
+import shutil
+
+import pytest
+from policies import parse_rule, parse_statement
+from settings import catalog, unknown_flags, unknown_variables
+from tools import DEPLOY, HOME, ROOT, provider, run, terraform
+
+MODULES = ["foundation", "pipeline"]
+
+
+@pytest.fixture(scope="session")
+def environment():
+    """Terraform with the stand-in in the provider's place, and no way to ask anybody for another."""
+    configuration = HOME / "terraform.rc"
+    configuration.write_text(
+        f'provider_installation {{\n  dev_overrides {{ "oracle/oci" = "{provider()}" }}\n}}\n'
+    )
+    return {**os.environ, "TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+
+
+@pytest.fixture
+def copy(tmp_path):
+    """A copy of the modules that a test may spoil."""
+    shutil.copytree(DEPLOY / "terraform", tmp_path / "deploy/terraform", ignore=shutil.ignore_patterns(".terraform"))
+    shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
+    return tmp_path / "deploy/terraform"
+
+
+def test_is_formatted(environment):
+    run(terraform(), "fmt", "-check", "-diff", "-recursive", DEPLOY / "terraform", env=environment)
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_matches_the_schema_of_the_provider(module, environment):
+    run(terraform(), f"-chdir={DEPLOY / 'terraform' / module}", "validate", "-no-color", env=environment)
+
+
+def spoil(file, old, new):
+    text = file.read_text()
+    assert old in text, f"{file.name} no longer holds {old!r}: this test spoils nothing"
+    file.write_text(text.replace(old, new, 1))
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "complaint"),
+    [
+        ("streaming.tf", "retention_in_hours", "retention_hours", "Unsupported argument"),
+        ("streaming.tf", "  partitions         = 1\n", "", "Missing required argument"),
+        ("streaming.tf", "private_endpoint_settings", "private_endpoint", "Unsupported block type"),
+        ("streaming.tf", 'resource "oci_streaming_stream" "dead_letter"', 'resource "oci_streaming_topic" "dead_letter"', "Invalid resource type"),
+        ("vault.tf", "  key_shape {\n    algorithm = \"AES\"\n    length    = 32\n  }\n", "", "Insufficient key_shape blocks"),
+        ("containers.tf", "  shape_config {\n", "  shape_config {\n    ocpus = 2\n  }\n\n  shape_config {\n", "Too many shape_config blocks"),
+        ("functions.tf", "local.settings", '["a", "list"]', "Incorrect attribute value type"),
+        ("outputs.tf", "oci_apigateway_deployment.main.endpoint\n", "oci_apigateway_deployment.main.url\n", "Unsupported attribute"),
+        ("gateway.tf", "    rate_limiting {", "    rate_limiting {\n        per_second = 1", "Unsupported argument"),
+    ],
+)
+def test_a_slip_is_found(copy, environment, file, old, new, complaint):
+    spoil(copy / "pipeline" / file, old, new)
+    done = run(terraform(), f"-chdir={copy / 'pipeline'}", "validate", "-no-color", env=environment, check=False)
+    assert done.returncode != 0 and complaint in done.stderr + done.stdout, done.stderr + done.stdout
+
+
+def messages(module, environment, place):
+    """What the module's tests say, one JSON message a line: among them the state that each of them ended in."""
+    done = run(terraform(), f"-chdir={place}", "test", "-verbose", "-json", env=environment, check=False)
+    return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture(scope="session")
+def tested(environment, tmp_path_factory):
+    """The messages of both modules' tests, run once."""
+    place = tmp_path_factory.mktemp("tested")
+    shutil.copytree(DEPLOY / "terraform", place / "deploy/terraform", ignore=shutil.ignore_patterns(".terraform"))
+    shutil.copytree(ROOT / "schemas", place / "schemas")
+    return {module: messages(module, environment, place / "deploy/terraform" / module) for module in MODULES}
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_plans_decide_as_the_module_tests_say(module, tested):
+    complaints = [m["@message"] for m in tested[module] if m["@level"] == "error"]
+    summary = next(m["test_summary"] for m in tested[module] if m["type"] == "test_summary")
+    assert summary["status"] == "pass" and summary["passed"] >= 6 and not complaints, (summary, complaints)
+    assert (summary["failed"], summary["errored"], summary["skipped"]) == (0, 0, 0), summary
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("gateway.tf", "for_each = var.jwt == null ? [] : [var.jwt]\n", "for_each = []\n"),
+        ("vault.tf", "AUTH_KEY              = var.kafka_auth_token", "AUTH_KEY              = nonsensitive(var.kafka_auth_token)"),
+        ("containers.tf", "run_as_user                    = 1000", "run_as_user                    = 0"),
+    ],
+)
+def test_a_plan_that_lets_too_much_in_is_found(copy, environment, file, old, new):
+    spoil(copy / "pipeline" / file, old, new)
+    done = run(terraform(), f"-chdir={copy / 'pipeline'}", "test", "-no-color", env=environment, check=False)
+    assert done.returncode != 0, f"no test of the module minds {new!r} in {file}\n{done.stdout}"
+
+
+def test_no_secret_is_printed(copy, environment):
+    """-verbose prints every plan and state of the tests, as `terraform plan` and `terraform show` would."""
+    done = run(terraform(), f"-chdir={copy / 'pipeline'}", "test", "-verbose", "-no-color", env=environment)
+    assert "oci_vault_secret" in done.stdout and "(sensitive value)" in done.stdout, "the plans were not printed"
+    for secret in ("token-never-to-be-printed", base64.b64encode(b"token-never-to-be-printed").decode()):
+        assert secret not in done.stdout, "the auth token was printed"
+
+
+def resources(tested):
+    """Every resource of every state that the pipeline's tests ended in, its values known."""
+    for message in tested["pipeline"]:
+        if message["type"] == "test_state":
+            state = message["test_state"]
+            yield from state.get("values", state)["root_module"]["resources"]  # OpenTofu has one level more
+
+
+def test_every_policy_statement_parses_and_gives_no_more_than_is_needed(tested):
+    given = set()
+    for resource in resources(tested):
+        if resource["type"] == "oci_identity_policy":
+            for text in resource["values"]["statements"]:
+                statement = parse_statement(text)
+                assert statement.verb in ("read", "use"), text
+                assert statement.place == "compartment id ocid1.compartment.oc1..aaaacompartment", text
+                assert statement.condition or statement.resource == "repos", f"not narrowed: {text}"
+                given.add((resource["name"], statement.verb, statement.resource))
+    assert given == {
+        ("functions", "read", "objects"),
+        ("functions", "read", "secret-bundles"),
+        ("containers", "read", "repos"),
+        ("containers", "read", "objects"),
+        ("containers", "read", "secret-bundles"),
+        ("gateway", "use", "functions-family"),
+        ("stream", "use", "stream-push"),
+        ("stream", "use", "stream-pull"),
+    }
+
+
+def test_dynamic_groups_stay_in_their_compartment(tested):
+    groups = [resource for resource in resources(tested) if resource["type"] == "oci_identity_dynamic_group"]
+    rules = {group["name"]: parse_rule(group["values"]["matching_rule"]) for group in groups}
+    assert {branch["resource.type"] for branch in rules["functions"]} == {"fnfunc"}
+    both_names = {"computecontainerinstance", "compute-container-instances"}
+    assert {branch["resource.type"] for branch in rules["containers"]} == both_names
+    for branch in rules["functions"] + rules["containers"]:
+        assert branch["resource.compartment.id"] == "ocid1.compartment.oc1..aaaacompartment"
+
+
+def test_every_setting_of_the_cloud_exists(tested):
+    variables = set()
+    for resource in resources(tested):
+        values = resource["values"]
+        if resource["type"].startswith("oci_functions_"):
+            variables |= set(values.get("config") or {})
+        for container in values.get("containers") or []:
+            variables |= set(container["environment_variables"] or {})
+            assert unknown_flags(container["arguments"] or []) == []
+        if resource["type"] == "oci_objectstorage_object" and resource["name"] == "config":
+            lines = [line.split("=")[0] for line in values["content"].splitlines()]
+            assert [line for line in lines if line.removesuffix("_vaultOCID") not in catalog()] == []
+    assert {"CONFIG_LOCATION", "LISTEN", "MAX_BODY"} <= variables
+    assert unknown_variables(variables) == []

@@ -1,0 +1,94 @@
+"""Programs that the checks need, each from what is installed here or from the package registry that has it."""
+
+import functools
+import os
+import shutil
+import subprocess
+from pathlib import Path
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+DEPLOY = ROOT / "deploy"
+HOME = Path(os.environ["DEPLOY_CHECK_HOME"])
+BIN = HOME / "bin"
+
+TOFU = "1.10.10"
+KUSTOMIZE = "5.7.1"
+
+
+def run(*command, check=True, **options) -> subprocess.CompletedProcess:
+    """Runs a command to its end; its output is text, and in the error when it fails."""
+    options = {"capture_output": True, "text": True, "errors": "replace", **options}
+    done = subprocess.run([str(word) for word in command], check=False, **options)
+    if check and done.returncode != 0:
+        shown = "\n".join(text for text in (done.stdout, done.stderr) if isinstance(text, str))
+        raise AssertionError(f"{' '.join(map(str, command))}: exit {done.returncode}\n{shown[-6000:]}")
+    return done
+
+
+def go_build(source: Path, package: str, program: str) -> Path:
+    """Builds a Go program from the module in `source`, unless it was built from the same source before."""
+    assert shutil.which("go"), f"Go builds {program}, and is not installed (Debian: apt-get install golang)"
+    stamp = HOME / f"{program}.stamp"
+    text = "\n".join(path.read_text() for path in sorted(source.iterdir()) if path.is_file())
+    built = BIN / program
+    if not built.exists() or not stamp.exists() or stamp.read_text() != text:
+        BIN.mkdir(parents=True, exist_ok=True)
+        run("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built, package, cwd=source)
+        stamp.write_text(text)
+    return built
+
+
+def debian(package: str, program: str) -> Path:
+    """A program of a Debian package, unpacked under target/ and not installed."""
+    installed = shutil.which(Path(program).name)
+    if installed:
+        return Path(installed)
+    unpacked = HOME / "debian" / package
+    if not (unpacked / program).exists():
+        unpacked.mkdir(parents=True, exist_ok=True)
+        if run("apt-get", "download", package, cwd=unpacked, check=False).returncode != 0:
+            run("apt-get", "-qq", "update")
+            run("apt-get", "download", package, cwd=unpacked)
+        run("dpkg-deb", "--extract", next(unpacked.glob("*.deb")), unpacked)
+    return unpacked / program
+
+
+@functools.cache
+def provider() -> Path:
+    """The folder of the stand-in for the provider oracle/oci: its schema and nothing else."""
+    return go_build(HERE / "provider", ".", "terraform-provider-oci").parent
+
+
+@functools.cache
+def terraform() -> str:
+    """Terraform or OpenTofu as installed; else OpenTofu, built from its Go module (about five minutes, once)."""
+    for name in ("terraform", "tofu"):
+        if shutil.which(name):
+            return name
+    source = HOME / "tofu-source"
+    source.mkdir(parents=True, exist_ok=True)
+    if not (source / "go.sum").exists():
+        # `go install` refuses a module that replaces another; as the main module of its own, this may.
+        (source / "go.mod").write_text(
+            f"module tofu\n\ngo 1.24.13\n\nrequire github.com/opentofu/opentofu v{TOFU}\n\n"
+            "replace github.com/hashicorp/hcl/v2 v2.20.1 => "
+            "github.com/opentofu/hcl/v2 v2.20.2-0.20251021132045-587d123c2828\n"
+        )
+        (source / "tools.go").write_text(
+            '//go:build tools\n\npackage tofu\n\nimport _ "github.com/opentofu/opentofu/cmd/tofu"\n'
+        )
+        run("go", "mod", "tidy", cwd=source)
+    return str(go_build(source, "github.com/opentofu/opentofu/cmd/tofu", "tofu"))
+
+
+@functools.cache
+def kustomize() -> list[str]:
+    """kustomize, or kubectl's own, as installed; else built from its Go module (about a minute, once)."""
+    if shutil.which("kustomize"):
+        return ["kustomize", "build"]
+    if shutil.which("kubectl"):
+        return ["kubectl", "kustomize"]
+    BIN.mkdir(parents=True, exist_ok=True)
+    run("go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@v{KUSTOMIZE}", env={**os.environ, "GOBIN": str(BIN)})
+    return ["kustomize", "build"]
