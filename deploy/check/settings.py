@@ -9,7 +9,7 @@ CATALOG = ROOT / "shared/src/settings/catalog.rs"
 
 def catalog() -> dict[str, str | None]:
     """Every setting's name, with its default."""
-    found = re.findall(r'^\s*(?:#\[secret\] )?[A-Z_0-9]+ = "([a-z_0-9]+)"(?: or "([^"]*)")?,', CATALOG.read_text(), re.MULTILINE)
+    found = re.findall(r'^\s*(?:#\[\w+\] )?[A-Z_0-9]+ = "([a-z_0-9]+)"(?: or "([^"]*)")?,', CATALOG.read_text(), re.MULTILINE)
     assert len(found) > 40, f"{CATALOG} is not read rightly: {len(found)} settings"
     return {name: default or None for name, default in found}
 

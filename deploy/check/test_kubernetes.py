@@ -1,0 +1,228 @@
+"""The manifests against the API's own schemas, the restricted pod standard and the settings that there are."""
+
+import itertools
+import re
+import shutil
+
+import kubernetes_validate
+import pytest
+import yaml
+from settings import catalog, seconds, secrets, unknown_flags, unknown_variables
+from tools import DEPLOY, ROOT, kustomize, run
+
+KUBERNETES = DEPLOY / "kubernetes"
+OVERLAYS = ["in-cluster-kafka", "oci"]
+COMPONENTS = ["", "every", "indexed"]
+
+# Oldest and newest that the manifests promise to run on (deploy/kubernetes/README.md).
+VERSIONS = ["1.31", "1.37"]
+
+PROGRAMS = {"fn-recep-avro", "api-avro-sample", "forward"}
+
+
+def build(overlay, component, place):
+    """What `kubectl apply -k` would send: the overlay, with the component added as the README says."""
+    shutil.copytree(KUBERNETES, place, dirs_exist_ok=True)
+    kustomization = place / "overlays" / overlay / "kustomization.yaml"
+    if component:
+        content = yaml.safe_load(kustomization.read_text())
+        content["components"] = [*content.get("components", []), f"../../components/{component}"]
+        kustomization.write_text(yaml.safe_dump(content))
+    return list(yaml.safe_load_all(run(*kustomize(), kustomization.parent).stdout))
+
+
+@pytest.fixture(scope="session")
+def built(tmp_path_factory):
+    return {
+        (overlay, component): build(overlay, component, tmp_path_factory.mktemp("kubernetes"))
+        for overlay, component in itertools.product(OVERLAYS, COMPONENTS)
+    }
+
+
+def pods(manifests):
+    """Every pod template, with the manifest that it is in and the job it belongs to, if any."""
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
+        if manifest["kind"] == "CronJob":
+            spec = spec["jobTemplate"]["spec"]
+        if "template" in spec:
+            yield manifest, spec, spec["template"]
+
+
+def containers(manifests):
+    for manifest, _, template in pods(manifests):
+        for container in template["spec"]["containers"]:
+            yield manifest, container
+
+
+def forward(manifests):
+    """The job's manifest, the job's or deployment's spec, its pod and its container."""
+    manifest, spec, template = next(found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward")
+    return manifest, spec, template["spec"], template["spec"]["containers"][0]
+
+
+def each(*names):
+    return pytest.mark.parametrize(("overlay", "component"), list(itertools.product(OVERLAYS, names or COMPONENTS)))
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@each()
+def test_matches_the_schema_of_the_api(built, overlay, component, version):
+    for manifest in built[overlay, component]:
+        kubernetes_validate.validate(manifest, version, strict=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "startingDeadlineSeconds"), "2m"),
+        (("spec", "jobTemplate", "spec", "activeDeadline"), 285),
+        (("spec", "schedule"), None),
+        (("spec", "jobTemplate", "spec", "template", "spec", "containers"), [{"image": "forward"}]),
+    ],
+)
+def test_a_slip_in_a_manifest_is_found(built, path, value):
+    manifest = yaml.safe_load(yaml.safe_dump(forward(built["oci", ""])[0]))
+    inner = manifest
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises(kubernetes_validate.ValidationError):
+        kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
+
+
+@each()
+def test_names_only_settings_that_exist(built, overlay, component):
+    variables = set()
+    for manifest in built[overlay, component]:
+        if manifest["kind"] == "ConfigMap":
+            variables |= set(manifest["data"])
+    for _, container in containers(built[overlay, component]):
+        if container["name"] in PROGRAMS:
+            variables |= {entry["name"] for entry in container.get("env", [])}
+            assert unknown_flags(container.get("args", [])) == []
+    assert {"LISTEN", "KAFKA_BOOTSTRAPSERVER"} <= variables
+    assert unknown_variables(variables) == []
+
+
+@each()
+def test_keeps_secrets_out_of_config_maps_and_arguments(built, overlay, component):
+    hidden = {name.upper() for name in secrets()}
+    assert "AUTH_TOKEN" in hidden
+    for manifest in built[overlay, component]:
+        assert manifest["kind"] != "Secret", "a Secret's value would be in Git"
+        if manifest["kind"] == "ConfigMap":
+            assert not hidden & set(manifest["data"])
+    for _, container in containers(built[overlay, component]):
+        assert not hidden & {entry["name"] for entry in container.get("env", []) if "value" in entry}
+        assert not [word for word in container.get("args", []) if word.lstrip("-").replace("-", "_") in secrets()]
+
+
+@each()
+def test_meets_the_restricted_pod_standard(built, overlay, component):
+    """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted"""
+    namespace = next(m for m in built[overlay, component] if m["kind"] == "Namespace")
+    assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
+    for manifest, _, template in pods(built[overlay, component]):
+        name, pod = manifest["metadata"]["name"], template["spec"]
+        context = pod["securityContext"]
+        assert context["runAsNonRoot"] is True and context["runAsUser"] == 1000, name
+        assert context["seccompProfile"]["type"] == "RuntimeDefault", name
+        assert pod["automountServiceAccountToken"] is False, f"{name} gets a token for the Kubernetes API"
+        assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod), name
+        for container in pod["containers"]:
+            own = container["securityContext"]
+            assert own["allowPrivilegeEscalation"] is False and own["capabilities"] == {"drop": ["ALL"]}, name
+            assert own.get("readOnlyRootFilesystem") or container["name"] not in PROGRAMS, f"{name} may write its root"
+
+
+@each()
+def test_every_container_is_bounded_pinned_and_probed(built, overlay, component):
+    for manifest, container in containers(built[overlay, component]):
+        name = f"{manifest['metadata']['name']}/{container['name']}"
+        assert {"cpu", "memory"} <= set(container["resources"]["requests"]) and container["resources"]["limits"]["memory"], name
+        assert re.fullmatch(r".+:(?!latest$)[\w.-]+", container["image"]), f"{name}: {container['image']} is not pinned"
+        assert container["name"] not in PROGRAMS or "/" in container["image"], f"{name}: the overlay says not whence"
+        if container.get("ports"):
+            probes = {"startupProbe", "readinessProbe", "livenessProbe"}
+            assert probes <= set(container), f"{name} listens and is not probed"
+            named = {port["name"] for port in container["ports"]}
+            for probe in probes:
+                kind = container[probe].get("httpGet") or container[probe]["tcpSocket"]
+                assert kind["port"] in named, f"{name}: {probe} asks a port that is not there"
+
+
+@each("", "indexed")
+def test_the_cron_job_ends_by_itself_before_kubernetes_ends_it(built, overlay, component):
+    manifest, job, pod, container = forward(built[overlay, component])
+    assert manifest["kind"] == "CronJob" and manifest["spec"]["concurrencyPolicy"] == "Forbid"
+    assert manifest["spec"]["startingDeadlineSeconds"] >= 10, "less than the controller's own rhythm: runs would be missed"
+    arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
+    deadline, grace = seconds(arguments["--deadline"]), seconds(arguments["--grace"])
+    assert deadline + grace < job["activeDeadlineSeconds"]
+    minutes = int(re.fullmatch(r"\*/(\d+) \* \* \* \*", manifest["spec"]["schedule"])[1])
+    assert job["activeDeadlineSeconds"] <= minutes * 60, "a run may overlap the next one's start"
+    assert grace < pod["terminationGracePeriodSeconds"]
+    assert pod["restartPolicy"] == "Never", "a failure policy needs it"
+
+
+@each("", "indexed")
+def test_the_failure_policy_knows_every_exit_code(built, overlay, component):
+    rules = forward(built[overlay, component])[1]["podFailurePolicy"]["rules"]
+    codes = {rule["action"]: set(rule["onExitCodes"]["values"]) for rule in rules if "onExitCodes" in rule}
+    assert codes["FailJob"] == {64, 65, 76, 78}, "what another try cannot mend"
+    assert codes["Ignore"] == {10, 11, 12, 20}, "what is no failure"
+
+
+@each("indexed")
+def test_indexed_pods_share_the_partitions(built, overlay, component):
+    _, job, _, container = forward(built[overlay, component])
+    assert job["completionMode"] == "Indexed" and job["completions"] == job["parallelism"] == 4
+    assert container["args"][-2:] == ["--overlap", "share"]
+    assert "backoffLimit" not in job and job["backoffLimitPerIndex"] == 2
+
+
+@each("every")
+def test_every_replaces_the_cron_job_by_one_pod(built, overlay, component):
+    manifest, deployment, pod, container = forward(built[overlay, component])
+    assert not [m for m in built[overlay, component] if m["kind"] == "CronJob"]
+    assert manifest["kind"] == "Deployment" and deployment["replicas"] == 1
+    assert deployment["strategy"]["type"] == "Recreate", "two would wait for each other"
+    arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
+    assert "--every" in arguments and seconds(arguments["--grace"]) < pod["terminationGracePeriodSeconds"]
+
+
+@each()
+def test_on_oracle_cloud_the_job_waits_for_its_credentials(built, overlay, component):
+    container = forward(built[overlay, component])[3]
+    reference = next(source["secretRef"] for source in container["envFrom"] if "secretRef" in source)
+    assert reference == {"name": "frontdoor-kafka", "optional": overlay != "oci"}
+
+
+@each()
+def test_routes_and_rules_meet_what_is_there(built, overlay, component):
+    manifests = built[overlay, component]
+    names = {m["metadata"]["name"] for m in manifests if m["kind"] == "Service"}
+    settings = next(m["data"] for m in manifests if m["kind"] == "ConfigMap")
+    for setting in ("API_TYPE_A_URL", "API_TYPE_B_URL"):
+        host = re.fullmatch(r"http://([\w-]+):8080/", settings[setting])[1]
+        assert host in names, f"{setting} leads to {host}, which no Service is"
+    labelled = [template["metadata"]["labels"].items() for _, _, template in pods(manifests)]
+    for policy in (m for m in manifests if m["kind"] == "NetworkPolicy"):
+        wanted = policy["spec"]["podSelector"].get("matchLabels", {}).items()
+        assert any(wanted <= labels for labels in labelled), f"{policy['metadata']['name']} is for no pod"
+    for service in (m for m in manifests if m["kind"] == "Service"):
+        assert any(service["spec"]["selector"].items() <= labels for labels in labelled), service["metadata"]["name"]
+
+
+def test_the_broker_in_the_cluster_is_the_one_that_is_tested_with(built):
+    tested = re.search(r"<kafka.version>([\d.]+)</kafka.version>", (DEPLOY / "kafka/pom.xml").read_text())[1]
+    images = {container["image"] for _, container in containers(built["in-cluster-kafka", ""]) if "kafka" in container["image"]}
+    assert images == {f"apache/kafka:{tested}"}
+
+
+def test_the_topics_that_are_made_are_the_ones_that_are_used(built):
+    made = next(c for _, c in containers(built["in-cluster-kafka", ""]) if c["name"] == "topics")["args"][0]
+    topic = next(m["data"] for m in built["in-cluster-kafka", ""] if m["kind"] == "ConfigMap")["KAFKA_TOPIC"]
+    assert topic == catalog()["kafka_topic"] and f"{topic}:" in made and f"{topic}-dead-letter:" in made
+    assert (ROOT / "schemas/user.avsc").exists()

@@ -1,0 +1,81 @@
+"""The CloudFormation template against AWS's own resource schemas and the settings that there are."""
+
+import pytest
+import yaml
+from settings import unknown_variables
+from tools import DEPLOY, run
+
+TEMPLATE = DEPLOY / "lambda/template.yaml"
+
+
+class Loader(yaml.SafeLoader):
+    """Reads !Ref and its like as {tag: value}."""
+
+
+def _short_form(loader, suffix, node):
+    if isinstance(node, yaml.ScalarNode):
+        return {suffix: loader.construct_scalar(node)}
+    if isinstance(node, yaml.SequenceNode):
+        return {suffix: loader.construct_sequence(node, deep=True)}
+    return {suffix: loader.construct_mapping(node, deep=True)}
+
+
+Loader.add_multi_constructor("!", _short_form)
+
+
+@pytest.fixture(scope="session")
+def template():
+    return yaml.load(TEMPLATE.read_text(), Loader)
+
+
+def test_matches_the_resource_schemas():
+    run("cfn-lint", "--non-zero-exit-code", "informational", TEMPLATE)
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("PayloadFormatVersion:", "PayloadVersion:"),
+        ("LogGroupName: !Sub /aws/apigateway", "LogGroupName: !Sub /aws/api gateway"),
+        ("!GetAtt Function.Arn", "!GetAtt Functions.Arn"),
+        ("      Role: !GetAtt Role.Arn\n", ""),
+        ("Runtime: !If [IsImage, !Ref AWS::NoValue, provided.al2023]", "Runtime: provided.al2025x"),
+    ],
+)
+def test_a_slip_is_found(tmp_path, old, new):
+    text = TEMPLATE.read_text()
+    assert old in text
+    spoilt = tmp_path / "template.yaml"
+    spoilt.write_text(text.replace(old, new, 1))
+    assert run("cfn-lint", spoilt, check=False).returncode != 0
+
+
+def test_names_only_settings_that_exist(template):
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert {"KAFKA_BOOTSTRAPSERVER", "AUTH_TOKEN", "MAX_BODY"} <= set(variables)
+    assert unknown_variables(variables) == []
+
+
+def test_callers_are_authenticated_unless_the_laboratory_is_asked_for(template):
+    assert template["Parameters"]["AnonymousLabMode"]["Default"] == "false"
+    route = template["Resources"]["Route"]["Properties"]
+    assert route["AuthorizationType"] == {"If": ["IsAnonymous", "NONE", "JWT"]}
+    assert template["Resources"]["Authorizer"]["Condition"] == "IsAuthenticated"
+    assert "CallersAreAuthenticated" in template["Rules"]
+
+
+def test_the_password_comes_from_the_secret_store(template):
+    token = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]["AUTH_TOKEN"]
+    assert token["If"][1]["Sub"].startswith("{{resolve:secretsmanager:")
+
+
+def test_a_body_of_the_largest_size_fits_the_call_as_base64(template):
+    limit = 6 * 1024 * 1024  # the request of a synchronous call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
+    largest = int(template["Parameters"]["MaxBody"]["Default"].removesuffix("MB")) * 1_000_000
+    headers = 64 * 1024
+    assert largest * 4 / 3 + headers < limit
+
+
+def test_the_function_answers_before_the_api_gives_up(template):
+    properties = template["Resources"]["Function"]["Properties"], template["Resources"]["Integration"]["Properties"]
+    assert properties[0]["Timeout"] * 1000 < properties[1]["TimeoutInMillis"] <= 30000

@@ -1,0 +1,44 @@
+"""Shell scripts and Dockerfiles through their linters."""
+
+
+import pytest
+from tools import ROOT, debian, run
+
+
+def tracked():
+    listed = run("git", "-C", ROOT, "ls-files", "-z", "--cached", "--others", "--exclude-standard").stdout
+    return [ROOT / name for name in listed.split("\0") if name and (ROOT / name).is_file()]
+
+
+def is_shell(path):
+    with path.open("rb") as file:
+        first = file.readline(80)
+    return first.startswith(b"#!") and any(first.split()[-1].endswith(shell) for shell in (b"/sh", b"bash", b"dash")) or path.suffix == ".sh"
+
+
+SCRIPTS = [path for path in tracked() if is_shell(path)]
+DOCKERFILES = [path for path in tracked() if path.name == "Dockerfile" or path.name.startswith("Dockerfile.") or path.suffix == ".Dockerfile"]
+
+
+@pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_shell_is_clean(script):
+    shellcheck = debian("shellcheck", "usr/bin/shellcheck")
+    run(shellcheck, "--external-sources", "--source-path=SCRIPTDIR", script, cwd=ROOT)
+
+
+def test_there_is_shell_to_check_and_a_slip_is_found(tmp_path):
+    assert len(SCRIPTS) >= 4
+    spoilt = tmp_path / "script"
+    spoilt.write_text("#!/bin/sh\nrm -rf $1/*\n")
+    assert run(debian("shellcheck", "usr/bin/shellcheck"), spoilt, check=False).returncode == 1
+
+
+def test_dockerfiles_are_clean():
+    for file in DOCKERFILES:
+        run("hadolint", "--failure-threshold", "warning", file, cwd=ROOT)
+
+
+def test_a_slip_in_a_dockerfile_is_found(tmp_path):
+    spoilt = tmp_path / "Dockerfile"
+    spoilt.write_text("FROM debian:latest\nRUN cd /tmp && apt-get install curl\n")
+    assert run("hadolint", spoilt, check=False).returncode == 1
