@@ -2,6 +2,7 @@
 
 pub mod commit;
 pub mod dead_letter;
+pub mod delivery;
 pub mod donemap;
 pub mod exit;
 pub mod fate;

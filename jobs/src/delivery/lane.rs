@@ -1,0 +1,249 @@
+//! One request and its answer, on a connection of its own that is kept for the next.
+//!
+//! A delivery is promised by the status: an answer counts once its whole head has been read, and what happens to the
+//! body afterwards (a reset, a stall) takes nothing back. An answer whose head never arrived whole is none.
+
+use std::cell::Cell;
+use std::error::Error;
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::Poll;
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use http::header;
+use http_body_util::{BodyExt, Full};
+use hyper::Response;
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+use tokio::time::{Instant, timeout};
+
+use super::backoff::retry_after;
+use super::request::{Ask, RequestMaker};
+use super::wire::{Connector, Wire};
+
+/// What an endpoint says beyond this is not read; its connection is dropped instead.
+const MOST_READ: usize = 64 * 1024;
+/// How much of it is kept as the reason of a refusal.
+const MOST_KEPT: usize = 1024;
+/// How long the rest of an answer may take, once its status is known.
+const BODY_PATIENCE: Duration = Duration::from_secs(1);
+
+/// What became of a request.
+#[derive(Debug)]
+pub(super) enum Outcome {
+    /// An answer whose head arrived whole.
+    Answered(Answered),
+    /// No answer within the time allowed.
+    TimedOut,
+    /// The connection could not be made, or ended before a whole answer; with what was met.
+    Broken(String),
+}
+
+#[derive(Debug)]
+pub(super) struct Answered {
+    pub(super) status: u16,
+    /// What `Retry-After` asks for.
+    pub(super) retry_after: Option<Duration>,
+    /// The beginning of the body, if the status is none of success.
+    pub(super) said: String,
+    /// From the request to the head of the answer.
+    pub(super) latency: Duration,
+}
+
+/// What requests share on one route.
+pub(super) struct Road {
+    pub(super) maker: RequestMaker,
+    pub(super) connector: Rc<Connector>,
+    /// Requests repeated because a kept connection had gone stale.
+    pub(super) stale: Cell<u64>,
+}
+
+/// A kept connection.
+pub(super) struct Connection {
+    sender: http1::SendRequest<Full<Bytes>>,
+    driver: http1::Connection<TokioIo<Wire>, Full<Bytes>>,
+    received: Rc<Cell<u64>>,
+    /// The driver has finished, and must not be polled again.
+    ended: bool,
+}
+
+/// Sends the request, on the kept connection if there is one and it is alive, and reads the answer. A kept connection
+/// that dies before the first byte of the answer had been closed by the endpoint for being idle: the request is sent
+/// once more on a fresh one, which is safe since it carries its idempotency key.
+pub(super) async fn exchange(
+    road: &Road,
+    mut kept: Option<Box<Connection>>,
+    ask: &Ask,
+    patience: Duration,
+) -> (Option<Box<Connection>>, Outcome) {
+    let start = Instant::now();
+    let sent = timeout(patience, async {
+        if let Some(connection) = &mut kept
+            && connection.is_ready().await
+        {
+            let before = connection.received.get();
+            match connection.send(road, ask).await {
+                Err(_) if connection.received.get() == before => {
+                    road.stale.set(road.stale.get() + 1);
+                }
+                result => return result,
+            }
+        }
+        let wire = road.connector.connect(road.maker.target()).await;
+        let wire = wire.map_err(|error| told("connecting", &error))?;
+        let connection = kept.insert(Connection::open(wire).await?);
+        connection.send(road, ask).await
+    })
+    .await;
+    let latency = start.elapsed();
+    match sent {
+        Err(_) => (None, Outcome::TimedOut),
+        Ok(Err(reason)) => (None, Outcome::Broken(reason)),
+        Ok(Ok(response)) => {
+            let (head, body) = response.into_parts();
+            let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
+            let wait = header(header::RETRY_AFTER)
+                .and_then(|value| retry_after(value, header(header::DATE), SystemTime::now()));
+            let (whole, said) = match &mut kept {
+                Some(connection) => connection.read(body).await,
+                None => (false, Vec::new()),
+            };
+            let success = head.status.is_success();
+            let answered = Answered {
+                status: head.status.as_u16(),
+                retry_after: wait,
+                said: if success {
+                    String::new()
+                } else {
+                    printable(&said)
+                },
+                latency,
+            };
+            (kept.filter(|_| whole), Outcome::Answered(answered))
+        }
+    }
+}
+
+impl Connection {
+    async fn open(wire: Wire) -> Result<Box<Self>, String> {
+        let received = wire.received();
+        let (sender, driver) = http1::Builder::new()
+            .max_buf_size(MOST_READ)
+            .handshake(TokioIo::new(wire))
+            .await
+            .map_err(|error| told("connecting", &error))?;
+        Ok(Box::new(Self {
+            sender,
+            driver,
+            received,
+            ended: false,
+        }))
+    }
+
+    /// Whether the connection is still there and has finished its last exchange.
+    async fn is_ready(&mut self) -> bool {
+        let ready = drive(&mut self.driver, &mut self.ended, self.sender.ready());
+        matches!(ready.await, Some(Ok(())))
+    }
+
+    async fn send(&mut self, road: &Road, ask: &Ask) -> Result<Response<Incoming>, String> {
+        let answer = self.sender.send_request(road.maker.request(ask));
+        match drive(&mut self.driver, &mut self.ended, answer).await {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(error)) => Err(told("reading the answer", &error)),
+            None => Err("the connection was closed without an answer".to_owned()),
+        }
+    }
+
+    /// Reads the body, within limits. True when the connection can be kept; and the body's beginning.
+    async fn read(&mut self, mut body: Incoming) -> (bool, Vec<u8>) {
+        let mut kept = Vec::new();
+        let mut length = 0;
+        let reading = async {
+            while let Some(frame) = body.frame().await {
+                let Ok(frame) = frame else { return false };
+                let Some(data) = frame.data_ref() else {
+                    continue;
+                };
+                length += data.len();
+                let room = MOST_KEPT - kept.len();
+                kept.extend_from_slice(&data[..room.min(data.len())]);
+                if length > MOST_READ {
+                    return false;
+                }
+            }
+            true
+        };
+        let driven = drive(&mut self.driver, &mut self.ended, reading);
+        let whole = timeout(BODY_PATIENCE, driven).await;
+        (matches!(whole, Ok(Some(true))), kept)
+    }
+}
+
+/// Runs `work` and the connection beneath it as one task. `None`: the connection ended and the work never will.
+async fn drive<F: Future>(
+    driver: &mut http1::Connection<TokioIo<Wire>, Full<Bytes>>,
+    ended: &mut bool,
+    work: F,
+) -> Option<F::Output> {
+    let mut work = pin!(work);
+    poll_fn(|cx| {
+        if let Poll::Ready(output) = work.as_mut().poll(cx) {
+            return Poll::Ready(Some(output));
+        }
+        if !*ended {
+            *ended = Pin::new(&mut *driver).poll(cx).is_ready();
+        }
+        match work.as_mut().poll(cx) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending if *ended => Poll::Ready(None),
+            Poll::Pending => Poll::Pending,
+        }
+    })
+    .await
+}
+
+/// An error with its causes, for people.
+fn told(doing: &str, error: &(dyn Error + 'static)) -> String {
+    let mut text = format!("{doing}: {error}");
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text += ": ";
+            text += &more;
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Text of others, fit for a log line and a header.
+fn printable(said: &[u8]) -> String {
+    let text = String::from_utf8_lossy(said);
+    let text: String = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let mut end = text.len().min(MOST_KEPT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_an_endpoint_says_is_made_fit_to_print() {
+        assert_eq!(printable(b" no\r\nsuch \x1b[31mid\n"), "no  such  [31mid");
+        assert!(printable(&[0xff; 1024]).len() <= MOST_KEPT);
+        assert!(printable("é".repeat(600).as_bytes()).len() <= MOST_KEPT);
+    }
+}

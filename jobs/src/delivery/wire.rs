@@ -1,0 +1,125 @@
+//! A connection to an endpoint, beneath HTTP: TCP or TLS, and a count of what came in.
+
+use std::cell::Cell;
+use std::io;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_native_tls::TlsStream;
+
+use super::target::Target;
+
+/// An open connection.
+pub(super) struct Wire {
+    stream: Stream,
+    received: Rc<Cell<u64>>,
+}
+
+enum Stream {
+    Plain(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// Connects to endpoints; the system's authorities are read when the first TLS connection is made.
+#[derive(Default)]
+pub(super) struct Connector {
+    tls: std::cell::OnceCell<tokio_native_tls::TlsConnector>,
+}
+
+impl Connector {
+    /// Opens a connection: every address of the name in turn, then TLS if the URL says so.
+    pub(super) async fn connect(&self, target: &Target) -> io::Result<Wire> {
+        let stream = TcpStream::connect((target.host.as_str(), target.port)).await?;
+        stream.set_nodelay(true)?;
+        let stream = if target.tls {
+            let tls = self.tls()?.connect(&target.host, stream).await;
+            Stream::Tls(Box::new(tls.map_err(io::Error::other)?))
+        } else {
+            Stream::Plain(stream)
+        };
+        Ok(Wire {
+            stream,
+            received: Rc::default(),
+        })
+    }
+
+    fn tls(&self) -> io::Result<&tokio_native_tls::TlsConnector> {
+        if let Some(tls) = self.tls.get() {
+            return Ok(tls);
+        }
+        let tls = native_tls::TlsConnector::new().map_err(io::Error::other)?;
+        Ok(self.tls.get_or_init(|| tls.into()))
+    }
+}
+
+impl Wire {
+    /// A counter of the bytes received, of use after the wire has been handed to HTTP.
+    pub(super) fn received(&self) -> Rc<Cell<u64>> {
+        Rc::clone(&self.received)
+    }
+}
+
+impl AsyncRead for Wire {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        let read = match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        };
+        let count = (buffer.filled().len() - before) as u64;
+        self.received.set(self.received.get() + count);
+        read
+    }
+}
+
+impl AsyncWrite for Wire {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.stream {
+            Stream::Plain(stream) => stream.is_write_vectored(),
+            Stream::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.stream {
+            Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
+            Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}
