@@ -140,7 +140,7 @@ impl Outcome {
             } else {
                 Self::Partial
             }
-        } else if facts.left > 0 || facts.capped {
+        } else if facts.left > 0 || facts.bounded {
             Self::MoreWork
         } else if facts.dead_lettered > 0 {
             Self::DoneWithDeadLetters
@@ -186,6 +186,8 @@ pub struct Facts {
     pub source_failed: bool,
     /// The poison brake was pulled.
     pub poison: bool,
+    /// A bound ended the window before the end of the log.
+    pub bounded: bool,
     /// Nothing was to be delivered.
     pub dry_run: bool,
     /// Routes that had records.
@@ -198,8 +200,6 @@ pub struct Facts {
     pub dead_lettered: i64,
     /// Offsets of the window that the next run finds.
     pub left: i64,
-    /// The window was made smaller than what there is, by a bound of its own.
-    pub capped: bool,
 }
 
 #[cfg(test)]
@@ -241,7 +241,7 @@ mod tests {
             (
                 Facts {
                     dead_lettered: 1,
-                    capped: true,
+                    bounded: true,
                     ..none
                 },
                 Outcome::MoreWork,
