@@ -4,6 +4,7 @@
 
 use std::ffi::OsString;
 use std::fmt::Write;
+use std::time::Duration;
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command};
@@ -74,6 +75,16 @@ pub fn exit_code(error: &clap::Error) -> u8 {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
         _ => USAGE,
     }
+}
+
+/// A flag's value as a duration, for clap's `value_parser`.
+///
+/// # Errors
+/// Not of the form `500ms`, `30s`, `5m`, `1h`, or nothing at all.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    super::values::duration(text)
+        .filter(|duration| !duration.is_zero())
+        .ok_or_else(|| "expected a duration such as 500ms, 30s, 5m or 1h".to_owned())
 }
 
 /// The README's tables of settings, one for each group.
