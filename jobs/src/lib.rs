@@ -2,6 +2,7 @@
 
 pub mod cli;
 pub mod commit;
+pub mod config;
 pub mod dead_letter;
 pub mod delivery;
 pub mod donemap;

@@ -1,0 +1,464 @@
+//! Everything the job is told by its settings, read and checked before the first connection. Pure.
+
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::str::FromStr;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use shared::kafka::{GroupProtocol, KafkaSettings, Profile};
+use shared::settings::catalog::{
+    ATTEMPTS, BACKOFF, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURES, CIRCUIT_PROBES,
+    DEAD_LETTER_ENVELOPE, DEAD_LETTER_TOPIC, DEADLINE, GRACE, IN_FLIGHT, KAFKA_GROUP,
+    KAFKA_GROUP_PROTOCOL, ON_DATA_LOSS, ORDER, OVERLAP, POISON_MIN, POISON_SHARE, RATE,
+    REQUEST_TIMEOUT, START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_BYTES, WINDOW_FROM,
+    WINDOW_RECORDS, WINDOW_UNTIL,
+};
+use shared::settings::{Setting, SettingError, Settings};
+
+use crate::delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
+use crate::fence::Overlap;
+use crate::message::StreamId;
+use crate::route::Routes;
+use crate::window::{From, Until};
+
+/// Every setting of a run but its routes ([`RouteConfig`](crate::route::RouteConfig)). Each field's setting has the
+/// field's name, or the one in brackets; the catalog says what it means and what its default is.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The broker and the stream (`kafka_…`).
+    pub kafka: KafkaSettings,
+    /// The consumer group (`kafka_group`).
+    pub group: String,
+    /// How it is joined (`kafka_group_protocol`); `None`: by the best protocol that the broker has.
+    pub group_protocol: Option<GroupProtocol>,
+    /// What to do when another run is live.
+    pub overlap: Overlap,
+    /// Where the window begins (`window_from`).
+    pub from: From,
+    /// Where the window ends (`window_until`).
+    pub until: Until,
+    /// The most records of the window (`window_records`).
+    pub records: Option<u64>,
+    /// The most bytes of the window's values (`window_bytes`).
+    pub bytes: Option<u64>,
+    /// How long the run may take.
+    pub deadline: Option<Duration>,
+    /// How long requests in flight may take when the run stops.
+    pub grace: Duration,
+    /// How long to wait for the broker at the start.
+    pub start_timeout: Duration,
+    /// What to do about records that are gone unread.
+    pub on_data_loss: OnDataLoss,
+    /// What becomes of a record that no route matches.
+    pub unmatched: Unmatched,
+    /// Whether a record without a value is a dead letter, or passed over (`tombstones`).
+    pub tombstones_are_dead_letters: bool,
+    /// Bounds of delivery, the same for every route.
+    pub limits: Limits,
+    /// What order deliveries keep.
+    pub order: Order,
+    /// Where dead letters go.
+    pub dead_letter_topic: String,
+    /// Whether dead letters are wrapped in an envelope.
+    pub dead_letter_envelope: bool,
+    /// The share of dead letters at which the run stops.
+    pub poison_share: f64,
+    /// How many dead letters are written before the share counts.
+    pub poison_min: u64,
+}
+
+/// What a run does when records that it never read are gone from the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnDataLoss {
+    /// It stops before it delivers anything.
+    Stop,
+    /// It goes on with what is there, and says how much is lost.
+    Continue,
+}
+
+/// What becomes of a record that no route matches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unmatched {
+    /// It is counted and passed over.
+    PassOver,
+    /// It is a dead letter.
+    DeadLetter,
+    /// It ends the run.
+    Stop,
+}
+
+impl Config {
+    /// Reads and checks everything.
+    ///
+    /// # Errors
+    /// A setting is missing, malformed, or contradicts another.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        let kafka = KafkaSettings::from_settings(settings)?;
+        let (from, until) = window(settings)?;
+        let envelope = settings.choice(
+            &DEAD_LETTER_ENVELOPE,
+            &[("auto", None), ("true", Some(true)), ("false", Some(false))],
+            "true, false or auto",
+        )?;
+        Ok(Self {
+            group: settings.required(&KAFKA_GROUP)?.to_owned(),
+            group_protocol: settings.choice(
+                &KAFKA_GROUP_PROTOCOL,
+                &[
+                    ("auto", None),
+                    ("consumer", Some(GroupProtocol::Consumer)),
+                    ("classic", Some(GroupProtocol::Classic)),
+                ],
+                "consumer, classic or auto",
+            )?,
+            overlap: settings.choice(
+                &OVERLAP,
+                &[("leave", Overlap::Leave), ("share", Overlap::Share)],
+                "leave or share",
+            )?,
+            from,
+            until,
+            records: optional(settings, &WINDOW_RECORDS, |setting| {
+                settings.parsed(setting, positive, "a whole number from 1")
+            })?,
+            bytes: optional(settings, &WINDOW_BYTES, |setting| settings.bytes(setting))?
+                .map(|bytes| bytes as u64),
+            deadline: optional(settings, &DEADLINE, |setting| duration(settings, setting))?,
+            grace: settings.duration(&GRACE)?,
+            start_timeout: duration(settings, &START_TIMEOUT)?,
+            on_data_loss: settings.choice(
+                &ON_DATA_LOSS,
+                &[
+                    ("stop", OnDataLoss::Stop),
+                    ("continue", OnDataLoss::Continue),
+                ],
+                "stop or continue",
+            )?,
+            unmatched: settings.choice(
+                &UNMATCHED,
+                &[
+                    ("pass_over", Unmatched::PassOver),
+                    ("dead_letter", Unmatched::DeadLetter),
+                    ("stop", Unmatched::Stop),
+                ],
+                "pass_over, dead_letter or stop",
+            )?,
+            tombstones_are_dead_letters: settings.choice(
+                &TOMBSTONES,
+                &[("pass_over", false), ("dead_letter", true)],
+                "pass_over or dead_letter",
+            )?,
+            limits: limits(settings)?,
+            order: settings.choice(
+                &ORDER,
+                &[
+                    ("none", Order::None),
+                    ("key", Order::Key),
+                    ("partition", Order::Partition),
+                ],
+                "none, key or partition",
+            )?,
+            dead_letter_topic: dead_letter_topic(settings, &kafka)?,
+            dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::Oci),
+            poison_share: settings.parsed(
+                &POISON_SHARE,
+                |text| {
+                    text.parse()
+                        .ok()
+                        .filter(|share| *share > 0.0 && *share <= 1.0)
+                },
+                "a share above 0 and up to 1",
+            )?,
+            poison_min: settings.parsed(&POISON_MIN, positive, "a whole number from 1")?,
+            kafka,
+        })
+    }
+
+    /// What delivery needs to know: an endpoint for each route, and the bounds.
+    pub fn delivery(&self, routes: &Routes, stream: StreamId, schema: &str) -> DeliveryConfig {
+        let endpoints = routes.configs().map(|route| EndpointConfig {
+            name: route.name.clone(),
+            url: route.url.clone(),
+            token: route.token.clone(),
+            batch: route.batch,
+            quiet_until: None,
+        });
+        DeliveryConfig {
+            endpoints: endpoints.collect(),
+            limits: self.limits,
+            order: self.order,
+            stream,
+            schema: schema.to_owned(),
+            // The standard library's own randomness: two runs must not retry in step.
+            seed: RandomState::new().build_hasher().finish(),
+        }
+    }
+}
+
+fn window(settings: &Settings) -> Result<(From, Until), SettingError> {
+    let from = settings.parsed(
+        &WINDOW_FROM,
+        |text| match text {
+            "committed" => Some(From::Committed),
+            "earliest" => Some(From::Earliest),
+            _ => offsets(text)
+                .map(From::Offsets)
+                .or_else(|| time(text).map(From::Time)),
+        },
+        "committed, earliest, a time such as 2026-11-22T10:00:00Z, or offsets such as 0:100,1:250",
+    )?;
+    let until = settings.parsed(
+        &WINDOW_UNTIL,
+        |text| match text {
+            "now" => Some(Until::Now),
+            _ => offsets(text)
+                .map(Until::Offsets)
+                .or_else(|| time(text).map(Until::Time)),
+        },
+        "now, a time such as 2026-11-22T10:00:00Z, or offsets such as 0:200,1:300",
+    )?;
+    let empty = match (&from, &until) {
+        (From::Time(from), Until::Time(until)) => from >= until,
+        (From::Offsets(from), Until::Offsets(until)) => {
+            !from.keys().eq(until.keys())
+                || from
+                    .iter()
+                    .zip(until)
+                    .any(|((_, from), (_, until))| from > until)
+        }
+        _ => false,
+    };
+    if empty {
+        return Err(SettingError::Contradiction(
+            "WINDOW_FROM and WINDOW_UNTIL do not fit together: they must name the same partitions, and the window must \
+             begin before it ends"
+                .to_owned(),
+        ));
+    }
+    Ok((from, until))
+}
+
+fn limits(settings: &Settings) -> Result<Limits, SettingError> {
+    let count = |setting| settings.parsed(setting, positive, "a whole number from 1");
+    let limits = Limits {
+        in_flight: settings.parsed(
+            &IN_FLIGHT,
+            |text| positive(text).filter(|count| *count <= 10_000),
+            "a whole number from 1 to 10000",
+        )?,
+        rate: optional(settings, &RATE, |setting| {
+            let rate = |text: &str| {
+                text.parse()
+                    .ok()
+                    .filter(|rate: &f64| *rate > 0.0 && rate.is_finite())
+            };
+            settings.parsed(setting, rate, "a number above 0")
+        })?,
+        request_timeout: duration(settings, &REQUEST_TIMEOUT)?,
+        attempts: count(&ATTEMPTS)?,
+        backoff: settings.duration(&BACKOFF)?,
+        backoff_max: settings.duration(&BACKOFF_MAX)?,
+        circuit_failures: count(&CIRCUIT_FAILURES)?,
+        circuit_cool_down: duration(settings, &CIRCUIT_COOL_DOWN)?,
+        circuit_probes: count(&CIRCUIT_PROBES)?,
+        ..Limits::default()
+    };
+    if limits.backoff > limits.backoff_max {
+        return Err(SettingError::Contradiction(
+            "BACKOFF is longer than BACKOFF_MAX, the longest wait of all".to_owned(),
+        ));
+    }
+    Ok(limits)
+}
+
+fn dead_letter_topic(settings: &Settings, kafka: &KafkaSettings) -> Result<String, SettingError> {
+    let Some(topic) = settings.optional(&DEAD_LETTER_TOPIC) else {
+        return Ok(format!("{}-dead-letter", kafka.topic));
+    };
+    if topic == kafka.topic {
+        return Err(SettingError::Contradiction(
+            "DEAD_LETTER_TOPIC and KAFKA_TOPIC are the same topic: each dead letter would come back as a record"
+                .to_owned(),
+        ));
+    }
+    Ok(topic.to_owned())
+}
+
+/// A setting that may be unset.
+fn optional<T>(
+    settings: &Settings,
+    setting: &'static Setting,
+    read: impl FnOnce(&'static Setting) -> Result<T, SettingError>,
+) -> Result<Option<T>, SettingError> {
+    settings
+        .optional(setting)
+        .map(|_| read(setting))
+        .transpose()
+}
+
+/// A duration that is not zero.
+fn duration(settings: &Settings, setting: &'static Setting) -> Result<Duration, SettingError> {
+    let duration = settings.duration(setting)?;
+    if duration.is_zero() {
+        return Err(SettingError::Contradiction(format!(
+            "{} is zero: nothing could be done in no time",
+            setting.variable()
+        )));
+    }
+    Ok(duration)
+}
+
+fn positive<T: FromStr + PartialOrd + Default>(text: &str) -> Option<T> {
+    text.parse().ok().filter(|number| *number > T::default())
+}
+
+/// RFC 3339, in milliseconds since 1970.
+fn time(text: &str) -> Option<i64> {
+    text.parse::<Timestamp>()
+        .ok()
+        .map(Timestamp::as_millisecond)
+}
+
+/// `0:100,1:250`: each partition once.
+fn offsets(text: &str) -> Option<BTreeMap<i32, i64>> {
+    let mut offsets = BTreeMap::new();
+    for pair in text.split(',') {
+        let (partition, offset) = pair.trim().split_once(':')?;
+        let (partition, offset): (i32, i64) = (partition.parse().ok()?, offset.parse().ok()?);
+        if partition < 0 || offset < 0 || offsets.insert(partition, offset).is_some() {
+            return None;
+        }
+    }
+    Some(offsets)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
+        let lookup = |name: &str| {
+            if name == "KAFKA_BOOTSTRAPSERVER" {
+                return Some("localhost:9092".to_owned());
+            }
+            let found = environment.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let settings = Settings::gather(&[], lookup)
+            .await
+            .map_err(|error| error.to_string())?;
+        Config::from_settings(&settings).map_err(|error| error.to_string())
+    }
+
+    #[tokio::test]
+    async fn the_defaults_are_those_of_the_catalog() {
+        let config = config(&[]).await.unwrap();
+        assert_eq!(config.group, "frontdoor");
+        assert_eq!(config.group_protocol, None);
+        assert_eq!((config.from, config.until), (From::Committed, Until::Now));
+        assert_eq!(
+            (config.records, config.bytes, config.deadline),
+            (None, None, None)
+        );
+        assert_eq!(config.dead_letter_topic, "FrontDoorTopic-dead-letter");
+        assert!(!config.dead_letter_envelope && !config.tombstones_are_dead_letters);
+        assert_eq!(config.unmatched, Unmatched::PassOver);
+        assert_eq!(config.limits, Limits::default());
+        assert_eq!((config.poison_share, config.poison_min), (0.05, 100));
+    }
+
+    #[tokio::test]
+    async fn a_window_may_be_given_by_time_or_by_offsets() {
+        let by_time = config(&[
+            ("WINDOW_FROM", "2026-11-22T10:00:00Z"),
+            ("WINDOW_UNTIL", "2026-11-22T08:00:00.5-03:00"),
+        ])
+        .await
+        .unwrap();
+        assert_eq!(by_time.from, From::Time(1_795_341_600_000));
+        assert_eq!(by_time.until, Until::Time(1_795_345_200_500));
+        let by_offsets = config(&[("WINDOW_FROM", "1:250, 0:100"), ("WINDOW_RECORDS", "500")])
+            .await
+            .unwrap();
+        assert_eq!(
+            by_offsets.from,
+            From::Offsets(BTreeMap::from([(0, 100), (1, 250)]))
+        );
+        assert_eq!(by_offsets.records, Some(500));
+    }
+
+    #[tokio::test]
+    async fn what_is_malformed_or_contradictory_is_named() {
+        for (environment, expected) in [
+            (
+                vec![("WINDOW_FROM", "yesterday")],
+                "WINDOW_FROM is \"yesterday\", expected committed, earliest, a time",
+            ),
+            (
+                vec![("WINDOW_FROM", "2026-11-22T10:00:00")],
+                "WINDOW_FROM is",
+            ),
+            (vec![("WINDOW_FROM", "0:1,0:2")], "WINDOW_FROM is"),
+            (vec![("WINDOW_FROM", "0:-1")], "WINDOW_FROM is"),
+            (vec![("WINDOW_UNTIL", "committed")], "WINDOW_UNTIL is"),
+            (
+                vec![("WINDOW_FROM", "0:5"), ("WINDOW_UNTIL", "0:4")],
+                "do not fit together",
+            ),
+            (
+                vec![("WINDOW_FROM", "0:5"), ("WINDOW_UNTIL", "1:9")],
+                "do not fit together",
+            ),
+            (
+                vec![
+                    ("WINDOW_FROM", "2026-11-22T10:00:00Z"),
+                    ("WINDOW_UNTIL", "2026-11-22T10:00:00Z"),
+                ],
+                "do not fit together",
+            ),
+            (
+                vec![("WINDOW_RECORDS", "0")],
+                "WINDOW_RECORDS is \"0\", expected a whole number from 1",
+            ),
+            (vec![("WINDOW_BYTES", "many")], "WINDOW_BYTES is"),
+            (vec![("DEADLINE", "0s")], "DEADLINE is zero"),
+            (vec![("REQUEST_TIMEOUT", "10")], "REQUEST_TIMEOUT is \"10\""),
+            (
+                vec![("RATE", "0")],
+                "RATE is \"0\", expected a number above 0",
+            ),
+            (vec![("RATE", "inf")], "RATE is"),
+            (vec![("RATE", "NaN")], "RATE is"),
+            (vec![("IN_FLIGHT", "10001")], "IN_FLIGHT is"),
+            (vec![("ATTEMPTS", "-1")], "ATTEMPTS is"),
+            (
+                vec![("BACKOFF", "1m")],
+                "BACKOFF is longer than BACKOFF_MAX",
+            ),
+            (vec![("POISON_SHARE", "5")], "POISON_SHARE is \"5\""),
+            (vec![("POISON_SHARE", "NaN")], "POISON_SHARE is"),
+            (
+                vec![("UNMATCHED", "drop")],
+                "UNMATCHED is \"drop\", expected pass_over, dead_letter or stop",
+            ),
+            (vec![("ORDER", "topic")], "ORDER is"),
+            (
+                vec![("DEAD_LETTER_TOPIC", "FrontDoorTopic")],
+                "are the same topic",
+            ),
+            (vec![("ON_DATA_LOSS", "shrug")], "ON_DATA_LOSS is"),
+        ] {
+            let error = config(&environment).await.unwrap_err();
+            assert!(error.contains(expected), "{environment:?}: {error}");
+        }
+    }
+
+    #[tokio::test]
+    async fn oci_streaming_gets_an_envelope_unless_told_otherwise() {
+        let oci = [("KAFKA_PROFILE", "oci")];
+        assert!(config(&oci).await.unwrap().dead_letter_envelope);
+        let told = [("KAFKA_PROFILE", "oci"), ("DEAD_LETTER_ENVELOPE", "false")];
+        assert!(!config(&told).await.unwrap().dead_letter_envelope);
+    }
+}
