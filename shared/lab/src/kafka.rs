@@ -24,6 +24,8 @@ pub struct Options {
     pub set: Vec<String>,
     /// The heap of each broker, as Java writes it; `384m` when empty.
     pub heap: String,
+    /// More options for Java.
+    pub java: String,
 }
 
 /// A running cluster.
@@ -56,6 +58,9 @@ impl Kafka {
         if !options.heap.is_empty() {
             command.args(["--heap", &options.heap]);
         }
+        if !options.java.is_empty() {
+            command.env("KAFKA_OPTS", &options.java);
+        }
         for line in &options.set {
             command.args(["--set", line]);
         }
@@ -84,6 +89,11 @@ impl Kafka {
         static SHARED: OnceLock<Result<Kafka>> = OnceLock::new();
         let options = Options {
             fast_join: true,
+            // A member that was killed is missed after three seconds, not Kafka's 45.
+            set: vec![
+                "group.consumer.session.timeout.ms=3000".to_owned(),
+                "group.consumer.heartbeat.interval.ms=500".to_owned(),
+            ],
             ..Options::default()
         };
         match SHARED.get_or_init(|| Self::start(&options)) {

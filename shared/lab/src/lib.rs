@@ -1,13 +1,17 @@
 //! The outside world on one machine, for tests, the demo and the benchmarks. Nothing here ships.
 //!
 //! - [`broker`]: an embedded Kafka-compatible broker
+//! - [`container`]: a batch request's records and keys, read apart from the code under test
 //! - [`endpoint`]: a scripted HTTP endpoint
 //! - [`kafka`]: real Apache Kafka, one broker or three
 //! - [`topics`]: what an administrator and a producer do to a cluster
+//! - [`user`]: the tutorial's record, encoded and decoded apart from the code under test
 //! - [`records`]: reads a topic from end to end
 
 pub mod broker;
+pub mod container;
 pub mod endpoint;
 pub mod kafka;
 pub mod records;
 pub mod topics;
+pub mod user;

@@ -3,6 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow};
@@ -51,6 +52,27 @@ pub struct Committed {
     pub offset: i64,
     /// The text beside it.
     pub metadata: String,
+}
+
+/// A transaction whose end is not decided.
+pub struct Transaction(Writer);
+
+impl Transaction {
+    /// Its records become visible.
+    ///
+    /// # Errors
+    /// The coordinator refused, or does not answer.
+    pub fn commit(self) -> Result<()> {
+        Ok(self.0.inner.commit_transaction(PATIENCE)?)
+    }
+
+    /// Its records never become visible.
+    ///
+    /// # Errors
+    /// The coordinator refused, or does not answer.
+    pub fn abort(self) -> Result<()> {
+        Ok(self.0.inner.abort_transaction(PATIENCE)?)
+    }
 }
 
 /// An administrator's connection to a cluster.
@@ -141,29 +163,28 @@ impl Topics {
     ///
     /// # Errors
     /// The transaction did not come to the wanted end.
-    pub fn transaction(
-        &self,
-        topic: &str,
-        records: &[New],
-        commit: bool,
-    ) -> Result<Vec<(i32, i64)>> {
-        static COUNT: std::sync::atomic::AtomicU64 = std::sync::atomic::AtomicU64::new(0);
-        let count = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    pub fn transaction(&self, topic: &str, records: &[New], commit: bool) -> Result<()> {
+        let open = self.open_transaction(topic, records)?;
+        if commit { open.commit() } else { open.abort() }
+    }
+
+    /// Writes records in a transaction that stays open.
+    ///
+    /// # Errors
+    /// The transaction did not begin, or a record was not acknowledged.
+    pub fn open_transaction(&self, topic: &str, records: &[New]) -> Result<Transaction> {
+        static COUNT: AtomicU64 = AtomicU64::new(0);
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut config = self.config.clone();
         config.set(
             "transactional.id",
             format!("lab-{}-{count}", std::process::id()),
         );
-        let producer = Writer::new(&config)?;
-        producer.inner.init_transactions(PATIENCE)?;
-        producer.inner.begin_transaction()?;
-        let written = producer.write(topic, records)?;
-        if commit {
-            producer.inner.commit_transaction(PATIENCE)?;
-        } else {
-            producer.inner.abort_transaction(PATIENCE)?;
-        }
-        Ok(written)
+        let writer = Writer::new(&config)?;
+        writer.inner.init_transactions(PATIENCE)?;
+        writer.inner.begin_transaction()?;
+        writer.write(topic, records)?;
+        Ok(Transaction(writer))
     }
 
     /// What the group has committed; partitions without a commit are left out.
