@@ -1,0 +1,250 @@
+//! The report, the exit codes, SIGTERM, memory (rows T2, T5, Q6, Q7, Q8), and windows one after another.
+
+use std::time::{Duration, Instant};
+
+use lab::endpoint::{Answer, Endpoint};
+use lab::topics::New;
+use lab::user::User;
+use serde_json::json;
+
+use crate::endpoints::{assert_took_all, nobody, taken, takes_after, takes_all};
+use crate::run::PATIENCE;
+use crate::stage::{Stage, users};
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn t2_the_report_tells_the_lag_before_and_after() {
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("t2", 2)
+        .await
+        .to(&a, &b)
+        .with("WINDOW_RECORDS", "30");
+    stage.write_users(1010, "u", 100, 2);
+    let run = stage.run().expect(12);
+    for partition in [0, 1] {
+        assert_eq!(run.of_partition(partition, "lag_before"), 50);
+        let end = stage.topics.watermarks(&stage.topic).unwrap()[&partition].1;
+        let lag = end - stage.committed()[&partition];
+        assert_eq!(run.of_partition(partition, "lag_after"), lag);
+        assert_eq!(
+            run.of_partition(partition, "committed"),
+            stage.committed()[&partition]
+        );
+    }
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn t5_the_report_of_a_mixed_window_balances_to_the_record() {
+    let a = Endpoint::start(|request| match request.number % 7 {
+        3 => Answer::status(503),
+        5 => Answer::status(429).header("retry-after", "0"),
+        _ => Answer::ok(),
+    })
+    .unwrap();
+    let mut stage = Stage::new("t5", 3).await;
+    stage.set("API_TYPE_A_URL", a.url());
+    stage.set("API_TYPE_B_URL", nobody());
+    stage.write_users(1010, "u", 90, 3);
+    stage.write_users(1020, "v", 60, 3);
+    stage.write_users(999, "nobody", 30, 3);
+    stage.write(&[
+        New::to(0, vec![0xff; 20]),
+        New {
+            partition: Some(1),
+            ..New::default()
+        },
+    ]);
+    stage
+        .topics
+        .transaction(&stage.topic, &users(1010, "aborted", 6, 3), false)
+        .unwrap();
+    let run = stage.run().expect(11);
+    // `end` has checked every sum; these are the parts.
+    assert_eq!((run.total("delivered"), run.total("left")), (90, 60));
+    assert_eq!(
+        (run.total("passed_over"), run.total("dead_lettered")),
+        (31, 1)
+    );
+    assert_eq!(
+        (run.total("gaps"), run.total("planned")),
+        (6 + 3, 90 + 60 + 30 + 2 + 9)
+    );
+    let route = run.route("A");
+    assert_eq!(route["attempts"], a.count());
+    assert_eq!(route["statuses"]["200"], 90);
+    let of = |status: u16| {
+        a.requests()
+            .iter()
+            .filter(|request| request.answered == Some(status))
+            .count()
+    };
+    assert_eq!(
+        (&route["statuses"]["503"], &route["statuses"]["429"]),
+        (&json!(of(503)), &json!(of(429)))
+    );
+    assert!(
+        route["latency_ms"]["max"].as_f64().unwrap()
+            >= route["latency_ms"]["p50"].as_f64().unwrap()
+    );
+    assert_eq!(run.report["topic"], stage.topic.as_str());
+    assert_eq!(run.report["group"], stage.group.as_str());
+    assert!(run.report["topic_id"].is_string(), "{:#}", run.report);
+
+    // The next run settles what was left, and its report knows what was settled before.
+    let b = takes_all();
+    stage.set("API_TYPE_B_URL", b.url());
+    let again = stage.run().expect(0);
+    assert_eq!((again.total("delivered"), again.total("left")), (60, 0));
+    assert_eq!(assert_took_all(&b, "v", 60), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn t5_a_report_file_holds_what_stdout_holds() {
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("t5-file", 1).await.to(&a, &b);
+    stage.write_users(1010, "u", 5, 1);
+    let file = stage.file("report.json", "");
+    let run = stage
+        .start_with(&["--report", file.to_str().unwrap()])
+        .end()
+        .expect(0);
+    let kept: serde_json::Value =
+        serde_json::from_str(&std::fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(kept, run.report);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q6_sigterm_lets_requests_finish_commits_and_reports() {
+    let (a, b) = (takes_after(Duration::from_millis(300)), takes_all());
+    let stage = Stage::new("q6", 2).await.to(&a, &b).with("IN_FLIGHT", "4");
+    stage.write_users(1010, "u", 400, 2);
+    let run = stage.start();
+    assert!(a.wait_for(10, PATIENCE));
+    let asked = Instant::now();
+    run.ask_to_stop();
+    let run = run.end().expect(12);
+    assert!(
+        asked.elapsed() < Duration::from_secs(5),
+        "{:?}",
+        asked.elapsed()
+    );
+    let first = taken(&a).len();
+    // Nothing in flight was cut: what the endpoint read is what the report counts.
+    assert_eq!((run.total("delivered"), a.count()), (first as i64, first));
+    assert_eq!(run.total("left"), 400 - first as i64);
+    let fast = takes_all();
+    stage.to(&fast, &b).run().expect(0);
+    assert_eq!(taken(&fast).len(), 400 - first);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q6_the_grace_ends_the_wait_for_an_endpoint_that_hangs() {
+    let (a, b) = (Endpoint::always(Answer::hang()).unwrap(), takes_all());
+    let stage = Stage::new("q6-grace", 1).await.to(&a, &b);
+    let stage = stage.with("GRACE", "1s").with("REQUEST_TIMEOUT", "60s");
+    stage.write_users(1010, "u", 10, 1);
+    let run = stage.start();
+    assert!(a.wait_for(1, PATIENCE));
+    let asked = Instant::now();
+    run.ask_to_stop();
+    let run = run.end();
+    assert!([11, 12].contains(&run.code), "{}", run.code);
+    assert!(
+        asked.elapsed() < Duration::from_secs(6),
+        "{:?}",
+        asked.elapsed()
+    );
+    assert_eq!((run.total("delivered"), run.total("left")), (0, 10));
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q7_each_way_to_end_has_its_exit_code() {
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("q7", 1).await.to(&a, &b);
+    stage.write_users(1010, "u", 5, 1);
+    // 64 usage, 78 configuration: nothing was read yet.
+    stage.start_with(&["--no-such-flag"]).end().expect(64);
+    for (flag, value) in [
+        ("--in-flight", "many"),
+        ("--deadline", "soon"),
+        ("--overlap", "maybe"),
+        ("--routes", "/nowhere"),
+    ] {
+        let run = stage.start_with(&[flag, value]).end().expect(78);
+        assert!(run.log.contains(value), "{}", run.log);
+    }
+    let bad_route = json!([{"name": "A", "when": "id ==", "url": a.url()}]).to_string();
+    let file = stage.file("bad.json", &bad_route);
+    stage
+        .start_with(&["--routes", file.to_str().unwrap()])
+        .end()
+        .expect(78);
+    // 12 more work left, 0 done, 10 done with dead letters; the others have tests of their own.
+    stage
+        .start_with(&["--window-records", "2"])
+        .end()
+        .expect(12);
+    stage.run().expect(0);
+    stage.write(&[New::to(0, vec![0xff; 20])]);
+    stage.run().expect(10);
+    // 11 partial.
+    stage.write_users(1010, "v", 1, 1);
+    let run = stage.start_with(&["--api-type-a-url", &nobody()]).end();
+    assert!([11, 75].contains(&run.code), "{}: {}", run.code, run.log);
+    assert_eq!(run.total("left"), 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q8_memory_stays_under_128_mib_with_large_records_and_a_slow_endpoint() {
+    const RECORDS: usize = 300;
+    let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
+    let stage = Stage::new("q8", 3).await.to(&a, &b);
+    // 300 MB of records of almost a megabyte.
+    for batch in 0..RECORDS / 10 {
+        let records: Vec<New> = (0..10)
+            .map(|number| {
+                let mut user = User::new(1010, &format!("u-{}", batch * 10 + number));
+                user.email = "x".repeat(990_000);
+                New::to(number as i32 % 3, user.encode())
+            })
+            .collect();
+        stage.write(&records);
+    }
+    let mut run = stage.start();
+    let (status, mut peak) = (format!("/proc/{}/status", run.pid()), 0);
+    while run.runs() {
+        if let Ok(text) = std::fs::read_to_string(&status) {
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes =
+                line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+            peak = peak.max(kilobytes.unwrap_or_default());
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    let run = run.end().expect(0);
+    assert_eq!(run.total("delivered"), RECORDS as i64);
+    assert!(peak > 0 && peak < 128 * 1024, "{peak} KiB");
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn windows_one_after_another_in_one_process_keep_the_same_promises() {
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("every", 2).await.to(&a, &b);
+    stage.write_users(1010, "u", 10, 2);
+    let run = stage.start_with(&["--every", "1s"]);
+    assert!(a.wait_for(10, PATIENCE));
+    let more: Vec<New> = users(1010, "u", 30, 2).split_off(10);
+    stage.write(&more);
+    assert!(a.wait_for(30, PATIENCE));
+    run.ask_to_stop();
+    let run = run.end().expect(0);
+    assert_eq!(assert_took_all(&a, "u", 30), 0, "{}", run.log);
+    assert_eq!(stage.committed().values().sum::<i64>(), 30);
+}

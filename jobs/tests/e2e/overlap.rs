@@ -1,0 +1,113 @@
+//! Runs that share the work on purpose, or follow one another closely.
+
+use std::time::Duration;
+
+use crate::endpoints::{assert_keys_agree, assert_took_all, takes_after, takes_all};
+use crate::run::PATIENCE;
+use crate::stage::Stage;
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn runs_that_share_deliver_everything_once() {
+    let (a, b) = (takes_after(Duration::from_millis(5)), takes_all());
+    let stage = Stage::new("share", 12).await.to(&a, &b);
+    let stage = stage.with("OVERLAP", "share").with("IN_FLIGHT", "4");
+    stage.write_users(1010, "u", 2_400, 12);
+    let runs: Vec<_> = (0..3).map(|_| stage.start()).collect();
+    let mut delivered = Vec::new();
+    for run in runs {
+        let run = run.end();
+        assert!(
+            [0, 12, 20].contains(&run.code),
+            "{}: {:#}\n{}",
+            run.code,
+            run.report,
+            run.log
+        );
+        delivered.push(
+            run.report["totals"]["delivered"]
+                .as_i64()
+                .unwrap_or_default(),
+        );
+    }
+    // One that came too late leaves the rest to the next run.
+    loop {
+        let run = stage.run_when_free().expect(0);
+        if run.total("planned") == 0 {
+            break;
+        }
+    }
+    assert_eq!(assert_took_all(&a, "u", 2_400), 0, "by run: {delivered:?}");
+    assert!(
+        delivered.iter().filter(|count| **count > 0).count() >= 2,
+        "nobody shared: {delivered:?}"
+    );
+    assert_eq!(stage.committed().values().sum::<i64>(), 2_400);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_run_that_joins_half_way_takes_over_without_repeats() {
+    let (a, b) = (takes_after(Duration::from_millis(10)), takes_all());
+    let stage = Stage::new("share-late", 6).await.to(&a, &b);
+    let stage = stage.with("OVERLAP", "share").with("IN_FLIGHT", "4");
+    stage.write_users(1010, "u", 1_800, 6);
+    let first = stage.start();
+    assert!(a.wait_for(200, PATIENCE));
+    let second = stage.start();
+    let (first, second) = (first.end(), second.end());
+    assert!(
+        [0, 12].contains(&first.code),
+        "{}: {:#}\n{}",
+        first.code,
+        first.report,
+        first.log
+    );
+    assert!(
+        [0, 12, 20].contains(&second.code),
+        "{}: {:#}\n{}",
+        second.code,
+        second.report,
+        second.log
+    );
+    while stage.run_when_free().expect(0).total("planned") > 0 {}
+    assert_eq!(assert_took_all(&a, "u", 1_800), 0);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_run_killed_among_others_is_made_up_for() {
+    const IN_FLIGHT: usize = 4;
+    let (a, b) = (takes_after(Duration::from_millis(5)), takes_all());
+    let stage = Stage::new("share-kill", 8).await.to(&a, &b);
+    let stage = stage
+        .with("OVERLAP", "share")
+        .with("IN_FLIGHT", IN_FLIGHT.to_string());
+    stage.write_users(1010, "u", 2_400, 8);
+    let runs: Vec<_> = (0..3).map(|_| stage.start()).collect();
+    assert!(a.wait_for(800, PATIENCE));
+    for (number, run) in runs.into_iter().enumerate() {
+        if number == 1 {
+            run.kill();
+        } else {
+            let run = run.end();
+            assert!(
+                [0, 12, 20].contains(&run.code),
+                "{}: {:#}\n{}",
+                run.code,
+                run.report,
+                run.log
+            );
+        }
+    }
+    loop {
+        let run = stage.run_when_free().expect(0);
+        if run.total("planned") == 0 && run.code == 0 {
+            break;
+        }
+    }
+    let repeats = assert_took_all(&a, "u", 2_400);
+    assert!(repeats <= 2 * IN_FLIGHT, "{repeats} repeats");
+    assert_keys_agree([&a]);
+    assert_eq!(stage.committed().values().sum::<i64>(), 2_400);
+}
