@@ -1,10 +1,11 @@
-"""The names that settings may have, from the one table they are all in."""
+"""The names that settings and options may have, from the two tables they are all in."""
 
 import re
 
 from tools import ROOT
 
 CATALOG = ROOT / "shared/src/settings/catalog.rs"
+COMMAND_LINE = ROOT / "jobs/src/cli.rs"
 
 
 def catalog() -> dict[str, str | None]:
@@ -20,10 +21,12 @@ def secrets() -> set[str]:
 
 
 def unknown_flags(arguments: list[str]) -> list[str]:
-    """The flags among a program's arguments that no setting has, nor `forward` itself."""
-    names = {"--" + name.replace("_", "-") for name in catalog()} | {"--output", "--report", "--dry-run", "--yes", "--help"}
+    """The flags among the arguments of `forward run` that neither a setting has nor the command line."""
+    options = set(re.findall(r'\.long\("([a-z-]+)"\)', COMMAND_LINE.read_text()))
+    assert {"output", "every"} <= options, f"{COMMAND_LINE} is not read rightly: {sorted(options)}"
+    known = {"--" + name for name in options | {name.replace("_", "-") for name in catalog()}}
     flags = [word.split("=")[0] for word in arguments if word.startswith("-")]
-    return [flag for flag in flags if flag not in names]
+    return [flag for flag in flags if flag not in known]
 
 
 def unknown_variables(names) -> list[str]:
