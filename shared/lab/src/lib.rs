@@ -7,11 +7,16 @@
 //! - [`topics`]: what an administrator and a producer do to a cluster
 //! - [`user`]: the tutorial's record, encoded and decoded apart from the code under test
 //! - [`records`]: reads a topic from end to end
+//! - [`program`]: our own programs as processes, never left behind
+//! - [`http`]: a plain HTTP client for one request at a time
 
 pub mod broker;
 pub mod container;
 pub mod endpoint;
+pub mod http;
 pub mod kafka;
+mod leash;
+pub mod program;
 pub mod records;
 pub mod topics;
 pub mod user;
