@@ -1,0 +1,74 @@
+//! The endpoint's settings, read and checked before the first connection.
+
+use anyhow::{Context, Result};
+use shared::avro::Schema;
+use shared::secret::Secret;
+use shared::settings::catalog::{
+    API_KEEP, API_KEYS, API_TITLE, API_TOKEN, AVRO_SCHEMA, LISTEN, MAX_BODY, MAX_DECODED,
+    MAX_RECORDS,
+};
+use shared::settings::{SettingError, Settings};
+
+/// What one endpoint is told at its start.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// `host:port` to listen on; port 0 takes a free one. `listen`
+    pub listen: String,
+    /// The name in log lines, answers and on the page. `api_title`
+    pub title: String,
+    /// What callers must send as `Authorization: Bearer …`; none is asked for when unset. `api_token`
+    pub token: Option<Secret>,
+    /// How many of the last records are shown. `api_keep`
+    pub keep: usize,
+    /// How many idempotency keys are remembered. `api_keys`
+    pub keys: usize,
+    /// The largest request body, in bytes. `max_body`
+    pub max_body: usize,
+    /// The largest container after its codec is undone, in bytes. `max_decoded`
+    pub max_decoded: usize,
+    /// The most records of one container file. `max_records`
+    pub max_records: usize,
+    /// The schema's JSON text; the built-in one when unset. `avro_schema`
+    pub schema: String,
+}
+
+impl Config {
+    /// Reads and checks them all.
+    ///
+    /// # Errors
+    /// A setting is malformed; the sentence names it.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        Ok(Self {
+            listen: settings.required(&LISTEN)?.to_owned(),
+            title: settings.required(&API_TITLE)?.to_owned(),
+            token: settings.secret(&API_TOKEN),
+            keep: settings.parsed(&API_KEEP, up_to(10_000), "a number from 1 to 10000")?,
+            keys: settings.parsed(&API_KEYS, up_to(10_000_000), "a number from 1 to 10000000")?,
+            max_body: settings.bytes(&MAX_BODY)?,
+            max_decoded: settings.bytes(&MAX_DECODED)?,
+            max_records: settings.number(&MAX_RECORDS)?,
+            schema: settings
+                .document(&AVRO_SCHEMA)
+                .unwrap_or(BUILT_IN)
+                .to_owned(),
+        })
+    }
+
+    /// Compiles the schema.
+    ///
+    /// # Errors
+    /// It is no Avro schema.
+    pub(super) fn compiled(&self) -> Result<Schema> {
+        Schema::parse(&self.schema).context("compiling the Avro schema")
+    }
+}
+
+const BUILT_IN: &str = include_str!("../../../schemas/user.avsc");
+
+fn up_to(most: usize) -> impl Fn(&str) -> Option<usize> {
+    move |text| {
+        text.parse()
+            .ok()
+            .filter(|number| (1..=most).contains(number))
+    }
+}

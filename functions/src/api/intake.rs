@@ -1,0 +1,183 @@
+//! Body → records. Pure: bytes in, what they say out, or the reason why they say nothing.
+
+use http::StatusCode;
+use serde::de::IgnoredAny;
+use serde_json::Value;
+use shared::avro::{self, Fault, IntakeError, Limits, Schema};
+
+use super::config::Config;
+use super::idempotency;
+use super::keys::Digest;
+use super::problem::Problem;
+
+/// What the records arrived in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Framing {
+    /// One raw datum: the body is the record.
+    Datum,
+    /// An object container file.
+    Container,
+}
+
+impl Framing {
+    /// Its name on the page and in answers.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Datum => "datum",
+            Self::Container => "container",
+        }
+    }
+}
+
+/// One record, understood.
+#[derive(Debug)]
+pub(super) struct Understood {
+    /// The digest of the datum.
+    pub(super) payload: Digest,
+    /// The datum's size.
+    pub(super) bytes: usize,
+    /// The record, for answers and the page.
+    pub(super) record: Value,
+    /// The same as JSON text, for the log.
+    pub(super) text: String,
+    /// The record's own idempotency key, if the container brought one.
+    pub(super) key: Option<String>,
+}
+
+impl Understood {
+    /// The record that these bytes say.
+    pub(super) fn of(record: Value, datum: &[u8]) -> Self {
+        Self {
+            payload: Digest::of(datum),
+            bytes: datum.len(),
+            text: record.to_string(),
+            record,
+            key: None,
+        }
+    }
+}
+
+/// All records of one body, in order.
+#[derive(Debug)]
+pub(super) struct Intake {
+    pub(super) framing: Framing,
+    pub(super) records: Vec<Understood>,
+}
+
+/// Reads the whole body, or nothing.
+///
+/// Bytes that are one datum of the schema are taken as that, whatever they begin with: a datum may begin like a
+/// container file by chance, but a container file is no datum.
+pub(super) fn understand(schema: &Schema, config: &Config, body: &[u8]) -> Result<Intake, Problem> {
+    let fault = match record(schema, body) {
+        Ok(record) => {
+            return Ok(Intake {
+                framing: Framing::Datum,
+                records: vec![record],
+            });
+        }
+        Err(fault) => fault,
+    };
+    if avro::Framing::of(body) == avro::Framing::Container {
+        return container(schema, config, body);
+    }
+    let text = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
+        && serde_json::from_slice::<IgnoredAny>(body).is_ok();
+    let what = if text {
+        "the body is JSON text, not one Avro datum"
+    } else {
+        "the body is not one Avro datum"
+    };
+    Err(Problem::unreadable(what, &fault))
+}
+
+fn record(schema: &Schema, datum: &[u8]) -> Result<Understood, Fault> {
+    Ok(Understood::of(schema.to_json(datum)?, datum))
+}
+
+fn container(schema: &Schema, config: &Config, body: &[u8]) -> Result<Intake, Problem> {
+    let limits = Limits {
+        max_decoded: config.max_decoded,
+        max_records: config.max_records,
+    };
+    let data = avro::intake(schema, body, avro::Framing::Container, &limits).map_err(unreadable)?;
+    let keys = idempotency::of_container(data.metadata(idempotency::METADATA), data.len())?;
+    let mut keys = keys.map(Vec::into_iter);
+    let mut records = Vec::with_capacity(data.len());
+    for datum in data.iter() {
+        let mut record = record(schema, datum)
+            .map_err(|fault| Problem::unreadable("a record of the container", &fault))?;
+        record.key = keys.as_mut().and_then(Iterator::next);
+        records.push(record);
+    }
+    Ok(Intake {
+        framing: Framing::Container,
+        records,
+    })
+}
+
+fn unreadable(error: IntakeError) -> Problem {
+    let status = match &error {
+        IntakeError::OverLimit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        _ => StatusCode::BAD_REQUEST,
+    };
+    let problem = Problem::new(status, format!("the body is a container file, but {error}"));
+    match error {
+        IntakeError::Broken {
+            block,
+            record,
+            fault,
+        } => problem
+            .member("block", block.into())
+            .member("record", record.into())
+            .member("offset", fault.offset.into())
+            .member("field", fault.path.into()),
+        _ => problem,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A schema whose smallest datum begins like a container file: a fixed of four bytes, then a string.
+    const LOOKALIKE: &str = r#"{"type":"record","name":"L","fields":[
+        {"name":"f","type":{"type":"fixed","name":"F","size":4}},{"name":"s","type":"string"}]}"#;
+
+    fn config(schema: &str) -> Config {
+        Config {
+            listen: String::new(),
+            title: String::new(),
+            token: None,
+            keep: 1,
+            keys: 1,
+            max_body: 1000,
+            max_decoded: 1000,
+            max_records: 3,
+            schema: schema.to_owned(),
+        }
+    }
+
+    fn understood(schema: &str, body: &[u8]) -> Result<Intake, Problem> {
+        let config = config(schema);
+        understand(&config.compiled().unwrap(), &config, body)
+    }
+
+    #[test]
+    fn a_datum_that_begins_like_a_container_file_is_a_datum() {
+        let intake = understood(LOOKALIKE, b"Obj\x01\x02a").unwrap();
+        assert_eq!(intake.framing, Framing::Datum);
+        assert_eq!(intake.records[0].record["s"], "a");
+    }
+
+    #[test]
+    fn json_text_is_named_as_such() {
+        let problem = understood(LOOKALIKE, b" {\"id\": 1}").unwrap_err();
+        assert!(
+            problem.detail.starts_with("the body is JSON text"),
+            "{problem:?}"
+        );
+        let problem = understood(LOOKALIKE, b"{\"id\": 1").unwrap_err();
+        assert!(problem.detail.starts_with("the body is not"), "{problem:?}");
+    }
+}

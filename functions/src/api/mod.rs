@@ -1,0 +1,115 @@
+//! The sample endpoint, `api-avro-sample`: API type A and API type B are this one program under two titles.
+//!
+//! What enters: an HTTP connection. [`server`] limits it, [`router`] finds the handler, [`receive`] takes records:
+//! [`access`] asks for the token, [`intake`] turns the body into records, [`settle`] asks [`keys`] which of them came
+//! before, [`ledger`] counts and keeps the last of them. [`page`] shows them to people. A refusal is a [`problem`].
+
+mod access;
+mod config;
+mod idempotency;
+mod intake;
+mod keys;
+mod ledger;
+mod page;
+mod problem;
+mod receive;
+mod router;
+mod server;
+mod settle;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use anyhow::{Context, Result};
+use clap::Command;
+use shared::avro::Schema;
+use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, THE_ENDPOINT};
+use shared::settings::{SettingError, Settings, cli};
+use shared::telemetry;
+use tokio::net::TcpListener;
+use tracing::info;
+
+pub use config::Config;
+use keys::Keys;
+use ledger::Ledger;
+
+/// The exit code of a setting that is missing or malformed: `EX_CONFIG` of BSD's `sysexits.h`.
+const CONFIGURATION: u8 = 78;
+
+/// Everything a request can touch.
+struct Api {
+    config: Config,
+    schema: Schema,
+    page: page::Template,
+    state: Mutex<State>,
+}
+
+/// What one request leaves for the next.
+struct State {
+    keys: Keys,
+    ledger: Ledger,
+}
+
+impl Api {
+    fn state(&self) -> MutexGuard<'_, State> {
+        // A panic cannot leave it half changed: nothing between lock and unlock can fail.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The whole program: command line in, exit code out.
+pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let command = Command::new("api-avro-sample")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Takes Avro records by HTTP, shows them on a page, and counts each of them once.");
+    let command = cli::with_settings(command, &[&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM]);
+    match cli::parse(command, arguments) {
+        Ok(matches) => match start(&cli::given(&matches)) {
+            Ok(()) => ExitCode::SUCCESS,
+            Err(error) => {
+                eprintln!("api-avro-sample: {error:#}");
+                ExitCode::from(if error.is::<SettingError>() {
+                    CONFIGURATION
+                } else {
+                    1
+                })
+            }
+        },
+        Err(code) => ExitCode::from(code),
+    }
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn start(flags: &[(&'static str, String)]) -> Result<()> {
+    let settings = Settings::gather(flags, |name| std::env::var(name).ok()).await?;
+    telemetry::start(&settings)?;
+    run(&settings).await
+}
+
+/// Serves until SIGTERM or SIGINT, then finishes the requests under way.
+///
+/// # Errors
+/// A setting is missing or malformed, the schema cannot be read, the address is taken.
+pub async fn run(settings: &Settings) -> Result<()> {
+    let config = Config::from_settings(settings)?;
+    let schema = config.compiled()?;
+    let listener = TcpListener::bind(&config.listen)
+        .await
+        .with_context(|| format!("listening on {}", config.listen))?;
+    let address = listener.local_addr().context("asking for the address")?;
+    let shutdown = server::until_told_to_end()?;
+    info!(title = %config.title, "listening on http://{address}");
+    let state = Mutex::new(State {
+        keys: Keys::new(config.keys),
+        ledger: Ledger::new(config.keep),
+    });
+    let api = Arc::new(Api {
+        page: page::Template::new(&config.title),
+        config,
+        schema,
+        state,
+    });
+    server::serve(listener, api, shutdown).await;
+    Ok(())
+}

@@ -1,0 +1,214 @@
+//! The page for people: title, counts, the last records. Pure: a ledger and a time in, HTML out.
+//!
+//! One answer holds everything: no font, script or picture comes from elsewhere, and the content security policy
+//! forbids that any could. The page asks for itself again every two seconds and swaps the new content in; without
+//! scripts it reloads.
+
+use std::fmt::Write;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use openssl::sha::sha256;
+use serde_json::Value;
+
+use super::ledger::{Entry, Ledger};
+
+/// The most records on the page; `GET /records` has all that are kept.
+const SHOWN: usize = 100;
+/// The most characters of one field's value on the page.
+const VALUE: usize = 400;
+
+const STYLE: &str = include_str!("page.css");
+const SCRIPT: &str = include_str!("page.js");
+
+/// What is the same on every rendering.
+#[derive(Debug)]
+pub(super) struct Template {
+    title: String,
+    hue: u32,
+    style: String,
+    policy: String,
+}
+
+impl Template {
+    /// A page with that title; the title also chooses its colour, so that A and B are told apart at a glance.
+    pub(super) fn new(title: &str) -> Self {
+        // Titles that differ in one letter lie far apart on the colour wheel: 137° is the golden angle.
+        let letters: u32 = title.bytes().map(u32::from).sum();
+        let hue = (letters % 360) * 137 % 360;
+        let style = format!(":root{{--hue:{hue}}}{STYLE}");
+        let digest = |text: &str| STANDARD.encode(sha256(text.as_bytes()));
+        let policy = format!(
+            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src data:; \
+             connect-src 'self'; style-src 'sha256-{}'; script-src 'sha256-{}'",
+            digest(&style),
+            digest(SCRIPT)
+        );
+        Self {
+            title: escape(title),
+            hue,
+            style,
+            policy,
+        }
+    }
+
+    /// The value of `Content-Security-Policy`: this style, this script, nothing else.
+    pub(super) fn policy(&self) -> &str {
+        &self.policy
+    }
+
+    /// The whole page at the time `now_ms` (milliseconds since 1970).
+    pub(super) fn render(&self, ledger: &Ledger, now_ms: u64) -> String {
+        let Self {
+            title, hue, style, ..
+        } = self;
+        let (received, repeated, refused) = ledger.counts();
+        let mut list = String::new();
+        for entry in ledger.newest_first().take(SHOWN) {
+            item(&mut list, entry, now_ms);
+        }
+        if received == 0 {
+            list.push_str(
+                "<p class=\"nothing\">No record yet. Send one:\
+                 <code>curl --data-binary @type_a_message.bin http://…/</code></p>",
+            );
+        } else {
+            list = format!("<h2>Last records, newest first</h2><ol>{list}</ol>");
+        }
+        format!(
+            "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
+             <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
+             <noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\
+             <link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='hsl({hue} 62%25 45%25)'/%3E%3C/svg%3E\">\
+             <title>{title} ({received})</title><style>{style}</style></head><body>\
+             <header><h1>{title}</h1><p>Takes Avro records by <code>POST /</code></p></header>\
+             <main data-newest=\"{received}\"><dl class=\"counts\">\
+             <div class=\"main\"><dt>received</dt><dd>{received}</dd></div>\
+             <div><dt>repeated</dt><dd>{repeated}</dd></div>\
+             <div><dt>refused</dt><dd>{refused}</dd></div></dl>{list}</main>\
+             <footer><p class=\"state\"><span class=\"live\">Refreshes itself.</span>\
+             <span class=\"away\">The endpoint does not answer; this is what it showed last.</span> \
+             The same as JSON: <a href=\"/records\">/records</a></p></footer>\
+             <script>{SCRIPT}</script></body></html>"
+        )
+    }
+}
+
+fn item(out: &mut String, entry: &Entry, now_ms: u64) {
+    let fields = match &entry.record {
+        Some(Value::Object(record)) => record
+            .iter()
+            .map(|(name, value)| {
+                let class = if value.is_number() {
+                    " class=\"number\""
+                } else {
+                    ""
+                };
+                format!("<dt>{}</dt><dd{class}>{}</dd>", escape(name), shown(value))
+            })
+            .collect(),
+        Some(value) => format!("<dt>value</dt><dd>{}</dd>", shown(value)),
+        None => "<dt>record</dt><dd>too long to be shown</dd>".to_owned(),
+    };
+    let _ = write!(
+        out,
+        "<li data-number=\"{number}\"><div class=\"meta\"><b>#{number}</b><span>{age}</span>\
+         <span class=\"size\">{framing}, {bytes} bytes</span></div><dl class=\"fields\">{fields}</dl></li>",
+        number = entry.number,
+        age = age(now_ms.saturating_sub(entry.received_ms)),
+        framing = entry.framing,
+        bytes = entry.bytes,
+    );
+}
+
+fn shown(value: &Value) -> String {
+    let text = match value {
+        Value::String(text) => text.clone(),
+        other => other.to_string(),
+    };
+    match text.char_indices().nth(VALUE) {
+        Some((end, _)) => format!("{}…", escape(&text[..end])),
+        None => escape(&text),
+    }
+}
+
+fn age(ms: u64) -> String {
+    match ms / 1000 {
+        0 => "just now".to_owned(),
+        seconds @ 1..=59 => format!("{seconds} s ago"),
+        seconds @ 60..=3599 => format!("{} min ago", seconds / 60),
+        seconds @ 3600..=86_399 => format!("{} h ago", seconds / 3600),
+        seconds => format!("{} d ago", seconds / 86_400),
+    }
+}
+
+fn escape(text: &str) -> String {
+    let mut escaped = String::with_capacity(text.len());
+    for character in text.chars() {
+        match character {
+            '&' => escaped.push_str("&amp;"),
+            '<' => escaped.push_str("&lt;"),
+            '>' => escaped.push_str("&gt;"),
+            '"' => escaped.push_str("&quot;"),
+            '\'' => escaped.push_str("&#39;"),
+            // Invisible characters that reorder or hide text would make the page say what the record does not.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{0}'..='\u{8}' => {
+                escaped.push('\u{fffd}');
+            }
+            other => escaped.push(other),
+        }
+    }
+    escaped
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::intake::{Framing, Understood};
+    use super::*;
+
+    fn page(title: &str, record: &Value) -> String {
+        let mut ledger = Ledger::new(10);
+        let record = Understood::of(record.clone(), &[0; 27]);
+        ledger.received(&record, None, Framing::Datum, 1_000);
+        Template::new(title).render(&ledger, 65_000)
+    }
+
+    #[test]
+    fn nothing_from_a_record_becomes_markup() {
+        let page = page(
+            "<b>A&B</b>",
+            &json!({"<i>": "<script>alert('x')</script>", "n": ["\"<b>\"", "\u{202e}gnp"]}),
+        );
+        for forbidden in ["<script>alert", "<i>", "<b>A", "\"<b>", "\u{202e}"] {
+            assert!(!page.contains(forbidden), "{forbidden}");
+        }
+        assert!(page.contains("&lt;script&gt;alert(&#39;x&#39;)&lt;/script&gt;"));
+        assert!(page.contains("&lt;b&gt;A&amp;B&lt;/b&gt;"));
+    }
+
+    #[test]
+    fn shows_each_field_with_its_age_and_size() {
+        let page = page("API type A", &json!({"id": 1010, "name": "Paul"}));
+        assert!(
+            page.contains("<dt>id</dt><dd class=\"number\">1010</dd><dt>name</dt><dd>Paul</dd>")
+        );
+        assert!(page.contains("1 min ago"));
+        assert!(page.contains("datum, 27 bytes"));
+    }
+
+    #[test]
+    fn a_long_value_is_cut_between_characters() {
+        let page = page("A", &json!({"name": "é".repeat(VALUE + 1)}));
+        assert!(page.contains(&format!("{}…", "é".repeat(VALUE))));
+        assert!(!page.contains(&"é".repeat(VALUE + 1)));
+    }
+
+    #[test]
+    fn a_and_b_have_different_colours_and_a_policy_without_inline_code() {
+        let (a, b) = (Template::new("API type A"), Template::new("API type B"));
+        assert!(a.hue.abs_diff(b.hue) > 60);
+        assert!(!a.policy().contains("unsafe"));
+    }
+}
