@@ -17,8 +17,16 @@ use tokio::sync::watch;
 pub struct Endpoint {
     address: SocketAddr,
     shared: Arc<Shared>,
-    stop: watch::Sender<bool>,
+    door: watch::Sender<Door>,
     thread: Option<JoinHandle<()>>,
+}
+
+/// Whether anybody listens.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Door {
+    Open,
+    Shut,
+    Gone,
 }
 
 /// One request as it arrived.
@@ -192,18 +200,18 @@ impl Endpoint {
             peak: AtomicUsize::new(0),
             resetting: AtomicBool::new(false),
         });
-        let (stop, stopped) = watch::channel(false);
+        let (door, opened) = watch::channel(Door::Open);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
         let serving = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("endpoint".into())
-            .spawn(move || runtime.block_on(listen(listener, serving, stopped)))?;
+            .spawn(move || runtime.block_on(listen(listener, serving, opened)))?;
         Ok(Self {
             address,
             shared,
-            stop,
+            door,
             thread: Some(thread),
         })
     }
@@ -263,6 +271,14 @@ impl Endpoint {
         self.shared.resetting.store(resetting, Ordering::SeqCst);
     }
 
+    /// While set, connections are refused, and those that are open are reset.
+    pub fn refuse(&self, refusing: bool) {
+        self.reset_unread(refusing);
+        let _ = self
+            .door
+            .send(if refusing { Door::Shut } else { Door::Open });
+    }
+
     /// Waits until that many requests have arrived; false when it takes longer than `patience`.
     pub fn wait_for(&self, count: usize, patience: Duration) -> bool {
         let end = Instant::now() + patience;
@@ -278,7 +294,7 @@ impl Endpoint {
 
 impl Drop for Endpoint {
     fn drop(&mut self) {
-        let _ = self.stop.send(true);
+        let _ = self.door.send(Door::Gone);
         if let Some(thread) = self.thread.take() {
             let _ = thread.join();
         }
@@ -288,20 +304,39 @@ impl Drop for Endpoint {
 async fn listen(
     listener: std::net::TcpListener,
     shared: Arc<Shared>,
-    mut stopped: watch::Receiver<bool>,
+    mut door: watch::Receiver<Door>,
 ) {
-    let Ok(listener) = TcpListener::from_std(listener) else {
+    let Ok(address) = listener.local_addr() else {
         return;
     };
+    let mut listener = TcpListener::from_std(listener).ok();
     loop {
+        let wanted = *door.borrow_and_update();
+        match wanted {
+            Door::Gone => return,
+            Door::Shut => listener = None,
+            Door::Open if listener.is_none() => listener = TcpListener::bind(address).await.ok(),
+            Door::Open => {}
+        }
         tokio::select! {
-            _ = stopped.changed() => return,
-            Ok((stream, _)) = listener.accept() => {
+            changed = door.changed() => {
+                if changed.is_err() {
+                    return;
+                }
+            }
+            Some(stream) = accept(listener.as_ref()) => {
                 let connection = shared.connections.fetch_add(1, Ordering::SeqCst);
                 tokio::spawn(converse(stream, connection, Arc::clone(&shared)));
             }
+            // The port may be taken for a moment by the client's own end of a connection that was reset.
+            () = tokio::time::sleep(Duration::from_millis(20)) => {}
         }
     }
+}
+
+async fn accept(listener: Option<&TcpListener>) -> Option<TcpStream> {
+    let (stream, _) = listener?.accept().await.ok()?;
+    Some(stream)
 }
 
 /// One connection: requests and answers in turn, until somebody has had enough.

@@ -22,7 +22,7 @@ pub(crate) struct Received {
     pub(crate) key: String,
     /// The endpoint answered 2xx, at least the head of it.
     pub(crate) taken: bool,
-    /// The endpoint refused it for good: 3xx, or a 4xx that no repeat would change.
+    /// The endpoint spoke about this record when it refused (400, 413, 422): it may become a dead letter.
     pub(crate) refused: bool,
     /// The answer did not arrive whole: the client cannot know that it was taken.
     pub(crate) cut_short: bool,

@@ -20,7 +20,7 @@ pub(crate) enum Weather {
     Slow,
     /// No answer.
     Hang,
-    /// The connection is refused, or reset before anything is read.
+    /// Connections are refused, those that are open are reset.
     Refuse,
     /// The request is read, the connection reset.
     Reset,
@@ -93,7 +93,7 @@ impl Outdoor {
 
     /// The weather turns.
     pub(crate) fn turn(&self, weather: Weather) {
-        self.endpoint.reset_unread(weather == Weather::Refuse);
+        self.endpoint.refuse(weather == Weather::Refuse);
         self.weather
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
@@ -115,9 +115,7 @@ impl Outdoor {
         let taken = request
             .answered
             .is_some_and(|status| (200..300).contains(&status));
-        let refused = request
-            .answered
-            .is_some_and(|status| (300..500).contains(&status) && status != 429);
+        let refused = matches!(request.answered, Some(400 | 413 | 422));
         let keyed: Vec<(Vec<u8>, String)> = match batch_of(request) {
             Some((data, keys)) if data.len() == keys.len() => data.into_iter().zip(keys).collect(),
             // The checker finds these bytes to be no datum.
