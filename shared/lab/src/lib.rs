@@ -6,6 +6,7 @@
 //! - [`kafka`]: real Apache Kafka, one broker or three
 //! - [`topics`]: what an administrator and a producer do to a cluster
 //! - [`user`]: the tutorial's record, encoded and decoded apart from the code under test
+//! - [`oci_standin`]: Oracle Cloud's Object Storage, Vault, metadata and federation, which verify every signature
 //! - [`records`]: reads a topic from end to end
 //! - [`program`]: our own programs as processes, never left behind
 //! - [`http`]: a plain HTTP client for one request at a time
@@ -17,6 +18,7 @@ pub mod http;
 pub mod kafka;
 mod leash;
 pub mod program;
+pub mod oci_standin;
 pub mod records;
 pub mod topics;
 pub mod user;
