@@ -1,7 +1,7 @@
 //! The client: who we are, where the services answer, and requests that leave signed.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http::{Extensions, Method};
 use reqwest::{ClientBuilder, Request, Url};
@@ -73,6 +73,10 @@ impl Oci {
         Url::parse(&address)
             .map(|url| Request::new(method, url))
             .map_err(|error| OciError::Principal(format!("OCI_ENDPOINT: {address}: {error}")))
+    }
+
+    pub(super) fn now(&self) -> SystemTime {
+        (self.exchange.clock)()
     }
 
     pub(super) async fn ask(

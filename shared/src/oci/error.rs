@@ -105,7 +105,7 @@ fn tries(attempts: u32) -> String {
 }
 
 fn span(duration: Duration) -> String {
-    let minutes = duration.as_secs() / 60;
+    let minutes = (duration.as_secs() + 30) / 60;
     if minutes < 120 {
         format!("{minutes} minutes")
     } else if minutes < 48 * 60 {

@@ -25,7 +25,7 @@ pub struct ObjectLocation {
     pub object: String,
 }
 
-/// An object's content.
+/// An object's content; its bytes print as their number.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Object {
     /// The bytes.
@@ -156,6 +156,12 @@ impl Answer {
 fn md5(bytes: &[u8]) -> Option<String> {
     let digest = hash(MessageDigest::md5(), bytes).ok()?;
     Some(STANDARD.encode(digest))
+}
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} bytes, etag {:?}", self.bytes.len(), self.etag)
+    }
 }
 
 impl fmt::Display for ObjectLocation {

@@ -2,10 +2,12 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Extensions, Method};
+use openssl::asn1::Asn1Time;
 use serde::Deserialize;
 
 use super::client::{Oci, encode};
@@ -62,6 +64,14 @@ impl Oci {
         // Neither error names what was met: it may be the secret itself.
         let bundle: Bundle = serde_json::from_slice(&answer.body)
             .map_err(|_| answer.unusable(&doing, "the answer is no secret bundle"))?;
+        if let Some(expiry) = &bundle.expiry
+            && is_past(expiry, self.now())
+        {
+            return Err(answer.unusable(
+                &doing,
+                format!("its content expired at {expiry}; put a new version into the vault"),
+            ));
+        }
         if bundle.content.content_type != "BASE64" {
             return Err(answer.unusable(&doing, "the content is of another type than BASE64"));
         }
@@ -80,6 +90,8 @@ impl Oci {
 struct Bundle {
     #[serde(rename = "versionNumber")]
     version: u64,
+    #[serde(rename = "timeOfExpiry")]
+    expiry: Option<String>,
     #[serde(rename = "secretBundleContent")]
     content: BundleContent,
 }
@@ -89,6 +101,19 @@ struct Bundle {
 struct BundleContent {
     content_type: String,
     content: String,
+}
+
+/// True if an RFC 3339 time, as the service writes it (in UTC), is past; what is no time counts as past.
+fn is_past(time: &str, now: SystemTime) -> bool {
+    let digits: String = time.chars().take(19).filter(char::is_ascii_digit).collect();
+    let Ok(time) = Asn1Time::from_str(&format!("{digits}Z")) else {
+        return true;
+    };
+    let since = now
+        .duration_since(SystemTime::UNIX_EPOCH)
+        .unwrap_or_default();
+    let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
+    Asn1Time::from_unix(now).is_ok_and(|now| time <= now)
 }
 
 impl SecretLocation {

@@ -139,3 +139,110 @@ impl Inspection {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use lab::oci_standin::{Standin, Trouble};
+
+    use super::super::catalog::{AUTH_TOKEN, AVRO_SCHEMA, GROUPS, KAFKA_TOPIC};
+    use super::*;
+
+    /// A vault with `auth_token` and `kafka_topic`, and a schema; and the settings out of them.
+    async fn live(folder: &Path) -> (Standin, LiveSettings) {
+        let cloud = Standin::start().await.unwrap();
+        let mut variables = cloud
+            .resource_principal(folder, Duration::from_secs(3600))
+            .unwrap();
+        let mut lines = String::from("secret_refresh=20ms\n");
+        for name in ["auth_token", "kafka_topic"] {
+            let id = cloud.put_secret(name, b"first");
+            lines.push_str(&format!("{name}_vaultOCID={id}\n"));
+        }
+        cloud.put_object("config", "config.properties", lines.as_bytes());
+        cloud.put_object("config", "user.avsc", b"\"int\"");
+        variables.push(("OCI_ENDPOINT", cloud.endpoint()));
+        variables.push(("OCI_TIMEOUT", "300ms".to_owned()));
+        variables.push((
+            "CONFIG_LOCATION",
+            "oci://config/config.properties".to_owned(),
+        ));
+        variables.push(("AVRO_SCHEMA", "oci://config/user.avsc".to_owned()));
+        let lookup = |name: &str| {
+            let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
+            Some(value.clone())
+        };
+        let live = LiveSettings::gather(GROUPS, &[], lookup).await.unwrap();
+        (cloud, live)
+    }
+
+    fn token(live: &LiveSettings) -> String {
+        live.current()
+            .secret(&AUTH_TOKEN)
+            .unwrap()
+            .reveal()
+            .to_owned()
+    }
+
+    #[tokio::test]
+    async fn a_rotated_secret_and_a_new_schema_are_taken_and_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cloud, live) = live(folder.path()).await;
+        let mut changes = live.changes();
+        assert!(!live.refresh_now().await, "nothing has changed");
+        assert!(!changes.has_changed().unwrap());
+        cloud.put_secret("auth_token", b"second\n");
+        cloud.put_object("config", "user.avsc", b"\"long\"");
+        cloud.forget_requests();
+        assert!(live.refresh_now().await);
+        assert!(changes.has_changed().unwrap());
+        assert_eq!(token(&live), "second");
+        let now = changes.borrow_and_update();
+        assert_eq!(now.document(&AVRO_SCHEMA), Some("\"long\""));
+        let mut statuses: Vec<u16> = cloud.requests().iter().map(|seen| seen.status).collect();
+        statuses.sort_unstable();
+        assert_eq!(
+            statuses,
+            [200, 200, 200, 304],
+            "the settings file has not changed"
+        );
+    }
+
+    #[tokio::test]
+    async fn what_cannot_be_read_again_keeps_its_last_good_value() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cloud, live) = live(folder.path()).await;
+        cloud.put_secret("auth_token", b"second");
+        cloud.put_secret("kafka_topic", b"second");
+        cloud.trouble(
+            "standin0",
+            Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
+            1,
+        );
+        cloud.trouble("config.properties", Trouble::Hang, 1);
+        assert!(live.refresh_now().await);
+        assert_eq!(token(&live), "first");
+        assert_eq!(live.current().required(&KAFKA_TOPIC).unwrap(), "second");
+        cloud.put_object("config", "config.properties", b"no settings");
+        assert!(
+            !live.refresh_now().await,
+            "a broken settings file changes nothing"
+        );
+        assert_eq!(token(&live), "first");
+        cloud.expire_secret("auth_token");
+        assert!(!live.refresh_now().await);
+        assert_eq!(token(&live), "first");
+    }
+
+    #[tokio::test]
+    async fn a_thousand_refusals_read_everything_again_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cloud, live) = live(folder.path()).await;
+        cloud.forget_requests();
+        for _ in 0..1000 {
+            live.refresh().await;
+        }
+        assert!(cloud.requests().is_empty(), "they were read just now");
+    }
+}
