@@ -2,33 +2,18 @@
 
 import itertools
 import re
-import shutil
 
 import kubernetes_validate
 import pytest
 import yaml
+from manifests import COMPONENTS, OVERLAYS, build, containers, forward, pods
 from settings import catalog, seconds, secrets, unknown_flags, unknown_variables
-from tools import DEPLOY, ROOT, kustomize, run
-
-KUBERNETES = DEPLOY / "kubernetes"
-OVERLAYS = ["in-cluster-kafka", "oci"]
-COMPONENTS = ["", "every", "indexed"]
+from tools import DEPLOY
 
 # Oldest and newest that the manifests promise to run on (deploy/kubernetes/README.md).
 VERSIONS = ["1.31", "1.37"]
 
 PROGRAMS = {"fn-recep-avro", "api-avro-sample", "forward"}
-
-
-def build(overlay, component, place):
-    """What `kubectl apply -k` would send: the overlay, with the component added as the README says."""
-    shutil.copytree(KUBERNETES, place, dirs_exist_ok=True)
-    kustomization = place / "overlays" / overlay / "kustomization.yaml"
-    if component:
-        content = yaml.safe_load(kustomization.read_text())
-        content["components"] = [*content.get("components", []), f"../../components/{component}"]
-        kustomization.write_text(yaml.safe_dump(content))
-    return list(yaml.safe_load_all(run(*kustomize(), kustomization.parent).stdout))
 
 
 @pytest.fixture(scope="session")
@@ -37,28 +22,6 @@ def built(tmp_path_factory):
         (overlay, component): build(overlay, component, tmp_path_factory.mktemp("kubernetes"))
         for overlay, component in itertools.product(OVERLAYS, COMPONENTS)
     }
-
-
-def pods(manifests):
-    """Every pod template, with the manifest that it is in and the job it belongs to, if any."""
-    for manifest in manifests:
-        spec = manifest.get("spec", {})
-        if manifest["kind"] == "CronJob":
-            spec = spec["jobTemplate"]["spec"]
-        if "template" in spec:
-            yield manifest, spec, spec["template"]
-
-
-def containers(manifests):
-    for manifest, _, template in pods(manifests):
-        for container in template["spec"]["containers"]:
-            yield manifest, container
-
-
-def forward(manifests):
-    """The job's manifest, the job's or deployment's spec, its pod and its container."""
-    manifest, spec, template = next(found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward")
-    return manifest, spec, template["spec"], template["spec"]["containers"][0]
 
 
 def each(*names):
@@ -225,4 +188,3 @@ def test_the_topics_that_are_made_are_the_ones_that_are_used(built):
     made = next(c for _, c in containers(built["in-cluster-kafka", ""]) if c["name"] == "topics")["args"][0]
     topic = next(m["data"] for m in built["in-cluster-kafka", ""] if m["kind"] == "ConfigMap")["KAFKA_TOPIC"]
     assert topic == catalog()["kafka_topic"] and f"{topic}:" in made and f"{topic}-dead-letter:" in made
-    assert (ROOT / "schemas/user.avsc").exists()

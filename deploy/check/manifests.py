@@ -1,0 +1,43 @@
+"""What kustomize makes of the overlays, and where in it the pods are."""
+
+import shutil
+
+import yaml
+from tools import DEPLOY, kustomize, run
+
+KUBERNETES = DEPLOY / "kubernetes"
+OVERLAYS = ["in-cluster-kafka", "oci"]
+COMPONENTS = ["", "every", "indexed"]
+
+
+def build(overlay, component, place):
+    """What `kubectl apply -k` would send: the overlay, with the component added as the README says."""
+    shutil.copytree(KUBERNETES, place, dirs_exist_ok=True)
+    kustomization = place / "overlays" / overlay / "kustomization.yaml"
+    if component:
+        content = yaml.safe_load(kustomization.read_text())
+        content["components"] = [*content.get("components", []), f"../../components/{component}"]
+        kustomization.write_text(yaml.safe_dump(content))
+    return list(yaml.safe_load_all(run(*kustomize(), kustomization.parent).stdout))
+
+
+def pods(manifests):
+    """Every pod template, with the manifest that it is in and the job it belongs to, if any."""
+    for manifest in manifests:
+        spec = manifest.get("spec", {})
+        if manifest["kind"] == "CronJob":
+            spec = spec["jobTemplate"]["spec"]
+        if "template" in spec:
+            yield manifest, spec, spec["template"]
+
+
+def containers(manifests):
+    for manifest, _, template in pods(manifests):
+        for container in template["spec"]["containers"]:
+            yield manifest, container
+
+
+def forward(manifests):
+    """The job's manifest, the job's or deployment's spec, its pod and its container."""
+    manifest, spec, template = next(found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward")
+    return manifest, spec, template["spec"], template["spec"]["containers"][0]
