@@ -11,6 +11,10 @@ use crate::settings::catalog::{
 };
 use crate::settings::{SettingError, Settings};
 
+/// The largest message that is produced, as the wire counts it: what brokers take unless told otherwise, and OCI
+/// Streaming's limit.
+pub const MAX_MESSAGE_BYTES: usize = 1_000_000;
+
 /// What the broker can be relied on for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -147,8 +151,20 @@ impl KafkaSettings {
                 },
             )
             .set("compression.type", "none")
-            .set("message.max.bytes", "1000000")
-            .set("linger.ms", "0");
+            .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
+            .set("linger.ms", "0")
+            // Where Java's clients put a key, so that all producers of a topic agree.
+            .set("partitioner", "murmur2_random");
+        config
+    }
+
+    /// A producer that gives a message up after `timeout`, from the moment it is handed over.
+    pub fn producer_within(&self, timeout: Duration) -> ClientConfig {
+        let mut config = self.producer();
+        config
+            .set("message.timeout.ms", timeout.as_millis().max(1).to_string())
+            // A topic that is being created is waited for, one that does not exist is soon told.
+            .set("topic.metadata.propagation.max.ms", "3000");
         config
     }
 

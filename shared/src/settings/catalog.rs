@@ -67,6 +67,7 @@ settings! {
     [THE_DOOR = "The door"]
     KAFKA_KEY_FIELD = "kafka_key_field" or "id", "The field whose value becomes the Kafka key.";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a call waits for the broker's acknowledgement; the caller's own deadline may end it sooner.";
+    CONNECTION_IDLE = "connection_idle" or "4m", "After how long without a call the connection to the broker is made anew; it may have died unnoticed while the function was frozen.";
 
     [THE_ENDPOINT = "The sample endpoint"]
     API_TITLE = "api_title" or "API", "The endpoint's name, in its log lines and on its page.";
