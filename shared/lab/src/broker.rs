@@ -83,6 +83,16 @@ impl Broker {
             .context("slowing the embedded broker")
     }
 
+    /// Answers every request about the topic with this error; `RD_KAFKA_RESP_ERR_NO_ERROR` ends it.
+    ///
+    /// # Errors
+    /// The cluster refused.
+    pub fn topic_error(&self, topic: &str, error: rdkafka::types::RDKafkaRespErr) -> Result<()> {
+        self.cluster()?
+            .topic_error(topic, error)
+            .with_context(|| format!("breaking topic {topic}"))
+    }
+
     fn cluster(
         &self,
     ) -> Result<rdkafka::mocking::MockCluster<'_, rdkafka::producer::DefaultProducerContext>> {

@@ -1,5 +1,7 @@
 //! The outside world on one machine, for tests, the demo and the benchmarks. Nothing here ships.
 //!
+//! - [`agent`]: Fn's agent, which starts, calls, freezes and kills a function
+//! - [`gateway`]: an API gateway in front of such a function
 //! - [`broker`]: an embedded Kafka-compatible broker
 //! - [`container`]: a batch request's records and keys, read apart from the code under test
 //! - [`endpoint`]: a scripted HTTP endpoint
@@ -11,10 +13,12 @@
 //! - [`program`]: our own programs as processes, never left behind
 //! - [`http`]: a plain HTTP client for one request at a time
 
+pub mod agent;
 pub mod broker;
 pub mod container;
 pub mod endpoint;
 pub mod http;
+pub mod gateway;
 pub mod kafka;
 mod leash;
 pub mod program;
