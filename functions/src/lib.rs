@@ -1,7 +1,9 @@
 //! The programs that answer HTTP: the door, the sample endpoint, and the tool that makes samples.
 //!
 //! - [`api`]: the sample endpoint, `api-avro-sample`
+//! - [`door`]: takes a request with Avro in its body, proves the Avro valid, and publishes it
 //! - [`sample`]: JSON → Avro messages in a file, and back
 
 pub mod api;
+pub mod door;
 pub mod sample;

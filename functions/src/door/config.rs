@@ -1,0 +1,98 @@
+//! Settings → what the door needs, all of it checked before the first connection.
+
+use std::time::Duration;
+
+use shared::avro::Schema;
+use shared::kafka::KafkaSettings;
+use shared::settings::catalog::{
+    AVRO_SCHEMA, CONNECTION_IDLE, KAFKA_KEY_FIELD, MAX_BODY, MAX_DECODED, MAX_RECORDS,
+    PUBLISH_TIMEOUT,
+};
+use shared::settings::{SettingError, Settings, Source};
+
+use super::envelope::Stamp;
+use super::intake::Limits;
+
+/// The schema in use when `avro_schema` is unset.
+const BUILT_IN_SCHEMA: &str = include_str!("../../../schemas/user.avsc");
+
+/// How messages are published.
+#[derive(Clone, Debug)]
+pub(super) struct Publishing {
+    /// The broker and the topic.
+    pub(super) kafka: KafkaSettings,
+    /// The longest wait for the acknowledgement.
+    pub(super) timeout: Duration,
+    /// A client that was not used for this long is replaced before it is used again: its connections may have died
+    /// unnoticed while the function was frozen.
+    pub(super) idle: Duration,
+}
+
+/// Everything that the door is made of.
+#[derive(Debug)]
+pub struct Config {
+    pub(super) limits: Limits,
+    pub(super) schema: Schema,
+    pub(super) stamp: Stamp,
+    pub(super) publishing: Publishing,
+}
+
+impl Config {
+    /// Reads and checks the settings of the door.
+    ///
+    /// # Errors
+    /// A setting is missing, malformed, contradicts another, or the schema is not one.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        let kafka = KafkaSettings::from_settings(settings)?;
+        let limits = Limits {
+            body: settings.bytes(&MAX_BODY)?,
+            decoded: settings.bytes(&MAX_DECODED)?,
+            records: settings.number(&MAX_RECORDS)?,
+        };
+        let schema = schema(settings)?;
+        let stamp = stamp(settings, &schema)?;
+        let publishing = Publishing {
+            kafka,
+            timeout: settings.duration(&PUBLISH_TIMEOUT)?,
+            idle: settings.duration(&CONNECTION_IDLE)?,
+        };
+        Ok(Self {
+            limits,
+            schema,
+            stamp,
+            publishing,
+        })
+    }
+}
+
+fn schema(settings: &Settings) -> Result<Schema, SettingError> {
+    let json = settings.document(&AVRO_SCHEMA).unwrap_or(BUILT_IN_SCHEMA);
+    Schema::parse(json).map_err(|error| {
+        let location = settings
+            .optional(&AVRO_SCHEMA)
+            .unwrap_or("schemas/user.avsc");
+        SettingError::Contradiction(format!(
+            "AVRO_SCHEMA is {location}, no usable schema: {error}"
+        ))
+    })
+}
+
+/// The default key field need not exist in a schema of the user's own: then messages have no key. One that was asked
+/// for must.
+fn stamp(settings: &Settings, schema: &Schema) -> Result<Stamp, SettingError> {
+    let asked_for = settings
+        .listing()
+        .iter()
+        .any(|(name, _, source)| *name == KAFKA_KEY_FIELD.name && *source != Source::Default);
+    let field = settings.optional(&KAFKA_KEY_FIELD);
+    match Stamp::new(schema, field) {
+        Err(_) if !asked_for => Stamp::new(schema, None),
+        stamp => stamp,
+    }
+    .map_err(|error| {
+        SettingError::Contradiction(format!(
+            "KAFKA_KEY_FIELD does not fit the Avro schema {}: {error}",
+            schema.name()
+        ))
+    })
+}

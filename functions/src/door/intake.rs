@@ -1,0 +1,385 @@
+//! The first stage: may this request be taken in at all? Hands on the body with every encoding undone.
+//!
+//! The limit on the body holds before it is buffered; what the headers forbid is refused before a byte is read.
+
+use std::fmt::Display;
+use std::pin::Pin;
+
+use bytes::Bytes;
+use http::header::{
+    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
+};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request};
+use http_body::Body;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
+
+use super::Call;
+use super::encodings::{EncodingError, undo_base64, undo_gzip};
+use super::problem::{Kind, Problem};
+
+/// How much one request may hold.
+#[derive(Clone, Debug)]
+pub(super) struct Limits {
+    /// Bytes of the body as it arrives.
+    pub(super) body: usize,
+    /// Bytes after gzip, base64 and container codecs are undone.
+    pub(super) decoded: usize,
+    /// Records of one container file.
+    pub(super) records: usize,
+}
+
+/// A request that may be taken in.
+#[derive(Debug)]
+pub(super) struct Intake {
+    /// The caller's headers.
+    pub(super) headers: HeaderMap,
+    /// The body with every encoding undone.
+    pub(super) body: Bytes,
+}
+
+const TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
+
+/// `text/plain` is what `fn invoke` sends unless it is told otherwise.
+const MEDIA_TYPES: [&str; 5] = [
+    "application/octet-stream",
+    "avro/binary",
+    "application/avro",
+    "application/vnd.apache.avro",
+    "text/plain",
+];
+const ACCEPTED: &str =
+    "application/octet-stream, avro/binary, application/avro, application/vnd.apache.avro";
+
+/// Reads the request: method, content type and encodings by the headers, then the body within the limits.
+pub(super) async fn read<B>(
+    request: Request<B>,
+    limits: &Limits,
+    call: &Call,
+) -> Result<Intake, Box<Problem>>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let (head, mut body) = request.into_parts();
+    let outcome = match Encodings::of(&head) {
+        Ok(encodings) => {
+            let collected = match call.patience {
+                None => collect(&mut body, &head, limits).await,
+                Some(patience) => tokio::time::timeout(patience, collect(&mut body, &head, limits))
+                    .await
+                    .unwrap_or_else(|_| {
+                        Err(Problem::new(
+                            Kind::SlowBody,
+                            format!("The body did not arrive within {patience:?}."),
+                        ))
+                    }),
+            };
+            collected.and_then(|bytes| encodings.undo(bytes, limits))
+        }
+        Err(problem) => Err(problem),
+    };
+    match outcome {
+        Ok(body) => Ok(Intake {
+            headers: head.headers,
+            body,
+        }),
+        Err(problem) => {
+            discard(body, call).await;
+            Err(problem)
+        }
+    }
+}
+
+/// What has to be undone to see the Avro.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Encodings {
+    base64: bool,
+    gzip: bool,
+}
+
+impl Encodings {
+    /// Judges everything that can be judged before the body is read.
+    fn of(head: &Parts) -> Result<Self, Box<Problem>> {
+        if head.method != Method::POST {
+            return Err(Problem::new(
+                Kind::MethodNotAllowed,
+                format!("The method is {}; send the Avro with POST.", head.method),
+            )
+            .header(ALLOW, "POST"));
+        }
+        media_type(&head.headers)?;
+        Ok(Self {
+            base64: transfer_encoding(&head.headers)?,
+            gzip: content_encoding(&head.headers)?,
+        })
+    }
+
+    /// The transfer encoding is the outer one (RFC 2045): it goes first.
+    fn undo(&self, body: Bytes, limits: &Limits) -> Result<Bytes, Box<Problem>> {
+        let mut body = body;
+        if self.base64 {
+            body = undo_base64(&body).map_err(|error| problem("base64", error, limits.decoded))?;
+        }
+        if self.gzip {
+            body = undo_gzip(&body, limits.decoded)
+                .map_err(|error| problem("gzip", error, limits.decoded))?;
+        }
+        Ok(body)
+    }
+}
+
+fn problem(encoding: &str, error: EncodingError, limit: usize) -> Box<Problem> {
+    match error {
+        EncodingError::Malformed(reason) => Problem::new(
+            Kind::MalformedEncoding,
+            format!("The headers say {encoding}, but the body is not: {reason}."),
+        )
+        .with("reason", reason),
+        EncodingError::TooLarge => Problem::new(
+            Kind::BodyTooLarge,
+            format!("Without {encoding} the body is larger than {limit} bytes (MAX_DECODED)."),
+        )
+        .with("limit", limit),
+    }
+}
+
+fn media_type(headers: &HeaderMap) -> Result<(), Box<Problem>> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if essence.is_empty()
+        || MEDIA_TYPES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(essence))
+    {
+        return Ok(());
+    }
+    let hint = match essence.to_ascii_lowercase().as_str() {
+        // curl's --data-binary says this of any file.
+        "application/x-www-form-urlencoded" => {
+            " With curl, add -H 'Content-Type: application/octet-stream'."
+        }
+        "application/json" => " JSON has to be encoded as Avro first.",
+        _ => "",
+    };
+    let shown: String = essence.chars().take(100).collect();
+    Err(Problem::new(
+        Kind::UnsupportedMediaType,
+        format!("The content type is {shown:?}; one of {ACCEPTED} is expected.{hint}"),
+    )
+    .header(ACCEPT, ACCEPTED))
+}
+
+fn transfer_encoding(headers: &HeaderMap) -> Result<bool, Box<Problem>> {
+    match coding(headers, &TRANSFER_ENCODING).as_str() {
+        "base64" => Ok(true),
+        "" | "binary" | "8bit" | "7bit" => Ok(false),
+        other => Err(Problem::new(
+            Kind::UnsupportedEncoding,
+            format!("Content-Transfer-Encoding is {other:?}; base64 or binary is expected."),
+        )),
+    }
+}
+
+fn content_encoding(headers: &HeaderMap) -> Result<bool, Box<Problem>> {
+    match coding(headers, &CONTENT_ENCODING).as_str() {
+        "gzip" | "x-gzip" => Ok(true),
+        "" | "identity" => Ok(false),
+        other => Err(Problem::new(
+            Kind::UnsupportedEncoding,
+            format!("Content-Encoding is {other:?}; gzip or none is expected."),
+        )
+        .header(ACCEPT_ENCODING, "gzip")),
+    }
+}
+
+/// All values of the header as one, lower case, bounded for the reply that may quote it.
+fn coding(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<String> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .trim()
+                .to_ascii_lowercase()
+        })
+        .collect();
+    values.join(", ").chars().take(100).collect()
+}
+
+async fn collect<B>(body: &mut B, head: &Parts, limits: &Limits) -> Result<Bytes, Box<Problem>>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    let too_large = || {
+        Problem::new(
+            Kind::BodyTooLarge,
+            format!("The body is larger than {} bytes (MAX_BODY).", limits.body),
+        )
+        .with("limit", limits.body)
+    };
+    // An honest length saves both sides the transfer; behind a gateway the header is all there is of it.
+    let announced = head
+        .headers
+        .get(CONTENT_LENGTH)
+        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
+        .unwrap_or_default()
+        .max(body.size_hint().lower());
+    if announced > limits.body as u64 {
+        return Err(too_large());
+    }
+    match Limited::new(ByName(body), limits.body).collect().await {
+        Ok(collected) => Ok(collected.to_bytes()),
+        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
+        Err(error) => Err(Problem::new(
+            Kind::BrokenBody,
+            format!("The body broke off: {error}."),
+        )),
+    }
+}
+
+/// Reads on for the caller's sake, see [`Call::discard`].
+async fn discard<B>(mut body: B, call: &Call)
+where
+    B: Body<Data = Bytes> + Unpin,
+{
+    let mut left = call.discard;
+    let reading = async {
+        while left > 0 {
+            match body.frame().await {
+                Some(Ok(frame)) => {
+                    let size = frame.data_ref().map_or(0, Bytes::len) as u64;
+                    left = left.saturating_sub(size);
+                }
+                Some(Err(_)) | None => return,
+            }
+        }
+    };
+    match call.patience {
+        None => reading.await,
+        // The caller has had its time; this is courtesy.
+        Some(patience) => {
+            let _ = tokio::time::timeout(patience / 4, reading).await;
+        }
+    }
+}
+
+/// A body whose error has no type but its words.
+struct ByName<'a, B>(&'a mut B);
+
+impl<B> Body for ByName<'_, B>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Display,
+{
+    type Data = Bytes;
+    type Error = std::io::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut std::task::Context<'_>,
+    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+        Pin::new(&mut *self.0)
+            .poll_frame(context)
+            .map_err(|error| std::io::Error::other(error.to_string()))
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.is_end_stream()
+    }
+
+    fn size_hint(&self) -> http_body::SizeHint {
+        self.0.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    const LIMITS: Limits = Limits {
+        body: 100,
+        decoded: 200,
+        records: 10,
+    };
+
+    async fn status(
+        method: &str,
+        headers: &[(&str, &str)],
+        body: &'static [u8],
+    ) -> Result<Bytes, u16> {
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from_static(body))).unwrap();
+        match read(request, &LIMITS, &Call::default()).await {
+            Ok(intake) => Ok(intake.body),
+            Err(problem) => Err(problem.into_response(&Call::default()).status().as_u16()),
+        }
+    }
+
+    #[tokio::test]
+    async fn takes_avros_content_types_in_any_case_and_none_at_all() {
+        assert_eq!(status("POST", &[], b"a").await.unwrap(), "a");
+        for known in MEDIA_TYPES {
+            let shouted = known.to_ascii_uppercase();
+            for value in [known, &shouted, &format!("{known}; charset=utf-8")] {
+                let headers = [("content-type", value)];
+                assert_eq!(status("POST", &headers, b"a").await.unwrap(), "a");
+            }
+        }
+        for other in [
+            "application/json",
+            "text/html",
+            "multipart/form-data",
+            "avro/",
+        ] {
+            let headers = [("content-type", other)];
+            assert_eq!(status("POST", &headers, b"a").await, Err(415), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn refuses_every_method_but_post() {
+        for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"] {
+            assert_eq!(status(method, &[], b"").await, Err(405), "{method}");
+        }
+    }
+
+    #[tokio::test]
+    async fn undoes_base64_before_gzip_and_refuses_the_rest() {
+        let base64 = ("content-transfer-encoding", "BASE64");
+        assert_eq!(
+            status("POST", &[base64], b"AAEC").await.unwrap()[..],
+            [0, 1, 2]
+        );
+        assert_eq!(status("POST", &[base64], b"~~~~").await, Err(400));
+        // printf hi | gzip -n | base64
+        let both = [base64, ("content-encoding", "gzip")];
+        let body = b"H4sIAAAAAAAAA8vIBACsKpPYAgAAAA==";
+        assert_eq!(status("POST", &both, body).await.unwrap(), "hi");
+        for encoding in ["br", "gzip, gzip", "deflate", "\u{e9}"] {
+            let headers = [("content-encoding", encoding)];
+            assert_eq!(status("POST", &headers, b"a").await, Err(415), "{encoding}");
+        }
+        assert_eq!(
+            status("POST", &[("content-encoding", "gzip")], b"not gzip").await,
+            Err(400)
+        );
+    }
+
+    #[tokio::test]
+    async fn a_body_over_the_limit_is_refused_by_its_length_and_by_its_bytes() {
+        assert_eq!(status("POST", &[], &[b'x'; 100]).await.unwrap().len(), 100);
+        assert_eq!(status("POST", &[], &[b'x'; 101]).await, Err(413));
+        let announced = [("content-length", "101")];
+        assert_eq!(status("POST", &announced, b"x").await, Err(413));
+    }
+}

@@ -1,0 +1,211 @@
+//! One librdkafka producer, with its delivery reports turned into fates.
+
+use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka::ClientConfig;
+use rdkafka::client::ClientContext;
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
+use rdkafka::types::RDKafkaErrorCode;
+use tracing::{debug, error, warn};
+
+use super::Message;
+use super::bell::{Bell, is_not_stored};
+use super::fate::{Batch, Fate, Receipt, Trouble};
+
+/// A running producer.
+pub(super) struct Client {
+    // Before the producer: fields are dropped in this order.
+    bell: Bell,
+    ear: Mutex<Option<UnixStream>>,
+    producer: BaseProducer<Reports>,
+}
+
+impl Client {
+    /// Starts librdkafka's threads; may read certificates from the disk.
+    pub(super) fn start(config: &ClientConfig) -> KafkaResult<Arc<Self>> {
+        let producer = BaseProducer::from_config_and_context(config, Reports)?;
+        let (bell, ear) = Bell::hang(&producer)
+            .map_err(|error| KafkaError::ClientCreation(format!("making its pipe: {error}")))?;
+        Ok(Arc::new(Self {
+            bell,
+            ear: Mutex::new(Some(ear)),
+            producer,
+        }))
+    }
+
+    /// Serves delivery reports on this runtime from now on, until the client is dropped.
+    pub(super) fn listen(self: &Arc<Self>) {
+        let ear = self
+            .ear
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some(ear) = ear {
+            tokio::spawn(serve(ear, Arc::downgrade(self)));
+        }
+    }
+
+    /// Asks for the topic's leaders, so that the first message need not wait for the answer. Blocks.
+    ///
+    /// Asks more than once: the client asks for the id of an idempotent producer whenever metadata arrive, but has
+    /// no broker to ask at the first time, which is when it learns their names. Left alone it tries again after
+    /// half a second.
+    pub(super) fn warm(&self, topic: &str, patience: Duration) {
+        for _ in 0..3 {
+            let client = self.producer.client();
+            if let Err(error) = client.fetch_metadata(Some(topic), patience) {
+                debug!(%error, topic, "no metadata yet");
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+    }
+
+    /// Hands one message to librdkafka; its fate goes to `batch`.
+    pub(super) fn send(
+        &self,
+        topic: &str,
+        message: &Message<'_>,
+        batch: &Arc<Batch>,
+        place: usize,
+    ) {
+        let mut headers = OwnedHeaders::new_with_capacity(message.headers.len() + 1);
+        for (key, value) in message.lines() {
+            headers = headers.insert(Header {
+                key,
+                value: Some(value),
+            });
+        }
+        let ticket = Box::new(Ticket {
+            batch: Arc::clone(batch),
+            place,
+        });
+        let mut record = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, ticket)
+            .payload(message.value)
+            .headers(headers);
+        if let Some(key) = message.key.as_ref().map(Bytes::as_ref) {
+            record = record.key(key);
+        }
+        if let Err((error, record)) = self.producer.send(record) {
+            warn!(topic, %error, "the Kafka client took no message");
+            record.delivery_opaque.not_taken(&error);
+        }
+    }
+
+    /// Takes back everything that is queued, and stops waiting for what is on its way.
+    pub(super) fn purge(&self) {
+        // Without non_blocking it would wait for threads that may be deep in a name lookup.
+        let everything = PurgeConfig::default().queue().inflight().non_blocking();
+        self.producer.purge(everything);
+        self.drain();
+    }
+
+    /// The error that made the producer useless, if one did.
+    pub(super) fn fatal_error(&self) -> Option<String> {
+        let (_, reason) = self.producer.client().fatal_error()?;
+        Some(reason)
+    }
+
+    fn drain(&self) {
+        while self.bell.rings() {
+            self.producer.poll(Duration::ZERO);
+        }
+    }
+}
+
+/// Serves reports whenever the bell rings, until the client is gone.
+async fn serve(ear: UnixStream, client: Weak<Client>) {
+    let ear = match tokio::net::UnixStream::from_std(ear) {
+        Ok(ear) => ear,
+        Err(error) => {
+            // Every call then runs into its deadline and says so; the purge still collects reports.
+            error!(%error, "no delivery reports from the Kafka client");
+            return;
+        }
+    };
+    let mut rings = [0; 64];
+    while ear.readable().await.is_ok() {
+        // The ring is taken before the queue is looked at: one that comes later is another ring.
+        match ear.try_read(&mut rings) {
+            Ok(0) => return,
+            Ok(_) => {}
+            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+            Err(error) => {
+                error!(%error, "no more delivery reports from the Kafka client");
+                return;
+            }
+        }
+        let Some(client) = client.upgrade() else {
+            return;
+        };
+        client.drain();
+    }
+}
+
+/// Which message of which call a report is about.
+struct Ticket {
+    batch: Arc<Batch>,
+    place: usize,
+}
+
+impl Ticket {
+    fn not_taken(&self, error: &KafkaError) {
+        let trouble = error
+            .rdkafka_error_code()
+            .map_or(Trouble::Refused, Trouble::of);
+        self.batch.settle(self.place, Fate::NotStored(trouble));
+    }
+}
+
+/// Receives the delivery reports and the client's own words.
+struct Reports;
+
+impl ClientContext for Reports {
+    fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        match level {
+            RDKafkaLogLevel::Emerg
+            | RDKafkaLogLevel::Alert
+            | RDKafkaLogLevel::Critical
+            | RDKafkaLogLevel::Error
+            | RDKafkaLogLevel::Warning => warn!(facility, "Kafka client: {message}"),
+            _ => debug!(facility, "Kafka client: {message}"),
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        warn!(%error, "Kafka client: {reason}");
+    }
+}
+
+impl ProducerContext for Reports {
+    type DeliveryOpaque = Box<Ticket>;
+
+    fn delivery(&self, report: &DeliveryResult<'_>, ticket: Self::DeliveryOpaque) {
+        let fate = match report {
+            Ok(message) => Fate::Stored(Receipt {
+                partition: message.partition(),
+                offset: message.offset(),
+                timestamp: message.timestamp().to_millis(),
+            }),
+            Err((error, message)) => {
+                let code = error
+                    .rdkafka_error_code()
+                    .unwrap_or(RDKafkaErrorCode::Unknown);
+                debug!(%error, "a message was not acknowledged");
+                if is_not_stored(message) {
+                    Fate::NotStored(Trouble::of(code))
+                } else {
+                    Fate::MayBeStored(Trouble::of(code))
+                }
+            }
+        };
+        ticket.batch.settle(ticket.place, fate);
+    }
+}
