@@ -2,8 +2,10 @@
 //!
 //! - [`api`]: the sample endpoint, `api-avro-sample`
 //! - [`door`]: takes a request with Avro in its body, proves the Avro valid, and publishes it
+//! - [`host`]: where the door lives: an Fn container, AWS Lambda, or a port of its own
 //! - [`sample`]: JSON → Avro messages in a file, and back
 
 pub mod api;
 pub mod door;
+pub mod host;
 pub mod sample;

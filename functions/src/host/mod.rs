@@ -1,0 +1,171 @@
+//! Where the door lives. The environment says which host this is; the door is the same in all of them.
+//!
+//! - [`fnproject`]: a container of Fn Project or Oracle Cloud Functions (`FN_LISTENER`)
+//! - [`lambda`]: AWS Lambda (`AWS_LAMBDA_RUNTIME_API`)
+//! - [`plain`]: an address of its own (`LISTEN`)
+
+mod deadline;
+mod fnproject;
+mod lambda;
+mod plain;
+mod server;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use clap::{Arg, ArgAction, Command};
+use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, THE_BROKER, THE_DOOR};
+use shared::settings::{Settings, cli};
+use shared::telemetry;
+
+use crate::door::{Config, Door};
+
+/// The exit code of a configuration that cannot work: `EX_CONFIG` of BSD's `sysexits.h`.
+const CONFIGURATION: u8 = 78;
+/// The exit code when the host ends us for no reason of ours: `EX_SOFTWARE`.
+const SOFTWARE: u8 = 70;
+
+/// Why the process ends, in one sentence, and its exit code.
+#[derive(Debug, PartialEq, Eq)]
+struct Failure {
+    code: u8,
+    sentence: String,
+}
+
+// By value, so that they stand in a `map_err` by their names.
+#[allow(clippy::needless_pass_by_value)]
+impl Failure {
+    fn configuration(sentence: impl ToString) -> Self {
+        Self {
+            code: CONFIGURATION,
+            sentence: sentence.to_string(),
+        }
+    }
+
+    fn software(sentence: impl ToString) -> Self {
+        Self {
+            code: SOFTWARE,
+            sentence: sentence.to_string(),
+        }
+    }
+}
+
+/// The whole program: reads the command line and the environment, opens the door and lives until the host ends it.
+///
+/// A configuration that cannot work ends it with one sentence on standard error and exit code 78.
+pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let matches = match cli::parse(command(), arguments) {
+        Ok(matches) => matches,
+        Err(code) => return ExitCode::from(code),
+    };
+    let runtime = match tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("fn-recep-avro: starting the runtime: {error}");
+            return ExitCode::from(SOFTWARE);
+        }
+    };
+    let outcome = runtime.block_on(async {
+        let environment = |name: &str| std::env::var(name).ok();
+        if matches.get_flag("print-config") {
+            print_config(&cli::given(&matches), environment).await
+        } else {
+            run(&cli::given(&matches), environment).await
+        }
+    });
+    // A thread that asks an absent broker for metadata must not keep the process alive.
+    runtime.shutdown_background();
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("fn-recep-avro: {}", failure.sentence);
+            ExitCode::from(failure.code)
+        }
+    }
+}
+
+fn command() -> Command {
+    let command = Command::new("fn-recep-avro")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Takes Avro messages over HTTP, proves them valid, and publishes them to Kafka.")
+        .after_help(
+            "The environment chooses the host: FN_LISTENER is Fn Project's, AWS_LAMBDA_RUNTIME_API is AWS Lambda's; \
+             without them it answers plain HTTP on LISTEN.",
+        )
+        .arg(
+            Arg::new("print-config")
+                .long("print-config")
+                .action(ArgAction::SetTrue)
+                .help("Checks the settings, prints each with its source (secrets redacted), and exits"),
+        );
+    cli::with_settings(
+        command,
+        &[&THE_BROKER, &THE_DOOR, &LISTENERS, &EVERY_PROGRAM],
+    )
+}
+
+/// Which host the environment names, with what it needs before any setting is read.
+enum Host {
+    Fn(fnproject::Host),
+    Lambda,
+    Plain,
+}
+
+impl Host {
+    /// Chooses, and binds Fn's socket at once: the agent waits five seconds for it, and settings may come from far.
+    fn take(environment: &impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let function = fnproject::Host::take(environment)?;
+        let lambda = lambda::is_here(environment)?;
+        match (function, lambda) {
+            (Some(_), true) => Err(Failure::configuration(
+                "FN_LISTENER and AWS_LAMBDA_RUNTIME_API are both set: unset the one whose host this is not",
+            )),
+            (Some(host), false) => Ok(Self::Fn(host)),
+            (None, true) => Ok(Self::Lambda),
+            (None, false) => Ok(Self::Plain),
+        }
+    }
+}
+
+async fn run(
+    flags: &[(&'static str, String)],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
+    let host = Host::take(&environment)?;
+    let settings = Settings::gather(flags, environment)
+        .await
+        .map_err(Failure::configuration)?;
+    telemetry::start(&settings).map_err(Failure::configuration)?;
+    let config = Config::from_settings(&settings).map_err(Failure::configuration)?;
+    let door = async {
+        let door = Door::open(config).await.map_err(Failure::configuration)?;
+        Ok(Arc::new(door))
+    };
+    match host {
+        Host::Fn(host) => host.serve(door.await?).await,
+        Host::Lambda => lambda::serve(door.await?).await,
+        Host::Plain => {
+            let host = plain::Host::bind(&settings).await?;
+            host.serve(door.await?).await
+        }
+    }
+}
+
+async fn print_config(
+    flags: &[(&'static str, String)],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Result<(), Failure> {
+    let settings = Settings::gather(flags, environment)
+        .await
+        .map_err(Failure::configuration)?;
+    for (name, value, source) in settings.listing() {
+        println!("{name}={value} ({})", format!("{source:?}").to_lowercase());
+    }
+    Config::from_settings(&settings)
+        .map(drop)
+        .map_err(Failure::configuration)
+}
