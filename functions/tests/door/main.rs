@@ -1,0 +1,14 @@
+//! The function as its hosts and callers meet it: the real binary, real sockets, an embedded broker.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+mod bodies;
+mod broker;
+mod config;
+mod contract;
+mod hosts;
+mod lambda;
+mod plain;
+mod sample;
+mod vectors;
+mod world;

@@ -1,0 +1,73 @@
+//! Plain HTTP: limits against slow and greedy callers, and an end in good order.
+
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::sample::{paul, user};
+use super::world::{Plain, Request, World};
+
+#[tokio::test]
+async fn it_says_that_it_lives() {
+    let world = World::new();
+    let plain = Plain::start(&world.settings("door")).await;
+    let mut stream = TcpStream::connect(&plain.address).await.unwrap();
+    stream
+        .write_all(b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
+        .await
+        .unwrap();
+    let mut reply = String::new();
+    stream.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+}
+
+#[tokio::test]
+async fn a_caller_who_never_finishes_its_head_is_cut_off() {
+    let world = World::new();
+    let plain = Plain::start(&world.settings("door")).await;
+    let mut stream = TcpStream::connect(&plain.address).await.unwrap();
+    stream
+        .write_all(b"POST / HTTP/1.1\r\nhost: h\r\n")
+        .await
+        .unwrap();
+    let mut reply = Vec::new();
+    let cut = tokio::time::timeout(Duration::from_secs(40), stream.read_to_end(&mut reply)).await;
+    assert!(cut.is_ok(), "still connected");
+}
+
+#[tokio::test]
+async fn a_caller_who_asks_before_sending_too_much_is_told_before() {
+    let world = World::new();
+    let plain = Plain::start(&world.settings("door")).await;
+    let mut stream = TcpStream::connect(&plain.address).await.unwrap();
+    stream
+        .write_all(b"POST / HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 99000000\r\n\r\n")
+        .await
+        .unwrap();
+    let mut head = [0; 12];
+    stream.read_exact(&mut head).await.unwrap();
+    assert_eq!(&head, b"HTTP/1.1 413");
+}
+
+#[tokio::test]
+async fn sigterm_lets_the_call_under_way_finish() {
+    let world = World::new();
+    let mut plain = Plain::start(&world.settings("door")).await;
+    assert_eq!(plain.call(&Request::post(paul())).await.status, 202);
+    world.broker.round_trip(Duration::from_millis(500)).unwrap();
+    let address = plain.address.clone();
+    let id = Pid::from_raw(plain.id() as i32).unwrap();
+    let request = Request::post(user(1, "n", "e"));
+    let call = plain.call(&request);
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        kill_process(id, Signal::TERM).unwrap();
+    };
+    let (reply, ()) = tokio::join!(call, stop);
+    assert_eq!(reply.status, 202);
+    assert_eq!(plain.ended().await, Some(0));
+    assert!(TcpStream::connect(&address).await.is_err());
+    assert_eq!(world.stored().len(), 2);
+}
