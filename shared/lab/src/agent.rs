@@ -28,6 +28,8 @@ use tempfile::TempDir;
 use tokio::net::UnixStream;
 use tokio::process::{Child, Command};
 
+use crate::program;
+
 /// How long a function may take to make its socket.
 const START: Duration = Duration::from_secs(5);
 /// How long a connection is kept without a call.
@@ -381,7 +383,7 @@ impl Agent {
 
 fn command(binary: &Path, folder: &Path, environment: &[(&str, &str)]) -> Result<Command> {
     let log = File::create(folder.join("log"))?;
-    let mut command = Command::new(binary);
+    let mut command = program::command(binary);
     command
         .env_clear()
         .env("FN_FORMAT", "http-stream")
@@ -403,8 +405,7 @@ fn command(binary: &Path, folder: &Path, environment: &[(&str, &str)]) -> Result
         .current_dir("/")
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
-        .stderr(log)
-        .kill_on_drop(true);
+        .stderr(log);
     Ok(command)
 }
 
