@@ -68,6 +68,13 @@ pub enum Fenced {
     },
 }
 
+impl Fenced {
+    /// True when not another run but the broker kept us out.
+    pub fn is_the_brokers_fault(&self) -> bool {
+        matches!(self, Self::Broker { .. })
+    }
+}
+
 /// How a group is joined.
 #[derive(Clone, Debug)]
 pub struct Joining {

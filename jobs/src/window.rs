@@ -82,6 +82,8 @@ pub struct Window {
     pub spans: Vec<Span>,
     /// Losses that the broker's answers show.
     pub losses: Vec<Loss>,
+    /// Partitions that begin anew at the log's start, whatever offset the group has committed there.
+    pub restarted: Vec<i32>,
     /// True when `records` cut the window short.
     pub capped: bool,
 }
@@ -112,6 +114,18 @@ impl Window {
     /// The span of one partition.
     pub fn span(&self, partition: i32) -> Option<&Span> {
         self.spans.iter().find(|span| span.partition == partition)
+    }
+
+    /// The commit of this partition is from a log that is no more: the whole log is due.
+    pub fn restart(&mut self, partition: i32, low: i64, high: i64) {
+        self.restarted.push(partition);
+        if let Some(span) = self
+            .spans
+            .iter_mut()
+            .find(|span| span.partition == partition)
+        {
+            (span.start, span.end) = (low, high);
+        }
     }
 
     fn add(&mut self, at: &Situation, from: &From, until: &Until) {
@@ -166,6 +180,7 @@ impl Window {
                 what,
                 records: 0,
             });
+            self.restarted.push(at.partition);
             return Some(at.low);
         }
         Some(committed)

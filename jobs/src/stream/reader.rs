@@ -9,6 +9,8 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{ClientConfig, Offset};
 
+use shared::kafka::KafkaSettings;
+
 use crate::message::StreamId;
 use crate::stream::batch::Queue;
 use crate::stream::describe;
@@ -37,6 +39,19 @@ pub enum SourceError {
         /// The brokers.
         bootstrap: String,
     },
+}
+
+impl SourceError {
+    /// librdkafka made no client of these settings.
+    pub(crate) fn client(kafka: &KafkaSettings, error: KafkaError) -> Self {
+        let (topic, bootstrap) = (kafka.topic.clone(), kafka.bootstrap.clone());
+        Self::Broker {
+            doing: "making a client",
+            topic,
+            bootstrap,
+            error: Box::new(error),
+        }
+    }
 }
 
 fn hint(error: &KafkaError) -> &'static str {

@@ -13,6 +13,7 @@
 //! The schema crate reads schemas' text. It does not read data: its stable version takes damaged ones for whole.
 
 mod canonical;
+mod configured;
 pub mod container;
 mod framing;
 mod intake;
@@ -28,6 +29,7 @@ mod wire;
 
 use std::sync::Arc;
 
+pub use configured::BUILT_IN;
 pub use framing::{Framing, single_object};
 pub use intake::{Data, IntakeError, Limits, intake};
 pub use projection::{Field, Projection};

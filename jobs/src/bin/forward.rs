@@ -1,0 +1,118 @@
+//! `forward`: takes one bounded window from the stream, delivers each record to the API of its route, and exits.
+
+use std::io::Write;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::{Context, Result};
+use jobs::cli::{self, Action, Flags, RunOptions};
+use jobs::config::Config;
+use jobs::exit::Outcome;
+use jobs::route::{RouteConfig, Routes};
+use jobs::run::Run;
+use jobs::schedule;
+use shared::avro::Schema;
+use shared::settings::Settings;
+use shared::telemetry;
+use tokio::signal::unix::{SignalKind, signal};
+
+static ASKED_TO_STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    let (action, flags) = match cli::parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(code) => return ExitCode::from(code),
+    };
+    let outcome = match action {
+        Action::Run(options) => run(&options, &flags),
+        Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
+        Action::Settings { markdown: false } => {
+            gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
+        }
+        Action::Completions(shell) => print(&cli::completions(shell)),
+    };
+    match outcome {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(error) => {
+            eprintln!("forward: {error:#}");
+            ExitCode::from(Outcome::Configuration.code())
+        }
+    }
+}
+
+/// Reads and checks everything, then runs. Errors here are the configuration's; a run reports its own.
+fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
+    let settings = gather(flags)?;
+    telemetry::start(&settings)?;
+    let config = Config::from_settings(&settings)?;
+    let schema = Schema::configured(&settings)?;
+    let routes = Routes::compile(RouteConfig::all_from(&settings)?, &schema)?;
+    for warning in routes.warnings() {
+        tracing::warn!("{warning}");
+    }
+    listen_for_signals()?;
+    let run = Run {
+        config: &config,
+        routes: &routes,
+        schema: schema.json(),
+        dry_run: options.dry_run,
+        asked_to_stop: &ASKED_TO_STOP,
+    };
+    Ok(schedule::run(&run, options))
+}
+
+fn gather(flags: &Flags) -> Result<Settings> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    Ok(
+        runtime.block_on(Settings::gather_groups(&cli::GROUPS, flags, |name| {
+            std::env::var(name).ok()
+        }))?,
+    )
+}
+
+/// The first SIGTERM or SIGINT lets the run settle what is under way; a second one ends the process at once, which
+/// loses nothing but may repeat what was in flight.
+fn listen_for_signals() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = terminate.recv() => {}
+                        _ = interrupt.recv() => {}
+                    }
+                    if ASKED_TO_STOP.swap(true, Ordering::Relaxed) {
+                        std::process::exit(Outcome::MoreWork.code().into());
+                    }
+                    tracing::info!(
+                        "asked to stop: nothing more is read, what is under way is settled"
+                    );
+                }
+            });
+        })?;
+    Ok(())
+}
+
+fn print(text: &[u8]) -> Result<Outcome> {
+    let mut out = std::io::stdout().lock();
+    // A reader that has seen enough closes the pipe; that is no failure of ours.
+    match out.write_all(text).and_then(|()| out.flush()) {
+        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
+            Err(error).context("writing to standard output")
+        }
+        _ => Ok(Outcome::Done),
+    }
+}

@@ -1,0 +1,276 @@
+//! One run: look, plan, join, scan, report. Cron and `--every` do it again.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::{Sender, channel};
+use std::time::{Duration, Instant, SystemTime};
+
+use crate::commit::Committer;
+use crate::config::{Config, OnDataLoss};
+use crate::dead_letter::{DeadLetters, Writer, Written};
+use crate::delivery::{Delivery, DeliveryConfig, DeliveryError};
+use crate::donemap::{self, Stamp, Unbelieved};
+use crate::fence::{Fenced, Joining, Membership};
+use crate::findings::Findings;
+use crate::report::RunReport;
+use crate::route::Routes;
+use crate::scan::{Deadlines, Part, Rules, Scan, Tools};
+use crate::stream::reader::{Reader, SourceError, Survey};
+use crate::window::{From, Window};
+
+/// What a run is made of.
+pub struct Run<'r> {
+    /// Every setting.
+    pub config: &'r Config,
+    /// The routes, checked against the schema.
+    pub routes: &'r Routes,
+    /// The schema's JSON text, for containers.
+    pub schema: &'r str,
+    /// True: nothing is delivered and nothing committed.
+    pub dry_run: bool,
+    /// Set by a signal: the run stops reading and settles what is under way.
+    pub asked_to_stop: &'r AtomicBool,
+}
+
+/// Why a run has no window to report on.
+#[derive(Debug, thiserror::Error)]
+pub enum Failure {
+    /// The broker.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Another run.
+    #[error(transparent)]
+    Fenced(#[from] Fenced),
+    /// Records that are gone.
+    #[error("{0}")]
+    DataLoss(String),
+    /// The engine that delivers.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// The system.
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+impl Run<'_> {
+    /// Runs one window and reports on it. `watch` is called several times a second.
+    ///
+    /// Nothing is lost whatever way it ends: what was not delivered or set aside is not committed.
+    pub fn window(&self, id: &str, watch: impl FnMut(&Scan<'_>)) -> RunReport {
+        let (started, clock) = (SystemTime::now(), Instant::now());
+        let mut findings = Findings::new(id, self.config, self.routes, self.dry_run);
+        if let Err(failure) = self.relay(clock, &mut findings, watch) {
+            tracing::error!(run = id, "{failure}");
+            findings.blame(&failure);
+        }
+        findings.report(started, clock.elapsed())
+    }
+
+    fn relay(
+        &self,
+        clock: Instant,
+        findings: &mut Findings,
+        watch: impl FnMut(&Scan<'_>),
+    ) -> Result<(), Failure> {
+        let config = self.config;
+        let reader = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic)
+            .map_err(|error| SourceError::client(&config.kafka, error))?;
+        let survey = reader.survey(&config.from, &config.until, config.start_timeout)?;
+        findings.identity.cluster.clone_from(&survey.stream.cluster);
+        findings.identity.topic_id.clone_from(&survey.topic_id);
+        let stamp = self.stamp(&survey);
+        let mut window = Window::plan(
+            &survey.situations,
+            &config.from,
+            &config.until,
+            config.records,
+        );
+        self.find_losses(&survey, &stamp, &mut window, findings)?;
+        if window.length() == 0 {
+            findings.nothing_to_do(&survey, &window);
+            return Ok(());
+        }
+
+        // Only work is worth a place in the group; a replay and a dry run move no commit and need none.
+        let membership = if self.moves_commits() {
+            Some(self.joining().join(&reader, &config.kafka)?)
+        } else {
+            None
+        };
+        let parts = self.parts(&reader, &window, &stamp, membership.as_ref())?;
+        let (member, group) = match membership {
+            Some(Membership { member, events, .. }) => (Some(Arc::new(member)), Some(events)),
+            None => (None, None),
+        };
+        let (settled, settlements) = channel();
+        let (written, letters) = channel();
+        let tools = Tools {
+            topic: Arc::from(config.kafka.topic.as_str()),
+            reader: &reader,
+            routes: self.routes,
+            delivery: if self.dry_run {
+                None
+            } else {
+                Some(Delivery::start(self.delivery(&survey), settled)?)
+            },
+            settled: settlements,
+            dead_letters: (!self.dry_run)
+                .then(|| self.dead_letters(&findings.identity.run, written)),
+            written: letters,
+            committer: member.clone().map(Committer::start).transpose()?,
+            group,
+            window: &window,
+            asked_to_stop: self.asked_to_stop,
+        };
+        let mut scan = Scan::new(tools, self.rules(stamp), parts, self.deadlines(clock));
+        let scanned = scan.run(watch);
+        findings.take(&reader, &survey, &window, &scan);
+        Ok(scanned?)
+    }
+
+    /// True unless the window is a replay or nothing is to be done.
+    fn moves_commits(&self) -> bool {
+        self.config.from == From::Committed && !self.dry_run
+    }
+
+    fn stamp(&self, survey: &Survey) -> Stamp {
+        Stamp {
+            topic: survey.topic_id.clone().unwrap_or_default(),
+            routes: self.routes.fingerprint(),
+        }
+    }
+
+    /// Records that are gone before anyone read them end the run, unless it is set to go on.
+    fn find_losses(
+        &self,
+        survey: &Survey,
+        stamp: &Stamp,
+        window: &mut Window,
+        findings: &mut Findings,
+    ) -> Result<(), Failure> {
+        let mut losses: Vec<String> = window
+            .losses
+            .iter()
+            .map(|loss| format!("partition {}: {}", loss.partition, loss.what))
+            .collect();
+        for situation in survey
+            .situations
+            .iter()
+            .filter(|_| self.config.from == From::Committed)
+        {
+            let Some(committed) = situation.committed else {
+                continue;
+            };
+            if donemap::decode(&situation.metadata, committed, stamp) == Err(Unbelieved::OtherTopic)
+            {
+                losses.push(format!(
+                    "partition {}: the commit at {committed} was made for another topic of this name, which was deleted; \
+                     what was not read of it is gone, and {} offsets of the new one lie below the commit",
+                    situation.partition,
+                    committed.min(situation.high) - situation.low,
+                ));
+                window.restart(situation.partition, situation.low, situation.high);
+            }
+        }
+        if losses.is_empty() {
+            return Ok(());
+        }
+        let records: i64 = window.losses.iter().map(|loss| loss.records).sum();
+        let told = format!(
+            "{records} records were lost before this run read them: {}",
+            losses.join("; ")
+        );
+        match self.config.on_data_loss {
+            OnDataLoss::Stop => Err(Failure::DataLoss(format!(
+                "{told}. ON_DATA_LOSS=continue goes on without them"
+            ))),
+            OnDataLoss::Continue => {
+                tracing::error!("{told}; going on, as ON_DATA_LOSS says");
+                findings.notes.push(told);
+                Ok(())
+            }
+        }
+    }
+
+    fn joining(&self) -> Joining {
+        Joining {
+            group: self.config.group.clone(),
+            protocol: self.config.group_protocol,
+            overlap: self.config.overlap,
+            patience: self.config.start_timeout,
+            settling: self.config.grace + Duration::from_secs(20),
+        }
+    }
+
+    /// Our partitions, each from where the group's commit is at this moment: now that they are ours, nobody moves it.
+    fn parts(
+        &self,
+        reader: &Reader,
+        window: &Window,
+        stamp: &Stamp,
+        membership: Option<&Membership>,
+    ) -> Result<BTreeMap<i32, Part>, SourceError> {
+        let routes = self.routes.configs().len();
+        let Some(membership) = membership else {
+            return Ok(window
+                .spans
+                .iter()
+                .map(|span| (span.partition, Part::replay(span, routes)))
+                .collect());
+        };
+        let committed = reader.committed(&membership.partitions, self.config.start_timeout)?;
+        let parts = committed
+            .into_iter()
+            .filter_map(|(partition, offset, metadata)| {
+                Some((
+                    partition,
+                    Part::of_group(window, partition, routes, stamp, offset, &metadata)?,
+                ))
+            });
+        Ok(parts.collect())
+    }
+
+    fn rules(&self, stamp: Stamp) -> Rules {
+        Rules {
+            unmatched: self.config.unmatched,
+            tombstones_are_dead_letters: self.config.tombstones_are_dead_letters,
+            bytes: self.config.bytes,
+            poison_share: self.config.poison_share,
+            poison_min: self.config.poison_min,
+            silence: self.config.start_timeout.max(Duration::from_secs(10)) * 3,
+            grace: self.config.grace,
+            stamp,
+        }
+    }
+
+    /// The deadline, with the time before it that draining and committing need.
+    fn deadlines(&self, clock: Instant) -> Option<Deadlines> {
+        let deadline = self.config.deadline?;
+        let drained = deadline - (deadline / 10).min(Duration::from_secs(2));
+        let reading = drained - self.config.grace.min(drained / 3);
+        Some(Deadlines {
+            reading: clock + reading,
+            drained: clock + drained,
+        })
+    }
+
+    fn delivery(&self, survey: &Survey) -> DeliveryConfig {
+        self.config
+            .delivery(self.routes, survey.stream.clone(), self.schema)
+    }
+
+    fn dead_letters(&self, run: &str, outcomes: Sender<Written>) -> DeadLetters {
+        let writer = Writer {
+            topic: self.config.dead_letter_topic.clone(),
+            group: self.config.group.clone(),
+            run: run.to_owned(),
+            envelope: self.config.dead_letter_envelope,
+        };
+        DeadLetters::new(
+            self.config.kafka.dead_letter_producer(self.config.grace),
+            writer,
+            outcomes,
+        )
+    }
+}

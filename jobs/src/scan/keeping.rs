@@ -1,0 +1,231 @@
+//! Keeps the run's place: commits, and what the group says.
+
+use std::time::{Duration, Instant};
+
+use crate::commit::CommitEvent;
+use crate::donemap::{self, Stamp};
+use crate::scan::{Part, Scan, Stop};
+use crate::stream::member::{Commit, CommitError, GroupEvent};
+
+/// How often progress is committed.
+const COMMIT_EVERY: Duration = Duration::from_secs(1);
+
+/// The most bytes of a done-map; Kafka's default limit is 4096 (`offset.metadata.max.bytes`).
+const METADATA_LIMIT: usize = 3072;
+
+/// What keeping a place needs from one turn to the next.
+pub(super) struct Keeping {
+    next_commit: Instant,
+}
+
+impl Keeping {
+    pub(super) fn new() -> Self {
+        Self {
+            next_commit: Instant::now() + COMMIT_EVERY,
+        }
+    }
+}
+
+impl Scan<'_> {
+    /// Hears what the group and the committer have to say, and commits when it is time.
+    pub(super) fn keep(&mut self) {
+        self.hear_the_group();
+        self.hear_the_committer();
+        if Instant::now() >= self.keeping.next_commit {
+            self.keeping.next_commit = Instant::now() + COMMIT_EVERY;
+            let partitions: Vec<i32> = self.parts.keys().copied().collect();
+            self.commit(&partitions);
+        }
+    }
+
+    /// Commits everything that is settled, and waits for the broker.
+    pub(super) fn commit_all(&mut self) {
+        let partitions: Vec<i32> = self.parts.keys().copied().collect();
+        self.commit(&partitions);
+        self.flush();
+        self.hear_the_group();
+    }
+
+    fn flush(&mut self) {
+        if let Some(committer) = &self.tools.committer
+            && !committer.flush(Duration::from_secs(15))
+        {
+            self.notes.push(
+                "the last commit was not acknowledged in time; what it held may be sent again"
+                    .to_owned(),
+            );
+        }
+        self.hear_the_committer();
+    }
+
+    fn commit(&mut self, partitions: &[i32]) {
+        let Some(committer) = &self.tools.committer else {
+            return;
+        };
+        let mut commits = Vec::new();
+        for partition in partitions {
+            let Some(part) = self.parts.get_mut(partition).filter(|part| !part.closed) else {
+                continue;
+            };
+            let commit = commit_of(*partition, part, &self.rules.stamp);
+            if part.is_worth(&commit) {
+                part.asked = Some(commit.clone());
+                commits.push(commit);
+            }
+        }
+        if !commits.is_empty() {
+            committer.commit(commits);
+        }
+    }
+
+    fn hear_the_committer(&mut self) {
+        let Some(committer) = &self.tools.committer else {
+            return;
+        };
+        for event in committer.events() {
+            match event {
+                CommitEvent::Done(commits) => {
+                    for commit in commits {
+                        if let Some(part) = self.parts.get_mut(&commit.partition) {
+                            part.committed = Some(commit.offset);
+                        }
+                    }
+                }
+                CommitEvent::Failed(CommitError::Fenced(error)) => {
+                    self.stop
+                        .get_or_insert(Stop::Fenced(format!("committing: {error}")));
+                }
+                CommitEvent::Failed(error) => {
+                    tracing::warn!(%error, "progress was not committed; the next commit holds it too");
+                    for part in self.parts.values_mut() {
+                        part.asked = None;
+                    }
+                    self.notes.push(error.to_string());
+                }
+            }
+        }
+    }
+
+    fn hear_the_group(&mut self) {
+        let Some(group) = self.tools.group.take() else {
+            return;
+        };
+        for event in group.try_iter() {
+            match event {
+                GroupEvent::Assigned(partitions) => self.adopt(&partitions),
+                // Dropping the sender lets the partitions go.
+                GroupEvent::Revoking(partitions, _done) => self.give_up(&partitions),
+                GroupEvent::Lost(partitions) => {
+                    self.close(&partitions);
+                    self.stop.get_or_insert(Stop::Fenced(format!(
+                        "the group took partitions {partitions:?} away"
+                    )));
+                }
+                GroupEvent::Failed(error) => {
+                    self.stop.get_or_insert(Stop::Fenced(error.to_string()));
+                }
+            }
+        }
+        self.tools.group = Some(group);
+    }
+
+    /// Takes up partitions of the window that the group gives us while the run is under way. Those that we had and
+    /// gave up stay closed: their counts are told already.
+    fn adopt(&mut self, partitions: &[i32]) {
+        let new: Vec<i32> = partitions
+            .iter()
+            .copied()
+            .filter(|partition| !self.parts.contains_key(partition))
+            .collect();
+        if new.is_empty() {
+            return;
+        }
+        let adopted = self
+            .tools
+            .reader
+            .committed(&new, Duration::from_secs(10))
+            .and_then(|committed| {
+                let mut starts = Vec::new();
+                for (partition, offset, metadata) in committed {
+                    let (window, stamp) = (self.tools.window, &self.rules.stamp);
+                    let routes = self.routes.len();
+                    let Some(part) =
+                        Part::of_group(window, partition, routes, stamp, offset, &metadata)
+                    else {
+                        continue;
+                    };
+                    if !part.is_read() {
+                        starts.push((partition, part.progress.position()));
+                    }
+                    self.parts.insert(partition, part);
+                }
+                self.tools.reader.assign_more(&starts)
+            });
+        match adopted {
+            Ok(()) => tracing::info!(partitions = ?new, "given more partitions"),
+            Err(error) => self.notes.push(format!(
+                "partitions {new:?} are left for the next run: {error}"
+            )),
+        }
+    }
+
+    /// Settles what is under way in these partitions, commits, and lets them go.
+    fn give_up(&mut self, partitions: &[i32]) {
+        tracing::info!(?partitions, "another run takes its part of the partitions");
+        for partition in partitions {
+            if let Some(delivery) = &self.tools.delivery {
+                delivery.recall(*partition);
+            }
+        }
+        let end = Instant::now() + self.rules.grace;
+        let pending = |scan: &Self| {
+            let parts = partitions
+                .iter()
+                .filter_map(|partition| scan.parts.get(partition));
+            parts.map(|part| part.progress.pending()).sum::<usize>()
+        };
+        while pending(self) > 0 && Instant::now() < end {
+            self.wait_for_outcomes(Duration::from_millis(5));
+        }
+        self.commit(partitions);
+        self.flush();
+        self.close(partitions);
+    }
+
+    fn close(&mut self, partitions: &[i32]) {
+        for partition in partitions {
+            if let Some(part) = self.parts.get_mut(partition).filter(|part| !part.closed) {
+                part.closed = true;
+                if let Some(delivery) = &self.tools.delivery {
+                    delivery.recall(*partition);
+                }
+                if let Err(error) = self.tools.reader.release(*partition) {
+                    tracing::debug!(partition, %error, "a partition that is no longer ours is still read");
+                }
+            }
+        }
+    }
+}
+
+fn commit_of(partition: i32, part: &Part, stamp: &Stamp) -> Commit {
+    let offset = part.progress.commit();
+    let metadata = donemap::encode(&part.progress.done_map(), offset, stamp, METADATA_LIMIT);
+    Commit {
+        partition,
+        offset,
+        metadata,
+    }
+}
+
+impl Part {
+    /// True when a commit tells the broker anything new.
+    fn is_worth(&self, commit: &Commit) -> bool {
+        match &self.asked {
+            Some(asked) => asked != commit,
+            None => {
+                self.committed != Some(commit.offset)
+                    || self.progress.position() > self.progress.start()
+            }
+        }
+    }
+}

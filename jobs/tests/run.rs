@@ -1,0 +1,455 @@
+//! The real `forward run`, from the command line to the endpoints, on the embedded broker.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use lab::broker::Broker;
+use lab::endpoint::{Answer, Endpoint};
+use lab::records;
+use lab::topics::{New, Topics};
+use serde_json::{Value, json};
+use shared::avro::Schema;
+
+const TOPIC: &str = "FrontDoorTopic";
+
+struct Stage {
+    broker: Broker,
+    a: Endpoint,
+    b: Endpoint,
+}
+
+impl Stage {
+    fn new(a: Endpoint, b: Endpoint) -> Self {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 2).unwrap();
+        Self { broker, a, b }
+    }
+
+    fn willing() -> Self {
+        Self::new(
+            Endpoint::always(Answer::ok()).unwrap(),
+            Endpoint::always(Answer::ok()).unwrap(),
+        )
+    }
+
+    /// Writes these data, in turn to partition 0 and 1.
+    fn write(&self, data: &[Vec<u8>]) {
+        let records: Vec<New> = data
+            .iter()
+            .enumerate()
+            .map(|(index, datum)| New::to((index % 2) as i32, datum.clone()))
+            .collect();
+        Topics::of(self.broker.bootstrap())
+            .unwrap()
+            .write(TOPIC, &records)
+            .unwrap();
+    }
+
+    fn forward(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAPSERVER", self.broker.bootstrap())
+            .env("API_TYPE_A_URL", self.a.url())
+            .env("API_TYPE_B_URL", self.b.url())
+            .env("CIRCUIT_COOL_DOWN", "50ms")
+            .env("BACKOFF", "20ms")
+            .args(["run", "--output", "json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(&self.forward(arguments).output().unwrap())
+    }
+}
+
+struct Run {
+    code: i32,
+    report: Value,
+    log: String,
+}
+
+impl Run {
+    fn of(output: &Output) -> Self {
+        let (out, log) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        let report =
+            serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{log}"));
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            report,
+            log: log.into_owned(),
+        }
+    }
+
+    fn total(&self, name: &str) -> i64 {
+        self.report["totals"][name].as_i64().unwrap()
+    }
+
+    fn assert(&self, code: i32, totals: &Value) {
+        assert_eq!(self.report["balanced"], true, "{:#}", self.report);
+        for (name, expected) in totals.as_object().unwrap() {
+            assert_eq!(
+                &self.report["totals"][name], expected,
+                "{name} of {:#}\n{}",
+                self.report, self.log
+            );
+        }
+        assert_eq!(self.code, code, "{:#}\n{}", self.report, self.log);
+    }
+}
+
+fn user(id: i32, name: &str) -> Vec<u8> {
+    let schema = Schema::parse(include_str!("../../schemas/user.avsc")).unwrap();
+    schema
+        .from_json(&json!({"id": id, "name": name, "email": "e@x.org"}))
+        .unwrap()
+}
+
+fn bodies(endpoint: &Endpoint) -> Vec<Vec<u8>> {
+    let mut bodies: Vec<_> = endpoint
+        .requests()
+        .iter()
+        .map(|request| request.body.to_vec())
+        .collect();
+    bodies.sort();
+    bodies
+}
+
+fn wait(mut child: Child, patience: Duration) -> Output {
+    let end = Instant::now() + patience;
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < end, "the run did not end in {patience:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn delivers_each_record_to_its_route_as_it_was_stored_and_only_once() {
+    let stage = Stage::willing();
+    let (john, paul, mary) = (user(10029, "John"), user(1010, "Paul"), user(1020, "Mary"));
+    stage.write(&[john, paul.clone(), mary.clone()]);
+    let first = stage.run(&[]);
+    first.assert(
+        0,
+        &json!({"planned": 3, "delivered": 2, "passed_over": 1, "left": 0}),
+    );
+    assert_eq!(
+        (bodies(&stage.a), bodies(&stage.b)),
+        (vec![paul], vec![mary])
+    );
+    let key = stage.a.requests()[0]
+        .header("idempotency-key")
+        .unwrap()
+        .to_owned();
+    assert!(key.starts_with('"') && key.ends_with("/1/0\""), "{key}");
+
+    let second = stage.run(&[]);
+    second.assert(0, &json!({"planned": 0, "delivered": 0}));
+    assert_eq!(stage.a.count() + stage.b.count(), 2);
+}
+
+#[test]
+fn an_undecodable_record_goes_to_the_dead_letter_topic_unchanged_and_to_no_endpoint() {
+    let stage = Stage::willing();
+    let mut trailing = user(1010, "Paul");
+    trailing.push(0);
+    stage.write(&[
+        trailing.clone(),
+        user(1010, "Paul"),
+        b"{\"id\":1010}".to_vec(),
+    ]);
+    let run = stage.run(&[]);
+    run.assert(
+        10,
+        &json!({"planned": 3, "delivered": 1, "dead_lettered": 2, "left": 0}),
+    );
+    let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+    let letter = letters
+        .iter()
+        .find(|letter| letter.value.as_ref() == Some(&trailing))
+        .expect("the bytes unchanged");
+    assert_eq!(
+        letter.header("frontdoor.cause").as_deref(),
+        Some("undecodable")
+    );
+    assert_eq!(
+        letter.header("__connect.errors.topic").as_deref(),
+        Some(TOPIC)
+    );
+    assert_eq!(
+        letter.header("__streams.errors.offset").as_deref(),
+        Some("0")
+    );
+    assert_eq!(
+        letter.header("__dlq.errors.group").as_deref(),
+        Some("frontdoor")
+    );
+    assert_eq!(stage.a.count(), 1);
+    assert_eq!(stage.run(&[]).code, 0, "a dead letter is settled");
+}
+
+#[test]
+fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
+    let refuse = |request: &lab::endpoint::Request| {
+        if request.body.windows(3).any(|bytes| bytes == b"bad") {
+            Answer::status(422).body("no such customer")
+        } else {
+            Answer::ok()
+        }
+    };
+    let stage = Stage::new(
+        Endpoint::start(refuse).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    let data: Vec<_> = (0..50)
+        .map(|n| user(1010, if n == 20 { "bad" } else { "good" }))
+        .collect();
+    stage.write(&data);
+    stage.run(&[]).assert(
+        10,
+        &json!({"planned": 50, "delivered": 49, "dead_lettered": 1, "left": 0}),
+    );
+    let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+    assert_eq!(letters[0].value.as_deref(), Some(&data[20][..]));
+    let reason = letters[0]
+        .header("__connect.errors.exception.message")
+        .unwrap();
+    assert!(
+        reason.contains("422") && reason.contains("no such customer"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_its_records() {
+    let answer = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(503));
+    let said = std::sync::Arc::clone(&answer);
+    let a =
+        Endpoint::start(move |_| Answer::status(said.load(std::sync::atomic::Ordering::Relaxed)))
+            .unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    let data: Vec<_> = (0..200)
+        .map(|n| user(if n % 4 < 2 { 1010 } else { 1020 }, &format!("n{n}")))
+        .collect();
+    stage.write(&data);
+    let first = stage.run(&[]);
+    first.assert(11, &json!({"planned": 200, "delivered": 100, "left": 100}));
+    assert_eq!(stage.b.count(), 100);
+    let tried = stage.a.count();
+
+    answer.store(200, std::sync::atomic::Ordering::Relaxed);
+    let second = stage.run(&[]);
+    second.assert(0, &json!({"delivered": 100, "left": 0}));
+    assert_eq!(stage.b.count(), 100, "nothing of B is sent again");
+    assert_eq!(
+        stage.a.count() - tried,
+        100,
+        "everything of A is sent, once"
+    );
+    let keys = |endpoint: &Endpoint| -> std::collections::BTreeSet<String> {
+        endpoint
+            .requests()
+            .iter()
+            .filter_map(|request| request.header("idempotency-key").map(str::to_owned))
+            .collect()
+    };
+    assert_eq!(
+        keys(&stage.a).len(),
+        100,
+        "a record has the same key in both runs"
+    );
+}
+
+#[test]
+fn records_produced_after_the_start_are_not_part_of_the_window() {
+    let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(300))).unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    stage.write(&[user(1010, "before"), user(1010, "before")]);
+    let child = stage.forward(&[]).spawn().unwrap();
+    assert!(stage.a.wait_for(1, Duration::from_secs(20)));
+    stage.write(&[user(1010, "after"), user(1010, "after")]);
+    Run::of(&wait(child, Duration::from_secs(30)))
+        .assert(0, &json!({"planned": 2, "delivered": 2}));
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 2, "delivered": 2}));
+}
+
+#[test]
+fn an_absent_broker_is_named_within_the_start_timeout() {
+    let stage = Stage::willing();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let begin = Instant::now();
+    let output = stage
+        .forward(&["--start-timeout", "1s"])
+        .env("KAFKA_BOOTSTRAPSERVER", port.to_string())
+        .output()
+        .unwrap();
+    let run = Run::of(&output);
+    assert_eq!(run.code, 74, "{:#}", run.report);
+    assert_eq!(run.report["outcome"], "source");
+    assert!(run.log.contains(&port.to_string()), "{}", run.log);
+    assert!(
+        begin.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
+#[test]
+fn an_absent_topic_is_named() {
+    let stage = Stage::willing();
+    let run = Run::of(
+        &stage
+            .forward(&["--kafka-topic", "nobody.made.this"])
+            .output()
+            .unwrap(),
+    );
+    // The embedded broker makes topics at first sight, so here it is an empty window; a real one says 74.
+    assert!([0, 74].contains(&run.code), "{}", run.code);
+}
+
+#[test]
+fn a_dry_run_counts_and_touches_nothing() {
+    let stage = Stage::willing();
+    stage.write(&[
+        user(1010, "a"),
+        user(7, "b"),
+        b"junk that is no datum".to_vec(),
+    ]);
+    let dry = stage.run(&["--dry-run"]);
+    assert_eq!(dry.code, 0, "{:#}", dry.report);
+    assert_eq!(
+        (
+            dry.total("planned"),
+            dry.total("passed_over"),
+            dry.total("delivered")
+        ),
+        (3, 1, 0)
+    );
+    assert_eq!(stage.a.count(), 0);
+    stage.run(&[]).assert(
+        10,
+        &json!({"planned": 3, "delivered": 1, "passed_over": 1, "dead_lettered": 1}),
+    );
+}
+
+#[test]
+fn a_replay_delivers_again_with_the_same_key_and_moves_no_commit() {
+    let stage = Stage::willing();
+    stage.write(&[user(1010, "a"), user(1010, "b"), user(1010, "c")]);
+    stage.run(&[]).assert(0, &json!({"delivered": 3}));
+    stage.write(&[user(1010, "d")]);
+    let replay = stage.run(&["--window-from", "0:0", "--window-until", "0:1"]);
+    replay.assert(0, &json!({"planned": 1, "delivered": 1}));
+    let requests = stage.a.requests();
+    let same = requests.iter().filter(|request| {
+        request.header("idempotency-key") == requests[3].header("idempotency-key")
+            && request.body == requests[3].body
+    });
+    assert_eq!(same.count(), 2);
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 1, "delivered": 1}));
+}
+
+#[test]
+fn a_signal_ends_a_run_with_a_commit_of_what_was_delivered() {
+    let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(50))).unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    let data: Vec<_> = (0..400).map(|n| user(1010, &format!("n{n}"))).collect();
+    stage.write(&data);
+    let child = stage.forward(&["--in-flight", "4"]).spawn().unwrap();
+    assert!(stage.a.wait_for(20, Duration::from_secs(20)));
+    Command::new("kill")
+        .arg("-TERM")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    let first = Run::of(&wait(child, Duration::from_secs(20)));
+    first.assert(12, &json!({"planned": 400}));
+    let delivered = first.total("delivered");
+    assert!((16..400).contains(&delivered), "{delivered}");
+    stage
+        .run(&["--in-flight", "64"])
+        .assert(0, &json!({"delivered": 400 - delivered}));
+    assert_eq!(stage.a.count(), 400, "nothing twice");
+}
+
+#[test]
+fn a_deadline_leaves_time_to_commit() {
+    let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(100))).unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    stage.write(
+        &(0..1000)
+            .map(|n| user(1010, &format!("n{n}")))
+            .collect::<Vec<_>>(),
+    );
+    let run = stage.run(&["--in-flight", "2", "--deadline", "4s"]);
+    run.assert(12, &json!({"planned": 1000}));
+    assert!(
+        run.report["seconds"].as_f64().unwrap() <= 4.0,
+        "{:#}",
+        run.report
+    );
+    let delivered = run.total("delivered");
+    assert_eq!(
+        stage.a.count() as i64,
+        delivered,
+        "what was sent is counted"
+    );
+    let committed: i64 = run.report["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["committed"].as_i64().unwrap())
+        .sum();
+    assert!(
+        committed > 0 && committed <= delivered,
+        "{committed} of {delivered}"
+    );
+}
+
+#[test]
+fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
+    let stage = Stage::willing();
+    stage.write(
+        &(0..400)
+            .map(|n| format!("junk {n}").into_bytes())
+            .collect::<Vec<_>>(),
+    );
+    let run = stage.run(&[]);
+    assert_eq!(run.code, 65, "{:#}", run.report);
+    assert_eq!(run.report["balanced"], true);
+    assert_eq!(
+        run.total("dead_lettered"),
+        100,
+        "POISON_MIN letters, and no more"
+    );
+    assert_eq!(run.total("left"), 300);
+}
+
+#[test]
+fn bounds_on_records_and_bytes_end_a_window_early_and_say_so() {
+    let stage = Stage::willing();
+    stage.write(&(0..20).map(|_| user(1010, "same")).collect::<Vec<_>>());
+    stage
+        .run(&["--window-records", "6"])
+        .assert(12, &json!({"planned": 6, "delivered": 6, "left": 0}));
+    let size = user(1010, "same").len();
+    let bytes = stage.run(&["--window-bytes", &(5 * size + 1).to_string()]);
+    bytes.assert(12, &json!({"planned": 5, "delivered": 5, "left": 0}));
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 9, "delivered": 9}));
+}
