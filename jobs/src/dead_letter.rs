@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::message::Message;
 use crate::progress::Class;
-use crate::stream::reader;
+use crate::stream::{describe, reader};
 
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -167,17 +167,28 @@ impl DeadLetters {
         ThreadedProducer::from_config_and_context(&self.config, context)
     }
 
-    /// Creates the topic where it is missing, with the broker's own defaults. Where that is not allowed, or the topic
-    /// is there, the write itself tells.
+    /// Creates the topic where it is missing, with the broker's own defaults. Where that is not allowed, the write
+    /// itself tells.
     fn create_topic(&self) {
+        const PATIENCE: Duration = Duration::from_secs(5);
+        let topic = &self.writer.topic;
         let created =
             AdminClient::<DefaultClientContext>::from_config(&self.config).and_then(|admin| {
-                let topic = NewTopic::new(&self.writer.topic, 1, TopicReplication::Fixed(-1));
-                let options = AdminOptions::new().request_timeout(Some(Duration::from_secs(5)));
-                wait(admin.create_topics([&topic], &options))
+                let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
+                let is_there = metadata
+                    .topics()
+                    .iter()
+                    .any(|found| !found.partitions().is_empty());
+                if is_there || !describe::has_controller(admin.inner(), &metadata) {
+                    return Ok(());
+                }
+                let new = NewTopic::new(topic, 1, TopicReplication::Fixed(-1));
+                let options = AdminOptions::new().request_timeout(Some(PATIENCE));
+                wait(admin.create_topics([&new], &options))
+                    .map(|_| tracing::info!(topic, "created the dead-letter topic"))
             });
         if let Err(error) = created {
-            tracing::debug!(topic = self.writer.topic, %error, "the dead-letter topic was not created");
+            tracing::debug!(topic, %error, "the dead-letter topic was not created");
         }
     }
 }

@@ -121,6 +121,12 @@ pub fn decode(metadata: &str, commit: i64, stamp: &Stamp) -> Result<DoneMap, Unb
         .ok_or(Unbelieved::Foreign)
 }
 
+/// The topic that a commit's metadata names, if it is ours and names one.
+pub fn topic_of(metadata: &str) -> Option<&str> {
+    let (topic, _) = metadata.strip_prefix(MAGIC)?.rsplit_once('.')?;
+    (!topic.is_empty()).then_some(topic)
+}
+
 fn parse(bytes: &mut &[u8], commit: i64) -> Option<DoneMap> {
     let scanned = commit.checked_add(take(bytes)?)?;
     let classes = take(bytes)?;
@@ -213,6 +219,7 @@ mod tests {
             ..stamp(42)
         };
         assert_eq!(decode(&text, 100, &untold), Ok(map()));
+        assert_eq!(topic_of(&text), Some("Xy-3_topic"));
         assert_eq!(decode("", 100, &stamp(42)), Err(Unbelieved::Absent));
         assert_eq!(
             decode("some other tool's words", 100, &stamp(42)),

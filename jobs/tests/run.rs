@@ -1,3 +1,5 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+
 //! The real `forward run`, from the command line to the endpoints, on the embedded broker.
 
 use std::process::{Child, Command, Output, Stdio};

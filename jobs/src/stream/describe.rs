@@ -7,6 +7,7 @@ use std::ptr;
 use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
+use rdkafka::metadata::Metadata;
 use rdkafka_sys::*;
 
 /// A member of a consumer group.
@@ -20,12 +21,28 @@ pub struct GroupMember {
     pub host: String,
 }
 
+/// True if one of the cluster's brokers is its controller, as far as the client knows from this metadata. Requests
+/// that only the controller answers wait for one until their time is over; the embedded broker names one that is not
+/// there.
+pub fn has_controller<C: ClientContext>(client: &Client<C>, metadata: &Metadata) -> bool {
+    // SAFETY: the handle is alive; without patience the call looks up what is known.
+    let controller = unsafe { rd_kafka_controllerid(client.native_ptr(), 0) };
+    metadata
+        .brokers()
+        .iter()
+        .any(|broker| broker.id() == controller)
+}
+
 /// The topic's id (KIP-516), in the text form that Kafka's own tools print. `None` where the broker tells none.
 pub fn topic_id<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
+    metadata: &Metadata,
     patience: Duration,
 ) -> Option<String> {
+    if !has_controller(client, metadata) {
+        return None;
+    }
     let name = CString::new(topic).ok()?;
     let mut names = [name.as_ptr()];
     let ask = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {

@@ -6,11 +6,13 @@ use rdkafka::client::ClientContext;
 use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::TopicPartitionList;
 use rdkafka::{ClientConfig, Offset};
 
 use shared::kafka::KafkaSettings;
 
+use crate::donemap;
 use crate::message::StreamId;
 use crate::stream::batch::Queue;
 use crate::stream::describe;
@@ -147,18 +149,31 @@ impl Reader {
                 .max(Duration::from_millis(1))
         };
         // Metadata first: offsets are asked of each partition's leader, which is not known before.
-        let partitions = self.partitions(left())?;
+        let metadata = self.metadata(left())?;
+        let partitions = self.partitions(&metadata)?;
         let (topic_id, cluster) = std::thread::scope(|scope| {
-            let topic_id =
-                scope.spawn(|| describe::topic_id(self.consumer.client(), &self.topic, left()));
+            let topic_id = scope.spawn(|| {
+                describe::topic_id(self.consumer.client(), &self.topic, &metadata, left())
+            });
             let cluster = self.consumer.client().fetch_cluster_id(left());
             (topic_id.join().ok().flatten(), cluster)
         });
+        let situations = self.situations(&partitions, from, until, left)?;
+        // A cluster without a controller for a moment tells no id. Keys must not change for that: an earlier run has
+        // noted the id beside its commits.
+        let noted = || {
+            situations
+                .iter()
+                .find_map(|known| donemap::topic_of(&known.metadata))
+                .map(str::to_owned)
+        };
         let stream = StreamId {
             cluster: cluster.unwrap_or_else(|| self.bootstrap.clone()),
-            topic: topic_id.clone().unwrap_or_else(|| self.topic.clone()),
+            topic: topic_id
+                .clone()
+                .or_else(noted)
+                .unwrap_or_else(|| self.topic.clone()),
         };
-        let situations = self.situations(&partitions, from, until, left)?;
         Ok(Survey {
             stream,
             topic_id,
@@ -282,11 +297,13 @@ impl Reader {
         describe::group_members(self.consumer.client(), group, patience)
     }
 
-    fn partitions(&self, patience: Duration) -> Result<Vec<i32>, SourceError> {
-        let metadata = self
-            .consumer
+    fn metadata(&self, patience: Duration) -> Result<Metadata, SourceError> {
+        self.consumer
             .fetch_metadata(Some(&self.topic), patience)
-            .map_err(|error| self.broker("asking for the partitions", error))?;
+            .map_err(|error| self.broker("asking for the partitions", error))
+    }
+
+    fn partitions(&self, metadata: &Metadata) -> Result<Vec<i32>, SourceError> {
         let no_topic = || SourceError::NoTopic {
             topic: self.topic.clone(),
             bootstrap: self.bootstrap.clone(),
