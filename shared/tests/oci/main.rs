@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // a test may fail; clippy sees that only inside of #[test]
 
+mod compare;
 mod principals;
 mod requests;
 mod settings;

@@ -208,6 +208,8 @@ fn certificate(
     let subject = subject.build();
     let mut builder = X509::builder()?;
     builder.set_version(2)?;
+    let serial = BigNum::from_u32(if issuer.is_some() { 2 } else { 1 })?.to_asn1_integer()?;
+    builder.set_serial_number(&serial)?;
     builder.set_subject_name(&subject)?;
     builder.set_issuer_name(issuer.map_or(&*subject, |issuer| issuer.subject_name()))?;
     builder.set_pubkey(key)?;
