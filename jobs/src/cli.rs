@@ -169,6 +169,7 @@ fn origin(source: Source) -> &'static str {
         Source::Flag => "flag",
         Source::Environment => "environment",
         Source::File => "config.properties",
+        Source::Vault => "vault",
         Source::Default => "default",
     }
 }

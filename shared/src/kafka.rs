@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
+use rdkafka::error::KafkaResult;
 
 use crate::secret::Secret;
 use crate::settings::catalog::{
@@ -36,6 +37,7 @@ pub struct KafkaSettings {
     protocol: &'static str,
     mechanism: &'static str,
     username: Option<String>,
+    shows_username: bool,
     auth_token: Option<Secret>,
     ca_location: Option<String>,
 }
@@ -108,6 +110,7 @@ impl KafkaSettings {
             protocol,
             mechanism,
             username,
+            shows_username: !settings.is_secret(&KAFKA_USERNAME),
             auth_token,
             ca_location: settings.optional(&KAFKA_CA_LOCATION).map(str::to_owned),
         })
@@ -134,7 +137,39 @@ impl KafkaSettings {
         if let Some(location) = &self.ca_location {
             config.set("ssl.ca.location", location);
         }
+        if self.profile == Profile::Oci {
+            config
+                // A front end that was taken out must not be waited for.
+                .set("metadata.max.age.ms", "180000")
+                .set("socket.connection.setup.timeout.ms", "10000");
+        }
         config
+    }
+
+    /// What a configuration sets, by name, with secrets as `[redacted]`; all else is librdkafka's default. The lines
+    /// are what [`librdkafka`] of this version takes, its own spelling of values included.
+    ///
+    /// [`librdkafka`]: https://github.com/confluentinc/librdkafka/blob/master/CONFIGURATION.md
+    ///
+    /// # Errors
+    /// librdkafka refuses a value.
+    pub fn listing(&self, config: &ClientConfig) -> KafkaResult<Vec<(String, String)>> {
+        let native = config.create_native_config()?;
+        let mut lines = Vec::new();
+        for name in config.config_map().keys() {
+            let is_hidden = ["password", "key.pem", "token", "jaas"]
+                .iter()
+                .any(|part| name.contains(part))
+                || (*name == "sasl.username" && !self.shows_username);
+            let value = if is_hidden {
+                Secret::new("").to_string()
+            } else {
+                native.get(name)?
+            };
+            lines.push(((*name).to_owned(), value));
+        }
+        lines.sort_unstable();
+        Ok(lines)
     }
 
     /// A producer that counts a message as stored only when all in-sync replicas have it.
@@ -155,6 +190,13 @@ impl KafkaSettings {
             .set("linger.ms", "0")
             // Where Java's clients put a key, so that all producers of a topic agree.
             .set("partitioner", "murmur2_random");
+        if self.profile == Profile::Oci {
+            config
+                // Connections are recycled to spread the load ("Using Streaming with Apache Kafka"): what was under
+                // way is sent again, soon and for as long as the message may take.
+                .set("message.send.max.retries", "2147483647")
+                .set("retry.backoff.ms", "50");
+        }
         config
     }
 
@@ -173,7 +215,15 @@ impl KafkaSettings {
     pub fn dead_letter_producer(&self, patience: Duration) -> ClientConfig {
         let mut config = self.producer();
         config
-            .set("message.max.bytes", "2000000")
+            .set(
+                "message.max.bytes",
+                // OCI Streaming takes no more than this, with or without context.
+                if self.profile == Profile::Oci {
+                    "1048576"
+                } else {
+                    "2000000"
+                },
+            )
             .set(
                 "message.timeout.ms",
                 patience.as_millis().max(1).to_string(),
@@ -301,6 +351,65 @@ mod tests {
             .unwrap();
         assert_eq!(plain.producer().get("enable.idempotence"), Some("true"));
         assert_eq!(plain.producer().get("acks"), Some("all"));
+    }
+
+    const STREAMING: &str = "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092";
+
+    #[tokio::test]
+    async fn the_streaming_profile_is_what_the_service_can_do() {
+        let oci = kafka(&[
+            ("KAFKA_BOOTSTRAPSERVER", STREAMING),
+            ("KAFKA_USERNAME", "tenancy/user/pool"),
+            ("AUTH_TOKEN", "canary"),
+        ])
+        .await
+        .unwrap();
+        let lines = oci.listing(&oci.producer()).unwrap();
+        let of = |name: &str| {
+            let (_, value) = lines.iter().find(|(known, _)| known == name).unwrap();
+            value.as_str()
+        };
+        for (name, value) in [
+            ("security.protocol", "sasl_ssl"),
+            ("sasl.mechanism", "PLAIN"),
+            ("sasl.username", "tenancy/user/pool"),
+            ("sasl.password", "[redacted]"),
+            ("enable.idempotence", "false"),
+            ("acks", "-1"),
+            ("compression.type", "none"),
+            ("socket.keepalive.enable", "true"),
+            ("message.send.max.retries", "2147483647"),
+        ] {
+            assert_eq!(of(name), value, "{name}");
+        }
+        assert!(of("message.max.bytes").parse::<u32>().unwrap() <= 1 << 20);
+        assert!(!format!("{lines:?} {oci:?}").contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn the_profile_is_chosen_by_its_setting_or_by_the_brokers_name() {
+        let profile = async |bootstrap, setting| {
+            let variables = [
+                ("KAFKA_BOOTSTRAPSERVER", bootstrap),
+                ("KAFKA_PROFILE", setting),
+            ];
+            kafka(&variables).await.unwrap().profile
+        };
+        let private = "abc.streaming.us-ashburn-1.oci.oraclecloud.com:9092";
+        for (bootstrap, setting, expected) in [
+            (STREAMING, "auto", Profile::Oci),
+            (private, "auto", Profile::Oci),
+            (STREAMING, "kafka", Profile::Kafka),
+            ("localhost:9092", "auto", Profile::Kafka),
+            ("localhost:9092", "oci", Profile::Oci),
+            ("kafka.streaming.example.com:9092", "auto", Profile::Kafka),
+        ] {
+            assert_eq!(
+                profile(bootstrap, setting).await,
+                expected,
+                "{bootstrap} {setting}"
+            );
+        }
     }
 
     #[tokio::test]

@@ -125,7 +125,7 @@ impl Origin {
                     part.setting.name,
                     Value {
                         text,
-                        source: Source::File,
+                        source: Source::Vault,
                     },
                 );
             }

@@ -77,6 +77,8 @@ pub enum Source {
     Environment,
     /// A line of `config.properties`.
     File,
+    /// A secret that a line of `config.properties` names.
+    Vault,
     /// The built-in default.
     Default,
 }
@@ -243,7 +245,7 @@ impl Settings {
         let text = self.required(setting)?;
         parse(text).ok_or_else(|| SettingError::Malformed {
             variable: setting.variable(),
-            value: if setting.secret {
+            value: if self.is_secret(setting) {
                 "[redacted]".to_owned()
             } else {
                 text.to_owned()
@@ -264,24 +266,29 @@ impl Settings {
             .collect()
     }
 
+    /// True for a value that must not be printed: the catalog says so, or it came out of a vault, where somebody put
+    /// it so that it is not seen.
+    pub fn is_secret(&self, setting: &'static Setting) -> bool {
+        let value = self.values.get(setting.name);
+        setting.secret || value.is_some_and(|value| value.source == Source::Vault)
+    }
+
     /// Name, printable value (secrets as `[redacted]`) and source of everything that is set, in name order.
     pub fn listing(&self) -> Vec<(&'static str, String, Source)> {
-        let secret = |name: &str| {
-            CATALOG
-                .iter()
-                .any(|setting| setting.name == name && setting.secret)
-        };
-        self.values
+        let mut listing: Vec<_> = CATALOG
             .iter()
-            .map(|(name, value)| {
-                let shown = if secret(name) {
+            .filter_map(|setting| {
+                let value = self.values.get(setting.name)?;
+                let shown = if self.is_secret(setting) {
                     value.text.to_string()
                 } else {
                     value.text.reveal().to_owned()
                 };
-                (*name, shown, value.source)
+                Some((setting.name, shown, value.source))
             })
-            .collect()
+            .collect();
+        listing.sort_unstable_by_key(|(name, ..)| *name);
+        listing
     }
 }
 
