@@ -5,12 +5,13 @@ are run here by the shell and the curl of this machine; what arrives is looked a
 """
 
 import http.server
+import os
 import shlex
 import shutil
 import threading
 
 import pytest
-from tools import debian, run
+from tools import ROOT, debian, run
 
 # Avro data of {"id": int, "name": string, "email": string}: a zigzag varint, then twice a length and the bytes.
 PLAIN = b"\xe4\x0f\x08Paul\x18paul@bla.com"
@@ -29,10 +30,11 @@ EVERY_BYTE = bytes(range(256)) + b"\n"
 @pytest.fixture(scope="module")
 def server():
     """An HTTP server on the loopback that keeps the bodies it is sent."""
-    bodies = []
+    bodies, headers = [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
         def do_POST(self):
+            headers.append(self.headers)
             bodies.append(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(204)
             self.end_headers()
@@ -41,7 +43,7 @@ def server():
             pass
 
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as listening:
-        listening.bodies = bodies
+        listening.bodies, listening.headers = bodies, headers
         threading.Thread(target=listening.serve_forever, daemon=True).start()
         yield listening
         listening.shutdown()
@@ -99,3 +101,20 @@ def test_data_binary_and_a_plain_pipe_keep_every_byte(name, arrived, tmp_path):
     assert arrived(record, CURL + "--data-binary @FILE URL") == record
     assert arrived(record, "cat FILE | " + CURL + "--data-binary @- URL") == record
     assert piped(record, "cat < FILE", tmp_path) == record
+
+
+def test_make_invoke_keeps_every_byte_and_shows_the_token(server, tmp_path):
+    record = tmp_path / "record.bin"
+    record.write_bytes(EVERY_BYTE)
+    url = f"http://127.0.0.1:{server.server_port}/"
+    command = ("make", "-f", "deploy/deploy.mk", "invoke", f"FILE={record}")
+    for token in ("", "a.b.c"):
+        run(*command, cwd=ROOT, env={**os.environ, "ENDPOINT": url, "TOKEN": token})
+        assert server.bodies.pop() == EVERY_BYTE
+        assert server.headers.pop().get("Authorization") == (f"Bearer {token}" if token else None)
+
+
+def test_make_says_what_is_missing():
+    for target, word in (("invoke", "FILE is not set"), ("push", "REGISTRY is not set")):
+        done = run("make", "-f", "deploy/deploy.mk", target, cwd=ROOT, check=False)
+        assert done.returncode != 0 and word in done.stderr

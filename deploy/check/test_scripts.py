@@ -42,3 +42,7 @@ def test_a_slip_in_a_dockerfile_is_found(tmp_path):
     spoilt = tmp_path / "Dockerfile"
     spoilt.write_text("FROM debian:latest\nRUN cd /tmp && apt-get install curl\n")
     assert run("hadolint", spoilt, check=False).returncode == 1
+
+
+def test_go_is_formatted():
+    assert run("gofmt", "-l", ROOT / "deploy/check/provider").stdout == ""

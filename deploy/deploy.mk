@@ -1,0 +1,41 @@
+# The verbs that bring Frontdoor to a cloud; the Makefile takes them in. deploy/README.md says what each part is.
+
+TERRAFORM ?= terraform
+DOCKER ?= docker
+# A tag names one state of the project, and stays with it.
+IMAGE_TAG ?= $(shell git describe --tags --always --dirty)
+IMAGES := fn-recep-avro api-avro-sample forward
+PIPELINE := $(TERRAFORM) -chdir=deploy/terraform/pipeline
+
+images: ## Build the container images, tagged IMAGE_TAG (default: the commit)
+	@for image in $(IMAGES); do $(DOCKER) build --target $$image --tag $$image:$(IMAGE_TAG) . || exit; done
+
+push: ## Push them: REGISTRY=gru.ocir.io/<namespace>/frontdoor
+	@test -n "$(REGISTRY)" || { echo "REGISTRY is not set: terraform -chdir=deploy/terraform/foundation output -raw registry" >&2; exit 64; }
+	@for image in $(IMAGES); do \
+	  $(DOCKER) tag $$image:$(IMAGE_TAG) $(REGISTRY)/$$image:$(IMAGE_TAG) && $(DOCKER) push $(REGISTRY)/$$image:$(IMAGE_TAG) || exit; \
+	done
+
+plan: ## Show what would change on Oracle Cloud
+	@$(PIPELINE) init -input=false
+	@$(PIPELINE) plan -var image_tag=$(IMAGE_TAG)
+
+deploy: ## Change it, after asking
+	@$(PIPELINE) init -input=false
+	@$(PIPELINE) apply -var image_tag=$(IMAGE_TAG)
+
+# The token goes by standard input: a command line is everybody's to read.
+invoke: ## Send FILE=record.bin through the gateway, with the bearer token in TOKEN
+	@test -f "$(FILE)" || { echo "FILE is not set, or is no file: make invoke FILE=record.bin" >&2; exit 64; }
+	@endpoint=$${ENDPOINT:-$$($(PIPELINE) output -raw endpoint)} && \
+	  { [ -z "$$TOKEN" ] || printf 'Authorization: Bearer %s\n' "$$TOKEN"; } | \
+	  curl --fail-with-body --silent --show-error --header 'Content-Type: application/octet-stream' --header @- \
+	    --data-binary @"$(FILE)" "$$endpoint"
+
+deploy-check: build ## Check all of deploy/ without a cloud; cron and the pods' commands run on real Kafka
+	@deploy/check/run
+
+e2e-cron: build ## Let the real cron daemon start the job twice, on real Kafka
+	@deploy/cron/e2e
+
+.PHONY: images push plan deploy invoke deploy-check e2e-cron
