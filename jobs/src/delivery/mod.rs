@@ -253,7 +253,10 @@ impl Delivery {
             .enable_time()
             .build()?;
         let (theirs, their_orders) = (routes.clone(), Arc::clone(&orders));
+        // Log lines of the thread carry the run's id, as the caller's do.
+        let span = tracing::Span::current();
         let work = move || {
+            let _inside = span.enter();
             let all = LocalSet::new();
             let connector = Rc::default();
             for (index, (maker, shared)) in makers.into_iter().zip(theirs).enumerate() {

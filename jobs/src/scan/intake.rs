@@ -313,13 +313,17 @@ impl Scan<'_> {
         let (at, cause, reason) = (&letter.message.at, letter.cause.name(), &letter.reason);
         match dead_letters.send(letter) {
             Ok(()) => {
-                tracing::warn!(
-                    partition = at.partition,
-                    offset = at.offset,
-                    cause,
-                    reason,
-                    "set aside {at}"
-                );
+                if let Some(not_logged) = self.repeats.admit(cause, Instant::now()) {
+                    let (partition, offset) = (at.partition, at.offset);
+                    tracing::warn!(
+                        partition,
+                        offset,
+                        cause,
+                        reason,
+                        not_logged,
+                        "set aside {at}"
+                    );
+                }
                 self.dead_letters_sent = sent;
                 Handed::Expected
             }

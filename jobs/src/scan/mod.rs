@@ -22,6 +22,7 @@ use crate::delivery::{Delivery, RouteState};
 use crate::donemap::{self, DoneMap, Stamp, Unbelieved};
 use crate::fate::Settlement;
 use crate::progress::Progress;
+use crate::report::repeat::Repeats;
 use crate::route::Routes;
 use crate::stream::batch::Queue;
 use crate::stream::member::{Commit, GroupEvent};
@@ -200,6 +201,8 @@ pub struct Scan<'r> {
     /// Dead letters that the broker did not take.
     pub dead_letters_failed: u64,
     dead_letters_sent: u64,
+    /// Keeps a poisoned stream from filling the log.
+    repeats: Repeats<&'static str>,
     deadlines: Option<Deadlines>,
     intake: intake::Intake,
     keeping: keeping::Keeping,
@@ -232,6 +235,7 @@ impl<'r> Scan<'r> {
             seen: 0,
             dead_letters_failed: 0,
             dead_letters_sent: 0,
+            repeats: Repeats::new(5, Duration::from_secs(10)),
             deadlines,
             last_news: Instant::now(),
         }
@@ -376,6 +380,10 @@ impl<'r> Scan<'r> {
     /// Commits what is settled, and leaves the counts complete.
     fn finish(&mut self) {
         self.commit_all();
+        for (cause, count) in self.repeats.held_back() {
+            let cause = cause.unwrap_or("other");
+            tracing::warn!(cause, count, "set aside more of the same kind");
+        }
         for part in self.parts.values_mut() {
             part.tally.span.end = part.progress.end();
             part.tally.unread = part.progress.unread();
