@@ -1,34 +1,23 @@
 """The Terraform modules against the provider's own schema, and their plans with mocked answers."""
 
 import base64
-import json
-import os
-import shutil
 
 import pytest
+from modules import MODULES, copy_to, environment, messages, resources
 from policies import parse_rule, parse_statement
 from settings import catalog, unknown_flags, unknown_variables
-from tools import DEPLOY, HOME, ROOT, provider, run, terraform
-
-MODULES = ["foundation", "pipeline"]
+from tools import DEPLOY, run, terraform
 
 
-@pytest.fixture(scope="session")
-def environment():
-    """Terraform with the stand-in in the provider's place, and no way to ask anybody for another."""
-    configuration = HOME / "terraform.rc"
-    configuration.write_text(
-        f'provider_installation {{\n  dev_overrides {{ "oracle/oci" = "{provider()}" }}\n}}\n'
-    )
-    return {**os.environ, "TF_CLI_CONFIG_FILE": str(configuration), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1"}
+@pytest.fixture(scope="session", name="environment")
+def _environment():
+    return environment()
 
 
 @pytest.fixture
 def copy(tmp_path):
     """A copy of the modules that a test may spoil."""
-    shutil.copytree(DEPLOY / "terraform", tmp_path / "deploy/terraform", ignore=shutil.ignore_patterns(".terraform"))
-    shutil.copytree(ROOT / "schemas", tmp_path / "schemas")
-    return tmp_path / "deploy/terraform"
+    return copy_to(tmp_path)
 
 
 def test_is_formatted(environment):
@@ -66,19 +55,11 @@ def test_a_slip_is_found(copy, environment, file, old, new, complaint):
     assert done.returncode != 0 and complaint in done.stderr + done.stdout, done.stderr + done.stdout
 
 
-def messages(module, environment, place):
-    """What the module's tests say, one JSON message a line: among them the state that each of them ended in."""
-    done = run(terraform(), f"-chdir={place}", "test", "-verbose", "-json", env=environment, check=False)
-    return [json.loads(line) for line in done.stdout.splitlines()]
-
-
 @pytest.fixture(scope="session")
-def tested(environment, tmp_path_factory):
-    """The messages of both modules' tests, run once."""
-    place = tmp_path_factory.mktemp("tested")
-    shutil.copytree(DEPLOY / "terraform", place / "deploy/terraform", ignore=shutil.ignore_patterns(".terraform"))
-    shutil.copytree(ROOT / "schemas", place / "schemas")
-    return {module: messages(module, environment, place / "deploy/terraform" / module) for module in MODULES}
+def tested(tmp_path_factory):
+    """What both modules' tests say, run once."""
+    place = copy_to(tmp_path_factory.mktemp("tested"))
+    return {module: messages(place / module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)
@@ -111,17 +92,9 @@ def test_no_secret_is_printed(copy, environment):
         assert secret not in done.stdout, "the auth token was printed"
 
 
-def resources(tested):
-    """Every resource of every state that the pipeline's tests ended in, its values known."""
-    for message in tested["pipeline"]:
-        if message["type"] == "test_state":
-            state = message["test_state"]
-            yield from state.get("values", state)["root_module"]["resources"]  # OpenTofu has one level more
-
-
 def test_every_policy_statement_parses_and_gives_no_more_than_is_needed(tested):
     given = set()
-    for resource in resources(tested):
+    for resource in resources(tested["pipeline"]):
         if resource["type"] == "oci_identity_policy":
             for text in resource["values"]["statements"]:
                 statement = parse_statement(text)
@@ -142,7 +115,7 @@ def test_every_policy_statement_parses_and_gives_no_more_than_is_needed(tested):
 
 
 def test_dynamic_groups_stay_in_their_compartment(tested):
-    groups = [resource for resource in resources(tested) if resource["type"] == "oci_identity_dynamic_group"]
+    groups = [resource for resource in resources(tested["pipeline"]) if resource["type"] == "oci_identity_dynamic_group"]
     rules = {group["name"]: parse_rule(group["values"]["matching_rule"]) for group in groups}
     assert {branch["resource.type"] for branch in rules["functions"]} == {"fnfunc"}
     both_names = {"computecontainerinstance", "compute-container-instances"}
@@ -153,7 +126,7 @@ def test_dynamic_groups_stay_in_their_compartment(tested):
 
 def test_every_setting_of_the_cloud_exists(tested):
     variables = set()
-    for resource in resources(tested):
+    for resource in resources(tested["pipeline"]):
         values = resource["values"]
         if resource["type"].startswith("oci_functions_"):
             variables |= set(values.get("config") or {})

@@ -24,7 +24,7 @@ def program(name: str) -> Path:
     folders = [Path(os.environ["FRONTDOOR_PROGRAMS"])] if "FRONTDOOR_PROGRAMS" in os.environ else [TARGET / "release", TARGET / "debug"]
     built = sorted((folder / name for folder in folders if (folder / name).exists()), key=lambda path: path.stat().st_mtime)
     if not built:
-        run("cargo", "build", "--quiet", "--locked", "--package", "functions", "--package", "jobs", "--bins", cwd=ROOT)
+        run("cargo", "build", "--quiet", "--locked", "--package", "functions", "--package", "jobs", "--package", "lab", "--bins", cwd=ROOT)
         built = [TARGET / "debug" / name]
     return built[-1]
 
@@ -87,13 +87,13 @@ class Listener:
 class Broker:
     """Real Apache Kafka, from deploy/kafka; its topics are made by the first record, with so many partitions."""
 
-    def __init__(self, folder: Path, partitions: int):
+    def __init__(self, folder: Path, partitions: int, *options: str):
         self.folder = folder
         made = ("--set", "auto.create.topics.enable=true", "--set", f"num.partitions={partitions}")
-        run(KAFKA, "start", "--fast-join", "--dir", folder, "--parent", os.getpid(), *made)
+        run(KAFKA, "start", "--fast-join", "--dir", folder, "--parent", os.getpid(), *made, *options)
         lines = (folder / "env").read_text().splitlines()
-        settings = dict(line.removeprefix("export ").split("=", 1) for line in lines if "=" in line)
-        self.bootstrap = settings["KAFKA_BOOTSTRAPSERVER"].strip("'\"")
+        self.settings = dict(line.split("=", 1) for line in lines)
+        self.bootstrap = self.settings["KAFKA_BOOTSTRAPSERVER"]
 
     def end(self):
         run(KAFKA, "stop", "--dir", self.folder, check=False)
