@@ -5,7 +5,8 @@ DOCKER ?= docker
 # A tag names one state of the project, and stays with it.
 IMAGE_TAG ?= $(shell git describe --tags --always --dirty)
 IMAGES := fn-recep-avro api-avro-sample forward
-PIPELINE := $(TERRAFORM) -chdir=deploy/terraform/pipeline
+# The stage of deploy/terraform: foundation first, then pipeline.
+STAGE ?= pipeline
 
 images: ## Build the container images, tagged IMAGE_TAG (default: the commit)
 	@for image in $(IMAGES); do $(DOCKER) build --target $$image --tag $$image:$(IMAGE_TAG) . || exit; done
@@ -16,18 +17,20 @@ push: ## Push them: REGISTRY=gru.ocir.io/<namespace>/frontdoor
 	  $(DOCKER) tag $$image:$(IMAGE_TAG) $(REGISTRY)/$$image:$(IMAGE_TAG) && $(DOCKER) push $(REGISTRY)/$$image:$(IMAGE_TAG) || exit; \
 	done
 
-plan: ## Show what would change on Oracle Cloud
-	@$(PIPELINE) init -input=false
-	@$(PIPELINE) plan -var image_tag=$(IMAGE_TAG)
+plan deploy: export TF_VAR_image_tag = $(IMAGE_TAG)
 
-deploy: ## Change it, after asking
-	@$(PIPELINE) init -input=false
-	@$(PIPELINE) apply -var image_tag=$(IMAGE_TAG)
+plan: ## Show what would change on Oracle Cloud; first with STAGE=foundation
+	@$(TERRAFORM) -chdir=deploy/terraform/$(STAGE) init -input=false
+	@$(TERRAFORM) -chdir=deploy/terraform/$(STAGE) plan
+
+deploy: ## Change it, after asking; first with STAGE=foundation
+	@$(TERRAFORM) -chdir=deploy/terraform/$(STAGE) init -input=false
+	@$(TERRAFORM) -chdir=deploy/terraform/$(STAGE) apply
 
 # The token goes by standard input: a command line is everybody's to read.
 invoke: ## Send FILE=record.bin through the gateway, with the bearer token in TOKEN
 	@test -f "$(FILE)" || { echo "FILE is not set, or is no file: make invoke FILE=record.bin" >&2; exit 64; }
-	@endpoint=$${ENDPOINT:-$$($(PIPELINE) output -raw endpoint)} && \
+	@endpoint=$${ENDPOINT:-$$($(TERRAFORM) -chdir=deploy/terraform/pipeline output -raw endpoint)} && \
 	  { [ -z "$$TOKEN" ] || printf 'Authorization: Bearer %s\n' "$$TOKEN"; } | \
 	  curl --fail-with-body --silent --show-error --header 'Content-Type: application/octet-stream' --header @- \
 	    --data-binary @"$(FILE)" "$$endpoint"
