@@ -7,11 +7,12 @@
 //!   branch by its type's name.
 //! - A field that is absent takes the schema's default; one the schema does not have is refused.
 
-use serde_json::Value;
+use serde_json::{Map, Value};
 
-use super::tree::{Enum, Id, Node, Record, Tree};
+use super::Mismatch;
+use super::json_out::MAX_LEVELS;
+use super::tree::{Id, Node, Record, Tree};
 use super::wire::{put_long, put_sized};
-use super::{MAX_DEPTH, Mismatch};
 
 /// The most values written for one datum, tried union branches counted: a bound on time, far above any message.
 const MAX_VALUES: usize = 10_000_000;
@@ -28,9 +29,14 @@ pub(super) fn part(tree: &Tree, id: Id, value: &Value) -> Result<Vec<u8>, Mismat
         out: Vec::new(),
         values: 0,
     };
-    writer.value(id, value, 0)?;
-    Ok(writer.out)
+    match writer.value(id, value, 0) {
+        Ok(()) => Ok(writer.out),
+        Err(mismatch) => Err(*mismatch),
+    }
 }
+
+/// A mismatch is rare and large, so it lies in a box.
+type Written = Result<(), Box<Mismatch>>;
 
 struct Writer<'t> {
     tree: &'t Tree,
@@ -39,180 +45,125 @@ struct Writer<'t> {
 }
 
 impl Writer<'_> {
-    fn value(&mut self, id: Id, value: &Value, level: usize) -> Result<(), Mismatch> {
+    // What recurs is kept apart from what does not, and small: it may lie on the stack a thousand times.
+    fn value(&mut self, id: Id, value: &Value, level: usize) -> Written {
         self.values += 1;
-        if level > MAX_DEPTH || self.values > MAX_VALUES {
-            let limit = format!("at most {MAX_DEPTH} levels and {MAX_VALUES} values");
-            return Err(mismatch(limit, "more"));
+        if level > MAX_LEVELS || self.values > MAX_VALUES {
+            return Err(too_much());
         }
         let tree = self.tree;
         match &tree.nodes[id] {
-            Node::Null => match value {
-                Value::Null => Ok(()),
-                _ => Err(self.other(id, value)),
-            },
-            Node::Boolean => match value {
-                Value::Bool(value) => {
-                    self.out.push(u8::from(*value));
-                    Ok(())
-                }
-                _ => Err(self.other(id, value)),
-            },
-            Node::Int => match value.as_i64().and_then(|value| i32::try_from(value).ok()) {
-                Some(value) => {
-                    put_long(&mut self.out, i64::from(value));
-                    Ok(())
-                }
-                None => Err(self.other(id, value)),
-            },
-            Node::Long => match value.as_i64() {
-                Some(value) => {
-                    put_long(&mut self.out, value);
-                    Ok(())
-                }
-                None => Err(self.other(id, value)),
-            },
-            Node::Float => match float(value) {
-                Some(wide) if !wide.is_finite() || (wide as f32).is_finite() => {
-                    self.out.extend_from_slice(&(wide as f32).to_le_bytes());
-                    Ok(())
-                }
-                _ => Err(self.other(id, value)),
-            },
-            Node::Double => match float(value) {
-                Some(value) => {
-                    self.out.extend_from_slice(&value.to_le_bytes());
-                    Ok(())
-                }
-                None => Err(self.other(id, value)),
-            },
-            Node::String => match value {
-                Value::String(text) => {
-                    put_sized(&mut self.out, text.as_bytes());
-                    Ok(())
-                }
-                _ => Err(self.other(id, value)),
-            },
-            Node::Bytes => {
-                let bytes = bytes(value).ok_or_else(|| self.other(id, value))?;
-                put_sized(&mut self.out, &bytes);
-                Ok(())
-            }
-            Node::Fixed(fixed) => match bytes(value) {
-                Some(bytes) if bytes.len() == fixed.size => {
-                    self.out.extend_from_slice(&bytes);
-                    Ok(())
-                }
-                Some(bytes) => {
-                    let found = format!("text of {} characters", bytes.len());
-                    Err(mismatch(self.expected(id), found))
-                }
-                None => Err(self.other(id, value)),
-            },
-            Node::Enum(symbols) => self.symbol(id, symbols, value),
-            Node::Array(item) => {
-                let Value::Array(items) = value else {
-                    return Err(self.other(id, value));
-                };
-                if !items.is_empty() {
-                    put_long(&mut self.out, items.len() as i64);
-                }
-                for (index, value) in items.iter().enumerate() {
-                    self.value(*item, value, level + 1)
-                        .map_err(|inner| within(format!("[{index}]"), inner))?;
-                }
-                self.out.push(0);
-                Ok(())
-            }
-            Node::Map(node) => {
-                let Value::Object(entries) = value else {
-                    return Err(self.other(id, value));
-                };
-                if !entries.is_empty() {
-                    put_long(&mut self.out, entries.len() as i64);
-                }
-                for (key, value) in entries {
-                    put_sized(&mut self.out, key.as_bytes());
-                    self.value(*node, value, level + 1)
-                        .map_err(|inner| within(format!("[{key:?}]"), inner))?;
-                }
-                self.out.push(0);
-                Ok(())
-            }
+            Node::Array(item) => self.array(id, *item, value, level),
+            Node::Map(node) => self.map(id, *node, value, level),
             Node::Union(branches) => self.union(id, branches, value, level),
             Node::Record(record) => self.record(id, record, value, level),
+            scalar => match self.scalar(scalar, value) {
+                Some(()) => Ok(()),
+                None => Err(self.other(id, value)),
+            },
         }
     }
 
-    fn symbol(&mut self, id: Id, symbols: &Enum, value: &Value) -> Result<(), Mismatch> {
-        let symbol = value
-            .as_str()
-            .and_then(|text| symbols.symbols.iter().position(|symbol| **symbol == *text));
-        match symbol {
-            Some(index) => {
-                put_long(&mut self.out, index as i64);
-                Ok(())
+    /// Writes a value without parts; `None` if it is another.
+    #[inline(never)]
+    fn scalar(&mut self, node: &Node, value: &Value) -> Option<()> {
+        match node {
+            Node::Null => value.as_null()?,
+            Node::Boolean => self.out.push(u8::from(value.as_bool()?)),
+            Node::Int => {
+                let value = i32::try_from(value.as_i64()?).ok()?;
+                put_long(&mut self.out, i64::from(value));
             }
-            None => Err(self.other(id, value)),
+            Node::Long => put_long(&mut self.out, value.as_i64()?),
+            Node::Float => {
+                let wide = float(value)?;
+                let narrow = wide as f32;
+                if wide.is_finite() && !narrow.is_finite() {
+                    return None;
+                }
+                self.out.extend_from_slice(&narrow.to_le_bytes());
+            }
+            Node::Double => {
+                let value = float(value)?;
+                self.out.extend_from_slice(&value.to_le_bytes());
+            }
+            Node::String => put_sized(&mut self.out, value.as_str()?.as_bytes()),
+            Node::Bytes => put_sized(&mut self.out, &bytes(value)?),
+            Node::Fixed(fixed) => {
+                let bytes = bytes(value).filter(|bytes| bytes.len() == fixed.size)?;
+                self.out.extend_from_slice(&bytes);
+            }
+            Node::Enum(symbols) => {
+                let text = value.as_str()?;
+                let mut symbols = symbols.symbols.iter();
+                put_long(
+                    &mut self.out,
+                    symbols.position(|symbol| **symbol == *text)? as i64,
+                );
+            }
+            _ => return None,
         }
+        Some(())
     }
 
-    fn record(
-        &mut self,
-        id: Id,
-        record: &Record,
-        value: &Value,
-        level: usize,
-    ) -> Result<(), Mismatch> {
+    fn array(&mut self, id: Id, item: Id, value: &Value, level: usize) -> Written {
+        let Value::Array(items) = value else {
+            return Err(self.other(id, value));
+        };
+        if !items.is_empty() {
+            put_long(&mut self.out, items.len() as i64);
+        }
+        for (index, value) in items.iter().enumerate() {
+            if let Err(inner) = self.value(item, value, level + 1) {
+                return Err(within(&format!("[{index}]"), inner));
+            }
+        }
+        self.out.push(0);
+        Ok(())
+    }
+
+    fn map(&mut self, id: Id, node: Id, value: &Value, level: usize) -> Written {
+        let Value::Object(entries) = value else {
+            return Err(self.other(id, value));
+        };
+        if !entries.is_empty() {
+            put_long(&mut self.out, entries.len() as i64);
+        }
+        for (key, value) in entries {
+            put_sized(&mut self.out, key.as_bytes());
+            if let Err(inner) = self.value(node, value, level + 1) {
+                return Err(within(&format!("[{key:?}]"), inner));
+            }
+        }
+        self.out.push(0);
+        Ok(())
+    }
+
+    fn record(&mut self, id: Id, record: &Record, value: &Value, level: usize) -> Written {
         let Value::Object(object) = value else {
             return Err(self.other(id, value));
         };
-        let known = |key: &String| record.fields.iter().any(|field| field.name == *key);
-        if let Some(key) = object.keys().find(|key| !known(key)) {
-            let names: Vec<&str> = record.fields.iter().map(|f| f.name.as_str()).collect();
-            let expected = format!("one of the fields {}", names.join(", "));
-            let found = "a field the schema does not have";
-            return Err(within(key.clone(), mismatch(expected, found)));
-        }
+        known_fields(record, object)?;
         for field in &record.fields {
-            let written = match (object.get(&field.name), &field.default) {
-                (Some(value), _) => self.value(field.node, value, level + 1),
-                (None, Some(default)) => self.value(field.node, default, level + 1),
-                (None, None) => Err(mismatch(
-                    self.expected(field.node),
-                    "nothing: the field is absent, and the schema has no default for it",
-                )),
+            let Some(value) = object.get(&field.name).or(field.default.as_ref()) else {
+                return Err(within(&field.name, self.absent(field.node)));
             };
-            written.map_err(|inner| within(field.name.clone(), inner))?;
+            if let Err(inner) = self.value(field.node, value, level + 1) {
+                return Err(within(&field.name, inner));
+            }
         }
         Ok(())
     }
 
-    fn union(
-        &mut self,
-        id: Id,
-        branches: &[Id],
-        value: &Value,
-        level: usize,
-    ) -> Result<(), Mismatch> {
+    fn union(&mut self, id: Id, branches: &[Id], value: &Value, level: usize) -> Written {
         let mut faults = Vec::new();
         if let Some((index, inner)) = self.named_branch(branches, value) {
             match self.branch(index, branches[index], inner, level) {
                 Ok(()) => return Ok(()),
-                Err(fault) => faults.push(within(
-                    format!("[{:?}]", self.tree.name(branches[index])),
-                    fault,
-                )),
+                Err(fault) => faults.push(within(&self.step(branches[index]), fault)),
             }
         }
-        let whole_number = value.is_i64();
-        let is_whole = |id: &Id| matches!(self.tree.nodes[*id], Node::Int | Node::Long);
-        let mut order: Vec<usize> = (0..branches.len()).collect();
-        order.sort_by_key(|index| whole_number && !is_whole(&branches[*index]));
-        for index in order {
-            if !self.may_hold(branches[index], value) {
-                continue;
-            }
+        for index in self.order(branches, value) {
             match self.branch(index, branches[index], value, level) {
                 Ok(()) => return Ok(()),
                 Err(fault) => faults.push(fault),
@@ -225,13 +176,19 @@ impl Writer<'_> {
         }
     }
 
-    fn branch(
-        &mut self,
-        index: usize,
-        id: Id,
-        value: &Value,
-        level: usize,
-    ) -> Result<(), Mismatch> {
+    /// The branches that may hold the value, whole numbers first trying `int` and `long`.
+    #[inline(never)]
+    fn order(&self, branches: &[Id], value: &Value) -> Vec<usize> {
+        let whole_number = value.is_i64();
+        let is_whole = |id: Id| matches!(self.tree.nodes[id], Node::Int | Node::Long);
+        let mut order: Vec<usize> = (0..branches.len())
+            .filter(|index| self.may_hold(branches[*index], value))
+            .collect();
+        order.sort_by_key(|index| whole_number && !is_whole(branches[*index]));
+        order
+    }
+
+    fn branch(&mut self, index: usize, id: Id, value: &Value, level: usize) -> Written {
         let start = self.out.len();
         put_long(&mut self.out, index as i64);
         let written = self.value(id, value, level + 1);
@@ -239,6 +196,10 @@ impl Writer<'_> {
             self.out.truncate(start);
         }
         written
+    }
+
+    fn step(&self, branch: Id) -> String {
+        format!("[{:?}]", self.tree.name(branch))
     }
 
     /// `{"branch": value}`, if the value is that.
@@ -265,8 +226,19 @@ impl Writer<'_> {
         }
     }
 
-    fn other(&self, id: Id, value: &Value) -> Mismatch {
-        mismatch(self.expected(id), found(value))
+    #[cold]
+    fn other(&self, id: Id, value: &Value) -> Box<Mismatch> {
+        let found = match (&self.tree.nodes[id], bytes(value)) {
+            (Node::Fixed(_), Some(bytes)) => format!("text of {} characters", bytes.len()),
+            _ => found(value),
+        };
+        mismatch(self.expected(id), found)
+    }
+
+    #[cold]
+    fn absent(&self, id: Id) -> Box<Mismatch> {
+        let found = "nothing: the field is absent, and the schema has no default for it";
+        mismatch(self.expected(id), found)
     }
 
     fn expected(&self, id: Id) -> String {
@@ -330,19 +302,40 @@ fn found(value: &Value) -> String {
     }
 }
 
-fn mismatch(expected: impl Into<String>, found: impl Into<String>) -> Mismatch {
-    Mismatch {
+/// Fails at the first field that the record does not have.
+#[inline(never)]
+fn known_fields(record: &Record, object: &Map<String, Value>) -> Written {
+    let known = |key: &String| record.fields.iter().any(|field| field.name == *key);
+    let Some(key) = object.keys().find(|key| !known(key)) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = record.fields.iter().map(|f| f.name.as_str()).collect();
+    let expected = format!("one of the fields {}", names.join(", "));
+    let found = "a field the schema does not have";
+    Err(within(key, mismatch(expected, found)))
+}
+
+#[cold]
+fn too_much() -> Box<Mismatch> {
+    let expected = format!("at most {MAX_LEVELS} levels and {MAX_VALUES} values");
+    mismatch(expected, "more")
+}
+
+#[cold]
+fn mismatch(expected: impl Into<String>, found: impl Into<String>) -> Box<Mismatch> {
+    Box::new(Mismatch {
         path: String::new(),
         expected: expected.into(),
         found: found.into(),
-    }
+    })
 }
 
-fn within(step: String, mut inner: Mismatch) -> Mismatch {
-    inner.path = match inner.path.chars().next() {
-        None => step,
-        Some('[') => step + &inner.path,
-        Some(_) => format!("{step}.{}", inner.path),
+#[cold]
+fn within(step: &str, mut inner: Box<Mismatch>) -> Box<Mismatch> {
+    let dot = match inner.path.chars().next() {
+        None | Some('[') => "",
+        Some(_) => ".",
     };
+    inner.path = format!("{step}{dot}{}", inner.path);
     inner
 }

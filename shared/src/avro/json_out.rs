@@ -6,13 +6,13 @@
 
 use serde_json::{Map, Number, Value};
 
-use super::tree::{Id, Node, Tree};
+use super::tree::{Id, Node, Record, Tree};
 use super::wire::{Cursor, Reason};
 use super::{Fault, MAX_DEPTH};
 
-/// How many types a value may lie inside: well above what the walk lets through for schemas people write, and low
-/// enough for any thread's stack.
-const MAX_LEVELS: usize = 2 * MAX_DEPTH;
+/// How many types a value may lie inside: above what the walk lets through for schemas people write (a list of
+/// nullable records has two types a level), and low enough for any thread's stack.
+pub(super) const MAX_LEVELS: usize = 2 * MAX_DEPTH + 10;
 
 /// The value at the start of bytes that have been walked already.
 pub(super) fn value(tree: &Tree, datum: &[u8]) -> Result<Value, Fault> {
@@ -32,13 +32,27 @@ struct Reader<'t, 'c, 'a> {
 }
 
 impl Reader<'_, '_, '_> {
+    // What recurs is kept apart from what does not, and small: it may lie on the stack a thousand times.
     fn value(&mut self, id: Id, level: usize) -> Result<Value, Reason> {
         if level > MAX_LEVELS {
             return Err(Reason::Depth(MAX_LEVELS));
         }
         let tree = self.tree;
-        Ok(match &tree.nodes[id] {
-            Node::Null => Value::Null,
+        match &tree.nodes[id] {
+            Node::Union(branches) => {
+                let branch = self.branch(branches)?;
+                self.value(branch, level + 1)
+            }
+            Node::Record(record) => self.record(record, level),
+            Node::Array(item) => self.array(*item, level),
+            Node::Map(value) => self.map(*value, level),
+            scalar => self.scalar(scalar),
+        }
+    }
+
+    #[inline(never)]
+    fn scalar(&mut self, node: &Node) -> Result<Value, Reason> {
+        Ok(match node {
             Node::Boolean => self.cursor.boolean()?.into(),
             Node::Int => self.cursor.int("an int")?.into(),
             Node::Long => self.cursor.long("a long")?.into(),
@@ -64,42 +78,49 @@ impl Reader<'_, '_, '_> {
                     None => return Err(Reason::EnumIndex(i64::from(index), of)),
                 }
             }
-            Node::Union(branches) => {
-                let index = self.cursor.int("a union's index")?;
-                let branch = usize::try_from(index).ok();
-                match branch.and_then(|index| branches.get(index)) {
-                    Some(branch) => self.value(*branch, level + 1)?,
-                    None => {
-                        let of = branches.len() as u32;
-                        return Err(Reason::UnionIndex(i64::from(index), of));
-                    }
-                }
-            }
-            Node::Record(record) => {
-                let mut object = Map::new();
-                for field in &record.fields {
-                    object.insert(field.name.clone(), self.value(field.node, level + 1)?);
-                }
-                Value::Object(object)
-            }
-            Node::Array(item) => {
-                let mut items = Vec::new();
-                self.blocks(|reader| {
-                    items.push(reader.value(*item, level + 1)?);
-                    Ok(())
-                })?;
-                Value::Array(items)
-            }
-            Node::Map(node) => {
-                let mut object = Map::new();
-                self.blocks(|reader| {
-                    let key = reader.cursor.text()?.to_owned();
-                    object.insert(key, reader.value(*node, level + 1)?);
-                    Ok(())
-                })?;
-                Value::Object(object)
-            }
+            _ => Value::Null,
         })
+    }
+
+    #[inline(never)]
+    fn branch(&mut self, branches: &[Id]) -> Result<Id, Reason> {
+        let index = self.cursor.int("a union's index")?;
+        let branch = usize::try_from(index).ok();
+        match branch.and_then(|index| branches.get(index)) {
+            Some(branch) => Ok(*branch),
+            None => {
+                let of = branches.len() as u32;
+                Err(Reason::UnionIndex(i64::from(index), of))
+            }
+        }
+    }
+
+    fn record(&mut self, record: &Record, level: usize) -> Result<Value, Reason> {
+        let mut object = Map::new();
+        for field in &record.fields {
+            let value = self.value(field.node, level + 1)?;
+            object.insert(field.name.clone(), value);
+        }
+        Ok(Value::Object(object))
+    }
+
+    fn array(&mut self, item: Id, level: usize) -> Result<Value, Reason> {
+        let mut items = Vec::new();
+        self.blocks(|reader| {
+            items.push(reader.value(item, level + 1)?);
+            Ok(())
+        })?;
+        Ok(Value::Array(items))
+    }
+
+    fn map(&mut self, node: Id, level: usize) -> Result<Value, Reason> {
+        let mut object = Map::new();
+        self.blocks(|reader| {
+            let key = reader.cursor.text()?.to_owned();
+            object.insert(key, reader.value(node, level + 1)?);
+            Ok(())
+        })?;
+        Ok(Value::Object(object))
     }
 
     fn blocks(

@@ -15,7 +15,7 @@ use super::tree::Tree;
 pub(super) const MAX_TEXT: usize = 1024 * 1024;
 
 /// The most types and fields of a writer's schema that came with the data.
-const MAX_PARTS: usize = 20_000;
+const MAX_PARTS: usize = 5_000;
 
 /// Whose schema it is: what is kept of it.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,10 @@
 #![cfg(test)]
 
 mod container;
+mod fingerprint;
+mod hostile;
 mod json;
+mod memory;
+mod oracle;
 mod schemas;
 mod walk;
