@@ -23,7 +23,8 @@ DOCKERFILES = [path for path in tracked() if path.name == "Dockerfile" or path.n
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
 def test_shell_is_clean(script):
     shellcheck = debian("shellcheck", "usr/bin/shellcheck")
-    run(shellcheck, "--external-sources", "--source-path=SCRIPTDIR", script, cwd=ROOT)
+    # SC2015, a matter of taste: "A && B || C", where B cannot fail or C is to follow it too.
+    run(shellcheck, "--external-sources", "--source-path=SCRIPTDIR", "--exclude=SC2015", script, cwd=ROOT)
 
 
 def test_there_is_shell_to_check_and_a_slip_is_found(tmp_path):
