@@ -2,6 +2,7 @@
 
 use http::Uri;
 use serde::{Deserialize, Deserializer};
+use serde_json::Value;
 use shared::secret::Secret;
 use shared::settings::catalog::{
     API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES,
@@ -66,7 +67,7 @@ impl RouteConfig {
     /// # Errors
     /// Which route is wrong, and how.
     pub fn parse(text: &str) -> Result<Vec<Self>, String> {
-        let values: Vec<serde_json::Value> = serde_json::from_str(text)
+        let values: Vec<Value> = serde_json::from_str(text)
             .map_err(|error| format!("expected a JSON array of routes: {error}"))?;
         if values.is_empty() || values.len() > MOST_ROUTES {
             return Err(format!(
@@ -74,17 +75,36 @@ impl RouteConfig {
                 values.len()
             ));
         }
-        let routes = values.into_iter().enumerate().map(|(index, value)| {
-            let name = match value.get("name").and_then(serde_json::Value::as_str) {
-                Some(name) => format!("route {name:?}"),
-                None => format!("route number {}", index + 1),
-            };
-            serde_json::from_value::<Self>(value)
-                .map_err(|error| error.to_string())
-                .and_then(Self::checked)
-                .map_err(|reason| format!("{name}: {reason}"))
+        let named = |index: usize, value: &Value| match value.get("name").and_then(Value::as_str) {
+            Some(name) => format!("route {name:?}"),
+            None => format!("route number {}", index + 1),
+        };
+        // Read again from the text, whose errors know the line.
+        let routes: Vec<Self> = serde_json::from_str(text).map_err(|error| {
+            let mut values = values.iter().enumerate();
+            match values.find(|(_, value)| Self::deserialize(*value).is_err()) {
+                Some((index, value)) => format!("{}: {error}", named(index, value)),
+                None => error.to_string(),
+            }
+        })?;
+        let routes = routes.into_iter().zip(values.iter().enumerate());
+        let routes = routes.map(|(route, (index, value))| {
+            let checked = route.checked();
+            checked.map_err(|reason| format!("{}: {reason}", named(index, value)))
         });
         routes.collect()
+    }
+
+    /// True if the token would travel unencrypted to another machine.
+    pub(super) fn shows_its_token(&self) -> bool {
+        let host = self
+            .url
+            .parse::<Uri>()
+            .ok()
+            .and_then(|url| url.host().map(str::to_owned));
+        let host = host.unwrap_or_default();
+        let here = host == "localhost" || host == "[::1]" || host.starts_with("127.");
+        self.token.is_some() && self.url.starts_with("http://") && !here
     }
 
     fn checked(self) -> Result<Self, String> {
@@ -230,7 +250,7 @@ mod tests {
             ("[]", "it has 0 routes"),
             (
                 r#"[{"name":"A","when":"true","url":"http://a","ulr":1}]"#,
-                r#"route "A": unknown field `ulr`"#,
+                r#"route "A": unknown field `ulr`, expected one of `name`, `when`, `url`, `token`, `batch` at line 1 column"#,
             ),
             (
                 r#"[{"when":"true","url":"http://a"}]"#,
@@ -275,6 +295,35 @@ mod tests {
         ] {
             let error = RouteConfig::parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn an_error_tells_the_line() {
+        let text = "[\n {\"name\":\"A\",\"when\":\"true\",\"url\":\"http://a\"},\n {\"name\":\"B\",\n  \"when\":1}\n]";
+        let error = RouteConfig::parse(text).unwrap_err();
+        assert!(
+            error.starts_with(r#"route "B": invalid type: integer `1`"#),
+            "{error}"
+        );
+        assert!(error.contains("at line 4 column"), "{error}");
+    }
+
+    #[test]
+    fn a_token_that_leaves_the_machine_in_the_open_is_noticed() {
+        for (url, shown) in [
+            ("http://api.example/", true),
+            ("https://api.example/", false),
+            ("http://localhost:8080/", false),
+            ("http://127.0.0.1/", false),
+            ("http://[::1]:8080/", false),
+        ] {
+            let text = format!(r#"[{{"name":"A","when":"true","url":"{url}","token":"t"}}]"#);
+            assert_eq!(
+                RouteConfig::parse(&text).unwrap()[0].shows_its_token(),
+                shown,
+                "{url}"
+            );
         }
     }
 

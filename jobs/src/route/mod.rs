@@ -102,6 +102,12 @@ impl Routes {
                     taker.config.name
                 )));
             }
+            if config.shows_its_token() {
+                warnings.push(format!(
+                    "route {:?} sends its token unencrypted: its url should begin with https://",
+                    config.name
+                ));
+            }
             if matches_all {
                 warnings.push(format!("route {:?} matches every record", config.name));
             }
