@@ -4,9 +4,8 @@
 //! are overtaken by newer ones of the same partition.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use crate::stream::member::{Commit, CommitError, Member};
@@ -25,11 +24,11 @@ enum Order {
     Flush(Sender<()>),
 }
 
-/// A thread that commits through the member.
+/// A thread that commits through the member. It ends by itself when this is dropped and its last commit is answered;
+/// nobody waits for it, since a broker that is away may never answer.
 pub struct Committer {
-    orders: Option<Sender<Order>>,
+    orders: Sender<Order>,
     events: Receiver<CommitEvent>,
-    thread: Option<JoinHandle<()>>,
 }
 
 impl Committer {
@@ -37,33 +36,26 @@ impl Committer {
     ///
     /// # Errors
     /// The system gives no thread.
-    pub fn start(member: Arc<Member>) -> std::io::Result<Self> {
+    pub fn start(member: &Arc<Member>) -> std::io::Result<Self> {
         let (orders, inbox) = channel();
         let (outbox, events) = channel();
-        let thread = std::thread::Builder::new()
+        // The member is the run's to keep: it leaves the group when the run lets it go.
+        let member = Arc::downgrade(member);
+        std::thread::Builder::new()
             .name("commit".to_owned())
             .spawn(move || work(&member, &inbox, &outbox))?;
-        Ok(Self {
-            orders: Some(orders),
-            events,
-            thread: Some(thread),
-        })
+        Ok(Self { orders, events })
     }
 
     /// Commits these as soon as the ones under way are done.
     pub fn commit(&self, commits: Vec<Commit>) {
-        if let Some(orders) = &self.orders {
-            let _ = orders.send(Order::Commit(commits));
-        }
+        let _ = self.orders.send(Order::Commit(commits));
     }
 
     /// Waits until everything given so far has been tried, up to `patience`. False if it was not.
     pub fn flush(&self, patience: Duration) -> bool {
         let (done, wait) = channel();
-        let sent = self
-            .orders
-            .as_ref()
-            .is_some_and(|orders| orders.send(Order::Flush(done)).is_ok());
+        let sent = self.orders.send(Order::Flush(done)).is_ok();
         sent && wait.recv_timeout(patience) != Err(RecvTimeoutError::Timeout)
     }
 
@@ -73,16 +65,7 @@ impl Committer {
     }
 }
 
-impl Drop for Committer {
-    fn drop(&mut self) {
-        self.orders = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
-    }
-}
-
-fn work(member: &Member, inbox: &Receiver<Order>, outbox: &Sender<CommitEvent>) {
+fn work(member: &Weak<Member>, inbox: &Receiver<Order>, outbox: &Sender<CommitEvent>) {
     let mut waiting: BTreeMap<i32, Commit> = BTreeMap::new();
     while let Ok(order) = inbox.recv() {
         let mut flushes = Vec::new();
@@ -96,7 +79,10 @@ fn work(member: &Member, inbox: &Receiver<Order>, outbox: &Sender<CommitEvent>) 
         }
         let commits: Vec<Commit> = std::mem::take(&mut waiting).into_values().collect();
         if !commits.is_empty() {
-            let event = match persist(member, &commits) {
+            let Some(member) = member.upgrade() else {
+                return;
+            };
+            let event = match persist(&member, &commits) {
                 Ok(()) => CommitEvent::Done(commits),
                 Err(error) => CommitEvent::Failed(error),
             };

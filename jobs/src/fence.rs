@@ -107,7 +107,12 @@ impl Joining {
                 });
             }
         }
-        let first = self.protocol.unwrap_or_else(|| kafka.best_group_protocol());
+        let first = self.protocol.unwrap_or(match self.overlap {
+            Overlap::Leave => kafka.best_group_protocol(),
+            // Runs that start together and share are to wait for one another, and to hear of a change within seconds:
+            // what is a drawback of the classic protocol elsewhere is what they need.
+            Overlap::Share => GroupProtocol::Classic,
+        });
         match self.join_with(first, reader, kafka) {
             Err(Fenced::Broker { error, .. })
                 if self.protocol.is_none() && is_unsupported(&error) =>

@@ -131,8 +131,8 @@ impl Findings {
                 self.notes
                     .push(format!("route {} was left: {reason}", route.route));
             }
-            // What stays although the run read its window to the end, its endpoint did not take.
-            if tally.open > 0 && (scan.stop.is_none() || scan.given_up[index].is_some()) {
+            let is_left = scan.parts.values().any(|part| part.is_left_by(index));
+            if is_left && (scan.stop.is_none() || scan.given_up[index].is_some()) {
                 route.state = report::RouteState::Left;
             }
             route.statuses = statistics.statuses;

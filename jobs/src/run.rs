@@ -118,7 +118,7 @@ impl Run<'_> {
             dead_letters: (!self.dry_run)
                 .then(|| self.dead_letters(&findings.identity.run, written)),
             written: letters,
-            committer: member.clone().map(Committer::start).transpose()?,
+            committer: member.as_ref().map(Committer::start).transpose()?,
             group,
             window: &window,
             asked_to_stop: self.asked_to_stop,
@@ -252,6 +252,7 @@ impl Run<'_> {
         Some(Deadlines {
             reading: clock + reading,
             drained: clock + drained,
+            exit: clock + deadline,
         })
     }
 

@@ -223,6 +223,13 @@ impl Progress {
         }
     }
 
+    /// True when records of the class were met and are not settled.
+    pub fn has_hole(&self, class: Class) -> bool {
+        !self.classes[class]
+            .holes(self.position, self.scanned)
+            .is_empty()
+    }
+
     fn holes(&self) -> Vec<Vec<Range>> {
         self.classes
             .iter()

@@ -8,7 +8,10 @@ use crate::scan::{Part, Scan, Stop};
 use crate::stream::member::{Commit, CommitError, GroupEvent};
 
 /// How often progress is committed.
-const COMMIT_EVERY: Duration = Duration::from_secs(1);
+const COMMIT_EVERY: Duration = Duration::from_millis(250);
+
+/// How long the last commit of a run, or of a partition that is given up, may take.
+const LAST_COMMIT: Duration = Duration::from_secs(15);
 
 /// The most bytes of a done-map; Kafka's default limit is 4096 (`offset.metadata.max.bytes`).
 const METADATA_LIMIT: usize = 3072;
@@ -42,13 +45,20 @@ impl Scan<'_> {
     pub(super) fn commit_all(&mut self) {
         let partitions: Vec<i32> = self.parts.keys().copied().collect();
         self.commit(&partitions);
-        self.flush();
+        // A coordinator that moves takes some seconds; a run with a deadline has no longer than that.
+        let patience = self.deadlines.map_or(LAST_COMMIT, |deadlines| {
+            deadlines
+                .exit
+                .saturating_duration_since(Instant::now())
+                .min(LAST_COMMIT)
+        });
+        self.flush(patience);
         self.hear_the_group();
     }
 
-    fn flush(&mut self) {
+    fn flush(&mut self, patience: Duration) {
         if let Some(committer) = &self.tools.committer
-            && !committer.flush(Duration::from_secs(15))
+            && !committer.flush(patience)
         {
             self.notes.push(
                 "the last commit was not acknowledged in time; what it held may be sent again"
@@ -188,7 +198,7 @@ impl Scan<'_> {
             self.wait_for_outcomes(Duration::from_millis(5));
         }
         self.commit(partitions);
-        self.flush();
+        self.flush(LAST_COMMIT);
         self.close(partitions);
     }
 

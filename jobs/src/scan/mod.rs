@@ -21,7 +21,7 @@ use crate::dead_letter::{DeadLetters, Written};
 use crate::delivery::{Delivery, RouteState};
 use crate::donemap::{self, DoneMap, Stamp, Unbelieved};
 use crate::fate::Settlement;
-use crate::progress::Progress;
+use crate::progress::{Class, Progress};
 use crate::report::repeat::Repeats;
 use crate::route::Routes;
 use crate::stream::batch::Queue;
@@ -77,6 +77,8 @@ pub struct Deadlines {
     pub reading: Instant,
     /// Nothing more is under way; what is left of the time is for the commit.
     pub drained: Instant,
+    /// The run is over.
+    pub exit: Instant,
 }
 
 /// What a scan works with.
@@ -173,6 +175,11 @@ impl Part {
     /// True when records beyond the commit are settled, which only the commit's metadata remembers.
     pub fn has_holes(&self) -> bool {
         self.asked.is_some() && self.progress.commit() < self.progress.done_map().scanned
+    }
+
+    /// True when records of this route stay although they are ours: their endpoint did not take them.
+    pub fn is_left_by(&self, route: Class) -> bool {
+        !self.closed && self.progress.has_hole(route)
     }
 
     fn is_read(&self) -> bool {

@@ -57,7 +57,8 @@ pub enum CommitError {
 
 /// Our membership of the group; leaving it is dropping this.
 pub struct Member {
-    consumer: Arc<BaseConsumer<Context>>,
+    /// Present until the member is dropped.
+    consumer: Option<Arc<BaseConsumer<Context>>>,
     topic: String,
     leaving: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
@@ -88,7 +89,7 @@ impl Member {
             .spawn(move || {
                 while !stop.load(Ordering::Relaxed) {
                     // Nothing is fetched, so what comes is an event: callbacks have dealt with it, or it is an error.
-                    if let Some(Err(error)) = polled.poll(Duration::from_millis(50))
+                    if let Some(Err(error)) = polled.poll(Duration::from_millis(20))
                         && is_final(&error)
                         && sender.send(GroupEvent::Failed(error)).is_err()
                     {
@@ -100,7 +101,7 @@ impl Member {
                 KafkaError::ClientCreation(format!("starting the member's thread: {error}"))
             })?;
         let member = Self {
-            consumer,
+            consumer: Some(consumer),
             topic: topic.to_owned(),
             leaving,
             thread: Some(thread),
@@ -121,7 +122,10 @@ impl Member {
                 .map_err(CommitError::Broker)?;
             element.set_metadata(&commit.metadata);
         }
-        self.consumer
+        let Some(consumer) = &self.consumer else {
+            return Ok(());
+        };
+        consumer
             .commit(&list, CommitMode::Sync)
             .map_err(|error| match error.rdkafka_error_code() {
                 Some(
@@ -136,11 +140,28 @@ impl Member {
     }
 }
 
+/// How long leaving the group may take; a broker that is away must not hold up the end of a run.
+const LEAVING: Duration = Duration::from_secs(2);
+
 impl Drop for Member {
     fn drop(&mut self) {
         self.leaving.store(true, Ordering::Relaxed);
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
+        let (consumer, thread) = (self.consumer.take(), self.thread.take());
+        let (left, wait) = channel::<()>();
+        // The last reference closes the client, which says goodbye to the group and waits for an answer.
+        let leave = move || {
+            if let Some(thread) = thread {
+                let _ = thread.join();
+            }
+            drop(consumer);
+            drop(left);
+        };
+        if std::thread::Builder::new()
+            .name("leave".to_owned())
+            .spawn(leave)
+            .is_ok()
+        {
+            let _ = wait.recv_timeout(LEAVING);
         }
     }
 }
