@@ -8,20 +8,21 @@ use std::time::Duration;
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
 use shared::settings::catalog::{
-    EVERY_PROGRAM, JOB_DELIVERY, JOB_POISON, JOB_ROUTES, JOB_WINDOW, THE_BROKER,
+    EVERY_PROGRAM, JOB_DELIVERY, JOB_POISON, JOB_ROUTES, JOB_WINDOW, ORACLE_CLOUD, THE_BROKER,
 };
 use shared::settings::{Group, Settings, Source, cli};
 
 use crate::exit::Outcome;
 
 /// The settings of the job, by heading.
-pub const GROUPS: [&Group; 6] = [
+pub const GROUPS: [&Group; 7] = [
     &THE_BROKER,
     &JOB_ROUTES,
     &JOB_WINDOW,
     &JOB_DELIVERY,
     &JOB_POISON,
     &EVERY_PROGRAM,
+    &ORACLE_CLOUD,
 ];
 
 /// The settings that a command line gives, for [`Settings::gather`]: name and value.
@@ -32,6 +33,8 @@ pub type Flags = Vec<(&'static str, String)>;
 pub enum Action {
     /// Run windows.
     Run(RunOptions),
+    /// Check that everything a run needs is there.
+    Check(Output),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and where it comes from, or the README's tables.
@@ -84,6 +87,7 @@ pub fn parse(
     let matches = cli::parse(command(), arguments)?;
     match matches.subcommand() {
         Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::given(matches))),
+        Some(("check", matches)) => Ok((Action::Check(output(matches)), cli::given(matches))),
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             Ok((Action::Settings { markdown }, cli::given(matches)))
@@ -104,6 +108,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(run())
+        .subcommand(check())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job, its value and where that comes from")
@@ -191,14 +196,7 @@ fn run() -> Command {
                 .help("Read, decode, filter and route as ever, but post nothing and commit nothing.")
                 .action(ArgAction::SetTrue),
         )
-        .arg(
-            Arg::new("output")
-                .long("output")
-                .value_name("FORM")
-                .help("How the report is printed to standard output.")
-                .value_parser(["text", "json"])
-                .default_value("text"),
-        )
+        .arg(form("How the report is printed to standard output."))
         .arg(
             Arg::new("report")
                 .long("report")
@@ -227,17 +225,42 @@ fn run() -> Command {
     cli::with_settings(command, &GROUPS)
 }
 
+fn check() -> Command {
+    let command = Command::new("check")
+        .about("Checks that this machine can reach what a run needs, a line each, and changes nothing")
+        .next_help_heading("This check")
+        .arg(form("How the answers are printed to standard output."))
+        .after_help(
+            "Asked are: who this machine is to Oracle Cloud, the settings file, each secret and document, the broker \
+             with its topic and group, and each route's endpoint (by GET).\n\nExit codes: 0 if nothing is wrong, else \
+             that of the first thing that is: 78 the settings, 74 the broker, 75 an endpoint.",
+        );
+    cli::with_settings(command, &GROUPS)
+}
+
+fn form(help: &'static str) -> Arg {
+    Arg::new("output")
+        .long("output")
+        .value_name("FORM")
+        .help(help)
+        .value_parser(["text", "json"])
+        .default_value("text")
+}
+
+fn output(matches: &ArgMatches) -> Output {
+    match matches.get_one::<String>("output").map(String::as_str) {
+        Some("json") => Output::Json,
+        _ => Output::Text,
+    }
+}
+
 fn options(matches: &ArgMatches) -> RunOptions {
     let is = |name: &str, value: &str| {
         matches.get_one::<String>(name).map(String::as_str) == Some(value)
     };
     RunOptions {
         every: matches.get_one("every").copied(),
-        output: if is("output", "json") {
-            Output::Json
-        } else {
-            Output::Text
-        },
+        output: output(matches),
         report: matches.get_one("report").cloned(),
         dry_run: matches.get_flag("dry_run"),
         progress: !is("progress", "never"),

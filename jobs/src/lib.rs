@@ -1,5 +1,6 @@
 //! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
 
+pub mod check;
 pub mod cli;
 pub mod commit;
 pub mod config;

@@ -39,6 +39,10 @@ pub fn start(settings: &Settings) -> Result<(), SettingError> {
         "text, json or auto",
     )?;
     init(format, settings.required(&LOG_LEVEL)?);
+    // The settings were gathered before there was a log.
+    if let Some(principal) = settings.identity() {
+        tracing::info!(principal, "signed in to Oracle Cloud");
+    }
     Ok(())
 }
 

@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use anyhow::{Context, Result};
 use clap::Command;
 use shared::avro::Schema;
-use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, THE_ENDPOINT};
-use shared::settings::{SettingError, Settings, cli};
+use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
+use shared::settings::{Group, SettingError, Settings, cli};
 use shared::telemetry;
 use tokio::net::TcpListener;
 use tracing::info;
@@ -36,6 +36,9 @@ use ledger::Ledger;
 
 /// The exit code of a setting that is missing or malformed: `EX_CONFIG` of BSD's `sysexits.h`.
 const CONFIGURATION: u8 = 78;
+
+/// The settings of the endpoint, by heading.
+static GROUPS: [&Group; 4] = [&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM, &ORACLE_CLOUD];
 
 /// Everything a request can touch.
 struct Api {
@@ -63,7 +66,7 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let command = Command::new("api-avro-sample")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Takes Avro records by HTTP, shows them on a page, and counts each of them once.");
-    let command = cli::with_settings(command, &[&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM]);
+    let command = cli::with_settings(command, &GROUPS);
     match cli::parse(command, arguments) {
         Ok(matches) => match start(&cli::given(&matches)) {
             Ok(()) => ExitCode::SUCCESS,
@@ -82,7 +85,7 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn start(flags: &[(&'static str, String)]) -> Result<()> {
-    let settings = Settings::gather(flags, |name| std::env::var(name).ok()).await?;
+    let settings = Settings::gather_groups(&GROUPS, flags, |name| std::env::var(name).ok()).await?;
     telemetry::start(&settings)?;
     run(&settings).await
 }

@@ -15,8 +15,8 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use clap::{Arg, ArgAction, Command};
-use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, THE_BROKER, THE_DOOR};
-use shared::settings::{Settings, cli};
+use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_BROKER, THE_DOOR};
+use shared::settings::{Group, Settings, cli};
 use shared::telemetry;
 
 use crate::door::{Config, Door};
@@ -25,6 +25,15 @@ use crate::door::{Config, Door};
 const CONFIGURATION: u8 = 78;
 /// The exit code when the host ends us for no reason of ours: `EX_SOFTWARE`.
 const SOFTWARE: u8 = 70;
+
+/// The settings of the door, by heading.
+static GROUPS: [&Group; 5] = [
+    &THE_BROKER,
+    &THE_DOOR,
+    &LISTENERS,
+    &EVERY_PROGRAM,
+    &ORACLE_CLOUD,
+];
 
 /// Why the process ends, in one sentence, and its exit code.
 #[derive(Debug, PartialEq, Eq)]
@@ -102,10 +111,7 @@ fn command() -> Command {
                 .action(ArgAction::SetTrue)
                 .help("Checks the settings, prints each with its source (secrets redacted), and exits"),
         );
-    cli::with_settings(
-        command,
-        &[&THE_BROKER, &THE_DOOR, &LISTENERS, &EVERY_PROGRAM],
-    )
+    cli::with_settings(command, &GROUPS)
 }
 
 /// Which host the environment names, with what it needs before any setting is read.
@@ -136,7 +142,7 @@ async fn run(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     let host = Host::take(&environment)?;
-    let settings = Settings::gather(flags, environment)
+    let settings = Settings::gather_groups(&GROUPS, flags, environment)
         .await
         .map_err(Failure::configuration)?;
     telemetry::start(&settings).map_err(Failure::configuration)?;
@@ -159,7 +165,7 @@ async fn print_config(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
-    let settings = Settings::gather(flags, environment)
+    let settings = Settings::gather_groups(&GROUPS, flags, environment)
         .await
         .map_err(Failure::configuration)?;
     for (name, value, source) in settings.listing() {

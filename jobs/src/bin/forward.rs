@@ -5,7 +5,8 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use jobs::cli::{self, Action, Flags, RunOptions};
+use jobs::check;
+use jobs::cli::{self, Action, Flags, Output, RunOptions};
 use jobs::config::Config;
 use jobs::exit::Outcome;
 use jobs::route::{RouteConfig, Routes};
@@ -25,6 +26,7 @@ fn main() -> ExitCode {
     };
     let outcome = match action {
         Action::Run(options) => run(&options, &flags),
+        Action::Check(output) => check(output, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -59,6 +61,22 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
         asked_to_stop: &ASKED_TO_STOP,
     };
     Ok(schedule::run(&run, options))
+}
+
+/// Asks everything that a run would need, once.
+fn check(output: Output, flags: &Flags) -> Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let checkup = runtime.block_on(check::check(flags, |name| std::env::var(name).ok()));
+    print(
+        match output {
+            Output::Json => checkup.json(),
+            Output::Text => checkup.text(),
+        }
+        .as_bytes(),
+    )?;
+    Ok(checkup.outcome())
 }
 
 fn gather(flags: &Flags) -> Result<Settings> {

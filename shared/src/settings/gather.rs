@@ -250,17 +250,26 @@ struct Document {
 impl Gathered {
     /// The settings, or the first thing that is wrong.
     pub(super) fn settings(self, cloud: &Cloud) -> Result<Settings, SettingError> {
-        for part in self.parts {
-            part.outcome?;
+        if let Some(error) = self
+            .parts
+            .iter()
+            .find_map(|part| part.outcome.as_ref().err())
+        {
+            return Err(error.clone());
         }
-        Ok(Settings {
+        Ok(self.whatever(cloud))
+    }
+
+    /// The settings as far as they could be had.
+    pub(super) fn whatever(self, cloud: &Cloud) -> Settings {
+        Settings {
             values: self.values,
             documents: self.documents,
             identity: match cloud.signed_in() {
                 Some(Ok(oci)) => Some(oci.principal().to_string().into()),
                 Some(Err(_)) | None => None,
             },
-        })
+        }
     }
 }
 

@@ -112,8 +112,8 @@ pub struct Inspection {
     pub namespace: Option<Result<String, (String, Option<&'static str>)>>,
     /// The settings file, each secret, each document.
     pub parts: Vec<Part>,
-    /// The settings, or the first thing that is wrong.
-    pub settings: Result<Settings, SettingError>,
+    /// The settings as far as they could be had.
+    pub settings: Settings,
 }
 
 impl Inspection {
@@ -135,7 +135,7 @@ impl Inspection {
                 .known_namespace()
                 .map(|known| known.map_err(|trouble| (trouble.reason, trouble.advice))),
             parts: gathered.parts.clone(),
-            settings: gathered.settings(cloud),
+            settings: gathered.whatever(cloud),
         }
     }
 }

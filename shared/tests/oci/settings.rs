@@ -288,5 +288,7 @@ async fn an_inspection_tells_everything_at_once() {
     let config = &inspection.parts[0];
     assert_eq!(config.setting.name, "config_location");
     assert_eq!(config.outcome.as_ref().unwrap(), "6 settings");
-    assert!(inspection.settings.is_err());
+    let settings = inspection.settings;
+    assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "FrontDoorTopic");
+    assert!(settings.secret(&AUTH_TOKEN).is_none());
 }

@@ -1,0 +1,254 @@
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
+//! The real `forward check`: what it asks, what it says, and what it never says.
+
+use std::collections::HashMap;
+use std::process::{Command, Output};
+use std::time::Duration;
+
+use lab::broker::Broker;
+use lab::endpoint::{Answer, Endpoint};
+use lab::oci_standin::{NAMESPACE, Standin};
+use serde_json::Value;
+
+const TOPIC: &str = "FrontDoorTopic";
+const SCHEMA: &[u8] = include_bytes!("../../schemas/user.avsc");
+
+/// A machine in the cloud of the tutorial: bucket, vault, broker and two endpoints.
+struct Place {
+    cloud: Standin,
+    folder: tempfile::TempDir,
+    broker: Broker,
+    a: Endpoint,
+    b: Endpoint,
+    variables: HashMap<String, String>,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let cloud = Standin::start().await.unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 3).unwrap();
+        let endpoint = || Endpoint::always(Answer::ok()).unwrap();
+        let mut place = Self {
+            variables: HashMap::new(),
+            a: endpoint(),
+            b: endpoint(),
+            cloud,
+            folder,
+            broker,
+        };
+        let mut lines = String::new();
+        for (name, content) in [
+            ("kafka_bootstrapserver", place.broker.bootstrap()),
+            ("kafka_topic", TOPIC),
+            ("api_type_a_url", &place.a.url()),
+            ("api_type_b_url", &place.b.url()),
+            ("api_type_a_token", "canary-a"),
+        ] {
+            let id = place.cloud.put_secret(name, content.as_bytes());
+            lines.push_str(&format!("{name}_vaultOCID={id}\n"));
+        }
+        place
+            .cloud
+            .put_object("config", "config.properties", lines.as_bytes());
+        place
+            .cloud
+            .put_object("avro-schema-bucket", "user.avsc", SCHEMA);
+        let variables = place
+            .cloud
+            .resource_principal(place.folder.path(), Duration::from_secs(3600));
+        for (name, value) in variables.unwrap() {
+            place.set(name, &value);
+        }
+        let endpoint = place.cloud.endpoint();
+        place.set("OCI_ENDPOINT", &endpoint);
+        place.set("OCI_TIMEOUT", "1s");
+        place.set("START_TIMEOUT", "5s");
+        place.set("CONFIG_LOCATION", "oci://config/config.properties");
+        place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
+        place
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.variables.insert(name.to_owned(), value.to_owned());
+    }
+
+    async fn check(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .envs(&self.variables)
+            .arg("check")
+            .args(arguments);
+        // The stand-in answers on this very runtime.
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(!all.contains("canary"), "{all}");
+        output
+    }
+
+    /// Exit code, and what each check that failed says.
+    async fn wrong(&self) -> (i32, HashMap<String, String>) {
+        let output = self.check(&["--output", "json"]).await;
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap();
+        let wrong = checks
+            .iter()
+            .filter(|check| check["ok"] == false)
+            .map(|check| {
+                let part = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
+                (
+                    part("name"),
+                    format!("{}: {}; {}", part("target"), part("detail"), part("advice")),
+                )
+            });
+        (output.status.code().unwrap(), wrong.collect())
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+#[tokio::test]
+async fn a_machine_that_has_everything_gets_a_line_for_each_thing_and_exit_code_0() {
+    let place = Place::new().await;
+    let output = place.check(&[]).await;
+    let text = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let names: Vec<String> = lines
+        .iter()
+        .map(|words| {
+            assert_eq!(words[0], "ok", "{text}");
+            if words[1] == "endpoint" {
+                words[1..3].join(" ")
+            } else {
+                words[1].to_owned()
+            }
+        })
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "principal",
+            "namespace",
+            "config_location",
+            "kafka_bootstrapserver",
+            "kafka_topic",
+            "api_type_a_url",
+            "api_type_b_url",
+            "api_type_a_token",
+            "avro_schema",
+            "settings",
+            "routes",
+            "schema",
+            "broker",
+            "topic",
+            "group",
+            "endpoint A",
+            "endpoint B"
+        ]
+    );
+    assert!(
+        text.contains(NAMESPACE) && text.contains("FrontDoorTopic, 3 partitions"),
+        "{text}"
+    );
+    assert_eq!(place.a.requests().len(), 1);
+    assert_eq!(place.a.requests()[0].method, "GET");
+    assert_eq!(
+        place.a.requests()[0].header("authorization"),
+        Some("Bearer canary-a")
+    );
+}
+
+#[tokio::test]
+async fn everything_that_is_wrong_is_told_at_once_with_what_to_do() {
+    let mut place = Place::new().await;
+    place.cloud.expire_secret("api_type_a_token");
+    place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/nothing");
+    place.set("KAFKA_TOPIC", "no-such-topic");
+    place.set("API_TYPE_B_URL", "http://127.0.0.1:1/");
+    let (code, wrong) = place.wrong().await;
+    assert_eq!(code, 78);
+    for (name, sentence) in [
+        (
+            "api_type_a_token",
+            "its content expired at 2020-01-01T00:00:00.000Z; put a new version into the vault",
+        ),
+        ("avro_schema", "404 ObjectNotFound"),
+        (
+            "avro_schema",
+            "check the name or OCID, and that a policy lets this principal read it",
+        ),
+        (
+            "endpoint B",
+            "http://127.0.0.1:1/: no connection: Connection refused",
+        ),
+    ] {
+        assert!(wrong[name].contains(sentence), "{wrong:?}");
+    }
+    assert!(!wrong.contains_key("endpoint A"), "{wrong:?}");
+}
+
+#[tokio::test]
+async fn nobody_is_told_once_and_not_for_each_thing() {
+    let mut place = Place::new().await;
+    place.set("OCI_RESOURCE_PRINCIPAL_RPST", "/nowhere");
+    let (code, wrong) = place.wrong().await;
+    assert_eq!(code, 78);
+    assert!(
+        wrong["principal"].contains("OCI_RESOURCE_PRINCIPAL_RPST names /nowhere: No such file"),
+        "{wrong:?}"
+    );
+    assert!(
+        wrong["config_location"].ends_with("not asked for: see principal; "),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_broker_that_is_away_is_told_within_its_time() {
+    let mut place = Place::new().await;
+    place.set("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1");
+    place.set("START_TIMEOUT", "1s");
+    let (code, wrong) = place.wrong().await;
+    assert_eq!(code, 74);
+    assert!(wrong["broker"].contains("Connection refused"), "{wrong:?}");
+    assert!(wrong["broker"].contains("is the broker up"), "{wrong:?}");
+    place.set("KAFKA_BOOTSTRAPSERVER", "no-such-host.invalid:9092");
+    let (_, wrong) = place.wrong().await;
+    assert!(
+        wrong["broker"].contains("check KAFKA_BOOTSTRAPSERVER"),
+        "{wrong:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_endpoint_that_refuses_the_token_or_is_in_trouble_is_told() {
+    let mut place = Place::new().await;
+    place.a = Endpoint::always(Answer::status(401)).unwrap();
+    place.b = Endpoint::always(Answer::status(503)).unwrap();
+    let (url_a, url_b) = (place.a.url(), place.b.url());
+    place.set("API_TYPE_A_URL", &url_a);
+    place.set("API_TYPE_B_URL", &url_b);
+    let (code, wrong) = place.wrong().await;
+    assert_eq!(code, 75);
+    assert!(
+        wrong["endpoint A"].contains("answers 401 Unauthorized; check the route's token"),
+        "{wrong:?}"
+    );
+    assert!(
+        wrong["endpoint B"]
+            .contains("answers 503 Service Unavailable; it is there, but in trouble"),
+        "{wrong:?}"
+    );
+}
