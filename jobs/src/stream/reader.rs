@@ -194,10 +194,15 @@ impl Reader {
         for partition in partitions {
             list.add_partition(&self.topic, *partition);
         }
-        let committed = self
-            .consumer
-            .committed_offsets(list, patience)
-            .map_err(|error| self.broker("reading the committed offsets", error))?;
+        let committed = patiently(patience, |left| {
+            let committed = self.consumer.committed_offsets(list.clone(), left)?;
+            committed
+                .elements()
+                .iter()
+                .try_for_each(|element| element.error())?;
+            Ok(committed)
+        })
+        .map_err(|error| self.broker("reading the committed offsets", error))?;
         Ok(committed
             .elements()
             .iter()
@@ -389,23 +394,27 @@ impl Reader {
             list.add_partition_offset(&self.topic, *partition, time)
                 .map_err(asking)?;
         }
-        let answers = self
-            .consumer
-            .offsets_for_times(list, patience)
-            .map_err(asking)?;
-        answers
+        let answers = patiently(patience, |left| {
+            let answers = self.consumer.offsets_for_times(list.clone(), left)?;
+            answers
+                .elements()
+                .iter()
+                .try_for_each(|element| element.error())?;
+            Ok(answers)
+        })
+        .map_err(asking)?;
+        Ok(answers
             .elements()
             .iter()
             .map(|element| {
-                element.error().map_err(asking)?;
                 let offset = if let Offset::Offset(offset) = element.offset() {
                     Some(offset)
                 } else {
                     None
                 };
-                Ok((element.partition(), offset))
+                (element.partition(), offset)
             })
-            .collect()
+            .collect())
     }
 
     fn broker(&self, doing: &'static str, error: KafkaError) -> SourceError {
@@ -416,4 +425,42 @@ impl Reader {
             error: Box::new(error),
         }
     }
+}
+
+/// Asks again while the answer is one that passes by itself: a coordinator or a leader that is being found, moves, or
+/// reads its log. A cluster's very first group meets such answers too.
+fn patiently<T>(patience: Duration, ask: impl Fn(Duration) -> KafkaResult<T>) -> KafkaResult<T> {
+    let end = Instant::now() + patience;
+    loop {
+        let left = end
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
+        match ask(left) {
+            Err(error) if passes(&error) && Instant::now() < end => {
+                tracing::debug!(%error, "asking again");
+                std::thread::sleep(Duration::from_millis(50));
+            }
+            answer => return answer,
+        }
+    }
+}
+
+fn passes(error: &KafkaError) -> bool {
+    matches!(
+        error.rdkafka_error_code(),
+        Some(
+            RDKafkaErrorCode::CoordinatorNotAvailable
+                | RDKafkaErrorCode::CoordinatorLoadInProgress
+                | RDKafkaErrorCode::NotCoordinator
+                | RDKafkaErrorCode::LeaderNotAvailable
+                | RDKafkaErrorCode::NotLeaderForPartition
+                | RDKafkaErrorCode::ReplicaNotAvailable
+                | RDKafkaErrorCode::FencedLeaderEpoch
+                | RDKafkaErrorCode::UnknownLeaderEpoch
+                | RDKafkaErrorCode::OffsetNotAvailable
+                | RDKafkaErrorCode::UnstableOffsetCommit
+                | RDKafkaErrorCode::BrokerTransportFailure
+                | RDKafkaErrorCode::WaitingForCoordinator
+        )
+    )
 }
