@@ -21,6 +21,8 @@ use rdkafka_sys::{
     rd_kafka_queue_t, rd_kafka_resp_err_t, rd_kafka_timestamp_type_t,
 };
 
+use crate::stream::log;
+
 const BATCH: usize = 2000;
 
 /// The queue of a consumer that was given its partitions by `assign`.
@@ -62,6 +64,7 @@ impl<'c> Queue<'c> {
     pub fn of<C: ConsumerContext>(consumer: &'c BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the handle is alive for 'c, as the borrow of the consumer shows; the queue is a new reference.
         let queue = unsafe { rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        log::take_over(consumer);
         (!queue.is_null()).then(|| Self {
             queue,
             batch: Vec::with_capacity(BATCH),

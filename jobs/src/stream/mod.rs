@@ -6,5 +6,6 @@
 
 pub mod batch;
 pub mod describe;
+mod log;
 pub mod member;
 pub mod reader;
