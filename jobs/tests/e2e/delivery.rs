@@ -63,7 +63,7 @@ async fn d2_the_committed_offset_never_passes_an_undelivered_record() {
     // Some requests take much longer than those behind them.
     let delay = |partition: i32, offset: i64| {
         let slow = (offset * 7 + i64::from(partition)) % 11 == 0;
-        Duration::from_millis(if slow { 150 } else { (offset % 5) as u64 })
+        Duration::from_millis(if slow { 200 } else { (offset % 5) as u64 })
     };
     let a = Endpoint::start(move |request| {
         let (partition, offset) = place(request);
@@ -71,7 +71,7 @@ async fn d2_the_committed_offset_never_passes_an_undelivered_record() {
     })
     .unwrap();
     let b = takes_all();
-    let stage = Stage::new("d2", 2).await.to(&a, &b).with("IN_FLIGHT", "16");
+    let stage = Stage::new("d2", 2).await.to(&a, &b).with("IN_FLIGHT", "8");
     stage.write_users(1010, "u", 800, 2);
 
     let done = AtomicBool::new(false);

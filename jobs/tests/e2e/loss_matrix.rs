@@ -229,6 +229,10 @@ async fn b0_07_a_broker_that_goes_away_is_not_the_end_of_the_window() {
     );
     assert!(run.total("delivered") < 2_000);
     assert!(run.total("left") > 0);
+    assert!(run.took < Duration::from_secs(35), "{:?}", run.took);
+    // Every line of the log is one of the job's own.
+    let foreign = run.log.lines().find(|line| !line.starts_with('{'));
+    assert_eq!(foreign, None);
     kafka.revive(1).await.unwrap();
     let stage = stage.with("IN_FLIGHT", "64").with("DEADLINE", "60s");
     stage.run_when_free().expect(0);

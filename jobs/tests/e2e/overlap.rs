@@ -1,10 +1,27 @@
 //! Runs that share the work on purpose, or follow one another closely.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::endpoints::{assert_keys_agree, assert_took_all, takes_after, takes_all};
 use crate::run::PATIENCE;
 use crate::stage::Stage;
+
+/// Runs until everything is committed. A run that came too late, or was killed, leaves its part to the next one; what
+/// a killed one had is nobody's until its session ends, and a run that shares takes only what it is given.
+fn run_to_the_end(stage: &Stage, records: i64) {
+    let end = Instant::now() + PATIENCE;
+    while stage.committed().values().sum::<i64>() < records {
+        assert!(Instant::now() < end, "committed {:?}", stage.committed());
+        let run = stage.run_when_free();
+        assert!(
+            [0, 11, 12].contains(&run.code),
+            "{}: {:#}",
+            run.code,
+            run.report
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
@@ -18,7 +35,7 @@ async fn runs_that_share_deliver_everything_once() {
     for run in runs {
         let run = run.end();
         assert!(
-            [0, 12, 20].contains(&run.code),
+            [0, 11, 12, 20].contains(&run.code),
             "{}: {:#}\n{}",
             run.code,
             run.report,
@@ -30,19 +47,12 @@ async fn runs_that_share_deliver_everything_once() {
                 .unwrap_or_default(),
         );
     }
-    // One that came too late leaves the rest to the next run.
-    loop {
-        let run = stage.run_when_free().expect(0);
-        if run.total("planned") == 0 {
-            break;
-        }
-    }
+    run_to_the_end(&stage, 2_400);
     assert_eq!(assert_took_all(&a, "u", 2_400), 0, "by run: {delivered:?}");
     assert!(
         delivered.iter().filter(|count| **count > 0).count() >= 2,
         "nobody shared: {delivered:?}"
     );
-    assert_eq!(stage.committed().values().sum::<i64>(), 2_400);
 }
 
 #[tokio::test]
@@ -57,20 +67,20 @@ async fn a_run_that_joins_half_way_takes_over_without_repeats() {
     let second = stage.start();
     let (first, second) = (first.end(), second.end());
     assert!(
-        [0, 12].contains(&first.code),
+        [0, 11, 12].contains(&first.code),
         "{}: {:#}\n{}",
         first.code,
         first.report,
         first.log
     );
     assert!(
-        [0, 12, 20].contains(&second.code),
+        [0, 11, 12, 20].contains(&second.code),
         "{}: {:#}\n{}",
         second.code,
         second.report,
         second.log
     );
-    while stage.run_when_free().expect(0).total("planned") > 0 {}
+    run_to_the_end(&stage, 1_800);
     assert_eq!(assert_took_all(&a, "u", 1_800), 0);
 }
 
@@ -92,7 +102,7 @@ async fn a_run_killed_among_others_is_made_up_for() {
         } else {
             let run = run.end();
             assert!(
-                [0, 12, 20].contains(&run.code),
+                [0, 11, 12, 20].contains(&run.code),
                 "{}: {:#}\n{}",
                 run.code,
                 run.report,
@@ -100,14 +110,8 @@ async fn a_run_killed_among_others_is_made_up_for() {
             );
         }
     }
-    loop {
-        let run = stage.run_when_free().expect(0);
-        if run.total("planned") == 0 && run.code == 0 {
-            break;
-        }
-    }
+    run_to_the_end(&stage, 2_400);
     let repeats = assert_took_all(&a, "u", 2_400);
     assert!(repeats <= 2 * IN_FLIGHT, "{repeats} repeats");
     assert_keys_agree([&a]);
-    assert_eq!(stage.committed().values().sum::<i64>(), 2_400);
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use serde_json::Value;
@@ -13,13 +14,18 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
 pub(crate) struct Live {
     child: Child,
     started: Instant,
+    // Read from the start: a pipe that is full would stop the run.
+    out: JoinHandle<String>,
+    log: JoinHandle<String>,
 }
 
 impl Live {
-    pub(crate) fn of(child: Child) -> Self {
+    pub(crate) fn of(mut child: Child) -> Self {
         Self {
-            child,
             started: Instant::now(),
+            out: drain(child.stdout.take().unwrap()),
+            log: drain(child.stderr.take().unwrap()),
+            child,
         }
     }
 
@@ -45,8 +51,6 @@ impl Live {
 
     /// Waits for the end.
     pub(crate) fn end(mut self) -> Run {
-        let out = drain(self.child.stdout.take().unwrap());
-        let log = drain(self.child.stderr.take().unwrap());
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
@@ -54,12 +58,15 @@ impl Live {
             if self.started.elapsed() > PATIENCE {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
-                panic!("the run did not end; its log:\n{}", log.join().unwrap());
+                panic!(
+                    "the run did not end; its log:\n{}",
+                    self.log.join().unwrap()
+                );
             }
             std::thread::sleep(Duration::from_millis(2));
         };
         let took = self.started.elapsed();
-        let (out, log) = (out.join().unwrap(), log.join().unwrap());
+        let (out, log) = (self.out.join().unwrap(), self.log.join().unwrap());
         let report = serde_json::from_str(&out).unwrap_or(Value::Null);
         let run = Run {
             code: status.code().unwrap_or(-9),
@@ -74,7 +81,7 @@ impl Live {
     }
 }
 
-fn drain(mut pipe: impl std::io::Read + Send + 'static) -> std::thread::JoinHandle<String> {
+fn drain(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
     std::thread::spawn(move || {
         let mut text = Vec::new();
         pipe.read_to_end(&mut text).unwrap();

@@ -139,7 +139,7 @@ impl Stage {
 
     /// Starts `forward run` with more flags.
     pub(crate) fn start_with(&self, flags: &[&str]) -> Live {
-        let mut command = Command::new(option_env!("CARGO_BIN_EXE_forward").unwrap_or("forward"));
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
         command
             .args(["run", "--output", "json"])
             .args(flags)

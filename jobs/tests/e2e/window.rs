@@ -145,7 +145,11 @@ async fn w3_an_open_transaction_waits_and_is_not_skipped() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn w4_a_window_between_two_times_holds_what_was_written_between_them() {
     let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w4", 2).await.to(&a, &b);
+    // Or records of 2020 would be retired at once.
+    let kept = [("retention.ms", "-1")];
+    let stage = Stage::on(Kafka::shared().unwrap(), "w4", 2, &kept)
+        .await
+        .to(&a, &b);
     let day = |day: i64| 1_577_836_800_000 + day * 86_400_000; // 2020-01-01 and after
     for (number, name) in ["first", "second", "third"].into_iter().enumerate() {
         let mut records = users(1010, name, 10 + number, 2);

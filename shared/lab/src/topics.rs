@@ -252,9 +252,13 @@ impl Topics {
     }
 
     fn partitions(&self, topic: &str) -> Result<TopicPartitionList> {
-        let metadata = self.admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
+        let metadata = self.admin.inner().fetch_metadata(None, PATIENCE)?;
         let mut list = TopicPartitionList::new();
-        for known in metadata.topics() {
+        for known in metadata
+            .topics()
+            .iter()
+            .filter(|known| known.name() == topic)
+        {
             for partition in known.partitions() {
                 list.add_partition(topic, partition.id());
             }
@@ -265,11 +269,12 @@ impl Topics {
     /// Waits until the topic's partitions (id, has a leader) are as wanted; a topic that is not there has none.
     async fn until(&self, topic: &str, wanted: impl Fn(&[(i32, bool)]) -> bool) -> Result<()> {
         for _ in 0..PATIENCE.as_millis() / 50 {
-            let metadata = self.admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
+            // Of all topics: to ask for one by name would create it.
+            let metadata = self.admin.inner().fetch_metadata(None, PATIENCE)?;
             let found: Vec<(i32, bool)> = metadata
                 .topics()
                 .iter()
-                .filter(|known| known.error().is_none())
+                .filter(|known| known.name() == topic && known.error().is_none())
                 .flat_map(|known| known.partitions())
                 .map(|partition| (partition.id(), partition.leader() >= 0))
                 .collect();
