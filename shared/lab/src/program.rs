@@ -7,7 +7,7 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use rustix::process::{Pid, Signal, kill_process_group};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
@@ -54,15 +54,40 @@ pub fn built(name: &str) -> Result<PathBuf> {
         .with_context(|| format!("{name} is not built: run cargo build --workspace --bins"))
 }
 
-/// A command that cannot outlive us: it is killed when its handle is dropped or we die.
+/// Builds every program of the workspace, for tests that start the programs of other packages: `cargo test -p` builds
+/// only its own. When they are built already, this takes half a second.
+///
+/// # Errors
+/// They do not compile.
+pub async fn build_all() -> Result<()> {
+    let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+    let own = std::env::current_exe().context("asking where this program is")?;
+    let mut command = Command::new(cargo);
+    command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
+    if own.components().any(|part| part.as_os_str() == "release") {
+        command.arg("--release");
+    }
+    let output = command.output().await.context("starting cargo")?;
+    let said = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo build: {said}");
+    Ok(())
+}
+
+/// A command that cannot outlive us: it is killed when its handle is dropped or we die. Its environment is bare, so
+/// that no setting in ours is taken for one of the test's.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
+    let kept = ["PATH", "HOME", "TMPDIR", "LANG", "RUST_BACKTRACE"];
+    command.env_clear().envs(
+        kept.iter()
+            .filter_map(|name| Some((*name, std::env::var_os(name)?))),
+    );
     leash::tie(&mut command);
     command
 }
 
 impl Program {
-    /// Starts `program` with our environment and `settings` besides. Each line of its log also goes to `heard`.
+    /// Starts `program` with `settings` as its environment. Each line of its log also goes to `heard`.
     ///
     /// # Errors
     /// It cannot be started.

@@ -1,0 +1,286 @@
+//! The programs and the broker that the story needs, started together and ended together.
+
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use lab::agent::Agent;
+use lab::broker::Broker;
+use lab::gateway::Gateway;
+use lab::program::{self, Program};
+use lab::records;
+
+/// The stream's name, as in the tutorial.
+const TOPIC: &str = "FrontDoorTopic";
+/// Its partitions on the embedded broker.
+const PARTITIONS: i32 = 3;
+/// The setting that names a broker other than the embedded one.
+const BOOTSTRAP: &str = "KAFKA_BOOTSTRAPSERVER";
+
+/// Settings as environment variables.
+type Environment = Vec<(String, String)>;
+
+/// Where the three addresses for people lie.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Ports {
+    door: u16,
+    a: u16,
+    b: u16,
+}
+
+impl Ports {
+    /// Whatever is free.
+    pub(crate) fn any() -> Self {
+        Self {
+            door: 0,
+            a: 0,
+            b: 0,
+        }
+    }
+
+    /// 8080, 8081 and 8082, or what is free where one of them is taken.
+    pub(crate) fn usual() -> Self {
+        let free = |port| TcpListener::bind(("127.0.0.1", port)).map_or(0, |_| port);
+        Self {
+            door: free(8080),
+            a: free(8081),
+            b: free(8082),
+        }
+    }
+}
+
+/// Everything that runs; all of it ends when this is dropped.
+pub(crate) struct World {
+    a: Program,
+    b: Program,
+    a_address: SocketAddr,
+    b_address: SocketAddr,
+    door: Gateway,
+    embedded: Option<Broker>,
+    broker: Environment,
+    folder: PathBuf,
+}
+
+impl World {
+    /// Starts the broker unless `KAFKA_BOOTSTRAPSERVER` names one, both endpoints, and the function behind its
+    /// gateway. Files go to `folder`; log lines of the endpoints go to `heard`, with the name of who said them.
+    ///
+    /// # Errors
+    /// One of them does not start; what it said is in the error.
+    pub(crate) async fn start(
+        folder: &Path,
+        ports: Ports,
+        heard: impl Fn(&str, &str) + Clone + Send + 'static,
+    ) -> Result<Self> {
+        let (embedded, broker) = broker()?;
+        let endpoint = program::built("api-avro-sample")?;
+        let api = |title: &'static str, port: u16| {
+            let listen = format!("127.0.0.1:{port}");
+            let settings = [
+                ("API_TITLE", title),
+                ("LISTEN", &listen),
+                ("LOG_FORMAT", "text"),
+            ];
+            let heard = heard.clone();
+            Program::start(title, &endpoint, &settings, move |line| heard(title, line))
+        };
+        let mut a = api("API type A", ports.a)?;
+        let mut b = api("API type B", ports.b)?;
+        let mut settings: Vec<(&str, &str)> = vec![("LOG_FORMAT", "text")];
+        settings.extend(broker.iter().map(|(name, value)| (&**name, &**value)));
+        let function = Agent::start(&program::built("fn-recep-avro")?, &settings).await?;
+        let door = Gateway::start(function, &format!("127.0.0.1:{}", ports.door)).await?;
+        let world = Self {
+            a_address: a.address().await?,
+            b_address: b.address().await?,
+            a,
+            b,
+            door,
+            embedded,
+            broker,
+            folder: folder.to_owned(),
+        };
+        world.write_config()?;
+        Ok(world)
+    }
+
+    /// Where files are kept.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Partition and offset of every record in the topic, in order; `None` for a broker that others may use too.
+    ///
+    /// # Errors
+    /// The broker does not answer.
+    pub(crate) fn stored(&self) -> Result<Option<Vec<(i64, i64)>>> {
+        let Some(broker) = &self.embedded else {
+            return Ok(None);
+        };
+        let all = records::all(broker.bootstrap(), self.setting("KAFKA_TOPIC"))?;
+        let places = all
+            .iter()
+            .map(|record| (record.partition.into(), record.offset));
+        Ok(Some(places.collect()))
+    }
+
+    /// Where messages are posted.
+    pub(crate) fn door_url(&self) -> String {
+        self.door.url()
+    }
+
+    /// A path of API type A.
+    pub(crate) fn a_url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.a_address)
+    }
+
+    /// A path of API type B.
+    pub(crate) fn b_url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.b_address)
+    }
+
+    /// What `forward` must be told to run one window here.
+    pub(crate) fn job_arguments(&self) -> Vec<String> {
+        let config = self.config().display().to_string();
+        vec!["run".to_owned(), "--config-location".to_owned(), config]
+    }
+
+    /// The settings that reach the broker, for a program's environment.
+    pub(crate) fn broker(&self) -> &Environment {
+        &self.broker
+    }
+
+    /// What runs where, in one line each.
+    pub(crate) fn summary(&self) -> String {
+        let kind = match &self.embedded {
+            Some(_) => "embedded",
+            None => "yours",
+        };
+        format!(
+            "  broker        {} ({kind}), topic {}\n  the door      {} (fn-recep-avro, called over its Unix \
+             socket)\n  API type A    {}\n  API type B    {}\n",
+            self.setting(BOOTSTRAP),
+            self.setting("KAFKA_TOPIC"),
+            self.door_url(),
+            self.a_url(""),
+            self.b_url(""),
+        )
+    }
+
+    /// What to paste, for somebody who wants to try it by hand.
+    pub(crate) fn invitation(&self) -> String {
+        let door = self.door_url();
+        let file = |name: &str| shown(&self.folder.join(name));
+        let post = |name: &str| {
+            format!(
+                "  curl -H 'Content-Type: application/octet-stream' --data-binary @{} {door}\n",
+                file(name)
+            )
+        };
+        let job = program::built("forward").map_or("forward".to_owned(), |path| shown(&path));
+        let tool = program::built("create-avro-sample")
+            .map_or("create-avro-sample".to_owned(), |path| shown(&path));
+        format!(
+            "\nFrontdoor is up; Ctrl-C ends all of it.\n\n{}\nOpen A's and B's page in a browser, and send:\n\n\
+             {}{}{}{}{}\nThen run one window of the job, as often as you like:\n\n  {job} {}\n\n\
+             Make a message of your own:\n\n  {tool} {} '{{\"id\":1010,\"name\":\"Me\",\"email\":\"me@bla.com\"}}'\n",
+            self.summary(),
+            post("type_a_message.bin"),
+            post("type_b_message.bin"),
+            post("meu_file.bin"),
+            post("several.avro"),
+            post("one_byte_less.bin"),
+            self.job_arguments()
+                .iter()
+                .map(|argument| shown(Path::new(argument)))
+                .collect::<Vec<_>>()
+                .join(" "),
+            file("mine.bin"),
+        )
+    }
+
+    /// Waits until one of the programs ends by itself; says which.
+    pub(crate) async fn first_to_end(&mut self) -> Result<String> {
+        let door = async {
+            while self.door.agent().lock().await.lives() {
+                tokio::time::sleep(Duration::from_millis(300)).await;
+            }
+        };
+        Ok(tokio::select! {
+            status = self.a.ended() => format!("API type A ended ({})", status?),
+            status = self.b.ended() => format!("API type B ended ({})", status?),
+            () = door => format!("the function ended:\n{}", self.door.agent().lock().await.log()),
+        })
+    }
+
+    /// What everybody has said.
+    pub(crate) async fn logs(&self) -> String {
+        let function = self.door.agent().lock().await.log();
+        let (a, b) = (self.a.log(), self.b.log());
+        format!("API type A:\n{a}\nAPI type B:\n{b}\nfn-recep-avro:\n{function}")
+    }
+
+    /// Ends the endpoints in good order; the function is killed, as Fn does.
+    pub(crate) async fn end(self) -> Result<()> {
+        self.a.end().await?;
+        self.b.end().await?;
+        Ok(())
+    }
+
+    fn setting(&self, name: &str) -> &str {
+        let known = self.broker.iter().find(|(known, _)| known == name);
+        known.map_or("", |(_, value)| value)
+    }
+
+    fn config(&self) -> PathBuf {
+        self.folder.join("config.properties")
+    }
+
+    fn write_config(&self) -> Result<()> {
+        let text = format!(
+            "kafka_bootstrapserver={}\nkafka_topic={}\napi_type_a_url={}\napi_type_b_url={}\n",
+            self.setting(BOOTSTRAP),
+            self.setting("KAFKA_TOPIC"),
+            self.a_url(""),
+            self.b_url(""),
+        );
+        let path = self.config();
+        std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
+    }
+}
+
+/// The embedded broker, if it is wanted, and the settings that reach whichever it is.
+fn broker() -> Result<(Option<Broker>, Environment)> {
+    // Whoever names a broker may have to name a user, a certificate and so on.
+    let mut settings: Environment = std::env::vars()
+        .filter(|(name, _)| name.starts_with("KAFKA_") || name == "AUTH_TOKEN")
+        .collect();
+    let given = |settings: &[(String, String)], name: &str| {
+        settings
+            .iter()
+            .any(|(known, value)| known == name && !value.is_empty())
+    };
+    let embedded = match given(&settings, BOOTSTRAP) {
+        true => None,
+        false => {
+            let broker = Broker::start()?;
+            broker.create_topic(TOPIC, PARTITIONS)?;
+            settings = vec![(BOOTSTRAP.to_owned(), broker.bootstrap().to_owned())];
+            Some(broker)
+        }
+    };
+    if !given(&settings, "KAFKA_TOPIC") {
+        settings.push(("KAFKA_TOPIC".to_owned(), TOPIC.to_owned()));
+    }
+    Ok((embedded, settings))
+}
+
+/// A path as short as it can be typed here.
+fn shown(path: &Path) -> String {
+    let here = std::env::current_dir().unwrap_or_default();
+    path.strip_prefix(&here)
+        .unwrap_or(path)
+        .display()
+        .to_string()
+}

@@ -1,0 +1,184 @@
+//! The whole river: from the bytes of a request, through the door, the stream and the job, to A's list. Every
+//! program is the real one.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::collections::HashSet;
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::{Duration, Instant};
+
+use http::{Request, Response};
+use lab::agent::Agent;
+use lab::broker::Broker;
+use lab::gateway::Gateway;
+use lab::http::{get, send};
+use lab::program::{Program, build_all, built, command};
+use lab::records;
+use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, BufReader};
+
+const TOPIC: &str = "FrontDoorTopic";
+
+/// `{"id":1010,"name":"Paul","email":"paul@bla.com"}`, byte by byte.
+const PAUL: &[u8] = b"\xe4\x0f\x08Paul\x18paul@bla.com";
+
+fn api(title: &str) -> Program {
+    let settings = [("API_TITLE", title), ("LISTEN", "127.0.0.1:0")];
+    Program::start(title, &built("api-avro-sample").unwrap(), &settings, |_| {}).unwrap()
+}
+
+fn json_of(answer: &Response<bytes::Bytes>) -> Value {
+    serde_json::from_slice(answer.body()).unwrap()
+}
+
+#[tokio::test]
+async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
+    build_all().await.unwrap();
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 2).unwrap();
+    let (mut a, mut b) = (api("A"), api("B"));
+    let a_url = format!("http://{}/", a.address().await.unwrap());
+    let b_url = format!("http://{}/", b.address().await.unwrap());
+    let settings = [("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())];
+    let function = Agent::start(&built("fn-recep-avro").unwrap(), &settings)
+        .await
+        .unwrap();
+    let door = Gateway::start(function, "127.0.0.1:0").await.unwrap();
+
+    let request = Request::post(door.url())
+        .header("content-type", "application/octet-stream")
+        .body(PAUL.into())
+        .unwrap();
+    let answer = send(request).await.unwrap();
+    assert_eq!(answer.status(), 202, "{answer:?}");
+    let place = json_of(&answer);
+    let stored = records::all(broker.bootstrap(), TOPIC).unwrap();
+    assert_eq!(stored.len(), 1);
+    assert_eq!(stored[0].value.as_deref(), Some(PAUL));
+    assert_eq!(place["partition"], stored[0].partition);
+    assert_eq!(place["offset"], stored[0].offset);
+
+    for planned in [1, 0] {
+        let report = window(&broker, &a_url, &b_url).await;
+        assert_eq!(report["totals"]["planned"], planned, "{report}");
+        assert_eq!(report["totals"]["delivered"], planned, "{report}");
+        assert_eq!(report["balanced"], true, "{report}");
+        let list = json_of(&get(&format!("{a_url}records")).await.unwrap());
+        assert_eq!(list["received"], 1, "{list}");
+        let (record, key) = (
+            &list["records"][0]["record"],
+            &list["records"][0]["idempotency_key"],
+        );
+        assert_eq!(
+            *record,
+            json!({"id": 1010, "name": "Paul", "email": "paul@bla.com"})
+        );
+        let end = format!("/{}/{}", place["partition"], place["offset"]);
+        assert!(key.as_str().unwrap().ends_with(&end), "{list}");
+    }
+    let list = json_of(&get(&format!("{b_url}records")).await.unwrap());
+    assert_eq!(list["received"], 0, "{list}");
+}
+
+/// Runs one window of the real job and hands back its report.
+async fn window(broker: &Broker, a_url: &str, b_url: &str) -> Value {
+    let output = command(&built("forward").unwrap())
+        .args([
+            "run",
+            "--output",
+            "json",
+            "--api-type-a-url",
+            a_url,
+            "--api-type-b-url",
+            b_url,
+        ])
+        .env("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())
+        .output()
+        .await
+        .unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{said}");
+    serde_json::from_slice(&output.stdout).unwrap()
+}
+
+#[tokio::test]
+async fn the_demo_sees_every_record_where_the_story_says() {
+    build_all().await.unwrap();
+    let Output {
+        status,
+        stdout,
+        stderr,
+    } = command(&built("demo").unwrap()).output().await.unwrap();
+    let (told, errors) = (
+        String::from_utf8_lossy(&stdout),
+        String::from_utf8_lossy(&stderr),
+    );
+    assert!(status.success(), "{told}{errors}");
+    assert!(
+        told.contains("balanced: 10 planned = 7 delivered + 3 passed over"),
+        "{told}"
+    );
+    for (file, end) in [
+        ("meu_file.bin", "no route: passed over"),
+        ("type_a_message.bin", "API type A"),
+        ("type_b_message.bin", "API type B"),
+        ("text.json", "refused: "),
+    ] {
+        let line = told.lines().find(|line| line.contains(file)).unwrap();
+        assert!(line.contains(end), "{line}");
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn nothing_outlives_the_demo_however_it_ends() {
+    build_all().await.unwrap();
+    for signal in ["-INT", "-TERM", "-KILL"] {
+        let mut up = command(&built("demo").unwrap())
+            .arg("up")
+            .stdout(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let id = up.id().unwrap();
+        let mut lines = BufReader::new(up.stdout.take().unwrap()).lines();
+        while let Some(line) = lines.next_line().await.unwrap() {
+            if line.contains("Frontdoor is up") {
+                break;
+            }
+        }
+        let children = children_of(id);
+        assert_eq!(children.len(), 3, "A, B and the function: {children:?}");
+        let killed = command(Path::new("kill"))
+            .args([signal, &id.to_string()])
+            .status();
+        assert!(killed.await.unwrap().success());
+        let status = up.wait().await.unwrap();
+        assert_eq!(status.success(), signal != "-KILL", "{signal}: {status}");
+        let end = Instant::now() + Duration::from_secs(30);
+        while children.iter().any(|child| lives(*child)) {
+            assert!(Instant::now() < end, "{signal}: {children:?} live on");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+}
+
+/// The processes whose parent is that one.
+fn children_of(parent: u32) -> HashSet<u32> {
+    let processes = std::fs::read_dir("/proc").unwrap();
+    processes
+        .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
+        .filter(|id| stat(*id).is_some_and(|(_, its)| its == parent))
+        .collect()
+}
+
+fn lives(id: u32) -> bool {
+    stat(id).is_some_and(|(state, _)| state != "Z" && state != "X")
+}
+
+/// A process's state and its parent, from `/proc/ID/stat`: the third and fourth field, after the name in brackets.
+fn stat(id: u32) -> Option<(String, u32)> {
+    let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let mut fields = text.rsplit_once(')')?.1.split_whitespace();
+    Some((fields.next()?.to_owned(), fields.next()?.parse().ok()?))
+}
