@@ -276,4 +276,73 @@ mod tests {
         let long = vec!["id==1"; 400].join(" || ");
         assert!(checked(&long).is_ok());
     }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
+
+        /// A release build ends at a panic, so the parser must not have one.
+        #[test]
+        fn no_condition_makes_the_parser_give_up(words in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..12)) {
+            for condition in [words.join(" "), words.concat()] {
+                if let Err(error) = checked(&condition) {
+                    proptest::prop_assert!(!error.contains("gave up"), "{}: {}", condition, error);
+                }
+            }
+        }
+    }
+
+    const WORDS: [&str; 52] = [
+        "id",
+        "name",
+        "tags",
+        "lines",
+        "address",
+        "email",
+        ".",
+        "city",
+        "sku",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        ",",
+        ":",
+        "?",
+        "==",
+        "!=",
+        "<",
+        ">=",
+        "&&",
+        "||",
+        "!",
+        "-",
+        "+",
+        "%",
+        "in",
+        "1",
+        "0u",
+        "1.5",
+        "-9223372036854775808",
+        "99999999999999999999",
+        "1e999",
+        "'x'",
+        "'",
+        "b'\\xff'",
+        "'\\ud800'",
+        "'\\u{1f600}'",
+        "r'\\'",
+        "null",
+        "true",
+        "has",
+        "exists",
+        "all",
+        "map",
+        "x",
+        "\n",
+        "é",
+        "// c",
+        "\0",
+    ];
 }
