@@ -57,7 +57,7 @@ pub fn init(format: LogFormat, level: &str) {
     // A test may have installed a subscriber already: the first one stays.
     let _ = match format {
         LogFormat::Text => builder
-            .with_ansi(std::io::stderr().is_terminal())
+            .with_ansi(std::io::stderr().is_terminal() && !no_colour())
             .try_init(),
         LogFormat::Json => builder
             .json()
@@ -77,4 +77,9 @@ fn writer(terminal: bool) -> impl Fn() -> Stderr {
         }
         stderr
     }
+}
+
+/// <https://no-color.org>
+fn no_colour() -> bool {
+    std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
 }
