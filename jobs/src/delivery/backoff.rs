@@ -16,6 +16,8 @@ impl Backoff {
     pub fn delay(&self, failures: u32, dice: &mut Dice) -> Duration {
         let doublings = failures.saturating_sub(1).min(31);
         let ceiling = self.base.saturating_mul(1 << doublings).min(self.max);
+        // Beyond that, a product could leave the range of a duration.
+        let ceiling = ceiling.min(super::YEAR);
         ceiling.mul_f64(dice.fraction())
     }
 

@@ -6,8 +6,9 @@ use tracing::{debug, warn};
 
 use super::answer::{Verdict, advice, asks_for_quiet, is_failure, verdict};
 use super::circuit::Change;
-use super::lane::{Answered, Outcome};
+use super::lane::{Answered, Names, Outcome};
 use super::later;
+use super::partial::{Partial, partial};
 use super::queue::Job;
 use super::route::{Landed, Route, now};
 use crate::fate::{Fate, Receipt};
@@ -59,13 +60,7 @@ impl Route {
     fn answered(&mut self, job: Job, answered: &Answered) {
         let status = answered.status;
         match verdict(status) {
-            Verdict::Delivered => {
-                self.queue.settled(job.line, job.partition());
-                for message in job.messages {
-                    let receipt = Receipt::new(status, job.requests, answered.latency);
-                    self.settle(message, Fate::Delivered(receipt));
-                }
-            }
+            Verdict::Delivered => self.delivered(job, answered),
             Verdict::Refused if job.messages.len() > 1 => self.split(job, status),
             Verdict::Refused => {
                 self.queue.settled(job.line, job.partition());
@@ -92,6 +87,47 @@ impl Route {
                 self.leave(job, &said);
                 self.give_up(&said);
             }
+        }
+    }
+
+    /// The endpoint has the records, but for those that it names.
+    fn delivered(&mut self, mut job: Job, answered: &Answered) {
+        let partial = match &answered.names {
+            Names::None => Partial::None,
+            Names::Cut => Partial::Unclear,
+            Names::Whole(body) => {
+                let key = |message| self.road.maker.key(message);
+                let keys: Vec<String> = job.messages.iter().map(key).collect();
+                partial(body, &keys)
+            }
+        };
+        let failed = match partial {
+            Partial::None => Vec::new(),
+            Partial::Failed(places) => places,
+            Partial::Unclear => {
+                return self.try_again(job, "which records failed cannot be told", None);
+            }
+        };
+        let partition = job.partition();
+        let mut failed = failed.into_iter().peekable();
+        let mut again = Vec::new();
+        for (place, message) in job.messages.drain(..).enumerate() {
+            if failed.next_if_eq(&place).is_some() {
+                again.push(message);
+                continue;
+            }
+            let receipt = Receipt::new(answered.status, job.requests, answered.latency);
+            self.settle(message, Fate::Delivered(receipt));
+        }
+        job.messages = again;
+        if job.messages.is_empty() {
+            self.queue.settled(job.line, partition);
+        } else {
+            self.try_again(
+                job,
+                "the endpoint did not take it, though others of its request",
+                None,
+            );
         }
     }
 

@@ -1,7 +1,8 @@
 //! One request and its answer, on a connection of its own that is kept for the next.
 //!
 //! A delivery is promised by the status: an answer counts once its whole head has been read, and what happens to the
-//! body afterwards (a reset, a stall) takes nothing back. An answer whose head never arrived whole is none.
+//! body afterwards (a reset, a stall) takes nothing back. An answer whose head never arrived whole is none, and so is
+//! one of success that came before the whole request had gone out: it cannot be about a record that nobody has read.
 
 use std::cell::Cell;
 use std::error::Error;
@@ -22,12 +23,14 @@ use tokio::time::{Instant, timeout};
 
 use super::backoff::retry_after;
 use super::request::{Ask, RequestMaker};
-use super::wire::{Connector, Wire};
+use super::wire::{Connector, Traffic, Wire};
 
 /// What an endpoint says beyond this is not read; its connection is dropped instead.
 const MOST_READ: usize = 64 * 1024;
 /// How much of it is kept as the reason of a refusal.
 const MOST_KEPT: usize = 1024;
+/// How much is read where it may name records that failed.
+const MOST_NAMED: usize = 1024 * 1024;
 /// How long the rest of an answer may take, once its status is known.
 const BODY_PATIENCE: Duration = Duration::from_secs(1);
 
@@ -49,8 +52,21 @@ pub(super) struct Answered {
     pub(super) retry_after: Option<Duration>,
     /// The beginning of the body, if the status is none of success.
     pub(super) said: String,
+    /// The whole body, if the answer is a success that may name records that failed.
+    pub(super) names: Names,
     /// From the request to the head of the answer.
     pub(super) latency: Duration,
+}
+
+/// Whether an answer of success can name records that failed: JSON to a request of many.
+#[derive(Debug)]
+pub(super) enum Names {
+    /// It cannot.
+    None,
+    /// It did, or did not, in these words.
+    Whole(Vec<u8>),
+    /// What it said did not arrive whole.
+    Cut,
 }
 
 /// What requests share on one route.
@@ -65,9 +81,11 @@ pub(super) struct Road {
 pub(super) struct Connection {
     sender: http1::SendRequest<Full<Bytes>>,
     driver: http1::Connection<TokioIo<Wire>, Full<Bytes>>,
-    received: Rc<Cell<u64>>,
+    traffic: Rc<Traffic>,
     /// The driver has finished, and must not be polled again.
     ended: bool,
+    /// It was answered before it had sent everything: there is no telling what the endpoint will take for a request.
+    spent: bool,
 }
 
 /// Sends the request, on the kept connection if there is one and it is alive, and reads the answer. A kept connection
@@ -84,9 +102,9 @@ pub(super) async fn exchange(
         if let Some(connection) = &mut kept
             && connection.is_ready().await
         {
-            let before = connection.received.get();
+            let before = connection.traffic.received.get();
             match connection.send(road, ask).await {
-                Err(_) if connection.received.get() == before => {
+                Err(_) if connection.traffic.received.get() == before => {
                     road.stale.set(road.stale.get() + 1);
                 }
                 result => return result,
@@ -107,29 +125,35 @@ pub(super) async fn exchange(
             let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
             let wait = header(header::RETRY_AFTER)
                 .and_then(|value| retry_after(value, header(header::DATE), SystemTime::now()));
+            let success = head.status.is_success();
+            let naming = success && ask.is_batch() && is_json(header(header::CONTENT_TYPE));
+            let most = if naming { MOST_NAMED } else { MOST_KEPT };
             let (whole, said) = match &mut kept {
-                Some(connection) => connection.read(body).await,
+                Some(connection) => connection.read(body, most).await,
                 None => (false, Vec::new()),
             };
-            let success = head.status.is_success();
+            let (said, names) = match (success, naming) {
+                (_, true) if whole => (String::new(), Names::Whole(said)),
+                (_, true) => (String::new(), Names::Cut),
+                (true, false) => (String::new(), Names::None),
+                (false, false) => (printable(&said), Names::None),
+            };
             let answered = Answered {
                 status: head.status.as_u16(),
                 retry_after: wait,
-                said: if success {
-                    String::new()
-                } else {
-                    printable(&said)
-                },
+                said,
+                names,
                 latency,
             };
-            (kept.filter(|_| whole), Outcome::Answered(answered))
+            let kept = kept.filter(|connection| whole && !connection.spent);
+            (kept, Outcome::Answered(answered))
         }
     }
 }
 
 impl Connection {
     async fn open(wire: Wire) -> Result<Box<Self>, String> {
-        let received = wire.received();
+        let traffic = wire.traffic();
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(MOST_READ)
             .handshake(TokioIo::new(wire))
@@ -138,8 +162,9 @@ impl Connection {
         Ok(Box::new(Self {
             sender,
             driver,
-            received,
+            traffic,
             ended: false,
+            spent: false,
         }))
     }
 
@@ -150,16 +175,27 @@ impl Connection {
     }
 
     async fn send(&mut self, road: &Road, ask: &Ask) -> Result<Response<Incoming>, String> {
+        let before = self.traffic.sent.get();
         let answer = self.sender.send_request(road.maker.request(ask));
         match drive(&mut self.driver, &mut self.ended, answer).await {
-            Some(Ok(response)) => Ok(response),
+            Some(Ok(response)) => {
+                let unsent = self.traffic.sent.get() - before < ask.length() as u64;
+                self.spent = unsent;
+                if unsent && response.status().is_success() {
+                    let status = response.status().as_u16();
+                    return Err(format!(
+                        "{status} came before the whole request had been sent"
+                    ));
+                }
+                Ok(response)
+            }
             Some(Err(error)) => Err(told("reading the answer", &error)),
             None => Err("the connection was closed without an answer".to_owned()),
         }
     }
 
-    /// Reads the body, within limits. True when the connection can be kept; and the body's beginning.
-    async fn read(&mut self, mut body: Incoming) -> (bool, Vec<u8>) {
+    /// Reads the body, within limits. True when it arrived whole; and its beginning, at most so many bytes.
+    async fn read(&mut self, mut body: Incoming, most_kept: usize) -> (bool, Vec<u8>) {
         let mut kept = Vec::new();
         let mut length = 0;
         let reading = async {
@@ -169,9 +205,9 @@ impl Connection {
                     continue;
                 };
                 length += data.len();
-                let room = MOST_KEPT - kept.len();
+                let room = most_kept - kept.len();
                 kept.extend_from_slice(&data[..room.min(data.len())]);
-                if length > MOST_READ {
+                if length > MOST_READ.max(most_kept) {
                     return false;
                 }
             }
@@ -204,6 +240,16 @@ async fn drive<F: Future>(
         }
     })
     .await
+}
+
+fn is_json(content_type: Option<&str>) -> bool {
+    let kind = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    let kind = kind.trim().to_ascii_lowercase();
+    kind == "application/json" || kind.ends_with("+json")
 }
 
 /// An error with its causes, for people.

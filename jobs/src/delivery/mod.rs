@@ -6,6 +6,7 @@
 //!
 //! - [`answer`]: what a status means
 //! - [`backoff`], [`circuit`], [`rate`]: when to ask again
+//! - [`partial`]: which records of many failed
 //! - [`queue`]: who may go, and in which order
 //! - [`request`]: what an endpoint receives
 
@@ -18,6 +19,7 @@ pub mod circuit;
 mod inbox;
 mod landing;
 mod lane;
+pub mod partial;
 mod pen;
 pub mod queue;
 pub mod rate;
@@ -25,6 +27,7 @@ pub mod request;
 mod route;
 pub mod statistics;
 pub mod target;
+mod waiting;
 mod wire;
 
 use std::rc::Rc;
@@ -395,8 +398,10 @@ fn check(limits: &Limits) -> Result<(), DeliveryError> {
     Err(DeliveryError::Limits(wrong))
 }
 
+/// As long as anybody can wait.
+const YEAR: Duration = Duration::from_secs(365 * 86_400);
+
 /// `at` + `wait`, or a far future where that cannot be said.
 fn later(at: Instant, wait: Duration) -> Instant {
-    const YEAR: Duration = Duration::from_secs(365 * 86_400);
     at + wait.min(YEAR)
 }

@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::time::Instant;
 
 use super::inbox::weight;
+use super::later;
 use super::queue::{Job, Shape};
 use crate::message::Message;
 
@@ -51,7 +52,7 @@ impl Pen {
         !self.parts.is_empty()
             || self.messages.len() >= shape.batch
             || self.bytes >= shape.batch_bytes
-            || now >= self.since + shape.linger
+            || now >= later(self.since, shape.linger)
     }
 
     /// The first messages, as many as one job holds.

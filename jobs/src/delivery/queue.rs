@@ -5,14 +5,14 @@
 //! time, through all its retries. A route that takes many records in a request keeps the order of whole partitions
 //! for `key` too, since a request holds records of one partition in offset order.
 
-use std::cmp::Reverse;
 use std::collections::hash_map::{Entry, RandomState};
-use std::collections::{BinaryHeap, HashMap, HashSet, VecDeque};
+use std::collections::{HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
-use super::Order;
 use super::pen::Pen;
+use super::waiting::Waiting;
+use super::{Order, later};
 use crate::message::Message;
 
 /// What one request carries, and what has become of it so far.
@@ -69,21 +69,12 @@ pub struct Queue {
     /// Halves of a job that was split, whose turn has come.
     parts: VecDeque<Job>,
     /// Jobs between two attempts.
-    waiting: BinaryHeap<Reverse<Waiting>>,
-    waits: u64,
+    waiting: Waiting,
     /// Lines of which a message was left: who comes after it must be left too.
     left: HashMap<i32, HashSet<u64>>,
     left_lines: usize,
     /// How often a partition was recalled; a job of an earlier time does not come back.
     epochs: HashMap<i32, u64>,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    due: Instant,
-    number: u64,
-    hinted: bool,
-    job: Job,
 }
 
 impl Queue {
@@ -97,8 +88,7 @@ impl Queue {
             pens: HashMap::new(),
             ripe: VecDeque::new(),
             parts: VecDeque::new(),
-            waiting: BinaryHeap::new(),
-            waits: 0,
+            waiting: Waiting::default(),
             left: HashMap::new(),
             left_lines: 0,
             epochs: HashMap::new(),
@@ -138,12 +128,8 @@ impl Queue {
 
     /// The next job, if one may go now. `hurry`: no message waits for company.
     pub fn take(&mut self, now: Instant, hurry: bool) -> Option<Job> {
-        if self
-            .waiting
-            .peek()
-            .is_some_and(|Reverse(next)| next.due <= now)
-        {
-            return self.waiting.pop().map(|Reverse(next)| next.job);
+        if let Some(job) = self.waiting.due(now) {
+            return Some(job);
         }
         if let Some(part) = self.parts.pop_front() {
             return Some(part);
@@ -159,24 +145,17 @@ impl Queue {
     /// A job for a probe: the next one, or else one that waits for its backoff, though not one for which the
     /// endpoint itself has named a time.
     pub fn take_probe(&mut self, now: Instant) -> Option<Job> {
-        self.take(now, true).or_else(|| {
-            let early = self
-                .waiting
-                .peek()
-                .is_some_and(|Reverse(next)| !next.hinted);
-            let next = if early { self.waiting.pop() } else { None };
-            next.map(|Reverse(next)| next.job)
-        })
+        self.take(now, true).or_else(|| self.waiting.early())
     }
 
     /// When [`Queue::take`], which has just given nothing, will give something by itself.
     pub fn next(&self) -> Option<Instant> {
-        let retry = self.waiting.peek().map(|Reverse(next)| next.due);
+        let retry = self.waiting.next();
         let company = self
             .ripe
             .iter()
             .filter_map(|partition| self.pens.get(partition))
-            .map(|pen| pen.since + self.shape.linger)
+            .map(|pen| later(pen.since, self.shape.linger))
             .min();
         retry.into_iter().chain(company).min()
     }
@@ -258,13 +237,7 @@ impl Queue {
         if job.epoch != self.epoch(job.partition()) {
             return Err(job);
         }
-        self.waits += 1;
-        self.waiting.push(Reverse(Waiting {
-            due,
-            number: self.waits,
-            hinted,
-            job,
-        }));
+        self.waiting.put(job, due, hinted);
         Ok(())
     }
 
@@ -296,15 +269,7 @@ impl Queue {
             self.left_lines -= lines.len();
         }
         let mut back = Vec::new();
-        let mut closed = Vec::new();
-        let waiting = std::mem::take(&mut self.waiting);
-        for Reverse(next) in waiting {
-            if next.job.partition() == partition {
-                closed.push(next.job);
-            } else {
-                self.waiting.push(Reverse(next));
-            }
-        }
+        let mut closed = self.waiting.remove(partition);
         let (gone, stay) = std::mem::take(&mut self.parts)
             .into_iter()
             .partition(|job| job.partition() == partition);
@@ -339,11 +304,7 @@ impl Queue {
     /// Hands back everything that is not out.
     pub fn drain(&mut self) -> Vec<Message> {
         let mut back: Vec<Message> = self.fifo.drain(..).map(|(message, _)| message).collect();
-        back.extend(
-            self.waiting
-                .drain()
-                .flat_map(|Reverse(next)| next.job.messages),
-        );
+        back.extend(self.waiting.drain().flat_map(|job| job.messages));
         back.extend(self.parts.drain(..).flat_map(|job| job.messages));
         back.extend(self.held.drain().flat_map(|(_, waiting)| waiting));
         for pen in self.pens.values_mut() {
@@ -441,26 +402,6 @@ impl Job {
             messages: Vec::new(),
             ..*self
         }
-    }
-}
-
-impl PartialEq for Waiting {
-    fn eq(&self, other: &Self) -> bool {
-        (self.due, self.number) == (other.due, other.number)
-    }
-}
-
-impl Eq for Waiting {}
-
-impl PartialOrd for Waiting {
-    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
-        Some(self.cmp(other))
-    }
-}
-
-impl Ord for Waiting {
-    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
-        (self.due, self.number).cmp(&(other.due, other.number))
     }
 }
 

@@ -43,6 +43,18 @@ pub struct Ask {
     body: Bytes,
 }
 
+impl Ask {
+    /// The length of the body, in bytes.
+    pub fn length(&self) -> usize {
+        self.body.len()
+    }
+
+    /// Whether it is a container file.
+    pub fn is_batch(&self) -> bool {
+        self.content_type == CONTAINER
+    }
+}
+
 impl RequestMaker {
     /// `schema` is given for a route that takes many messages in a request. `None`: the token has characters that no
     /// header can carry.
@@ -108,7 +120,8 @@ impl RequestMaker {
         request
     }
 
-    fn key(&self, message: &Message) -> String {
+    /// The key under which the endpoint knows this record.
+    pub fn key(&self, message: &Message) -> String {
         plain(self.stream.idempotency_key(message))
     }
 

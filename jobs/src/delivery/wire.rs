@@ -1,4 +1,4 @@
-//! A connection to an endpoint, beneath HTTP: TCP or TLS, and a count of what came in.
+//! A connection to an endpoint, beneath HTTP: TCP or TLS, and a count of what goes through.
 
 use std::cell::Cell;
 use std::io;
@@ -15,7 +15,14 @@ use super::target::Target;
 /// An open connection.
 pub(super) struct Wire {
     stream: Stream,
-    received: Rc<Cell<u64>>,
+    traffic: Rc<Traffic>,
+}
+
+/// Bytes so far, of use after the wire has been handed to HTTP.
+#[derive(Debug, Default)]
+pub(super) struct Traffic {
+    pub(super) sent: Cell<u64>,
+    pub(super) received: Cell<u64>,
 }
 
 enum Stream {
@@ -42,7 +49,7 @@ impl Connector {
         };
         Ok(Wire {
             stream,
-            received: Rc::default(),
+            traffic: Rc::default(),
         })
     }
 
@@ -56,9 +63,16 @@ impl Connector {
 }
 
 impl Wire {
-    /// A counter of the bytes received, of use after the wire has been handed to HTTP.
-    pub(super) fn received(&self) -> Rc<Cell<u64>> {
-        Rc::clone(&self.received)
+    /// The counters.
+    pub(super) fn traffic(&self) -> Rc<Traffic> {
+        Rc::clone(&self.traffic)
+    }
+
+    fn note_sent(&self, written: &Poll<io::Result<usize>>) {
+        if let Poll::Ready(Ok(count)) = written {
+            let sent = &self.traffic.sent;
+            sent.set(sent.get() + *count as u64);
+        }
     }
 }
 
@@ -74,7 +88,8 @@ impl AsyncRead for Wire {
             Stream::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
         };
         let count = (buffer.filled().len() - before) as u64;
-        self.received.set(self.received.get() + count);
+        let received = &self.traffic.received;
+        received.set(received.get() + count);
         read
     }
 }
@@ -85,10 +100,12 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
+        let written = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
             Stream::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        };
+        self.note_sent(&written);
+        written
     }
 
     fn poll_write_vectored(
@@ -96,10 +113,12 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        match &mut self.stream {
+        let written = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
-        }
+        };
+        self.note_sent(&written);
+        written
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -196,3 +196,54 @@ fn a_few_records_do_not_wait_long_for_company() {
     assert!(rig.fates(2).values().all(|fate| fate == "delivered"));
     assert_eq!(endpoint.count(), 2);
 }
+
+#[test]
+fn only_the_records_that_the_endpoint_names_are_sent_again() {
+    for order in [Order::None, Order::Partition] {
+        let endpoint = Endpoint::start(|request| {
+            let names: Vec<String> = keys(request)
+                .iter()
+                .filter(|key| request.number == 0 && ["7", "8", "31"].contains(&&key[16..]))
+                .map(|key| format!(r#"{{"itemIdentifier":"{key}"}}"#))
+                .collect();
+            let body = format!(r#"{{"batchItemFailures":[{}]}}"#, names.join(","));
+            Answer::ok()
+                .header("content-type", "application/json; charset=utf-8")
+                .body(body)
+        })
+        .expect("endpoint");
+        let rig = Rig::to(&endpoint, |config| {
+            batch(64)(config);
+            config.order = order;
+        });
+        rig.offer((0..64).map(|offset| datum(0, offset)));
+        assert!(rig.fates(64).values().all(|fate| fate == "delivered"));
+        let requests = endpoint.requests();
+        assert_eq!(requests.len(), 2);
+        assert_eq!(records(&requests[1]), [7, 8, 31]);
+        assert_ne!(
+            requests[0].header("idempotency-key"),
+            requests[1].header("idempotency-key")
+        );
+    }
+}
+
+#[test]
+fn a_list_of_failures_that_is_cut_or_wrong_is_no_delivery() {
+    let json = Answer::ok().header("content-type", "application/json");
+    for answer in [
+        json.clone()
+            .body(r#"{"batchItemFailures":[{"itemIdentifier":"x"}]}"#),
+        json.clone().body(vec![b' '; 100]).reset_in_body(),
+        json.body(vec![b' '; 2 << 20]),
+    ] {
+        let endpoint = Endpoint::always(answer).expect("endpoint");
+        let rig = Rig::to(&endpoint, |config| {
+            batch(10)(config);
+            config.limits.attempts = 2;
+        });
+        rig.offer((0..10).map(|offset| datum(0, offset)));
+        assert!(rig.fates(10).values().all(|fate| fate == "left"));
+        assert_eq!(endpoint.count(), 2);
+    }
+}

@@ -74,7 +74,7 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
             }
         }
         rig.delivery.flush();
-        rig.delivery.hasten(Instant::now() + Duration::from_secs(5));
+        rig.delivery.hasten(Instant::now() + Duration::from_secs(2));
         while settlements.len() < offered.len() {
             settlements.extend(rig.parcel());
         }

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, SystemTime};
 
+use bytes::Bytes;
 use jobs::delivery::answer::{Verdict, verdict};
 use jobs::fate::Fate;
+use jobs::message::Message;
 use lab::endpoint::{Answer, Endpoint};
 
 use crate::rig::{Rig, message, reason, word};
@@ -272,4 +274,29 @@ fn a_refusal_keeps_a_kibibyte_of_what_was_said() {
         "{fate:?}"
     );
     assert!(reason(&fate).len() <= 1100);
+}
+
+#[test]
+fn a_success_before_the_record_was_read_is_no_delivery_but_a_refusal_is_one() {
+    // More than the buffers between the two hold.
+    let large = || Message {
+        value: Some(Bytes::from(vec![0; 32 << 20])),
+        ..message(0, 0)
+    };
+    let endpoint = Endpoint::hasty(Answer::ok()).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+    rig.offer([large()]);
+    let fate = rig.fate();
+    assert_eq!(word(&fate), "left");
+    assert!(
+        reason(&fate).contains("before the whole request"),
+        "{fate:?}"
+    );
+    assert_eq!(endpoint.count(), 2);
+
+    let endpoint = Endpoint::hasty(Answer::status(413)).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+    rig.offer([large()]);
+    assert_eq!(word(&rig.fate()), "refused 413");
+    assert_eq!(endpoint.count(), 1);
 }

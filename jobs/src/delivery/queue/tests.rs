@@ -3,6 +3,7 @@
 use super::*;
 use crate::message::Coordinates;
 use bytes::Bytes;
+use proptest::prelude::*;
 
 const LINGER: Duration = Duration::from_millis(5);
 
@@ -233,4 +234,104 @@ fn a_probe_does_not_wait_for_a_backoff_but_for_the_endpoints_own_time() {
         assert_eq!(queue.take_probe(now).is_some(), !hinted);
     }
     assert!(queue.take_probe(now + LINGER).is_some());
+}
+
+/// One move of whoever works on a queue.
+#[derive(Clone, Debug)]
+enum Move {
+    Push { partition: i32, key: u8 },
+    Take,
+    Settle(usize),
+    Leave(usize),
+    Again(usize),
+    Split(usize),
+    Recall(i32),
+}
+
+fn moves() -> impl Strategy<Value = Vec<Move>> {
+    let one = prop_oneof![
+        8 => (0..3, 0..4_u8).prop_map(|(partition, key)| Move::Push { partition, key }),
+        8 => Just(Move::Take),
+        6 => (0..8_usize).prop_map(Move::Settle),
+        1 => (0..8_usize).prop_map(Move::Leave),
+        3 => (0..8_usize).prop_map(Move::Again),
+        2 => (0..8_usize).prop_map(Move::Split),
+        1 => (0..3).prop_map(Move::Recall),
+    ];
+    prop::collection::vec(one, 1..300)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(300))]
+
+    #[test]
+    fn whatever_is_done_every_message_comes_back_once_and_lines_keep_their_order(
+        moves in moves(),
+        order in prop_oneof![Just(Order::None), Just(Order::Key), Just(Order::Partition)],
+        batch in 1..5_usize,
+    ) {
+        let (mut queue, mut now) = (queue(order, batch), Instant::now());
+        let (mut pushed, mut back) = (0, Vec::new());
+        let mut out: Vec<Job> = Vec::new();
+        // Line → the last offset that was settled, since the partition was last recalled.
+        let mut last: HashMap<(i32, Option<Bytes>), i64> = HashMap::new();
+        for one in moves {
+            now += LINGER / 2;
+            let pick = |out: &mut Vec<Job>, n: usize| {
+                let at = n.checked_rem(out.len())?;
+                Some(out.swap_remove(at))
+            };
+            match one {
+                Move::Push { partition, key } => {
+                    let key = if key == 0 { String::new() } else { key.to_string() };
+                    if let Err(message) = queue.push(message(partition, pushed, &key), now) {
+                        prop_assert!(order != Order::None);
+                        back.push(message.at.offset);
+                    }
+                    pushed += 1;
+                }
+                Move::Take => out.extend(queue.take(now, false)),
+                Move::Settle(n) => if let Some(job) = pick(&mut out, n) {
+                    queue.settled(job.line, job.partition());
+                    for message in &job.messages {
+                        let key = message.key.clone();
+                        if order == Order::Partition || (order == Order::Key && key.is_some()) {
+                            let line = (message.at.partition, key.filter(|_| order == Order::Key));
+                            let before = last.insert(line, message.at.offset);
+                            prop_assert!(before < Some(message.at.offset), "{before:?} {message:?}");
+                        }
+                    }
+                    back.extend(offsets(&job));
+                },
+                Move::Leave(n) => if let Some(job) = pick(&mut out, n) {
+                    let behind = queue.left(&job);
+                    prop_assert!(order != Order::None || behind.is_empty());
+                    back.extend(behind.iter().chain(&job.messages).map(|message| message.at.offset));
+                },
+                Move::Again(n) => if let Some(job) = pick(&mut out, n)
+                    && let Err(job) = queue.again(job, now + LINGER, false)
+                {
+                    queue.left(&job);
+                    back.extend(offsets(&job));
+                },
+                Move::Split(n) => if let Some(job) = pick(&mut out, n) {
+                    if job.messages.len() == 1 {
+                        out.push(job);
+                    } else if let Err(job) = queue.split(job) {
+                        queue.left(&job);
+                        back.extend(offsets(&job));
+                    }
+                },
+                Move::Recall(partition) => {
+                    back.extend(queue.recall(partition).iter().map(|message| message.at.offset));
+                    last.retain(|(of, _), _| *of != partition);
+                }
+            }
+        }
+        back.extend(out.iter().flat_map(offsets));
+        back.extend(queue.drain().iter().map(|message| message.at.offset));
+        prop_assert!(queue.is_empty());
+        back.sort_unstable();
+        prop_assert_eq!(back, (0..pushed).collect::<Vec<_>>());
+    }
 }
