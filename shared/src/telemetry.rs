@@ -1,8 +1,12 @@
 //! Logs: one line an event, to standard error, readable by people on a terminal and by machines elsewhere.
 
 use std::io::{IsTerminal, Stderr, Write};
+use std::sync::OnceLock;
 
-use tracing_subscriber::EnvFilter;
+use tracing::info;
+use tracing_subscriber::layer::{Layered, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
+use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
 use crate::settings::catalog::{LOG_FORMAT, LOG_LEVEL};
 use crate::settings::{SettingError, Settings};
@@ -19,7 +23,8 @@ pub enum LogFormat {
     Json,
 }
 
-/// Starts logging as `log_format` and `log_level` say.
+/// Starts logging as `log_format` and `log_level` say. Called again, with settings that took longer to be had, it goes
+/// on as those say.
 ///
 /// # Errors
 /// `log_format` is none of its words.
@@ -38,33 +43,59 @@ pub fn start(settings: &Settings) -> Result<(), SettingError> {
         ],
         "text, json or auto",
     )?;
-    init(format, settings.required(&LOG_LEVEL)?);
-    // The settings were gathered before there was a log.
-    if let Some(principal) = settings.identity() {
-        tracing::info!(principal, "signed in to Oracle Cloud");
+    let is_first = init(format, settings.required(&LOG_LEVEL)?);
+    // Settings that were gathered before there was a log had nobody to tell.
+    if is_first && let Some(principal) = settings.identity() {
+        info!(principal, "signing in to Oracle Cloud");
     }
     Ok(())
 }
 
-/// Starts logging to standard error at `level` (an `EnvFilter` directive such as `info` or `jobs=debug`).
-///
-/// Called once, first thing in `main`; a second call changes nothing.
-pub fn init(format: LogFormat, level: &str) {
+/// Logs to standard error at `level` (an `EnvFilter` directive such as `info` or `jobs=debug`) from now on; true if
+/// nothing was logged before.
+fn init(format: LogFormat, level: &str) -> bool {
+    static LOG: OnceLock<Log> = OnceLock::new();
     let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
-    let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter)
-        .with_writer(writer(std::io::stderr().is_terminal()));
+    if let Some(log) = LOG.get() {
+        // Without the subscriber there is nothing to change.
+        let _ = log.filter.reload(filter);
+        let _ = log.lines.reload(lines(format));
+        return false;
+    }
+    let (filter, filter_handle) = reload::Layer::new(filter);
+    let (lines, lines_handle) = reload::Layer::new(lines(format));
     // A test may have installed a subscriber already: the first one stays.
-    let _ = match format {
-        LogFormat::Text => builder
-            .with_ansi(std::io::stderr().is_terminal() && !no_colour())
-            .try_init(),
-        LogFormat::Json => builder
+    let _ = tracing_subscriber::registry()
+        .with(filter)
+        .with(lines)
+        .try_init();
+    let log = Log {
+        filter: filter_handle,
+        lines: lines_handle,
+    };
+    LOG.set(log).is_ok()
+}
+
+/// What can be changed while we run.
+struct Log {
+    filter: reload::Handle<EnvFilter, Registry>,
+    lines: reload::Handle<Lines, Filtered>,
+}
+
+type Filtered = Layered<reload::Layer<EnvFilter, Registry>, Registry>;
+type Lines = Box<dyn Layer<Filtered> + Send + Sync>;
+
+fn lines(format: LogFormat) -> Lines {
+    let terminal = std::io::stderr().is_terminal();
+    let lines = fmt::layer().with_writer(writer(terminal));
+    match format {
+        LogFormat::Text => lines.with_ansi(terminal && !no_colour()).boxed(),
+        LogFormat::Json => lines
             .json()
             .flatten_event(true)
             .with_span_list(false)
-            .try_init(),
-    };
+            .boxed(),
+    }
 }
 
 /// Standard error; on a terminal each event begins on a clear line, as a progress line may stand there.

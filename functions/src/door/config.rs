@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rdkafka::error::KafkaResult;
 use shared::avro::Schema;
 use shared::kafka::KafkaSettings;
 use shared::settings::catalog::{
@@ -62,6 +63,17 @@ impl Config {
             stamp,
             publishing,
         })
+    }
+}
+
+impl Config {
+    /// What the Kafka client is given, by librdkafka's names, with secrets redacted.
+    ///
+    /// # Errors
+    /// librdkafka refuses a value.
+    pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
+        let kafka = &self.publishing.kafka;
+        kafka.listing(&kafka.producer_within(self.publishing.timeout))
     }
 }
 

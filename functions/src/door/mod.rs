@@ -24,13 +24,14 @@ use std::fmt::Display;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::header::RETRY_AFTER;
 use http::{Request, Response};
 use http_body::Body;
 
 pub use config::Config;
 use envelope::Stamp;
 use intake::Limits;
-use problem::Problem;
+use problem::{Kind, Problem};
 pub use publisher::PublishError;
 use publisher::Publisher;
 use shared::avro::Schema;
@@ -69,6 +70,22 @@ impl Door {
             stamp: config.stamp,
             publisher: Publisher::open(config.publishing).await?,
         })
+    }
+
+    /// The answer to a call that came before the door was open, and could not wait longer.
+    pub fn not_open_yet(call: &Call) -> Response<Bytes> {
+        let problem = Problem::new(
+            Kind::NotOpenYet,
+            "The function is still fetching its settings. Nothing was published: send it again.",
+        )
+        .header(RETRY_AFTER, "1");
+        problem.log(call);
+        problem.into_response(call)
+    }
+
+    /// Ends when the broker has refused who we are: the password may have been changed.
+    pub async fn refused(&self) {
+        self.publisher.refused().await;
     }
 
     /// Takes one request in and answers it: 202 and the coordinates once the broker has acknowledged every message,

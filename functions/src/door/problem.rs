@@ -27,6 +27,7 @@ pub(super) enum Kind {
     TopicUnknown,
     PublishRefused,
     NotAcknowledged,
+    NotOpenYet,
 }
 
 impl Kind {
@@ -105,6 +106,11 @@ impl Kind {
                 S::SERVICE_UNAVAILABLE,
                 "not-acknowledged",
                 "The broker did not acknowledge in time",
+            ),
+            Self::NotOpenYet => (
+                S::SERVICE_UNAVAILABLE,
+                "not-open-yet",
+                "The function is still starting",
             ),
         }
     }

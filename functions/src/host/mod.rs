@@ -5,6 +5,7 @@
 //! - [`plain`]: an address of its own (`LISTEN`)
 
 mod deadline;
+mod entrance;
 mod fnproject;
 mod lambda;
 mod plain;
@@ -12,14 +13,14 @@ mod server;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use clap::{Arg, ArgAction, Command};
 use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_BROKER, THE_DOOR};
 use shared::settings::{Group, Settings, cli};
 use shared::telemetry;
 
-use crate::door::{Config, Door};
+use crate::door::Config;
+use entrance::{Entrance, Keeper};
 
 /// The exit code of a configuration that cannot work: `EX_CONFIG` of BSD's `sysexits.h`.
 const CONFIGURATION: u8 = 78;
@@ -109,7 +110,7 @@ fn command() -> Command {
             Arg::new("print-config")
                 .long("print-config")
                 .action(ArgAction::SetTrue)
-                .help("Checks the settings, prints each with its source (secrets redacted), and exits"),
+                .help("Checks the settings, prints each with its source and the Kafka client's own (secrets redacted), and exits"),
         );
     cli::with_settings(command, &GROUPS)
 }
@@ -142,22 +143,33 @@ async fn run(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     let host = Host::take(&environment)?;
-    let settings = Settings::gather_groups(&GROUPS, flags, environment)
-        .await
-        .map_err(Failure::configuration)?;
-    telemetry::start(&settings).map_err(Failure::configuration)?;
-    let config = Config::from_settings(&settings).map_err(Failure::configuration)?;
-    let door = async {
-        let door = Door::open(config).await.map_err(Failure::configuration)?;
-        Ok(Arc::new(door))
-    };
-    match host {
-        Host::Fn(host) => host.serve(door.await?).await,
-        Host::Lambda => lambda::serve(door.await?).await,
-        Host::Plain => {
-            let host = plain::Host::bind(&settings).await?;
-            host.serve(door.await?).await
+    let given = Settings::given(flags, &environment);
+    telemetry::start(&given).map_err(Failure::configuration)?;
+    let (entrance, door) = Entrance::new();
+    if let Host::Fn(host) = host {
+        // The agent may call before the settings are here: its call waits at the entrance.
+        let keeping = async {
+            let keeper = Keeper::open(door, flags, environment).await?;
+            match keeper.keep().await {}
+        };
+        return tokio::select! {
+            served = host.serve(entrance) => served,
+            failed = keeping => failed,
+        };
+    }
+    let keeper = Keeper::open(door, flags, environment).await?;
+    let serving = async {
+        match host {
+            Host::Plain => {
+                let host = plain::Host::bind(&keeper.settings()).await?;
+                host.serve(entrance).await
+            }
+            Host::Fn(_) | Host::Lambda => lambda::serve(entrance).await,
         }
+    };
+    tokio::select! {
+        served = serving => served,
+        never = keeper.keep() => match never {},
     }
 }
 
@@ -171,7 +183,10 @@ async fn print_config(
     for (name, value, source) in settings.listing() {
         println!("{name}={value} ({})", format!("{source:?}").to_lowercase());
     }
-    Config::from_settings(&settings)
-        .map(drop)
-        .map_err(Failure::configuration)
+    let config = Config::from_settings(&settings).map_err(Failure::configuration)?;
+    println!("\n# what the Kafka client is given; all else is librdkafka's default");
+    for (name, value) in config.client_listing().map_err(Failure::configuration)? {
+        println!("{name}={value}");
+    }
+    Ok(())
 }

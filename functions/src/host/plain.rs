@@ -15,8 +15,9 @@ use shared::settings::catalog::LISTEN;
 use tokio::net::TcpListener;
 use tracing::info;
 
+use super::entrance::Entrance;
 use super::{Failure, server};
-use crate::door::{Call, Door};
+use crate::door::Call;
 
 /// Together with the body limit this bounds what callers can make us hold.
 const CONNECTIONS: usize = 256;
@@ -48,19 +49,19 @@ impl Host {
     }
 
     /// Answers until SIGTERM or SIGINT.
-    pub(super) async fn serve(self, door: Arc<Door>) -> Result<(), Failure> {
+    pub(super) async fn serve(self, entrance: Entrance) -> Result<(), Failure> {
         let mut http = Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE);
         let ids = Arc::new(Ids::new(SystemTime::now()));
         let answer = move |request: Request<Incoming>| {
-            let (door, ids) = (Arc::clone(&door), Arc::clone(&ids));
+            let (entrance, ids) = (entrance.clone(), Arc::clone(&ids));
             async move {
                 if is_health_check(&request) {
                     return healthy();
                 }
                 let call = call(request.headers(), &ids);
-                door.answer(request, &call).await
+                entrance.answer(request, &call).await
             }
         };
         server::serve(self.listener, http, CONNECTIONS, answer)

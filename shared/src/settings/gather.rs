@@ -53,12 +53,11 @@ impl Origin {
         let mut given = given(flags, &environment);
         let local = local_lines(&given);
         merge(&mut given, local.as_deref().unwrap_or_default());
-        let mut early = given.clone();
-        defaults(&mut early);
         let early = Settings {
-            values: early,
+            values: given.clone(),
             ..Settings::default()
-        };
+        }
+        .with_defaults();
         Self {
             wanted: groups
                 .iter()
@@ -274,7 +273,10 @@ impl Gathered {
 }
 
 /// What flags and environment say.
-fn given(flags: &[(&'static str, String)], environment: impl Fn(&str) -> Option<String>) -> Values {
+pub(super) fn given(
+    flags: &[(&'static str, String)],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Values {
     let flag = |setting: &Setting| {
         let (_, text) = flags.iter().find(|(name, _)| *name == setting.name)?;
         Some(value(text, Source::Flag))
@@ -333,7 +335,7 @@ fn merge(values: &mut Values, lines: &[Line]) {
     }
 }
 
-fn defaults(values: &mut Values) {
+pub(super) fn defaults(values: &mut Values) {
     for setting in CATALOG {
         if let Some(default) = setting.default {
             values

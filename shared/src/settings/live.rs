@@ -1,6 +1,6 @@
 //! Settings of a program that runs on: read at the start, and again now and then and when something is refused.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -10,7 +10,7 @@ use super::catalog::SECRET_REFRESH;
 use super::gather::{Origin, Part};
 use super::{Group, SettingError, Settings};
 
-/// Everything is read again at most this often, whoever asks: a refused password may be refused a thousand times.
+/// Everything is read again at most this often when something is refused: a refused password may be refused a thousand times.
 const MIN_GAP: Duration = Duration::from_secs(10);
 
 /// Settings that follow their sources: a rotated secret needs no redeploy.
@@ -59,17 +59,13 @@ impl LiveSettings {
     /// Reads the settings file, secrets and documents again; true if anything has changed. What cannot be had keeps
     /// its last good value, with a warning. Called again within ten seconds it does nothing.
     pub async fn refresh(&self) -> bool {
-        {
-            let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-            if last.elapsed() < MIN_GAP {
-                return false;
-            }
-            *last = Instant::now();
+        if self.last().elapsed() < MIN_GAP {
+            return false;
         }
         self.refresh_now().await
     }
 
-    /// Refreshes every `secret_refresh`, for ever; at once for ever idle if nothing came from Oracle Cloud.
+    /// Refreshes every `secret_refresh`, for ever; does nothing, for ever, if nothing came from Oracle Cloud.
     pub async fn keep_fresh(&self) {
         loop {
             let settings = self.current();
@@ -78,11 +74,16 @@ impl LiveSettings {
                 return std::future::pending().await;
             }
             tokio::time::sleep(interval).await;
-            self.refresh().await;
+            self.refresh_now().await;
         }
     }
 
+    fn last(&self) -> MutexGuard<'_, Instant> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     async fn refresh_now(&self) -> bool {
+        *self.last() = Instant::now();
         self.origin.cloud().begin_round();
         let fresh = match self.origin.gather().await.settings(self.origin.cloud()) {
             Ok(fresh) => fresh,

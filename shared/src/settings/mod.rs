@@ -130,6 +130,23 @@ impl Settings {
         origin.gather().await.settings(origin.cloud())
     }
 
+    /// What flags and environment say, over the defaults, without a look at any file: enough to begin to log.
+    pub fn given(
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self {
+            values: gather::given(flags, environment),
+            ..Self::default()
+        }
+        .with_defaults()
+    }
+
+    fn with_defaults(mut self) -> Self {
+        gather::defaults(&mut self.values);
+        self
+    }
+
     /// Who we are to Oracle Cloud, if anything was fetched there.
     pub fn identity(&self) -> Option<&str> {
         self.identity.as_deref()

@@ -13,6 +13,7 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
+use tokio::sync::Notify;
 use tracing::{debug, error, warn};
 
 use super::Message;
@@ -29,8 +30,10 @@ pub(super) struct Client {
 
 impl Client {
     /// Starts librdkafka's threads; may read certificates from the disk.
-    pub(super) fn start(config: &ClientConfig) -> KafkaResult<Arc<Self>> {
-        let producer = BaseProducer::from_config_and_context(config, Reports)?;
+    ///
+    /// `refusal` is told whenever the broker refuses our user or password.
+    pub(super) fn start(config: &ClientConfig, refusal: Arc<Notify>) -> KafkaResult<Arc<Self>> {
+        let producer = BaseProducer::from_config_and_context(config, Reports { refusal })?;
         let (bell, ear) = Bell::hang(&producer)
             .map_err(|error| KafkaError::ClientCreation(format!("making its pipe: {error}")))?;
         Ok(Arc::new(Self {
@@ -165,7 +168,9 @@ impl Ticket {
 }
 
 /// Receives the delivery reports and the client's own words.
-struct Reports;
+struct Reports {
+    refusal: Arc<Notify>,
+}
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
@@ -181,6 +186,9 @@ impl ClientContext for Reports {
 
     fn error(&self, error: KafkaError, reason: &str) {
         warn!(%error, "Kafka client: {reason}");
+        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication) {
+            self.refusal.notify_one();
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use tokio::sync::Notify;
 use tokio::time::timeout_at;
 use tracing::{debug, error, info};
 
@@ -78,6 +79,7 @@ pub(super) struct Publisher {
     idle: Duration,
     current: Mutex<Option<Current>>,
     calls: AtomicUsize,
+    refusal: Arc<Notify>,
 }
 
 struct Current {
@@ -98,9 +100,15 @@ impl Publisher {
             idle: publishing.idle,
             current: Mutex::new(None),
             calls: AtomicUsize::new(0),
+            refusal: Arc::default(),
         };
         publisher.client().await?;
         Ok(publisher)
+    }
+
+    /// Ends when the broker has refused our user or password.
+    pub(super) async fn refused(&self) {
+        self.refusal.notified().await;
     }
 
     /// The topic that every message goes to.
@@ -157,8 +165,8 @@ impl Publisher {
             return Ok(client);
         }
         // Reading the authorities' certificates takes its time; the runtime has other calls to serve.
-        let config = self.config.clone();
-        let client = tokio::task::spawn_blocking(move || Client::start(&config))
+        let (config, refusal) = (self.config.clone(), Arc::clone(&self.refusal));
+        let client = tokio::task::spawn_blocking(move || Client::start(&config, refusal))
             .await
             .map_err(|_| KafkaError::Canceled)??;
         client.listen();

@@ -8,7 +8,6 @@ mod headers;
 mod socket;
 
 use std::io::Write;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
@@ -17,8 +16,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use tracing::info;
 
+use super::entrance::Entrance;
 use super::{Failure, server};
-use crate::door::Door;
 use headers::Intent;
 use socket::Socket;
 
@@ -66,7 +65,7 @@ impl Host {
     }
 
     /// Answers the agent until it ends us, which it does by SIGKILL.
-    pub(super) async fn serve(self, door: Arc<Door>) -> Result<(), Failure> {
+    pub(super) async fn serve(self, entrance: Entrance) -> Result<(), Failure> {
         let Self { socket, log_frame } = self;
         let listener = socket.listener().map_err(Failure::software)?;
         info!(socket = %socket, "listening");
@@ -74,11 +73,11 @@ impl Host {
         let mut http = Builder::new();
         http.max_headers(HEADERS);
         let answer = move |request: Request<Incoming>| {
-            let door = Arc::clone(&door);
+            let entrance = entrance.clone();
             if let Some(frame) = &log_frame {
                 frame.print(request.headers());
             }
-            async move { one_call(&door, request).await }
+            async move { one_call(&entrance, request).await }
         };
         server::serve(listener, http, CONNECTIONS, answer)
             .await
@@ -86,10 +85,12 @@ impl Host {
     }
 }
 
-async fn one_call(door: &Door, request: Request<Incoming>) -> Response<Bytes> {
+async fn one_call(entrance: &Entrance, request: Request<Incoming>) -> Response<Bytes> {
     let intent = Intent::of(request.headers());
     let call = headers::call(request.headers(), SystemTime::now(), Instant::now());
-    let response = door.answer(headers::unwrap(request, intent), &call).await;
+    let response = entrance
+        .answer(headers::unwrap(request, intent), &call)
+        .await;
     headers::wrap(response, intent)
 }
 

@@ -5,7 +5,6 @@
 mod event;
 
 use std::convert::Infallible;
-use std::sync::Arc;
 use std::time::{Instant, SystemTime};
 
 use bytes::Bytes;
@@ -14,8 +13,9 @@ use http_body_util::Full;
 use lambda_http::lambda_runtime::{LambdaEvent, Runtime};
 use lambda_http::{Adapter, Service, service_fn};
 
+use super::entrance::Entrance;
 use super::{Failure, deadline};
-use crate::door::{Call, Door};
+use crate::door::Call;
 use event::Event;
 
 /// What the runtime cannot do without, all of it set by Lambda itself.
@@ -49,8 +49,8 @@ pub(super) fn is_here(environment: &impl Fn(&str) -> Option<String>) -> Result<b
 }
 
 /// Asks the Runtime API for one event after the other until Lambda ends us.
-pub(super) async fn serve(door: Arc<Door>) -> Result<(), Failure> {
-    let handler = service_fn(move |event: LambdaEvent<Event>| one_call(Arc::clone(&door), event));
+pub(super) async fn serve(entrance: Entrance) -> Result<(), Failure> {
+    let handler = service_fn(move |event: LambdaEvent<Event>| one_call(entrance.clone(), event));
     Runtime::new(handler)
         .run()
         .await
@@ -58,7 +58,7 @@ pub(super) async fn serve(door: Arc<Door>) -> Result<(), Failure> {
 }
 
 async fn one_call(
-    door: Arc<Door>,
+    entrance: Entrance,
     event: LambdaEvent<Event>,
 ) -> Result<impl serde::Serialize, Infallible> {
     let LambdaEvent { payload, context } = event;
@@ -76,10 +76,10 @@ async fn one_call(
     let Event { request, body } = payload;
     // One adapter for each event, since the body travels past it.
     let mut adapter = Adapter::from(service_fn(move |request: lambda_http::Request| {
-        let (door, call, body) = (Arc::clone(&door), call.clone(), body.clone());
+        let (entrance, call, body) = (entrance.clone(), call.clone(), body.clone());
         async move {
             let request = request.map(|_| Full::new(body));
-            let response: Response<Bytes> = door.answer(request, &call).await;
+            let response: Response<Bytes> = entrance.answer(request, &call).await;
             Ok::<_, Infallible>(response.map(Full::new))
         }
     }));

@@ -1,0 +1,202 @@
+#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+
+//! The real function in Fn's hands, with its settings in Oracle Cloud: what a cold start, a slow vault and a changed
+//! secret mean to its callers.
+
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use lab::agent::{Agent, Call};
+use lab::broker::Broker;
+use lab::oci_standin::{Standin, Trouble};
+use lab::records;
+
+/// The record `{"id": 1010, "name": "Paul", "email": "p@x"}` of schemas/user.avsc.
+const DATUM: &[u8] = b"\xe4\x0f\x08Paul\x06p@x";
+
+struct Place {
+    cloud: Standin,
+    broker: Broker,
+    _folder: tempfile::TempDir,
+    variables: Vec<(String, String)>,
+}
+
+impl Place {
+    async fn new() -> Self {
+        let cloud = Standin::start().await.unwrap();
+        let broker = Broker::start().unwrap();
+        for topic in ["first", "second"] {
+            broker.create_topic(topic, 1).unwrap();
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let mut lines = String::new();
+        for (name, content) in [
+            ("kafka_bootstrapserver", broker.bootstrap()),
+            ("kafka_topic", "first"),
+            ("api_type_a_url", "http://not-for-the-door.invalid/"),
+        ] {
+            let id = cloud.put_secret(name, content.as_bytes());
+            lines.push_str(&format!("{name}_vaultOCID={id}\n"));
+        }
+        cloud.put_object("config", "config.properties", lines.as_bytes());
+        cloud.put_object(
+            "avro-schema-bucket",
+            "user.avsc",
+            include_bytes!("../../schemas/user.avsc"),
+        );
+        let mut place = Self {
+            cloud,
+            broker,
+            _folder: folder,
+            variables: Vec::new(),
+        };
+        let principal = place
+            .cloud
+            .resource_principal(place._folder.path(), Duration::from_secs(3600));
+        for (name, value) in principal.unwrap() {
+            place.set(name, &value);
+        }
+        let endpoint = place.cloud.endpoint();
+        place.set("OCI_ENDPOINT", &endpoint);
+        place.set("CONFIG_LOCATION", "oci://config/config.properties");
+        place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
+        place
+    }
+
+    fn set(&mut self, name: &str, value: &str) {
+        self.variables.push((name.to_owned(), value.to_owned()));
+    }
+
+    async fn function(&self) -> Agent {
+        let variables: Vec<(&str, &str)> = self
+            .variables
+            .iter()
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect();
+        Agent::start(Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")), &variables)
+            .await
+            .unwrap()
+    }
+
+    fn stored(&self, topic: &str) -> usize {
+        records::all(self.broker.bootstrap(), topic).unwrap().len()
+    }
+}
+
+#[tokio::test]
+async fn a_cold_start_asks_for_what_the_door_needs_once() {
+    let place = Place::new().await;
+    let mut function = place.function().await;
+    let reply = function.call(Call::direct(DATUM)).await.unwrap();
+    assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
+    assert_eq!(place.stored("first"), 1);
+    let mut asked: Vec<String> = place
+        .cloud
+        .requests()
+        .into_iter()
+        .map(|seen| seen.target)
+        .collect();
+    asked.sort();
+    assert_eq!(
+        asked.len(),
+        5,
+        "a namespace, two objects, two secrets: {asked:?}"
+    );
+}
+
+#[tokio::test]
+async fn a_call_that_comes_before_the_settings_waits_for_them() {
+    let place = Place::new().await;
+    place.cloud.trouble(
+        "config.properties",
+        Trouble::Delay(Duration::from_secs(1)),
+        1,
+    );
+    let start = Instant::now();
+    let mut function = place.function().await;
+    assert!(
+        place
+            .cloud
+            .requests()
+            .iter()
+            .all(|seen| seen.status != 200 || !seen.target.contains("secret"))
+    );
+    let reply = function.call(Call::direct(DATUM)).await.unwrap();
+    assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
+    assert!(start.elapsed() >= Duration::from_secs(1));
+}
+
+#[tokio::test]
+async fn a_call_whose_time_is_over_first_reads_503_and_when_to_come_again() {
+    let place = Place::new().await;
+    place.cloud.trouble(
+        "config.properties",
+        Trouble::Delay(Duration::from_secs(5)),
+        1,
+    );
+    let mut function = place.function().await;
+    let call = || Call::http("POST", "/door", DATUM).timeout(Duration::from_secs(2));
+    let reply = function.call(call()).await.unwrap();
+    assert_eq!(reply.status, 503, "{reply:?}\n{}", function.log());
+    assert_eq!(reply.headers["retry-after"], "1");
+    let problem = reply.json().unwrap();
+    assert_eq!(problem["type"], "urn:problem-type:frontdoor:not-open-yet");
+    assert_eq!(place.stored("first"), 0);
+    let reply = function
+        .call(call().timeout(Duration::from_secs(20)))
+        .await
+        .unwrap();
+    assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
+}
+
+#[tokio::test]
+async fn a_secret_that_is_changed_needs_no_redeploy() {
+    let mut place = Place::new().await;
+    place.set("SECRET_REFRESH", "200ms");
+    let mut function = place.function().await;
+    assert_eq!(
+        function.call(Call::direct(DATUM)).await.unwrap().status,
+        202
+    );
+    // A vault that is in trouble meanwhile harms nobody.
+    place.cloud.trouble(
+        "secretbundles",
+        Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
+        4,
+    );
+    place.cloud.put_secret("kafka_topic", b"second\n");
+    let end = Instant::now() + Duration::from_secs(30);
+    while place.stored("second") == 0 {
+        assert!(Instant::now() < end, "{}", function.log());
+        let reply = function.call(Call::direct(DATUM)).await.unwrap();
+        assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
+    }
+    let log = function.log();
+    assert!(log.contains("keeping the last good value"), "{log}");
+    assert!(
+        log.contains("the door is open with the new settings"),
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn settings_that_cannot_be_had_end_the_function_with_one_sentence() {
+    let mut place = Place::new().await;
+    place.set("OCI_TIMEOUT", "500ms");
+    place.cloud.trouble(
+        "config.properties",
+        Trouble::Error(503, "ServiceUnavailable".to_owned()),
+        100,
+    );
+    let variables: Vec<(&str, &str)> = place
+        .variables
+        .iter()
+        .map(|(name, value)| (name.as_str(), value.as_str()))
+        .collect();
+    let ended = Agent::run_to_end(Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")), &variables)
+        .await
+        .unwrap();
+    let text = format!("{ended:?}");
+    assert!(text.contains("fn-recep-avro: CONFIG_LOCATION: reading oci://config@standinns/config.properties: 503 ServiceUnavailable"), "{text}");
+    assert!(text.contains("78"), "{text}");
+}
