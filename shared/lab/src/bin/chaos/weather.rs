@@ -1,7 +1,7 @@
 //! How an endpoint behaves at the moment, and what it has received in all weathers.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use lab::container::Batch;
@@ -89,6 +89,18 @@ impl Outdoor {
     /// How many requests it has read.
     pub(crate) fn count(&self) -> usize {
         self.endpoint.count()
+    }
+
+    /// How many records it has taken since that moment.
+    pub(crate) fn taken_since(&self, moment: Instant) -> usize {
+        let requests = self.endpoint.requests();
+        let late = requests
+            .iter()
+            .rev()
+            .take_while(|request| request.at >= moment);
+        late.filter(|request| request.answered.is_some_and(|status| status < 300))
+            .map(|request| self.records_of(request).len())
+            .sum()
     }
 
     /// The weather turns.
