@@ -7,8 +7,8 @@ use crate::donemap::{self, Stamp};
 use crate::scan::{Part, Scan, Stop};
 use crate::stream::member::{Commit, CommitError, GroupEvent};
 
-/// How often progress is committed.
-const COMMIT_EVERY: Duration = Duration::from_millis(250);
+/// How often progress is committed, at the most: what was delivered since the last commit is what a kill repeats.
+const COMMIT_EVERY: Duration = Duration::from_millis(20);
 
 /// How long the last commit of a run, or of a partition that is given up, may take.
 const LAST_COMMIT: Duration = Duration::from_secs(15);
