@@ -43,50 +43,43 @@ pub(super) fn whole<'a>(
     bytes: &'a [u8],
     fields: &mut [Field<'a>],
 ) -> Result<(), Fault> {
-    let mut cursor = Cursor::new(bytes);
-    prefix(program, &mut cursor, fields)?;
-    match cursor.left() {
-        0 => Ok(()),
-        left => Err(Fault::plain(cursor.pos, Reason::LeftOver(left).to_string())),
+    let end = prefix(program, bytes, 0, fields)?;
+    if end == bytes.len() {
+        return Ok(());
     }
+    let reason = Reason::LeftOver(bytes.len() - end).to_string();
+    Err(Fault::plain(end, reason))
 }
 
-#[inline]
+/// Proves one datum from a place in the bytes on, and says where it ends.
+pub(super) fn pass(program: &Program, bytes: &[u8], start: usize) -> Result<usize, Fault> {
+    prefix(program, bytes, start, &mut [])
+}
+
+#[inline(always)]
 fn prefix<'a>(
     program: &'a Program,
-    cursor: &mut Cursor<'a>,
+    bytes: &'a [u8],
+    pos: usize,
     fields: &mut [Field<'a>],
-) -> Result<(), Fault> {
+) -> Result<usize, Fault> {
     let mut stack = Stack {
         frames: Vec::new(),
         taken: false,
     };
-    let mut at = *cursor;
-    let mut pc = 0;
-    let mut start = at.pos;
-    let outcome = run(program, &mut at, &mut pc, &mut start, &mut stack, fields);
-    let result = match outcome {
-        Ok(()) => Ok(()),
-        Err(reason) => Err(fault(
-            program,
-            at.bytes,
-            start,
-            pc - 1,
-            &stack.frames,
-            reason,
-        )),
-    };
-    *cursor = at;
-    result
-}
-
-/// Passes over one datum from the cursor on, and leaves the cursor behind it.
-#[inline]
-pub(super) fn pass(program: &Program, cursor: &mut Cursor<'_>) -> Result<(), Fault> {
-    let mut own = *cursor;
-    let result = prefix(program, &mut own, &mut []);
-    cursor.pos = own.pos;
-    result
+    let mut cursor = Cursor { bytes, pos };
+    let (mut pc, mut start) = (0, pos);
+    match run(
+        program,
+        &mut cursor,
+        &mut pc,
+        &mut start,
+        &mut stack,
+        fields,
+    ) {
+        Ok(()) => Ok(cursor.pos),
+        Err(reason) => Err(fault(program, bytes, start, pc - 1, &stack.frames, reason)),
+    }
 }
 
 /// The stack, fetched from its thread when the first frame is pushed, and brought back.

@@ -165,7 +165,7 @@ impl<'a> Taken<'_, 'a> {
             Written::Alike(schema) => (&schema.0.program, None),
             Written::Otherwise(writer, plan) => (&writer.0.program, Some((writer, plan))),
         };
-        walk::pass(program, cursor)
+        cursor.pos = walk::pass(program, cursor.bytes, start)
             .map_err(|fault| IntakeError::broken_at(Some(block), record, fault))?;
         let Some((writer, plan)) = plan else {
             return Ok(None);
