@@ -161,7 +161,8 @@ impl Schema {
     /// The datum as JSON for people (unions without their branch names).
     ///
     /// # Errors
-    /// The bytes are not exactly one datum.
+    /// The bytes are not exactly one datum, or one that lies in more than about 500 types, records in line counted
+    /// too; [`validate`](Self::validate) counts only those that occur in several places.
     pub fn to_json(&self, datum: &[u8]) -> Result<serde_json::Value, Fault> {
         self.validate(datum)?;
         json_out::value(&self.0.tree, datum)
