@@ -1,11 +1,9 @@
 //! The endpoint's settings, read and checked before the first connection.
 
-use anyhow::{Context, Result};
 use shared::avro::Schema;
 use shared::secret::Secret;
 use shared::settings::catalog::{
-    API_KEEP, API_KEYS, API_TITLE, API_TOKEN, AVRO_SCHEMA, LISTEN, MAX_BODY, MAX_DECODED,
-    MAX_RECORDS,
+    API_KEEP, API_KEYS, API_TITLE, API_TOKEN, LISTEN, MAX_BODY, MAX_DECODED, MAX_RECORDS,
 };
 use shared::settings::{SettingError, Settings};
 
@@ -28,15 +26,15 @@ pub struct Config {
     pub max_decoded: usize,
     /// The most records of one container file. `max_records`
     pub max_records: usize,
-    /// The schema's JSON text; the built-in one when unset. `avro_schema`
-    pub schema: String,
+    /// What a record is. `avro_schema`
+    pub schema: Schema,
 }
 
 impl Config {
     /// Reads and checks them all.
     ///
     /// # Errors
-    /// A setting is malformed; the sentence names it.
+    /// A setting is malformed, or the schema is none; the sentence names the setting.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         Ok(Self {
             listen: settings.required(&LISTEN)?.to_owned(),
@@ -47,23 +45,10 @@ impl Config {
             max_body: settings.bytes(&MAX_BODY)?,
             max_decoded: settings.bytes(&MAX_DECODED)?,
             max_records: settings.number(&MAX_RECORDS)?,
-            schema: settings
-                .document(&AVRO_SCHEMA)
-                .unwrap_or(BUILT_IN)
-                .to_owned(),
+            schema: Schema::configured(settings)?,
         })
     }
-
-    /// Compiles the schema.
-    ///
-    /// # Errors
-    /// It is no Avro schema.
-    pub(super) fn compiled(&self) -> Result<Schema> {
-        Schema::parse(&self.schema).context("compiling the Avro schema")
-    }
 }
-
-const BUILT_IN: &str = include_str!("../../../schemas/user.avsc");
 
 fn up_to(most: usize) -> impl Fn(&str) -> Option<usize> {
     move |text| {

@@ -68,8 +68,8 @@ pub(super) struct Intake {
 ///
 /// Bytes that are one datum of the schema are taken as that, whatever they begin with: a datum may begin like a
 /// container file by chance, but a container file is no datum.
-pub(super) fn understand(schema: &Schema, config: &Config, body: &[u8]) -> Result<Intake, Problem> {
-    let fault = match record(schema, body) {
+pub(super) fn understand(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
+    let fault = match record(&config.schema, body) {
         Ok(record) => {
             return Ok(Intake {
                 framing: Framing::Datum,
@@ -79,7 +79,7 @@ pub(super) fn understand(schema: &Schema, config: &Config, body: &[u8]) -> Resul
         Err(fault) => fault,
     };
     if avro::Framing::of(body) == avro::Framing::Container {
-        return container(schema, config, body);
+        return container(config, body);
     }
     let text = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
         && serde_json::from_slice::<IgnoredAny>(body).is_ok();
@@ -95,17 +95,18 @@ fn record(schema: &Schema, datum: &[u8]) -> Result<Understood, Fault> {
     Ok(Understood::of(schema.to_json(datum)?, datum))
 }
 
-fn container(schema: &Schema, config: &Config, body: &[u8]) -> Result<Intake, Problem> {
+fn container(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
     let limits = Limits {
         max_decoded: config.max_decoded,
         max_records: config.max_records,
     };
-    let data = avro::intake(schema, body, avro::Framing::Container, &limits).map_err(unreadable)?;
+    let data = avro::intake(&config.schema, body, avro::Framing::Container, &limits)
+        .map_err(unreadable)?;
     let keys = idempotency::of_container(data.metadata(idempotency::METADATA), data.len())?;
     let mut keys = keys.map(Vec::into_iter);
     let mut records = Vec::with_capacity(data.len());
     for datum in data.iter() {
-        let mut record = record(schema, datum)
+        let mut record = record(&config.schema, datum)
             .map_err(|fault| Problem::unreadable("a record of the container", &fault))?;
         record.key = keys.as_mut().and_then(Iterator::next);
         records.push(record);
@@ -154,13 +155,12 @@ mod tests {
             max_body: 1000,
             max_decoded: 1000,
             max_records: 3,
-            schema: schema.to_owned(),
+            schema: Schema::parse(schema).unwrap(),
         }
     }
 
     fn understood(schema: &str, body: &[u8]) -> Result<Intake, Problem> {
-        let config = config(schema);
-        understand(&config.compiled().unwrap(), &config, body)
+        understand(&config(schema), body)
     }
 
     #[test]

@@ -23,7 +23,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use clap::Command;
-use shared::avro::Schema;
 use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
 use shared::settings::{Group, SettingError, Settings, cli};
 use shared::telemetry;
@@ -43,7 +42,6 @@ static GROUPS: [&Group; 4] = [&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM, &ORACLE
 /// Everything a request can touch.
 struct Api {
     config: Config,
-    schema: Schema,
     page: page::Template,
     state: Mutex<State>,
 }
@@ -96,7 +94,6 @@ async fn start(flags: &[(&'static str, String)]) -> Result<()> {
 /// A setting is missing or malformed, the schema cannot be read, the address is taken.
 pub async fn run(settings: &Settings) -> Result<()> {
     let config = Config::from_settings(settings)?;
-    let schema = config.compiled()?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("listening on {}", config.listen))?;
@@ -110,7 +107,6 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let api = Arc::new(Api {
         page: page::Template::new(&config.title),
         config,
-        schema,
         state,
     });
     server::serve(listener, api, shutdown).await;

@@ -47,7 +47,7 @@ pub(super) async fn receive(
     };
     let bytes = read(api, &mut body).await?;
     let payload = Digest::of(&bytes);
-    let intake = intake::understand(&api.schema, &api.config, &bytes)?;
+    let intake = intake::understand(&api.config, &bytes)?;
     let own = claim.as_ref().map(|claim| claim.key.as_str());
     let repeated = settle(&mut api.state(), own, payload, &intake, now_ms())?;
     for (record, again) in intake.records.iter().zip(&repeated) {
