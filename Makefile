@@ -1,0 +1,43 @@
+# Frontdoor's verbs. `make` or `make help` lists them; each is a line or two.
+
+CARGO ?= cargo
+
+.DEFAULT_GOAL := help
+
+help: ## List these verbs
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+needs: ## Say what this machine lacks to build, by Debian package
+	@.ci/needs
+
+build: needs ## Build every program, for development
+	$(CARGO) build --workspace --bins
+
+demo: build ## Send the tutorial's messages through everything, and show where each one went
+	@target/debug/demo
+
+up: build ## Start everything and leave it running, until Ctrl-C
+	@target/debug/demo up
+
+test: needs ## Run every test that needs neither Docker nor Java nor a network
+	$(CARGO) test --workspace
+
+check: needs ## Format and lint, as CI does
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+
+bench: needs ## Measure what is done in one process: walking a datum, deciding a route
+	$(CARGO) bench -p shared -p jobs
+
+licences: ## Check the licence of every crate, offline
+	@.ci/licences
+
+readme: build ## Write the tables of settings and exit codes into README.md again
+	@.ci/readme
+
+ci: ## All that CI runs
+	@.ci/run
+
+.PHONY: help needs build demo up test check bench licences readme ci
+
+include deploy/deploy.mk
