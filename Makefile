@@ -26,6 +26,12 @@ check: needs ## Format and lint, as CI does
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
+e2e: build ## Hold the job to its promises on real Apache Kafka (Java 17, Maven)
+	$(CARGO) test -p jobs --test e2e -- --ignored --test-threads 2
+
+chaos: build ## Kill jobs, brokers and endpoints, and let an independent checker judge; CHAOS="--long" for 200 kills
+	@target/debug/chaos $(CHAOS)
+
 bench: needs ## Measure what is done in one process: walking a datum, deciding a route
 	$(CARGO) bench -p shared -p jobs
 
@@ -38,6 +44,13 @@ readme: build ## Write the tables of settings and exit codes into README.md agai
 ci: ## All that CI runs
 	@.ci/run
 
-.PHONY: help needs build demo up test check bench licences readme ci
+bench-window: needs ## Measure windows on real Apache Kafka against a bare drain and a bare client
+	$(CARGO) build --release -p jobs -p lab --bins
+	@target/release/bench-window $(BENCH)
+
+oci-compare: build ## Compare our signatures with the official Python SDK's (Python, PyPI)
+	@deploy/oci/compare
+
+.PHONY: help needs build demo up test check e2e chaos bench bench-window oci-compare licences readme ci
 
 include deploy/deploy.mk
