@@ -21,10 +21,10 @@ def secrets() -> set[str]:
 
 
 def unknown_flags(arguments: list[str]) -> list[str]:
-    """The flags among the arguments of `forward run` that neither a setting has nor the command line."""
+    """The flags among the arguments of `forward run` that neither a setting has nor the command line; secrets have none."""
     options = set(re.findall(r'\.long\("([a-z-]+)"\)', COMMAND_LINE.read_text()))
     assert {"output", "every"} <= options, f"{COMMAND_LINE} is not read rightly: {sorted(options)}"
-    known = {"--" + name for name in options | {name.replace("_", "-") for name in catalog()}}
+    known = {"--" + name for name in options | {name.replace("_", "-") for name in set(catalog()) - secrets()}}
     flags = [word.split("=")[0] for word in arguments if word.startswith("-")]
     return [flag for flag in flags if flag not in known]
 
