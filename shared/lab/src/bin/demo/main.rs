@@ -7,6 +7,7 @@
 mod observe;
 mod samples;
 mod story;
+mod stream;
 mod table;
 mod world;
 
@@ -95,7 +96,7 @@ async fn tell() -> Result<bool> {
     for line in text.lines() {
         println!("  {line}");
     }
-    let stored = world.stored()?;
+    let stored = world.stream().stored()?;
     let differences = observe::differences(&sent, &a, &b, &report, stored.as_deref());
     for difference in &differences {
         eprintln!("NOT AS THE STORY SAYS: {difference}");
@@ -154,7 +155,7 @@ async fn run_window(world: &World) -> Result<(Report, String)> {
     let file = world.folder().join("report.json");
     let output = program::command(&program::built("forward")?)
         .args(world.job_arguments())
-        .envs(world.broker().iter().map(|(name, value)| (name, value)))
+        .envs(world.stream().settings().clone())
         .arg("--report")
         .arg(&file)
         .output()

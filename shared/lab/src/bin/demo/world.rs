@@ -6,20 +6,10 @@ use std::time::Duration;
 
 use anyhow::{Context, Result};
 use lab::agent::Agent;
-use lab::broker::Broker;
 use lab::gateway::Gateway;
 use lab::program::{self, Program};
-use lab::records;
 
-/// The stream's name, as in the tutorial.
-const TOPIC: &str = "FrontDoorTopic";
-/// Its partitions on the embedded broker.
-const PARTITIONS: i32 = 3;
-/// The setting that names a broker other than the embedded one.
-const BOOTSTRAP: &str = "KAFKA_BOOTSTRAPSERVER";
-
-/// Settings as environment variables.
-type Environment = Vec<(String, String)>;
+use crate::stream::Stream;
 
 /// Where the three addresses for people lie.
 #[derive(Clone, Copy, Debug)]
@@ -57,8 +47,7 @@ pub(crate) struct World {
     a_address: SocketAddr,
     b_address: SocketAddr,
     door: Gateway,
-    embedded: Option<Broker>,
-    broker: Environment,
+    stream: Stream,
     folder: PathBuf,
 }
 
@@ -73,7 +62,7 @@ impl World {
         ports: Ports,
         heard: impl Fn(&str, &str) + Clone + Send + 'static,
     ) -> Result<Self> {
-        let (embedded, broker) = broker()?;
+        let stream = Stream::start()?;
         let endpoint = program::built("api-avro-sample")?;
         let api = |title: &'static str, port: u16| {
             let listen = format!("127.0.0.1:{port}");
@@ -88,7 +77,12 @@ impl World {
         let mut a = api("API type A", ports.a)?;
         let mut b = api("API type B", ports.b)?;
         let mut settings: Vec<(&str, &str)> = vec![("LOG_FORMAT", "text")];
-        settings.extend(broker.iter().map(|(name, value)| (&**name, &**value)));
+        settings.extend(
+            stream
+                .settings()
+                .iter()
+                .map(|(name, value)| (&**name, &**value)),
+        );
         let function = Agent::start(&program::built("fn-recep-avro")?, &settings).await?;
         let door = Gateway::start(function, &format!("127.0.0.1:{}", ports.door)).await?;
         let world = Self {
@@ -97,8 +91,7 @@ impl World {
             a,
             b,
             door,
-            embedded,
-            broker,
+            stream,
             folder: folder.to_owned(),
         };
         world.write_config()?;
@@ -108,21 +101,6 @@ impl World {
     /// Where files are kept.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
-    }
-
-    /// Partition and offset of every record in the topic, in order; `None` for a broker that others may use too.
-    ///
-    /// # Errors
-    /// The broker does not answer.
-    pub(crate) fn stored(&self) -> Result<Option<Vec<(i64, i64)>>> {
-        let Some(broker) = &self.embedded else {
-            return Ok(None);
-        };
-        let all = records::all(broker.bootstrap(), self.setting("KAFKA_TOPIC"))?;
-        let places = all
-            .iter()
-            .map(|record| (record.partition.into(), record.offset));
-        Ok(Some(places.collect()))
     }
 
     /// Where messages are posted.
@@ -146,22 +124,17 @@ impl World {
         vec!["run".to_owned(), "--config-location".to_owned(), config]
     }
 
-    /// The settings that reach the broker, for a program's environment.
-    pub(crate) fn broker(&self) -> &Environment {
-        &self.broker
+    /// The broker and the topic.
+    pub(crate) fn stream(&self) -> &Stream {
+        &self.stream
     }
 
     /// What runs where, in one line each.
     pub(crate) fn summary(&self) -> String {
-        let kind = match &self.embedded {
-            Some(_) => "embedded",
-            None => "yours",
-        };
         format!(
-            "  broker        {} ({kind}), topic {}\n  the door      {} (fn-recep-avro, called over its Unix \
+            "  broker        {}\n  the door      {} (fn-recep-avro, called over its Unix \
              socket)\n  API type A    {}\n  API type B    {}\n",
-            self.setting(BOOTSTRAP),
-            self.setting("KAFKA_TOPIC"),
+            self.stream,
             self.door_url(),
             self.a_url(""),
             self.b_url(""),
@@ -228,52 +201,23 @@ impl World {
         Ok(())
     }
 
-    fn setting(&self, name: &str) -> &str {
-        let known = self.broker.iter().find(|(known, _)| known == name);
-        known.map_or("", |(_, value)| value)
-    }
-
     fn config(&self) -> PathBuf {
         self.folder.join("config.properties")
     }
 
     fn write_config(&self) -> Result<()> {
-        let text = format!(
-            "kafka_bootstrapserver={}\nkafka_topic={}\napi_type_a_url={}\napi_type_b_url={}\n",
-            self.setting(BOOTSTRAP),
-            self.setting("KAFKA_TOPIC"),
-            self.a_url(""),
-            self.b_url(""),
-        );
+        // Secrets stay in the environment, where they came from.
+        let mut lines = self.stream.settings().clone();
+        lines.retain(|(name, _)| name != "AUTH_TOKEN");
+        lines.push(("API_TYPE_A_URL".to_owned(), self.a_url("")));
+        lines.push(("API_TYPE_B_URL".to_owned(), self.b_url("")));
+        let lines = lines.iter();
+        let text: String = lines
+            .map(|(name, value)| format!("{}={value}\n", name.to_ascii_lowercase()))
+            .collect();
         let path = self.config();
         std::fs::write(&path, text).with_context(|| format!("writing {}", path.display()))
     }
-}
-
-/// The embedded broker, if it is wanted, and the settings that reach whichever it is.
-fn broker() -> Result<(Option<Broker>, Environment)> {
-    // Whoever names a broker may have to name a user, a certificate and so on.
-    let mut settings: Environment = std::env::vars()
-        .filter(|(name, _)| name.starts_with("KAFKA_") || name == "AUTH_TOKEN")
-        .collect();
-    let given = |settings: &[(String, String)], name: &str| {
-        settings
-            .iter()
-            .any(|(known, value)| known == name && !value.is_empty())
-    };
-    let embedded = match given(&settings, BOOTSTRAP) {
-        true => None,
-        false => {
-            let broker = Broker::start()?;
-            broker.create_topic(TOPIC, PARTITIONS)?;
-            settings = vec![(BOOTSTRAP.to_owned(), broker.bootstrap().to_owned())];
-            Some(broker)
-        }
-    };
-    if !given(&settings, "KAFKA_TOPIC") {
-        settings.push(("KAFKA_TOPIC".to_owned(), TOPIC.to_owned()));
-    }
-    Ok((embedded, settings))
 }
 
 /// A path as short as it can be typed here.
