@@ -5,6 +5,7 @@
 //! ours only while it says so, and only it commits.
 
 pub mod batch;
+mod contact;
 pub mod describe;
 mod log;
 pub mod member;

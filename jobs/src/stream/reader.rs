@@ -2,9 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
-use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::TopicPartitionList;
@@ -15,8 +14,11 @@ use shared::kafka::KafkaSettings;
 use crate::donemap;
 use crate::message::StreamId;
 use crate::stream::batch::Queue;
+use crate::stream::contact::{self, Logged, NoContact};
 use crate::stream::describe;
 use crate::window::{From, Situation, Until};
+
+pub(crate) use crate::stream::contact::log;
 
 /// Why the stream cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -32,6 +34,16 @@ pub enum SourceError {
         bootstrap: String,
         /// What we met.
         error: Box<KafkaError>,
+    },
+    /// There is no connection, and the client has said why.
+    #[error("connecting to {bootstrap}: {reason}; {advice}")]
+    Connection {
+        /// The brokers.
+        bootstrap: String,
+        /// The client's words.
+        reason: String,
+        /// What to do.
+        advice: &'static str,
     },
     /// The topic is not there.
     #[error("topic {topic} does not exist at {bootstrap}: create it, or set KAFKA_TOPIC")]
@@ -70,32 +82,6 @@ fn hint(error: &KafkaError) -> &'static str {
     }
 }
 
-/// Sends librdkafka's own log lines where ours go.
-pub struct Logged;
-
-impl ClientContext for Logged {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log(level, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        // Every broker that is away says so each time it is asked; the run itself reports what that cost it.
-        tracing::debug!(%error, reason, "the reader's connection");
-    }
-}
-
-impl ConsumerContext for Logged {}
-
-/// A line of librdkafka's log: its warnings concern a connection, which is retried, so they are told at debug.
-pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-            tracing::error!(facility, "{line}");
-        }
-        _ => tracing::debug!(facility, "{line}"),
-    }
-}
-
 /// The client that reads.
 pub struct Reader {
     consumer: BaseConsumer<Logged>,
@@ -120,7 +106,7 @@ impl Reader {
     /// # Errors
     /// The configuration does not hold together.
     pub fn new(config: &ClientConfig, topic: &str) -> KafkaResult<Self> {
-        let consumer = BaseConsumer::from_config_and_context(config, Logged)?;
+        let consumer = BaseConsumer::from_config_and_context(config, Logged::default())?;
         let bootstrap = config
             .get("bootstrap.servers")
             .unwrap_or_default()
@@ -303,9 +289,14 @@ impl Reader {
     }
 
     fn metadata(&self, patience: Duration) -> Result<Metadata, SourceError> {
-        self.consumer
-            .fetch_metadata(Some(&self.topic), patience)
-            .map_err(|error| self.broker("asking for the partitions", error))
+        contact::metadata(&self.consumer, &self.topic, patience).map_err(|failed| match failed {
+            NoContact::Said(reason, advice) => SourceError::Connection {
+                bootstrap: self.bootstrap.clone(),
+                reason,
+                advice,
+            },
+            NoContact::Silence(error) => self.broker("asking for the partitions", error),
+        })
     }
 
     fn partitions(&self, metadata: &Metadata) -> Result<Vec<i32>, SourceError> {
