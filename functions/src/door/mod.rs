@@ -35,6 +35,7 @@ use problem::{Kind, Problem};
 pub use publisher::PublishError;
 use publisher::Publisher;
 use shared::avro::Schema;
+use tracing::debug;
 
 /// What a host knows about one call beyond its HTTP request.
 #[derive(Clone, Debug, Default)]
@@ -99,7 +100,10 @@ impl Door {
         B::Error: Display,
     {
         match self.take_in(request, call).await {
-            Ok(response) => response,
+            Ok(response) => {
+                debug!(call = call.id.as_deref().unwrap_or_default(), "stored");
+                response
+            }
             Err(problem) => {
                 problem.log(call);
                 problem.into_response(call)

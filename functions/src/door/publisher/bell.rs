@@ -3,12 +3,12 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::os::fd::AsRawFd;
-use std::os::unix::net::UnixStream;
+use std::os::fd::{AsRawFd, OwnedFd};
 
 use rdkafka::message::BorrowedMessage;
 use rdkafka::producer::{BaseProducer, Producer, ProducerContext};
 use rdkafka_sys as sys;
+use tokio::net::unix::pipe::{self, Receiver};
 
 /// Writes one byte whenever the first report joins an empty queue (`rd_kafka_queue_io_event_enable`).
 ///
@@ -16,7 +16,7 @@ use rdkafka_sys as sys;
 pub(super) struct Bell {
     queue: *mut sys::rd_kafka_queue_t,
     // Held for its descriptor, which librdkafka writes to.
-    _line: UnixStream,
+    _line: OwnedFd,
 }
 
 // SAFETY: a queue handle is reference-counted and locked inside librdkafka; every call on it is thread-safe.
@@ -25,16 +25,16 @@ unsafe impl Send for Bell {}
 unsafe impl Sync for Bell {}
 
 impl Bell {
-    /// Hangs the bell at the producer's queue; the returned end becomes readable when it rings.
+    /// Hangs the bell at the producer's queue; the returned end becomes readable when it rings. To be called within
+    /// the runtime.
     ///
     /// # Errors
     /// No descriptors left.
     pub(super) fn hang<C: ProducerContext>(
         producer: &BaseProducer<C>,
-    ) -> io::Result<(Self, UnixStream)> {
-        let (ear, line) = UnixStream::pair()?;
-        ear.set_nonblocking(true)?;
-        line.set_nonblocking(true)?;
+    ) -> io::Result<(Self, Receiver)> {
+        let (line, ear) = pipe::pipe()?;
+        let line = line.into_nonblocking_fd()?;
         // SAFETY: the producer's handle is alive; the queue keeps a reference of its own until it is destroyed. The
         // payload is copied, and the descriptor lives as long as `_line`.
         let queue = unsafe {

@@ -1,8 +1,6 @@
 //! One librdkafka producer, with its delivery reports turned into fates.
 
-use std::io::ErrorKind;
-use std::os::unix::net::UnixStream;
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -13,6 +11,8 @@ use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer, ProducerContext, PurgeConfig};
 use rdkafka::types::RDKafkaErrorCode;
+use tokio::io::AsyncReadExt;
+use tokio::net::unix::pipe::Receiver;
 use tokio::sync::Notify;
 use tracing::{debug, error, warn};
 
@@ -24,35 +24,21 @@ use super::fate::{Batch, Fate, Receipt, Trouble};
 pub(super) struct Client {
     // Before the producer: fields are dropped in this order.
     bell: Bell,
-    ear: Mutex<Option<UnixStream>>,
     producer: BaseProducer<Reports>,
 }
 
 impl Client {
-    /// Starts librdkafka's threads; may read certificates from the disk.
+    /// Starts librdkafka's threads, and serves its delivery reports on this runtime until the client is dropped. May
+    /// read certificates from the disk.
     ///
     /// `refusal` is told whenever the broker refuses our user or password.
     pub(super) fn start(config: &ClientConfig, refusal: Arc<Notify>) -> KafkaResult<Arc<Self>> {
         let producer = BaseProducer::from_config_and_context(config, Reports { refusal })?;
         let (bell, ear) = Bell::hang(&producer)
             .map_err(|error| KafkaError::ClientCreation(format!("making its pipe: {error}")))?;
-        Ok(Arc::new(Self {
-            bell,
-            ear: Mutex::new(Some(ear)),
-            producer,
-        }))
-    }
-
-    /// Serves delivery reports on this runtime from now on, until the client is dropped.
-    pub(super) fn listen(self: &Arc<Self>) {
-        let ear = self
-            .ear
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .take();
-        if let Some(ear) = ear {
-            tokio::spawn(serve(ear, Arc::downgrade(self)));
-        }
+        let client = Arc::new(Self { bell, producer });
+        tokio::spawn(serve(ear, Arc::downgrade(&client)));
+        Ok(client)
     }
 
     /// Asks for the topic's leaders, so that the first message need not wait for the answer. Blocks.
@@ -124,23 +110,15 @@ impl Client {
 }
 
 /// Serves reports whenever the bell rings, until the client is gone.
-async fn serve(ear: UnixStream, client: Weak<Client>) {
-    let ear = match tokio::net::UnixStream::from_std(ear) {
-        Ok(ear) => ear,
-        Err(error) => {
-            // Every call then runs into its deadline and says so; the purge still collects reports.
-            error!(%error, "no delivery reports from the Kafka client");
-            return;
-        }
-    };
+async fn serve(mut ear: Receiver, client: Weak<Client>) {
     let mut rings = [0; 64];
-    while ear.readable().await.is_ok() {
+    loop {
         // The ring is taken before the queue is looked at: one that comes later is another ring.
-        match ear.try_read(&mut rings) {
+        match ear.read(&mut rings).await {
             Ok(0) => return,
             Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
             Err(error) => {
+                // Every call then runs into its deadline and says so; the purge still collects reports.
                 error!(%error, "no more delivery reports from the Kafka client");
                 return;
             }

@@ -7,6 +7,7 @@
 mod bell;
 mod client;
 mod fate;
+mod timers;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,13 +17,13 @@ use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use tokio::sync::Notify;
-use tokio::time::timeout_at;
 use tracing::{debug, error, info};
 
 use super::config::Publishing;
 use client::Client;
 use fate::Batch;
 pub(super) use fate::{Fate, Receipt, Trouble};
+use timers::Timers;
 
 /// How long reports are awaited beyond the deadline: after a purge they come at once.
 const LAST_REPORTS: Duration = Duration::from_millis(200);
@@ -80,6 +81,7 @@ pub(super) struct Publisher {
     current: Mutex<Option<Current>>,
     calls: AtomicUsize,
     refusal: Arc<Notify>,
+    timers: Timers,
 }
 
 struct Current {
@@ -101,6 +103,7 @@ impl Publisher {
             current: Mutex::new(None),
             calls: AtomicUsize::new(0),
             refusal: Arc::default(),
+            timers: Timers::default(),
         };
         publisher.client().await?;
         Ok(publisher)
@@ -145,7 +148,8 @@ impl Publisher {
         for (place, message) in messages.iter().enumerate() {
             client.send(&self.topic, message, &batch, place);
         }
-        if timeout_at(deadline.into(), batch.settled()).await.is_err() {
+        let settled = self.timers.within(deadline, batch.settled()).await;
+        if settled.is_none() {
             let last = if turn.is_alone() {
                 client.purge();
                 // A purge tears a hole into an idempotent producer's sequence, which the broker would not take.
@@ -154,7 +158,8 @@ impl Publisher {
             } else {
                 SHARED_REPORTS
             };
-            let _ = timeout_at((Instant::now() + last).into(), batch.settled()).await;
+            let last = Instant::now() + last;
+            let _ = self.timers.within(last, batch.settled()).await;
         }
         batch.fates()
     }
@@ -169,7 +174,6 @@ impl Publisher {
         let client = tokio::task::spawn_blocking(move || Client::start(&config, refusal))
             .await
             .map_err(|_| KafkaError::Canceled)??;
-        client.listen();
         // Leaders are known before a message asks for them. A failure is that message's to tell.
         let (warm, topic) = (Arc::clone(&client), self.topic.clone());
         let patience = self.timeout.min(WARM);
@@ -212,9 +216,13 @@ impl Publisher {
             .is_some_and(|current| Arc::ptr_eq(&current.client, worn))
             && let Some(old) = current.take()
         {
-            // Ending a client joins its threads: not on the runtime's own. `worn` itself must not be the last
-            // handle either, so it waits there for the calls that hold one.
-            tokio::task::spawn_blocking(move || drop(old));
+            // Ending a client joins its threads, so it must not end on the runtime's own: not even with the last call
+            // that waits for it.
+            tokio::task::spawn_blocking(move || {
+                while Arc::strong_count(&old.client) > 1 {
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
         }
     }
 
