@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use lab::agent::Call;
 use rdkafka::types::RDKafkaRespErr;
+use rustix::process::{Pid, Signal, kill_process};
 
 use super::lambda::{Lambda, Shape, event};
 use super::sample::{Codec, container, paul, user};
@@ -211,4 +212,138 @@ async fn many_calls_at_once_share_the_client_and_each_learns_its_own_fate() {
     let stored = world.stored();
     let keys: std::collections::BTreeSet<_> = stored.iter().map(|message| &message.key).collect();
     assert!(keys.len() >= 100, "{}", keys.len());
+}
+
+#[tokio::test]
+async fn what_a_partly_stored_container_is_told_is_what_the_topic_holds() {
+    use RDKafkaRespErr::{
+        RD_KAFKA_RESP_ERR_NO_ERROR as FINE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as REFUSED,
+    };
+    let world = World::new();
+    let mut function = world.function().await;
+    let warm = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(warm.status, 202);
+    let data: Vec<_> = (0..60).map(|id| user(id, "n", "e")).collect();
+    // Each partition has a produce request of its own; the second of them is refused, whichever it is.
+    world.broker.produce_errors(&[FINE, REFUSED, FINE]).unwrap();
+    let file = container(Codec::Null, &[&data]);
+    let reply = function.call(Call::direct(file)).await.unwrap();
+    let body = reply.json().unwrap();
+    assert_eq!(
+        (reply.status, &body["stored"]),
+        (500, &"partly".into()),
+        "{body}"
+    );
+    let records = body["records"].as_array().unwrap();
+    assert_eq!(records.len(), 60);
+    let told: Vec<_> = data
+        .iter()
+        .zip(records)
+        .filter(|(_, record)| record["stored"] == "yes")
+        .map(|(datum, record)| {
+            let place = (record["partition"].as_i64(), record["offset"].as_i64());
+            (datum.clone(), place)
+        })
+        .collect();
+    assert!(!told.is_empty() && told.len() < 60, "{}", told.len());
+    let stored = world.stored();
+    assert_eq!(stored.len(), told.len() + 1);
+    for (datum, place) in told {
+        let found = stored
+            .iter()
+            .find(|message| message.value.as_ref() == Some(&datum));
+        let found = found.expect("told, but not stored");
+        assert_eq!(
+            (Some(i64::from(found.partition)), Some(found.offset)),
+            place
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_takes_smaller_messages_only_makes_a_413() {
+    let world = World::new();
+    let mut function = world.function().await;
+    world
+        .broker
+        .produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE])
+        .unwrap();
+    let reply = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(reply.status, 413, "{reply:?}");
+    assert_eq!(reply.json().unwrap()["stored"], "no");
+}
+
+#[tokio::test]
+async fn a_client_that_met_a_fatal_error_is_replaced() {
+    let world = World::new();
+    let mut function = world.function().await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    // To an idempotent producer this says that its state and the broker's have parted for good.
+    world
+        .broker
+        .produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1])
+        .unwrap();
+    let _ = function
+        .call(Call::direct(user(1, "n", "e")).timeout(Duration::from_secs(5)))
+        .await;
+    for id in 2..5 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 202, "{reply:?}");
+    }
+    let log = function.log();
+    assert!(log.contains("after a fatal error"), "{log}");
+}
+
+#[tokio::test]
+async fn a_freeze_in_mid_call_only_delays_it() {
+    let world = World::new();
+    let mut function = world.function().await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.round_trip(Duration::from_millis(300)).unwrap();
+    let pid = Pid::from_raw(function.id().unwrap() as i32).unwrap();
+    let freeze = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        kill_process(pid, Signal::STOP).unwrap();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        kill_process(pid, Signal::CONT).unwrap();
+    };
+    let (reply, ()) = tokio::join!(function.call(Call::direct(user(1, "n", "e"))), freeze);
+    assert_eq!(reply.unwrap().status, 202);
+    assert_eq!(world.stored().len(), 2);
+}
+
+#[tokio::test]
+async fn an_absent_broker_costs_few_threads_however_many_calls_fail() {
+    let world = World::new();
+    let mut function = world.function_with(&[("PUBLISH_TIMEOUT", "300ms")]).await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.down().unwrap();
+    let mut most = 0;
+    for id in 0..20 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 503);
+        most = most.max(function.threads().unwrap());
+    }
+    // A container of Fn may have 50.
+    assert!(most <= 40, "{most} threads");
+    world.broker.up().unwrap();
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
 }

@@ -71,3 +71,24 @@ async fn sigterm_lets_the_call_under_way_finish() {
     assert!(TcpStream::connect(&address).await.is_err());
     assert_eq!(world.stored().len(), 2);
 }
+
+#[tokio::test]
+async fn callers_who_go_away_leave_nothing_behind() {
+    let world = World::new();
+    let plain = Plain::start(&world.settings("door")).await;
+    world.broker.round_trip(Duration::from_millis(200)).unwrap();
+    for _ in 0..20 {
+        let mut stream = TcpStream::connect(&plain.address).await.unwrap();
+        let datum = paul();
+        let head = format!(
+            "POST / HTTP/1.1\r\nhost: h\r\ncontent-length: {}\r\n\r\n",
+            datum.len()
+        );
+        stream.write_all(head.as_bytes()).await.unwrap();
+        stream.write_all(&datum).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    world.broker.round_trip(Duration::ZERO).unwrap();
+    let reply = plain.call(&Request::post(user(1, "n", "e"))).await;
+    assert_eq!(reply.status, 202);
+}

@@ -253,14 +253,27 @@ impl Agent {
     /// # Errors
     /// The process is gone.
     pub fn resident(&self) -> Result<u64> {
+        let text = self.status("VmRSS:")?;
+        let kilobytes: u64 = text.trim_end_matches(" kB").trim().parse()?;
+        Ok(kilobytes * 1024)
+    }
+
+    /// How many threads it has.
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn threads(&self) -> Result<u64> {
+        Ok(self.status("Threads:")?.parse()?)
+    }
+
+    fn status(&self, name: &str) -> Result<String> {
         let id = self.child.id().context("the function is gone")?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("no VmRSS")?;
-        let kilobytes: u64 = line.trim().trim_end_matches(" kB").trim().parse()?;
-        Ok(kilobytes * 1024)
+        let line = status.lines().find_map(|line| line.strip_prefix(name));
+        Ok(line
+            .with_context(|| format!("no {name}"))?
+            .trim()
+            .to_owned())
     }
 
     /// What the function wrote to standard output and standard error.

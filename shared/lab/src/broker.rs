@@ -93,6 +93,16 @@ impl Broker {
             .with_context(|| format!("breaking topic {topic}"))
     }
 
+    /// Answers the next produce requests with these errors, one each.
+    ///
+    /// # Errors
+    /// The cluster refused.
+    pub fn produce_errors(&self, errors: &[rdkafka::types::RDKafkaRespErr]) -> Result<()> {
+        const PRODUCE: rdkafka_sys::RDKafkaApiKey = rdkafka_sys::RDKafkaApiKey::Produce;
+        self.cluster()?.request_errors(PRODUCE, errors);
+        Ok(())
+    }
+
     fn cluster(
         &self,
     ) -> Result<rdkafka::mocking::MockCluster<'_, rdkafka::producer::DefaultProducerContext>> {
