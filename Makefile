@@ -48,9 +48,13 @@ bench-window: needs ## Measure windows on real Apache Kafka against a bare drain
 	$(CARGO) build --release -p jobs -p lab --bins
 	@target/release/bench-window $(BENCH)
 
+bench-door: needs ## Measure the function against raw librdkafka and an empty program (BENCH=--kafka: on Apache Kafka)
+	$(CARGO) build --release -p functions -p jobs -p lab --bins
+	@target/release/bench-door $(BENCH)
+
 oci-compare: build ## Compare our signatures with the official Python SDK's (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-window oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door oci-compare licences readme ci
 
 include deploy/deploy.mk
