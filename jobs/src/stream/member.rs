@@ -129,10 +129,10 @@ impl Member {
             .commit(&list, CommitMode::Sync)
             .map_err(|error| match error.rdkafka_error_code() {
                 Some(
+                    // A generation or an epoch that has passed is none of these: the group has changed around us, what we
+                    // keep is still ours, and the commit is tried again. What we lose, the group says by itself.
                     RDKafkaErrorCode::UnknownMemberId
-                    | RDKafkaErrorCode::IllegalGeneration
                     | RDKafkaErrorCode::FencedInstanceId
-                    | RDKafkaErrorCode::StaleMemberEpoch
                     | RDKafkaErrorCode::FencedMemberEpoch,
                 ) => CommitError::Fenced(error),
                 _ => CommitError::Broker(error),
