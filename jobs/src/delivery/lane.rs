@@ -9,7 +9,7 @@ use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::Poll;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -170,6 +170,14 @@ impl Connection {
 
     /// Whether the connection is still there and has finished its last exchange.
     async fn is_ready(&mut self) -> bool {
+        // One look is nearly always enough. Nobody needs to be woken after it: the request follows at once.
+        let mut look = Context::from_waker(Waker::noop());
+        if !self.ended {
+            self.ended = Pin::new(&mut self.driver).poll(&mut look).is_ready();
+        }
+        if self.ended || self.sender.is_ready() {
+            return !self.ended;
+        }
         let ready = drive(&mut self.driver, &mut self.ended, self.sender.ready());
         matches!(ready.await, Some(Ok(())))
     }

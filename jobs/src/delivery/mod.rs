@@ -13,6 +13,7 @@
 // A message that is not taken comes back whole, to be offered again or left.
 #![allow(clippy::result_large_err)]
 
+mod alarm;
 pub mod answer;
 pub mod backoff;
 pub mod circuit;

@@ -15,6 +15,8 @@ const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const DATUM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const CONTAINER: HeaderValue = HeaderValue::from_static("application/vnd.apache.avro");
+/// What no key ever is.
+const NO_KEY: HeaderValue = HeaderValue::from_static("\"\"");
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("frontdoor/", env!("CARGO_PKG_VERSION")));
 
@@ -30,6 +32,8 @@ pub struct RequestMaker {
     target: Target,
     authorization: Option<HeaderValue>,
     stream: StreamId,
+    /// `cluster/topic/`, with which most keys begin, if it can be sent as it is.
+    prefix: Option<String>,
     /// The JSON text of the schema, when the route takes container files.
     schema: Option<String>,
 }
@@ -73,10 +77,14 @@ impl RequestMaker {
                 Some(value)
             }
         };
+        let prefix = format!("{}/{}/", stream.cluster, stream.topic);
+        let is_simple = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
+        let simple = prefix.len() + 40 < LONGEST_KEY && prefix.bytes().all(is_simple);
         Some(Self {
             target,
             authorization,
             stream,
+            prefix: simple.then_some(prefix),
             schema: schema.map(str::to_owned),
         })
     }
@@ -90,7 +98,7 @@ impl RequestMaker {
     pub fn ask(&self, messages: &[Message]) -> Ask {
         match (&self.schema, messages) {
             (None, [message]) => Ask {
-                key: quoted(self.key(message).as_bytes()),
+                key: self.quoted_key(message),
                 traceparent: traceparent(message),
                 content_type: DATUM,
                 body: message.value.clone().unwrap_or_default(),
@@ -125,6 +133,17 @@ impl RequestMaker {
         plain(self.stream.idempotency_key(message))
     }
 
+    fn quoted_key(&self, message: &Message) -> HeaderValue {
+        let (Some(prefix), None) = (&self.prefix, &message.client_key) else {
+            return quoted(self.key(message).as_bytes());
+        };
+        let mut value = BytesMut::with_capacity(prefix.len() + 40);
+        value.put_u8(b'"');
+        put_coordinates(&mut value, prefix, message);
+        value.put_u8(b'"');
+        HeaderValue::from_maybe_shared(value.freeze()).unwrap_or(NO_KEY)
+    }
+
     /// The key of a batch is the digest of its records' keys: the same records, the same key. Where a key is made of
     /// coordinates, the offset stands for it, since stream and partition go in first.
     fn batch(&self, schema: &str, messages: &[Message]) -> Ask {
@@ -133,18 +152,16 @@ impl RequestMaker {
         let mut digest = Sha256::new();
         digest.update(&(prefix.len() as u64).to_be_bytes());
         digest.update(prefix.as_bytes());
-        let whole = plain(format!("{prefix}{}", i64::MIN)).starts_with(&prefix);
         let mut keys = BytesMut::with_capacity(messages.len() * (prefix.len() + 11));
         for message in messages {
             if !keys.is_empty() {
                 keys.put_u8(b'\n');
             }
-            match &message.client_key {
-                None if whole => {
+            match (&self.prefix, &message.client_key) {
+                (Some(prefix), None) => {
                     digest.update(&[0]);
                     digest.update(&message.at.offset.to_be_bytes());
-                    keys.put_slice(prefix.as_bytes());
-                    put_number(&mut keys, message.at.offset);
+                    put_coordinates(&mut keys, prefix, message);
                 }
                 _ => {
                     let key = self.key(message);
@@ -194,7 +211,7 @@ fn quoted(key: &[u8]) -> HeaderValue {
     }
     value.put_u8(b'"');
     // Keys are printable ASCII here, which every header value may hold.
-    HeaderValue::from_maybe_shared(value.freeze()).unwrap_or(HeaderValue::from_static("\"\""))
+    HeaderValue::from_maybe_shared(value.freeze()).unwrap_or(NO_KEY)
 }
 
 /// The record's own trace context, if it is one (`00-<trace id>-<parent id>-<flags>`, W3C Trace Context, 3.2).
@@ -215,6 +232,14 @@ fn traceparent(message: &Message) -> Option<HeaderValue> {
         return None;
     }
     HeaderValue::from_maybe_shared(value.clone()).ok()
+}
+
+/// The key that is made of coordinates.
+fn put_coordinates(out: &mut BytesMut, prefix: &str, message: &Message) {
+    out.put_slice(prefix.as_bytes());
+    put_number(out, i64::from(message.at.partition));
+    out.put_u8(b'/');
+    put_number(out, message.at.offset);
 }
 
 fn put_number(out: &mut BytesMut, number: i64) {
@@ -296,6 +321,21 @@ mod tests {
             assert!(key.starts_with("\"sha256-") && key.len() == 73, "{key}");
         }
         assert_ne!(odd[0], odd[1]);
+    }
+
+    #[test]
+    fn a_key_is_the_same_however_it_is_made() {
+        for cluster in ["c", "with \"quotes\"", "é", &"x".repeat(1000)] {
+            let stream = StreamId {
+                cluster: cluster.into(),
+                topic: "t".into(),
+            };
+            let target = Target::parse("http://h/").expect("url");
+            let maker = RequestMaker::new(target, None, stream.clone(), None).expect("maker");
+            let message = message(i64::MAX, None);
+            let expected = quoted(plain(stream.idempotency_key(&message)).as_bytes());
+            assert_eq!(maker.ask(&[message]).key, expected);
+        }
     }
 
     #[test]

@@ -1,16 +1,18 @@
 //! One route at work: it collects what was offered, lets go what may go, and waits for what comes back.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::rc::Rc;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::time::{Duration, Instant, SystemTime};
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
-use std::future::poll_fn;
-use std::task::Poll;
 use tracing::{info, warn};
 
+use super::alarm::Alarm;
 use super::backoff::{Backoff, Dice};
 use super::circuit::{Circuit, CircuitSettings, Gate, Pass};
 use super::inbox::{Mail, weight};
@@ -21,8 +23,10 @@ use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState, later};
 use crate::fate::{Fate, Settlement};
 use crate::message::Message;
 
-/// As many settlements go in one parcel; fewer, when there is nothing else to do.
-const PARCEL: usize = 512;
+/// A parcel of settlements is sent when it has so many, or when its first has waited so long: each parcel wakes the
+/// thread that reads them.
+const PARCEL: usize = 64;
+const PARCEL_WAIT: Duration = Duration::from_millis(1);
 
 /// Everything that one route owns.
 pub(super) struct Route {
@@ -44,6 +48,7 @@ pub(super) struct Route {
     /// Connections that wait for work, the last used first; one place for each request that may be under way.
     lanes: Vec<Option<Box<Connection>>>,
     flights: FuturesUnordered<LocalBoxFuture<'static, Landed>>,
+    landed: Vec<Landed>,
     /// The jobs that are out, by the number of their flight: they outlive a flight that is broken off.
     pub(super) out: Vec<Option<(Job, Pass)>>,
     pub(super) until: Option<Instant>,
@@ -51,6 +56,9 @@ pub(super) struct Route {
     /// Set once nothing more is sent in this run.
     pub(super) given_up: Option<Arc<str>>,
     settlements: Vec<Settlement>,
+    /// When the settlements are sent, if it is not before.
+    parcel_due: Option<Instant>,
+    alarm: Alarm,
     settled: Sender<Vec<Settlement>>,
     pub(super) complaint: Option<Instant>,
     pub(super) unsaid: u64,
@@ -109,11 +117,14 @@ impl Route {
             hurry: false,
             lanes: Vec::new(),
             flights: FuturesUnordered::new(),
+            landed: Vec::new(),
             out: Vec::new(),
             until: None,
             stopping: false,
             given_up: None,
             settlements: Vec::new(),
+            parcel_due: None,
+            alarm: Alarm::default(),
             settled,
             complaint: None,
             unsaid: 0,
@@ -131,9 +142,11 @@ impl Route {
             self.obey();
             self.collect();
             self.launch();
-            self.send_parcel();
             if self.stopping && self.flights.is_empty() {
-                return;
+                return self.send_parcel();
+            }
+            if self.flights.is_empty() || self.parcel_due.is_some_and(|due| due <= now()) {
+                self.send_parcel();
             }
             self.wait().await;
         }
@@ -276,36 +289,30 @@ impl Route {
     /// Sleeps until something may have changed, and lands what has come back.
     async fn wait(&mut self) {
         let look = self.next_look();
-        let mut landed = Vec::new();
-        let flights = &mut self.flights;
-        let landing = poll_fn(|cx| {
-            while let Poll::Ready(Some(one)) = flights.poll_next_unpin(cx) {
-                landed.push(one);
-            }
-            if landed.is_empty() {
-                Poll::Pending
-            } else {
-                Poll::Ready(())
-            }
-        });
-        let alarm = async {
-            match look {
-                Some(at) => tokio::time::sleep_until(at.into()).await,
-                None => std::future::pending().await,
-            }
-        };
-        tokio::select! {
-            biased;
-            () = landing => {}
-            () = self.shared.inbox.woken() => {}
-            () = alarm => {}
+        self.alarm
+            .set(look.into_iter().chain(self.parcel_due).min());
+        let mut landed = std::mem::take(&mut self.landed);
+        let (flights, alarm) = (&mut self.flights, &mut self.alarm);
+        {
+            let mut woken = pin!(self.shared.inbox.woken());
+            poll_fn(|cx| {
+                while let Poll::Ready(Some(one)) = flights.poll_next_unpin(cx) {
+                    landed.push(one);
+                }
+                if !landed.is_empty() || woken.as_mut().poll(cx).is_ready() {
+                    return Poll::Ready(());
+                }
+                alarm.poll(cx)
+            })
+            .await;
         }
-        for mut one in landed {
+        for mut one in landed.drain(..) {
             if let Some(connection) = one.connection.take() {
                 self.lanes.push(Some(connection));
             }
             self.land(one);
         }
+        self.landed = landed;
     }
 
     /// When there will be something to do, besides what comes back and what is offered.
@@ -382,6 +389,9 @@ impl Route {
     }
 
     pub(super) fn settle(&mut self, message: Message, fate: Fate) {
+        if self.settlements.is_empty() {
+            self.parcel_due = Some(now() + PARCEL_WAIT);
+        }
         self.settlements.push(Settlement {
             route: self.index,
             message,
@@ -396,7 +406,9 @@ impl Route {
         if self.settlements.is_empty() {
             return;
         }
-        let parcel = std::mem::take(&mut self.settlements);
+        self.parcel_due = None;
+        let next = Vec::with_capacity(PARCEL);
+        let parcel = std::mem::replace(&mut self.settlements, next);
         let count = parcel.len();
         let bytes = parcel
             .iter()

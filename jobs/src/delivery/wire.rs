@@ -113,6 +113,11 @@ impl AsyncWrite for Wire {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
+        // The system is quicker with one short piece than with a list of them.
+        let mut short = [0; SHORT];
+        if let Some(bytes) = joined(slices, &mut short) {
+            return self.poll_write(cx, bytes);
+        }
         let written = match &mut self.stream {
             Stream::Plain(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
             Stream::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
@@ -140,5 +145,40 @@ impl AsyncWrite for Wire {
             Stream::Plain(stream) => Pin::new(stream).poll_shutdown(cx),
             Stream::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
+    }
+}
+
+/// Requests up to this length are sent from one piece.
+const SHORT: usize = 1024;
+
+/// The slices in a row, if they are short enough.
+fn joined<'a>(slices: &[io::IoSlice<'_>], room: &'a mut [u8; SHORT]) -> Option<&'a [u8]> {
+    let mut end = 0;
+    for slice in slices {
+        let place = room.get_mut(end..end + slice.len())?;
+        place.copy_from_slice(slice);
+        end += slice.len();
+    }
+    room.get(..end)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn short_pieces_are_joined_and_long_ones_are_not() {
+        let (head, body, long) = ([1; 600], [2; 424], [3; 425]);
+        let mut room = [0; SHORT];
+        let slices = [
+            io::IoSlice::new(&head),
+            io::IoSlice::new(&[]),
+            io::IoSlice::new(&body),
+        ];
+        let whole = [&head[..], &body[..]].concat();
+        assert_eq!(joined(&slices, &mut room), Some(&whole[..]));
+        let slices = [io::IoSlice::new(&head), io::IoSlice::new(&long)];
+        assert_eq!(joined(&slices, &mut room), None);
+        assert_eq!(joined(&[], &mut room), Some(&[][..]));
     }
 }
