@@ -203,6 +203,8 @@ impl Bench<'_> {
             let file = self.files.path().join("routes.json");
             std::fs::write(&file, routes.to_string())?;
             command.env("ROUTES", file);
+            command.env_remove("API_TYPE_A_URL");
+            command.env_remove("API_TYPE_B_URL");
         }
         let cost = measure::run(&mut command, &[0])?;
         let report: Value =
