@@ -52,9 +52,13 @@ bench-door: needs ## Measure the function against raw librdkafka and an empty pr
 	$(CARGO) build --release -p functions -p jobs -p lab --bins
 	@target/release/bench-door $(BENCH)
 
+bench-spark: needs ## The same window by Spark Structured Streaming (Java 17, Maven, PyPI)
+	$(CARGO) build --release -p jobs -p lab --bins
+	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run
+
 oci-compare: build ## Compare our signatures with the official Python SDK's (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door bench-spark oci-compare licences readme ci
 
 include deploy/deploy.mk
