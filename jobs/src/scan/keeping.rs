@@ -41,10 +41,9 @@ impl Scan<'_> {
         }
     }
 
-    /// Commits everything that is settled, and waits for the broker.
+    /// Commits everything that is settled, and waits for the broker. A commit that crossed with a new deal of the
+    /// group is made again of what is still ours.
     pub(super) fn commit_all(&mut self) {
-        let partitions: Vec<i32> = self.parts.keys().copied().collect();
-        self.commit(&partitions);
         // A coordinator that moves takes some seconds; a run with a deadline has no longer than that.
         let patience = self.deadlines.map_or(LAST_COMMIT, |deadlines| {
             deadlines
@@ -52,8 +51,19 @@ impl Scan<'_> {
                 .saturating_duration_since(Instant::now())
                 .min(LAST_COMMIT)
         });
-        self.flush(patience);
-        self.hear_the_group();
+        let end = Instant::now() + patience;
+        loop {
+            let partitions: Vec<i32> = self.parts.keys().copied().collect();
+            let asked = self.commit(&partitions);
+            self.flush(end.saturating_duration_since(Instant::now()));
+            self.hear_the_group();
+            if !asked || Instant::now() >= end || matches!(self.stop, Some(Stop::Fenced(_))) {
+                return;
+            }
+            if self.parts.values().any(|part| part.asked.is_none()) {
+                std::thread::sleep(COMMIT_EVERY);
+            }
+        }
     }
 
     fn flush(&mut self, patience: Duration) {
@@ -68,9 +78,10 @@ impl Scan<'_> {
         self.hear_the_committer();
     }
 
-    fn commit(&mut self, partitions: &[i32]) {
+    /// Asks for the commit of what is settled in these; false if there is nothing new.
+    fn commit(&mut self, partitions: &[i32]) -> bool {
         let Some(committer) = &self.tools.committer else {
-            return;
+            return false;
         };
         let mut commits = Vec::new();
         for partition in partitions {
@@ -83,9 +94,11 @@ impl Scan<'_> {
                 commits.push(commit);
             }
         }
-        if !commits.is_empty() {
+        let asked = !commits.is_empty();
+        if asked {
             committer.commit(commits);
         }
+        asked
     }
 
     fn hear_the_committer(&mut self) {
@@ -104,6 +117,13 @@ impl Scan<'_> {
                 CommitEvent::Failed(CommitError::Fenced(error)) => {
                     self.stop
                         .get_or_insert(Stop::Fenced(format!("committing: {error}")));
+                }
+                // What is still ours goes with the next commit; a membership that is lost says so itself.
+                CommitEvent::Failed(error @ CommitError::Stale(_)) => {
+                    tracing::debug!(%error, "progress goes with the next commit");
+                    for part in self.parts.values_mut() {
+                        part.asked = None;
+                    }
                 }
                 CommitEvent::Failed(error) => {
                     tracing::warn!(%error, "progress was not committed; the next commit holds it too");

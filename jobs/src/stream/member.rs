@@ -50,6 +50,10 @@ pub enum CommitError {
     /// Another run has our partitions.
     #[error("committing: {0}; another run has taken over")]
     Fenced(KafkaError),
+    /// The group was dealt anew while this was on its way. Not to be tried again as it is: it may hold partitions that
+    /// are another's by now, whose commit it would move back.
+    #[error("committing: {0}; the group was dealt anew meanwhile")]
+    Stale(KafkaError),
     /// The broker did not take it.
     #[error("committing: {0}")]
     Broker(KafkaError),
@@ -135,6 +139,9 @@ impl Member {
                     | RDKafkaErrorCode::FencedInstanceId
                     | RDKafkaErrorCode::FencedMemberEpoch,
                 ) => CommitError::Fenced(error),
+                Some(
+                    RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress,
+                ) => CommitError::Stale(error),
                 _ => CommitError::Broker(error),
             })
     }
