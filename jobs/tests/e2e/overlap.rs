@@ -2,6 +2,8 @@
 
 use std::time::{Duration, Instant};
 
+use lab::endpoint::Request;
+
 use crate::endpoints::{assert_keys_agree, assert_took_all, takes_after, takes_all};
 use crate::run::PATIENCE;
 use crate::stage::Stage;
@@ -96,9 +98,13 @@ async fn a_run_killed_among_others_is_made_up_for() {
     stage.write_users(1010, "u", 2_400, 8);
     let runs: Vec<_> = (0..3).map(|_| stage.start()).collect();
     assert!(a.wait_for(800, PATIENCE));
+    let mut fresh = 0;
     for (number, run) in runs.into_iter().enumerate() {
         if number == 1 {
             run.kill();
+            // What was taken just before may not be committed yet.
+            let late = |request: &Request| request.at.elapsed() < Duration::from_millis(250);
+            fresh = a.requests().iter().filter(|request| late(request)).count();
         } else {
             let run = run.end();
             assert!(
@@ -112,6 +118,6 @@ async fn a_run_killed_among_others_is_made_up_for() {
     }
     run_to_the_end(&stage, 2_400);
     let repeats = assert_took_all(&a, "u", 2_400);
-    assert!(repeats <= 2 * IN_FLIGHT, "{repeats} repeats");
+    assert!(repeats <= IN_FLIGHT + fresh, "{repeats} repeats");
     assert_keys_agree([&a]);
 }
