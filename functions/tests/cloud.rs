@@ -17,7 +17,7 @@ const DATUM: &[u8] = b"\xe4\x0f\x08Paul\x06p@x";
 struct Place {
     cloud: Standin,
     broker: Broker,
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
@@ -47,12 +47,12 @@ impl Place {
         let mut place = Self {
             cloud,
             broker,
-            _folder: folder,
+            folder,
             variables: Vec::new(),
         };
         let principal = place
             .cloud
-            .resource_principal(place._folder.path(), Duration::from_secs(3600));
+            .resource_principal(place.folder.path(), Duration::from_secs(3600));
         for (name, value) in principal.unwrap() {
             place.set(name, &value);
         }
@@ -199,4 +199,83 @@ async fn settings_that_cannot_be_had_end_the_function_with_one_sentence() {
     let text = format!("{ended:?}");
     assert!(text.contains("fn-recep-avro: CONFIG_LOCATION: reading oci://config@standinns/config.properties: 503 ServiceUnavailable"), "{text}");
     assert!(text.contains("78"), "{text}");
+}
+
+/// What a program writes when it tells everything it can, with secrets in its environment and in the vault.
+async fn written(program: &str, arguments: &[&str], variables: &[(String, String)]) -> String {
+    let mut command = tokio::process::Command::new(program);
+    command
+        .env_clear()
+        .envs(variables.iter().cloned())
+        .args(arguments)
+        .kill_on_drop(true)
+        .stdin(std::process::Stdio::null())
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped());
+    let child = command.spawn().unwrap();
+    let id = child.id().map(|id| id.to_string()).unwrap_or_default();
+    let stop = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(2)).await;
+        // A server is told to end; whoever has ended by itself is not there any more.
+        let _ = tokio::process::Command::new("kill").arg(id).output().await;
+    });
+    let output = child.wait_with_output().await.unwrap();
+    stop.abort();
+    format!(
+        "{}{}",
+        String::from_utf8_lossy(&output.stdout),
+        String::from_utf8_lossy(&output.stderr)
+    )
+}
+
+#[tokio::test]
+async fn no_program_ever_writes_a_secret() {
+    let mut place = Place::new().await;
+    let id = place.cloud.put_secret("auth_token", b"canary-in-the-vault");
+    let user = place.cloud.put_secret("kafka_username", b"canary-user");
+    let lines = format!(
+        "auth_token_vaultOCID={id}\nkafka_username_vaultOCID={user}\nkafka_bootstrapserver={}\n",
+        place.broker.bootstrap()
+    );
+    place
+        .cloud
+        .put_object("config", "config.properties", lines.as_bytes());
+    for (name, value) in [
+        ("API_TOKEN", "canary-token"),
+        ("API_TYPE_A_TOKEN", "canary-a"),
+        ("OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE", "/dev/null"),
+        ("LISTEN", "127.0.0.1:0"),
+        ("LOG_LEVEL", "trace"),
+    ] {
+        place.set(name, value);
+    }
+    // The principal's key and token are secrets as well.
+    let file = |name: &str| std::fs::read_to_string(place.folder.path().join(name)).unwrap();
+    let key = file("private.pem").lines().nth(1).unwrap().to_owned();
+    let token = file("rpst").split('.').nth(2).unwrap().to_owned();
+    let (door, api) = (
+        env!("CARGO_BIN_EXE_fn-recep-avro"),
+        env!("CARGO_BIN_EXE_api-avro-sample"),
+    );
+    let broken = [
+        ("AUTH_TOKEN".to_owned(), "canary".to_owned()),
+        ("KAFKA_CA_LOCATION".to_owned(), "/nowhere".to_owned()),
+    ];
+    for (program, arguments, more) in [
+        (door, &[][..], &[][..]),
+        (door, &["--print-config"], &[]),
+        (door, &["--print-config"], &broken),
+        (door, &[], &broken),
+        (api, &[], &[]),
+    ] {
+        let variables = [place.variables.as_slice(), more].concat();
+        let written = written(program, arguments, &variables).await;
+        assert!(!written.is_empty());
+        for secret in ["canary", &key, &token] {
+            assert!(
+                !written.contains(secret),
+                "{program} {arguments:?} wrote {secret}:\n{written}"
+            );
+        }
+    }
 }

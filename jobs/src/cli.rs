@@ -42,6 +42,8 @@ pub enum Action {
         /// The README's tables.
         markdown: bool,
     },
+    /// Print what the Kafka clients are given, by librdkafka's names.
+    KafkaSettings,
 }
 
 /// How windows are run; what they do is in the settings.
@@ -90,7 +92,12 @@ pub fn parse(
         Some(("check", matches)) => Ok((Action::Check(output(matches)), cli::given(matches))),
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
-            Ok((Action::Settings { markdown }, cli::given(matches)))
+            let action = if matches.get_flag("kafka") {
+                Action::KafkaSettings
+            } else {
+                Action::Settings { markdown }
+            };
+            Ok((action, cli::given(matches)))
         }
         Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
             Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
@@ -112,6 +119,13 @@ pub fn command() -> Command {
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job, its value and where that comes from")
+                .arg(
+                    Arg::new("kafka")
+                        .long("kafka")
+                        .help("Print what the Kafka clients are given instead, by librdkafka's names.")
+                        .conflicts_with("markdown")
+                        .action(ArgAction::SetTrue),
+                )
                 .arg(
                     Arg::new("markdown")
                         .long("markdown")

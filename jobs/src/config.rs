@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rdkafka::error::KafkaResult;
 use shared::kafka::{GroupProtocol, KafkaSettings, Profile};
 use shared::settings::catalog::{
     ATTEMPTS, BACKOFF, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURES, CIRCUIT_PROBES,
@@ -193,6 +194,39 @@ impl Config {
             // The standard library's own randomness: two runs must not retry in step.
             seed: RandomState::new().build_hasher().finish(),
         }
+    }
+}
+
+impl Config {
+    /// What each Kafka client of a run is given, by librdkafka's names, with secrets redacted.
+    ///
+    /// # Errors
+    /// librdkafka refuses a value.
+    pub fn kafka_listing(&self) -> KafkaResult<String> {
+        let kafka = &self.kafka;
+        let protocol = self
+            .group_protocol
+            .unwrap_or_else(|| kafka.best_group_protocol());
+        let clients = [
+            ("the reader", kafka.reader(&self.group)),
+            (
+                "the member of the group",
+                kafka.member(&self.group, protocol),
+            ),
+            (
+                "the writer of dead letters",
+                kafka.dead_letter_producer(self.grace),
+            ),
+        ];
+        let mut text = String::new();
+        for (name, config) in clients {
+            text.push_str(&format!("# {name}; all else is librdkafka's default\n"));
+            for (option, value) in kafka.listing(&config)? {
+                text.push_str(&format!("{option}={value}\n"));
+            }
+            text.push('\n');
+        }
+        Ok(text)
     }
 }
 

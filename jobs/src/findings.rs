@@ -3,6 +3,7 @@
 use std::time::{Duration, SystemTime};
 
 use crate::config::Config;
+use crate::delivery::target::Target;
 use crate::exit::Facts;
 use crate::report::{self, Identity, Latency, PartitionReport, RouteReport, RunReport};
 use crate::route::Routes;
@@ -28,7 +29,9 @@ impl Findings {
     pub(crate) fn new(run: &str, config: &Config, routes: &Routes, dry_run: bool) -> Self {
         let idle = |route: &crate::route::RouteConfig| RouteReport {
             route: route.name.clone(),
-            url: route.url.clone(),
+            // As a target prints: a query may hold a key.
+            url: Target::parse(&route.url)
+                .map_or_else(|_| String::new(), |target| target.to_string()),
             ..RouteReport::default()
         };
         Self {

@@ -252,3 +252,77 @@ async fn an_endpoint_that_refuses_the_token_or_is_in_trouble_is_told() {
         "{wrong:?}"
     );
 }
+
+#[tokio::test]
+async fn the_kafka_clients_are_told_by_librdkafkas_names() {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    command
+        .env_clear()
+        .env(
+            "KAFKA_BOOTSTRAPSERVER",
+            "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092",
+        )
+        .env("KAFKA_USERNAME", "tenancy/user/pool")
+        .env("AUTH_TOKEN", "canary")
+        .args(["settings", "--kafka"]);
+    let output = text(&command.output().unwrap().stdout);
+    for line in [
+        "# the reader; all else is librdkafka's default",
+        "security.protocol=sasl_ssl",
+        "sasl.password=[redacted]",
+        "enable.idempotence=false",
+        "group.protocol=classic",
+    ] {
+        assert!(
+            output.lines().any(|known| known == line),
+            "{line}: {output}"
+        );
+    }
+    assert!(!output.contains("canary"));
+}
+
+#[tokio::test]
+async fn forward_never_writes_a_secret() {
+    let mut place = Place::new().await;
+    let id = place.cloud.put_secret("auth_token", b"canary-in-the-vault");
+    let lines = format!(
+        "auth_token_vaultOCID={id}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\napi_type_b_token=canary-b\n"
+    );
+    place
+        .cloud
+        .put_object("config", "config.properties", lines.as_bytes());
+    for (name, value) in [
+        ("LOG_LEVEL", "trace"),
+        ("START_TIMEOUT", "1s"),
+        ("API_TYPE_A_TOKEN", "canary-a"),
+        ("API_TYPE_A_URL", "http://127.0.0.1:1/"),
+        ("API_TYPE_B_URL", "http://127.0.0.1:1/?key=canary"),
+    ] {
+        place.set(name, value);
+    }
+    let bootstrap = place.broker.bootstrap().to_owned();
+    place.set("KAFKA_BOOTSTRAPSERVER", &bootstrap);
+    // The principal's key and token are secrets as well.
+    let file = |name: &str| std::fs::read_to_string(place.folder.path().join(name)).unwrap();
+    let key = file("private.pem").lines().nth(1).unwrap().to_owned();
+    let token = file("rpst").split('.').nth(2).unwrap().to_owned();
+    for arguments in [
+        &["check"][..],
+        &["run"],
+        &["run", "--output", "json"],
+        &["settings"],
+        &["settings", "--kafka"],
+    ] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command.env_clear().envs(&place.variables).args(arguments);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        assert!(all.len() > 100, "{arguments:?}: {all}");
+        for secret in ["canary", &key, &token] {
+            assert!(!all.contains(secret), "{arguments:?} wrote {secret}: {all}");
+        }
+    }
+}

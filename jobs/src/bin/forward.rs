@@ -31,6 +31,10 @@ fn main() -> ExitCode {
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
         }
+        Action::KafkaSettings => gather(&flags).and_then(|settings| {
+            let listing = Config::from_settings(&settings)?.kafka_listing()?;
+            print(listing.as_bytes())
+        }),
         Action::Completions(shell) => print(&cli::completions(shell)),
     };
     match outcome {

@@ -296,10 +296,12 @@ impl Settings {
             .iter()
             .filter_map(|setting| {
                 let value = self.values.get(setting.name)?;
-                let shown = if self.is_secret(setting) {
-                    value.text.to_string()
-                } else {
-                    value.text.reveal().to_owned()
+                let text = value.text.reveal();
+                let shown = match text.split_once('?') {
+                    _ if self.is_secret(setting) => value.text.to_string(),
+                    // The query of a URL may hold a key.
+                    Some((url, _)) if url.contains("://") => format!("{url}?{}", value.text),
+                    _ => text.to_owned(),
                 };
                 Some((setting.name, shown, value.source))
             })
