@@ -13,23 +13,33 @@ use crate::scan::Scan;
 
 /// Runs one window, or one every `options.every` until the process is asked to stop, and tells of each.
 ///
+/// Before each window but the first `is_outdated` hears how the last one went; if it says that there are other settings
+/// now, this ends with `None`, to be called again with those. `next` is when the next window is due.
+///
 /// A window that another overlaps, that finds the broker away or an endpoint down is the next window's business. What
 /// needs a person ends the process: records lost, poisoned or not accounted for.
-pub fn run(run: &Run<'_>, options: &RunOptions) -> Outcome {
+pub fn run(
+    run: &Run<'_>,
+    options: &RunOptions,
+    next: &mut Instant,
+    mut is_outdated: impl FnMut(Outcome) -> bool,
+) -> Option<Outcome> {
     let Some(every) = options.every else {
-        return window(run, options).outcome;
+        return Some(window(run, options).outcome);
     };
-    let mut next = Instant::now();
     loop {
         let outcome = window(run, options).outcome;
         if needs_a_person(outcome) || run.asked_to_stop.load(Ordering::Relaxed) {
-            return outcome;
+            return Some(outcome);
         }
         // A window that took longer than the interval is followed by the next one at once, and missed ones are not
         // made up for: the next window holds their records.
-        next = (next + every).max(Instant::now());
-        if !sleep_until(next, run.asked_to_stop) {
-            return outcome;
+        *next = (*next + every).max(Instant::now());
+        if !sleep_until(*next, run.asked_to_stop) {
+            return Some(outcome);
+        }
+        if is_outdated(outcome) {
+            return None;
         }
     }
 }

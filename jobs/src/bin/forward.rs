@@ -3,6 +3,7 @@
 use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
 use anyhow::{Context, Result};
 use jobs::check;
@@ -13,7 +14,7 @@ use jobs::route::{RouteConfig, Routes};
 use jobs::run::Run;
 use jobs::schedule;
 use shared::avro::Schema;
-use shared::settings::Settings;
+use shared::settings::{LiveSettings, Settings};
 use shared::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -48,23 +49,80 @@ fn main() -> ExitCode {
 
 /// Reads and checks everything, then runs. Errors here are the configuration's; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
-    let settings = gather(flags)?;
-    telemetry::start(&settings)?;
-    let config = Config::from_settings(&settings)?;
-    let schema = Schema::configured(&settings)?;
-    let routes = Routes::compile(RouteConfig::all_from(&settings)?, &schema)?;
-    for warning in routes.warnings() {
-        tracing::warn!("{warning}");
-    }
+    let environment = |name: &str| std::env::var(name).ok();
+    telemetry::start(&Settings::given(flags, environment))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let live = runtime.block_on(LiveSettings::gather(&cli::GROUPS, flags, environment))?;
+    telemetry::start(&live.current())?;
+    let mut plan = Plan::of(&live.current())?;
     listen_for_signals()?;
-    let run = Run {
-        config: &config,
-        routes: &routes,
-        schema: schema.json(),
-        dry_run: options.dry_run,
-        asked_to_stop: &ASKED_TO_STOP,
+    let mut next = Instant::now();
+    loop {
+        let run = Run {
+            config: &plan.config,
+            routes: &plan.routes,
+            schema: plan.schema.json(),
+            dry_run: options.dry_run,
+            asked_to_stop: &ASKED_TO_STOP,
+        };
+        let mut newer = None;
+        let ended = schedule::run(&run, options, &mut next, |outcome| {
+            newer = runtime.block_on(newer_plan(&live, outcome));
+            newer.is_some()
+        });
+        match (ended, newer) {
+            (Some(outcome), _) => return Ok(outcome),
+            (None, Some(newer)) => plan = newer,
+            (None, None) => {}
+        }
+    }
+}
+
+/// Everything that a window is run by.
+struct Plan {
+    config: Config,
+    schema: Schema,
+    routes: Routes,
+}
+
+impl Plan {
+    fn of(settings: &Settings) -> Result<Self> {
+        let config = Config::from_settings(settings)?;
+        let schema = Schema::configured(settings)?;
+        let routes = Routes::compile(RouteConfig::all_from(settings)?, &schema)?;
+        for warning in routes.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self {
+            config,
+            schema,
+            routes,
+        })
+    }
+}
+
+/// Reads the settings again when that is due, and at once after a window that was refused somewhere: a password may
+/// have been changed. Settings that make no plan leave the old one in place.
+async fn newer_plan(live: &LiveSettings, last: Outcome) -> Option<Plan> {
+    let is_changed = match last {
+        Outcome::Source | Outcome::Endpoint | Outcome::Partial => live.refresh().await,
+        _ => live.refresh_if_due().await,
     };
-    Ok(schedule::run(&run, options))
+    if !is_changed {
+        return None;
+    }
+    match Plan::of(&live.current()) {
+        Ok(plan) => Some(plan),
+        Err(error) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "the new settings do not hold together; keeping the old ones"
+            );
+            None
+        }
+    }
 }
 
 /// Asks everything that a run would need, once.

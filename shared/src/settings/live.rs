@@ -65,17 +65,30 @@ impl LiveSettings {
         self.refresh_now().await
     }
 
+    /// As [`LiveSettings::refresh`], if that is due by `secret_refresh`.
+    pub async fn refresh_if_due(&self) -> bool {
+        let is_due = self
+            .interval()
+            .is_some_and(|interval| self.last().elapsed() >= interval);
+        is_due && self.refresh_now().await
+    }
+
     /// Refreshes every `secret_refresh`, for ever; does nothing, for ever, if nothing came from Oracle Cloud.
     pub async fn keep_fresh(&self) {
         loop {
-            let settings = self.current();
-            let interval = settings.duration(&SECRET_REFRESH).unwrap_or_default();
-            if interval.is_zero() || settings.identity().is_none() {
+            let Some(interval) = self.interval() else {
                 return std::future::pending().await;
-            }
+            };
             tokio::time::sleep(interval).await;
             self.refresh_now().await;
         }
+    }
+
+    /// How often to refresh; `None`: never, since nobody wants it or nothing came from Oracle Cloud.
+    fn interval(&self) -> Option<Duration> {
+        let settings = self.current();
+        let interval = settings.duration(&SECRET_REFRESH).ok()?;
+        (!interval.is_zero() && settings.identity().is_some()).then_some(interval)
     }
 
     fn last(&self) -> MutexGuard<'_, Instant> {

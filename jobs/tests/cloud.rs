@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
 
-//! The real `forward check`: what it asks, what it says, and what it never says.
+//! The real `forward` with its settings in Oracle Cloud: what `check` asks and says, what no command ever says, and
+//! what a secret that is changed means to a process that stays.
 
 use std::collections::HashMap;
 use std::process::{Command, Output};
@@ -8,7 +9,8 @@ use std::time::Duration;
 
 use lab::broker::Broker;
 use lab::endpoint::{Answer, Endpoint};
-use lab::oci_standin::{NAMESPACE, Standin};
+use lab::oci_standin::{NAMESPACE, Standin, Trouble};
+use lab::topics::{New, Topics};
 use serde_json::Value;
 
 const TOPIC: &str = "FrontDoorTopic";
@@ -324,5 +326,69 @@ async fn forward_never_writes_a_secret() {
         for secret in ["canary", &key, &token] {
             assert!(!all.contains(secret), "{arguments:?} wrote {secret}: {all}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_process_that_stays_follows_a_secret_that_is_changed() {
+    let mut place = Place::new().await;
+    place.set("SECRET_REFRESH", "100ms");
+    let elsewhere = Endpoint::always(Answer::ok()).unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forward"));
+    command
+        .env_clear()
+        .envs(&place.variables)
+        .args(["run", "--every", "100ms", "--output", "json"])
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::piped())
+        .kill_on_drop(true);
+    let child = command.spawn().unwrap();
+    let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
+    let topics = Topics::of(place.broker.bootstrap()).unwrap();
+    let write = || topics.write(TOPIC, &[New::to(0, datum.clone())]).unwrap();
+    write();
+    wait_until(|| place.a.count() == 1).await;
+    // A vault in trouble and a value that makes no sense leave everything as it is.
+    place.cloud.trouble(
+        "secretbundles",
+        Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
+        5,
+    );
+    place.cloud.put_secret("api_type_a_url", b"no URL");
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    write();
+    wait_until(|| place.a.count() == 2).await;
+    place.cloud.put_secret(
+        "api_type_a_url",
+        format!("{}\n", elsewhere.url()).as_bytes(),
+    );
+    wait_until(|| {
+        write();
+        elsewhere.count() > 0
+    })
+    .await;
+    let id = child.id().unwrap().to_string();
+    assert!(
+        tokio::process::Command::new("kill")
+            .arg(id)
+            .status()
+            .await
+            .unwrap()
+            .success()
+    );
+    let output = child.wait_with_output().await.unwrap();
+    let log = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{log}");
+    assert!(
+        log.contains("keeping the old ones") && log.contains("keeping the last good value"),
+        "{log}"
+    );
+}
+
+async fn wait_until(mut is_so: impl FnMut() -> bool) {
+    let end = std::time::Instant::now() + Duration::from_secs(60);
+    while !is_so() {
+        assert!(std::time::Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
