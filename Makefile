@@ -32,8 +32,9 @@ e2e: build ## Hold the job to its promises on real Apache Kafka (Java 17, Maven)
 chaos: build ## Kill jobs, brokers and endpoints, and let an independent checker judge; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
 
-bench: needs ## Measure what is done in one process: walking a datum, deciding a route
-	$(CARGO) bench -p shared -p jobs
+bench: needs ## Measure what is done in one process: walking a datum, deciding a route, delivering
+	$(CARGO) bench -p shared --bench avro
+	$(CARGO) bench -p jobs --bench route --bench delivery
 
 licences: ## Check the licence of every crate, offline
 	@.ci/licences
