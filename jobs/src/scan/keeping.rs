@@ -41,8 +41,7 @@ impl Scan<'_> {
         }
     }
 
-    /// Commits everything that is settled, and waits for the broker. A commit that crossed with a new deal of the
-    /// group is made again of what is still ours.
+    /// Commits everything that is settled, and waits for the broker.
     pub(super) fn commit_all(&mut self) {
         // A coordinator that moves takes some seconds; a run with a deadline has no longer than that.
         let patience = self.deadlines.map_or(LAST_COMMIT, |deadlines| {
@@ -51,19 +50,38 @@ impl Scan<'_> {
                 .saturating_duration_since(Instant::now())
                 .min(LAST_COMMIT)
         });
-        let end = Instant::now() + patience;
+        let partitions: Vec<i32> = self.parts.keys().copied().collect();
+        self.commit_firmly(&partitions, Instant::now() + patience, Self::hear_the_group);
+    }
+
+    /// Commits what is settled in these until the broker has it, or `end`. A commit that crossed with a new deal of
+    /// the group, one made before this call among them, is made again of what is still ours.
+    fn commit_firmly(&mut self, partitions: &[i32], end: Instant, between: fn(&mut Self)) {
         loop {
-            let partitions: Vec<i32> = self.parts.keys().copied().collect();
-            let asked = self.commit(&partitions);
+            self.commit(partitions);
             self.flush(end.saturating_duration_since(Instant::now()));
-            self.hear_the_group();
-            if !asked || Instant::now() >= end || matches!(self.stop, Some(Stop::Fenced(_))) {
+            between(self);
+            if self.is_committed(partitions)
+                || matches!(self.stop, Some(Stop::Fenced(_)))
+                || Instant::now() >= end
+            {
                 return;
             }
-            if self.parts.values().any(|part| part.asked.is_none()) {
-                std::thread::sleep(COMMIT_EVERY);
-            }
+            std::thread::sleep(COMMIT_EVERY);
         }
+    }
+
+    /// True when no commit of these would tell the broker anything that it was not told before.
+    fn is_committed(&self, partitions: &[i32]) -> bool {
+        let open = |partition: &i32| Some((*partition, self.parts.get(partition)?));
+        self.tools.committer.is_none()
+            || partitions
+                .iter()
+                .filter_map(open)
+                .filter(|(_, part)| !part.closed)
+                .all(|(partition, part)| {
+                    !part.is_worth(&commit_of(partition, part, &self.rules.stamp))
+                })
     }
 
     fn flush(&mut self, patience: Duration) {
@@ -78,10 +96,10 @@ impl Scan<'_> {
         self.hear_the_committer();
     }
 
-    /// Asks for the commit of what is settled in these; false if there is nothing new.
-    fn commit(&mut self, partitions: &[i32]) -> bool {
+    /// Asks for the commit of what is settled in these, if that is new.
+    fn commit(&mut self, partitions: &[i32]) {
         let Some(committer) = &self.tools.committer else {
-            return false;
+            return;
         };
         let mut commits = Vec::new();
         for partition in partitions {
@@ -94,11 +112,9 @@ impl Scan<'_> {
                 commits.push(commit);
             }
         }
-        let asked = !commits.is_empty();
-        if asked {
+        if !commits.is_empty() {
             committer.commit(commits);
         }
-        asked
     }
 
     fn hear_the_committer(&mut self) {
@@ -217,8 +233,7 @@ impl Scan<'_> {
         while pending(self) > 0 && Instant::now() < end {
             self.wait_for_outcomes(Duration::from_millis(5));
         }
-        self.commit(partitions);
-        self.flush(LAST_COMMIT);
+        self.commit_firmly(partitions, Instant::now() + LAST_COMMIT, |_| {});
         self.close(partitions);
     }
 
