@@ -6,14 +6,13 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::catalog::{CATALOG, CONFIG_LOCATION};
+use super::catalog::CONFIG_LOCATION;
 use super::cloud::{Cloud, MAX_DOCUMENT, Trouble};
-use super::properties::{self, Given, Line};
-use super::{Group, Location, Setting, SettingError, Settings, Source, Value, location};
+use super::layers::{self, Values};
+use super::properties::{Given, Line};
+use super::{Group, Location, Setting, SettingError, Settings, Source, Value};
 use crate::files;
 use crate::secret::Secret;
-
-type Values = BTreeMap<&'static str, Value>;
 
 /// Everything that settings are made from, part by part. It can be gathered again.
 pub(super) struct Origin {
@@ -50,9 +49,9 @@ impl Origin {
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let mut given = given(flags, &environment);
-        let local = local_lines(&given);
-        merge(&mut given, local.as_deref().unwrap_or_default());
+        let mut given = layers::given(flags, &environment);
+        let local = layers::local_lines(&given);
+        layers::merge(&mut given, local.as_deref().unwrap_or_default());
         let early = Settings {
             values: given.clone(),
             ..Settings::default()
@@ -79,7 +78,7 @@ impl Origin {
         // Documents whose place is known already need not wait for the settings file.
         let (early, (mut gathered, read)) =
             tokio::join!(self.documents(&self.given, &[]), self.beyond_given());
-        defaults(&mut gathered.values);
+        layers::defaults(&mut gathered.values);
         let known: Vec<&str> = early
             .iter()
             .chain(&read)
@@ -114,7 +113,7 @@ impl Origin {
     async fn beyond_given(&self) -> (Gathered, Vec<Document>) {
         let (lines, mut parts) = self.lines().await;
         let mut values = self.given.clone();
-        merge(&mut values, &lines);
+        layers::merge(&mut values, &lines);
         let known: Vec<&str> = self.given.keys().copied().collect();
         let (secrets, documents) =
             tokio::join!(self.secrets(&lines), self.documents(&values, &known));
@@ -177,7 +176,7 @@ impl Origin {
         let location = text.text.reveal();
         let (lines, advice) = match location.parse() {
             Ok(Location::Object(object)) => match self.cloud.object(&object).await {
-                Ok(fetched) => (parsed(location, fetched.text.reveal()), None),
+                Ok(fetched) => (layers::parsed(location, fetched.text.reveal()), None),
                 Err(trouble) => (Err(unfetched(&CONFIG_LOCATION, &trouble)), trouble.advice),
             },
             _ => (self.local.clone(), None),
@@ -207,7 +206,7 @@ impl Origin {
 
     async fn document(&self, setting: &'static Setting, location: &str) -> Document {
         let (result, advice) = match location.parse() {
-            Err(()) => (Err(malformed(setting, location)), None),
+            Err(()) => (Err(layers::malformed(setting, location)), None),
             Ok(Location::File(path)) => {
                 let result = files::read_text(&path, MAX_DOCUMENT);
                 let unreadable = |reason| SettingError::Unreadable {
@@ -269,94 +268,6 @@ impl Gathered {
                 Some(Err(_)) | None => None,
             },
         }
-    }
-}
-
-/// What flags and environment say.
-pub(super) fn given(
-    flags: &[(&'static str, String)],
-    environment: impl Fn(&str) -> Option<String>,
-) -> Values {
-    let flag = |setting: &Setting| {
-        let (_, text) = flags.iter().find(|(name, _)| *name == setting.name)?;
-        Some(value(text, Source::Flag))
-    };
-    let variable = |setting: &Setting| {
-        let text = environment(&setting.variable())?;
-        Some(value(text, Source::Environment))
-    };
-    CATALOG
-        .iter()
-        .filter_map(|setting| Some((setting.name, flag(setting).or_else(|| variable(setting))?)))
-        .filter(|(_, value)| !value.text.reveal().is_empty())
-        .collect()
-}
-
-/// The lines of a settings file of this machine; none if it lies elsewhere.
-fn local_lines(given: &Values) -> Result<Vec<Line>, SettingError> {
-    let Some(location) = given.get(CONFIG_LOCATION.name) else {
-        return Ok(Vec::new());
-    };
-    let location = location.text.reveal();
-    match location.parse() {
-        Ok(Location::File(path)) => {
-            let text = files::read_text(&path, MAX_DOCUMENT).map_err(|reason| {
-                SettingError::Unreadable {
-                    variable: CONFIG_LOCATION.variable(),
-                    location: location.to_owned(),
-                    reason,
-                }
-            })?;
-            parsed(location, &text)
-        }
-        Ok(Location::Object(_)) => Ok(Vec::new()),
-        Err(()) => Err(malformed(&CONFIG_LOCATION, location)),
-    }
-}
-
-fn parsed(location: &str, text: &str) -> Result<Vec<Line>, SettingError> {
-    properties::parse(text).map_err(|(line, reason)| SettingError::Line {
-        location: location.to_owned(),
-        line,
-        reason,
-    })
-}
-
-/// Adds the plain lines that nothing above them sets.
-fn merge(values: &mut Values, lines: &[Line]) {
-    for line in lines {
-        if let Given::Plain(text) = &line.value
-            && !text.is_empty()
-        {
-            values
-                .entry(line.setting.name)
-                .or_insert_with(|| value(text, Source::File));
-        }
-    }
-}
-
-pub(super) fn defaults(values: &mut Values) {
-    for setting in CATALOG {
-        if let Some(default) = setting.default {
-            values
-                .entry(setting.name)
-                .or_insert_with(|| value(default, Source::Default));
-        }
-    }
-}
-
-fn value(text: impl Into<String>, source: Source) -> Value {
-    Value {
-        text: Secret::new(text),
-        source,
-    }
-}
-
-fn malformed(setting: &Setting, location: &str) -> SettingError {
-    SettingError::Malformed {
-        variable: setting.variable(),
-        value: location.to_owned(),
-        expected: location::EXPECTED,
     }
 }
 

@@ -13,6 +13,7 @@ pub mod cli;
 mod cloud;
 mod error;
 mod gather;
+mod layers;
 mod live;
 mod location;
 mod pasted;
@@ -136,14 +137,14 @@ impl Settings {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
         Self {
-            values: gather::given(flags, environment),
+            values: layers::given(flags, environment),
             ..Self::default()
         }
         .with_defaults()
     }
 
     fn with_defaults(mut self) -> Self {
-        gather::defaults(&mut self.values);
+        layers::defaults(&mut self.values);
         self
     }
 
