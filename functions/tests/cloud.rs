@@ -279,3 +279,55 @@ async fn no_program_ever_writes_a_secret() {
         }
     }
 }
+
+#[tokio::test]
+async fn the_endpoint_asks_for_the_token_that_the_vault_holds_now() {
+    let mut place = Place::new().await;
+    let id = place.cloud.put_secret("api_token", b"first");
+    place.cloud.put_object(
+        "config",
+        "config.properties",
+        format!("api_token_vaultOCID={id}").as_bytes(),
+    );
+    for (name, value) in [
+        ("SECRET_REFRESH", "100ms"),
+        ("LISTEN", "127.0.0.1:0"),
+        ("LOG_FORMAT", "json"),
+    ] {
+        place.set(name, value);
+    }
+    let log = place.folder.path().join("log");
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_api-avro-sample"));
+    command
+        .env_clear()
+        .envs(place.variables.iter().cloned())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .kill_on_drop(true);
+    let _endpoint = command.spawn().unwrap();
+    let address = loop {
+        let text = std::fs::read_to_string(&log).unwrap();
+        if let Some((_, rest)) = text.split_once("listening on http://") {
+            break rest.split('"').next().unwrap().to_owned();
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    };
+    let status = async |token: &str| {
+        use tokio::io::{AsyncReadExt, AsyncWriteExt};
+        let mut stream = tokio::net::TcpStream::connect(&address).await.unwrap();
+        let request =
+            format!("GET /records HTTP/1.0\r\nhost: x\r\nauthorization: Bearer {token}\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer[9..12].to_owned()
+    };
+    assert_eq!(status("first").await, "200");
+    assert_eq!(status("second").await, "401");
+    place.cloud.put_secret("api_token", b"second\n");
+    let end = Instant::now() + Duration::from_secs(30);
+    while status("second").await != "200" {
+        assert!(Instant::now() < end);
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    assert_eq!(status("first").await, "401");
+}

@@ -1,9 +1,8 @@
 //! The endpoint's settings, read and checked before the first connection.
 
 use shared::avro::Schema;
-use shared::secret::Secret;
 use shared::settings::catalog::{
-    API_KEEP, API_KEYS, API_TITLE, API_TOKEN, LISTEN, MAX_BODY, MAX_DECODED, MAX_RECORDS,
+    API_KEEP, API_KEYS, API_TITLE, LISTEN, MAX_BODY, MAX_DECODED, MAX_RECORDS,
 };
 use shared::settings::{SettingError, Settings};
 
@@ -14,8 +13,6 @@ pub struct Config {
     pub listen: String,
     /// The name in log lines, answers and on the page. `api_title`
     pub title: String,
-    /// What callers must send as `Authorization: Bearer …`; none is asked for when unset. `api_token`
-    pub token: Option<Secret>,
     /// How many of the last records are shown. `api_keep`
     pub keep: usize,
     /// How many idempotency keys are remembered. `api_keys`
@@ -39,7 +36,6 @@ impl Config {
         Ok(Self {
             listen: settings.required(&LISTEN)?.to_owned(),
             title: settings.required(&API_TITLE)?.to_owned(),
-            token: settings.secret(&API_TOKEN),
             keep: settings.parsed(&API_KEEP, up_to(10_000), "a number from 1 to 10000")?,
             keys: settings.parsed(&API_KEYS, up_to(10_000_000), "a number from 1 to 10000000")?,
             max_body: settings.bytes(&MAX_BODY)?,

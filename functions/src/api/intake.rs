@@ -149,7 +149,6 @@ mod tests {
         Config {
             listen: String::new(),
             title: String::new(),
-            token: None,
             keep: 1,
             keys: 1,
             max_body: 1000,

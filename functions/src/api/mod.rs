@@ -23,10 +23,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::{Context, Result};
 use clap::Command;
-use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
-use shared::settings::{Group, SettingError, Settings, cli};
+use shared::secret::Secret;
+use shared::settings::catalog::{API_TOKEN, EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
+use shared::settings::{Group, LiveSettings, SettingError, Settings, cli};
 use shared::telemetry;
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tracing::info;
 
 pub use config::Config;
@@ -42,6 +44,7 @@ static GROUPS: [&Group; 4] = [&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM, &ORACLE
 /// Everything a request can touch.
 struct Api {
     config: Config,
+    settings: watch::Receiver<Arc<Settings>>,
     page: page::Template,
     state: Mutex<State>,
 }
@@ -53,6 +56,11 @@ struct State {
 }
 
 impl Api {
+    /// What callers must send as `Authorization: Bearer …` now; none is asked for when unset.
+    fn token(&self) -> Option<Secret> {
+        self.settings.borrow().secret(&API_TOKEN)
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         // A panic cannot leave it half changed: nothing between lock and unlock can fail.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -83,17 +91,23 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn start(flags: &[(&'static str, String)]) -> Result<()> {
-    let settings = Settings::gather_groups(&GROUPS, flags, |name| std::env::var(name).ok()).await?;
-    telemetry::start(&settings)?;
-    run(&settings).await
+    let environment = |name: &str| std::env::var(name).ok();
+    telemetry::start(&Settings::given(flags, environment))?;
+    let live = LiveSettings::gather(&GROUPS, flags, environment).await?;
+    telemetry::start(&live.current())?;
+    tokio::select! {
+        ended = run(live.changes()) => ended,
+        () = live.keep_fresh() => Ok(()),
+    }
 }
 
-/// Serves until SIGTERM or SIGINT, then finishes the requests under way.
+/// Serves until SIGTERM or SIGINT, then finishes the requests under way. Of settings that change meanwhile, the token is
+/// followed; all others are those of the start.
 ///
 /// # Errors
 /// A setting is missing or malformed, the schema cannot be read, the address is taken.
-pub async fn run(settings: &Settings) -> Result<()> {
-    let config = Config::from_settings(settings)?;
+async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<()> {
+    let config = Config::from_settings(&settings.borrow())?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("listening on {}", config.listen))?;
@@ -107,6 +121,7 @@ pub async fn run(settings: &Settings) -> Result<()> {
     let api = Arc::new(Api {
         page: page::Template::new(&config.title),
         config,
+        settings,
         state,
     });
     server::serve(listener, api, shutdown).await;

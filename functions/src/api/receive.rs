@@ -62,7 +62,7 @@ pub(super) async fn receive(
 
 /// What can be judged before the body: the caller, the encoding, the size it announces, the key.
 fn admit<'a>(api: &'a Api, headers: &HeaderMap) -> Result<Option<Claim<'a>>, Problem> {
-    access::check(api.config.token.as_ref(), Wish::Deliver, headers)?;
+    access::check(api.token().as_ref(), Wish::Deliver, headers)?;
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {

@@ -47,7 +47,7 @@ pub(super) async fn answer(api: &Api, request: Request<Incoming>) -> Response<Fu
 }
 
 fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Problem> {
-    access::check(api.config.token.as_ref(), Wish::Look, headers)?;
+    access::check(api.token().as_ref(), Wish::Look, headers)?;
     let html = api.page.render(&api.state().ledger, now_ms());
     let mut response = Response::new(Full::from(html));
     let headers = response.headers_mut();
@@ -62,7 +62,7 @@ fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Problem
 }
 
 fn records(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Problem> {
-    access::check(api.config.token.as_ref(), Wish::Look, headers)?;
+    access::check(api.token().as_ref(), Wish::Look, headers)?;
     let shown = api.state().ledger.to_json(&api.config.title);
     Ok(json(&shown.to_string()))
 }
