@@ -57,9 +57,16 @@ bench-spark: needs ## The same window by Spark Structured Streaming (Java 17, Ma
 	$(CARGO) build --release -p jobs -p lab --bins
 	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run
 
-oci-compare: build ## Compare our signatures with the official Python SDK's (Python, PyPI)
+bench-cold-start: needs ## Measure what settings in bucket and vault cost a cold start, beside a local file
+	$(CARGO) build --release -p functions -p lab --bins
+	@target/release/bench-cold-start
+
+e2e-oci: needs ## Run everything from Oracle Cloud's buckets and vault: the official CLI, real Kafka with SASL_SSL, a stand-in
+	@deploy/oci/e2e
+
+oci-compare: needs ## Compare our signatures with the official Python SDK's (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door bench-spark oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk
