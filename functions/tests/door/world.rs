@@ -1,7 +1,8 @@
 //! The binary, started in each of its hosts, and one way to call them all.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::OnceLock;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -15,8 +16,13 @@ use tempfile::TempDir;
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
+/// The function: the one that cargo built, or another that FRONTDOOR_FUNCTION names, as out of an image or a package.
 pub(crate) fn binary() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_fn-recep-avro"))
+    static NAMED: OnceLock<Option<PathBuf>> = OnceLock::new();
+    NAMED
+        .get_or_init(|| std::env::var_os("FRONTDOOR_FUNCTION").map(PathBuf::from))
+        .as_deref()
+        .unwrap_or(Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")))
 }
 
 /// A caller's request.
