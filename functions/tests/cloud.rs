@@ -253,9 +253,10 @@ async fn no_program_ever_writes_a_secret() {
     let file = |name: &str| std::fs::read_to_string(place.folder.path().join(name)).unwrap();
     let key = file("private.pem").lines().nth(1).unwrap().to_owned();
     let token = file("rpst").split('.').nth(2).unwrap().to_owned();
-    let (door, api) = (
+    let (door, api, sample) = (
         env!("CARGO_BIN_EXE_fn-recep-avro"),
         env!("CARGO_BIN_EXE_api-avro-sample"),
+        env!("CARGO_BIN_EXE_create-avro-sample"),
     );
     let broken = [
         ("AUTH_TOKEN".to_owned(), "canary".to_owned()),
@@ -267,6 +268,8 @@ async fn no_program_ever_writes_a_secret() {
         (door, &["--print-config"], &broken),
         (door, &[], &broken),
         (api, &[], &[]),
+        (sample, &["-", r#"{"id":1,"name":"n","email":"e"}"#], &[]),
+        (sample, &["-", "no JSON"], &[]),
     ] {
         let variables = [place.variables.as_slice(), more].concat();
         let written = written(program, arguments, &variables).await;

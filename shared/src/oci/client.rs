@@ -36,10 +36,10 @@ impl Oci {
     /// # Errors
     /// There is no principal, or a wrong one.
     pub async fn sign_in(config: &OciConfig) -> Result<Self, OciError> {
-        let principal = Arc::new(Principal::take(&config.principal).await?);
+        let principal = Arc::new(Principal::take(&config.principal, config.timeout).await?);
         let client = builder()
             .build()
-            .map_err(|error| OciError::Principal(format!("making an HTTP client: {error}")))?;
+            .map_err(|error| OciError::Setup(format!("making an HTTP client: {error}")))?;
         let signing = Signing {
             principal: Arc::clone(&principal),
             clock: config.principal.clock,
@@ -72,7 +72,7 @@ impl Oci {
         let address = format!("{}{path_and_query}", base.trim_end_matches('/'));
         Url::parse(&address)
             .map(|url| Request::new(method, url))
-            .map_err(|error| OciError::Principal(format!("OCI_ENDPOINT: {address}: {error}")))
+            .map_err(|error| OciError::Setup(format!("OCI_ENDPOINT: {address}: {error}")))
     }
 
     pub(super) fn now(&self) -> SystemTime {

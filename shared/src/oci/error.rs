@@ -5,9 +5,9 @@ use std::time::Duration;
 /// Why Oracle Cloud did not give what we asked for. Holds no secret: neither keys, tokens nor contents.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OciError {
-    /// We do not know who we are, or cannot prove it: a variable, a file or a service is missing or wrong.
+    /// What we start from is missing or wrong: a variable, a file, or the service that says who we are.
     #[error("{0}")]
-    Principal(String),
+    Setup(String),
     /// The service answered with an error.
     #[error(
         "{doing}: {status} {message} ({}opc-request-id {request_id}){}",
@@ -88,10 +88,9 @@ impl OciError {
             Self::Unreachable { .. } => Some(
                 "check the region, the route to the internet or the service gateway (port 443), and any proxy",
             ),
-            Self::Principal(_)
-            | Self::Refused { .. }
-            | Self::Clock { .. }
-            | Self::Unusable { .. } => None,
+            Self::Setup(_) | Self::Refused { .. } | Self::Clock { .. } | Self::Unusable { .. } => {
+                None
+            }
         }
     }
 }

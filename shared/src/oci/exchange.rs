@@ -1,29 +1,24 @@
-//! One question to a service and its answer: attempts, bounds, and what went wrong in words.
+//! One question to a service and its answer, within bounds of time and size: attempts, and the waits between them.
 
-use std::error::Error;
 use std::sync::Arc;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use http::{Extensions, HeaderMap, HeaderValue};
 use reqwest::{Request, Response};
 use reqwest_middleware::ClientWithMiddleware;
-use serde::Deserialize;
 use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::error::OciError;
+use super::failure::{Call, Failure, Refusal, cause, text};
 use super::principal::Principal;
 use super::{Clock, retry};
 
 /// The longest that one attempt may take; a question has time for another one.
 const ATTEMPT: Duration = Duration::from_secs(8);
 
-/// A signature holds for five minutes ("Request Signatures").
-const MAX_SKEW: Duration = Duration::from_secs(300);
-
-/// The most of an error's body that is read, and the most of its message that is shown.
+/// The most of an error's body that is read.
 const MAX_ERROR: usize = 64 << 10;
-const MAX_MESSAGE: usize = 400;
 
 /// Asks services within a bound of time.
 #[derive(Clone)]
@@ -44,13 +39,6 @@ pub(super) struct Answer {
     pub(super) headers: HeaderMap,
     pub(super) body: Vec<u8>,
     pub(super) request_id: String,
-}
-
-/// An attempt that failed, and whether another one makes sense.
-struct Failure {
-    error: OciError,
-    is_transient: bool,
-    retry_after: Option<Duration>,
 }
 
 impl Exchange {
@@ -171,170 +159,38 @@ impl Exchange {
                 request_id,
             });
         }
-        let refusal = Refusal {
+        let now = (self.clock)();
+        let hint = match &self.principal {
+            Some(principal) if status == http::StatusCode::UNAUTHORIZED => {
+                principal.ended(now).await
+            }
+            _ => None,
+        };
+        Err(call.refused(Refusal {
             status: status.as_u16(),
             headers: &headers,
             body: &body,
             request_id,
-        };
-        Err(self.refused(call, refusal).await)
+            hint,
+            now,
+        }))
+    }
+}
+
+impl Answer {
+    /// A header's text.
+    pub(super) fn text(&self, name: &str) -> Option<&str> {
+        text(&self.headers, name)
     }
 
-    async fn refused(&self, call: &Call<'_>, refusal: Refusal<'_>) -> Failure {
-        let now = (self.clock)();
-        let Refusal {
-            status,
-            headers,
-            body,
-            request_id,
-        } = refusal;
-        if status == 401
-            && let Some((apart, ahead)) = skew(headers, now)
-        {
-            return Failure {
-                error: OciError::Clock {
-                    doing: call.doing.to_owned(),
-                    apart,
-                    ahead,
-                    request_id,
-                },
-                is_transient: false,
-                retry_after: None,
-            };
-        }
-        let (code, message) = reason(body);
-        let hint = match &self.principal {
-            Some(principal) if status == 401 => principal.ended(now).await,
-            _ => None,
-        };
-        Failure {
-            is_transient: retry::is_transient(status, &code),
-            retry_after: text(headers, "retry-after")
-                .and_then(|text| retry::retry_after(text, now)),
-            error: OciError::Refused {
-                doing: call.doing.to_owned(),
-                status,
-                message,
-                request_id,
-                attempts: call.attempts,
-                hint,
-            },
+    /// The error for an answer that is not what the service promises.
+    pub(super) fn unusable(&self, doing: &str, reason: impl Into<String>) -> OciError {
+        OciError::Unusable {
+            doing: doing.to_owned(),
+            reason: reason.into(),
+            request_id: self.request_id.clone(),
         }
     }
-}
-
-/// One attempt, for the errors that it may end in.
-struct Call<'a> {
-    doing: &'a str,
-    attempts: u32,
-    request_id: String,
-    limit: usize,
-}
-
-struct Refusal<'a> {
-    status: u16,
-    headers: &'a HeaderMap,
-    body: &'a [u8],
-    request_id: String,
-}
-
-impl Call<'_> {
-    fn unreachable(&self, reason: String, is_transient: bool) -> Failure {
-        Failure {
-            error: OciError::Unreachable {
-                doing: self.doing.to_owned(),
-                reason,
-                request_id: self.request_id.clone(),
-                attempts: self.attempts,
-            },
-            is_transient,
-            retry_after: None,
-        }
-    }
-
-    fn unusable(&self, reason: String) -> Failure {
-        Failure {
-            error: OciError::Unusable {
-                doing: self.doing.to_owned(),
-                reason,
-                request_id: self.request_id.clone(),
-            },
-            is_transient: false,
-            retry_after: None,
-        }
-    }
-
-    fn middleware(&self, error: &reqwest_middleware::Error, host: &str) -> Failure {
-        let error = match error {
-            reqwest_middleware::Error::Reqwest(error) => error,
-            // Only signing can fail there.
-            reqwest_middleware::Error::Middleware(error) => {
-                return self.unusable(format!("signing the request: {error}"));
-            }
-        };
-        let cause = cause(error);
-        if cause.contains("certificate") {
-            let reason = format!(
-                "the certificate of {host} is not trusted: {cause}; SSL_CERT_FILE may name other authorities"
-            );
-            return self.unreachable(reason, false);
-        }
-        self.unreachable(format!("no connection to {host}: {cause}"), true)
-    }
-}
-
-/// The innermost cause, which is the one that says something.
-fn cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
-}
-
-/// Code and message of an error's body: JSON from the services, anything from a load balancer.
-fn reason(body: &[u8]) -> (String, String) {
-    #[derive(Deserialize)]
-    struct Document {
-        code: Option<String>,
-        message: Option<String>,
-    }
-    let (code, text) = match serde_json::from_slice::<Document>(body) {
-        Ok(Document { code, message }) => {
-            let code = code.unwrap_or_default();
-            let text = format!("{code}: {}", message.unwrap_or_default());
-            (code, text)
-        }
-        Err(_) => (String::new(), String::from_utf8_lossy(body).into_owned()),
-    };
-    let line: String = text
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_MESSAGE)
-        .collect();
-    let line = line.trim().trim_end_matches(':').to_owned();
-    (
-        code,
-        if line.is_empty() {
-            "without a reason".to_owned()
-        } else {
-            line
-        },
-    )
-}
-
-/// How far our clock is from the server's `Date`, if too far; true if ours is ahead.
-fn skew(headers: &HeaderMap, now: SystemTime) -> Option<(Duration, bool)> {
-    let theirs = httpdate::parse_http_date(text(headers, "date")?).ok()?;
-    let (apart, ahead) = match now.duration_since(theirs) {
-        Ok(apart) => (apart, true),
-        Err(error) => (error.duration(), false),
-    };
-    (apart > MAX_SKEW).then_some((apart, ahead))
-}
-
-fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
-    headers.get(name)?.to_str().ok()
 }
 
 /// 32 hex digits, as Oracle's SDKs name their requests.

@@ -9,6 +9,7 @@
 mod client;
 mod error;
 mod exchange;
+mod failure;
 pub mod key;
 mod object_storage;
 pub mod ocid;

@@ -9,7 +9,6 @@ use openssl::hash::{MessageDigest, hash};
 
 use super::client::{Oci, encode};
 use super::error::OciError;
-use super::exchange::Answer;
 use super::signing::Upload;
 
 const MAX_NAMESPACE: usize = 4 << 10;
@@ -134,22 +133,6 @@ impl Oci {
             encode(&location.object)
         );
         self.request(method, self.principal().region().object_storage(), &path)
-    }
-}
-
-impl Answer {
-    /// A header's text.
-    pub(super) fn text(&self, name: &str) -> Option<&str> {
-        self.headers.get(name)?.to_str().ok()
-    }
-
-    /// The error for an answer that is not what the service promises.
-    pub(super) fn unusable(&self, doing: &str, reason: impl Into<String>) -> OciError {
-        OciError::Unusable {
-            doing: doing.to_owned(),
-            reason: reason.into(),
-            request_id: self.request_id.clone(),
-        }
     }
 }
 

@@ -1,9 +1,10 @@
 //! Who we are: found in order, renewed in time, and told in one sentence when it is wrong.
 
 use std::fs;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use lab::oci_standin::{TENANCY, Trouble};
+use shared::oci::Oci;
 use shared::oci::principal::Auth;
 
 use super::Place;
@@ -223,6 +224,28 @@ async fn a_machine_without_metadata_or_federation_is_told_which() {
 }
 
 #[tokio::test]
+async fn a_metadata_service_that_never_answers_is_left_within_the_bound() {
+    let mut place = Place::new().await;
+    place.unset_principal();
+    place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
+    place.cloud.trouble("/opc/v2/", Trouble::Hang, 100);
+    let mut config = place.config(Auth::Instance);
+    config.timeout = Duration::from_millis(300);
+    let start = Instant::now();
+    let error = Oci::sign_in(&config).await.err().unwrap().to_string();
+    assert!(start.elapsed() < Duration::from_secs(9), "{error}");
+    assert!(
+        error.starts_with("instance principal: asking the metadata service for http://127.0.0.1:")
+            && error.contains("no answer from 127.0.0.1 within"),
+        "{error}"
+    );
+    // Whoever only looks for it goes on to the next.
+    place.cloud.api_key(place.path()).unwrap();
+    let oci = place.sign_in(Auth::Detect).await.unwrap();
+    assert!(oci.principal().to_string().starts_with("API key of "));
+}
+
+#[tokio::test]
 async fn an_api_key_comes_from_the_file_of_oracles_tools() {
     let mut place = Place::new().await;
     place.unset_principal();
@@ -286,6 +309,10 @@ async fn a_wrong_api_key_is_one_sentence_that_names_the_file_and_the_entry() {
         (
             with("tenancy", "ocid1.user.oc1..x"),
             "tenancy is \"ocid1.user.oc1..x\", expected ocid1.tenancy.…",
+        ),
+        (
+            with("tenancy", "ocid1.tenancy.oc99..x"),
+            "the domain of realm \"oc99\" is not known; set OCI_DEFAULT_REALM to it",
         ),
         (without("user"), "user is not set"),
         (without("key_file"), "key_file is not set"),

@@ -19,9 +19,6 @@ use crate::secret::Secret;
 /// A metadata service is one hop away: if it does not answer within this, there is none.
 const PROBE: Duration = Duration::from_secs(1);
 
-/// How long one question to metadata or federation may take, attempts included.
-const BOUND: Duration = Duration::from_secs(10);
-
 const MAX_ANSWER: usize = 64 << 10;
 
 /// Where metadata and federation answer.
@@ -42,16 +39,16 @@ pub(super) struct Identity {
 }
 
 impl InstanceSource {
-    pub(super) fn new(config: &PrincipalConfig) -> Result<Self, OciError> {
+    pub(super) fn new(config: &PrincipalConfig, bound: Duration) -> Result<Self, OciError> {
         // Never through a proxy: the address means this machine's own host.
         let client = client::builder()
             .no_proxy()
             .build()
-            .map_err(|error| OciError::Principal(format!("instance principal: {error}")))?;
+            .map_err(|error| OciError::Setup(format!("instance principal: {error}")))?;
         Ok(Self {
             exchange: Exchange {
                 http: client.into(),
-                bound: BOUND,
+                bound,
                 principal: None,
                 clock: config.clock,
             },

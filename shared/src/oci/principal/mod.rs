@@ -101,16 +101,17 @@ struct Found {
 }
 
 impl Principal {
-    /// Takes the principal that the configuration names, or the first that is there, and logs which.
+    /// Takes the principal that the configuration names, or the first that is there, and logs which. One question to
+    /// metadata or federation takes at most `bound`, attempts included, now and at each renewal.
     ///
     /// # Errors
-    /// [`OciError::Principal`] in one sentence that names the variable, the file or the service that is wrong.
-    pub async fn take(config: &PrincipalConfig) -> Result<Self, OciError> {
-        let source = source(config).await?;
+    /// [`OciError::Setup`] in one sentence that names the variable, the file or the service that is wrong.
+    pub async fn take(config: &PrincipalConfig, bound: Duration) -> Result<Self, OciError> {
+        let source = source(config, bound).await?;
         let found = source.read().await?;
         let own = config.region.as_ref().unwrap_or(&found.region);
         let region = Region::new(own, found.tenancy.realm(), config.default_domain.as_deref())
-            .map_err(|error| OciError::Principal(format!("{source}: {error}")))?;
+            .map_err(|error| OciError::Setup(format!("{source}: {error}")))?;
         info!(principal = %source, tenancy = %found.tenancy, %region, "signing in to Oracle Cloud");
         Ok(Self {
             source,
@@ -118,11 +119,6 @@ impl Principal {
             region,
             held: Mutex::new(Arc::new(found.credentials)),
         })
-    }
-
-    /// The tenancy.
-    pub fn tenancy(&self) -> &Ocid {
-        &self.tenancy
     }
 
     /// The region whose services are asked.
@@ -194,25 +190,27 @@ impl Credentials {
     }
 }
 
-async fn source(config: &PrincipalConfig) -> Result<Source, OciError> {
+async fn source(config: &PrincipalConfig, bound: Duration) -> Result<Source, OciError> {
     let resource = || resource::ResourceSource::new(&config.resource).map(Source::Resource);
     let api_key = || Source::ApiKey(api_key::ApiKeySource::new(config));
     match config.auth {
         Auth::Resource => resource(),
-        Auth::Instance => Ok(Source::Instance(instance::InstanceSource::new(config)?)),
+        Auth::Instance => Ok(Source::Instance(instance::InstanceSource::new(
+            config, bound,
+        )?)),
         Auth::ApiKey => Ok(api_key()),
         Auth::Detect => {
             if config.resource.is_present() {
                 return resource();
             }
-            let instance = instance::InstanceSource::new(config)?;
+            let instance = instance::InstanceSource::new(config, bound)?;
             if instance.is_there().await {
                 return Ok(Source::Instance(instance));
             }
             if config.config_file.exists() {
                 return Ok(api_key());
             }
-            Err(OciError::Principal(format!(
+            Err(OciError::Setup(format!(
                 "nothing says who we are to Oracle Cloud: OCI_RESOURCE_PRINCIPAL_VERSION is not set, no metadata \
                  service answers at {}, and there is no {}; set OCI_AUTH to say which it should be",
                 config.metadata,
@@ -229,7 +227,7 @@ impl Source {
             Self::Instance(source) => source.read().await,
             Self::ApiKey(source) => source.read(),
         }
-        .map_err(|reason| OciError::Principal(format!("{self}: {reason}")))
+        .map_err(|reason| OciError::Setup(format!("{self}: {reason}")))
     }
 
     fn is_renewable(&self) -> bool {

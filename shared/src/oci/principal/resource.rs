@@ -65,7 +65,7 @@ enum Held {
 
 impl ResourceSource {
     pub(super) fn new(variables: &ResourceVariables) -> Result<Self, OciError> {
-        let wrong = |reason: String| OciError::Principal(format!("resource principal: {reason}"));
+        let wrong = |reason: String| OciError::Setup(format!("resource principal: {reason}"));
         let missing = |name: &str| wrong(format!("{name} is not set"));
         match variables.version.as_deref() {
             Some("2.2") => {}
