@@ -235,6 +235,31 @@ async fn a_broker_that_is_away_is_told_within_its_time() {
 }
 
 #[tokio::test]
+async fn a_broker_and_an_endpoint_that_never_answer_are_told_within_their_time() {
+    let mut place = Place::new().await;
+    // It takes connections, and says nothing.
+    let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = hole.local_addr().unwrap().to_string();
+    place.set("KAFKA_BOOTSTRAPSERVER", &address);
+    place.set("START_TIMEOUT", "1s");
+    place.set("API_TYPE_A_URL", &format!("http://{address}/"));
+    place.set("API_TYPE_B_URL", &format!("https://{address}/"));
+    place.set("REQUEST_TIMEOUT", "1s");
+    let (code, wrong) = place.wrong().await;
+    assert_eq!(code, 74);
+    assert!(
+        wrong["broker"].contains("no answer within 1.0s; is the broker up"),
+        "{wrong:?}"
+    );
+    for name in ["endpoint A", "endpoint B"] {
+        assert!(
+            wrong[name].contains("no answer within 1s; is it up"),
+            "{wrong:?}"
+        );
+    }
+}
+
+#[tokio::test]
 async fn an_endpoint_that_refuses_the_token_or_is_in_trouble_is_told() {
     let mut place = Place::new().await;
     place.a = Endpoint::always(Answer::status(401)).unwrap();

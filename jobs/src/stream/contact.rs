@@ -26,9 +26,9 @@ pub(super) struct Logged {
 
 /// Why there was no contact.
 pub(super) enum NoContact {
-    /// The client has said what is wrong with its connections; and what to do.
+    /// What is wrong with the connections, in the client's words, or that nobody answers; and what to do.
     Said(String, &'static str),
-    /// It has said nothing.
+    /// It has said nothing, and met this.
     Silence(KafkaError),
 }
 
@@ -59,9 +59,14 @@ pub(super) fn metadata(
             end = end.min(Instant::now() + SECOND_OPINION);
         }
         if Instant::now() >= end {
-            return Err(match said {
-                Some((code, reason)) => NoContact::Said(reason, advice(code)),
-                None => NoContact::Silence(error),
+            return Err(match (said, error.rdkafka_error_code()) {
+                (Some((code, reason)), _) => NoContact::Said(reason, advice(code)),
+                // Connected, perhaps, but to nobody who speaks Kafka with us.
+                (None, Some(code @ (Code::BrokerTransportFailure | Code::OperationTimedOut))) => {
+                    let reason = format!("no answer within {:.1}s", patience.as_secs_f64());
+                    NoContact::Said(reason, advice(code))
+                }
+                (None, _) => NoContact::Silence(error),
             });
         }
     }
@@ -84,6 +89,14 @@ fn advice(code: Code) -> &'static str {
         Code::Resolve => "check KAFKA_BOOTSTRAPSERVER, and this machine's name servers",
         _ => "is the broker up, and its address and KAFKA_SECURITY_PROTOCOL right?",
     }
+}
+
+/// A reason without librdkafka's last words, `(after 5ms in state SSL_HANDSHAKE, 1 identical error(s) suppressed)`.
+fn without_state(reason: &str) -> &str {
+    reason
+        .rsplit_once(" (after ")
+        .filter(|(_, state)| state.contains(" in state "))
+        .map_or(reason, |(said, _)| said)
 }
 
 impl Logged {
@@ -112,7 +125,7 @@ impl ClientContext for Logged {
             }
         };
         if is_better {
-            *said = Some((code, reason.to_owned()));
+            *said = Some((code, without_state(reason).to_owned()));
         }
     }
 }
@@ -126,5 +139,23 @@ pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
             tracing::error!(facility, "{line}");
         }
         _ => tracing::debug!(facility, "{line}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_told_ends_before_the_state_of_the_connection() {
+        assert_eq!(
+            without_state(
+                "b:1: Connect to ipv4#b:1 failed: Connection refused (after 0ms in state CONNECT, 1 identical error(s) suppressed)"
+            ),
+            "b:1: Connect to ipv4#b:1 failed: Connection refused"
+        );
+        for whole in ["", "refused", "expired (after 3 days)"] {
+            assert_eq!(without_state(whole), whole);
+        }
     }
 }
