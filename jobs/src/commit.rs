@@ -14,9 +14,19 @@ use crate::stream::member::{Commit, CommitError, Member};
 #[derive(Debug)]
 pub enum CommitEvent {
     /// The broker has these.
-    Done(Vec<Commit>),
+    Done {
+        /// The newest of each partition.
+        commits: Vec<Commit>,
+        /// How many calls of [`Committer::commit`] they answer.
+        calls: usize,
+    },
     /// The broker did not take them.
-    Failed(CommitError),
+    Failed {
+        /// Why.
+        error: CommitError,
+        /// How many calls of [`Committer::commit`] that answers.
+        calls: usize,
+    },
 }
 
 enum Order {
@@ -68,11 +78,12 @@ impl Committer {
 fn work(member: &Weak<Member>, inbox: &Receiver<Order>, outbox: &Sender<CommitEvent>) {
     let mut waiting: BTreeMap<i32, Commit> = BTreeMap::new();
     while let Ok(order) = inbox.recv() {
-        let mut flushes = Vec::new();
+        let (mut flushes, mut calls) = (Vec::new(), 0);
         for order in std::iter::once(order).chain(inbox.try_iter()) {
             match order {
                 Order::Commit(commits) => {
-                    waiting.extend(commits.into_iter().map(|commit| (commit.partition, commit)))
+                    calls += 1;
+                    waiting.extend(commits.into_iter().map(|commit| (commit.partition, commit)));
                 }
                 Order::Flush(done) => flushes.push(done),
             }
@@ -83,8 +94,8 @@ fn work(member: &Weak<Member>, inbox: &Receiver<Order>, outbox: &Sender<CommitEv
                 return;
             };
             let event = match persist(&member, &commits) {
-                Ok(()) => CommitEvent::Done(commits),
-                Err(error) => CommitEvent::Failed(error),
+                Ok(()) => CommitEvent::Done { commits, calls },
+                Err(error) => CommitEvent::Failed { error, calls },
             };
             if outbox.send(event).is_err() {
                 return;

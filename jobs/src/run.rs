@@ -257,8 +257,13 @@ impl Run<'_> {
     }
 
     fn delivery(&self, survey: &Survey) -> DeliveryConfig {
-        self.config
-            .delivery(self.routes, survey.stream.clone(), self.schema)
+        let mut config = self
+            .config
+            .delivery(self.routes, survey.stream.clone(), self.schema);
+        if !self.moves_commits() {
+            config.limits.uncommitted = None;
+        }
+        config
     }
 
     fn dead_letters(&self, run: &str, outcomes: Sender<Written>) -> DeadLetters {

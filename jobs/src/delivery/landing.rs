@@ -25,6 +25,7 @@ impl Route {
         let Some((job, pass)) = self.out.get_mut(landed.number).and_then(Option::take) else {
             return;
         };
+        self.aloft -= job.messages.len();
         self.count(&landed.outcome);
         let failure = match &landed.outcome {
             Outcome::Answered(answered) => is_failure(answered.status),

@@ -32,6 +32,7 @@ mod waiting;
 mod wire;
 
 use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -105,6 +106,10 @@ pub enum Order {
 pub struct Limits {
     /// The most requests under way, each on a connection of its own.
     pub in_flight: usize,
+    /// The most requests that are under way, or whose records were taken and not yet called committed
+    /// ([`Delivery::committed`]); a request of fewer records than it may hold counts for what it holds. `None`: nobody
+    /// commits.
+    pub uncommitted: Option<usize>,
     /// The most requests a second.
     pub rate: Option<f64>,
     /// How long one request may take, connecting included.
@@ -135,6 +140,7 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             in_flight: 64,
+            uncommitted: None,
             rate: None,
             request_timeout: Duration::from_secs(10),
             attempts: 5,
@@ -202,6 +208,10 @@ struct Orders {
 #[derive(Debug)]
 struct RouteShared {
     inbox: Inbox,
+    /// Records that the endpoint has taken or refused, and of which the broker does not know yet.
+    uncommitted: AtomicUsize,
+    /// How many of these there may be, those under way included.
+    most_uncommitted: usize,
     state: Mutex<RouteState>,
     statistics: Mutex<RouteStatistics>,
 }
@@ -245,12 +255,20 @@ impl Delivery {
                 .ok_or_else(|| DeliveryError::Token { route: route() })?;
             makers.push(maker);
         }
-        let shared = || RouteShared {
+        let shared = |endpoint: &EndpointConfig| RouteShared {
             inbox: Inbox::new(limits.queue_messages, limits.queue_bytes),
+            uncommitted: AtomicUsize::new(0),
+            most_uncommitted: limits.uncommitted.map_or(usize::MAX, |requests| {
+                requests.saturating_mul(endpoint.batch.max(1))
+            }),
             state: Mutex::new(RouteState::Open),
             statistics: Mutex::default(),
         };
-        let routes: Vec<_> = makers.iter().map(|_| Arc::new(shared())).collect();
+        let routes: Vec<_> = config
+            .endpoints
+            .iter()
+            .map(|endpoint| Arc::new(shared(endpoint)))
+            .collect();
         let orders = Arc::new(Mutex::new(Orders::default()));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_io()
@@ -298,6 +316,22 @@ impl Delivery {
             Some(route) => route.inbox.offer(message),
             None => Err(message),
         }
+    }
+
+    /// So many records of a route that came back delivered or refused are committed, or never will be: others may go
+    /// in their place ([`Limits::uncommitted`]).
+    pub fn committed(&self, route: usize, records: usize) {
+        if let Some(route) = self.routes.get(route).filter(|_| records > 0) {
+            route.uncommitted.fetch_sub(records, Ordering::Release);
+            route.inbox.nudge();
+        }
+    }
+
+    /// The most records of a route that can be under way, or answered and not yet called committed.
+    pub fn most_uncommitted(&self, route: usize) -> usize {
+        self.routes
+            .get(route)
+            .map_or(usize::MAX, |route| route.most_uncommitted)
     }
 
     /// No message that was offered to any route waits for company.
@@ -381,6 +415,10 @@ impl std::fmt::Debug for Delivery {
 fn check(limits: &Limits) -> Result<(), DeliveryError> {
     let wrong = match limits {
         Limits { in_flight: 0, .. } => "in_flight is 0, expected at least one request",
+        Limits {
+            uncommitted: Some(0),
+            ..
+        } => "uncommitted is 0, expected at least one request",
         Limits { attempts: 0, .. } => "attempts is 0, expected at least one",
         Limits {
             circuit_failures: 0,

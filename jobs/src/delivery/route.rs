@@ -3,6 +3,7 @@
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
@@ -51,6 +52,8 @@ pub(super) struct Route {
     landed: Vec<Landed>,
     /// The jobs that are out, by the number of their flight: they outlive a flight that is broken off.
     pub(super) out: Vec<Option<(Job, Pass)>>,
+    /// How many messages they hold.
+    pub(super) aloft: usize,
     pub(super) until: Option<Instant>,
     pub(super) stopping: bool,
     /// Set once nothing more is sent in this run.
@@ -119,6 +122,7 @@ impl Route {
             flights: FuturesUnordered::new(),
             landed: Vec::new(),
             out: Vec::new(),
+            aloft: 0,
             until: None,
             stopping: false,
             given_up: None,
@@ -167,6 +171,7 @@ impl Route {
             self.give_up("the run's time is over");
             // Whether the endpoint took these is not known: they are sent again, with the same key.
             self.flights.clear();
+            self.aloft = 0;
             for (job, _) in std::mem::take(&mut self.out).into_iter().flatten() {
                 self.leave(job, "broken off when the run's time was over");
             }
@@ -231,7 +236,7 @@ impl Route {
 
     /// Sends as many requests as may go now.
     fn launch(&mut self) {
-        while self.given_up.is_none() && self.flights.len() < self.limits.in_flight {
+        while self.given_up.is_none() && self.has_room() {
             let now = now();
             if self.quiet_until.is_some_and(|until| until > now) {
                 return;
@@ -259,8 +264,16 @@ impl Route {
         }
     }
 
+    /// True when one more request may be under way: there is a place for it, and a kill would not repeat too much.
+    fn has_room(&self) -> bool {
+        let exposed = self.aloft + self.shared.uncommitted.load(Ordering::Acquire);
+        self.flights.len() < self.limits.in_flight
+            && exposed + self.queue.batch() <= self.shared.most_uncommitted
+    }
+
     fn send(&mut self, mut job: Job, pass: Pass, now: Instant) {
         job.requests += 1;
+        self.aloft += job.messages.len();
         let ask = self.road.maker.ask(&job.messages);
         let number = match self.out.iter().position(Option::is_none) {
             Some(free) => free,
@@ -321,7 +334,7 @@ impl Route {
         let work = if self.given_up.is_some() {
             self.shared.inbox.wake_at(1);
             None
-        } else if self.flights.len() >= self.limits.in_flight {
+        } else if !self.has_room() {
             None
         } else if let Some(until) = self.quiet_until {
             Some(until)
@@ -391,6 +404,9 @@ impl Route {
     pub(super) fn settle(&mut self, message: Message, fate: Fate) {
         if self.settlements.is_empty() {
             self.parcel_due = Some(now() + PARCEL_WAIT);
+        }
+        if !matches!(fate, Fate::Left { .. }) {
+            self.shared.uncommitted.fetch_add(1, Ordering::Relaxed);
         }
         self.settlements.push(Settlement {
             route: self.index,

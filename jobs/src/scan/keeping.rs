@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::commit::CommitEvent;
 use crate::donemap::{self, Stamp};
+use crate::scan::exposure::Exposure;
 use crate::scan::{Part, Scan, Stop};
 use crate::stream::member::{Commit, CommitError, GroupEvent};
 
@@ -19,12 +20,18 @@ const METADATA_LIMIT: usize = 3072;
 /// What keeping a place needs from one turn to the next.
 pub(super) struct Keeping {
     next_commit: Instant,
+    /// What is settled and not committed.
+    pub(super) exposure: Exposure,
+    /// Since when commits have been asked for and none was acknowledged.
+    unanswered: Option<Instant>,
 }
 
 impl Keeping {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(routes: usize) -> Self {
         Self {
             next_commit: Instant::now() + COMMIT_EVERY,
+            exposure: Exposure::new(routes),
+            unanswered: None,
         }
     }
 }
@@ -34,10 +41,49 @@ impl Scan<'_> {
     pub(super) fn keep(&mut self) {
         self.hear_the_group();
         self.hear_the_committer();
-        if Instant::now() >= self.keeping.next_commit {
+        self.miss_the_committer();
+        if Instant::now() >= self.keeping.next_commit || self.is_pressing() {
             self.keeping.next_commit = Instant::now() + COMMIT_EVERY;
             let partitions: Vec<i32> = self.parts.keys().copied().collect();
             self.commit(&partitions);
+        }
+    }
+
+    /// True when delivery will soon have to wait for a commit.
+    fn is_pressing(&self) -> bool {
+        self.tools.delivery.as_ref().is_some_and(|delivery| {
+            let exposure = &self.keeping.exposure;
+            exposure.is_pressing(|route| delivery.most_uncommitted(route))
+        })
+    }
+
+    /// How long to wait for anything: a commit that comes back may set requests free.
+    pub(super) fn patience(&self) -> Duration {
+        Duration::from_millis(if self.keeping.exposure.is_asked() {
+            2
+        } else {
+            20
+        })
+    }
+
+    /// A broker that acknowledges no commit for long ends the run: nothing can be delivered without more repeats.
+    fn miss_the_committer(&mut self) {
+        let silence = self.rules.silence;
+        if (self.keeping.unanswered).is_some_and(|since| since.elapsed() > silence) {
+            self.stop.get_or_insert_with(|| {
+                Stop::Source(format!(
+                    "the broker has acknowledged no commit for {silence:?}"
+                ))
+            });
+        }
+    }
+
+    /// Lets delivery go on, by so many records of each route.
+    fn set_free(&self, records: &[usize]) {
+        if let Some(delivery) = &self.tools.delivery {
+            for (route, count) in records.iter().enumerate() {
+                delivery.committed(route, *count);
+            }
         }
     }
 
@@ -112,8 +158,14 @@ impl Scan<'_> {
                 commits.push(commit);
             }
         }
+        let whole = partitions.len() == self.parts.len();
         if !commits.is_empty() {
             committer.commit(commits);
+            self.keeping.exposure.ask(whole);
+            self.keeping.unanswered.get_or_insert_with(Instant::now);
+        } else if whole {
+            let free = self.keeping.exposure.nothing_to_ask();
+            self.set_free(&free);
         }
     }
 
@@ -121,34 +173,42 @@ impl Scan<'_> {
         let Some(committer) = &self.tools.committer else {
             return;
         };
-        for event in committer.events() {
+        let events: Vec<_> = committer.events().collect();
+        for event in events {
             match event {
-                CommitEvent::Done(commits) => {
+                CommitEvent::Done { commits, calls } => {
+                    self.keeping.unanswered = None;
+                    let free = self.keeping.exposure.done(calls);
+                    self.set_free(&free);
                     for commit in commits {
                         if let Some(part) = self.parts.get_mut(&commit.partition) {
                             part.committed = Some(commit.offset);
                         }
                     }
                 }
-                CommitEvent::Failed(CommitError::Fenced(error)) => {
-                    self.stop
-                        .get_or_insert(Stop::Fenced(format!("committing: {error}")));
-                }
-                // What is still ours goes with the next commit; a membership that is lost says so itself.
-                CommitEvent::Failed(error @ CommitError::Stale(_)) => {
-                    tracing::debug!(%error, "progress goes with the next commit");
-                    for part in self.parts.values_mut() {
-                        part.asked = None;
-                    }
-                }
-                CommitEvent::Failed(error) => {
-                    tracing::warn!(%error, "progress was not committed; the next commit holds it too");
-                    for part in self.parts.values_mut() {
-                        part.asked = None;
-                    }
-                    self.notes.push(error.to_string());
+                CommitEvent::Failed { error, calls } => {
+                    self.keeping.exposure.failed(calls);
+                    self.take_refusal(error);
                 }
             }
+        }
+    }
+
+    fn take_refusal(&mut self, error: CommitError) {
+        if let CommitError::Fenced(error) = error {
+            self.stop
+                .get_or_insert(Stop::Fenced(format!("committing: {error}")));
+            return;
+        }
+        for part in self.parts.values_mut() {
+            part.asked = None;
+        }
+        // What is still ours goes with the next commit; a membership that is lost says so itself.
+        if matches!(error, CommitError::Stale(_)) {
+            tracing::debug!(%error, "progress goes with the next commit");
+        } else {
+            tracing::warn!(%error, "progress was not committed; the next commit holds it too");
+            self.notes.push(error.to_string());
         }
     }
 

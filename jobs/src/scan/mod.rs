@@ -5,6 +5,7 @@
 //! (`intake.rs`); what becomes of it comes back later and in any order (`outcome.rs`); `progress.rs` says how far the
 //! commit may go (`keeping.rs`).
 
+mod exposure;
 mod intake;
 mod keeping;
 mod outcome;
@@ -230,7 +231,7 @@ impl<'r> Scan<'r> {
         }
         Self {
             intake: intake::Intake::new(routes),
-            keeping: keeping::Keeping::new(),
+            keeping: keeping::Keeping::new(routes),
             routes: vec![RouteTally::default(); routes],
             tools,
             rules,
@@ -295,7 +296,7 @@ impl<'r> Scan<'r> {
 
     /// Takes what the log has, or waits for outcomes when everything is read.
     fn read(&mut self, queue: &mut Queue<'_>) {
-        let patience = Duration::from_millis(20);
+        let patience = self.patience();
         if self.parts.values().all(Part::is_read) {
             self.wait_for_outcomes(patience);
             return;

@@ -45,6 +45,7 @@ impl Scan<'_> {
         let (partition, offset) = (message.at.partition, message.at.offset);
         match fate {
             Fate::Delivered(receipt) => {
+                self.keeping.exposure.add(route);
                 let (at, attempts) = (&message.at, receipt.attempts());
                 tracing::debug!(partition, offset, route, attempts, "delivered {at}");
                 if let Some(tally) = self.settle(partition, route, offset) {
@@ -79,6 +80,7 @@ impl Scan<'_> {
                     route: name,
                 };
                 if !matches!(self.set_aside(&letter), Handed::Expected) {
+                    self.keeping.exposure.add(route);
                     self.leave(partition, route, offset);
                 }
             }
@@ -92,6 +94,8 @@ impl Scan<'_> {
             class,
             result,
         } = written;
+        // What its endpoint refused: settled here or left, it was with the endpoint.
+        self.keeping.exposure.add(class);
         match result {
             Ok(()) => {
                 if let Some(tally) = self.settle(partition, class, offset) {

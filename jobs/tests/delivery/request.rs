@@ -6,7 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use jobs::delivery::{Delivery, DeliveryError};
 use jobs::message::Message;
-use lab::endpoint::{Answer, Endpoint};
+use lab::endpoint::{Answer, Endpoint, Request};
 use shared::secret::Secret;
 
 use crate::rig::{Rig, config, message, word};
@@ -89,6 +89,44 @@ fn connections_are_kept_and_never_more_than_the_limit() {
     assert_eq!(endpoint.count(), 200);
     assert!(endpoint.peak() <= 3, "{}", endpoint.peak());
     assert!(endpoint.connections() <= 3, "{}", endpoint.connections());
+}
+
+#[test]
+fn requests_stop_when_too_many_records_are_uncommitted_and_go_on_with_the_commit() {
+    let refuses_7 = |request: &Request| match request.body.as_ref() {
+        [7] => Answer::status(422),
+        _ => Answer::ok(),
+    };
+    let endpoint = Endpoint::start(refuses_7).unwrap();
+    let rig = Rig::to(&endpoint, |config| config.limits.uncommitted = Some(10));
+    rig.offer((0..30).map(|offset| message(0, offset)));
+    rig.settlements(10);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(
+        endpoint.count(),
+        10,
+        "a refused record counts like any other"
+    );
+    rig.delivery.committed(0, 4);
+    rig.settlements(4);
+    rig.delivery.committed(0, 10);
+    rig.settlements(10);
+    std::thread::sleep(Duration::from_millis(200));
+    assert_eq!(endpoint.count(), 24);
+    rig.delivery.committed(0, 10);
+    rig.settlements(6);
+}
+
+#[test]
+fn a_bound_below_the_requests_in_flight_is_kept_too() {
+    let endpoint = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(20))).unwrap();
+    let rig = Rig::to(&endpoint, |config| config.limits.uncommitted = Some(2));
+    rig.offer((0..6).map(|offset| message(0, offset)));
+    for _ in 0..3 {
+        rig.settlements(2);
+        rig.delivery.committed(0, 2);
+    }
+    assert_eq!(endpoint.peak(), 2);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! What reaches the endpoints, and what is committed when (rows D1 to D9).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lab::endpoint::{Answer, Endpoint, Request};
+use lab::kafka::{Kafka, Options};
 use lab::topics::Topics;
 use lab::user::User;
 use serde_json::json;
@@ -34,7 +35,8 @@ async fn d1_kill_9_at_any_moment_loses_nothing_and_repeats_carry_the_same_key() 
     let stage = Stage::new("d1", 3)
         .await
         .to(&a, &b)
-        .with("IN_FLIGHT", IN_FLIGHT.to_string());
+        .with("IN_FLIGHT", IN_FLIGHT.to_string())
+        .with("UNCOMMITTED", IN_FLIGHT.to_string());
     stage.write_users(1010, "u", 600, 3);
     stage.write_users(1020, "v", 600, 3);
     let mut kills = 0;
@@ -113,6 +115,97 @@ async fn d2_the_committed_offset_never_passes_an_undelivered_record() {
     }
     assert!(between > 0, "no commit was seen under way");
     assert_eq!(stage.committed(), [(0, 400), (1, 400)].into());
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn d1_while_the_broker_takes_no_commit_deliveries_pause_and_a_kill_repeats_no_more() {
+    const UNCOMMITTED: usize = 8;
+    let options = Options {
+        set: vec![
+            "group.consumer.session.timeout.ms=3000".to_owned(),
+            "group.consumer.heartbeat.interval.ms=500".to_owned(),
+        ],
+        ..Options::default()
+    };
+    let kafka = Kafka::start(&options).unwrap();
+    let (a, b) = (takes_after(Duration::from_millis(2)), takes_all());
+    let stage = Stage::on(&kafka, "d1-away", 2, &[]).await.to(&a, &b);
+    let stage = stage
+        .with("IN_FLIGHT", "4")
+        .with("UNCOMMITTED", UNCOMMITTED.to_string());
+    stage.write_users(1010, "u", 600, 2);
+    let mut run = stage.start();
+    assert!(a.wait_for(50, PATIENCE));
+    kafka.kill(1).await.unwrap();
+    std::thread::sleep(Duration::from_millis(500));
+    let paused = a.count();
+    std::thread::sleep(Duration::from_secs(2));
+    assert!(run.runs());
+    assert_eq!(
+        a.count(),
+        paused,
+        "requests go on though nothing is committed"
+    );
+    assert!(paused < 600, "all was delivered before the broker was gone");
+    run.kill().expect(-9);
+    kafka.revive(1).await.unwrap();
+    stage.run_when_free().expect(0);
+    let repeats = assert_took_all(&a, "u", 600);
+    assert!(repeats <= UNCOMMITTED, "{repeats} repeats");
+    assert_keys_agree([&a, &b]);
+}
+
+/// Some requests take much longer than those behind them.
+fn out_of_order(partition: i32, offset: i64) -> Duration {
+    let slow = (offset * 7 + i64::from(partition)) % 53 == 0;
+    Duration::from_millis(if slow { 700 } else { (offset % 5) as u64 })
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn d3_a_kill_in_mid_stream_repeats_only_what_was_in_flight_though_the_commit_is_far_behind() {
+    const IN_FLIGHT: usize = 8;
+    let a = Endpoint::start(|request| {
+        let (partition, offset) = place(request);
+        Answer::ok().after(out_of_order(partition, offset))
+    })
+    .unwrap();
+    let b = takes_all();
+    let stage = Stage::new("d3-mid", 2).await.to(&a, &b);
+    let stage = stage
+        .with("IN_FLIGHT", IN_FLIGHT.to_string())
+        .with("UNCOMMITTED", IN_FLIGHT.to_string());
+    stage.write_users(1010, "u", 1_500, 2);
+    let (mut seen, mut most_behind) = (HashSet::new(), 0);
+    for after in [120, 210, 170, 250] {
+        let before = a.count();
+        let mut run = stage.start();
+        while a.count() < before + after {
+            std::thread::sleep(Duration::from_millis(1));
+            // Fenced off by the run that was killed, until its session ends.
+            if !run.runs() {
+                run = stage.start();
+            }
+        }
+        run.kill().expect(-9);
+        // What the endpoint had been sent is read by now.
+        std::thread::sleep(Duration::from_millis(300));
+        let committed = stage.committed().values().sum::<i64>();
+        let requests = a.requests();
+        let sent: Vec<_> = requests[before..].iter().map(place).collect();
+        let again = sent.iter().filter(|place| seen.contains(*place)).count();
+        assert!(again <= IN_FLIGHT, "{again} of {} came again", sent.len());
+        seen.extend(sent);
+        most_behind = most_behind.max(seen.len() as i64 - committed);
+    }
+    assert!(
+        most_behind > 4 * IN_FLIGHT as i64,
+        "the commit was never far behind: {most_behind}"
+    );
+    stage.run_when_free().expect(0);
+    let repeats = assert_took_all(&a, "u", 1_500);
+    assert!(repeats <= 4 * IN_FLIGHT, "{repeats} repeats");
 }
 
 #[tokio::test]

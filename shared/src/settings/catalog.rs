@@ -99,6 +99,7 @@ settings! {
 
     [JOB_DELIVERY = "The job: delivery"]
     IN_FLIGHT = "in_flight" or "64", "The most requests under way to one endpoint.";
+    UNCOMMITTED = "uncommitted", "The most requests to one endpoint that are under way, or answered and not yet committed: what kill -9 repeats at most; unset: 16 times IN_FLIGHT.";
     RATE = "rate", "The most requests a second to one endpoint; unset: no limit.";
     ORDER = "order" or "none", "What order deliveries keep: none, key (per Kafka key) or partition.";
     REQUEST_TIMEOUT = "request_timeout" or "10s", "How long one request may take.";

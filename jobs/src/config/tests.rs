@@ -1,0 +1,131 @@
+use super::*;
+
+async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
+    let lookup = |name: &str| {
+        if name == "KAFKA_BOOTSTRAPSERVER" {
+            return Some("localhost:9092".to_owned());
+        }
+        let found = environment.iter().find(|(known, _)| *known == name);
+        found.map(|(_, value)| (*value).to_owned())
+    };
+    let settings = Settings::gather(&[], lookup)
+        .await
+        .map_err(|error| error.to_string())?;
+    Config::from_settings(&settings).map_err(|error| error.to_string())
+}
+
+#[tokio::test]
+async fn the_defaults_are_those_of_the_catalog() {
+    let config = config(&[]).await.unwrap();
+    assert_eq!(config.group, "frontdoor");
+    assert_eq!(config.group_protocol, None);
+    assert_eq!((config.from, config.until), (From::Committed, Until::Now));
+    assert_eq!(
+        (config.records, config.bytes, config.deadline),
+        (None, None, None)
+    );
+    assert_eq!(config.dead_letter_topic, "FrontDoorTopic-dead-letter");
+    assert!(!config.dead_letter_envelope && !config.tombstones_are_dead_letters);
+    assert_eq!(config.unmatched, Unmatched::PassOver);
+    let limits = Limits {
+        uncommitted: Some(16 * 64),
+        ..Limits::default()
+    };
+    assert_eq!(config.limits, limits);
+    assert_eq!((config.poison_share, config.poison_min), (0.05, 100));
+}
+
+#[tokio::test]
+async fn a_window_may_be_given_by_time_or_by_offsets() {
+    let by_time = config(&[
+        ("WINDOW_FROM", "2026-11-22T10:00:00Z"),
+        ("WINDOW_UNTIL", "2026-11-22T08:00:00.5-03:00"),
+    ])
+    .await
+    .unwrap();
+    assert_eq!(by_time.from, From::Time(1_795_341_600_000));
+    assert_eq!(by_time.until, Until::Time(1_795_345_200_500));
+    let by_offsets = config(&[("WINDOW_FROM", "1:250, 0:100"), ("WINDOW_RECORDS", "500")])
+        .await
+        .unwrap();
+    assert_eq!(
+        by_offsets.from,
+        From::Offsets(BTreeMap::from([(0, 100), (1, 250)]))
+    );
+    assert_eq!(by_offsets.records, Some(500));
+}
+
+#[tokio::test]
+async fn what_is_malformed_or_contradictory_is_named() {
+    for (environment, expected) in [
+        (
+            vec![("WINDOW_FROM", "yesterday")],
+            "WINDOW_FROM is \"yesterday\", expected committed, earliest, a time",
+        ),
+        (
+            vec![("WINDOW_FROM", "2026-11-22T10:00:00")],
+            "WINDOW_FROM is",
+        ),
+        (vec![("WINDOW_FROM", "0:1,0:2")], "WINDOW_FROM is"),
+        (vec![("WINDOW_FROM", "0:-1")], "WINDOW_FROM is"),
+        (vec![("WINDOW_UNTIL", "committed")], "WINDOW_UNTIL is"),
+        (
+            vec![("WINDOW_FROM", "0:5"), ("WINDOW_UNTIL", "0:4")],
+            "do not fit together",
+        ),
+        (
+            vec![("WINDOW_FROM", "0:5"), ("WINDOW_UNTIL", "1:9")],
+            "do not fit together",
+        ),
+        (
+            vec![
+                ("WINDOW_FROM", "2026-11-22T10:00:00Z"),
+                ("WINDOW_UNTIL", "2026-11-22T10:00:00Z"),
+            ],
+            "do not fit together",
+        ),
+        (
+            vec![("WINDOW_RECORDS", "0")],
+            "WINDOW_RECORDS is \"0\", expected a whole number from 1",
+        ),
+        (vec![("WINDOW_BYTES", "many")], "WINDOW_BYTES is"),
+        (vec![("DEADLINE", "0s")], "DEADLINE is zero"),
+        (vec![("REQUEST_TIMEOUT", "10")], "REQUEST_TIMEOUT is \"10\""),
+        (
+            vec![("RATE", "0")],
+            "RATE is \"0\", expected a number above 0",
+        ),
+        (vec![("RATE", "inf")], "RATE is"),
+        (vec![("RATE", "NaN")], "RATE is"),
+        (vec![("IN_FLIGHT", "10001")], "IN_FLIGHT is"),
+        (vec![("UNCOMMITTED", "0")], "UNCOMMITTED is \"0\""),
+        (vec![("ATTEMPTS", "-1")], "ATTEMPTS is"),
+        (
+            vec![("BACKOFF", "1m")],
+            "BACKOFF is longer than BACKOFF_MAX",
+        ),
+        (vec![("POISON_SHARE", "5")], "POISON_SHARE is \"5\""),
+        (vec![("POISON_SHARE", "NaN")], "POISON_SHARE is"),
+        (
+            vec![("UNMATCHED", "drop")],
+            "UNMATCHED is \"drop\", expected pass_over, dead_letter or stop",
+        ),
+        (vec![("ORDER", "topic")], "ORDER is"),
+        (
+            vec![("DEAD_LETTER_TOPIC", "FrontDoorTopic")],
+            "are the same topic",
+        ),
+        (vec![("ON_DATA_LOSS", "shrug")], "ON_DATA_LOSS is"),
+    ] {
+        let error = config(&environment).await.unwrap_err();
+        assert!(error.contains(expected), "{environment:?}: {error}");
+    }
+}
+
+#[tokio::test]
+async fn oci_streaming_gets_an_envelope_unless_told_otherwise() {
+    let oci = [("KAFKA_PROFILE", "oci")];
+    assert!(config(&oci).await.unwrap().dead_letter_envelope);
+    let told = [("KAFKA_PROFILE", "oci"), ("DEAD_LETTER_ENVELOPE", "false")];
+    assert!(!config(&told).await.unwrap().dead_letter_envelope);
+}
