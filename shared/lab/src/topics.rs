@@ -55,7 +55,11 @@ pub struct Committed {
 }
 
 /// A transaction whose end is not decided.
-pub struct Transaction(Writer);
+pub struct Transaction {
+    writer: Writer,
+    /// Partition and offset of each record, in order.
+    pub places: Vec<(i32, i64)>,
+}
 
 impl Transaction {
     /// Its records become visible.
@@ -63,7 +67,7 @@ impl Transaction {
     /// # Errors
     /// The coordinator refused, or does not answer.
     pub fn commit(self) -> Result<()> {
-        Ok(self.0.inner.commit_transaction(PATIENCE)?)
+        Ok(self.writer.inner.commit_transaction(PATIENCE)?)
     }
 
     /// Its records never become visible.
@@ -71,7 +75,7 @@ impl Transaction {
     /// # Errors
     /// The coordinator refused, or does not answer.
     pub fn abort(self) -> Result<()> {
-        Ok(self.0.inner.abort_transaction(PATIENCE)?)
+        Ok(self.writer.inner.abort_transaction(PATIENCE)?)
     }
 }
 
@@ -159,13 +163,24 @@ impl Topics {
         producer.write(topic, records)
     }
 
-    /// Writes records in one transaction, and commits or aborts it.
+    /// Writes records in one transaction, and commits or aborts it; answers their partitions and offsets in order.
     ///
     /// # Errors
     /// The transaction did not come to the wanted end.
-    pub fn transaction(&self, topic: &str, records: &[New], commit: bool) -> Result<()> {
+    pub fn transaction(
+        &self,
+        topic: &str,
+        records: &[New],
+        commit: bool,
+    ) -> Result<Vec<(i32, i64)>> {
         let open = self.open_transaction(topic, records)?;
-        if commit { open.commit() } else { open.abort() }
+        let places = open.places.clone();
+        if commit {
+            open.commit()?;
+        } else {
+            open.abort()?;
+        }
+        Ok(places)
     }
 
     /// Writes records in a transaction that stays open.
@@ -183,8 +198,8 @@ impl Topics {
         let writer = Writer::new(&config)?;
         writer.inner.init_transactions(PATIENCE)?;
         writer.inner.begin_transaction()?;
-        writer.write(topic, records)?;
-        Ok(Transaction(writer))
+        let places = writer.write(topic, records)?;
+        Ok(Transaction { writer, places })
     }
 
     /// What the group has committed; partitions without a commit are left out.

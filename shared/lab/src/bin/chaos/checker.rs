@@ -20,6 +20,8 @@ pub(crate) struct Received {
     pub(crate) datum: Vec<u8>,
     /// The record's idempotency key.
     pub(crate) key: String,
+    /// Which window sent it, from 0.
+    pub(crate) window: usize,
     /// The endpoint answered 2xx, at least the head of it.
     pub(crate) taken: bool,
     /// The endpoint spoke about this record when it refused (400, 413, 422): it may become a dead letter.
@@ -42,8 +44,9 @@ pub(crate) struct Evidence {
     pub(crate) reports: Vec<Value>,
     /// The group's committed offsets at the end.
     pub(crate) committed: BTreeMap<i32, i64>,
-    /// How many records may be delivered again: what could be in flight at the kills.
-    pub(crate) repeats_allowed: usize,
+    /// For each window, how many of the records that it delivered may come again later: what could be in flight when
+    /// it was cut off; 0 if it came to its own end.
+    pub(crate) repeats_allowed: Vec<usize>,
 }
 
 /// What the checker found; each list names the first few offenders.
@@ -56,6 +59,8 @@ pub(crate) struct Verdict {
     pub(crate) lost: Findings,
     /// Bodies at an endpoint that are no datum, or not that endpoint's.
     pub(crate) undecoded: Findings,
+    /// Records at an endpoint that the topic does not hold: those of aborted transactions.
+    pub(crate) unheld: Findings,
     /// Records that came with two keys, and keys that came with two records.
     pub(crate) keys: Findings,
     /// Reports that do not add up.
@@ -69,8 +74,10 @@ pub(crate) struct Verdict {
     pub(crate) repeats: usize,
     /// Of these, those whose first answer was cut short by the endpoint.
     pub(crate) repeats_by_cut: usize,
-    /// How many the kills allow, besides those.
-    pub(crate) repeats_allowed: usize,
+    /// The most that are owed to one window, besides those.
+    pub(crate) repeats_most: usize,
+    /// Windows that are the cause of more than they may be: of a kill, more than was in flight; else of any.
+    pub(crate) repeated: Findings,
 }
 
 /// How many, and the first few by name.
@@ -101,7 +108,8 @@ impl Verdict {
             && none(&self.unbalanced)
             && none(&self.dead_letters)
             && none(&self.uncommitted)
-            && self.repeats <= self.repeats_by_cut + self.repeats_allowed
+            && none(&self.unheld)
+            && none(&self.repeated)
     }
 }
 
@@ -150,12 +158,10 @@ fn owed(value: Option<&[u8]>) -> Owed {
 
 /// Holds everything against everything.
 pub(crate) fn check(evidence: &Evidence) -> Verdict {
-    let mut verdict = Verdict {
-        repeats_allowed: evidence.repeats_allowed,
-        ..Verdict::default()
-    };
+    let mut verdict = Verdict::default();
     topic_against_outcomes(evidence, &mut verdict);
     requests(evidence, &mut verdict);
+    repeats(evidence, &mut verdict);
     dead_letters(evidence, &mut verdict);
     for report in &evidence.reports {
         if let Err(reason) = balance(report) {
@@ -219,10 +225,19 @@ fn topic_against_outcomes(evidence: &Evidence, verdict: &mut Verdict) {
 fn requests(evidence: &Evidence, verdict: &mut Verdict) {
     let mut key_of: HashMap<&[u8], &str> = HashMap::new();
     let mut datum_of: HashMap<&str, &[u8]> = HashMap::new();
-    let mut taken: HashMap<&[u8], usize> = HashMap::new();
-    let mut cut: HashMap<&[u8], usize> = HashMap::new();
+    let held: HashSet<&[u8]> = evidence
+        .topic
+        .iter()
+        .filter_map(|record| record.value.as_deref())
+        .collect();
     for received in &evidence.received {
         let datum = received.datum.as_slice();
+        if !held.contains(datum) {
+            verdict.unheld.add(format!(
+                "{} received the record of {}",
+                received.route, received.key
+            ));
+        }
         match User::decode(datum) {
             Some(user) if route_of(&user) == Some(received.route) => {}
             Some(user) => verdict.undecoded.add(format!(
@@ -248,17 +263,39 @@ fn requests(evidence: &Evidence, verdict: &mut Verdict) {
                 .keys
                 .add(format!("two records with the key {:?}", received.key));
         }
-        if received.taken {
-            *taken.entry(datum).or_default() += 1;
-            if received.cut_short {
-                *cut.entry(datum).or_default() += 1;
-            }
+    }
+}
+
+/// Whoever delivered a record that comes again is the cause: a run that was cut off before its commit, or an answer
+/// that was cut short.
+fn repeats(evidence: &Evidence, verdict: &mut Verdict) {
+    let mut last: HashMap<&[u8], &Received> = HashMap::new();
+    let mut caused: BTreeMap<usize, Vec<&str>> = BTreeMap::new();
+    for received in evidence.received.iter().filter(|received| received.taken) {
+        let Some(earlier) = last.insert(&received.datum, received) else {
+            continue;
+        };
+        verdict.repeats += 1;
+        if earlier.cut_short {
+            verdict.repeats_by_cut += 1;
+        } else {
+            caused
+                .entry(earlier.window)
+                .or_default()
+                .push(&received.key);
         }
     }
-    for (datum, times) in taken {
-        let again = times - 1;
-        verdict.repeats += again;
-        verdict.repeats_by_cut += again.min(cut.get(datum).copied().unwrap_or_default());
+    for (window, keys) in caused {
+        let allowed = evidence.repeats_allowed.get(window).copied().unwrap_or(0);
+        verdict.repeats_most = verdict.repeats_most.max(keys.len());
+        if keys.len() > allowed {
+            verdict.repeated.add(format!(
+                "window {}: {} records came again, {allowed} may; {}",
+                window + 1,
+                keys.len(),
+                keys[0]
+            ));
+        }
     }
 }
 

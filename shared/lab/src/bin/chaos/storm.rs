@@ -10,7 +10,7 @@ use lab::kafka::{Kafka, Options};
 use lab::records;
 use lab::topics::Topics;
 use serde::Serialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::checker::{self, Evidence, Verdict};
 use crate::corpus::Corpus;
@@ -23,19 +23,21 @@ const DEAD_LETTERS: &str = "chaos-dead-letter";
 const GROUP: &str = "chaos";
 const PARTITIONS: i32 = 6;
 const BROKERS: u64 = 3;
-/// Per endpoint, so twice as many a run.
+/// Requests to each endpoint; also the bound on those that are under way or not yet committed, so that a kill may
+/// repeat what was in flight and nothing else.
 const IN_FLIGHT: usize = 16;
 /// Done, with dead letters, partial, more work left, fenced, source, endpoint: a storm may cause these and no other.
 const EXPECTED: [i32; 7] = [0, 10, 11, 12, 20, 74, 75];
 
+/// Of these, those of a run that came to its end as it should: it has committed all that it settled.
+const BY_ITSELF: [i32; 4] = [0, 10, 11, 12];
 const FENCED: i32 = 20;
 /// How soon the group misses a member that was killed; Kafka's default is 45 s, for which no storm can wait.
 const SESSION: Duration = Duration::from_millis(1500);
-/// How long a commit may take from the settlement to the broker's log: the job commits every few milliseconds, and
-/// the machine is busy.
-const COMMIT_TAKES: Duration = Duration::from_millis(250);
-/// The same while a broker is down: the group's coordinator has to move first.
-const COORDINATOR_MOVES: Duration = Duration::from_secs(15);
+/// How many records a request may hold, as the windows have it; one is no batch.
+const BATCHES: [usize; 4] = [1, 1, 8, 25];
+/// What order deliveries keep, as the windows have it.
+const ORDERS: [&str; 4] = ["none", "none", "key", "partition"];
 
 /// What is to be done.
 pub(crate) struct Plan {
@@ -64,6 +66,10 @@ pub(crate) struct Outcome {
     pub(crate) exit_codes: BTreeMap<i32, usize>,
     /// Records that were written.
     pub(crate) written: u64,
+    /// Of these, in transactions that were aborted.
+    pub(crate) aborted: u64,
+    /// Windows in which a route sent many records in a request.
+    pub(crate) batched: usize,
     /// Requests that the endpoints read.
     pub(crate) requests: usize,
     /// Dead letters in their topic, repeats included.
@@ -88,9 +94,10 @@ struct Storm<'p> {
     /// How long a window takes that nobody disturbs: kills fall anywhere within.
     usual: Duration,
     broker_down: Option<usize>,
-    /// What may come again because of the kills so far: what was in flight, and what was taken so shortly before that
-    /// its commit was under way.
-    repeats_allowed: usize,
+    /// For each window, how many of the records that it delivered may come again.
+    repeats_allowed: Vec<usize>,
+    /// The same if the window that is open now should be cut off.
+    at_stake: usize,
     logs: tempfile::TempDir,
     outcome: Outcome,
 }
@@ -140,7 +147,8 @@ impl<'p> Storm<'p> {
             reports: Vec::new(),
             usual: Duration::from_millis(600),
             broker_down: None,
-            repeats_allowed: 0,
+            repeats_allowed: Vec::new(),
+            at_stake: 0,
             logs: tempfile::tempdir()?,
             outcome: Outcome {
                 seed: plan.seed,
@@ -150,6 +158,8 @@ impl<'p> Storm<'p> {
                 broker_kills: 0,
                 exit_codes: BTreeMap::new(),
                 written: 0,
+                aborted: 0,
+                batched: 0,
                 requests: 0,
                 dead_letters: 0,
                 reports: 0,
@@ -169,10 +179,15 @@ impl<'p> Storm<'p> {
         let within = self.usual.as_millis() as u64 * 5 / 4;
         let kill = self.dice.percent(80).then(|| self.dice.below(within));
         let stop = (kill.is_none() && self.dice.percent(50)).then(|| self.dice.below(within));
-        let broker = self.dice.percent(25).then(|| self.dice.below(within));
+        let broker = (self.dice.percent(40)).then(|| self.dice.below(within / 2));
         let turn = self.dice.percent(50).then(|| self.dice.below(within));
+        // Most kills fall into the middle of the deliveries, wherever these fall in time.
+        let requests = (self.dice.percent(70)).then(|| self.dice.below(count as u64) as usize);
         let mut events: Vec<(u64, Event)> = [
-            (kill, Event::Kill),
+            (
+                kill.map(|at| requests.map_or(at, |_| within * 2)),
+                Event::Kill,
+            ),
             (stop, Event::Stop),
             (broker, Event::Broker),
             (turn, Event::Turn),
@@ -183,21 +198,36 @@ impl<'p> Storm<'p> {
         events.sort_unstable();
         let undisturbed = events.is_empty();
 
-        let mut window = self.open()?;
+        let before = self.requests();
+        let mut window = self.open(true)?;
+        let mut broker_was_down = self.broker_down.is_some();
         let opened = Instant::now();
         for (at, event) in events {
-            while opened.elapsed() < Duration::from_millis(at) && window.runs() {
+            let is_due = |storm: &Self| {
+                let enough = requests.is_some_and(|requests| storm.requests() > before + requests);
+                opened.elapsed() >= Duration::from_millis(at) || (event == Event::Kill && enough)
+            };
+            while !is_due(self) && window.runs() {
                 tokio::time::sleep(Duration::from_millis(1)).await;
             }
             if !window.runs() {
                 break;
             }
             self.happen(event, &mut window).await?;
+            broker_was_down |= self.broker_down.is_some();
         }
         let ended = window.end(Duration::from_secs(120)).await?;
         if undisturbed && ended.code == Some(0) {
             self.usual = (self.usual * 3 + ended.took) / 4;
         }
+        // A run that came to its own end with all brokers up has committed everything.
+        let committed = matches!(ended.code, Some(code) if BY_ITSELF.contains(&code));
+        let allowed = if committed && !broker_was_down {
+            0
+        } else {
+            self.at_stake
+        };
+        self.repeats_allowed.push(allowed);
         // Most windows come when the group has missed the one that was killed; the others are to be fenced off.
         let killed = ended.code.is_none();
         if killed && self.dice.percent(80) {
@@ -213,14 +243,8 @@ impl<'p> Storm<'p> {
         match event {
             Event::Kill if window.kill() => {
                 self.outcome.kills += 1;
-                let uncertain = match self.broker_down {
-                    Some(_) => COORDINATOR_MOVES,
-                    None => COMMIT_TAKES,
-                };
-                let since = Instant::now().checked_sub(uncertain);
-                let taken = |outdoor: &Outdoor| since.map_or(0, |since| outdoor.taken_since(since));
-                let uncommitted: usize = self.outdoors.iter().map(taken).sum();
-                self.repeats_allowed += uncommitted + self.outdoors.len() * IN_FLIGHT;
+                // What was on its way belongs to this window.
+                tokio::time::sleep(Duration::from_millis(100)).await;
             }
             Event::Kill => {}
             Event::Stop => {
@@ -264,7 +288,8 @@ impl<'p> Storm<'p> {
         }
         let mut code = None;
         for _ in 0..60 {
-            let ended = self.open()?.end(Duration::from_secs(120)).await?;
+            let ended = self.open(false)?.end(Duration::from_secs(120)).await?;
+            self.repeats_allowed.push(0);
             code = ended.code;
             self.note(ended)?;
             if matches!(code, Some(0 | 10)) {
@@ -278,36 +303,61 @@ impl<'p> Storm<'p> {
         )
     }
 
+    /// Most records come as they are, some in a transaction, and of these some in one that is aborted.
     fn write(&mut self, count: usize) -> Result<()> {
         let records = self.corpus.next(count);
-        let written = self.topics.write(TOPIC, &records)?;
-        self.acknowledged.extend(written);
         self.outcome.written = self.corpus.made();
+        // A coordinator that is down would hold the storm up.
+        let transaction = self.dice.percent(40) && self.broker_down.is_none();
+        let commit = self.dice.percent(50);
+        let cut = self.dice.below(count as u64) as usize;
+        let (first, last) = records.split_at(if transaction { cut } else { count });
+        self.acknowledged.extend(self.topics.write(TOPIC, first)?);
+        if transaction {
+            let places = self.topics.transaction(TOPIC, last, commit)?;
+            if commit {
+                self.acknowledged.extend(places);
+            } else {
+                self.outcome.aborted += last.len() as u64;
+            }
+        }
         Ok(())
     }
 
-    fn open(&mut self) -> Result<Window> {
+    /// Opens a window, in a shape that the dice say, or in the plain one.
+    fn open(&mut self, any_shape: bool) -> Result<Window> {
         self.outcome.windows += 1;
-        let log = self
-            .logs
-            .path()
-            .join(format!("{}.log", self.outcome.windows));
-        Window::open(&self.plan.forward, &self.settings(), log)
+        self.outdoors.iter_mut().for_each(Outdoor::begin_window);
+        let mut any = |shapes: u64| match any_shape {
+            true => self.dice.below(shapes) as usize,
+            false => 0,
+        };
+        let batches = [BATCHES[any(4)], BATCHES[any(4)]];
+        let order = ORDERS[any(4)];
+        self.at_stake = batches.iter().map(|batch| batch * IN_FLIGHT).sum();
+        self.outcome.batched += usize::from(batches.iter().any(|batch| *batch > 1));
+        let routes = self.logs.path().join("routes.json");
+        let route = |outdoor: &Outdoor, id: i32, batch: usize| json!({"name": outdoor.name(), "when": format!("id == {id}"), "url": outdoor.url(), "batch": batch});
+        let [a, b] = &self.outdoors;
+        let table = json!([route(a, 1010, batches[0]), route(b, 1020, batches[1])]);
+        std::fs::write(&routes, table.to_string())?;
+        let mut settings = self.settings();
+        settings.push(("ROUTES".to_owned(), routes.display().to_string()));
+        settings.push(("ORDER".to_owned(), order.to_owned()));
+        let log = format!("{}.log", self.outcome.windows);
+        Window::open(&self.plan.forward, &settings, self.logs.path().join(log))
     }
 
     fn settings(&self) -> Vec<(String, String)> {
-        let [a, b] = &self.outdoors;
         let in_flight = IN_FLIGHT.to_string();
-        let (a, b) = (a.url(), b.url());
         [
             ("KAFKA_BOOTSTRAPSERVER", self.kafka.bootstrap()),
             ("KAFKA_TOPIC", TOPIC),
             ("KAFKA_GROUP", GROUP),
             ("DEAD_LETTER_TOPIC", DEAD_LETTERS),
-            ("API_TYPE_A_URL", &a),
-            ("API_TYPE_B_URL", &b),
             ("IN_FLIGHT", &in_flight),
-            ("REQUEST_TIMEOUT", "500ms"),
+            ("UNCOMMITTED", &in_flight),
+            ("REQUEST_TIMEOUT", "1s"),
             ("ATTEMPTS", "4"),
             ("BACKOFF", "10ms"),
             ("BACKOFF_MAX", "100ms"),
@@ -320,6 +370,11 @@ impl<'p> Storm<'p> {
         .into_iter()
         .map(|(name, value)| (name.to_owned(), value.to_owned()))
         .collect()
+    }
+
+    /// How many requests the endpoints have read.
+    fn requests(&self) -> usize {
+        self.outdoors.iter().map(Outdoor::count).sum()
     }
 
     fn note(&mut self, ended: Ended) -> Result<()> {
@@ -339,7 +394,7 @@ impl<'p> Storm<'p> {
                 written,
                 ..
             } = &self.outcome;
-            let read: usize = self.outdoors.iter().map(Outdoor::count).sum();
+            let read = self.requests();
             eprintln!(
                 "chaos: window {windows}, {kills} of {} kills, {broker_kills} brokers, {written} records, {read} requests",
                 self.plan.kills
@@ -372,7 +427,7 @@ impl<'p> Storm<'p> {
                 .into_iter()
                 .map(|(partition, committed)| (partition, committed.offset))
                 .collect(),
-            repeats_allowed: self.repeats_allowed,
+            repeats_allowed: std::mem::take(&mut self.repeats_allowed),
         })
     }
 }

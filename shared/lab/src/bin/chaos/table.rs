@@ -19,7 +19,9 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     for (code, times) in &outcome.exit_codes {
         line(&format!("exit code {code}"), times.to_string());
     }
+    line("windows with batches", outcome.batched.to_string());
     line("records written", outcome.written.to_string());
+    line("  in aborted transactions", outcome.aborted.to_string());
     for (kind, count) in &outcome.verdict.records {
         line(&format!("  {kind}"), count.to_string());
     }
@@ -29,13 +31,15 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     line("seconds", format!("{:.0}", outcome.seconds));
     text.push('\n');
     let verdict = &outcome.verdict;
-    let promises: [(&str, &Findings); 6] = [
+    let promises: [(&str, &Findings); 8] = [
         ("lost", &verdict.lost),
         ("passed on undecoded", &verdict.undecoded),
+        ("passed on though aborted", &verdict.unheld),
         ("repeated with another key", &verdict.keys),
         ("reports that do not balance", &verdict.unbalanced),
         ("dead letters without cause", &verdict.dead_letters),
         ("partitions not committed", &verdict.uncommitted),
+        ("windows that repeat too much", &verdict.repeated),
     ];
     for (name, findings) in promises {
         let _ = writeln!(text, "  {name:<34} {:>10}", findings.count);
@@ -45,8 +49,8 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     }
     let _ = writeln!(
         text,
-        "  {:<34} {:>10}   (of these {} after an answer that was cut short; {} allowed by the kills)",
-        "repeats", verdict.repeats, verdict.repeats_by_cut, verdict.repeats_allowed
+        "  {:<34} {:>10}   (of these {} after an answer that was cut short; at most {} for one kill)",
+        "repeats", verdict.repeats, verdict.repeats_by_cut, verdict.repeats_most
     );
     let word = if verdict.holds() {
         "every promise was kept"

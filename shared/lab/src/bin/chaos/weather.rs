@@ -1,7 +1,7 @@
 //! How an endpoint behaves at the moment, and what it has received in all weathers.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use anyhow::Result;
 use lab::container::Batch;
@@ -26,6 +26,8 @@ pub(crate) enum Weather {
     Reset,
     /// 200, and a reset within the body.
     CutShort,
+    /// A 4xx now and then: about the record, about us, or for the moment.
+    Denying,
     /// 302 now and then, to a page that answers 200.
     Redirect,
     /// 429 with Retry-After.
@@ -35,13 +37,14 @@ pub(crate) enum Weather {
 }
 
 impl Weather {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Fine,
         Self::Slow,
         Self::Hang,
         Self::Refuse,
         Self::Reset,
         Self::CutShort,
+        Self::Denying,
         Self::Redirect,
         Self::Busy,
         Self::Failing,
@@ -62,6 +65,8 @@ pub(crate) struct Outdoor {
     name: &'static str,
     endpoint: Endpoint,
     weather: Arc<Mutex<(Weather, Dice)>>,
+    /// For each window, how many requests had been read when it began.
+    windows: Vec<usize>,
 }
 
 impl Outdoor {
@@ -78,7 +83,13 @@ impl Outdoor {
             name,
             endpoint,
             weather,
+            windows: Vec::new(),
         })
+    }
+
+    /// What it is called.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
     }
 
     /// Where it listens.
@@ -91,16 +102,9 @@ impl Outdoor {
         self.endpoint.count()
     }
 
-    /// How many records it has taken since that moment.
-    pub(crate) fn taken_since(&self, moment: Instant) -> usize {
-        let requests = self.endpoint.requests();
-        let late = requests
-            .iter()
-            .rev()
-            .take_while(|request| request.at >= moment);
-        late.filter(|request| request.answered.is_some_and(|status| status < 300))
-            .map(|request| self.records_of(request).len())
-            .sum()
+    /// A window begins: what is read from now on belongs to it.
+    pub(crate) fn begin_window(&mut self) {
+        self.windows.push(self.count());
     }
 
     /// The weather turns.
@@ -128,6 +132,8 @@ impl Outdoor {
             .answered
             .is_some_and(|status| (200..300).contains(&status));
         let refused = matches!(request.answered, Some(400 | 413 | 422));
+        let begun = |count: &usize| *count <= request.number;
+        let window = self.windows.partition_point(begun).saturating_sub(1);
         let keyed: Vec<(Vec<u8>, String)> = match batch_of(request) {
             Some((data, keys)) if data.len() == keys.len() => data.into_iter().zip(keys).collect(),
             // The checker finds these bytes to be no datum.
@@ -143,6 +149,7 @@ impl Outdoor {
             route: self.name,
             datum,
             key,
+            window,
             taken,
             refused: refused && alone,
             cut_short,
@@ -191,6 +198,11 @@ fn answer(request: &Request, weather: Weather, dice: &mut Dice) -> Answer {
         Weather::CutShort => fair,
         Weather::Redirect if dice.percent(5) => Answer::status(302).header("location", "/login"),
         Weather::Redirect => fair,
+        Weather::Denying if dice.percent(10) => {
+            const STATUSES: [u16; 10] = [400, 401, 403, 404, 408, 409, 410, 413, 415, 425];
+            Answer::status(STATUSES[dice.below(STATUSES.len() as u64) as usize])
+        }
+        Weather::Denying => fair,
         Weather::Busy => Answer::status(429).header("retry-after", "1"),
         Weather::Failing => {
             let status = [500, 502, 503, 504][dice.below(4) as usize];

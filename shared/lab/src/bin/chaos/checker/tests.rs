@@ -17,6 +17,7 @@ fn received(route: &'static str, datum: Vec<u8>, key: &str) -> Received {
         route,
         datum,
         key: key.to_owned(),
+        window: 0,
         taken: true,
         refused: false,
         cut_short: false,
@@ -54,7 +55,7 @@ fn good() -> Evidence {
         ],
         reports: vec![json!({"totals": counts, "balanced": true, "partitions": [partition]})],
         committed: [(0, 5)].into(),
-        repeats_allowed: 0,
+        repeats_allowed: vec![0, 0],
     }
 }
 
@@ -116,16 +117,33 @@ fn another_key_and_a_shared_key_are_found() {
 }
 
 #[test]
-fn repeats_are_counted_and_only_kills_and_cut_answers_excuse_them() {
+fn a_repeat_is_owed_to_the_window_that_was_cut_off_or_to_a_cut_answer() {
     let mut evidence = good();
-    evidence.received.push(evidence.received[0].clone());
-    assert_eq!(check(&evidence).repeats, 1);
-    assert!(!check(&evidence).holds());
-    evidence.repeats_allowed = 1;
+    let mut again = evidence.received[0].clone();
+    again.window = 1;
+    evidence.received.push(again);
+    let verdict = check(&evidence);
+    assert_eq!((verdict.repeats, verdict.repeated.count), (1, 1));
+    assert!(!verdict.holds());
+    evidence.repeats_allowed = vec![0, 1];
+    assert!(
+        !check(&evidence).holds(),
+        "the second window forgot nothing"
+    );
+    evidence.repeats_allowed = vec![1, 0];
     assert!(check(&evidence).holds());
-    evidence.repeats_allowed = 0;
+    evidence.repeats_allowed = vec![0, 0];
     evidence.received[0].cut_short = true;
     assert!(check(&evidence).holds());
+}
+
+#[test]
+fn a_record_of_an_aborted_transaction_at_an_endpoint_is_found() {
+    let mut evidence = good();
+    let aborted = User::new(1010, "aborted").encode();
+    evidence.received.push(received("A", aborted, "c/t/0/9"));
+    assert_eq!(check(&evidence).unheld.count, 1);
+    assert!(!check(&evidence).holds());
 }
 
 #[test]
