@@ -1,4 +1,4 @@
-//! Keeps the run's place: commits, and what the group says.
+//! Keeps the run's place: commits.
 
 use std::time::{Duration, Instant};
 
@@ -6,13 +6,13 @@ use crate::commit::CommitEvent;
 use crate::donemap::{self, Stamp};
 use crate::scan::exposure::Exposure;
 use crate::scan::{Part, Scan, Stop};
-use crate::stream::member::{Commit, CommitError, GroupEvent};
+use crate::stream::member::{Commit, CommitError};
 
 /// How often progress is committed, at the most: what was delivered since the last commit is what a kill repeats.
 const COMMIT_EVERY: Duration = Duration::from_millis(20);
 
 /// How long the last commit of a run, or of a partition that is given up, may take.
-const LAST_COMMIT: Duration = Duration::from_secs(15);
+pub(super) const LAST_COMMIT: Duration = Duration::from_secs(15);
 
 /// The most bytes of a done-map; Kafka's default limit is 4096 (`offset.metadata.max.bytes`).
 const METADATA_LIMIT: usize = 3072;
@@ -102,7 +102,12 @@ impl Scan<'_> {
 
     /// Commits what is settled in these until the broker has it, or `end`. A commit that crossed with a new deal of
     /// the group, one made before this call among them, is made again of what is still ours.
-    fn commit_firmly(&mut self, partitions: &[i32], end: Instant, between: fn(&mut Self)) {
+    pub(super) fn commit_firmly(
+        &mut self,
+        partitions: &[i32],
+        end: Instant,
+        between: fn(&mut Self),
+    ) {
         loop {
             self.commit(partitions);
             self.flush(end.saturating_duration_since(Instant::now()));
@@ -209,105 +214,6 @@ impl Scan<'_> {
         } else {
             tracing::warn!(%error, "progress was not committed; the next commit holds it too");
             self.notes.push(error.to_string());
-        }
-    }
-
-    fn hear_the_group(&mut self) {
-        let Some(group) = self.tools.group.take() else {
-            return;
-        };
-        for event in group.try_iter() {
-            match event {
-                GroupEvent::Assigned(partitions) => self.adopt(&partitions),
-                // Dropping the sender lets the partitions go.
-                GroupEvent::Revoking(partitions, _done) => self.give_up(&partitions),
-                GroupEvent::Lost(partitions) => {
-                    self.close(&partitions);
-                    self.stop.get_or_insert(Stop::Fenced(format!(
-                        "the group took partitions {partitions:?} away"
-                    )));
-                }
-                GroupEvent::Failed(error) => {
-                    self.stop.get_or_insert(Stop::Fenced(error.to_string()));
-                }
-            }
-        }
-        self.tools.group = Some(group);
-    }
-
-    /// Takes up partitions of the window that the group gives us while the run is under way. Those that we had and
-    /// gave up stay closed: their counts are told already.
-    fn adopt(&mut self, partitions: &[i32]) {
-        let new: Vec<i32> = partitions
-            .iter()
-            .copied()
-            .filter(|partition| !self.parts.contains_key(partition))
-            .collect();
-        if new.is_empty() {
-            return;
-        }
-        let adopted = self
-            .tools
-            .reader
-            .committed(&new, Duration::from_secs(10))
-            .and_then(|committed| {
-                let mut starts = Vec::new();
-                for (partition, offset, metadata) in committed {
-                    let (window, stamp) = (self.tools.window, &self.rules.stamp);
-                    let routes = self.routes.len();
-                    let Some(part) =
-                        Part::of_group(window, partition, routes, stamp, offset, &metadata)
-                    else {
-                        continue;
-                    };
-                    if !part.is_read() {
-                        starts.push((partition, part.progress.position()));
-                    }
-                    self.parts.insert(partition, part);
-                }
-                self.tools.reader.assign_more(&starts)
-            });
-        match adopted {
-            Ok(()) => tracing::info!(partitions = ?new, "given more partitions"),
-            Err(error) => self.notes.push(format!(
-                "partitions {new:?} are left for the next run: {error}"
-            )),
-        }
-    }
-
-    /// Settles what is under way in these partitions, commits, and lets them go.
-    fn give_up(&mut self, partitions: &[i32]) {
-        tracing::info!(?partitions, "another run takes its part of the partitions");
-        for partition in partitions {
-            if let Some(delivery) = &self.tools.delivery {
-                delivery.recall(*partition);
-            }
-        }
-        let end = Instant::now() + self.rules.grace;
-        let pending = |scan: &Self| {
-            let parts = partitions
-                .iter()
-                .filter_map(|partition| scan.parts.get(partition));
-            parts.map(|part| part.progress.pending()).sum::<usize>()
-        };
-        while pending(self) > 0 && Instant::now() < end {
-            self.wait_for_outcomes(Duration::from_millis(5));
-        }
-        self.commit_firmly(partitions, Instant::now() + LAST_COMMIT, |_| {});
-        self.close(partitions);
-    }
-
-    fn close(&mut self, partitions: &[i32]) {
-        for partition in partitions {
-            if let Some(part) = self.parts.get_mut(partition).filter(|part| !part.closed) {
-                part.closed = true;
-                if let Some(delivery) = &self.tools.delivery {
-                    delivery.recall(*partition);
-                }
-                if let Err(error) = self.tools.reader.release(*partition) {
-                    tracing::debug!(partition, %error, "a partition that is no longer ours is still read");
-                }
-            }
         }
     }
 }

@@ -3,8 +3,9 @@
 //! One thread decides everything here. Delivery, dead letters, commits and the group work elsewhere and answer
 //! through channels. Each record is read, decoded, routed and handed on, in the order of its partition
 //! (`intake.rs`); what becomes of it comes back later and in any order (`outcome.rs`); `progress.rs` says how far the
-//! commit may go (`keeping.rs`).
+//! commit may go (`keeping.rs`), and the group which partitions are ours (`dealt.rs`).
 
+mod dealt;
 mod exposure;
 mod intake;
 mod keeping;
