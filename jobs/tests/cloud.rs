@@ -403,7 +403,9 @@ async fn a_process_that_stays_follows_a_secret_that_is_changed() {
     );
     let output = child.wait_with_output().await.unwrap();
     let log = text(&output.stderr);
-    assert_eq!(output.status.code(), Some(0), "{log}");
+    // Between two windows, or in the middle of one.
+    let code = output.status.code();
+    assert!(matches!(code, Some(0 | 12)), "{code:?}: {log}");
     assert!(
         log.contains("keeping the old ones") && log.contains("keeping the last good value"),
         "{log}"
