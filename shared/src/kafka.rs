@@ -16,6 +16,9 @@ use crate::settings::{SettingError, Settings};
 /// Streaming's limit.
 pub const MAX_MESSAGE_BYTES: usize = 1_000_000;
 
+/// How many records may wait in the client before it asks for more.
+const QUEUED_RECORDS: &str = "10000";
+
 /// What the broker can be relied on for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {
@@ -241,12 +244,16 @@ impl KafkaSettings {
             .set("auto.offset.reset", "error")
             .set("enable.partition.eof", "true")
             .set("check.crcs", "true")
-            // What is fetched and not read yet is all of the backlog that is in memory.
-            .set("queued.max.messages.kbytes", "8192")
-            .set("fetch.max.bytes", "8388608")
-            .set("max.partition.fetch.bytes", "1048576")
-            // A window's records are there already: a fetch has nothing to wait for, and a full queue is soon read.
-            .set("fetch.wait.max.ms", "50")
+            // What is fetched and not read yet is all of the backlog that is in memory. Only values count as bytes, and
+            // a record costs the client some 450 bytes beside its own: so records are counted, too. Above this number
+            // nothing more is asked for; what was asked for is on top.
+            .set("queued.min.messages", QUEUED_RECORDS)
+            .set("queued.max.messages.kbytes", "4096")
+            .set("fetch.max.bytes", "2097152")
+            .set("max.partition.fetch.bytes", "524288")
+            // A window's records are there already: a fetch has nothing to wait for, and a full queue is soon read. At
+            // the log's end, whatever else is asked of the broker waits behind the fetch.
+            .set("fetch.wait.max.ms", "10")
             .set("fetch.queue.backoff.ms", "2")
             .set("fetch.error.backoff.ms", "50");
         config
