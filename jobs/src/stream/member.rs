@@ -18,6 +18,7 @@ use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Reb
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
+use crate::stream::closing::close;
 use crate::stream::reader;
 
 /// What the group says to the run.
@@ -157,10 +158,16 @@ impl Drop for Member {
         let (left, wait) = channel::<()>();
         // The last reference closes the client, which says goodbye to the group and waits for an answer.
         let leave = move || {
+            if let Some(consumer) = &consumer {
+                // The thread that polls has something to wake up for then.
+                consumer.unsubscribe();
+            }
             if let Some(thread) = thread {
                 let _ = thread.join();
             }
-            drop(consumer);
+            if let Some(consumer) = consumer {
+                close(&consumer, LEAVING);
+            }
             drop(left);
         };
         if std::thread::Builder::new()

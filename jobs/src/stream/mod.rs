@@ -5,6 +5,7 @@
 //! ours only while it says so, and only it commits.
 
 pub mod batch;
+mod closing;
 mod contact;
 pub mod describe;
 mod log;

@@ -14,6 +14,7 @@ use shared::kafka::KafkaSettings;
 use crate::donemap;
 use crate::message::StreamId;
 use crate::stream::batch::Queue;
+use crate::stream::closing::close;
 use crate::stream::contact::{self, Logged, NoContact};
 use crate::stream::describe;
 use crate::window::{From, Situation, Until};
@@ -415,6 +416,12 @@ impl Reader {
             bootstrap: self.bootstrap.clone(),
             error: Box::new(error),
         }
+    }
+}
+
+impl Drop for Reader {
+    fn drop(&mut self) {
+        close(&self.consumer, Duration::from_secs(1));
     }
 }
 
