@@ -76,10 +76,7 @@ impl ClassProgress {
     }
 
     pub(super) fn decide(&mut self, offset: i64, state: State) -> bool {
-        let Ok(index) = self
-            .outstanding
-            .binary_search_by_key(&offset, |(offset, _)| *offset)
-        else {
+        let Some(index) = self.place(offset) else {
             return false;
         };
         if self.outstanding[index].1 != State::Pending {
@@ -95,6 +92,20 @@ impl ClassProgress {
             grow(&mut self.holes, &mut self.open, offset, state);
         }
         true
+    }
+
+    /// Where the record is among the outstanding. Offsets rise by one at least, so it is no further from the front than
+    /// its offset is: where every record is of this class, exactly so far.
+    fn place(&self, offset: i64) -> Option<usize> {
+        let (first, _) = self.outstanding.front()?;
+        let distance = usize::try_from(offset.checked_sub(*first)?).ok()?;
+        match self.outstanding.get(distance) {
+            Some((found, _)) if *found == offset => Some(distance),
+            _ => self
+                .outstanding
+                .binary_search_by_key(&offset, |(offset, _)| *offset)
+                .ok(),
+        }
     }
 
     /// Every hole below `scanned`, with the pass at `position`.
