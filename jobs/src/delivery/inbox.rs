@@ -1,6 +1,5 @@
 //! The bounded way from the thread that scans to the thread that delivers.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::Notify;
@@ -12,8 +11,6 @@ use crate::message::Message;
 pub(super) struct Inbox {
     state: Mutex<State>,
     wake: Notify,
-    messages: AtomicUsize,
-    bytes: AtomicUsize,
     most_messages: usize,
     most_bytes: usize,
 }
@@ -21,6 +18,9 @@ pub(super) struct Inbox {
 #[derive(Debug, Default)]
 struct State {
     mail: Mail,
+    /// In hand.
+    messages: usize,
+    bytes: usize,
     /// With this many messages the route is woken; it says so before it sleeps.
     wake_at: usize,
     closed: bool,
@@ -45,8 +45,6 @@ impl Inbox {
                 ..State::default()
             }),
             wake: Notify::new(),
-            messages: AtomicUsize::new(0),
-            bytes: AtomicUsize::new(0),
             most_messages,
             most_bytes,
         }
@@ -56,17 +54,13 @@ impl Inbox {
     /// is taken when there is nothing else.
     pub(super) fn offer(&self, message: Message) -> Result<(), Message> {
         let weight = weight(&message);
-        let messages = self.messages.load(Ordering::Relaxed);
-        let bytes = self.bytes.load(Ordering::Relaxed);
-        if messages > 0 && (messages >= self.most_messages || bytes + weight > self.most_bytes) {
-            return Err(message);
-        }
         let mut state = self.state();
-        if state.closed {
+        let full = state.messages >= self.most_messages || state.bytes + weight > self.most_bytes;
+        if state.closed || (full && state.messages > 0) {
             return Err(message);
         }
-        self.messages.fetch_add(1, Ordering::Relaxed);
-        self.bytes.fetch_add(weight, Ordering::Relaxed);
+        state.messages += 1;
+        state.bytes += weight;
         state.mail.messages.push(message);
         if state.mail.messages.len() >= state.wake_at {
             state.wake_at = usize::MAX;
@@ -125,12 +119,13 @@ impl Inbox {
 
     /// Makes room, after these messages were handed back.
     pub(super) fn release(&self, messages: usize, bytes: usize) {
-        self.messages.fetch_sub(messages, Ordering::Release);
-        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+        let mut state = self.state();
+        state.messages -= messages;
+        state.bytes -= bytes;
     }
 
     pub(super) fn in_hand(&self) -> usize {
-        self.messages.load(Ordering::Acquire)
+        self.state().messages
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

@@ -26,6 +26,7 @@ impl Route {
             return;
         };
         self.aloft -= job.messages.len();
+        self.free.push(landed.number);
         self.count(&landed.outcome);
         let failure = match &landed.outcome {
             Outcome::Answered(answered) => is_failure(answered.status),

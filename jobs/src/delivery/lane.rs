@@ -16,7 +16,7 @@ use bytes::Bytes;
 use http::header;
 use http_body_util::{BodyExt, Full};
 use hyper::Response;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::time::{Instant, timeout};
@@ -110,9 +110,8 @@ pub(super) async fn exchange(
                 result => return result,
             }
         }
-        let wire = road.connector.connect(road.maker.target()).await;
-        let wire = wire.map_err(|error| told("connecting", &error))?;
-        let connection = kept.insert(Connection::open(wire).await?);
+        // Boxed, so that the many requests on kept connections do not carry the room that the few others need.
+        let connection = kept.insert(Box::pin(Connection::open(road)).await?);
         connection.send(road, ask).await
     })
     .await;
@@ -152,7 +151,9 @@ pub(super) async fn exchange(
 }
 
 impl Connection {
-    async fn open(wire: Wire) -> Result<Box<Self>, String> {
+    async fn open(road: &Road) -> Result<Box<Self>, String> {
+        let wire = road.connector.connect(road.maker.target()).await;
+        let wire = wire.map_err(|error| told("connecting", &error))?;
         let traffic = wire.traffic();
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(MOST_READ)
@@ -204,6 +205,9 @@ impl Connection {
 
     /// Reads the body, within limits. True when it arrived whole; and its beginning, at most so many bytes.
     async fn read(&mut self, mut body: Incoming, most_kept: usize) -> (bool, Vec<u8>) {
+        if body.is_end_stream() {
+            return (true, Vec::new());
+        }
         let mut kept = Vec::new();
         let mut length = 0;
         let reading = async {

@@ -32,7 +32,7 @@ mod waiting;
 mod wire;
 
 use std::rc::Rc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -213,6 +213,8 @@ struct RouteShared {
     /// How many of these there may be, those under way included.
     most_uncommitted: usize,
     state: Mutex<RouteState>,
+    /// Set when the state is [`RouteState::GivenUp`]: asked for every message, so it takes no lock.
+    given_up: AtomicBool,
     statistics: Mutex<RouteStatistics>,
 }
 
@@ -262,6 +264,7 @@ impl Delivery {
                 requests.saturating_mul(endpoint.batch.max(1))
             }),
             state: Mutex::new(RouteState::Open),
+            given_up: AtomicBool::new(false),
             statistics: Mutex::default(),
         };
         let routes: Vec<_> = config
@@ -347,6 +350,13 @@ impl Delivery {
                 reason: "there is no such route".into(),
             },
         }
+    }
+
+    /// Whether a route is [`RouteState::GivenUp`].
+    pub fn is_given_up(&self, route: usize) -> bool {
+        self.routes
+            .get(route)
+            .is_none_or(|route| route.given_up.load(Ordering::Acquire))
     }
 
     /// How many messages of a route have been taken and not yet settled. It falls just after settlements were sent:

@@ -6,7 +6,7 @@
 //! for `key` too, since a request holds records of one partition in offset order.
 
 use std::collections::hash_map::{Entry, RandomState};
-use std::collections::{HashMap, HashSet, VecDeque};
+use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 use std::hash::BuildHasher;
 use std::time::{Duration, Instant};
 
@@ -63,7 +63,7 @@ pub struct Queue {
     /// Keys with a job out, and who waits behind it.
     held: HashMap<u64, VecDeque<Message>>,
     /// Messages by partition, where jobs or order are made of partitions.
-    pens: HashMap<i32, Pen>,
+    pens: BTreeMap<i32, Pen>,
     /// Partitions whose pen has something and holds no line; each once.
     ripe: VecDeque<i32>,
     /// Halves of a job that was split, whose turn has come.
@@ -85,7 +85,7 @@ impl Queue {
             hasher: RandomState::new(),
             fifo: VecDeque::new(),
             held: HashMap::new(),
-            pens: HashMap::new(),
+            pens: BTreeMap::new(),
             ripe: VecDeque::new(),
             parts: VecDeque::new(),
             waiting: Waiting::default(),

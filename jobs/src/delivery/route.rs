@@ -24,8 +24,8 @@ use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState, later};
 use crate::fate::{Fate, Settlement};
 use crate::message::Message;
 
-/// A parcel of settlements is sent when it has so many, or when its first has waited so long: each parcel wakes the
-/// thread that reads them.
+/// A parcel of settlements is sent when it has so many (or as many as one request), or when its first has waited so
+/// long: each parcel wakes the thread that reads them.
 const PARCEL: usize = 64;
 const PARCEL_WAIT: Duration = Duration::from_millis(1);
 
@@ -54,11 +54,15 @@ pub(super) struct Route {
     pub(super) out: Vec<Option<(Job, Pass)>>,
     /// How many messages they hold.
     pub(super) aloft: usize,
+    /// Places in `out` that are empty.
+    pub(super) free: Vec<usize>,
     pub(super) until: Option<Instant>,
     pub(super) stopping: bool,
     /// Set once nothing more is sent in this run.
     pub(super) given_up: Option<Arc<str>>,
     settlements: Vec<Settlement>,
+    /// How many settlements make a parcel.
+    parcel: usize,
     /// When the settlements are sent, if it is not before.
     parcel_due: Option<Instant>,
     alarm: Alarm,
@@ -123,10 +127,12 @@ impl Route {
             landed: Vec::new(),
             out: Vec::new(),
             aloft: 0,
+            free: Vec::new(),
             until: None,
             stopping: false,
             given_up: None,
             settlements: Vec::new(),
+            parcel: endpoint.map_or(PARCEL, |endpoint| endpoint.batch.clamp(PARCEL, 1000)),
             parcel_due: None,
             alarm: Alarm::default(),
             settled,
@@ -172,6 +178,7 @@ impl Route {
             // Whether the endpoint took these is not known: they are sent again, with the same key.
             self.flights.clear();
             self.aloft = 0;
+            self.free.clear();
             for (job, _) in std::mem::take(&mut self.out).into_iter().flatten() {
                 self.leave(job, "broken off when the run's time was over");
             }
@@ -275,13 +282,10 @@ impl Route {
         job.requests += 1;
         self.aloft += job.messages.len();
         let ask = self.road.maker.ask(&job.messages);
-        let number = match self.out.iter().position(Option::is_none) {
-            Some(free) => free,
-            None => {
-                self.out.push(None);
-                self.out.len() - 1
-            }
-        };
+        let number = self.free.pop().unwrap_or_else(|| {
+            self.out.push(None);
+            self.out.len() - 1
+        });
         if let Some(place) = self.out.get_mut(number) {
             *place = Some((job, pass));
         }
@@ -378,6 +382,8 @@ impl Route {
             if state == RouteState::Open {
                 info!(route = self.name, "the endpoint is back");
             }
+            let given_up = matches!(state, RouteState::GivenUp { .. });
+            self.shared.given_up.store(given_up, Ordering::Release);
             *shown = state;
         }
     }
@@ -413,7 +419,7 @@ impl Route {
             message,
             fate,
         });
-        if self.settlements.len() >= PARCEL {
+        if self.settlements.len() >= self.parcel {
             self.send_parcel();
         }
     }
@@ -423,7 +429,7 @@ impl Route {
             return;
         }
         self.parcel_due = None;
-        let next = Vec::with_capacity(PARCEL);
+        let next = Vec::with_capacity(self.parcel);
         let parcel = std::mem::replace(&mut self.settlements, next);
         let count = parcel.len();
         let bytes = parcel

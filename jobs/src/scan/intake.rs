@@ -257,7 +257,7 @@ impl Scan<'_> {
             let Some(delivery) = &self.tools.delivery else {
                 return Handed::Left;
             };
-            if matches!(delivery.state(route), RouteState::GivenUp { .. }) {
+            if delivery.is_given_up(route) {
                 return Handed::Left;
             }
             if self.intake.lagging[route] {
