@@ -13,9 +13,9 @@ use crate::server::ANSWER;
 /// Sends `requests` over `connections`, one at a time on each.
 pub(crate) fn run(address: SocketAddr, requests: usize, connections: usize) -> Result<()> {
     let body = User::new(1010, "user-0123456").encode();
-    // What the job sends, to the byte or nearly so.
+    // What the job sends, header for header.
     let mut request = format!(
-        "POST / HTTP/1.1\r\nhost: {address}\r\ncontent-type: application/octet-stream\r\n\
+        "POST / HTTP/1.1\r\nhost: {address}\r\nuser-agent: frontdoor/0.1.0\r\ncontent-type: application/octet-stream\r\n\
          idempotency-key: \"0123456789012345678901/0123456789012345678901/0/123456\"\r\ncontent-length: {}\r\n\r\n",
         body.len()
     )

@@ -6,9 +6,11 @@
 //! 3. every record matching, many per POST ÷ the bare drain;
 //! 4. peak resident memory;
 //! 5. process start to first request;
-//! 6. with `--spark`, the first window by Spark Structured Streaming.
+//! 6. one POST each with `ORDER=key` and `ORDER=partition` ÷ `ORDER=none`, over a thousand keys;
+//! 7. with `--spark`, the first window by Spark Structured Streaming.
 //!
-//! Both sides of a ratio are timed from process start to exit.
+//! Both sides of a ratio are timed from process start to exit. Broker, server and client share the processors, so what
+//! each side costs in processor time is told beside it.
 
 mod ceiling;
 mod drain;
@@ -45,7 +47,7 @@ struct Flags {
     #[arg(long)]
     spark: Option<PathBuf>,
     /// Only the numbered parts, as 1,2,5.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5, 6])]
     only: Vec<u8>,
     /// How the outcome is printed: text, or json.
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
@@ -63,6 +65,21 @@ enum Part {
         /// Topic.
         topic: String,
     },
+    /// Fills a new topic and leaves it, for a profiler.
+    #[command(hide = true)]
+    Fill {
+        /// `host:port`.
+        bootstrap: String,
+        /// Topic.
+        topic: String,
+        /// How many records.
+        records: usize,
+        /// One in so many matches.
+        every: usize,
+    },
+    /// Answers requests until it is killed, for a profiler.
+    #[command(hide = true)]
+    Serve,
     /// Sends requests from a bare TCP client.
     #[command(hide = true)]
     Ceiling {
@@ -84,6 +101,24 @@ fn main() -> Result<()> {
             requests,
             connections,
         }) => return ceiling::run(address, requests, connections),
+        Some(Part::Fill {
+            bootstrap,
+            topic,
+            records,
+            every,
+        }) => {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build()?;
+            let topics = lab::topics::Topics::of(&bootstrap)?;
+            return runtime.block_on(topic::fill(&topics, &topic, records, every));
+        }
+        Some(Part::Serve) => {
+            println!("{}", server::Server::start()?.url());
+            loop {
+                std::thread::park();
+            }
+        }
         None => {}
     }
     let own = std::env::current_exe()?;

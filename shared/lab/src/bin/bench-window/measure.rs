@@ -1,4 +1,5 @@
-//! A process from start to exit: how long it took, and the most memory that it and its children held.
+//! A process from start to exit: how long it took, how much of the processors, and the most memory that it and its
+//! children held.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +12,10 @@ use serde::Serialize;
 pub(crate) struct Cost {
     /// From start to exit.
     pub(crate) seconds: f64,
+    /// Processor time of the process and its children, user and system.
+    pub(crate) cpu_seconds: f64,
+    /// Processor time of this program meanwhile, which is that of the server, for it does nothing else.
+    pub(crate) server_cpu_seconds: f64,
     /// The most resident memory of the process and all its children together, as seen every few milliseconds.
     pub(crate) peak_mib: f64,
     /// What it wrote to its standard output.
@@ -23,6 +28,7 @@ pub(crate) struct Cost {
 
 /// Runs it to its end, which must be one of these exit codes.
 pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
+    let (own_before, child_before) = processor_time();
     let started = Instant::now();
     let child = command
         .stdin(Stdio::null())
@@ -35,12 +41,13 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
     let mut peak = 0;
     while !watch.is_finished() {
         peak = peak.max(resident_tree(pid));
-        std::thread::sleep(Duration::from_millis(10));
+        std::thread::sleep(Duration::from_millis(20));
     }
     let Ok(ended) = watch.join() else {
         bail!("the watch over {command:?} failed");
     };
     let (output, took) = ended?;
+    let (own_after, child_after) = processor_time();
     if !output
         .status
         .code()
@@ -52,6 +59,8 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
     }
     Ok(Cost {
         seconds: took.as_secs_f64(),
+        cpu_seconds: child_after - child_before,
+        server_cpu_seconds: own_after - own_before,
         peak_mib: peak as f64 / 1024.0,
         output: String::from_utf8_lossy(&output.stdout).into_owned(),
         started: Some(started),
@@ -61,6 +70,26 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
 fn end_of(child: Child, started: Instant) -> Result<(std::process::Output, Duration)> {
     let output = child.wait_with_output()?;
     Ok((output, started.elapsed()))
+}
+
+/// Processor seconds of this process, and of all its children that have ended (`man 5 proc`: utime and stime, cutime
+/// and cstime, in the hundredths of a second that Linux counts in).
+fn processor_time() -> (f64, f64) {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is a name in brackets, which may hold anything.
+    let after_name = text.rsplit(')').next().unwrap_or_default();
+    let ticks: Vec<f64> = after_name
+        .split_whitespace()
+        .skip(11)
+        .take(4)
+        .filter_map(|field| field.parse().ok())
+        .collect();
+    match ticks[..] {
+        [user, system, child_user, child_system] => {
+            ((user + system) / 100.0, (child_user + child_system) / 100.0)
+        }
+        _ => (f64::NAN, f64::NAN),
+    }
 }
 
 /// KiB of resident memory of the process and everything below it; for the process itself the most it ever had.

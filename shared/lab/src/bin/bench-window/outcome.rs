@@ -5,6 +5,7 @@ use std::fmt::Write as _;
 
 use serde::Serialize;
 
+use crate::measure::Cost;
 use crate::rounds::Outpaced;
 
 /// Everything that was measured.
@@ -20,6 +21,8 @@ pub(crate) struct Outcome {
     pub(crate) one_post_each: Option<Ratio>,
     /// Many per POST ÷ bare drain.
     pub(crate) batches: Option<Ratio>,
+    /// One POST each with an order that is kept ÷ without, by order.
+    pub(crate) orders: BTreeMap<String, Ratio>,
     /// Peak resident memory by window, MiB.
     pub(crate) peak_mib: BTreeMap<String, f64>,
     /// Process start to first request, group joined.
@@ -32,7 +35,7 @@ pub(crate) struct Outcome {
     pub(crate) spark: Option<Outpaced>,
 }
 
-/// The job against its limit.
+/// The job against its limit, each with its quickest run.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Ratio {
     /// The limit's records a second.
@@ -41,15 +44,28 @@ pub(crate) struct Ratio {
     pub(crate) job_per_second: f64,
     /// The job's ÷ the limit's.
     pub(crate) ratio: f64,
+    /// Microseconds of processor time for a record: the limit's process and the server.
+    pub(crate) limit_cpu: (f64, f64),
+    /// The job's process and the server.
+    pub(crate) job_cpu: (f64, f64),
 }
 
 impl Ratio {
-    /// From the seconds that both took for as many records.
-    pub(crate) fn of(records: usize, limit_seconds: f64, job_seconds: f64) -> Self {
+    /// From what both cost for as many records.
+    pub(crate) fn of(records: usize, limit: &Cost, job: &Cost) -> Self {
+        let a_record = 1e6 / records as f64;
+        let cpu = |cost: &Cost| {
+            (
+                cost.cpu_seconds * a_record,
+                cost.server_cpu_seconds * a_record,
+            )
+        };
         Self {
-            limit_per_second: records as f64 / limit_seconds,
-            job_per_second: records as f64 / job_seconds,
-            ratio: limit_seconds / job_seconds,
+            limit_per_second: records as f64 / limit.seconds,
+            job_per_second: records as f64 / job.seconds,
+            ratio: limit.seconds / job.seconds,
+            limit_cpu: cpu(limit),
+            job_cpu: cpu(job),
         }
     }
 }
@@ -58,29 +74,42 @@ impl Outcome {
     /// A table in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut text = format!(
-            "Windows of {} records, start to exit, best of {}.\n\n\
-             | what | limit | job | ratio |\n|---|---:|---:|---:|\n",
+            "Windows of {} records, start to exit, best of {}. CPU: µs a record, process + server.\n\n\
+             | what | ratio | limit | job | CPU, limit | CPU, job |\n|---|---:|---:|---:|---:|---:|\n",
             self.records, self.rounds
         );
-        let rows = [
+        let pairs = [
             (
                 "filter only, 1 % matching ÷ bare librdkafka drain",
                 self.filter_only,
             ),
             ("one POST each ÷ bare TCP client", self.one_post_each),
-            ("many per POST ÷ bare librdkafka drain", self.batches),
+            ("500 per POST ÷ bare librdkafka drain", self.batches),
         ];
-        for (name, ratio) in rows {
-            if let Some(ratio) = ratio {
-                let _ = writeln!(
-                    text,
-                    "| {name} | {:.0}/s | {:.0}/s | {:.2} |",
-                    ratio.limit_per_second, ratio.job_per_second, ratio.ratio
-                );
-            }
+        let pairs = pairs
+            .into_iter()
+            .filter_map(|(name, ratio)| Some((name.to_owned(), ratio?)));
+        let orders = self
+            .orders
+            .iter()
+            .map(|(order, ratio)| (format!("one POST each, ORDER={order} ÷ ORDER=none"), *ratio));
+        for (name, ratio) in pairs.chain(orders) {
+            let cpu = |(process, server): (f64, f64)| format!("{process:.1} + {server:.1}");
+            let _ = writeln!(
+                text,
+                "| {name} | **{:.2}** | {:.0}/s | {:.0}/s | {} | {} |",
+                ratio.ratio,
+                ratio.limit_per_second,
+                ratio.job_per_second,
+                cpu(ratio.limit_cpu),
+                cpu(ratio.job_cpu)
+            );
         }
         for (name, peak) in &self.peak_mib {
-            let _ = writeln!(text, "| peak memory, {name} | | {peak:.0} MiB | |");
+            let _ = writeln!(
+                text,
+                "| peak resident memory, {name} | | | {peak:.0} MiB | | |"
+            );
         }
         let times = [
             ("process start to first request", self.first_request_ms),
@@ -92,20 +121,20 @@ impl Outcome {
         ];
         for (name, milliseconds) in times {
             if let Some(milliseconds) = milliseconds {
-                let _ = writeln!(text, "| {name} | | {milliseconds:.0} ms | |");
+                let _ = writeln!(text, "| {name} | | | {milliseconds:.0} ms | | |");
             }
         }
         if let Some(spark) = &self.spark {
             let _ = writeln!(
                 text,
-                "| the filter-only window by Spark, start to exit | {:.1} s | {:.2} s | {:.0} times faster |\n\
-                 | its peak memory | {:.0} MiB | {:.0} MiB | {:.0} times less |",
+                "| the filter-only window by Spark, start to exit | **{:.0}** | {:.1} s | {:.2} s | | |\n\
+                 | its peak memory | **{:.0}** | {:.0} MiB | {:.0} MiB | | |",
+                spark.times_faster,
                 spark.spark.seconds,
                 spark.job.seconds,
-                spark.times_faster,
+                spark.times_smaller,
                 spark.spark.peak_mib,
                 spark.job.peak_mib,
-                spark.times_smaller
             );
         }
         text

@@ -16,6 +16,8 @@ use crate::topic;
 
 /// As many as the job's default for requests in flight to one endpoint.
 const CONNECTIONS: usize = 64;
+/// Different keys, where deliveries keep the order of each.
+const KEYS: usize = 1_000;
 /// Records in one container file, where many are sent per request.
 const BATCH: usize = 500;
 
@@ -91,10 +93,16 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         eprintln!("bench-window: filling a topic of ten million records");
         topic::fill(&bench.topics, "long", 10_000_000, 100).await?;
         let server = Server::start()?;
-        let cost = bench.forward("long", &server, None)?;
+        let cost = bench.forward("long", &server, &[])?;
         outcome
             .peak_mib
             .insert("filter only, 10,000,000 records".to_owned(), cost.peak_mib);
+        let routes = bench.batching(&server, "id != 1020")?;
+        let cost = bench.forward("long", &server, &[("ROUTES", &routes)])?;
+        outcome.peak_mib.insert(
+            format!("{BATCH} per POST, 10,000,000 records"),
+            cost.peak_mib,
+        );
     }
     if wants(5) {
         topic::fill(&bench.topics, "one", 4, 1).await?;
@@ -102,6 +110,15 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         let replay = [("WINDOW_FROM", "earliest")];
         outcome.first_request_replay_ms = Some(bench.first_request("one", &replay)?);
         outcome.empty_window_ms = Some(bench.empty_window("one")?);
+    }
+    if wants(6) {
+        // Fewer: a partition that waits for each answer takes its time.
+        let records = plan.records.div_ceil(5);
+        topic::fill_keyed(&bench.topics, "keyed", records, KEYS).await?;
+        for order in ["key", "partition"] {
+            let ratio = bench.order("keyed", records, order)?;
+            outcome.orders.insert(order.to_owned(), ratio);
+        }
     }
     if let Some(script) = &plan.spark {
         outcome.spark = Some(bench.spark("sparse", script)?);
@@ -114,7 +131,7 @@ impl Bench<'_> {
         let drain = |bench: &mut Self| bench.drain(topic);
         let window = |bench: &mut Self| {
             let server = Server::start()?;
-            let cost = bench.forward(topic, &server, None)?;
+            let cost = bench.forward(topic, &server, &[])?;
             ensure!(
                 server.requests() == bench.plan.records.div_ceil(100),
                 "not every record was posted"
@@ -138,7 +155,7 @@ impl Bench<'_> {
         };
         let window = |bench: &mut Self| {
             let server = Server::start()?;
-            let cost = bench.forward(topic, &server, None)?;
+            let cost = bench.forward(topic, &server, &[])?;
             ensure!(
                 server.requests() == bench.plan.records,
                 "not every record was posted"
@@ -152,9 +169,35 @@ impl Bench<'_> {
         let drain = |bench: &mut Self| bench.drain(topic);
         let window = |bench: &mut Self| {
             let server = Server::start()?;
-            bench.forward(topic, &server, Some(BATCH))
+            let routes = bench.batching(&server, "id == 1010")?;
+            bench.forward(topic, &server, &[("ROUTES", &routes)])
         };
         self.ratio("many per POST", self.plan.records, drain, window)
+    }
+
+    /// Keeping an order against keeping none.
+    fn order(&mut self, topic: &str, records: usize, order: &str) -> Result<Ratio> {
+        let window = |bench: &mut Self, order: &str| {
+            let server = Server::start()?;
+            let cost = bench.forward(topic, &server, &[("ORDER", order)])?;
+            ensure!(server.requests() == records, "not every record was posted");
+            Ok(cost)
+        };
+        let name = format!("ORDER={order}");
+        let without = |bench: &mut Self| window(bench, "none");
+        let with = |bench: &mut Self| window(bench, order);
+        Ok(self.ratio(&name, records, without, with)?.0)
+    }
+
+    /// A file of two routes that take many records in a request; the first takes those that match.
+    fn batching(&self, server: &Server, when: &str) -> Result<String> {
+        let routes = serde_json::json!([
+            {"name": "A", "when": when, "url": server.url(), "batch": BATCH},
+            {"name": "B", "when": "id == 1020", "url": server.url(), "batch": BATCH},
+        ]);
+        let file = self.files.path().join("routes.json");
+        std::fs::write(&file, routes.to_string())?;
+        Ok(file.to_string_lossy().into_owned())
     }
 
     /// Limit and job in turn; the quickest run of each.
@@ -172,17 +215,17 @@ impl Bench<'_> {
                 "bench-window: {name}, round {round}: limit {:.2} s, job {:.2} s, {:.0} MiB",
                 limit.seconds, job.seconds, job.peak_mib
             );
-            limits.push(limit.seconds);
+            limits.push(limit);
             jobs.push(job);
         }
-        let quickest =
-            |seconds: &mut dyn Iterator<Item = f64>| seconds.fold(f64::INFINITY, f64::min);
         let memory = jobs.iter().map(|job| job.peak_mib).fold(0.0, f64::max);
-        let ratio = Ratio::of(
-            records,
-            quickest(&mut limits.into_iter()),
-            quickest(&mut jobs.iter().map(|job| job.seconds)),
-        );
+        let quickest = |costs: Vec<Cost>| {
+            costs
+                .into_iter()
+                .min_by(|one, other| one.seconds.total_cmp(&other.seconds))
+                .context("at least one round is needed")
+        };
+        let ratio = Ratio::of(records, &quickest(limits)?, &quickest(jobs)?);
         Ok((ratio, memory))
     }
 
@@ -193,16 +236,10 @@ impl Bench<'_> {
     }
 
     /// A window by a new group: everything in the topic.
-    fn forward(&mut self, topic: &str, server: &Server, batch: Option<usize>) -> Result<Cost> {
+    fn forward(&mut self, topic: &str, server: &Server, settings: &[(&str, &str)]) -> Result<Cost> {
         let mut command = self.command(topic, server);
-        if let Some(batch) = batch {
-            let routes = serde_json::json!([
-                {"name": "A", "when": "id == 1010", "url": server.url(), "batch": batch},
-                {"name": "B", "when": "id == 1020", "url": server.url(), "batch": batch},
-            ]);
-            let file = self.files.path().join("routes.json");
-            std::fs::write(&file, routes.to_string())?;
-            command.env("ROUTES", file);
+        command.envs(settings.iter().copied());
+        if settings.iter().any(|(name, _)| *name == "ROUTES") {
             command.env_remove("API_TYPE_A_URL");
             command.env_remove("API_TYPE_B_URL");
         }
@@ -277,7 +314,7 @@ impl Bench<'_> {
             "Spark posted {posted} records"
         );
         let server = Server::start()?;
-        let job = self.forward(topic, &server, None)?;
+        let job = self.forward(topic, &server, &[])?;
         Ok(Outpaced {
             times_faster: spark.seconds / job.seconds,
             times_smaller: spark.peak_mib / job.peak_mib,

@@ -9,6 +9,27 @@ pub(crate) const PARTITIONS: i32 = 4;
 
 /// Fills a new topic with `records`, of which one in `every` matches, half of these for each endpoint.
 pub(crate) async fn fill(topics: &Topics, name: &str, records: usize, every: usize) -> Result<()> {
+    write(topics, name, records, every, |_, id| id.to_string()).await
+}
+
+/// Fills a new topic with `records` that all match, under so many keys.
+pub(crate) async fn fill_keyed(
+    topics: &Topics,
+    name: &str,
+    records: usize,
+    keys: usize,
+) -> Result<()> {
+    let key = |number, _| format!("key-{}", number % keys);
+    write(topics, name, records, 1, key).await
+}
+
+async fn write(
+    topics: &Topics,
+    name: &str,
+    records: usize,
+    every: usize,
+    key: impl Fn(usize, i32) -> String,
+) -> Result<()> {
     topics.create(name, PARTITIONS, &[]).await?;
     let mut number = 0;
     while number < records {
@@ -21,7 +42,7 @@ pub(crate) async fn fill(topics: &Topics, name: &str, records: usize, every: usi
                 };
                 let user = User::new(id, &format!("user-{number:07}"));
                 New {
-                    key: Some(id.to_string().into_bytes()),
+                    key: Some(key(number, id).into_bytes()),
                     ..New::to((number % PARTITIONS as usize) as i32, user.encode())
                 }
             })
