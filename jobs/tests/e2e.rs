@@ -15,6 +15,8 @@ mod stage;
 mod delivery;
 #[path = "e2e/loss_matrix.rs"]
 mod loss_matrix;
+#[path = "e2e/memory.rs"]
+mod memory;
 #[path = "e2e/operations.rs"]
 mod operations;
 #[path = "e2e/overlap.rs"]

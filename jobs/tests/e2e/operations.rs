@@ -1,10 +1,9 @@
-//! The report, the exit codes, SIGTERM, memory (rows T2, T5, Q6, Q7, Q8), and windows one after another.
+//! The report, the exit codes, SIGTERM (rows T2, T5, Q6, Q7), and windows one after another.
 
 use std::time::{Duration, Instant};
 
 use lab::endpoint::{Answer, Endpoint};
 use lab::topics::New;
-use lab::user::User;
 use serde_json::json;
 
 use crate::endpoints::{assert_took_all, nobody, taken, takes_after, takes_all};
@@ -198,39 +197,6 @@ async fn q7_each_way_to_end_has_its_exit_code() {
     let run = stage.start_with(&["--api-type-a-url", &nobody()]).end();
     assert!([11, 75].contains(&run.code), "{}: {}", run.code, run.log);
     assert_eq!(run.total("left"), 1);
-}
-
-#[tokio::test]
-#[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn q8_memory_stays_under_128_mib_with_large_records_and_a_slow_endpoint() {
-    const RECORDS: usize = 300;
-    let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
-    let stage = Stage::new("q8", 3).await.to(&a, &b);
-    // 300 MB of records of almost a megabyte.
-    for batch in 0..RECORDS / 10 {
-        let records: Vec<New> = (0..10)
-            .map(|number| {
-                let mut user = User::new(1010, &format!("u-{}", batch * 10 + number));
-                user.email = "x".repeat(990_000);
-                New::to(number as i32 % 3, user.encode())
-            })
-            .collect();
-        stage.write(&records);
-    }
-    let mut run = stage.start();
-    let (status, mut peak) = (format!("/proc/{}/status", run.pid()), 0);
-    while run.runs() {
-        if let Ok(text) = std::fs::read_to_string(&status) {
-            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-            let kilobytes =
-                line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
-            peak = peak.max(kilobytes.unwrap_or_default());
-        }
-        std::thread::sleep(Duration::from_millis(20));
-    }
-    let run = run.end().expect(0);
-    assert_eq!(run.total("delivered"), RECORDS as i64);
-    assert!(peak > 0 && peak < 128 * 1024, "{peak} KiB");
 }
 
 #[tokio::test]

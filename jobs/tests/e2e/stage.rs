@@ -1,7 +1,7 @@
 //! What every test stands on: a topic and a group of its own on the shared broker, and the job's settings.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
@@ -14,6 +14,8 @@ use lab::user::User;
 use serde_json::Value;
 
 use crate::run::{Live, PATIENCE, Run};
+
+const FORWARD: &str = env!("CARGO_BIN_EXE_forward");
 
 /// A test's own corner of the cluster.
 pub(crate) struct Stage {
@@ -139,10 +141,22 @@ impl Stage {
 
     /// Starts `forward run` with more flags.
     pub(crate) fn start_with(&self, flags: &[&str]) -> Live {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        let mut command = Command::new(FORWARD);
+        command.args(["run", "--output", "json"]).args(flags);
+        self.begin(command)
+    }
+
+    /// Starts `forward run` within a control group.
+    pub(crate) fn start_within(&self, group: &Path) -> Live {
+        let mut command = Command::new("/bin/sh");
+        let enter = r#"echo $$ >"$0/cgroup.procs" && exec "$@""#;
+        command.args(["-c", enter]).arg(group).arg(FORWARD);
+        command.args(["run", "--output", "json"]);
+        self.begin(command)
+    }
+
+    fn begin(&self, mut command: Command) -> Live {
         command
-            .args(["run", "--output", "json"])
-            .args(flags)
             .env_clear()
             .env("KAFKA_TOPIC", &self.topic)
             .env("KAFKA_GROUP", &self.group)

@@ -1,0 +1,103 @@
+//! Memory (row Q8): what a container of 128 MiB holds, a run stays within, whatever it carries.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use lab::endpoint::Endpoint;
+use lab::topics::New;
+use lab::user::User;
+use serde_json::json;
+
+use crate::endpoints::takes_after;
+use crate::run::Live;
+use crate::stage::Stage;
+
+const LIMIT: u64 = 128 << 20;
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q8_a_run_with_megabyte_records_and_slow_endpoints_ends_well_under_128_mib() {
+    const RECORDS: usize = 300;
+    let slow = || takes_after(Duration::from_millis(20));
+    let (a, b) = (slow(), slow());
+    // Both ways of sending at once: many records a request, and one.
+    let routes = json!([
+        {"name": "A", "when": "id == 1010", "url": a.url(), "batch": 500},
+        {"name": "B", "when": "id == 1020", "url": b.url()},
+    ]);
+    let stage = Stage::new("q8", 3).await.routes(&routes);
+    // 300 MB of records of almost a megabyte.
+    for batch in 0..RECORDS / 10 {
+        let records: Vec<New> = (0..10)
+            .map(|number| {
+                let id = if number % 2 == 0 { 1010 } else { 1020 };
+                let mut user = User::new(id, &format!("u-{}", batch * 10 + number));
+                user.email = "x".repeat(990_000);
+                New::to((number % 3) as i32, user.encode())
+            })
+            .collect();
+        stage.write(&records);
+    }
+    let group = Group::new(&stage.topic);
+    let mut run = match &group {
+        Some(group) => stage.start_within(&group.dir),
+        None => stage.start(),
+    };
+    let peak = peak_resident(&mut run);
+    // Exit code -9 would be the kernel's: killed for its memory.
+    let run = run.end().expect(0);
+    assert_eq!(run.total("delivered"), RECORDS as i64);
+    let bytes = |endpoint: &Endpoint| {
+        let requests = endpoint.requests();
+        requests
+            .iter()
+            .map(|request| request.body.len())
+            .sum::<usize>()
+    };
+    assert!(bytes(&a) + bytes(&b) > RECORDS * 990_000);
+    assert!(peak > 0 && peak < LIMIT, "{peak} bytes");
+}
+
+/// The most bytes that the run held at once, as the kernel counts.
+fn peak_resident(run: &mut Live) -> u64 {
+    let (status, mut peak) = (format!("/proc/{}/status", run.pid()), 0);
+    while run.runs() {
+        if let Ok(text) = std::fs::read_to_string(&status) {
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes =
+                line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+            peak = peak.max(kilobytes.unwrap_or_default() << 10);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    peak
+}
+
+/// A control group with the limit, as containers have: page cache and sockets count, and the kernel kills what goes
+/// beyond. Only root may make one; for others the peak alone is judged. A limit on the address space (`ulimit -v`)
+/// would say nothing: threads reserve stacks that they never touch.
+struct Group {
+    dir: PathBuf,
+}
+
+impl Group {
+    fn new(name: &str) -> Option<Self> {
+        let mounts = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        mounts.iter().find_map(|(mount, limit)| {
+            let dir = Path::new(mount).join(format!("frontdoor-{}-{name}", std::process::id()));
+            std::fs::create_dir(&dir).ok()?;
+            let group = Self { dir };
+            std::fs::write(group.dir.join(limit), LIMIT.to_string()).ok()?;
+            Some(group)
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.dir);
+    }
+}
