@@ -218,6 +218,34 @@ async fn nobody_is_told_once_and_not_for_each_thing() {
 }
 
 #[tokio::test]
+async fn what_follows_from_a_part_that_is_unread_is_not_blamed_on_anything_else() {
+    let place = Place::new().await;
+    place.cloud.put_object(
+        "config",
+        "config.properties",
+        b"kafka_topic=a\nauth_tokne=canary",
+    );
+    let (code, wrong) = place.wrong().await;
+    assert_eq!(code, 78);
+    assert_eq!(
+        wrong["config_location"],
+        "oci://config/config.properties: line 2: \"auth_tokne\" is no setting; see --help for their names; "
+    );
+    for name in ["settings", "routes", "schema"] {
+        let told = wrong.get(name).map_or("", String::as_str);
+        assert_eq!(told, ": not judged: see config_location; ", "{wrong:?}");
+    }
+    let place = Place::new().await;
+    place.cloud.expire_secret("kafka_bootstrapserver");
+    let (_, wrong) = place.wrong().await;
+    assert_eq!(
+        wrong["settings"],
+        ": not judged: see kafka_bootstrapserver; "
+    );
+    assert!(!wrong.contains_key("schema"), "{wrong:?}");
+}
+
+#[tokio::test]
 async fn a_broker_that_is_away_is_told_within_its_time() {
     let mut place = Place::new().await;
     place.set("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1");

@@ -1,25 +1,26 @@
 //! `forward check`: can this machine reach what a run needs? Asks everything once, tells every answer in a line, and
 //! changes nothing.
 //!
-//! - settings: who we are to Oracle Cloud, the settings file, each secret and document
+//! - [`settings`]: who we are to Oracle Cloud, the settings file, each secret and document, and what they make
 //! - [`broker`]: the broker, the topic, the group
 //! - [`endpoint`]: each route's endpoint
 
 mod broker;
 mod endpoint;
+mod settings;
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use serde::Serialize;
-use shared::avro::Schema;
-use shared::settings::{Inspection, Part, SettingError, Settings};
+use shared::settings::catalog::REQUEST_TIMEOUT;
+use shared::settings::{Inspection, Settings};
 
 use crate::cli::GROUPS;
 use crate::config::Config;
 use crate::exit::Outcome;
-use crate::route::{RouteConfig, Routes};
+use crate::route::RouteConfig;
 
 /// Every answer, in the order in which a run would need it.
 #[derive(Debug, Serialize)]
@@ -61,12 +62,13 @@ pub async fn check(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Checkup {
     let inspection = Inspection::of(&GROUPS, flags, environment).await;
-    let mut checks = of_settings(&inspection);
-    let settings = &inspection.settings;
-    let (config, routes) = of_configuration(settings, &mut checks);
+    let mut checks = settings::parts(&inspection);
+    let (config, routes) = settings::whole(&inspection, &mut checks);
     // Both may take their time.
-    let (broker, endpoints) =
-        tokio::join!(of_broker(config.as_ref()), of_endpoints(routes, settings));
+    let (broker, endpoints) = tokio::join!(
+        of_broker(config.as_ref()),
+        of_endpoints(routes, &inspection.settings)
+    );
     checks.extend(broker);
     checks.extend(endpoints);
     Checkup {
@@ -138,92 +140,6 @@ impl Wrong {
     }
 }
 
-/// Who we are to Oracle Cloud, the namespace, and each thing that the settings are made of.
-fn of_settings(inspection: &Inspection) -> Vec<Check> {
-    let wrong = |(detail, advice): (String, _)| Wrong { detail, advice };
-    let cloud = [
-        ("principal", &inspection.principal),
-        ("namespace", &inspection.namespace),
-    ];
-    let cloud = cloud.into_iter().filter_map(|(name, result)| {
-        let result = result.clone()?.map_err(wrong);
-        Some(Check::new(name, "", result, Outcome::Configuration))
-    });
-    // A line for each part would say the same as the principal's own.
-    let is_nobody = matches!(inspection.principal, Some(Err(_)));
-    let in_cloud =
-        |part: &Part| part.location.starts_with("oci://") || part.location.starts_with("secret ");
-    let parts = inspection.parts.iter().map(|part| {
-        let result = match &part.outcome {
-            Ok(note) => Ok(note.clone()),
-            Err(_) if is_nobody && in_cloud(part) => {
-                Err(Wrong::new("not asked for: see principal"))
-            }
-            Err(error) => Err(Wrong {
-                detail: reason(error),
-                advice: part.advice,
-            }),
-        };
-        Check::new(
-            part.setting.name,
-            &part.location,
-            result,
-            Outcome::Configuration,
-        )
-    });
-    cloud.chain(parts).collect()
-}
-
-/// The error without what the line says already.
-fn reason(error: &SettingError) -> String {
-    match error {
-        SettingError::Unfetched { reason, .. } | SettingError::Unreadable { reason, .. } => {
-            reason.clone()
-        }
-        other => other.to_string(),
-    }
-}
-
-/// Settings, schema and routes hold together.
-fn of_configuration(
-    settings: &Settings,
-    checks: &mut Vec<Check>,
-) -> (Option<Config>, Vec<RouteConfig>) {
-    let mut say = |name, result| checks.push(Check::new(name, "", result, Outcome::Configuration));
-    let config = Config::from_settings(settings).map_err(Wrong::new);
-    let config = match config {
-        Ok(config) => {
-            let count = settings.listing().len();
-            say(
-                "settings",
-                Ok(format!("{count} have a value, and they hold together")),
-            );
-            Some(config)
-        }
-        Err(wrong) => {
-            say("settings", Err(wrong));
-            None
-        }
-    };
-    let schema = Schema::configured(settings).map_err(Wrong::new);
-    let table = RouteConfig::all_from(settings).map_err(Wrong::new);
-    let routes = match (&schema, table) {
-        (Ok(schema), Ok(table)) => {
-            let compiled = Routes::compile(table.clone(), schema);
-            let told = compiled.map(|_| format!("{} of them fit the schema", table.len()));
-            say("routes", told.map_err(Wrong::new));
-            table
-        }
-        (Err(_), Ok(table)) => table,
-        (_, Err(wrong)) => {
-            say("routes", Err(wrong));
-            Vec::new()
-        }
-    };
-    say("schema", schema.map(|schema| schema.name().to_owned()));
-    (config, routes)
-}
-
 async fn of_broker(config: Option<&Config>) -> Vec<Check> {
     let Some(config) = config.cloned() else {
         return Vec::new();
@@ -240,7 +156,7 @@ async fn of_broker(config: Option<&Config>) -> Vec<Check> {
 
 async fn of_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<Check> {
     let patience = settings
-        .duration(&shared::settings::catalog::REQUEST_TIMEOUT)
+        .duration(&REQUEST_TIMEOUT)
         .unwrap_or(Duration::from_secs(10));
     let asked = routes.into_iter().map(async |route| {
         let (target, result) = endpoint::ask(&route, patience).await;
