@@ -166,7 +166,7 @@ pub fn markdown() -> String {
 /// Every setting of the job that has a value, a line each: the environment variable, the value (secrets as
 /// `[redacted]`) and where it comes from.
 pub fn listing(settings: &Settings) -> String {
-    let listing = settings.listing();
+    let listing = settings.listing(&GROUPS);
     let mut rows = Vec::new();
     for setting in GROUPS.iter().flat_map(|group| group.settings) {
         if let Some((_, value, source)) = listing.iter().find(|(name, ..)| *name == setting.name) {

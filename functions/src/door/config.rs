@@ -6,16 +6,12 @@ use rdkafka::error::KafkaResult;
 use shared::avro::Schema;
 use shared::kafka::KafkaSettings;
 use shared::settings::catalog::{
-    AVRO_SCHEMA, CONNECTION_IDLE, KAFKA_KEY_FIELD, MAX_BODY, MAX_DECODED, MAX_RECORDS,
-    PUBLISH_TIMEOUT,
+    CONNECTION_IDLE, KAFKA_KEY_FIELD, MAX_BODY, MAX_DECODED, MAX_RECORDS, PUBLISH_TIMEOUT,
 };
 use shared::settings::{SettingError, Settings, Source};
 
 use super::envelope::Stamp;
 use super::intake::Limits;
-
-/// The schema in use when `avro_schema` is unset.
-const BUILT_IN_SCHEMA: &str = include_str!("../../../schemas/user.avsc");
 
 /// How messages are published.
 #[derive(Clone, Debug)]
@@ -50,7 +46,7 @@ impl Config {
             decoded: settings.bytes(&MAX_DECODED)?,
             records: settings.number(&MAX_RECORDS)?,
         };
-        let schema = schema(settings)?;
+        let schema = Schema::configured(settings)?;
         let stamp = stamp(settings, &schema)?;
         let publishing = Publishing {
             kafka,
@@ -77,25 +73,12 @@ impl Config {
     }
 }
 
-fn schema(settings: &Settings) -> Result<Schema, SettingError> {
-    let json = settings.document(&AVRO_SCHEMA).unwrap_or(BUILT_IN_SCHEMA);
-    Schema::parse(json).map_err(|error| {
-        let location = settings
-            .optional(&AVRO_SCHEMA)
-            .unwrap_or("schemas/user.avsc");
-        SettingError::Contradiction(format!(
-            "AVRO_SCHEMA is {location}, no usable schema: {error}"
-        ))
-    })
-}
-
 /// The default key field need not exist in a schema of the user's own: then messages have no key. One that was asked
 /// for must.
 fn stamp(settings: &Settings, schema: &Schema) -> Result<Stamp, SettingError> {
     let asked_for = settings
-        .listing()
-        .iter()
-        .any(|(name, _, source)| *name == KAFKA_KEY_FIELD.name && *source != Source::Default);
+        .source(&KAFKA_KEY_FIELD)
+        .is_some_and(|source| source != Source::Default);
     let field = settings.optional(&KAFKA_KEY_FIELD);
     match Stamp::new(schema, field) {
         Err(_) if !asked_for => Stamp::new(schema, None),

@@ -180,7 +180,7 @@ async fn print_config(
     let settings = Settings::gather_groups(&GROUPS, flags, environment)
         .await
         .map_err(Failure::configuration)?;
-    for (name, value, source) in settings.listing() {
+    for (name, value, source) in settings.listing(&GROUPS) {
         println!("{name}={value} ({})", format!("{source:?}").to_lowercase());
     }
     let config = Config::from_settings(&settings).map_err(Failure::configuration)?;

@@ -13,14 +13,11 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
-use shared::avro::{self, Framing, Limits, Schema, container};
+use shared::avro::{self, BUILT_IN, Framing, Limits, Schema, container};
 
 use args::{Args, Task, Wrapping};
 use failure::Failure;
 use output::Target;
-
-/// The schema when none is named: the tutorial's record `User`.
-const BUILT_IN: &str = include_str!("../../../schemas/user.avsc");
 
 /// What one file may hold when it is decoded: far above a sample, below a small machine's memory.
 const LIMITS: Limits = Limits {

@@ -124,6 +124,7 @@ fn help_lists_the_doors_settings_and_print_config_their_values() {
         "{out}"
     );
     assert!(out.contains("publish_timeout=10s (default)\n"), "{out}");
+    assert!(!out.contains("kafka_group="), "not the door's: {out}");
     assert!(
         out.contains("auth_token=[redacted] (environment)\n"),
         "{out}"

@@ -5,6 +5,7 @@ use shared::settings::catalog::{AVRO_SCHEMA, CONFIG_LOCATION};
 use shared::settings::{Inspection, Part, SettingError};
 
 use super::{Check, Wrong};
+use crate::cli::GROUPS;
 use crate::config::Config;
 use crate::exit::Outcome;
 use crate::route::{RouteConfig, Routes};
@@ -66,7 +67,7 @@ pub(super) fn whole(
     let mut say = |name, result| checks.push(Check::new(name, "", result, Outcome::Configuration));
     let config = match Config::from_settings(settings) {
         Ok(config) => {
-            let count = settings.listing().len();
+            let count = settings.listing(&GROUPS).len();
             say(
                 "settings",
                 Ok(format!("{count} have a value, and they hold together")),

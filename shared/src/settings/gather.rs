@@ -280,7 +280,7 @@ fn unfetched(setting: &Setting, trouble: &Trouble) -> SettingError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::{AVRO_SCHEMA, KAFKA_TOPIC, ROUTES};
+    use super::super::catalog::{AVRO_SCHEMA, GROUPS, KAFKA_TOPIC, ROUTES};
     use super::*;
 
     async fn gathered(variables: &[(&str, &str)]) -> Result<Settings, String> {
@@ -306,7 +306,7 @@ mod tests {
         let settings = gathered(&[("CONFIG_LOCATION", path), ("LISTEN", "from-environment")])
             .await
             .unwrap();
-        let listing = settings.listing();
+        let listing = settings.listing(GROUPS);
         let of = |name: &str| listing.iter().find(|(known, ..)| *known == name).unwrap();
         assert_eq!(of("kafka_topic").1, "from-file");
         assert_eq!(of("listen").1, "from-environment");

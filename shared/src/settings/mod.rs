@@ -167,6 +167,11 @@ impl Settings {
             .map(|value| value.text.reveal())
     }
 
+    /// Where the value came from, or `None` when it is unset.
+    pub fn source(&self, setting: &'static Setting) -> Option<Source> {
+        self.values.get(setting.name).map(|value| value.source)
+    }
+
     /// The value of a setting that the program cannot do without.
     ///
     /// # Errors
@@ -291,10 +296,11 @@ impl Settings {
         setting.secret || value.is_some_and(|value| value.source == Source::Vault)
     }
 
-    /// Name, printable value (secrets as `[redacted]`) and source of everything that is set, in name order.
-    pub fn listing(&self) -> Vec<(&'static str, String, Source)> {
-        let mut listing: Vec<_> = CATALOG
-            .iter()
+    /// Name, printable value (secrets as `[redacted]`) and source of everything in these groups that is set, in name
+    /// order.
+    pub fn listing(&self, groups: &[&Group]) -> Vec<(&'static str, String, Source)> {
+        let settings = groups.iter().flat_map(|group| group.settings);
+        let mut listing: Vec<_> = settings
             .filter_map(|setting| {
                 let value = self.values.get(setting.name)?;
                 let text = value.text.reveal();
@@ -316,7 +322,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(
-                self.listing()
+                self.listing(GROUPS)
                     .into_iter()
                     .map(|(name, value, source)| (name, (value, source))),
             )

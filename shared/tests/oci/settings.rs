@@ -4,8 +4,8 @@ use std::collections::BTreeMap;
 
 use lab::oci_standin::Trouble;
 use shared::settings::catalog::{
-    API_TYPE_A_URL, AUTH_TOKEN, AVRO_SCHEMA, EVERY_PROGRAM, KAFKA_BOOTSTRAPSERVER, KAFKA_TOPIC,
-    KAFKA_USERNAME, THE_BROKER, THE_DOOR,
+    API_TYPE_A_URL, AUTH_TOKEN, AVRO_SCHEMA, EVERY_PROGRAM, GROUPS, KAFKA_BOOTSTRAPSERVER,
+    KAFKA_TOPIC, KAFKA_USERNAME, THE_BROKER, THE_DOOR,
 };
 use shared::settings::{Inspection, Settings};
 
@@ -89,7 +89,7 @@ async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once
             .unwrap()
             .starts_with("resource principal, ")
     );
-    let shown = format!("{settings:?} {:?}", settings.listing());
+    let shown = format!("{settings:?} {:?}", settings.listing(GROUPS));
     assert!(
         !shown.contains("canary") && !shown.contains("streampool"),
         "what was put into a vault is not printed: {shown}"
@@ -268,8 +268,7 @@ async fn an_inspection_tells_everything_at_once() {
         Trouble::Error(404, "ObjectNotFound".to_owned()),
         1,
     );
-    let inspection =
-        Inspection::of(shared::settings::catalog::GROUPS, &[], place.environment()).await;
+    let inspection = Inspection::of(GROUPS, &[], place.environment()).await;
     assert!(
         inspection
             .principal
