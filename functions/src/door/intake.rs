@@ -3,18 +3,18 @@
 //! The limit on the body holds before it is buffered; what the headers forbid is refused before a byte is read.
 
 use std::fmt::Display;
-use std::pin::Pin;
+use std::future::Future;
+use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{
-    ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderName,
-};
+use http::header::{ACCEPT, ACCEPT_ENCODING, ALLOW, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
 use http::{HeaderMap, Method, Request};
 use http_body::Body;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use tokio::time::timeout_at;
 
 use super::Call;
+use super::body::{collect, discard};
 use super::encodings::{EncodingError, undo_base64, undo_gzip};
 use super::problem::{Kind, Problem};
 
@@ -62,21 +62,17 @@ where
     B::Error: Display,
 {
     let (head, mut body) = request.into_parts();
+    let end = call.body_end(Instant::now());
     let outcome = match Encodings::of(&head) {
-        Ok(encodings) => {
-            let collected = match call.patience {
-                None => collect(&mut body, &head, limits).await,
-                Some(patience) => tokio::time::timeout(patience, collect(&mut body, &head, limits))
-                    .await
-                    .unwrap_or_else(|_| {
-                        Err(Problem::new(
-                            Kind::SlowBody,
-                            format!("The body did not arrive within {patience:?}."),
-                        ))
-                    }),
-            };
-            collected.and_then(|bytes| encodings.undo(bytes, limits))
-        }
+        Ok(encodings) => within(end, collect(&mut body, &head.headers, limits.body))
+            .await
+            .unwrap_or_else(|| {
+                Err(Problem::new(
+                    Kind::SlowBody,
+                    "The body did not arrive in time. Nothing was published.",
+                ))
+            })
+            .and_then(|bytes| encodings.undo(bytes, limits)),
         Err(problem) => Err(problem),
     };
     match outcome {
@@ -85,9 +81,17 @@ where
             body,
         }),
         Err(problem) => {
-            discard(body, call).await;
+            // Where that takes too long, the caller does without the refusal.
+            let _ = within(end, discard(body, call.discard)).await;
             Err(problem)
         }
+    }
+}
+
+async fn within<T>(end: Option<Instant>, work: impl Future<Output = T>) -> Option<T> {
+    match end {
+        Some(end) => timeout_at(end.into(), work).await.ok(),
+        None => Some(work.await),
     }
 }
 
@@ -210,93 +214,6 @@ fn coding(headers: &HeaderMap, name: &HeaderName) -> String {
     values.join(", ").chars().take(100).collect()
 }
 
-async fn collect<B>(body: &mut B, head: &Parts, limits: &Limits) -> Result<Bytes, Box<Problem>>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Display,
-{
-    let too_large = || {
-        Problem::new(
-            Kind::BodyTooLarge,
-            format!("The body is larger than {} bytes (MAX_BODY).", limits.body),
-        )
-        .with("limit", limits.body)
-    };
-    // An honest length saves both sides the transfer; behind a gateway the header is all there is of it.
-    let announced = head
-        .headers
-        .get(CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse::<u64>().ok())
-        .unwrap_or_default()
-        .max(body.size_hint().lower());
-    if announced > limits.body as u64 {
-        return Err(too_large());
-    }
-    match Limited::new(ByName(body), limits.body).collect().await {
-        Ok(collected) => Ok(collected.to_bytes()),
-        Err(error) if error.is::<LengthLimitError>() => Err(too_large()),
-        Err(error) => Err(Problem::new(
-            Kind::BrokenBody,
-            format!("The body broke off: {error}."),
-        )),
-    }
-}
-
-/// Reads on for the caller's sake, see [`Call::discard`].
-async fn discard<B>(mut body: B, call: &Call)
-where
-    B: Body<Data = Bytes> + Unpin,
-{
-    let mut left = call.discard;
-    let reading = async {
-        while left > 0 {
-            match body.frame().await {
-                Some(Ok(frame)) => {
-                    let size = frame.data_ref().map_or(0, Bytes::len) as u64;
-                    left = left.saturating_sub(size);
-                }
-                Some(Err(_)) | None => return,
-            }
-        }
-    };
-    match call.patience {
-        None => reading.await,
-        // The caller has had its time; this is courtesy.
-        Some(patience) => {
-            let _ = tokio::time::timeout(patience / 4, reading).await;
-        }
-    }
-}
-
-/// A body whose error has no type but its words.
-struct ByName<'a, B>(&'a mut B);
-
-impl<B> Body for ByName<'_, B>
-where
-    B: Body<Data = Bytes> + Unpin,
-    B::Error: Display,
-{
-    type Data = Bytes;
-    type Error = std::io::Error;
-
-    fn poll_frame(
-        mut self: Pin<&mut Self>,
-        context: &mut std::task::Context<'_>,
-    ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut *self.0)
-            .poll_frame(context)
-            .map_err(|error| std::io::Error::other(error.to_string()))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
-    }
-
-    fn size_hint(&self) -> http_body::SizeHint {
-        self.0.size_hint()
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use http_body_util::Full;
@@ -381,5 +298,40 @@ mod tests {
         assert_eq!(status("POST", &[], &[b'x'; 101]).await, Err(413));
         let announced = [("content-length", "101")];
         assert_eq!(status("POST", &announced, b"x").await, Err(413));
+    }
+
+    /// A body that never comes.
+    struct Never;
+
+    impl Body for Never {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn a_body_that_does_not_come_is_waited_for_until_the_deadline_and_no_longer() {
+        let soon = Call {
+            deadline: Some(Instant::now() + std::time::Duration::from_millis(30)),
+            discard: u64::MAX,
+            ..Call::default()
+        };
+        for content_type in ["avro/binary", "text/html"] {
+            let request = Request::post("/").header("content-type", content_type);
+            let problem = read(request.body(Never).unwrap(), &LIMITS, &soon).await;
+            let status = problem.unwrap_err().into_response(&soon).status();
+            let expected = if content_type == "avro/binary" {
+                408
+            } else {
+                415
+            };
+            assert_eq!(status, expected);
+        }
     }
 }

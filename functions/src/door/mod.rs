@@ -9,6 +9,7 @@
 //! - `publisher`: to the broker and back with its word
 //! - `reply`, `problem`: what the caller reads
 
+mod body;
 mod config;
 mod datums;
 mod encodings;
@@ -44,11 +45,19 @@ pub struct Call {
     pub deadline: Option<Instant>,
     /// The host's name for this call, for the log and the message's `call-id` header.
     pub id: Option<String>,
-    /// How long the body may take to arrive; `None`: the host sees to it.
+    /// How long the body may take to arrive; `None`: as long as the deadline allows.
     pub patience: Option<Duration>,
     /// How many bytes of a refused body are read and thrown away, so that the caller, still sending, gets to read
     /// the refusal instead of a broken connection.
     pub discard: u64,
+}
+
+impl Call {
+    /// When reading the body must end.
+    fn body_end(&self, now: Instant) -> Option<Instant> {
+        let patience = self.patience.map(|patience| now + patience);
+        patience.into_iter().chain(self.deadline).min()
+    }
 }
 
 /// The one handler behind every host.
