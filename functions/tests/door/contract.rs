@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use lab::agent::{Agent, Call};
 
-use super::sample::{paul, user};
+use super::sample::{Codec, container, paul, user};
 use super::world::{Request, World, binary, values};
 
 // Agent::start itself checks the socket: ready at once, mode 0666, a relative link to a bare name beside it.
@@ -86,6 +86,104 @@ async fn a_direct_caller_who_plays_the_gateway_gains_nothing() {
         }
     }
     assert_eq!(stored.len(), 2);
+}
+
+/// A gateway's request to a function as it was recorded on Oracle Cloud, the body's type and length made ours.
+const RECORDED: [(&str, &str); 27] = [
+    ("user-agent", "lua-resty-http/0.14 (Lua) ngx_lua/10019"),
+    ("content-type", "application/octet-stream"),
+    ("date", "Fri, 30 Jul 2021 20:26:32 GMT"),
+    ("fn-http-h-accept", "*/*"),
+    ("fn-http-h-cdn-loop", "b1EwGdAdwbnV6_5t0Ow9dQ"),
+    ("fn-http-h-content-length", "44"),
+    ("fn-http-h-content-type", "application/octet-stream"),
+    ("fn-http-h-forwarded", "for=203.0.113.7"),
+    (
+        "fn-http-h-host",
+        "xmpl.apigateway.us-ashburn-1.oci.customer-oci.com",
+    ),
+    ("fn-http-h-idempotency-key", "\"from the client\""),
+    ("fn-http-h-user-agent", "curl/7.64.1"),
+    ("fn-http-h-x-forwarded-for", "203.0.113.7"),
+    ("fn-http-h-x-real-ip", "203.0.113.7"),
+    ("fn-http-method", "POST"),
+    ("fn-http-request-url", "/door/"),
+    ("fn-intent", "httprequest"),
+    ("fn-invoke-type", "sync"),
+    ("idempotency-key", "\"from somewhere else\""),
+    ("oci-subject-id", "ocid1.apigateway.oc1.iad.amaaaaaaxmpl"),
+    ("oci-subject-type", "resource"),
+    (
+        "oci-subject-compartment-id",
+        "ocid1.compartment.oc1..aaaaaaaaxmpl",
+    ),
+    ("oci-subject-tenancy-id", "ocid1.tenancy.oc1..aaaaaaaaxmpl"),
+    (
+        "opc-request-id",
+        "/D9A5C6BD9F0C4B0C/01FBWHHP481BT0J1GZJ000PM8T",
+    ),
+    ("traceparent", "not one"),
+    ("x-b3-traceid", "8fb0dcb6d4b6c5aa"),
+    ("x-b3-spanid", "e457b5a2e4d86bd1"),
+    (
+        "x-content-sha256",
+        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    ),
+];
+
+#[tokio::test]
+async fn a_gateways_request_as_it_was_recorded_is_understood() {
+    let world = World::new();
+    let mut function = world.function().await;
+    let mut call = Call::direct(paul());
+    for (name, value) in RECORDED {
+        call = call.header(name, value);
+    }
+    let reply = function.call(call).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 202), "{reply:?}");
+    assert_eq!(reply.headers["content-type"], "application/json");
+    let stored = world.stored();
+    assert_eq!(stored[0].value.as_deref(), Some(&paul()[..]));
+    assert_eq!(
+        stored[0].header("idempotency-key").unwrap(),
+        "from the client"
+    );
+    assert_eq!(
+        stored[0].header("traceparent").unwrap(),
+        "00-00000000000000008fb0dcb6d4b6c5aa-e457b5a2e4d86bd1-00"
+    );
+}
+
+#[tokio::test]
+async fn a_container_of_fifty_processes_and_128_megabytes_is_enough_for_the_largest_bodies() {
+    let world = World::new();
+    let settings = world.settings("door");
+    let mut function = match Agent::start_confined(binary(), &settings).await {
+        Ok(function) => function,
+        Err(error) if !rustix::process::geteuid().is_root() => {
+            eprintln!("skipped, not root: {error:#}");
+            return;
+        }
+        Err(error) => panic!("{error:#}"),
+    };
+    // Just under every limit at once: 10,000 records, 16 MiB unpacked.
+    let many: Vec<_> = (0..10_000)
+        .map(|id| user(id, &"x".repeat(1600), "e"))
+        .collect();
+    let file = container(Codec::Deflate, &[&many[..5_000], &many[5_000..]]);
+    for _ in 0..3 {
+        let reply = function.call(Call::direct(file.clone())).await.unwrap();
+        assert_eq!(reply.status, 202, "{:?}", reply.json());
+    }
+    let largest = vec![0; 6_000_000];
+    assert_eq!(
+        function.call(Call::direct(largest)).await.unwrap().status,
+        422
+    );
+    let (peak, threads) = (function.peak().unwrap(), function.threads().unwrap());
+    println!("{peak} bytes at the peak, {threads} threads");
+    assert!(peak < 128 << 20, "{peak} bytes at the peak");
+    assert!(threads < 30, "{threads} threads");
 }
 
 #[tokio::test]

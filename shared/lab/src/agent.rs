@@ -8,6 +8,7 @@
 mod line;
 
 use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::{Duration, Instant};
@@ -47,10 +48,39 @@ impl Agent {
     /// The process ends, or after five seconds there is no socket, or it is not as the agent wants it: ready, mode
     /// 0666, under a relative link in the same folder.
     pub async fn start(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
-        let folder = tempfile::Builder::new().prefix("iofs").tempdir()?;
-        let child = command(binary, folder.path(), environment)?
-            .spawn()
-            .with_context(|| format!("starting {}", binary.display()))?;
+        let folder = folder()?;
+        let command = program::command(binary);
+        Self::run(command, folder, environment).await
+    }
+
+    /// The same within a container's limits: no privileges, at most 50 processes and threads, 350 open files. Only
+    /// root can start it so.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), or we are not root.
+    pub async fn start_confined(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
+        let folder = folder()?;
+        fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
+        // Where nobody but us may go, the binary may lie.
+        let copy = folder.path().join("function");
+        fs::copy(binary, &copy)?;
+        // The limit on processes counts all of a user's, so this one has no others.
+        let mut command = program::command(Path::new("setpriv"));
+        command
+            .args(["--reuid=61234", "--regid=61234", "--clear-groups"])
+            .args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"])
+            .args(["prlimit", "--nproc=50", "--nofile=350:350"])
+            .arg(copy);
+        Self::run(command, folder, environment).await
+    }
+
+    async fn run(
+        mut command: Command,
+        folder: TempDir,
+        environment: &[(&str, &str)],
+    ) -> Result<Self> {
+        prepare(&mut command, folder.path(), environment)?;
+        let child = command.spawn().context("starting the function")?;
         let mut agent = Self {
             folder,
             child,
@@ -65,8 +95,10 @@ impl Agent {
     /// # Errors
     /// It lives on after five seconds.
     pub async fn run_to_end(binary: &Path, environment: &[(&str, &str)]) -> Result<Ended> {
-        let folder = tempfile::Builder::new().prefix("iofs").tempdir()?;
-        let mut child = command(binary, folder.path(), environment)?.spawn()?;
+        let folder = folder()?;
+        let mut command = program::command(binary);
+        prepare(&mut command, folder.path(), environment)?;
+        let mut child = command.spawn()?;
         let status = tokio::time::timeout(START, child.wait())
             .await
             .context("the function did not end")??;
@@ -145,9 +177,15 @@ impl Agent {
     /// # Errors
     /// The process is gone.
     pub fn resident(&self) -> Result<u64> {
-        let text = self.status("VmRSS:")?;
-        let kilobytes: u64 = text.trim_end_matches(" kB").trim().parse()?;
-        Ok(kilobytes * 1024)
+        self.kilobytes("VmRSS:")
+    }
+
+    /// The most resident memory so far, in bytes (`VmHWM`).
+    ///
+    /// # Errors
+    /// The process is gone.
+    pub fn peak(&self) -> Result<u64> {
+        self.kilobytes("VmHWM:")
     }
 
     /// How many threads it has.
@@ -156,6 +194,12 @@ impl Agent {
     /// The process is gone.
     pub fn threads(&self) -> Result<u64> {
         Ok(self.status("Threads:")?.parse()?)
+    }
+
+    fn kilobytes(&self, name: &str) -> Result<u64> {
+        let text = self.status(name)?;
+        let kilobytes: u64 = text.trim_end_matches(" kB").trim().parse()?;
+        Ok(kilobytes * 1024)
     }
 
     fn status(&self, name: &str) -> Result<String> {
@@ -207,9 +251,12 @@ impl Agent {
     }
 }
 
-fn command(binary: &Path, folder: &Path, environment: &[(&str, &str)]) -> Result<Command> {
+fn folder() -> Result<TempDir> {
+    Ok(tempfile::Builder::new().prefix("iofs").tempdir()?)
+}
+
+fn prepare(command: &mut Command, folder: &Path, environment: &[(&str, &str)]) -> Result<()> {
     let log = File::create(folder.join("log"))?;
-    let mut command = program::command(binary);
     command
         .env_clear()
         .env("FN_FORMAT", "http-stream")
@@ -232,5 +279,5 @@ fn command(binary: &Path, folder: &Path, environment: &[(&str, &str)]) -> Result
         .stdin(Stdio::null())
         .stdout(log.try_clone()?)
         .stderr(log);
-    Ok(command)
+    Ok(())
 }
