@@ -40,13 +40,15 @@ pub(super) struct Intake {
 
 const TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
-/// `text/plain` is what `fn invoke` sends unless it is told otherwise.
-const MEDIA_TYPES: [&str; 5] = [
+/// What is taken for Avro; the body has to prove it, whatever it is called. `text/plain` is what `fn invoke` sends
+/// unless it is told otherwise, and a form is what `curl --data-binary` calls any file.
+const MEDIA_TYPES: [&str; 6] = [
     "application/octet-stream",
     "avro/binary",
     "application/avro",
     "application/vnd.apache.avro",
     "text/plain",
+    "application/x-www-form-urlencoded",
 ];
 const ACCEPTED: &str =
     "application/octet-stream, avro/binary, application/avro, application/vnd.apache.avro";
@@ -162,10 +164,6 @@ fn media_type(headers: &HeaderMap) -> Result<(), Box<Problem>> {
         return Ok(());
     }
     let hint = match essence.to_ascii_lowercase().as_str() {
-        // curl's --data-binary says this of any file.
-        "application/x-www-form-urlencoded" => {
-            " With curl, add -H 'Content-Type: application/octet-stream'."
-        }
         "application/json" => " JSON has to be encoded as Avro first.",
         _ => "",
     };

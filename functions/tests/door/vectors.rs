@@ -136,6 +136,8 @@ fn good() -> Vec<Vector> {
         "Application/Avro",
         "application/vnd.apache.avro; charset=binary",
         "text/plain",
+        // What curl calls a file.
+        "application/x-www-form-urlencoded",
     ] {
         vectors.push(taken(
             content_type,
@@ -222,8 +224,15 @@ fn bad() -> Vec<Vector> {
             "unsupported-media-type",
         ),
         refused(
-            "a form",
-            Request::post(paul()).header("Content-Type", "application/x-www-form-urlencoded"),
+            "a form that is one",
+            Request::post("id=1010&name=Paul&email=p%40b")
+                .header("Content-Type", "application/x-www-form-urlencoded"),
+            422,
+            "malformed-datum",
+        ),
+        refused(
+            "a picture",
+            Request::post(paul()).header("Content-Type", "image/png"),
             415,
             "unsupported-media-type",
         ),

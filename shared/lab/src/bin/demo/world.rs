@@ -145,12 +145,7 @@ impl World {
     pub(crate) fn invitation(&self) -> String {
         let door = self.door_url();
         let file = |name: &str| shown(&self.folder.join(name));
-        let post = |name: &str| {
-            format!(
-                "  curl -H 'Content-Type: application/octet-stream' --data-binary @{} {door}\n",
-                file(name)
-            )
-        };
+        let post = |name: &str| format!("  curl --data-binary @{} {door}\n", file(name));
         let job = program::built("forward").map_or("forward".to_owned(), |path| shown(&path));
         let tool = program::built("create-avro-sample")
             .map_or("create-avro-sample".to_owned(), |path| shown(&path));
