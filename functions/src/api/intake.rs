@@ -3,7 +3,7 @@
 use http::StatusCode;
 use serde::de::IgnoredAny;
 use serde_json::Value;
-use shared::avro::{self, Fault, IntakeError, Limits, Schema};
+use shared::avro::{self, Data, Fault, IntakeError, Limits, Schema};
 
 use super::config::Config;
 use super::idempotency;
@@ -13,7 +13,7 @@ use super::problem::Problem;
 /// What the records arrived in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Framing {
-    /// One raw datum: the body is the record.
+    /// One datum, raw or in a single object.
     Datum,
     /// An object container file.
     Container,
@@ -64,23 +64,31 @@ pub(super) struct Intake {
     pub(super) records: Vec<Understood>,
 }
 
+impl Intake {
+    fn of_one(record: Understood) -> Self {
+        Self {
+            framing: Framing::Datum,
+            records: vec![record],
+        }
+    }
+}
+
 /// Reads the whole body, or nothing.
 ///
-/// Bytes that are one datum of the schema are taken as that, whatever they begin with: a datum may begin like a
-/// container file by chance, but a container file is no datum.
+/// What it holds is told as the door tells it, see [`avro::Framing::detect`].
 pub(super) fn understand(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
+    match avro::Framing::detect(&config.schema, body) {
+        avro::Framing::Container => container(config, body),
+        avro::Framing::SingleObject => single_object(config, body),
+        avro::Framing::Raw => datum(config, body),
+    }
+}
+
+fn datum(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
     let fault = match record(&config.schema, body) {
-        Ok(record) => {
-            return Ok(Intake {
-                framing: Framing::Datum,
-                records: vec![record],
-            });
-        }
+        Ok(record) => return Ok(Intake::of_one(record)),
         Err(fault) => fault,
     };
-    if avro::Framing::of(body) == avro::Framing::Container {
-        return container(config, body);
-    }
     let text = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
         && serde_json::from_slice::<IgnoredAny>(body).is_ok();
     let what = if text {
@@ -91,17 +99,22 @@ pub(super) fn understand(config: &Config, body: &[u8]) -> Result<Intake, Problem
     Err(Problem::unreadable(what, &fault))
 }
 
+fn single_object(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
+    let data = data(config, body, avro::Framing::SingleObject)
+        .map_err(|error| unreadable("a single object", error))?;
+    let datum = data.iter().next().unwrap_or_default();
+    let record = record(&config.schema, datum)
+        .map_err(|fault| Problem::unreadable("the datum of the single object", &fault))?;
+    Ok(Intake::of_one(record))
+}
+
 fn record(schema: &Schema, datum: &[u8]) -> Result<Understood, Fault> {
     Ok(Understood::of(schema.to_json(datum)?, datum))
 }
 
 fn container(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
-    let limits = Limits {
-        max_decoded: config.max_decoded,
-        max_records: config.max_records,
-    };
-    let data = avro::intake(&config.schema, body, avro::Framing::Container, &limits)
-        .map_err(unreadable)?;
+    let data = data(config, body, avro::Framing::Container)
+        .map_err(|error| unreadable("a container file", error))?;
     let keys = idempotency::of_container(data.metadata(idempotency::METADATA), data.len())?;
     let mut keys = keys.map(Vec::into_iter);
     let mut records = Vec::with_capacity(data.len());
@@ -117,12 +130,24 @@ fn container(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
     })
 }
 
-fn unreadable(error: IntakeError) -> Problem {
+fn data<'a>(
+    config: &Config,
+    body: &'a [u8],
+    framing: avro::Framing,
+) -> Result<Data<'a>, IntakeError> {
+    let limits = Limits {
+        max_decoded: config.max_decoded,
+        max_records: config.max_records,
+    };
+    avro::intake(&config.schema, body, framing, &limits)
+}
+
+fn unreadable(what: &str, error: IntakeError) -> Problem {
     let status = match &error {
         IntakeError::OverLimit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     };
-    let problem = Problem::new(status, format!("the body is a container file, but {error}"));
+    let problem = Problem::new(status, format!("the body is {what}, but {error}"));
     match error {
         IntakeError::Broken {
             block,
@@ -167,6 +192,22 @@ mod tests {
         let intake = understood(LOOKALIKE, b"Obj\x01\x02a").unwrap();
         assert_eq!(intake.framing, Framing::Datum);
         assert_eq!(intake.records[0].record["s"], "a");
+    }
+
+    #[test]
+    fn a_single_object_is_its_datum_and_one_of_another_schema_is_refused() {
+        let mut body = [0xc3, 0x01].to_vec();
+        body.extend(Schema::parse(LOOKALIKE).unwrap().fingerprint());
+        body.extend(b"four\x02a");
+        let intake = understood(LOOKALIKE, &body).unwrap();
+        assert_eq!(intake.framing, Framing::Datum);
+        assert_eq!(intake.records[0].record["s"], "a");
+        assert_eq!(intake.records[0].bytes, 6);
+        body.pop();
+        assert_eq!(understood(LOOKALIKE, &body).unwrap_err().status, 400);
+        body[5] ^= 1;
+        let problem = understood(LOOKALIKE, &body).unwrap_err();
+        assert!(problem.detail.contains("fingerprint"), "{problem:?}");
     }
 
     #[test]
