@@ -4,8 +4,11 @@
 //! - [`door`]: takes a request with Avro in its body, proves the Avro valid, and publishes it
 //! - [`host`]: where the door lives: an Fn container, AWS Lambda, or a port of its own
 //! - [`sample`]: JSON → Avro messages in a file, and back
+//!
+//! What the door and the endpoint share is `server`: HTTP connections, and their end in good order.
 
 pub mod api;
 pub mod door;
 pub mod host;
 pub mod sample;
+mod server;

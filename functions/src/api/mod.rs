@@ -1,6 +1,6 @@
 //! The sample endpoint, `api-avro-sample`: API type A and API type B are this one program under two titles.
 //!
-//! What enters: an HTTP connection. [`server`] limits it, [`router`] finds the handler, [`receive`] takes records:
+//! What enters: an HTTP connection. [`server`] takes it, [`router`] finds the handler, [`receive`] takes records:
 //! [`access`] asks for the token, [`intake`] turns the body into records, [`settle`] asks [`keys`] which of them came
 //! before, [`ledger`] counts and keeps the last of them. [`page`] shows them to people. A refusal is a [`problem`].
 
@@ -14,15 +14,17 @@ mod page;
 mod problem;
 mod receive;
 mod router;
-mod server;
 mod settle;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 use clap::Command;
+use hyper::server::conn::http1::Builder;
+use hyper_util::rt::TokioTimer;
 use shared::secret::Secret;
 use shared::settings::catalog::{API_TOKEN, EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
 use shared::settings::{Group, LiveSettings, SettingError, Settings, cli};
@@ -31,12 +33,20 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
+use crate::server;
 pub use config::Config;
 use keys::Keys;
 use ledger::Ledger;
 
 /// The exit code of a setting that is missing or malformed: `EX_CONFIG` of BSD's `sysexits.h`.
 const CONFIGURATION: u8 = 78;
+
+/// The most connections at a time; others wait in the kernel's queue.
+const CONNECTIONS: usize = 512;
+/// How long a connection may take to send a request's headers, idle time between requests included.
+const HEADER_TIME: Duration = Duration::from_secs(30);
+/// The most bytes of a request's line and headers together.
+const HEADER_BYTES: usize = 64 * 1024;
 
 /// The settings of the endpoint, by heading.
 static GROUPS: [&Group; 4] = [&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM, &ORACLE_CLOUD];
@@ -112,7 +122,7 @@ async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<()> {
         .await
         .with_context(|| format!("listening on {}", config.listen))?;
     let address = listener.local_addr().context("asking for the address")?;
-    let shutdown = server::until_told_to_end()?;
+    let stop = server::told_to_end().context("watching for SIGTERM and SIGINT")?;
     info!(title = %config.title, "listening on http://{address}");
     let state = Mutex::new(State {
         keys: Keys::new(config.keys),
@@ -124,6 +134,14 @@ async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<()> {
         settings,
         state,
     });
-    server::serve(listener, api, shutdown).await;
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(HEADER_TIME)
+        .max_header_size(HEADER_BYTES);
+    let answer = move |request| {
+        let api = api.clone();
+        async move { router::answer(&api, request).await }
+    };
+    server::serve(listener, http, CONNECTIONS, answer, stop).await;
     Ok(())
 }

@@ -9,7 +9,6 @@ mod entrance;
 mod fnproject;
 mod lambda;
 mod plain;
-mod server;
 
 use std::ffi::OsString;
 use std::process::ExitCode;

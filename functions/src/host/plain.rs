@@ -15,9 +15,10 @@ use shared::settings::catalog::LISTEN;
 use tokio::net::TcpListener;
 use tracing::info;
 
+use super::Failure;
 use super::entrance::Entrance;
-use super::{Failure, server};
 use crate::door::Call;
+use crate::server;
 
 /// Together with the body limit this bounds what callers can make us hold.
 const CONNECTIONS: usize = 256;
@@ -64,9 +65,9 @@ impl Host {
                 entrance.answer(request, &call).await
             }
         };
-        server::serve(self.listener, http, CONNECTIONS, answer)
-            .await
-            .map_err(Failure::software)
+        let stop = server::told_to_end().map_err(Failure::software)?;
+        server::serve(self.listener, http, CONNECTIONS, answer, stop).await;
+        Ok(())
     }
 }
 

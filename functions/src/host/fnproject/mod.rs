@@ -16,8 +16,9 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use tracing::info;
 
+use super::Failure;
 use super::entrance::Entrance;
-use super::{Failure, server};
+use crate::server;
 use headers::Intent;
 use socket::Socket;
 
@@ -79,9 +80,9 @@ impl Host {
             }
             async move { one_call(&entrance, request).await }
         };
-        server::serve(listener, http, CONNECTIONS, answer)
-            .await
-            .map_err(Failure::software)
+        let stop = server::told_to_end().map_err(Failure::software)?;
+        server::serve(listener, http, CONNECTIONS, answer, stop).await;
+        Ok(())
     }
 }
 

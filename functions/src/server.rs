@@ -1,0 +1,159 @@
+//! HTTP/1.1 on a listener, until told to stop: what Fn's socket, the door's port and the sample endpoint have in common.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1::Builder;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::{Semaphore, watch};
+use tokio::task::JoinSet;
+use tracing::{debug, info, warn};
+
+/// How long calls under way may take to finish once we are told to stop.
+const GRACE: Duration = Duration::from_secs(25);
+
+/// Something that connections come from.
+pub(crate) trait Listener: Send {
+    /// One connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// The next connection.
+    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+impl Listener for TcpListener {
+    type Stream = TcpStream;
+
+    async fn next(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.accept().await?;
+        // Replies are small and whole: waiting to fill a segment only delays them.
+        stream.set_nodelay(true)?;
+        Ok(stream)
+    }
+}
+
+impl Listener for UnixListener {
+    type Stream = UnixStream;
+
+    async fn next(&self) -> io::Result<UnixStream> {
+        let (stream, _) = self.accept().await?;
+        Ok(stream)
+    }
+}
+
+/// Answers every request on every connection with `answer`, `most` connections at a time, until `stop`; then calls
+/// under way finish, and it returns.
+pub(crate) async fn serve<L, A, F, R>(
+    listener: L,
+    http: Builder,
+    most: usize,
+    answer: A,
+    stop: impl Future<Output = ()>,
+) where
+    L: Listener,
+    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    F: Future<Output = Response<R>> + Send + 'static,
+    R: Into<Full<Bytes>> + 'static,
+{
+    let mut stop = pin!(stop);
+    let places = Arc::new(Semaphore::new(most));
+    let (tell, stopped) = watch::channel(false);
+    let mut connections = JoinSet::new();
+    loop {
+        let accepted = async {
+            // No place, no accept: the kernel's queue holds whoever comes.
+            let place = Arc::clone(&places).acquire_owned().await;
+            (listener.next().await, place)
+        };
+        tokio::select! {
+            (stream, place) = accepted => match stream {
+                Ok(stream) => {
+                    let connection = converse(stream, http.clone(), answer.clone(), stopped.clone());
+                    connections.spawn(async move {
+                        connection.await;
+                        drop(place);
+                    });
+                }
+                Err(error) => {
+                    // Out of descriptors, most likely: give calls under way the time to return some.
+                    warn!(%error, "accepting a connection");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            },
+            Some(_) = connections.join_next() => {}
+            () = &mut stop => break,
+        }
+    }
+    drop(listener);
+    info!(connections = connections.len(), "ending");
+    let _ = tell.send(true);
+    let rest = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(GRACE, rest).await.is_err() {
+        warn!(
+            connections = connections.len(),
+            "stopped before all calls ended"
+        );
+    }
+}
+
+/// Completes at SIGTERM (how an orchestrator ends a program) or SIGINT (how a person does), from now on.
+///
+/// # Errors
+/// The signals cannot be listened for.
+pub(crate) fn told_to_end() -> io::Result<impl Future<Output = ()>> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    Ok(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+    })
+}
+
+async fn converse<S, A, F, R>(
+    stream: S,
+    http: Builder,
+    answer: A,
+    mut stopped: watch::Receiver<bool>,
+) where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    A: Fn(Request<Incoming>) -> F + Send + 'static,
+    F: Future<Output = Response<R>> + Send + 'static,
+    R: Into<Full<Bytes>> + 'static,
+{
+    let service = service_fn(move |request| {
+        let reply = answer(request);
+        async move { Ok::<_, Infallible>(reply.await.map(Into::into)) }
+    });
+    let connection = http.serve_connection(TokioIo::new(stream), service);
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = told(&mut stopped) => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        // The other end is gone, or never spoke HTTP: nobody is left to tell.
+        debug!(%error, "a connection ended early");
+    }
+}
+
+async fn told(stopped: &mut watch::Receiver<bool>) {
+    // An error means that the server is gone, which is as clear.
+    let _ = stopped.wait_for(|stopped| *stopped).await;
+}
