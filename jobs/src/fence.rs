@@ -38,7 +38,7 @@ pub struct Membership {
 pub enum Fenced {
     /// Another run is live.
     #[error(
-        "another run is live in group {group}: {who}; this one leaves (OVERLAP=share would take a part)"
+        "another run is live in group {group}: {who}; this one leaves (OVERLAP=share would take a part; a run that was killed counts until its session ends)"
     )]
     Live {
         /// The group.

@@ -205,7 +205,7 @@ impl Findings {
                 && part.is_some_and(|part| part.has_holes() && part.committed == *offset)
         });
         if dropped {
-            let told = "this broker drops the metadata of commits: the next run sends everything beyond the commit again, \
+            let told = "this broker keeps no metadata beside commits: the next run sends everything beyond the commit again, \
                         with the same idempotency keys";
             tracing::warn!(run = self.identity.run, "{told}");
             self.notes.push(told.to_owned());

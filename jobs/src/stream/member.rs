@@ -65,6 +65,8 @@ pub struct Member {
     /// Present until the member is dropped.
     consumer: Option<Arc<BaseConsumer<Context>>>,
     topic: String,
+    /// Set when the broker refused a commit for the length of its metadata.
+    without_metadata: AtomicBool,
     leaving: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
@@ -108,43 +110,65 @@ impl Member {
         let member = Self {
             consumer: Some(consumer),
             topic: topic.to_owned(),
+            without_metadata: AtomicBool::new(false),
             leaving,
             thread: Some(thread),
         };
         Ok((member, events))
     }
 
-    /// Commits, and answers when the broker has it. Several calls may be needed while the group rebalances.
+    /// Commits, and answers when the broker has it. Several calls may be needed while the group rebalances. A broker
+    /// that allows less metadata than ours (`offset.metadata.max.bytes`) gets none from then on.
     ///
     /// # Errors
     /// Fenced, or the broker did not take it.
     pub fn commit(&self, commits: &[Commit]) -> Result<(), CommitError> {
-        let mut list = TopicPartitionList::new();
-        for commit in commits {
-            let mut element = list.add_partition(&self.topic, commit.partition);
-            element
-                .set_offset(Offset::Offset(commit.offset))
-                .map_err(CommitError::Broker)?;
-            element.set_metadata(&commit.metadata);
-        }
         let Some(consumer) = &self.consumer else {
             return Ok(());
         };
-        consumer
-            .commit(&list, CommitMode::Sync)
-            .map_err(|error| match error.rdkafka_error_code() {
-                Some(
-                    // A generation or an epoch that has passed is none of these: the group has changed around us, what we
-                    // keep is still ours, and the commit is tried again. What we lose, the group says by itself.
-                    RDKafkaErrorCode::UnknownMemberId
-                    | RDKafkaErrorCode::FencedInstanceId
-                    | RDKafkaErrorCode::FencedMemberEpoch,
-                ) => CommitError::Fenced(error),
-                Some(
-                    RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress,
-                ) => CommitError::Stale(error),
-                _ => CommitError::Broker(error),
-            })
+        loop {
+            let without = self.without_metadata.load(Ordering::Relaxed);
+            let list = self.list(commits, !without).map_err(CommitError::Broker)?;
+            let Err(error) = consumer.commit(&list, CommitMode::Sync) else {
+                return Ok(());
+            };
+            match error.rdkafka_error_code() {
+                Some(RDKafkaErrorCode::OffsetMetadataTooLarge) if !without => {
+                    tracing::warn!(%error, "the broker does not take the metadata of commits: going on without");
+                    self.without_metadata.store(true, Ordering::Relaxed);
+                }
+                code => return Err(met(code, error)),
+            }
+        }
+    }
+
+    fn list(&self, commits: &[Commit], metadata: bool) -> KafkaResult<TopicPartitionList> {
+        let mut list = TopicPartitionList::new();
+        for commit in commits {
+            let mut element = list.add_partition(&self.topic, commit.partition);
+            element.set_offset(Offset::Offset(commit.offset))?;
+            if metadata {
+                element.set_metadata(&commit.metadata);
+            }
+        }
+        Ok(list)
+    }
+}
+
+/// What a refused commit means.
+fn met(code: Option<RDKafkaErrorCode>, error: KafkaError) -> CommitError {
+    match code {
+        Some(
+            // A generation or an epoch that has passed is none of these: the group has changed around us, what we
+            // keep is still ours, and the commit is tried again. What we lose, the group says by itself.
+            RDKafkaErrorCode::UnknownMemberId
+            | RDKafkaErrorCode::FencedInstanceId
+            | RDKafkaErrorCode::FencedMemberEpoch,
+        ) => CommitError::Fenced(error),
+        Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => {
+            CommitError::Stale(error)
+        }
+        _ => CommitError::Broker(error),
     }
 }
 

@@ -355,6 +355,45 @@ async fn d6_an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_se
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn d6_a_broker_that_keeps_no_commit_metadata_is_noticed_and_costs_repeats_and_no_record() {
+    let options = Options {
+        // Less than any done-map needs, so that commits go without.
+        set: vec!["offset.metadata.max.bytes=8".to_owned()],
+        fast_join: true,
+        ..Options::default()
+    };
+    let kafka = Kafka::start(&options).unwrap();
+    let b = takes_all();
+    let mut stage = Stage::on(&kafka, "d6-bare", 2, &[]).await;
+    stage.set("API_TYPE_A_URL", nobody());
+    stage.set("API_TYPE_B_URL", b.url());
+    stage.write_users(1020, "early", 20, 2);
+    stage.write_users(1010, "u", 40, 2);
+    stage.write_users(1020, "v", 60, 2);
+    let run = stage.run().expect(11);
+    assert!(
+        run.report["notes"]
+            .to_string()
+            .contains("keeps no metadata beside commits"),
+        "{:#}\n{}",
+        run.report,
+        run.log
+    );
+    assert_eq!((run.total("delivered"), run.total("left")), (80, 40));
+    assert_eq!(stage.committed(), [(0, 10), (1, 10)].into());
+
+    let a = takes_all();
+    let run = stage.to(&a, &b).run().expect(0);
+    assert_eq!(run.total("delivered"), 100);
+    assert_eq!(assert_took_all(&a, "u", 40), 0);
+    let names = taken(&b);
+    let repeats = |name: &str| names.iter().filter(|taken| taken.starts_with(name)).count();
+    assert_eq!((repeats("early"), repeats("v")), (20, 120));
+    assert_keys_agree([&a, &b]);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn d7_of_two_runs_at_once_the_second_says_why_it_leaves() {
     let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
     let stage = Stage::new("d7", 2).await.to(&a, &b).with("IN_FLIGHT", "4");
