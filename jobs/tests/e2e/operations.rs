@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use lab::endpoint::{Answer, Endpoint};
 use lab::topics::New;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::endpoints::{assert_took_all, nobody, taken, takes_after, takes_all};
 use crate::run::PATIENCE;
@@ -205,13 +205,26 @@ async fn windows_one_after_another_in_one_process_keep_the_same_promises() {
     let (a, b) = (takes_all(), takes_all());
     let stage = Stage::new("every", 2).await.to(&a, &b);
     stage.write_users(1010, "u", 10, 2);
-    let run = stage.start_with(&["--every", "1s"]);
+    let file = stage.file("report.json", "");
+    let run = stage.start_with(&["--every", "1s", "--report", file.to_str().unwrap()]);
     assert!(a.wait_for(10, PATIENCE));
     let more: Vec<New> = users(1010, "u", 30, 2).split_off(10);
     stage.write(&more);
     assert!(a.wait_for(30, PATIENCE));
     run.ask_to_stop();
-    let run = run.end().expect(0);
+    let run = run.end();
+    assert!([0, 12].contains(&run.code), "{}: {}", run.code, run.log);
     assert_eq!(assert_took_all(&a, "u", 30), 0, "{}", run.log);
     assert_eq!(stage.committed().values().sum::<i64>(), 30);
+    // A line for each window on standard output, and the last of them in the file.
+    let lines: Vec<&str> = run.out.lines().collect();
+    let delivered = |line: &&str| {
+        let report: Value = serde_json::from_str(line).unwrap();
+        assert_eq!(report["balanced"], true, "{report:#}");
+        report["totals"]["delivered"].as_i64().unwrap()
+    };
+    assert!(lines.len() >= 2);
+    assert_eq!(lines.iter().map(delivered).sum::<i64>(), 30);
+    let kept = std::fs::read_to_string(&file).unwrap();
+    assert_eq!(kept.trim_end(), *lines.last().unwrap());
 }

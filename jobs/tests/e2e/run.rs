@@ -72,6 +72,7 @@ impl Live {
             code: status.code().unwrap_or(-9),
             took,
             report,
+            out,
             log,
         };
         if !run.report.is_null() {
@@ -97,6 +98,8 @@ pub(crate) struct Run {
     pub(crate) took: Duration,
     /// Null if there is none.
     pub(crate) report: Value,
+    /// All of standard output.
+    pub(crate) out: String,
     pub(crate) log: String,
 }
 
