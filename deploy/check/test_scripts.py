@@ -45,5 +45,13 @@ def test_a_slip_in_a_dockerfile_is_found(tmp_path):
     assert run("hadolint", spoilt, check=False).returncode == 1
 
 
+def test_make_help_lists_every_verb():
+    listed = [line.split()[1] for line in run("make", "help", cwd=ROOT).stdout.splitlines()]
+    makefiles = [ROOT / "Makefile", ROOT / "deploy/deploy.mk"]
+    phony = [line for file in makefiles for line in file.read_text().splitlines() if line.startswith(".PHONY:")]
+    verbs = {verb for line in phony for verb in line.split()[1:]}
+    assert {"images", "push", "deploy", "plan", "invoke", "help"} <= verbs == set(listed)
+
+
 def test_go_is_formatted():
     assert run("gofmt", "-l", ROOT / "deploy/check/provider").stdout == ""

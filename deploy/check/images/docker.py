@@ -1,0 +1,64 @@
+"""Docker's containers for a test: started from the project's images, looked at, and gone at its end."""
+
+import json
+import os
+import re
+from pathlib import Path
+
+from tools import run
+
+TAG = os.environ.get("IMAGE_TAG", "e2e")
+LABEL = "frontdoor-e2e"
+IMAGES = ("fn-recep-avro", "api-avro-sample", "forward")
+# What a container of ours is given where nobody says otherwise.
+CONFINED = ("--network", "host", "--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges")
+
+
+def docker(*arguments, **options) -> str:
+    return run("docker", *arguments, **options).stdout.strip()
+
+
+def image(name: str) -> str:
+    return f"{name}:{TAG}"
+
+
+def inspect(thing: str) -> dict:
+    return json.loads(docker("inspect", thing))[0]
+
+
+def left_behind() -> list[str]:
+    """The test's containers that are still there, running or not."""
+    marks = [f"label={LABEL}", *(f"ancestor={image(name)}" for name in IMAGES)]
+    return [found for mark in marks for found in docker("ps", "--all", "--quiet", "--filter", mark).split()]
+
+
+class Container:
+    """A running container of one of the project's images."""
+
+    def __init__(self, name: str, *flags, settings=None, command=()):
+        variables = [word for key, value in (settings or {}).items() for word in ("--env", f"{key}={value}")]
+        self.id = docker("run", "--detach", "--label", LABEL, *flags, *variables, image(name), *command)
+
+    def runs(self) -> bool:
+        return docker("inspect", "--format", "{{.State.Running}}", self.id, check=False) == "true"
+
+    def log(self) -> str:
+        done = run("docker", "logs", self.id, check=False)
+        return done.stdout + done.stderr
+
+    def memory(self) -> int:
+        """What the control group counts, in bytes: the number that its limit is held against."""
+        shown = docker("stats", "--no-stream", "--format", "{{.MemUsage}}", self.id).split("/")[0].strip()
+        number, unit = re.fullmatch(r"([0-9.]+)([KMG]?i?B)", shown).groups()
+        return int(float(number) * {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit])
+
+    def process(self, program: str) -> Path:
+        """The folder in /proc of the process that runs `program`."""
+        for line in docker("top", self.id, "-o", "pid,comm").splitlines()[1:]:
+            pid, command = line.split()
+            if command == program[:15]:
+                return Path("/proc", pid)
+        raise AssertionError(f"{program} does not run in {self.id}")
+
+    def remove(self):
+        docker("rm", "--force", self.id, check=False)

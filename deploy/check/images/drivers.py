@@ -1,0 +1,189 @@
+"""Who calls the function: the agent of the lab over the socket of a container, or Fn's own server and CLI."""
+
+import base64
+import json
+import os
+import queue
+import shutil
+import subprocess
+import threading
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+from typing import NamedTuple
+
+from docker import LABEL, Container, docker
+from stage import free_port, program, wait
+from tools import ROOT, run
+
+AVRO = "application/octet-stream"
+APP, FUNCTION = "MyReceptionApp", "fn-recep-avro"
+
+
+class Answer(NamedTuple):
+    status: int
+    headers: dict
+    body: bytes
+
+    def json(self):
+        return json.loads(self.body)
+
+
+class Gone(AssertionError):
+    """The container did not live to answer."""
+
+
+class Socket:
+    """The function in containers, one call at a time in each, as Fn's server gives and calls them.
+
+    The flags are what `docker inspect` shows of a container of fnserver v0.3.753, but for the log driver, which is none.
+    """
+
+    FLAGS = (
+        "--user", "1000:1000", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--read-only", "--init",
+        "--network", "host", "--memory", "128m", "--memory-swap", "128m", "--pids-limit", "50",
+        "--ulimit", "nofile=350:350", "--ulimit", "memlock=65536:65536", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev",
+    )  # fmt: skip
+    ENVIRONMENT = {
+        "FN_FORMAT": "http-stream", "FN_LISTENER": "unix:/tmp/iofs/lsnr.sock", "FN_TYPE": "sync", "FN_MEMORY": "128",
+        "FN_APP_ID": "01DWAPP0000000000000000000", "FN_FN_ID": "01DWFN00000000000000000000", "HOME": "/",
+    }  # fmt: skip
+
+    def __init__(self, folder: Path, settings: dict):
+        self.folder, self.settings = folder, settings
+        self.idle, self.started = queue.LifoQueue(), []
+
+    def _start(self):
+        shared = self.folder / f"iofs{len(self.started)}"
+        shared.mkdir()
+        shared.chmod(0o777)
+        container = Container(
+            FUNCTION, *self.FLAGS, "--volume", f"{shared}:/tmp/iofs", settings={**self.ENVIRONMENT, **self.settings}
+        )
+        container.socket = shared / "lsnr.sock"
+        self.started.append(container)
+        return container
+
+    def _call(self, body: bytes, *arguments, timeout=30, times=1, on_start=lambda container: None) -> Answer:
+        try:
+            container = self.idle.get_nowait()
+        except queue.Empty:
+            container = self._start()
+        on_start(container)
+        # Fn's server gives a container five seconds; a busy machine may have more.
+        command = [program("agent"), container.socket, "--timeout", timeout, "--times", times, "--patience", 30000, *arguments]
+        done = subprocess.run([str(word) for word in command], input=body, capture_output=True, check=False)
+        if done.returncode != 0:
+            container.remove()
+            raise Gone(f"{done.stderr.decode()}\n{container.log()}")
+        self.idle.put(container)
+        reply = json.loads(done.stdout)
+        self.milliseconds = reply["milliseconds"]
+        return Answer(reply["status"], reply["headers"], base64.b64decode(reply["body_base64"]))
+
+    def invoke(self, body: bytes, content_type=AVRO, **options) -> Answer:
+        """As `fn invoke` sends it."""
+        return self._call(body, "--header", f"content-type: {content_type}", **options)
+
+    def trigger(self, body: bytes, method="POST", headers=(("content-type", AVRO),)) -> Answer:
+        """As a gateway or an HTTP trigger sends it."""
+        given = [word for name, value in headers for word in ("--header", f"{name}: {value}")]
+        return self._call(body, "--http", f"{method} http://localhost/t/{APP}/{FUNCTION}", *given)
+
+    def freeze(self, seconds: float):
+        """Lets so much time pass in which no process of the function runs."""
+        containers = [container for container in self.started if container.runs()]
+        for container in containers:
+            docker("pause", container.id)
+        time.sleep(seconds)
+        for container in containers:
+            docker("unpause", container.id)
+
+    def abandon(self, body: bytes):
+        """A caller goes away in the middle of a call, which costs the container its life."""
+
+        def kill(container):
+            threading.Timer(1, container.remove).start()
+
+        try:
+            answer = self.invoke(body, on_start=kill)
+        except Gone:
+            return
+        raise AssertionError(f"answered before it was killed: {answer}")
+
+    def containers(self) -> list[Container]:
+        return [container for container in self.started if container.runs()]
+
+    def end(self):
+        for container in self.started:
+            container.remove()
+
+
+class Fn:
+    """The same through Fn: `fnserver` and `fn` from the PATH, a server on a port of its own, the app of the tutorial."""
+
+    def __init__(self, folder: Path, settings: dict):
+        self.port, self.folder = free_port(), folder
+        for name in ("data", "iofs", "home"):
+            (folder / name).mkdir()
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder / "home")}
+        server = {
+            "FN_PORT": str(self.port), "FN_DB_URL": f"sqlite3://{folder}/data/fn.db", "FN_IOFS_PATH": f"{folder}/iofs",
+            "FN_LOG_LEVEL": "debug", "FN_CONTAINER_LABEL_TAG": LABEL, "FN_DOCKER_NETWORKS": "host",
+        }  # fmt: skip
+        with (folder / "fnserver.log").open("wb") as log:
+            self.server = subprocess.Popen(["fnserver"], env=self.environment | server, cwd=folder, stdout=log, stderr=log)
+        self.environment["FN_API_URL"] = f"http://127.0.0.1:{self.port}"
+        wait("fnserver", lambda: run("curl", "-sf", f"127.0.0.1:{self.port}/version", check=False).returncode == 0)
+        # A copy, for `fn deploy` is run where func.yaml lies, and may write into it.
+        project = folder / "project"
+        project.mkdir()
+        run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{project}'", cwd=ROOT)
+        self._fn("create", "app", APP)
+        for name, value in settings.items():
+            self._fn("config", "app", APP, name, value)
+        self._fn("--verbose", "deploy", "--app", APP, "--local", "--no-bump", cwd=project)
+        shutil.rmtree(project)
+
+    def _fn(self, *arguments, **options):
+        return run("fn", *arguments, env=self.environment, **options)
+
+    def invoke(self, body: bytes, content_type=AVRO, **_) -> Answer:
+        shown = self._fn(
+            "invoke", "--content-type", content_type, "--output", "json", APP, FUNCTION,
+            input=body, text=False, errors=None,
+        )  # fmt: skip
+        reply = json.loads(shown.stdout)
+        headers = {name.lower(): value[0] for name, value in reply["headers"].items()}
+        return Answer(int(headers.get("fn-http-status", reply["status_code"])), headers, reply["body"].encode())
+
+    def trigger(self, body: bytes, method="POST", headers=(("content-type", AVRO),)) -> Answer:
+        url = f"http://127.0.0.1:{self.port}/t/{APP}/{FUNCTION}"
+        request = urllib.request.Request(url, data=body, headers=dict(headers), method=method)
+        try:
+            answer = urllib.request.urlopen(request, timeout=60)
+        except urllib.error.HTTPError as error:
+            answer = error
+        with answer:
+            return Answer(answer.status, {name.lower(): value for name, value in answer.headers.items()}, answer.read())
+
+    def freeze(self, seconds: float):
+        time.sleep(seconds)  # the server pauses a container 50 ms after its reply
+
+    def abandon(self, body: bytes):
+        file = self.folder / "abandoned"
+        file.write_bytes(body)
+        url = f"http://127.0.0.1:{self.port}/t/{APP}/{FUNCTION}"
+        done = run("curl", "-s", "-m", "1", "-H", f"content-type: {AVRO}", "--data-binary", f"@{file}", url, check=False)
+        assert done.returncode == 28, done.stdout  # curl's own time was over
+
+    def containers(self) -> list:
+        return []  # they are the server's
+
+    def end(self):
+        self.server.terminate()
+        self.server.wait(30)
+
+
+DRIVERS = {"socket": Socket, "fn": Fn}

@@ -1,0 +1,144 @@
+"""What is in the images: one program, what it trusts, its licences, its user; no shell, nothing that can be written."""
+
+import gzip
+import os
+import subprocess
+import tarfile
+
+import pytest
+from docker import CONFINED, IMAGES, LABEL, TAG, docker, image, inspect
+from stage import free_port, wait
+from tools import ROOT, debian, run
+
+# The function's, in bytes; the aim is a cold start that does not wait for a registry.
+LARGEST = 15_000_000
+FILES = {"LICENSE", "licences.txt.gz", "etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt"}
+
+
+def exported(name, folder):
+    """The names of an image's files, and the folder that they were unpacked to."""
+    made = docker("create", "--label", LABEL, image(name))
+    try:
+        docker("export", "--output", folder / "image.tar", made)
+    finally:
+        docker("rm", made)
+    with tarfile.open(folder / "image.tar") as archive:
+        archive.extractall(folder, filter="data", members=[member for member in archive if member.isreg()])
+        # What the engine itself puts into every container.
+        own = ("dev/", "proc/", "sys/", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab")
+        return {member.name for member in archive if not member.isdir() and not member.name.startswith(own)}
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_holds_one_static_program_and_no_shell(name, tmp_path):
+    assert exported(name, tmp_path) == FILES | {name}
+    headers = run("readelf", "--program-headers", tmp_path / name).stdout
+    assert "INTERP" not in headers, "it wants a loader, which is not there"
+    licences = gzip.decompress((tmp_path / "licences.txt.gz").read_bytes()).decode()
+    assert "tokio v1." in licences and "librdkafka/LICENSE" in licences and "openssl/LICENSE.txt" in licences
+    assert "LESSER GENERAL PUBLIC" in licences and licences.count("Apache License") >= 1
+    sizes = {file: (tmp_path / file).stat().st_size for file in (name, "licences.txt.gz", "etc/ssl/certs/ca-certificates.crt")}
+    total = inspect(image(name))["Size"]
+    print(f"\n{name}: {total / 1e6:.2f} MB; " + ", ".join(f"{file} {size / 1e6:.2f}" for file, size in sizes.items()))
+    assert name != "fn-recep-avro" or total <= LARGEST
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_says_what_it_is_and_runs_as_user_1000(name):
+    facts = inspect(image(name))
+    config = facts["Config"]
+    labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
+    assert labels["title"] == name and labels["licenses"] == "Apache-2.0" and labels["description"]
+    assert labels["version"] == TAG
+    assert labels["revision"] == run("git", "-C", ROOT, "rev-parse", "HEAD").stdout.strip()
+    assert config["User"] == "1000:1000" and config["Entrypoint"] == [f"/{name}"]
+    assert not config.get("Volumes"), "Fn refuses an image with volumes"
+
+
+@pytest.mark.parametrize("name", IMAGES)
+def test_says_its_settings_with_nothing_to_write_to_and_no_rights(name):
+    shown = docker("run", "--rm", "--label", LABEL, *CONFINED, image(name), *(["run"] if name == "forward" else []), "--help")
+    assert "KAFKA_BOOTSTRAPSERVER" in shown or "API_TITLE" in shown
+    done = run("docker", "run", "--rm", "--label", LABEL, "--entrypoint", "/bin/sh", image(name), "-c", "true", check=False)
+    assert done.returncode != 0 and "no such file" in done.stderr
+
+
+def test_names_are_found_by_dns_though_the_program_is_static():
+    """The C library's resolver, linked statically, must do without the modules that it could load."""
+    network = docker("network", "create", "--label", LABEL, "frontdoor-e2e")
+    api = docker("run", "--detach", "--label", LABEL, "--network", network, "--name", "api-type-a", image("api-avro-sample"))
+    try:
+        done = run(
+            "docker", "run", "--rm", "--label", LABEL, "--network", network,
+            "--env", "KAFKA_BOOTSTRAPSERVER=nobody.invalid:9092", "--env", "START_TIMEOUT=2s",
+            "--env", "API_TYPE_A_URL=http://api-type-a:8080/", "--env", "API_TYPE_B_URL=http://nobody.invalid:8080/",
+            image("forward"), "check", check=False,
+        )  # fmt: skip
+        said = done.stdout + done.stderr
+        print(said)
+        lines = [line for line in said.splitlines() if "api-type-a:8080" in line]
+        assert len(lines) == 1 and lines[0].startswith("ok"), said
+    finally:
+        docker("rm", "--force", api)
+        docker("network", "rm", network)
+
+
+def test_make_push_brings_every_image_to_a_registry(tmp_path):
+    """A registry of Debian's on the loopback: what is pulled back from it is what was pushed."""
+    port = free_port()
+    (tmp_path / "config.yml").write_text(
+        f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"
+        f"storage: {{filesystem: {{rootdirectory: '{tmp_path / 'store'}'}}}}\n"
+    )
+    program = debian("docker-registry", "usr/bin/docker-registry")
+    registry = subprocess.Popen([program, "serve", tmp_path / "config.yml"], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        wait("the registry", lambda: run("curl", "-sf", f"127.0.0.1:{port}/v2/", check=False).returncode == 0)
+        run("make", "push", f"REGISTRY=127.0.0.1:{port}/frontdoor", f"IMAGE_TAG={TAG}", cwd=ROOT)
+        for name in IMAGES:
+            pushed = f"127.0.0.1:{port}/frontdoor/{name}:{TAG}"
+            docker("rmi", pushed)
+            docker("pull", "--quiet", pushed)
+            assert inspect(pushed)["Id"] == inspect(image(name))["Id"]
+            docker("rmi", pushed)
+    finally:
+        registry.terminate()
+        registry.wait(30)
+
+
+def test_a_changed_source_compiles_no_librdkafka_again(tmp_path):
+    """The older builder is watched until it comes to the second compilation, and is stopped there."""
+    project = tmp_path / "project"
+    project.mkdir()
+    run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{project}'", cwd=ROOT)
+    with (project / "functions/src/lib.rs").open("a") as file:
+        file.write("\n// changed\n")
+    building = subprocess.Popen(
+        ["docker", "build", "."], cwd=project, env={**os.environ, "DOCKER_BUILDKIT": "0"},
+        stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True,
+    )  # fmt: skip
+    steps, step = {}, ""
+    try:
+        for line in building.stdout:
+            if line.startswith("Step "):
+                step = line.split(" : ", 1)[1].strip()
+            elif line.startswith(" ---> ") and ("Using cache" in line or "Running in" in line):
+                steps.setdefault(step, line)
+            if step.startswith("RUN find ") and step in steps:
+                break
+    finally:
+        building.terminate()
+        building.wait(60)
+    dependencies = next(line for name, line in steps.items() if name.startswith("RUN deploy/images/hollow"))
+    assert "Using cache" in dependencies, steps
+    assert "Running in" in steps[step], steps
+
+
+def test_the_functions_own_tests_pass_on_the_binary_from_the_image(tmp_path):
+    """Hundreds of cases over Fn's socket, plain HTTP and Lambda's events, on the very binary that ships."""
+    exported("fn-recep-avro", tmp_path)
+    binary = tmp_path / "fn-recep-avro"
+    binary.chmod(0o755)
+    command = ("cargo", "test", "--locked", "--package", "functions", "--test", "door")
+    done = run(*command, cwd=ROOT, env={**os.environ, "FRONTDOOR_FUNCTION": str(binary)})
+    print(next(line for line in done.stdout.splitlines() if line.startswith("test result:")))

@@ -1,0 +1,76 @@
+"""The whole pipeline from its images: the function, both endpoints, and the job by a real cron daemon, on real Kafka."""
+
+import json
+import os
+import urllib.request
+
+import avro
+import crond
+import docker
+from docker import CONFINED, Container
+from drivers import DRIVERS
+from stage import Broker, assert_each_arrived_once, free_port, stage, wait
+from tools import HOME, run
+
+
+class Endpoint(Container):
+    """API type A or B from the image, on a port of the loopback."""
+
+    def __init__(self, title: str):
+        self.url = f"http://127.0.0.1:{(port := free_port())}/"
+        limits = ("--memory", "64m", "--memory-swap", "64m", "--pids-limit", "50")
+        super().__init__("api-avro-sample", *CONFINED, *limits, settings={"API_TITLE": title, "LISTEN": f"127.0.0.1:{port}"})
+        wait(title, lambda: run("curl", "-sf", self.url + "health", check=False).returncode == 0)
+
+    def records(self) -> dict:
+        with urllib.request.urlopen(self.url + "records", timeout=30) as answer:
+            return json.load(answer)
+
+
+def engine() -> str:
+    """The engine's socket on this machine."""
+    host = os.environ.get("DOCKER_HOST") or docker.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    assert host.startswith("unix://"), f"cron's job needs an engine on this machine, not {host}"
+    return os.path.realpath(host.removeprefix("unix://"))
+
+
+def test_what_comes_through_the_door_goes_to_its_endpoint_by_cron_twice(request):
+    assert os.geteuid() == 0, "cron and its namespace need root"
+    with stage(HOME / "e2e-pipeline") as stack:
+        folder = HOME / "e2e-pipeline"
+        broker = Broker(folder / "kafka", partitions=2)
+        stack.callback(broker.end)
+        endpoints = []
+        for title in ("API type A", "API type B"):
+            endpoints.append(Endpoint(title))
+            stack.callback(endpoints[-1].remove)
+        (folder / "function").mkdir()
+        settings = {"KAFKA_BOOTSTRAPSERVER": broker.bootstrap, "KAFKA_TOPIC": "FrontDoorTopic"}
+        function = DRIVERS[request.config.getoption("--driver")](folder / "function", settings)
+        stack.callback(function.end)
+
+        def datum(number):
+            return avro.user((1010, 1020)[number % 2], f"number {number}")
+
+        crond.install(folder, {
+            "kafka_bootstrapserver": broker.bootstrap,
+            "kafka_topic": "FrontDoorTopic",
+            "api_type_a_url": endpoints[0].url,
+            "api_type_b_url": endpoints[1].url,
+        })
+        crond.in_docker(folder, docker.image("forward"))
+        for number in range(1, 21):
+            send = (function.invoke, function.trigger)[number % 2]
+            assert send(datum(number)).status == 202
+        cron = crond.Daemon(folder, engine())
+        try:
+            first = wait("the first run", cron.runs, 180)[0]
+            assert function.invoke(avro.container([datum(number) for number in range(21, 31)])).status == 202
+            second = wait("the second run", lambda: len(cron.runs()) > 1 and cron.runs(), 180)[1]
+        finally:
+            cron.end()
+        crond.assert_the_second_took_up_where_the_first_ended(first, second, (20, 10))
+        assert_each_arrived_once(endpoints, 30)
+        memory = [f"{container.memory() / 2**20:.1f}" for container in (*endpoints, *function.containers())]
+        print(f"memory of the endpoints' and the function's containers, in MiB: {', '.join(memory)}")
+    wait("every container to be gone", lambda: docker.left_behind() == [])
