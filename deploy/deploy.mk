@@ -4,12 +4,16 @@ TERRAFORM ?= terraform
 DOCKER ?= docker
 # A tag names one state of the project, and stays with it.
 IMAGE_TAG ?= $(shell git describe --tags --always --dirty)
+REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 IMAGES := fn-recep-avro api-avro-sample forward
 # The stage of deploy/terraform: foundation first, then pipeline.
 STAGE ?= pipeline
 
 images: ## Build the container images, tagged IMAGE_TAG (default: the commit)
-	@for image in $(IMAGES); do $(DOCKER) build --target $$image --tag $$image:$(IMAGE_TAG) . || exit; done
+	@for image in $(IMAGES); do \
+	  $(DOCKER) build --target $$image --tag $$image:$(IMAGE_TAG) \
+	    --build-arg VERSION=$(IMAGE_TAG) --build-arg REVISION=$(REVISION) . || exit; \
+	done
 
 push: ## Push them: REGISTRY=gru.ocir.io/<namespace>/frontdoor
 	@test -n "$(REGISTRY)" || { echo "REGISTRY is not set: terraform -chdir=deploy/terraform/foundation output -raw registry" >&2; exit 64; }
@@ -41,4 +45,13 @@ deploy-check: build ## Check all of deploy/ without a cloud; cron and the pods' 
 e2e-cron: build ## Let the real cron daemon start the job twice, on real Kafka
 	@deploy/cron/e2e
 
-.PHONY: images push plan deploy invoke deploy-check e2e-cron
+e2e-images: build ## Build the images and run everything from them on real Kafka: Docker, cron (root)
+	@deploy/images/e2e
+
+e2e-fn: build ## The same through a real Fn server and CLI, built from their Go modules where they are not installed
+	@deploy/fn/e2e
+
+e2e-lambda: needs ## Package the function for Lambda, and hold that package to API Gateway's and load balancers' events
+	@deploy/lambda/e2e
+
+.PHONY: images push plan deploy invoke deploy-check e2e-cron e2e-images e2e-fn e2e-lambda
