@@ -10,5 +10,6 @@ mod hosts;
 mod lambda;
 mod plain;
 mod sample;
+mod traps;
 mod vectors;
 mod world;

@@ -53,11 +53,28 @@ impl Agent {
         Self::run(command, folder, environment).await
     }
 
-    /// The same within a container's limits: no privileges, at most 50 processes and threads, 350 open files. Only
-    /// root can start it so.
+    /// Whether this machine lets us [confine](Self::start_confined) a function: it takes root with all its rights.
+    pub fn can_confine() -> bool {
+        let tried = std::process::Command::new("unshare")
+            .args([
+                "--mount",
+                "setpriv",
+                "--reuid=61234",
+                "prlimit",
+                "--version",
+            ])
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .status();
+        tried.is_ok_and(|status| status.success())
+    }
+
+    /// The same within a container's limits: a root file system that is read-only, but for the socket's folder; no
+    /// privileges; at most 50 processes and threads, 350 open files. Memory is not bounded: that takes a cgroup.
     ///
     /// # Errors
-    /// As [`start`](Self::start), or we are not root.
+    /// As [`start`](Self::start), or we may not [confine](Self::can_confine) it.
     pub async fn start_confined(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         let folder = folder()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
@@ -65,8 +82,12 @@ impl Agent {
         let copy = folder.path().join("function");
         fs::copy(binary, &copy)?;
         // The limit on processes counts all of a user's, so this one has no others.
-        let mut command = program::command(Path::new("setpriv"));
+        let mut command = program::command(Path::new("unshare"));
         command
+            .args(["--mount", "--propagation=private", "sh", "-ec"])
+            .arg(r#"mount --bind "$0" "$0"; mount -o remount,bind,ro /; exec "$@""#)
+            .arg(folder.path())
+            .arg("setpriv")
             .args(["--reuid=61234", "--regid=61234", "--clear-groups"])
             .args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"])
             .args(["prlimit", "--nproc=50", "--nofile=350:350"])

@@ -26,6 +26,8 @@ use socket::Socket;
 const CONNECTIONS: usize = 16;
 /// A gateway's caller may send more headers than hyper expects, and its 431 would cost the container.
 const HEADERS: usize = 1024;
+/// The same of their size: the agent itself refuses more than 1 MiB (Go's `DefaultMaxHeaderBytes`).
+const HEADER_BYTES: usize = 2 << 20;
 
 /// The contract with the agent, and the socket that it waits for.
 pub(super) struct Host {
@@ -72,7 +74,7 @@ impl Host {
         info!(socket = %socket, "listening");
         // No timeouts: the agent's silence is its right, and we may be frozen in the middle of anything.
         let mut http = Builder::new();
-        http.max_headers(HEADERS);
+        http.max_headers(HEADERS).max_buf_size(HEADER_BYTES);
         let answer = move |request: Request<Incoming>| {
             let entrance = entrance.clone();
             if let Some(frame) = &log_frame {
