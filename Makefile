@@ -53,6 +53,10 @@ bench-door: needs ## Measure the function against raw librdkafka and an empty pr
 	$(CARGO) build --release -p functions -p jobs -p lab --bins
 	@target/release/bench-door $(BENCH)
 
+bench-fn: needs ## Measure the function against the tutorial's Python, both bare, on Apache Kafka (Java 17, Maven, PyPI)
+	$(CARGO) build --release -p functions -p lab --bins
+	@target/release/bench-door --kafka --python
+
 bench-spark: needs ## The same window by Spark Structured Streaming (Java 17, Maven, PyPI)
 	$(CARGO) build --release -p jobs -p lab --bins
 	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run

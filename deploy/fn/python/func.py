@@ -1,0 +1,60 @@
+"""The door as the tutorial's own stack would have it, to measure by: decode, publish, wait for the acknowledgement.
+
+Settings from the environment, named as the door's: KAFKA_BOOTSTRAPSERVER, KAFKA_TOPIC, AVRO_SCHEMA (a path).
+"""
+
+import io
+import json
+import os
+
+import fastavro
+from confluent_kafka import Producer
+from fdk import response
+
+SCHEMA = fastavro.schema.load_schema(os.environ["AVRO_SCHEMA"])
+TOPIC = os.environ["KAFKA_TOPIC"]
+# One client for the life of the container, configured as the door's.
+PRODUCER = Producer({
+    "bootstrap.servers": os.environ["KAFKA_BOOTSTRAPSERVER"],
+    "acks": "all",
+    "enable.idempotence": True,
+    "linger.ms": 0,
+})
+
+
+def handler(ctx, data: io.BytesIO = None):
+    body = data.getvalue()
+    datum = io.BytesIO(body)
+    try:
+        record = fastavro.schemaless_reader(datum, SCHEMA)
+    except Exception as error:  # fastavro raises whatever the bytes made it stumble over
+        return answer(ctx, 422, {"detail": f"not a datum: {error!r}"})
+    if datum.read(1):
+        return answer(ctx, 422, {"detail": "bytes are left over"})
+    fate = []
+    PRODUCER.produce(
+        TOPIC,
+        body,
+        key=str(record["id"]),
+        headers={"content-type": "avro/binary", "call-id": ctx.CallID()},
+        on_delivery=lambda error, message: fate.append((error, message)),
+    )
+    PRODUCER.flush(10)
+    error, message = fate[0] if fate else ("no acknowledgement", None)
+    if error is not None:
+        return answer(ctx, 503, {"detail": str(error)})
+    return answer(ctx, 202, {
+        "topic": message.topic(),
+        "partition": message.partition(),
+        "offset": message.offset(),
+        "timestamp": message.timestamp()[1],
+    })
+
+
+def answer(ctx, status, body):
+    return response.Response(
+        ctx,
+        response_data=json.dumps(body),
+        headers={"Content-Type": "application/json"},
+        status_code=status,
+    )

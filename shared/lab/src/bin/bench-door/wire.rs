@@ -1,0 +1,69 @@
+//! A call as cheap as the agent's side of it can be, so that the function is measured and not its caller.
+
+use std::io::{Read, Write};
+use std::os::unix::net::UnixStream;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, ensure};
+
+/// The agent's connection, without a client's own costs: one write, and reads until the reply is whole.
+pub(crate) struct Wire {
+    stream: UnixStream,
+    request: Vec<u8>,
+    reply: Vec<u8>,
+    expected: &'static str,
+}
+
+impl Wire {
+    /// A connection to the function at `socket`, for calls that carry `datum` and whose replies must say `expected`.
+    pub(crate) fn to(socket: &Path, datum: &[u8], expected: &'static str) -> Result<Self> {
+        let mut request = format!(
+            "POST /call HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\naccept-encoding: gzip\r\n\
+             content-type: application/octet-stream\r\nfn-call-id: 01DWCALL000000000000000001\r\n\
+             fn-deadline: 2999-01-01T00:00:00Z\r\n\r\n{:x}\r\n",
+            datum.len()
+        )
+        .into_bytes();
+        request.extend_from_slice(datum);
+        request.extend_from_slice(b"\r\n0\r\n\r\n");
+        Ok(Self {
+            stream: UnixStream::connect(socket)?,
+            request,
+            reply: vec![0; 4096],
+            expected,
+        })
+    }
+
+    /// One call.
+    pub(crate) fn call(&mut self) -> Result<Duration> {
+        let start = Instant::now();
+        self.stream.write_all(&self.request)?;
+        let mut read = 0;
+        loop {
+            let more = self.stream.read(&mut self.reply[read..])?;
+            ensure!(more > 0, "the function hung up");
+            read += more;
+            if let Some(body) = whole(&self.reply[..read])? {
+                let time = start.elapsed();
+                ensure!(body.contains(self.expected), "answered {body}");
+                return Ok(time);
+            }
+        }
+    }
+}
+
+/// The reply's body, once it is all there.
+fn whole(reply: &[u8]) -> Result<Option<&str>> {
+    let text = std::str::from_utf8(reply)?;
+    let Some((head, body)) = text.split_once("\r\n\r\n") else {
+        return Ok(None);
+    };
+    let length = head
+        .lines()
+        .filter_map(|line| line.split_once(": "))
+        .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+        .context("no length")?
+        .1;
+    Ok((body.len() >= length.parse()?).then_some(body))
+}
