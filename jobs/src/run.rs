@@ -238,6 +238,7 @@ impl Run<'_> {
             bytes: self.config.bytes,
             poison_share: self.config.poison_share,
             poison_min: self.config.poison_min,
+            uncommitted: self.uncommitted().unwrap_or(usize::MAX),
             silence: self.config.start_timeout.max(Duration::from_secs(10)) * 3,
             grace: self.config.grace,
             stamp,
@@ -260,10 +261,14 @@ impl Run<'_> {
         let mut config = self
             .config
             .delivery(self.routes, survey.stream.clone(), self.schema);
-        if !self.moves_commits() {
-            config.limits.uncommitted = None;
-        }
+        config.limits.uncommitted = self.uncommitted();
         config
+    }
+
+    /// The bound on what is uncommitted, where anything is committed.
+    fn uncommitted(&self) -> Option<usize> {
+        let bound = self.config.limits.uncommitted;
+        bound.filter(|_| self.moves_commits())
     }
 
     fn dead_letters(&self, run: &str, outcomes: Sender<Written>) -> DeadLetters {

@@ -5,7 +5,9 @@
 
 use std::collections::VecDeque;
 
-/// The records of each route that are settled and not committed.
+use crate::progress::Class;
+
+/// The records of each class that are settled and not committed: of each route, and the dead letters without one.
 #[derive(Debug)]
 pub(super) struct Exposure {
     /// Settled since the last commit was asked for.
@@ -15,23 +17,23 @@ pub(super) struct Exposure {
 }
 
 impl Exposure {
-    pub(super) fn new(routes: usize) -> Self {
+    pub(super) fn new(classes: usize) -> Self {
         Self {
-            fresh: vec![0; routes],
+            fresh: vec![0; classes],
             asked: VecDeque::new(),
         }
     }
 
-    /// A record of this route was settled.
-    pub(super) fn add(&mut self, route: usize) {
-        if let Some(fresh) = self.fresh.get_mut(route) {
+    /// A record of this class was settled.
+    pub(super) fn add(&mut self, class: Class) {
+        if let Some(fresh) = self.fresh.get_mut(class) {
             *fresh += 1;
         }
     }
 
-    /// True when half of what a route may have uncommitted is waiting to be, and no commit is under way.
-    pub(super) fn is_pressing(&self, limit: impl Fn(usize) -> usize) -> bool {
-        let presses = |(route, fresh): (usize, &usize)| *fresh > 0 && *fresh >= limit(route) / 2;
+    /// True when half of what a class may have uncommitted is waiting to be, and no commit is under way.
+    pub(super) fn is_pressing(&self, limit: impl Fn(Class) -> usize) -> bool {
+        let presses = |(class, fresh): (Class, &usize)| *fresh > 0 && *fresh >= limit(class) / 2;
         self.asked.is_empty() && self.fresh.iter().enumerate().any(presses)
     }
 
@@ -50,7 +52,7 @@ impl Exposure {
         });
     }
 
-    /// The oldest `commits` are acknowledged. Answers how many records of each route that sets free.
+    /// The oldest `commits` are acknowledged. Answers how many records of each class that sets free.
     pub(super) fn done(&mut self, commits: usize) -> Vec<usize> {
         let mut free = vec![0; self.fresh.len()];
         for one in self.asked.drain(..commits.min(self.asked.len())) {

@@ -206,13 +206,15 @@ impl Scan<'_> {
             Standing::Due => {
                 let message = self.message(record, class);
                 match letter {
-                    Some((cause, reason)) => self.set_aside(&DeadLetter {
-                        message,
-                        class,
-                        cause,
-                        reason,
-                        route: None,
-                    }),
+                    Some((cause, reason)) if self.has_room_for_a_letter(partition) => self
+                        .set_aside_unrouted(&DeadLetter {
+                            message,
+                            class,
+                            cause,
+                            reason,
+                            route: None,
+                        }),
+                    Some(_) => Handed::Refused,
                     None => self.hand_on(class, message),
                 }
             }
@@ -292,6 +294,24 @@ impl Scan<'_> {
                 && delivery.in_hand(other) == 0
                 && matches!(delivery.state(other), RouteState::Open)
         })
+    }
+
+    /// Waits until a kill would not repeat too many dead letters. False if the record is no longer to be dealt with.
+    fn has_room_for_a_letter(&mut self, partition: i32) -> bool {
+        while self.letters_uncommitted >= self.rules.uncommitted {
+            self.wait_for_outcomes(Duration::from_millis(2));
+            self.keep();
+            if self.must_stop() || self.parts.get(&partition).is_none_or(|part| part.closed) {
+                return false;
+            }
+        }
+        true
+    }
+
+    fn set_aside_unrouted(&mut self, letter: &DeadLetter) -> Handed {
+        let handed = self.set_aside(letter);
+        self.letters_uncommitted += usize::from(matches!(handed, Handed::Expected));
+        handed
     }
 
     /// Hands a dead letter to its topic, unless that is the one too many.

@@ -30,7 +30,7 @@ impl Keeping {
     pub(super) fn new(routes: usize) -> Self {
         Self {
             next_commit: Instant::now() + COMMIT_EVERY,
-            exposure: Exposure::new(routes),
+            exposure: Exposure::new(routes + 1),
             unanswered: None,
         }
     }
@@ -51,9 +51,13 @@ impl Scan<'_> {
 
     /// True when delivery will soon have to wait for a commit.
     fn is_pressing(&self) -> bool {
+        let (routes, letters) = (self.routes.len(), self.rules.uncommitted);
         self.tools.delivery.as_ref().is_some_and(|delivery| {
-            let exposure = &self.keeping.exposure;
-            exposure.is_pressing(|route| delivery.most_uncommitted(route))
+            let limit = |class| match class < routes {
+                true => delivery.most_uncommitted(class),
+                false => letters,
+            };
+            self.keeping.exposure.is_pressing(limit)
         })
     }
 
@@ -78,10 +82,14 @@ impl Scan<'_> {
         }
     }
 
-    /// Lets delivery go on, by so many records of each route.
-    fn set_free(&self, records: &[usize]) {
+    /// Lets delivery go on, by so many records of each class.
+    fn set_free(&mut self, records: &[usize]) {
+        let Some((letters, routes)) = records.split_last() else {
+            return;
+        };
+        self.letters_uncommitted = self.letters_uncommitted.saturating_sub(*letters);
         if let Some(delivery) = &self.tools.delivery {
-            for (route, count) in records.iter().enumerate() {
+            for (route, count) in routes.iter().enumerate() {
                 delivery.committed(route, *count);
             }
         }

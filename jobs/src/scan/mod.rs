@@ -45,6 +45,8 @@ pub struct Rules {
     pub poison_share: f64,
     /// How many dead letters are written before the share counts.
     pub poison_min: u64,
+    /// The most dead letters of records without a route that are sent and not committed.
+    pub uncommitted: usize,
     /// How long the log may stay silent although the window is not read to its end.
     pub silence: Duration,
     /// How long requests in flight may take when the run stops early.
@@ -210,6 +212,8 @@ pub struct Scan<'r> {
     /// Dead letters that the broker did not take.
     pub dead_letters_failed: u64,
     dead_letters_sent: u64,
+    /// Dead letters of records without a route that are sent and not committed.
+    letters_uncommitted: usize,
     /// Keeps a poisoned stream from filling the log.
     repeats: Repeats<&'static str>,
     deadlines: Option<Deadlines>,
@@ -244,6 +248,7 @@ impl<'r> Scan<'r> {
             seen: 0,
             dead_letters_failed: 0,
             dead_letters_sent: 0,
+            letters_uncommitted: 0,
             repeats: Repeats::new(5, Duration::from_secs(10)),
             deadlines,
             last_news: Instant::now(),

@@ -94,7 +94,7 @@ impl Scan<'_> {
             class,
             result,
         } = written;
-        // What its endpoint refused: settled here or left, it was with the endpoint.
+        // Settled or left, it was with its endpoint, or on its way to the dead-letter topic.
         self.keeping.exposure.add(class);
         match result {
             Ok(()) => {

@@ -1,5 +1,7 @@
 //! Records that no endpoint will ever take (rows P1, P2, P4, P5, P7).
 
+use std::collections::BTreeSet;
+
 use lab::topics::New;
 use lab::user::User;
 
@@ -195,4 +197,41 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
     }
     stage.write(&records);
     assert_eq!(stage.run().expect(10).total("dead_lettered"), 60);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
+    const UNCOMMITTED: usize = 8;
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("p1-kill", 2).await.to(&a, &b);
+    let stage = stage
+        .with("UNCOMMITTED", UNCOMMITTED.to_string())
+        .with("POISON_SHARE", "1");
+    let poison = |number: i32| New::to(number % 2, format!("\u{1}poison-{number}"));
+    stage.write(&(0..6_000).map(poison).collect::<Vec<_>>());
+    let topic = stage.dead_letter_topic();
+    let written = || stage.topics.watermarks(&topic).unwrap()[&0].1;
+    let mut kills = 0;
+    for after in [40, 90, 60] {
+        let before = written();
+        let mut run = stage.start();
+        while written() < before + after {
+            if !run.runs() {
+                run = stage.start();
+            }
+        }
+        kills += usize::from(run.kill().code == -9);
+    }
+    let last = stage.run_when_free();
+    assert!([0, 10].contains(&last.code), "{}: {}", last.code, last.log);
+    let letters = stage.dead_letters();
+    let distinct: BTreeSet<_> = letters.iter().map(|letter| &letter.value).collect();
+    assert_eq!(distinct.len(), 6_000);
+    let repeats = letters.len() - distinct.len();
+    assert!(
+        repeats <= kills * UNCOMMITTED,
+        "{repeats} repeats after {kills} kills"
+    );
+    assert_eq!(a.count() + b.count(), 0);
 }
