@@ -71,6 +71,6 @@ e2e-oci: needs ## Run everything from Oracle Cloud's buckets and vault: the offi
 oci-compare: needs ## Compare our signatures with the official Python SDK's (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door bench-fn bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk
