@@ -116,7 +116,7 @@ def test_make_invoke_keeps_every_byte_and_shows_the_token(server, tmp_path):
 
 def test_make_says_what_is_missing():
     for target, word in (("invoke", "FILE is not set"), ("push", "REGISTRY is not set")):
-        done = run("make", "--no-print-directory", "-f", "deploy/deploy.mk", target, cwd=ROOT, check=False)
+        done = run("make", "-f", "deploy/deploy.mk", target, cwd=ROOT, check=False)
         assert done.returncode != 0 and word in done.stderr
 
 
@@ -125,7 +125,7 @@ def test_make_plan_goes_to_the_stage_with_the_images_tag(stage, tmp_path):
     terraform = tmp_path / "terraform"
     terraform.write_text('#!/bin/sh\necho "$TF_VAR_image_tag $*"\n')
     terraform.chmod(0o755)
-    done = run("make", "--no-print-directory", "-f", "deploy/deploy.mk", "plan", f"STAGE={stage}", "IMAGE_TAG=0.1.0", f"TERRAFORM={terraform}", cwd=ROOT)
+    done = run("make", "-f", "deploy/deploy.mk", "plan", f"STAGE={stage}", "IMAGE_TAG=0.1.0", f"TERRAFORM={terraform}", cwd=ROOT)
     assert done.stdout.splitlines() == [
         f"0.1.0 -chdir=deploy/terraform/{stage} init -input=false",
         f"0.1.0 -chdir=deploy/terraform/{stage} plan",
