@@ -256,6 +256,13 @@ impl KafkaSettings {
             .set("fetch.wait.max.ms", "10")
             .set("fetch.queue.backoff.ms", "2")
             .set("fetch.error.backoff.ms", "50");
+        if self.profile == Profile::Oci {
+            // The service answers five reads a second for each partition and group ("Limits on Streaming Resources"):
+            // few and large ones, and at the log's end no more than that.
+            config
+                .set("max.partition.fetch.bytes", "1048576")
+                .set("fetch.wait.max.ms", "250");
+        }
         config
     }
 
@@ -391,6 +398,17 @@ mod tests {
         }
         assert!(of("message.max.bytes").parse::<u32>().unwrap() <= 1 << 20);
         assert!(!format!("{lines:?} {oci:?}").contains("canary"));
+    }
+
+    #[tokio::test]
+    async fn at_the_logs_end_oci_streaming_is_read_less_than_five_times_a_second() {
+        for (bootstrap, expected) in [(STREAMING, "250"), ("localhost:9092", "10")] {
+            let kafka = kafka(&[("KAFKA_BOOTSTRAPSERVER", bootstrap)])
+                .await
+                .unwrap();
+            let reader = kafka.reader("frontdoor");
+            assert_eq!(reader.get("fetch.wait.max.ms"), Some(expected));
+        }
     }
 
     #[tokio::test]
