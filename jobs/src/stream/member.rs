@@ -72,7 +72,8 @@ pub struct Member {
 }
 
 impl Member {
-    /// Joins the group of `config` for `topic`; what the group says comes through the receiver. While partitions are to be given up, the run has `patience` to settle.
+    /// Joins the group of `config` for `topic`; what the group says comes through the receiver. While partitions are to
+    /// be given up, the run has `patience` to settle.
     ///
     /// # Errors
     /// The configuration does not hold together.

@@ -182,12 +182,7 @@ impl Reader {
             list.add_partition(&self.topic, *partition);
         }
         let committed = patiently(patience, |left| {
-            let committed = self.consumer.committed_offsets(list.clone(), left)?;
-            committed
-                .elements()
-                .iter()
-                .try_for_each(|element| element.error())?;
-            Ok(committed)
+            answered(self.consumer.committed_offsets(list.clone(), left)?)
         })
         .map_err(|error| self.broker("reading the committed offsets", error))?;
         Ok(committed
@@ -387,12 +382,7 @@ impl Reader {
                 .map_err(asking)?;
         }
         let answers = patiently(patience, |left| {
-            let answers = self.consumer.offsets_for_times(list.clone(), left)?;
-            answers
-                .elements()
-                .iter()
-                .try_for_each(|element| element.error())?;
-            Ok(answers)
+            answered(self.consumer.offsets_for_times(list.clone(), left)?)
         })
         .map_err(asking)?;
         Ok(answers
@@ -441,6 +431,14 @@ fn patiently<T>(patience: Duration, ask: impl Fn(Duration) -> KafkaResult<T>) ->
             answer => return answer,
         }
     }
+}
+
+/// The list, if no partition in it has met an error of its own.
+fn answered(list: TopicPartitionList) -> KafkaResult<TopicPartitionList> {
+    list.elements()
+        .iter()
+        .try_for_each(|element| element.error())?;
+    Ok(list)
 }
 
 fn passes(error: &KafkaError) -> bool {
