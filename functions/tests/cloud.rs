@@ -29,15 +29,11 @@ impl Place {
             broker.create_topic(topic, 1).unwrap();
         }
         let folder = tempfile::tempdir().unwrap();
-        let mut lines = String::new();
-        for (name, content) in [
+        let lines = cloud.put_secrets(&[
             ("kafka_bootstrapserver", broker.bootstrap()),
             ("kafka_topic", "first"),
             ("api_type_a_url", "http://not-for-the-door.invalid/"),
-        ] {
-            let id = cloud.put_secret(name, content.as_bytes());
-            lines.push_str(&format!("{name}_vaultOCID={id}\n"));
-        }
+        ]);
         cloud.put_object("config", "config.properties", lines.as_bytes());
         cloud.put_object(
             "avro-schema-bucket",

@@ -41,17 +41,13 @@ impl Place {
             folder,
             broker,
         };
-        let mut lines = String::new();
-        for (name, content) in [
+        let lines = place.cloud.put_secrets(&[
             ("kafka_bootstrapserver", place.broker.bootstrap()),
             ("kafka_topic", TOPIC),
             ("api_type_a_url", &place.a.url()),
             ("api_type_b_url", &place.b.url()),
             ("api_type_a_token", "canary-a"),
-        ] {
-            let id = place.cloud.put_secret(name, content.as_bytes());
-            lines.push_str(&format!("{name}_vaultOCID={id}\n"));
-        }
+        ]);
         place
             .cloud
             .put_object("config", "config.properties", lines.as_bytes());

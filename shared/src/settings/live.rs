@@ -169,11 +169,8 @@ mod tests {
         let mut variables = cloud
             .resource_principal(folder, Duration::from_secs(3600))
             .unwrap();
-        let mut lines = String::from("secret_refresh=20ms\n");
-        for name in ["auth_token", "kafka_topic"] {
-            let id = cloud.put_secret(name, b"first");
-            lines.push_str(&format!("{name}_vaultOCID={id}\n"));
-        }
+        let secrets = cloud.put_secrets(&[("auth_token", "first"), ("kafka_topic", "first")]);
+        let lines = format!("secret_refresh=20ms\n{secrets}");
         cloud.put_object("config", "config.properties", lines.as_bytes());
         cloud.put_object("config", "user.avsc", b"\"int\"");
         variables.push(("OCI_ENDPOINT", cloud.endpoint()));

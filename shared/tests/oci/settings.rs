@@ -16,8 +16,7 @@ const SCHEMA: &[u8] = br#"{"type":"record","name":"user","fields":[{"name":"id",
 /// The tutorial's bucket, vault and six lines.
 async fn tutorial() -> Place {
     let mut place = Place::new().await;
-    let mut lines = String::new();
-    for (name, content) in [
+    let lines = place.cloud.put_secrets(&[
         (
             "kafka_bootstrapserver",
             "“cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092”",
@@ -30,10 +29,7 @@ async fn tutorial() -> Place {
         ("auth_token", " canary;-{)<token>\r\n"),
         ("api_type_a_url", "http://api-type-a.example/"),
         ("api_type_b_url", "http://api-type-b.example/"),
-    ] {
-        let id = place.cloud.put_secret(name, content.as_bytes());
-        lines.push_str(&format!("{name}_vaultOCID={id}\n"));
-    }
+    ]);
     place
         .cloud
         .put_object("config", "config.properties", lines.as_bytes());

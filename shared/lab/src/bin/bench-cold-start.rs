@@ -35,14 +35,10 @@ async fn main() -> Result<()> {
         ("kafka_security_protocol", "plaintext"),
         ("kafka_key_field", "id"),
     ];
-    let (mut plain, mut secret) = (String::new(), String::new());
-    for (name, value) in values {
-        plain.push_str(&format!("{name}={value}\n"));
-        let id = cloud.put_secret(name, value.as_bytes());
-        secret.push_str(&format!("{name}_vaultOCID={id}\n"));
-    }
+    let plain = values.map(|(name, value)| format!("{name}={value}\n"));
+    let secret = cloud.put_secrets(&values);
     let file = folder.path().join("config.properties");
-    std::fs::write(&file, plain)?;
+    std::fs::write(&file, plain.concat())?;
     cloud.put_object("config", "config.properties", secret.as_bytes());
     cloud.put_object("avro-schema-bucket", "user.avsc", &json);
     let mut principal = cloud.resource_principal(folder.path(), Duration::from_secs(3600))?;

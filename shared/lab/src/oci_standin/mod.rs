@@ -116,6 +116,16 @@ impl Standin {
         self.world.lock().put_secret(name, bytes)
     }
 
+    /// Keeps a secret under each of these settings' names, and hands back the lines of config.properties that lead to
+    /// them.
+    pub fn put_secrets(&self, secrets: &[(&str, &str)]) -> String {
+        let line = |(name, content): &(&str, &str)| {
+            let id = self.put_secret(name, content.as_bytes());
+            format!("{name}_vaultOCID={id}\n")
+        };
+        secrets.iter().map(line).collect()
+    }
+
     /// The vault that holds the secrets.
     pub fn vault(&self) -> &'static str {
         world::VAULT
