@@ -105,7 +105,7 @@ mod tests {
         }
     }
     #[test]
-    fn a_key_that_is_sent_and_named_thousands_of_times_costs_no_more_than_its_records() {
+    fn a_key_that_is_sent_and_named_thousands_of_times_names_each_of_its_records_once() {
         let keys = vec!["same".to_owned(); 10_000];
         let failures = vec![r#"{"itemIdentifier":"same"}"#; 40_000].join(",");
         let body = format!(r#"{{"batchItemFailures":[{failures}]}}"#);
