@@ -28,7 +28,8 @@ impl Broker {
             .set("test.mock.num.brokers", "1")
             .set("client.id", "embedded-broker")
             .set("log_level", "3");
-        let host = BaseProducer::from_config(&config).context("starting the embedded broker")?;
+        let host = deaf_to_signals(|| BaseProducer::from_config(&config))
+            .context("starting the embedded broker")?;
         let bootstrap = host
             .client()
             .mock_cluster()
@@ -114,6 +115,28 @@ impl Broker {
     }
 }
 
+/// Runs `start` with all signals blocked in this thread, and so in every thread that `start` makes.
+///
+/// librdkafka does so for its own threads, but makes the mock's before. There a signal, such as the one for the end of
+/// a child process, breaks the wait for requests off, and the mock is gone for good: its clients wait for ever.
+#[allow(unsafe_code)]
+fn deaf_to_signals<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are ours and live through the calls; a set of zeros is as good as any to be filled.
+    let before = unsafe {
+        let mut all: libc::sigset_t = std::mem::zeroed();
+        let mut before = all;
+        libc::sigfillset(&raw mut all);
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
+        before
+    };
+    let started = start();
+    // SAFETY: as above; the old set was written by the call before.
+    unsafe {
+        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
+    }
+    started
+}
+
 /// The first member of a group joins at once, where the mock (as Kafka itself) would wait three seconds for others.
 #[allow(unsafe_code)]
 fn join_at_once(host: &BaseProducer) {
@@ -123,5 +146,51 @@ fn join_at_once(host: &BaseProducer) {
         if !cluster.is_null() {
             rdkafka_sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use tokio::signal::unix::{SignalKind, signal};
+
+    use super::*;
+    use crate::records;
+
+    #[tokio::test]
+    async fn a_signal_to_its_thread_does_not_end_the_broker() {
+        // Somebody listens, as whoever starts processes does; else the kernel drops the signal.
+        let _ends_of_children = signal(SignalKind::child()).unwrap();
+        let broker = Broker::start().unwrap();
+        broker.create_topic("door", 3).unwrap();
+        let threads = threads_named("rdk:mock");
+        assert!(!threads.is_empty());
+        // More than once, for at least one to meet it while it waits.
+        for _ in 0..20 {
+            threads.iter().for_each(|thread| disturb(*thread));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        assert_eq!(records::all(broker.bootstrap(), "door").unwrap(), []);
+    }
+
+    fn threads_named(name: &str) -> Vec<libc::pid_t> {
+        let all = fs::read_dir("/proc/self/task").unwrap();
+        let ids = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+        ids.filter(|id| {
+            let called = fs::read_to_string(format!("/proc/self/task/{id}/comm"));
+            called.is_ok_and(|called| called.trim() == name)
+        })
+        .map(|id| id.parse().unwrap())
+        .collect()
+    }
+
+    /// Sends SIGCHLD to that thread of ours.
+    #[allow(unsafe_code)]
+    fn disturb(thread: libc::pid_t) {
+        let us = libc::pid_t::try_from(std::process::id()).unwrap();
+        // SAFETY: the call takes numbers only.
+        let sent = unsafe { libc::syscall(libc::SYS_tgkill, us, thread, libc::SIGCHLD) };
+        assert_eq!(sent, 0);
     }
 }
