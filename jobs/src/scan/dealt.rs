@@ -47,21 +47,24 @@ impl Scan<'_> {
             .reader
             .committed(&new, Duration::from_secs(10))
             .and_then(|committed| {
-                let mut starts = Vec::new();
-                for (partition, offset, metadata) in committed {
-                    let (window, stamp) = (self.tools.window, &self.rules.stamp);
-                    let routes = self.routes.len();
-                    let Some(part) =
+                let (window, stamp) = (self.tools.window, &self.rules.stamp);
+                let routes = self.routes.len();
+                let parts: Vec<(i32, Part)> = committed
+                    .into_iter()
+                    .filter_map(|(partition, offset, metadata)| {
                         Part::of_group(window, partition, routes, stamp, offset, &metadata)
-                    else {
-                        continue;
-                    };
-                    if !part.is_read() {
-                        starts.push((partition, part.progress.position()));
-                    }
-                    self.parts.insert(partition, part);
-                }
-                self.tools.reader.assign_more(&starts)
+                            .map(|part| (partition, part))
+                    })
+                    .collect();
+                let starts: Vec<(i32, i64)> = parts
+                    .iter()
+                    .filter(|(_, part)| !part.is_read())
+                    .map(|(partition, part)| (*partition, part.progress.position()))
+                    .collect();
+                self.tools.reader.assign_more(&starts)?;
+                // Only now: what is not read would keep the run waiting.
+                self.parts.extend(parts);
+                Ok(())
             });
         match adopted {
             Ok(()) => tracing::info!(partitions = ?new, "given more partitions"),
