@@ -285,6 +285,20 @@ fn records_produced_after_the_start_are_not_part_of_the_window() {
 }
 
 #[test]
+fn what_is_read_is_not_asked_for_again_while_an_endpoint_keeps_the_run_waiting() {
+    let slow = Answer::ok().after(Duration::from_millis(1500));
+    let stage = Stage::new(
+        Endpoint::always(slow).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    stage.write(&[user(1010, "Paul"), user(1020, "Mary")]);
+    let (run, fetches) = stage.broker.fetches_during(|| stage.run(&[]));
+    run.assert(0, &json!({"delivered": 2}));
+    // Asking for it all the time would be one request each ten milliseconds.
+    assert!((1..40).contains(&fetches), "{fetches} fetches");
+}
+
+#[test]
 fn an_absent_broker_is_named_within_the_start_timeout() {
     let stage = Stage::willing();
     let port = std::net::TcpListener::bind("127.0.0.1:0")

@@ -123,6 +123,8 @@ pub struct Part {
     asked: Option<Commit>,
     /// No longer ours: neither read nor committed any more.
     closed: bool,
+    /// The broker is not asked for more of it: it is read to its end, or needs no reading.
+    paused: bool,
 }
 
 impl Part {
@@ -167,12 +169,14 @@ impl Part {
     }
 
     fn begin(span: &Span, routes: usize, committed: Option<i64>, done: Option<DoneMap>) -> Self {
+        let progress = Progress::new(span.start, span.end, routes, done);
         Self {
-            progress: Progress::new(span.start, span.end, routes, done),
             tally: PartitionTally::new(span.clone()),
             committed,
             asked: None,
             closed: false,
+            paused: progress.pass_is_over(),
+            progress,
         }
     }
 
@@ -267,7 +271,8 @@ impl<'r> Scan<'r> {
             return Ok(());
         };
         reader.assign(&self.starts())?;
-        while !self.must_stop() && !self.is_done()? {
+        while !self.must_stop() && !self.is_done() {
+            self.pause_what_is_read();
             self.read(&mut queue);
             self.keep();
             tick(self);
@@ -300,6 +305,22 @@ impl<'r> Scan<'r> {
             .collect()
     }
 
+    /// A broker would be asked for what lies behind the window as long as endpoints keep the run waiting.
+    fn pause_what_is_read(&mut self) {
+        let mut read = Vec::new();
+        for (partition, part) in &mut self.parts {
+            if part.is_read() && !part.closed && !part.paused {
+                part.paused = true;
+                read.push(*partition);
+            }
+        }
+        if !read.is_empty()
+            && let Err(error) = self.tools.reader.pause(&read)
+        {
+            tracing::debug!(partitions = ?read, %error, "what is read is asked for still");
+        }
+    }
+
     /// Takes what the log has, or waits for outcomes when everything is read.
     fn read(&mut self, queue: &mut Queue<'_>) {
         let patience = self.patience();
@@ -319,25 +340,29 @@ impl<'r> Scan<'r> {
     }
 
     /// True when every record of the window has been dealt with. Begins another pass where one is due.
-    fn is_done(&mut self) -> Result<bool, SourceError> {
+    fn is_done(&mut self) -> bool {
         if !self
             .parts
             .values()
             .all(|part| part.is_read() && (part.closed || part.progress.pending() == 0))
         {
-            return Ok(false);
+            return false;
         }
         let mut done = true;
         for (partition, part) in &mut self.parts {
             if !part.closed && part.progress.wants_another_pass() {
                 let from = part.progress.begin_pass();
-                self.tools.reader.seek(*partition, from)?;
+                if let Err(error) = self.tools.reader.go_back(*partition, from) {
+                    self.stop = Some(Stop::Source(error.to_string()));
+                    return false;
+                }
+                part.paused = false;
                 done = false;
             }
         }
         self.intake.begin_pass();
         self.last_news = Instant::now();
-        Ok(done)
+        done
     }
 
     fn must_stop(&mut self) -> bool {

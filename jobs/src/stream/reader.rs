@@ -177,10 +177,7 @@ impl Reader {
         partitions: &[i32],
         patience: Duration,
     ) -> Result<Vec<(i32, Option<i64>, String)>, SourceError> {
-        let mut list = TopicPartitionList::new();
-        for partition in partitions {
-            list.add_partition(&self.topic, *partition);
-        }
+        let list = self.names(partitions);
         let committed = patiently(patience, |left| {
             answered(self.consumer.committed_offsets(list.clone(), left)?)
         })
@@ -235,6 +232,14 @@ impl Reader {
             .map_err(|error| self.broker("assigning more partitions", error))
     }
 
+    fn names(&self, partitions: &[i32]) -> TopicPartitionList {
+        let mut list = TopicPartitionList::with_capacity(partitions.len());
+        for partition in partitions {
+            list.add_partition(&self.topic, *partition);
+        }
+        list
+    }
+
     fn list(&self, starts: &[(i32, i64)]) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::new();
         for (partition, offset) in starts {
@@ -243,18 +248,27 @@ impl Reader {
         Ok(list)
     }
 
-    /// Goes back to `offset` in one partition.
+    /// Asks the broker for no more of these partitions until we [go back](Self::go_back) in them.
     ///
     /// # Errors
     /// librdkafka refused.
-    pub fn seek(&self, partition: i32, offset: i64) -> Result<(), SourceError> {
+    pub fn pause(&self, partitions: &[i32]) -> Result<(), SourceError> {
         self.consumer
-            .seek(
-                &self.topic,
-                partition,
-                Offset::Offset(offset),
-                Duration::from_secs(10),
-            )
+            .pause(&self.names(partitions))
+            .map_err(|error| self.broker("pausing partitions", error))
+    }
+
+    /// Reads one partition again from `offset`, paused or not.
+    ///
+    /// # Errors
+    /// librdkafka refused.
+    pub fn go_back(&self, partition: i32, offset: i64) -> Result<(), SourceError> {
+        const PATIENCE: Duration = Duration::from_secs(10);
+        let to = Offset::Offset(offset);
+        // In this order nothing is fetched from where the partition was paused.
+        self.consumer
+            .seek(&self.topic, partition, to, PATIENCE)
+            .and_then(|()| self.consumer.resume(&self.names(&[partition])))
             .map_err(|error| self.broker("going back for another pass", error))
     }
 
@@ -263,10 +277,8 @@ impl Reader {
     /// # Errors
     /// librdkafka refused.
     pub fn release(&self, partition: i32) -> Result<(), SourceError> {
-        let mut list = TopicPartitionList::new();
-        list.add_partition(&self.topic, partition);
         self.consumer
-            .incremental_unassign(&list)
+            .incremental_unassign(&self.names(&[partition]))
             .map_err(|error| self.broker("giving up a partition", error))
     }
 

@@ -3,6 +3,8 @@
 //! It keeps the newest 5 MiB or 100,000 messages of each partition in memory, knows consumer groups (classic
 //! protocol), commits and their metadata; it has no transactions, no retention, no TLS and no SASL.
 
+mod mock;
+
 use std::time::Duration;
 
 use anyhow::{Context, Result};
@@ -28,14 +30,14 @@ impl Broker {
             .set("test.mock.num.brokers", "1")
             .set("client.id", "embedded-broker")
             .set("log_level", "3");
-        let host = deaf_to_signals(|| BaseProducer::from_config(&config))
+        let host = mock::deaf_to_signals(|| BaseProducer::from_config(&config))
             .context("starting the embedded broker")?;
         let bootstrap = host
             .client()
             .mock_cluster()
             .context("the embedded broker has no cluster")?
             .bootstrap_servers();
-        join_at_once(&host);
+        mock::join_at_once(&host);
         Ok(Self { host, bootstrap })
     }
 
@@ -104,6 +106,15 @@ impl Broker {
         Ok(())
     }
 
+    /// Does `work`, and tells how many Fetch requests came meanwhile, from all clients.
+    pub fn fetches_during<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
+        mock::track_requests(&self.host, true);
+        let done = work();
+        let fetches = mock::fetches(&self.host);
+        mock::track_requests(&self.host, false);
+        (done, fetches)
+    }
+
     fn cluster(
         &self,
     ) -> Result<rdkafka::mocking::MockCluster<'_, rdkafka::producer::DefaultProducerContext>> {
@@ -112,40 +123,6 @@ impl Broker {
             .mock_cluster()
             .ok_or(KafkaError::Canceled)
             .context("the embedded broker is gone")
-    }
-}
-
-/// Runs `start` with all signals blocked in this thread, and so in every thread that `start` makes.
-///
-/// librdkafka does so for its own threads, but makes the mock's before. There a signal, such as the one for the end of
-/// a child process, breaks the wait for requests off, and the mock is gone for good: its clients wait for ever.
-#[allow(unsafe_code)]
-fn deaf_to_signals<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are ours and live through the calls; a set of zeros is as good as any to be filled.
-    let before = unsafe {
-        let mut all: libc::sigset_t = std::mem::zeroed();
-        let mut before = all;
-        libc::sigfillset(&raw mut all);
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const all, &raw mut before);
-        before
-    };
-    let started = start();
-    // SAFETY: as above; the old set was written by the call before.
-    unsafe {
-        libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
-    }
-    started
-}
-
-/// The first member of a group joins at once, where the mock (as Kafka itself) would wait three seconds for others.
-#[allow(unsafe_code)]
-fn join_at_once(host: &BaseProducer) {
-    // SAFETY: the handle lives as long as `host`, which the caller holds; it has a cluster, as checked before.
-    unsafe {
-        let cluster = rdkafka_sys::rd_kafka_handle_mock_cluster(host.client().native_ptr());
-        if !cluster.is_null() {
-            rdkafka_sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0);
-        }
     }
 }
 
