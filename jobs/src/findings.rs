@@ -209,6 +209,13 @@ impl Findings {
                         with the same idempotency keys";
             tracing::warn!(run = self.identity.run, "{told}");
             self.notes.push(told.to_owned());
+            return;
+        }
+        for (partition, offset) in scan.forgotten() {
+            self.notes.push(format!(
+                "partition {partition} has more gaps than a commit has room for: the next run sends what was delivered \
+                 from offset {offset} on again, with the same idempotency keys"
+            ));
         }
     }
 

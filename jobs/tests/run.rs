@@ -2,6 +2,7 @@
 
 //! The real `forward run`, from the command line to the endpoints, on the embedded broker.
 
+use std::collections::BTreeMap;
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
@@ -270,6 +271,56 @@ fn an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_
 }
 
 #[test]
+fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_no_record() {
+    const RECORDS: usize = 8000;
+    // Every other record of one route fails, so that no two of those that are done lie together.
+    let failing = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let fails = std::sync::Arc::clone(&failing);
+    let a = Endpoint::start(move |request| {
+        let odd = request.body[LAST_DIGIT] % 2 == 1;
+        if odd && fails.load(std::sync::atomic::Ordering::Relaxed) {
+            Answer::status(503)
+        } else {
+            Answer::ok()
+        }
+    })
+    .unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    let data: Vec<_> = (0..RECORDS)
+        .map(|n| user(1010, &format!("n{:05}", n / 2)))
+        .collect();
+    stage.write(&data);
+    let first = stage.run(&["--attempts", "1", "--circuit-failures", "1000000"]);
+    first.assert(11, &json!({"delivered": RECORDS / 2, "left": RECORDS / 2}));
+
+    failing.store(false, std::sync::atomic::Ordering::Relaxed);
+    let second = stage.run(&[]);
+    let notes = first.report["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 2, "a note for each partition: {notes:?}");
+    for note in notes {
+        assert!(note.as_str().unwrap().contains("more gaps"), "{note}");
+    }
+    second.assert(0, &json!({"left": 0}));
+    let again = second.total("delivered") - RECORDS as i64 / 2;
+    assert!(again > 0, "the map was to be too small");
+    assert!(second.total("settled_before") > 1000, "{}", second.report);
+
+    let mut keys: BTreeMap<String, Vec<bytes::Bytes>> = BTreeMap::new();
+    for request in stage.a.requests() {
+        let key = request.header("idempotency-key").unwrap().to_owned();
+        keys.entry(key).or_default().push(request.body);
+    }
+    assert_eq!(keys.len(), RECORDS);
+    assert!(
+        keys.values()
+            .all(|bodies| bodies.len() <= 2 && bodies.iter().all(|body| *body == bodies[0]))
+    );
+}
+
+/// Where the last digit of a name of six letters is, in the datum of a user with an id of two bytes.
+const LAST_DIGIT: usize = 2 + 1 + 5;
+
+#[test]
 fn records_produced_after_the_start_are_not_part_of_the_window() {
     let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(300))).unwrap();
     let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
@@ -434,6 +485,44 @@ fn a_deadline_leaves_time_to_commit() {
         committed > 0 && committed <= delivered,
         "{committed} of {delivered}"
     );
+}
+
+#[test]
+fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and_not_logged() {
+    let stage = Stage::new(
+        Endpoint::always(Answer::status(503)).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    let mut data = vec![user(1010, "Paul"); 300];
+    data.extend(vec![vec![0xff]; 12]);
+    stage.write(&data);
+    let run = stage.run(&["--log-format", "json", "--poison-min", "100"]);
+    let lines: Vec<Value> = run
+        .log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect();
+    let of = |message: &str| -> Vec<&Value> {
+        let is_it = |line: &&Value| line["message"].as_str().unwrap().starts_with(message);
+        lines.iter().filter(is_it).collect()
+    };
+    // Nearly all at once: one line of 64 requests that failed, five of twelve records that are no data.
+    let (failed, aside) = (of("a request failed"), of("set aside FrontDoorTopic/"));
+    assert!((1..20).contains(&failed.len()), "{}", run.log);
+    assert_eq!(aside.len(), 5, "{}", run.log);
+    for line in failed.iter().chain(&aside) {
+        assert_eq!(line["span"]["run"], run.report["run"], "{line}");
+        assert_eq!(line["topic"], TOPIC, "{line}");
+        assert!(line["partition"].is_i64() && line["offset"].is_i64());
+        assert!(line["not_logged"].is_i64(), "{line}");
+    }
+    for line in failed {
+        assert_eq!(line["route"], "A", "{line}");
+        assert!(line["attempt"].as_i64() >= Some(1), "{line}");
+        assert_eq!(line["met"], "503", "{line}");
+    }
+    assert!(aside.iter().all(|line| line["cause"] == "undecodable"));
+    assert_eq!(of("set aside more of the same kind")[0]["count"], 7);
 }
 
 #[test]

@@ -334,10 +334,10 @@ impl Scan<'_> {
         match dead_letters.send(letter) {
             Ok(()) => {
                 if let Some(not_logged) = self.repeats.admit(cause, Instant::now()) {
-                    let (partition, offset) = (at.partition, at.offset);
                     tracing::warn!(
-                        partition,
-                        offset,
+                        topic = %at.topic,
+                        partition = at.partition,
+                        offset = at.offset,
                         cause,
                         reason,
                         not_logged,
@@ -348,7 +348,14 @@ impl Scan<'_> {
                 Handed::Expected
             }
             Err(error) => {
-                tracing::error!(partition = at.partition, offset = at.offset, cause, %error, "could not set aside {at}");
+                tracing::error!(
+                    topic = %at.topic,
+                    partition = at.partition,
+                    offset = at.offset,
+                    cause,
+                    %error,
+                    "could not set aside {at}"
+                );
                 self.dead_letters_failed += 1;
                 Handed::Left
             }

@@ -224,6 +224,20 @@ impl Scan<'_> {
             self.notes.push(error.to_string());
         }
     }
+
+    /// Partitions whose commit had no room for all that is done beyond it, each with the first offset of which it
+    /// tells nothing.
+    pub fn forgotten(&self) -> Vec<(i32, i64)> {
+        let forgotten = |part: &Part| {
+            let commit = part.asked.as_ref().filter(|_| part.has_holes())?;
+            let told = donemap::decode(&commit.metadata, commit.offset, &self.rules.stamp).ok()?;
+            (told.scanned < part.progress.done_map().scanned).then_some(told.scanned)
+        };
+        let parts = self.parts.iter();
+        parts
+            .filter_map(|(partition, part)| Some((*partition, forgotten(part)?)))
+            .collect()
+    }
 }
 
 fn commit_of(partition: i32, part: &Part, stamp: &Stamp) -> Commit {
