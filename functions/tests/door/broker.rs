@@ -185,7 +185,7 @@ async fn a_topic_that_does_not_exist_is_the_operators_500() {
 #[tokio::test]
 async fn many_calls_at_once_share_the_client_and_each_learns_its_own_fate() {
     let world = World::new();
-    let settings = [&world.settings("door")[..], &[("PUBLISH_TIMEOUT", "1s")]].concat();
+    let settings = [&world.settings("door")[..], &[("PUBLISH_TIMEOUT", "2s")]].concat();
     let plain = std::sync::Arc::new(Plain::start(&settings).await);
     let all = |from: i64, status: u16| {
         let plain = std::sync::Arc::clone(&plain);
@@ -208,6 +208,12 @@ async fn many_calls_at_once_share_the_client_and_each_learns_its_own_fate() {
     world.broker.down().unwrap();
     all(100, 503).await;
     world.broker.up().unwrap();
+    // On a busy machine the new connection may take longer than one call.
+    let mut tries = 0;
+    while plain.call(&Request::post(paul())).await.status != 202 {
+        tries += 1;
+        assert!(tries < 10, "{}", plain.log());
+    }
     all(200, 202).await;
     let stored = world.stored();
     let keys: std::collections::BTreeSet<_> = stored.iter().map(|message| &message.key).collect();

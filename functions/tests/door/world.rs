@@ -216,7 +216,12 @@ impl Plain {
             outer = outer.header(name, value);
         }
         let outer = outer.body(Full::new(request.body.clone())).unwrap();
-        let (head, body) = sender.send_request(outer).await.unwrap().into_parts();
+        let answer =
+            tokio::time::timeout(Duration::from_secs(60), sender.send_request(outer)).await;
+        let (head, body) = answer
+            .unwrap_or_else(|_| panic!("no answer:\n{}", self.log()))
+            .unwrap()
+            .into_parts();
         Reply {
             status: head.status.as_u16(),
             headers: head.headers,
