@@ -32,7 +32,9 @@ e2e: build ## Hold the job to its promises on real Apache Kafka (Java 17, Maven)
 chaos: build ## Kill jobs, brokers and endpoints, and let an independent checker judge; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
 
-bench: needs ## Measure what is done in one process: walking a datum, deciding a route, delivering
+bench: bench-parts bench-window bench-door ## Measure parts, windows and the function, each against its limit (Java 17, Maven)
+
+bench-parts: needs ## Measure what is done in one process: walking a datum, deciding a route, delivering
 	$(CARGO) bench -p shared --bench avro
 	$(CARGO) bench -p jobs --bench route --bench delivery
 
@@ -71,6 +73,6 @@ e2e-oci: needs ## Run everything from Oracle Cloud's buckets and vault: the offi
 oci-compare: needs ## Compare our signatures with the official Python SDK's (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-window bench-door bench-fn bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e chaos bench bench-parts bench-window bench-door bench-fn bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk
