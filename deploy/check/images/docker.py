@@ -18,8 +18,8 @@ def docker(*arguments, **options) -> str:
     return run("docker", *arguments, **options).stdout.strip()
 
 
-def image(name: str) -> str:
-    return f"{name}:{TAG}"
+def image(name: str, tag=TAG) -> str:
+    return f"{name}:{tag}"
 
 
 def inspect(thing: str) -> dict:
@@ -32,12 +32,18 @@ def left_behind() -> list[str]:
     return [found for mark in marks for found in docker("ps", "--all", "--quiet", "--filter", mark).split()]
 
 
+def running(name: str) -> set[str]:
+    """The images of that name, whatever their tag, that containers run from."""
+    return {shown for shown in docker("ps", "--format", "{{.Image}}").split() if shown.startswith(f"{name}:")}
+
+
 class Container:
     """A running container of one of the project's images."""
 
-    def __init__(self, name: str, *flags, settings=None, command=()):
+    def __init__(self, name: str, *flags, tag=TAG, settings=None, command=()):
         variables = [word for key, value in (settings or {}).items() for word in ("--env", f"{key}={value}")]
-        self.id = docker("run", "--detach", "--label", LABEL, *flags, *variables, image(name), *command)
+        self.id = docker("run", "--detach", "--label", LABEL, *flags, *variables, image(name, tag), *command)
+        self.tag = tag
 
     def runs(self) -> bool:
         return docker("inspect", "--format", "{{.State.Running}}", self.id, check=False) == "true"

@@ -6,6 +6,7 @@ import os
 import queue
 import shutil
 import subprocess
+import tempfile
 import threading
 import time
 import urllib.error
@@ -13,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from docker import LABEL, Container, docker
+from docker import LABEL, TAG, Container, docker, image
 from stage import free_port, program, wait
 from tools import ROOT, run
 
@@ -50,16 +51,19 @@ class Socket:
         "FN_APP_ID": "01DWAPP0000000000000000000", "FN_FN_ID": "01DWFN00000000000000000000", "HOME": "/",
     }  # fmt: skip
 
+    IDLE = 2  # seconds; func.yaml has more
+    NEXT = f"{TAG}-next"
+
     def __init__(self, folder: Path, settings: dict):
         self.folder, self.settings = folder, settings
         self.idle, self.started = queue.LifoQueue(), []
+        self.tag, self.switch = TAG, threading.Lock()
 
     def _start(self):
-        shared = self.folder / f"iofs{len(self.started)}"
-        shared.mkdir()
+        shared = Path(tempfile.mkdtemp(prefix="iofs", dir=self.folder))
         shared.chmod(0o777)
         container = Container(
-            FUNCTION, *self.FLAGS, "--volume", f"{shared}:/tmp/iofs", settings={**self.ENVIRONMENT, **self.settings}
+            FUNCTION, *self.FLAGS, "--volume", f"{shared}:/tmp/iofs", tag=self.tag, settings={**self.ENVIRONMENT, **self.settings}
         )
         container.socket = shared / "lsnr.sock"
         self.started.append(container)
@@ -77,10 +81,27 @@ class Socket:
         if done.returncode != 0:
             container.remove()
             raise Gone(f"{done.stderr.decode()}\n{container.log()}")
-        self.idle.put(container)
+        with self.switch:
+            self._put_by(container)
         reply = json.loads(done.stdout)
         self.milliseconds = reply["milliseconds"]
         return Answer(reply["status"], reply["headers"], base64.b64decode(reply["body_base64"]))
+
+    def _put_by(self, container):
+        """Keeps it for the next call. One of an old revision gets none: it is paused, and killed when its idle time is over."""
+        if container.tag == self.tag:
+            self.idle.put(container)
+        else:
+            docker("pause", container.id)
+            threading.Timer(self.IDLE, container.remove).start()
+
+    def redeploy(self):
+        """A new revision: built while calls go on, then given every call that begins."""
+        run("make", "images", f"IMAGES={FUNCTION}", f"IMAGE_TAG={self.NEXT}", "REVISION=next", cwd=ROOT)
+        with self.switch:
+            self.tag, old, self.idle = self.NEXT, self.idle, queue.LifoQueue()
+            while not old.empty():
+                self._put_by(old.get())
 
     def invoke(self, body: bytes, content_type=AVRO, **options) -> Answer:
         """As `fn invoke` sends it."""
@@ -118,6 +139,7 @@ class Socket:
     def end(self):
         for container in self.started:
             container.remove()
+        docker("rmi", image(FUNCTION, self.NEXT), check=False)
 
 
 class Fn:
@@ -137,17 +159,20 @@ class Fn:
         self.environment["FN_API_URL"] = f"http://127.0.0.1:{self.port}"
         wait("fnserver", lambda: run("curl", "-sf", f"127.0.0.1:{self.port}/version", check=False).returncode == 0)
         # A copy, for `fn deploy` is run where func.yaml lies, and may write into it.
-        project = folder / "project"
-        project.mkdir()
-        run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{project}'", cwd=ROOT)
+        self.project = folder / "project"
+        self.project.mkdir()
+        run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{self.project}'", cwd=ROOT)
         self._fn("create", "app", APP)
         for name, value in settings.items():
             self._fn("config", "app", APP, name, value)
-        self._fn("--verbose", "deploy", "--app", APP, "--local", "--no-bump", cwd=project)
-        shutil.rmtree(project)
+        self._fn("--verbose", "deploy", "--app", APP, "--local", "--no-bump", cwd=self.project)
 
     def _fn(self, *arguments, **options):
         return run("fn", *arguments, env=self.environment, **options)
+
+    def redeploy(self):
+        # The bump gives the image a new name, without which what is warm would go on being called.
+        self._fn("--verbose", "deploy", "--app", APP, "--local", cwd=self.project)
 
     def invoke(self, body: bytes, content_type=AVRO, **_) -> Answer:
         shown = self._fn(
@@ -184,6 +209,7 @@ class Fn:
     def end(self):
         self.server.terminate()
         self.server.wait(30)
+        shutil.rmtree(self.project)
 
 
 DRIVERS = {"socket": Socket, "fn": Fn}

@@ -12,7 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 import avro
 import docker
 import pytest
-from drivers import AVRO, DRIVERS
+from drivers import AVRO, DRIVERS, FUNCTION
 from stage import KAFKA, Broker, program, stage, wait
 from tools import HOME, run
 
@@ -177,6 +177,35 @@ def test_a_broker_that_does_not_answer_is_a_503_before_the_deadline(world):
     assert set(world.values()) <= {TUTORIAL[1]}  # as soon as the broker serves again
     assert world.function.invoke(TUTORIAL[2]).status == 202
     assert world.values().count(TUTORIAL[2]) == 1
+
+
+def test_a_new_revision_takes_over_while_the_old_one_is_warm(world):
+    """Two callers go on throughout: none is turned away, nothing is stored twice, and the old containers end."""
+    assert world.function.invoke(TUTORIAL[0]).status == 202
+    (old,) = docker.running(FUNCTION)
+    world.news()
+    with ThreadPoolExecutor(3) as pool:
+        deploying = pool.submit(world.function.redeploy)
+
+        def calls(caller: int) -> list[bytes]:
+            sent, after = [], 0
+            while after < 20:
+                after += deploying.done()
+                sent.append(avro.user(len(sent), f"caller {caller}"))
+                answer = world.function.invoke(sent[-1])
+                assert answer.status == 202, answer
+            return sent
+
+        sent = sum(pool.map(calls, range(2)), [])
+        deploying.result()
+    assert len(sent) > 40, "no call fell into the deployment"
+    assert world.values() == sorted(sent)
+    new = docker.running(FUNCTION) - {old}
+    assert len(new) == 1, "the calls after the deployment were still the old revision's"
+    wait("the old revision's containers to end", lambda: docker.running(FUNCTION) == new)
+    assert world.function.invoke(TUTORIAL[1]).status == 202
+    assert world.values() == [TUTORIAL[1]]
+    print(f"\n{len(sent)} calls while {old} gave way to {new.pop()}")
 
 
 def test_a_caller_that_goes_away_leaves_no_half_record_and_the_next_call_is_served(world):
