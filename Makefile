@@ -5,7 +5,7 @@ CARGO ?= cargo
 .DEFAULT_GOAL := help
 
 help: ## List these verbs
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 needs: ## Say what this machine lacks to build, by Debian package
 	@.ci/needs
@@ -59,6 +59,10 @@ bench-fn: needs ## Measure the function against the tutorial's Python, both bare
 	$(CARGO) build --release -p functions -p lab --bins
 	@target/release/bench-door --kafka --python
 
+bench-fn-images: needs ## The same in containers, beside an empty Rust function too (Docker, Java 17, Maven, PyPI)
+	$(CARGO) build --release -p lab --bins
+	@deploy/images/engine sh -c 'deploy/fn/images && target/release/bench-door --kafka --images'
+
 bench-spark: needs ## The same window by Spark Structured Streaming (Java 17, Maven, PyPI)
 	$(CARGO) build --release -p jobs -p lab --bins
 	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run
@@ -73,6 +77,6 @@ e2e-oci: needs ## Run everything from Oracle Cloud's buckets and vault: the offi
 oci-compare: needs ## Compare our signatures with the official Python SDK's (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-parts bench-window bench-door bench-fn bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk

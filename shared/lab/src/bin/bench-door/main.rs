@@ -4,11 +4,15 @@
 //! - its memory after all of them, its start by an empty hyper program's, and the size of each program
 //! - with `--python`: the same calls, cold ones and calls after a freeze, beside the tutorial's own stack
 //!   (`deploy/fn/python`: Python's FDK, fastavro, confluent-kafka), both as bare processes
+//! - with `--images`, in place of all that: both, and an empty Rust function, in containers as Fn's server has them
 //!
 //! The embedded broker answers at once and lives in this process, which is the hardest case for a ratio: there the way
 //! to the function and back weighs as much as the way to the broker. `--kafka` measures on Apache Kafka instead.
 
 mod cold;
+mod containers;
+mod engine;
+mod freeze;
 mod python;
 mod raw;
 mod spread;
@@ -37,12 +41,15 @@ struct Field {
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
-    let (mut on_kafka, mut beside_python) = (false, false);
+    let (mut on_kafka, mut beside_python, mut in_containers) = (false, false, false);
     for flag in std::env::args().skip(1) {
         match flag.as_str() {
             "--kafka" => on_kafka = true,
             "--python" => beside_python = true,
-            other => bail!("{other} is no flag of this; there are --kafka and --python"),
+            "--images" => in_containers = true,
+            other => {
+                bail!("{other} is no flag of this; there are --kafka, --python and --images")
+            }
         }
     }
     let mut field = Field {
@@ -63,6 +70,9 @@ async fn main() -> Result<()> {
         field.bootstrap = broker.bootstrap().to_owned();
         CALLS
     };
+    if in_containers {
+        return containers::calls(&field, rounds).await;
+    }
     warm::calls(&field, rounds).await?;
     cold::calls(&field).await?;
     cold::sockets(&field.bootstrap)?;

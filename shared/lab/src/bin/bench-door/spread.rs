@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 /// A measurement.
+#[derive(Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) least: Duration,
     pub(crate) median: Duration,

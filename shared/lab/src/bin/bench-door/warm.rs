@@ -32,18 +32,7 @@ pub(crate) async fn calls(field: &Field, rounds: usize) -> Result<()> {
         let wire = Wire::to(&python.socket(), &field.datum, "\"offset\"")?;
         contenders.push(Contender::Call(wire));
     }
-    let mut times = vec![Vec::new(); contenders.len()];
-    for number in 0..UNCOUNTED + rounds {
-        // Who goes first changes, so that nobody always finds another's caches.
-        for turn in 0..contenders.len() {
-            let who = (number + turn) % contenders.len();
-            let time = contenders[who].run(&field.datum)?;
-            if number >= UNCOUNTED {
-                times[who].push(time);
-            }
-        }
-    }
-    let spreads: Vec<Spread> = times.into_iter().map(Spread::of).collect();
+    let spreads = in_turn(contenders, &field.datum, rounds)?;
     let [through, raw, hop, ..] = &spreads[..] else {
         return Ok(());
     };
@@ -69,9 +58,30 @@ pub(crate) async fn calls(field: &Field, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-enum Contender {
+/// What takes its turn.
+pub(crate) enum Contender {
     Call(Wire),
     Raw(Raw),
+}
+
+/// So many calls of each, after some that nobody counts.
+pub(crate) fn in_turn(
+    mut contenders: Vec<Contender>,
+    datum: &[u8],
+    rounds: usize,
+) -> Result<Vec<Spread>> {
+    let mut times = vec![Vec::new(); contenders.len()];
+    for number in 0..UNCOUNTED + rounds {
+        // Who goes first changes, so that nobody always finds another's caches.
+        for turn in 0..contenders.len() {
+            let who = (number + turn) % contenders.len();
+            let time = contenders[who].run(datum)?;
+            if number >= UNCOUNTED {
+                times[who].push(time);
+            }
+        }
+    }
+    Ok(times.into_iter().map(Spread::of).collect())
 }
 
 impl Contender {
