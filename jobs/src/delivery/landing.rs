@@ -10,7 +10,7 @@ use super::lane::{Answered, Names, Outcome};
 use super::later;
 use super::partial::{Partial, partial};
 use super::queue::Job;
-use super::route::{Landed, Route, now};
+use super::route::{Route, now};
 use crate::fate::{Fate, Receipt};
 use crate::message::Message;
 
@@ -21,19 +21,19 @@ const MOST_LEFT_LINES: usize = 100_000;
 
 impl Route {
     /// Decides what follows from a request that has come back.
-    pub(super) fn land(&mut self, landed: Landed) {
-        let Some((job, pass)) = self.out.get_mut(landed.number).and_then(Option::take) else {
+    pub(super) fn land(&mut self, number: usize, outcome: Outcome) {
+        let Some((job, pass)) = self.out.get_mut(number).and_then(Option::take) else {
             return;
         };
         self.aloft -= job.messages.len();
-        self.free.push(landed.number);
-        self.count(&landed.outcome);
-        let failure = match &landed.outcome {
+        self.free.push(number);
+        self.count(&outcome);
+        let failure = match &outcome {
             Outcome::Answered(answered) => is_failure(answered.status),
             Outcome::TimedOut | Outcome::Broken(_) => true,
         };
         if failure {
-            self.complain(&job, &landed.outcome);
+            self.complain(&job, &outcome);
             match self.circuit.failed(pass, now()) {
                 Change::Opened(rest) => {
                     let to = self.road.maker.target();
@@ -41,7 +41,7 @@ impl Route {
                     warn!(route = self.name, %to, rest_ms, "the endpoint keeps failing: requests stop");
                 }
                 Change::GivenUp => {
-                    let met = met(&landed.outcome);
+                    let met = met(&outcome);
                     self.give_up(&format!("the endpoint keeps failing: {met}"));
                 }
                 Change::None => {}
@@ -49,7 +49,7 @@ impl Route {
         } else {
             self.circuit.alive(pass);
         }
-        match landed.outcome {
+        match outcome {
             Outcome::Answered(answered) => self.answered(job, &answered),
             Outcome::TimedOut => self.try_again(job, "no answer in time", None),
             Outcome::Broken(reason) => self.try_again(job, &reason, None),

@@ -19,9 +19,11 @@ use hyper::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, timeout};
+use tokio::time::Instant;
 
 use super::backoff::retry_after;
+use super::later;
+use super::patience::Patience;
 use super::request::{Ask, RequestMaker};
 use super::wire::{Connector, Traffic, Wire};
 
@@ -88,38 +90,63 @@ pub(super) struct Connection {
     spent: bool,
 }
 
+/// Where one request after another goes: a connection that is kept, and a timer.
+#[derive(Default)]
+pub(super) struct Lane {
+    connection: Option<Box<Connection>>,
+    patience: Patience,
+}
+
+impl Lane {
+    /// Whether it has a connection that can take another request.
+    pub(super) fn is_open(&self) -> bool {
+        self.connection.is_some()
+    }
+}
+
 /// Sends the request, on the kept connection if there is one and it is alive, and reads the answer. A kept connection
 /// that dies before the first byte of the answer had been closed by the endpoint for being idle: the request is sent
 /// once more on a fresh one, which is safe since it carries its idempotency key.
 pub(super) async fn exchange(
     road: &Road,
-    mut kept: Option<Box<Connection>>,
+    lane: &mut Lane,
     ask: &Ask,
     patience: Duration,
-) -> (Option<Box<Connection>>, Outcome) {
+) -> Outcome {
     let start = Instant::now();
-    let sent = timeout(patience, async {
-        if let Some(connection) = &mut kept
-            && connection.is_ready().await
-        {
-            let before = connection.traffic.received.get();
-            match connection.send(road, ask).await {
-                Err(_) if connection.traffic.received.get() == before => {
-                    road.stale.set(road.stale.get() + 1);
+    let mut kept = lane.connection.take();
+    let until = later(start.into_std(), patience).into();
+    // Work is pinned where it is made, and passed on by reference: a future that takes another one in has room for it
+    // twice, and all of this is allocated for each request.
+    let sent = {
+        let asking = pin!(async {
+            let mut reuse = match &mut kept {
+                Some(connection) => connection.is_ready().await,
+                None => false,
+            };
+            loop {
+                let connection = match &mut kept {
+                    Some(connection) if reuse => connection,
+                    // Boxed, so that the many requests on kept connections do not carry the room that the few others need.
+                    kept => kept.insert(Box::pin(Connection::open(road)).await?),
+                };
+                let before = connection.traffic.received.get();
+                match connection.send(road, ask).await {
+                    Err(_) if reuse && connection.traffic.received.get() == before => {
+                        road.stale.set(road.stale.get() + 1);
+                        reuse = false;
+                    }
+                    result => return result,
                 }
-                result => return result,
             }
-        }
-        // Boxed, so that the many requests on kept connections do not carry the room that the few others need.
-        let connection = kept.insert(Box::pin(Connection::open(road)).await?);
-        connection.send(road, ask).await
-    })
-    .await;
+        });
+        lane.patience.within(until, asking).await
+    };
     let latency = start.elapsed();
     match sent {
-        Err(_) => (None, Outcome::TimedOut),
-        Ok(Err(reason)) => (None, Outcome::Broken(reason)),
-        Ok(Ok(response)) => {
+        None => Outcome::TimedOut,
+        Some(Err(reason)) => Outcome::Broken(reason),
+        Some(Ok(response)) => {
             let (head, body) = response.into_parts();
             let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok());
             let wait = header(header::RETRY_AFTER)
@@ -128,7 +155,7 @@ pub(super) async fn exchange(
             let naming = success && ask.is_batch() && is_json(header(header::CONTENT_TYPE));
             let most = if naming { MOST_NAMED } else { MOST_KEPT };
             let (whole, said) = match &mut kept {
-                Some(connection) => connection.read(body, most).await,
+                Some(connection) => connection.read(body, most, &mut lane.patience).await,
                 None => (false, Vec::new()),
             };
             let (said, names) = match (success, naming) {
@@ -144,8 +171,8 @@ pub(super) async fn exchange(
                 names,
                 latency,
             };
-            let kept = kept.filter(|connection| whole && !connection.spent);
-            (kept, Outcome::Answered(answered))
+            lane.connection = kept.filter(|connection| whole && !connection.spent);
+            Outcome::Answered(answered)
         }
     }
 }
@@ -179,13 +206,14 @@ impl Connection {
         if self.ended || self.sender.is_ready() {
             return !self.ended;
         }
-        let ready = drive(&mut self.driver, &mut self.ended, self.sender.ready());
-        matches!(ready.await, Some(Ok(())))
+        let ready = pin!(self.sender.ready());
+        let ready = drive(&mut self.driver, &mut self.ended, ready).await;
+        matches!(ready, Some(Ok(())))
     }
 
     async fn send(&mut self, road: &Road, ask: &Ask) -> Result<Response<Incoming>, String> {
         let before = self.traffic.sent.get();
-        let answer = self.sender.send_request(road.maker.request(ask));
+        let answer = pin!(self.sender.send_request(road.maker.request(ask)));
         match drive(&mut self.driver, &mut self.ended, answer).await {
             Some(Ok(response)) => {
                 let unsent = self.traffic.sent.get() - before < ask.length() as u64;
@@ -204,30 +232,38 @@ impl Connection {
     }
 
     /// Reads the body, within limits. True when it arrived whole; and its beginning, at most so many bytes.
-    async fn read(&mut self, mut body: Incoming, most_kept: usize) -> (bool, Vec<u8>) {
+    async fn read(
+        &mut self,
+        mut body: Incoming,
+        most_kept: usize,
+        patience: &mut Patience,
+    ) -> (bool, Vec<u8>) {
         if body.is_end_stream() {
             return (true, Vec::new());
         }
         let mut kept = Vec::new();
         let mut length = 0;
-        let reading = async {
-            while let Some(frame) = body.frame().await {
-                let Ok(frame) = frame else { return false };
-                let Some(data) = frame.data_ref() else {
-                    continue;
-                };
-                length += data.len();
-                let room = most_kept - kept.len();
-                kept.extend_from_slice(&data[..room.min(data.len())]);
-                if length > MOST_READ.max(most_kept) {
-                    return false;
+        let until = Instant::now() + BODY_PATIENCE;
+        let whole = {
+            let reading = pin!(async {
+                while let Some(frame) = body.frame().await {
+                    let Ok(frame) = frame else { return false };
+                    let Some(data) = frame.data_ref() else {
+                        continue;
+                    };
+                    length += data.len();
+                    let room = most_kept - kept.len();
+                    kept.extend_from_slice(&data[..room.min(data.len())]);
+                    if length > MOST_READ.max(most_kept) {
+                        return false;
+                    }
                 }
-            }
-            true
+                true
+            });
+            let driven = pin!(drive(&mut self.driver, &mut self.ended, reading));
+            patience.within(until, driven).await
         };
-        let driven = drive(&mut self.driver, &mut self.ended, reading);
-        let whole = timeout(BODY_PATIENCE, driven).await;
-        (matches!(whole, Ok(Some(true))), kept)
+        (matches!(whole, Some(Some(true))), kept)
     }
 }
 
@@ -235,9 +271,8 @@ impl Connection {
 async fn drive<F: Future>(
     driver: &mut http1::Connection<TokioIo<Wire>, Full<Bytes>>,
     ended: &mut bool,
-    work: F,
+    mut work: Pin<&mut F>,
 ) -> Option<F::Output> {
-    let mut work = pin!(work);
     poll_fn(|cx| {
         if let Poll::Ready(output) = work.as_mut().poll(cx) {
             return Poll::Ready(Some(output));

@@ -21,6 +21,7 @@ mod inbox;
 mod landing;
 mod lane;
 pub mod partial;
+mod patience;
 mod pen;
 pub mod queue;
 pub mod rate;

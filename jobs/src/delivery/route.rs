@@ -17,7 +17,7 @@ use super::alarm::Alarm;
 use super::backoff::{Backoff, Dice};
 use super::circuit::{Circuit, CircuitSettings, Gate, Pass};
 use super::inbox::{Mail, weight};
-use super::lane::{Connection, Outcome, Road, exchange};
+use super::lane::{Lane, Outcome, Road, exchange};
 use super::queue::{Job, Queue, Shape};
 use super::rate::Bucket;
 use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState, later};
@@ -46,8 +46,8 @@ pub(super) struct Route {
     orders: Arc<Mutex<Orders>>,
     mail: Mail,
     hurry: bool,
-    /// Connections that wait for work, the last used first; one place for each request that may be under way.
-    lanes: Vec<Option<Box<Connection>>>,
+    /// Lanes that wait for work, the last used first.
+    lanes: Vec<Lane>,
     flights: FuturesUnordered<LocalBoxFuture<'static, Landed>>,
     landed: Vec<Landed>,
     /// The jobs that are out, by the number of their flight: they outlive a flight that is broken off.
@@ -72,10 +72,10 @@ pub(super) struct Route {
 }
 
 /// A request that has come back.
-pub(super) struct Landed {
-    pub(super) number: usize,
-    connection: Option<Box<Connection>>,
-    pub(super) outcome: Outcome,
+struct Landed {
+    number: usize,
+    lane: Lane,
+    outcome: Outcome,
 }
 
 impl Route {
@@ -289,15 +289,15 @@ impl Route {
         if let Some(place) = self.out.get_mut(number) {
             *place = Some((job, pass));
         }
-        let kept = self.lanes.pop().flatten();
+        let mut lane = self.lanes.pop().unwrap_or_default();
         let left = self.until.map_or(Duration::MAX, |until| until - now);
         let patience = self.limits.request_timeout.min(left);
         let road = Rc::clone(&self.road);
         self.flights.push(Box::pin(async move {
-            let (connection, outcome) = exchange(&road, kept, &ask, patience).await;
+            let outcome = exchange(&road, &mut lane, &ask, patience).await;
             Landed {
                 number,
-                connection,
+                lane,
                 outcome,
             }
         }));
@@ -323,11 +323,11 @@ impl Route {
             })
             .await;
         }
-        for mut one in landed.drain(..) {
-            if let Some(connection) = one.connection.take() {
-                self.lanes.push(Some(connection));
+        for one in landed.drain(..) {
+            if one.lane.is_open() {
+                self.lanes.push(one.lane);
             }
-            self.land(one);
+            self.land(one.number, one.outcome);
         }
         self.landed = landed;
     }
