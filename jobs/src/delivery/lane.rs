@@ -9,6 +9,7 @@ use std::error::Error;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, SystemTime};
 
@@ -74,7 +75,7 @@ pub(super) enum Names {
 /// What requests share on one route.
 pub(super) struct Road {
     pub(super) maker: RequestMaker,
-    pub(super) connector: Rc<Connector>,
+    pub(super) connector: Arc<Connector>,
     /// Requests repeated because a kept connection had gone stale.
     pub(super) stale: Cell<u64>,
 }
@@ -127,7 +128,8 @@ pub(super) async fn exchange(
             loop {
                 let connection = match &mut kept {
                     Some(connection) if reuse => connection,
-                    // Boxed, so that the many requests on kept connections do not carry the room that the few others need.
+                    // Boxed, so that the many requests on kept connections do not carry the room that the few others
+                    // need.
                     kept => kept.insert(Box::pin(Connection::open(road)).await?),
                 };
                 let before = connection.traffic.received.get();

@@ -1,6 +1,6 @@
 //! Brings matched messages to their endpoints: messages in, each with its fate out, exactly once.
 //!
-//! A [`Delivery`] is one thread of its own; whoever scans the stream hands messages over ([`Delivery::offer`]) and
+//! A [`Delivery`] is a thread for each route; whoever scans the stream hands messages over ([`Delivery::offer`]) and
 //! reads what became of them from a channel. Each route has its own queue, connections, limits and circuit, so that
 //! an endpoint that is slow or down costs the others nothing.
 //!
@@ -32,7 +32,6 @@ pub mod target;
 mod waiting;
 mod wire;
 
-use std::rc::Rc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -40,7 +39,6 @@ use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime};
 
 use shared::secret::Secret;
-use tokio::task::LocalSet;
 
 use crate::fate::Settlement;
 use crate::message::{Message, StreamId};
@@ -54,7 +52,7 @@ use target::{Target, TargetError};
 pub struct Delivery {
     routes: Vec<Arc<RouteShared>>,
     orders: Arc<Mutex<Orders>>,
-    thread: Option<JoinHandle<()>>,
+    threads: Vec<JoinHandle<()>>,
 }
 
 /// Where the messages of one route go.
@@ -192,8 +190,8 @@ pub enum DeliveryError {
     /// A bound that makes no sense.
     #[error("{0}")]
     Limits(&'static str),
-    /// The thread or its runtime.
-    #[error("starting the delivery thread: {0}")]
+    /// A thread or its runtime.
+    #[error("starting a delivery thread: {0}")]
     Thread(#[from] std::io::Error),
 }
 
@@ -205,7 +203,7 @@ struct Orders {
     stopping: bool,
 }
 
-/// What both threads see of a route.
+/// What both sides see of a route.
 #[derive(Debug)]
 struct RouteShared {
     inbox: Inbox,
@@ -232,13 +230,13 @@ impl RouteShared {
 }
 
 impl Delivery {
-    /// Starts the thread. No connection is made before there is something to send.
+    /// Starts the threads. No connection is made before there is something to send.
     ///
     /// Every message that [`Delivery::offer`] takes comes back through `settled`, exactly once; the channel's other
     /// end is disconnected when all have come back after [`Delivery::stop`].
     ///
     /// # Errors
-    /// A URL, a token or a limit is of no use, or there is no thread.
+    /// A URL, a token or a limit is of no use, or there are no threads.
     pub fn start(
         config: DeliveryConfig,
         settled: Sender<Vec<Settlement>>,
@@ -273,42 +271,43 @@ impl Delivery {
             .iter()
             .map(|endpoint| Arc::new(shared(endpoint)))
             .collect();
-        let orders = Arc::new(Mutex::new(Orders::default()));
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_io()
-            .enable_time()
-            .build()?;
-        let (theirs, their_orders) = (routes.clone(), Arc::clone(&orders));
-        // Log lines of the thread carry the run's id, as the caller's do.
-        let span = tracing::Span::current();
-        let work = move || {
-            let _inside = span.enter();
-            let all = LocalSet::new();
-            let connector = Rc::default();
-            for (index, (maker, shared)) in makers.into_iter().zip(theirs).enumerate() {
+        // From here on dropping it ends what was started.
+        let mut delivery = Self {
+            routes,
+            orders: Arc::default(),
+            threads: Vec::new(),
+        };
+        let (config, connector) = (Arc::new(config), Arc::default());
+        let routes = makers.into_iter().zip(delivery.routes.clone());
+        for (index, (maker, shared)) in routes.enumerate() {
+            let (orders, settled) = (Arc::clone(&delivery.orders), settled.clone());
+            let (config, connector) = (Arc::clone(&config), Arc::clone(&connector));
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_io()
+                .enable_time()
+                .build()?;
+            // Log lines of the thread carry the run's id, as the caller's do.
+            let span = tracing::Span::current();
+            let work = move || {
+                let _inside = span.enter();
                 let road = Road {
                     maker,
-                    connector: Rc::clone(&connector),
+                    connector,
                     stale: Default::default(),
                 };
-                let orders = Arc::clone(&their_orders);
-                let route =
-                    route::Route::new(index, road, shared, orders, &config, settled.clone());
-                all.spawn_local(route.run());
-            }
-            drop(settled);
-            runtime.block_on(all);
-            // A name that is still being looked up holds nobody up.
-            runtime.shutdown_background();
-        };
-        let thread = std::thread::Builder::new()
-            .name("delivery".into())
-            .spawn(work)?;
-        Ok(Self {
-            routes,
-            orders,
-            thread: Some(thread),
-        })
+                let route = route::Route::new(index, road, shared, orders, &config, settled);
+                runtime.block_on(route.run());
+                // A name that is still being looked up holds nobody up.
+                runtime.shutdown_background();
+            };
+            let thread = std::thread::Builder::new()
+                .name("delivery".into())
+                .spawn(work)?;
+            delivery.threads.push(thread);
+        }
+        // From now on the channel lives as long as the threads do.
+        drop(settled);
+        Ok(delivery)
     }
 
     /// Hands a message over; never blocks. A tombstone has nothing to deliver and comes back refused.
@@ -409,7 +408,7 @@ impl Delivery {
 impl Drop for Delivery {
     fn drop(&mut self) {
         self.stop(Duration::ZERO);
-        if let Some(thread) = self.thread.take() {
+        for thread in self.threads.drain(..) {
             let _ = thread.join();
         }
     }

@@ -33,7 +33,7 @@ enum Stream {
 /// Connects to endpoints; the system's authorities are read when the first TLS connection is made.
 #[derive(Default)]
 pub(super) struct Connector {
-    tls: std::cell::OnceCell<tokio_native_tls::TlsConnector>,
+    tls: std::sync::OnceLock<tokio_native_tls::TlsConnector>,
 }
 
 impl Connector {
