@@ -516,6 +516,17 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
         assert!(line["partition"].is_i64() && line["offset"].is_i64());
         assert!(line["not_logged"].is_i64(), "{line}");
     }
+    let count = |lines: &[&Value], field: &str| -> u64 {
+        lines.iter().map(|line| line[field].as_u64().unwrap()).sum()
+    };
+    assert_eq!(
+        failed.len() as u64
+            + count(&failed, "not_logged")
+            + count(&of("more requests failed"), "count"),
+        run.report["routes"][0]["attempts"].as_u64().unwrap(),
+        "{}",
+        run.log
+    );
     for line in failed {
         assert_eq!(line["route"], "A", "{line}");
         assert!(line["attempt"].as_i64() >= Some(1), "{line}");

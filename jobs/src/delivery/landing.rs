@@ -252,6 +252,14 @@ impl Route {
             "a request failed"
         );
     }
+
+    /// Logs how many failures came after the last that was logged.
+    pub(super) fn complain_of_the_rest(&mut self) {
+        let count = std::mem::take(&mut self.unsaid);
+        if count > 0 {
+            warn!(route = self.name, count, "more requests failed");
+        }
+    }
 }
 
 fn met(outcome: &Outcome) -> String {

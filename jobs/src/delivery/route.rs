@@ -153,6 +153,7 @@ impl Route {
             self.collect();
             self.launch();
             if self.stopping && self.flights.is_empty() {
+                self.complain_of_the_rest();
                 return self.send_parcel();
             }
             if self.flights.is_empty() || self.parcel_due.is_some_and(|due| due <= now()) {
