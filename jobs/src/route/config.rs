@@ -1,6 +1,7 @@
 //! The table of routes as its owner writes it. Pure: text and settings in, routes out.
 
-use http::Uri;
+use std::net::IpAddr;
+
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use shared::secret::Secret;
@@ -8,6 +9,8 @@ use shared::settings::catalog::{
     API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES,
 };
 use shared::settings::{Setting, SettingError, Settings};
+
+use crate::delivery::target::Target;
 
 /// The most records of one request.
 pub const LARGEST_BATCH: usize = 10_000;
@@ -97,14 +100,12 @@ impl RouteConfig {
 
     /// True if the token would travel unencrypted to another machine.
     pub(super) fn shows_its_token(&self) -> bool {
-        let host = self
-            .url
-            .parse::<Uri>()
-            .ok()
-            .and_then(|url| url.host().map(str::to_owned));
-        let host = host.unwrap_or_default();
-        let here = host == "localhost" || host == "[::1]" || host.starts_with("127.");
-        self.token.is_some() && self.url.starts_with("http://") && !here
+        let in_the_open = |to: Target| {
+            let address: Result<IpAddr, _> = to.host.parse();
+            let here = to.host == "localhost" || address.is_ok_and(|address| address.is_loopback());
+            !to.tls && !here
+        };
+        self.token.is_some() && Target::parse(&self.url).is_ok_and(in_the_open)
     }
 
     fn checked(self) -> Result<Self, String> {
@@ -117,7 +118,7 @@ impl RouteConfig {
                 "its name must have 1 to {LONGEST_NAME} printable characters"
             ));
         }
-        check_url(&self.url)?;
+        Target::parse(&self.url).map_err(|error| format!("its url {error}"))?;
         if !(1..=LARGEST_BATCH).contains(&self.batch) {
             return Err(format!(
                 "batch is {}, expected 1 to {LARGEST_BATCH}",
@@ -155,27 +156,6 @@ fn built_in(
             token.variable()
         ))
     })
-}
-
-fn check_url(url: &str) -> Result<(), String> {
-    let parsed: Uri = url
-        .parse()
-        .map_err(|error| format!("its url is no URL: {error}"))?;
-    if !matches!(parsed.scheme_str(), Some("http" | "https")) {
-        return Err("its url must begin with http:// or https://".to_owned());
-    }
-    let Some(authority) = parsed.authority() else {
-        return Err("its url names no host".to_owned());
-    };
-    if authority.as_str().contains('@') {
-        return Err(
-            "its url holds a user or a password: use token, which is never shown".to_owned(),
-        );
-    }
-    if authority.host().is_empty() {
-        return Err("its url names no host".to_owned());
-    }
-    Ok(())
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
@@ -266,11 +246,23 @@ mod tests {
             ),
             (
                 r#"[{"name":"A","when":"true","url":"ftp://a"}]"#,
-                "must begin with http",
+                r#"its url has the scheme "ftp": expected http or https"#,
             ),
             (
                 r#"[{"name":"A","when":"true","url":"/path"}]"#,
-                "must begin with http",
+                r#"route "A": its url is no URL"#,
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a:99999/"}]"#,
+                r#"route "A": its url is no URL"#,
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a:0/"}]"#,
+                r#"route "A": its url is no URL"#,
+            ),
+            (
+                r#"[{"name":"A","when":"true","url":"http://a/#x"}]"#,
+                "its url has a fragment",
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://u:p@a"}]"#,
@@ -316,6 +308,7 @@ mod tests {
             ("https://api.example/", false),
             ("http://localhost:8080/", false),
             ("http://127.0.0.1/", false),
+            ("http://127.0.0.1.example/", true),
             ("http://[::1]:8080/", false),
         ] {
             let text = format!(r#"[{{"name":"A","when":"true","url":"{url}","token":"t"}}]"#);
