@@ -537,6 +537,25 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
 }
 
 #[test]
+fn no_proxy_of_the_environment_stands_between_the_job_and_its_endpoints() {
+    let stage = Stage::willing();
+    stage.write(&[user(1010, "Paul")]);
+    let proxy = Endpoint::always(Answer::ok()).unwrap();
+    let variables = ["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, proxy.url()));
+    let run = stage.forward(&[]).envs(variables.clone()).output().unwrap();
+    Run::of(&run).assert(0, &json!({"delivered": 1}));
+    let mut check = Command::new(env!("CARGO_BIN_EXE_forward"));
+    check.env_clear().envs(variables).arg("check");
+    check.env("KAFKA_BOOTSTRAPSERVER", stage.broker.bootstrap());
+    check.env("API_TYPE_A_URL", stage.a.url());
+    check.env("API_TYPE_B_URL", stage.b.url());
+    let said = check.output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!((stage.a.count(), stage.b.count()), (2, 1));
+    assert_eq!(proxy.count(), 0);
+}
+
+#[test]
 fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
     let stage = Stage::willing();
     stage.write(
