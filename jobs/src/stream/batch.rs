@@ -129,7 +129,9 @@ fn item(message: &rd_kafka_message_t) -> Item<'_> {
         error => {
             // SAFETY: librdkafka's table of texts is static.
             let text = unsafe { CStr::from_ptr(rd_kafka_err2str(error)) };
-            let said = bytes(message.payload, message.len).map(String::from_utf8_lossy);
+            // SAFETY: an error's text is its message's payload.
+            let said = unsafe { bytes(message, message.payload, message.len) };
+            let said = said.map(String::from_utf8_lossy);
             let reason = said.map_or_else(
                 || text.to_string_lossy().into_owned(),
                 |said| said.into_owned(),
@@ -144,9 +146,11 @@ fn item(message: &rd_kafka_message_t) -> Item<'_> {
 }
 
 /// The bytes at `start`, `None` for a null pointer.
-fn bytes<'b>(start: *mut c_void, length: usize) -> Option<&'b [u8]> {
-    // SAFETY: librdkafka's pointer and length belong together, and live as long as the message that holds them;
-    // every caller ties 'b to that message.
+///
+/// # Safety
+/// `start` is null, or so many bytes begin there that belong to the message.
+unsafe fn bytes(_: &rd_kafka_message_t, start: *const c_void, length: usize) -> Option<&[u8]> {
+    // SAFETY: as the caller promises; they live as long as the message, whose lifetime they take.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast::<u8>(), length) })
 }
 
@@ -163,12 +167,14 @@ impl<'b> Record<'b> {
 
     /// The key, if there is one.
     pub fn key(&self) -> Option<&'b [u8]> {
-        bytes(self.message.key, self.message.key_len)
+        // SAFETY: pointer and length of this message's key.
+        unsafe { bytes(self.message, self.message.key, self.message.key_len) }
     }
 
     /// The value; `None` is a tombstone.
     pub fn value(&self) -> Option<&'b [u8]> {
-        bytes(self.message.payload, self.message.len)
+        // SAFETY: pointer and length of this message's value.
+        unsafe { bytes(self.message, self.message.payload, self.message.len) }
     }
 
     /// Milliseconds since 1970, if the broker keeps them.
@@ -195,7 +201,7 @@ impl<'b> Record<'b> {
             while rd_kafka_header_get_all(headers, found.len(), &mut name, &mut value, &mut size)
                 == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
             {
-                let value = bytes(value.cast_mut(), size).map(Bytes::copy_from_slice);
+                let value = bytes(self.message, value, size).map(Bytes::copy_from_slice);
                 found.push((CStr::from_ptr(name).to_string_lossy().into_owned(), value));
             }
         }

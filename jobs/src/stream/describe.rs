@@ -8,15 +8,28 @@ use std::time::Duration;
 
 use rdkafka::client::{Client, ClientContext};
 use rdkafka::metadata::Metadata;
-use rdkafka_sys::*;
+use rdkafka_sys::{
+    rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
+    rd_kafka_AdminOptions_set_request_timeout, rd_kafka_AdminOptions_t,
+    rd_kafka_ConsumerGroupDescription_error, rd_kafka_ConsumerGroupDescription_member,
+    rd_kafka_ConsumerGroupDescription_member_count, rd_kafka_ConsumerGroupDescription_t,
+    rd_kafka_DescribeConsumerGroups, rd_kafka_DescribeConsumerGroups_result_groups,
+    rd_kafka_DescribeTopics, rd_kafka_DescribeTopics_result_topics,
+    rd_kafka_MemberDescription_consumer_id, rd_kafka_MemberDescription_host,
+    rd_kafka_TopicCollection_destroy, rd_kafka_TopicCollection_of_topic_names,
+    rd_kafka_TopicDescription_error, rd_kafka_TopicDescription_topic_id, rd_kafka_Uuid_base64str,
+    rd_kafka_Uuid_least_significant_bits, rd_kafka_Uuid_most_significant_bits, rd_kafka_admin_op_t,
+    rd_kafka_controllerid, rd_kafka_error_code, rd_kafka_event_DescribeConsumerGroups_result,
+    rd_kafka_event_DescribeTopics_result, rd_kafka_event_destroy, rd_kafka_event_error,
+    rd_kafka_event_t, rd_kafka_queue_destroy, rd_kafka_queue_new, rd_kafka_queue_poll,
+    rd_kafka_queue_t, rd_kafka_resp_err_t,
+};
 
 /// A member of a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
     /// The id that the broker gave it.
     pub id: String,
-    /// The `client.id` that it said.
-    pub client: String,
     /// The address it came from.
     pub host: String,
 }
@@ -139,22 +152,29 @@ pub fn group_members<C: ClientContext>(
     }
 }
 
+/// The members that a description lists.
+///
+/// # Safety
+/// The description belongs to an event that the caller holds.
 unsafe fn members(group: *const rd_kafka_ConsumerGroupDescription_t) -> Vec<GroupMember> {
-    // SAFETY: the caller holds the event that the description belongs to.
+    // SAFETY: as the caller promises; the texts are C strings of the same event, copied at once.
     unsafe {
         (0..rd_kafka_ConsumerGroupDescription_member_count(group))
             .map(|index| rd_kafka_ConsumerGroupDescription_member(group, index))
             .map(|member| GroupMember {
                 id: text(rd_kafka_MemberDescription_consumer_id(member)).unwrap_or_default(),
-                client: text(rd_kafka_MemberDescription_client_id(member)).unwrap_or_default(),
                 host: text(rd_kafka_MemberDescription_host(member)).unwrap_or_default(),
             })
             .collect()
     }
 }
 
-fn text(start: *const c_char) -> Option<String> {
-    // SAFETY: librdkafka's C strings, alive while the caller holds their event; copied at once.
+/// A copy of the text at `start`, `None` for a null pointer.
+///
+/// # Safety
+/// `start` is null or a C string.
+unsafe fn text(start: *const c_char) -> Option<String> {
+    // SAFETY: as the caller promises.
     (!start.is_null()).then(|| {
         unsafe { CStr::from_ptr(start) }
             .to_string_lossy()
