@@ -168,7 +168,6 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
             url: format!("http://127.0.0.1:{port}/"),
             token: None,
             batch,
-            quiet_until: None,
         }],
         limits: Limits {
             in_flight: CONNECTIONS,

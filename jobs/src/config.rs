@@ -183,7 +183,6 @@ impl Config {
             url: route.url.clone(),
             token: route.token.clone(),
             batch: route.batch,
-            quiet_until: None,
         });
         DeliveryConfig {
             endpoints: endpoints.collect(),

@@ -1,6 +1,6 @@
 //! What an outcome means for the messages it is about: delivered, refused, tried again, or left.
 
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 use tracing::{debug, warn};
 
@@ -137,9 +137,6 @@ impl Route {
     fn be_quiet(&mut self, rest: Duration) {
         let until = later(now(), self.backoff.hinted(rest));
         self.quiet_until = Some(self.quiet_until.map_or(until, |known| known.max(until)));
-        let asked = SystemTime::now().checked_add(rest);
-        let mut statistics = self.shared.statistics();
-        statistics.quiet_until = statistics.quiet_until.max(asked);
     }
 
     /// Plans another attempt, if one is allowed and there is time for it.

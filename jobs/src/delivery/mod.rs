@@ -36,7 +36,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use shared::secret::Secret;
 
@@ -66,8 +66,6 @@ pub struct EndpointConfig {
     pub token: Option<Secret>,
     /// The most records of one request; above 1, requests are container files.
     pub batch: usize,
-    /// No request before this moment: what an earlier run was asked for ([`RouteStatistics::quiet_until`]).
-    pub quiet_until: Option<SystemTime>,
 }
 
 /// What the engine needs to know.

@@ -7,7 +7,7 @@ use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::Poll;
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
@@ -20,7 +20,7 @@ use super::inbox::{Mail, weight};
 use super::lane::{Lane, Outcome, Road, exchange};
 use super::queue::{Job, Queue, Shape};
 use super::rate::Bucket;
-use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState, later};
+use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState};
 use crate::fate::{Fate, Settlement};
 use crate::message::Message;
 
@@ -89,10 +89,6 @@ impl Route {
     ) -> Self {
         let limits = config.limits;
         let endpoint = config.endpoints.get(index);
-        let now = now();
-        let rest = endpoint
-            .and_then(|endpoint| endpoint.quiet_until)
-            .and_then(|until| until.duration_since(SystemTime::now()).ok());
         Self {
             index,
             name: endpoint
@@ -115,8 +111,8 @@ impl Route {
                 cool_down: limits.circuit_cool_down,
                 probes: limits.circuit_probes,
             }),
-            bucket: limits.rate.map(|rate| Bucket::new(rate, now)),
-            quiet_until: rest.map(|rest| later(now, rest)),
+            bucket: limits.rate.map(|rate| Bucket::new(rate, now())),
+            quiet_until: None,
             road: Rc::new(road),
             shared,
             orders,
@@ -143,11 +139,6 @@ impl Route {
 
     /// Works until it is stopped and everything has come back.
     pub(super) async fn run(mut self) {
-        if let Some(until) = self.quiet_until
-            && until > later(now(), self.limits.backoff_max)
-        {
-            self.give_up("the endpoint asked an earlier run for a longer rest than backoff_max");
-        }
         loop {
             self.obey();
             self.collect();

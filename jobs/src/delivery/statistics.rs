@@ -1,7 +1,7 @@
 //! Counts what happened on a route, in bounded memory.
 
 use std::collections::BTreeMap;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
 /// The figures of one route.
 #[derive(Clone, Debug, Default)]
@@ -16,8 +16,6 @@ pub struct RouteStatistics {
     pub connection_errors: u64,
     /// Requests whose connection had gone stale, repeated at once.
     pub stale_connections: u64,
-    /// Until when the endpoint asked for quiet (`Retry-After` with 429 or 503), uncapped: worth keeping for the next run.
-    pub quiet_until: Option<SystemTime>,
     latency: Histogram,
 }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
 use jobs::delivery::RouteState;
 use lab::endpoint::{Answer, Endpoint};
@@ -179,23 +179,4 @@ fn requests_keep_to_the_rate() {
         "{:?}",
         times[59] - times[0]
     );
-}
-
-#[test]
-fn a_rest_that_an_earlier_run_was_asked_for_is_kept() {
-    let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
-        config.endpoints[0].quiet_until = Some(SystemTime::now() + Duration::from_secs(120));
-    });
-    rig.offer([message(0, 0)]);
-    assert_eq!(word(&rig.fate()), "left");
-    assert_eq!(endpoint.count(), 0);
-
-    let rig = Rig::to(&endpoint, |config| {
-        config.endpoints[0].quiet_until = Some(SystemTime::now() + Duration::from_millis(300));
-    });
-    let start = Instant::now();
-    rig.offer([message(0, 0)]);
-    assert_eq!(word(&rig.fate()), "delivered");
-    assert!(endpoint.requests()[0].at - start >= Duration::from_millis(250));
 }

@@ -28,7 +28,6 @@ pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
                 url: endpoint.url(),
                 token: None,
                 batch: 1,
-                quiet_until: None,
             })
             .collect(),
         limits: Limits {
