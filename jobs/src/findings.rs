@@ -131,6 +131,8 @@ impl Findings {
             };
             let statistics = delivery.statistics(index);
             route.attempts = statistics.attempts;
+            route.timeouts = statistics.timeouts;
+            route.connection_errors = statistics.connection_errors;
             route.latency_ms = Latency::new(statistics.p50(), statistics.p99(), statistics.max());
             if let Some(reason) = &scan.given_up[index] {
                 self.notes

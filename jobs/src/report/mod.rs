@@ -132,8 +132,14 @@ pub struct RouteReport {
     pub left: i64,
     /// Requests sent.
     pub attempts: u64,
-    /// How often each status was the answer.
+    /// How often each status was the answer. With `timeouts` and `connection_errors` they add up to `attempts`.
     pub statuses: BTreeMap<u16, u64>,
+    /// Requests without an answer in time.
+    #[serde(default)]
+    pub timeouts: u64,
+    /// Requests whose connection could not be made, or ended before a whole answer.
+    #[serde(default)]
+    pub connection_errors: u64,
     /// How long the answers took.
     pub latency_ms: Latency,
     /// How the route stood at the end.
@@ -338,8 +344,10 @@ pub(crate) mod tests {
             delivered,
             dead_lettered: 1,
             left: 0,
-            attempts: 12,
+            attempts: 15,
             statuses: BTreeMap::from([(200, 10), (503, 2)]),
+            timeouts: 3,
+            connection_errors: 0,
             latency_ms: Latency::new(
                 Duration::from_micros(1_500),
                 Duration::from_millis(20),

@@ -122,7 +122,7 @@ fn routes(report: &RunReport) -> String {
         "p50 ms",
         "p99 ms",
         "max ms",
-        "statuses",
+        "answers",
         "",
     ];
     let mut rows = vec![head.map(str::to_owned).to_vec()];
@@ -133,16 +133,18 @@ fn routes(report: &RunReport) -> String {
 }
 
 fn route_row(route: &RouteReport) -> Vec<String> {
-    let statuses: Vec<String> = route
-        .statuses
-        .iter()
-        .map(|(status, count)| {
-            format!(
-                "{status}×{}",
-                thousands(i64::try_from(*count).unwrap_or(i64::MAX))
-            )
-        })
+    let counted = |count: u64| thousands(i64::try_from(count).unwrap_or(i64::MAX));
+    let statuses = route.statuses.iter();
+    let mut answers: Vec<String> = statuses
+        .map(|(status, count)| format!("{status}×{}", counted(*count)))
         .collect();
+    let without = [
+        (route.timeouts, "none in time"),
+        (route.connection_errors, "no connection"),
+    ];
+    for (count, what) in without.into_iter().filter(|(count, _)| *count > 0) {
+        answers.push(format!("{what}×{}", counted(count)));
+    }
     let state = match route.state {
         RouteState::Open => String::new(),
         RouteState::Left => "left for the next run".to_owned(),
@@ -160,11 +162,11 @@ fn route_row(route: &RouteReport) -> Vec<String> {
         thousands(route.delivered),
         thousands(route.dead_lettered),
         thousands(route.left),
-        thousands(i64::try_from(route.attempts).unwrap_or(i64::MAX)),
+        counted(route.attempts),
         milliseconds(route.latency_ms.p50),
         milliseconds(route.latency_ms.p99),
         milliseconds(route.latency_ms.max),
-        statuses.join(" "),
+        answers.join(", "),
         state,
     ]
 }
@@ -293,9 +295,9 @@ partition  start    end  planned  delivered  passed over  dead letters  settled 
         0    100  1,300    1,200      1,000          190             2               3     4     1       1,200          4
         1    100  1,300    1,200      1,000          190             2               3     4     1       1,200          4
 
-route  matched  delivered  dead letters  left  attempts  p50 ms  p99 ms  max ms  statuses
-A        1,201      1,200             1     0        12     1.5    20.0  2000.0  200×10 503×2
-B          801        800             1     0        12     1.5    20.0  2000.0  200×10 503×2
+route  matched  delivered  dead letters  left  attempts  p50 ms  p99 ms  max ms  answers
+A        1,201      1,200             1     0        15     1.5    20.0  2000.0  200×10, 503×2, none in time×3
+B          801        800             1     0        15     1.5    20.0  2000.0  200×10, 503×2, none in time×3
 
 balanced: 2,400 planned = 2,000 delivered + 380 passed over + 4 dead letters + 6 settled before + 8 left + 2 gaps
 note: the broker keeps no commit metadata

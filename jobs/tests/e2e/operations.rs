@@ -83,6 +83,9 @@ async fn t5_the_report_of_a_mixed_window_balances_to_the_record() {
         (&route["statuses"]["503"], &route["statuses"]["429"]),
         (&json!(of(503)), &json!(of(429)))
     );
+    let nobody = run.route("B");
+    assert!(nobody["attempts"].as_u64() > Some(0));
+    assert_eq!(nobody["connection_errors"], nobody["attempts"]);
     assert!(
         route["latency_ms"]["max"].as_f64().unwrap()
             >= route["latency_ms"]["p50"].as_f64().unwrap()

@@ -149,7 +149,7 @@ impl Run {
         of.unwrap_or_else(|| panic!("no route {name}: {:#}", self.report))
     }
 
-    /// planned = end − start = the sum of its parts, by partition and in total.
+    /// planned = end − start = the sum of its parts, by partition and in total; and each request has one end.
     #[track_caller]
     fn assert_balanced(&self) {
         let report = &self.report;
@@ -171,6 +171,15 @@ impl Run {
         }
         for (name, total) in totals {
             assert_eq!(self.total(name), total, "{name}: {report:#}");
+        }
+        for route in report["routes"].as_array().unwrap() {
+            let statuses = route["statuses"].as_object().unwrap();
+            let answered: i64 = statuses.values().filter_map(Value::as_i64).sum();
+            assert_eq!(
+                answered + number(route, "timeouts") + number(route, "connection_errors"),
+                number(route, "attempts"),
+                "{report:#}"
+            );
         }
     }
 }
