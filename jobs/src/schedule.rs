@@ -68,14 +68,16 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
 }
 
 fn show(scan: &Scan<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
-    let in_hand = |route| {
-        scan.delivery()
-            .map_or(0, |delivery| delivery.in_hand(route))
-    };
-    let in_flight: Vec<_> = names
+    let in_hand: Vec<_> = names
         .iter()
         .enumerate()
-        .map(|(route, name)| (*name, in_hand(route)))
+        .map(|(route, name)| {
+            let delivery = scan.delivery();
+            (
+                *name,
+                delivery.map_or(0, |delivery| delivery.in_hand(route)),
+            )
+        })
         .collect();
     line.show(Instant::now(), || {
         let (planned, scanned) = scan.offsets();
@@ -84,7 +86,7 @@ fn show(scan: &Scan<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
             planned,
             scanned,
             delivered,
-            in_flight: &in_flight,
+            in_hand: &in_hand,
         }
     });
 }

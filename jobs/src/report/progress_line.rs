@@ -22,8 +22,8 @@ pub struct Standing<'a> {
     pub scanned: i64,
     /// Records delivered.
     pub delivered: i64,
-    /// Each route's name and requests under way.
-    pub in_flight: &'a [(&'a str, usize)],
+    /// Each route's name, and how many records wait for it or are under way.
+    pub in_hand: &'a [(&'a str, usize)],
 }
 
 /// The progress line; silent unless it was made for a terminal.
@@ -97,18 +97,18 @@ fn line(standing: &Standing<'_>, elapsed: Duration) -> String {
     } else {
         String::new()
     };
-    let in_flight: Vec<String> = standing
-        .in_flight
+    let in_hand: Vec<String> = standing
+        .in_hand
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    let in_flight = match in_flight.is_empty() {
+    let in_hand = match in_hand.is_empty() {
         true => String::new(),
-        false => format!(", in flight: {}", in_flight.join(" ")),
+        false => format!(", in hand: {}", in_hand.join(" ")),
     };
     format!(
-        "{} of {} records ({percent} %), {} delivered, {}/s{left}{in_flight}",
+        "{} of {} records ({percent} %), {} delivered, {}/s{left}{in_hand}",
         thousands(standing.scanned),
         thousands(standing.planned),
         thousands(standing.delivered),
@@ -133,7 +133,7 @@ mod tests {
             planned: 1_000_000,
             scanned,
             delivered: 1_234,
-            in_flight: &[("A", 64), ("B", 0)],
+            in_hand: &[("A", 64), ("B", 0)],
         }
     }
 
@@ -141,7 +141,7 @@ mod tests {
     fn tells_how_far_and_how_long() {
         assert_eq!(
             line(&standing(250_000), Duration::from_secs(30)),
-            "250,000 of 1,000,000 records (25 %), 1,234 delivered, 8,333/s, 1 min 30 s left, in flight: A 64"
+            "250,000 of 1,000,000 records (25 %), 1,234 delivered, 8,333/s, 1 min 30 s left, in hand: A 64"
         );
         assert_eq!(
             line(&Standing::default(), Duration::ZERO),
