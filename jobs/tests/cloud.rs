@@ -304,6 +304,36 @@ async fn an_endpoint_that_refuses_the_token_or_is_in_trouble_is_told() {
     );
 }
 
+#[test]
+fn tls_trusts_the_systems_authorities_unless_others_are_named() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let others = file.path().to_str().unwrap();
+    let authorities = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAPSERVER", "localhost:9092")
+            .envs(variables.iter().copied())
+            .args(["settings", "--kafka"]);
+        let output = text(&command.output().unwrap().stdout);
+        assert!(output.contains("security.protocol="), "{output}");
+        let mut found = output
+            .lines()
+            .filter_map(|line| line.strip_prefix("ssl.ca.location="));
+        found.next().map(str::to_owned)
+    };
+    let tls = ("KAFKA_SECURITY_PROTOCOL", "ssl");
+    let of_the_system = authorities(&[tls]).expect("this system has authorities");
+    assert!(std::path::Path::new(&of_the_system).exists());
+    // OpenSSL looks there by itself.
+    assert_eq!(authorities(&[tls, ("SSL_CERT_FILE", others)]), None);
+    assert_eq!(
+        authorities(&[tls, ("KAFKA_CA_LOCATION", others)]).as_deref(),
+        Some(others)
+    );
+    assert_eq!(authorities(&[]), None);
+}
+
 #[tokio::test]
 async fn the_kafka_clients_are_told_by_librdkafkas_names() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));

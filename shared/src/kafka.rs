@@ -115,7 +115,11 @@ impl KafkaSettings {
             username,
             shows_username: !settings.is_secret(&KAFKA_USERNAME),
             auth_token,
-            ca_location: settings.optional(&KAFKA_CA_LOCATION).map(str::to_owned),
+            ca_location: match settings.optional(&KAFKA_CA_LOCATION) {
+                Some(location) => Some(location.to_owned()),
+                None if protocol.ends_with("ssl") => system_authorities(),
+                None => None,
+            },
         })
     }
 
@@ -310,6 +314,19 @@ pub enum GroupProtocol {
     Consumer,
     /// The older one: an empty group waits three seconds for more members (`group.initial.rebalance.delay.ms`).
     Classic,
+}
+
+/// Where this system keeps the authorities that it trusts. The OpenSSL within the program was not built for any one
+/// system: by itself it finds only what `SSL_CERT_FILE` and `SSL_CERT_DIR` name, which is then left to it.
+fn system_authorities() -> Option<String> {
+    if openssl_probe::has_ssl_cert_env_vars() {
+        return None;
+    }
+    let found = openssl_probe::probe();
+    let place = found
+        .cert_file
+        .or_else(|| found.cert_dir.into_iter().next())?;
+    place.into_os_string().into_string().ok()
 }
 
 /// OCI Streaming's brokers are `cell-1.streaming.<region>.oci.<domain>`; a private pool's FQDN has `.streaming.` too.
