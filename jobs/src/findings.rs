@@ -140,7 +140,7 @@ impl Findings {
             }
             let is_left = scan.parts.values().any(|part| part.is_left_by(index));
             if is_left && (scan.stop.is_none() || scan.given_up[index].is_some()) {
-                route.state = report::RouteState::Left;
+                route.state = report::RouteEnd::Left;
             }
             route.statuses = statistics.statuses;
         }
@@ -160,16 +160,19 @@ impl Findings {
                 scan.dead_letters_failed
             ));
         }
-        if window.capped || scan.bounded.is_some() {
+        let bounds = [
+            (scan.bounded, "WINDOW_BYTES"),
+            (window.capped && !scan.bounded, "WINDOW_RECORDS"),
+        ];
+        for (_, bound) in bounds.iter().filter(|(reached, _)| *reached) {
             self.facts.bounded = true;
-            self.notes.push(match scan.bounded {
-                Some(bound) => format!("{bound} ended the window before the end of the log"),
-                None => "WINDOW_RECORDS ended the window before the end of the log".to_owned(),
-            });
+            self.notes.push(format!(
+                "{bound} ended the window before the end of the log"
+            ));
         }
         let Some(stop) = &scan.stop else { return };
         let told = match stop {
-            Stop::Bound(bound) => format!("{bound} ended the run before its window"),
+            Stop::Deadline => "DEADLINE ended the run before its window".to_owned(),
             Stop::Asked => "a signal ended the run before its window".to_owned(),
             Stop::Fenced(what) => {
                 self.facts.fenced = true;

@@ -578,12 +578,17 @@ fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
 fn bounds_on_records_and_bytes_end_a_window_early_and_say_so() {
     let stage = Stage::willing();
     stage.write(&(0..20).map(|_| user(1010, "same")).collect::<Vec<_>>());
-    stage
-        .run(&["--window-records", "6"])
-        .assert(12, &json!({"planned": 6, "delivered": 6, "left": 0}));
+    let noted = |run: &Run, bound: &str| {
+        let note = format!("{bound} ended the window before the end of the log");
+        assert_eq!(run.report["notes"], json!([note]));
+    };
+    let records = stage.run(&["--window-records", "6"]);
+    records.assert(12, &json!({"planned": 6, "delivered": 6, "left": 0}));
+    noted(&records, "WINDOW_RECORDS");
     let size = user(1010, "same").len();
     let bytes = stage.run(&["--window-bytes", &(5 * size + 1).to_string()]);
     bytes.assert(12, &json!({"planned": 5, "delivered": 5, "left": 0}));
+    noted(&bytes, "WINDOW_BYTES");
     stage
         .run(&[])
         .assert(0, &json!({"planned": 9, "delivered": 9}));

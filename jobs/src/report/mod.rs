@@ -82,13 +82,12 @@ impl PartitionReport {
 
 /// How a route stood at the end of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub enum RouteState {
+#[serde(rename_all = "snake_case")]
+pub enum RouteEnd {
     /// Its endpoint takes records.
     #[default]
-    #[serde(rename = "open for business")]
     Open,
     /// Its records were left for the next run.
-    #[serde(rename = "left")]
     Left,
 }
 
@@ -143,7 +142,7 @@ pub struct RouteReport {
     /// How long the answers took.
     pub latency_ms: Latency,
     /// How the route stood at the end.
-    pub state: RouteState,
+    pub state: RouteEnd,
 }
 
 impl RouteReport {
@@ -226,7 +225,7 @@ impl RunReport {
             dead_lettered: totals.dead_lettered,
             left: totals.left,
             routes_matched: count(|route| route.matched > 0),
-            routes_left: count(|route| route.state == RouteState::Left),
+            routes_left: count(|route| route.state == RouteEnd::Left),
             ..facts
         });
         Self {
@@ -353,7 +352,7 @@ pub(crate) mod tests {
                 Duration::from_millis(20),
                 Duration::from_secs(2),
             ),
-            state: RouteState::Open,
+            state: RouteEnd::Open,
         }
     }
 
@@ -452,7 +451,7 @@ pub(crate) mod tests {
         assert_eq!(json["topic_id"], serde_json::Value::Null);
         assert_eq!(json["routes"][0]["statuses"]["503"], 2);
         assert_eq!(json["routes"][0]["latency_ms"]["p50"], 1.5);
-        assert_eq!(json["routes"][0]["state"], "open for business");
+        assert_eq!(json["routes"][0]["state"], "open");
         let read: RunReport = serde_json::from_value(json).unwrap();
         assert_eq!(read, report());
     }

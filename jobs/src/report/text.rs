@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-use super::{PartitionReport, RouteReport, RouteState, RunReport};
+use super::{PartitionReport, RouteEnd, RouteReport, RunReport};
 use crate::exit::Outcome;
 
 /// The most partitions that are shown one by one.
@@ -146,8 +146,8 @@ fn route_row(route: &RouteReport) -> Vec<String> {
         answers.push(format!("{what}×{}", counted(count)));
     }
     let state = match route.state {
-        RouteState::Open => String::new(),
-        RouteState::Left => "left for the next run".to_owned(),
+        RouteEnd::Open => String::new(),
+        RouteEnd::Left => "left for the next run".to_owned(),
     };
     let milliseconds = |value: f64| {
         if route.statuses.is_empty() {

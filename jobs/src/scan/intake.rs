@@ -110,7 +110,7 @@ impl Scan<'_> {
                 .bytes
                 .is_some_and(|limit| self.intake.bytes + size > limit)
         {
-            self.end_window("the bound on bytes");
+            self.end_window();
             return;
         }
         let verdict = self.judge(record);
@@ -404,13 +404,13 @@ impl Scan<'_> {
         }
     }
 
-    /// A bound is reached: every partition's window ends where it is.
-    fn end_window(&mut self, bound: &'static str) {
+    /// The bound on bytes is reached: every partition's window ends where it is.
+    fn end_window(&mut self) {
         for part in self.parts.values_mut().filter(|part| !part.closed) {
             let position = part.progress.position();
             part.progress.end_at(position);
         }
-        self.bounded = Some(bound);
+        self.bounded = true;
     }
 
     fn coordinates(&self, record: &Record<'_>) -> Coordinates {

@@ -58,8 +58,8 @@ pub struct Rules {
 /// Why a scan ended before its window did.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Stop {
-    /// The deadline, or the bound on bytes.
-    Bound(String),
+    /// The deadline.
+    Deadline,
     /// SIGTERM or SIGINT.
     Asked,
     /// Another run has our partitions.
@@ -207,8 +207,8 @@ pub struct Scan<'r> {
     pub notes: Vec<String>,
     /// Why it ended early.
     pub stop: Option<Stop>,
-    /// The bound that ended the window before its planned end.
-    pub bounded: Option<&'static str>,
+    /// Whether the bound on bytes ended the window before its planned end.
+    pub bounded: bool,
     /// For each route, why it was given up in this run, if it was.
     pub given_up: Vec<Option<String>>,
     /// Records met for the first time.
@@ -247,7 +247,7 @@ impl<'r> Scan<'r> {
             parts,
             notes: Vec::new(),
             stop: None,
-            bounded: None,
+            bounded: false,
             given_up: vec![None; routes],
             seen: 0,
             dead_letters_failed: 0,
@@ -377,7 +377,7 @@ impl<'r> Scan<'r> {
                 .deadlines
                 .is_some_and(|deadlines| Instant::now() >= deadlines.reading)
             {
-                self.stop = Some(Stop::Bound("the deadline".to_owned()));
+                self.stop = Some(Stop::Deadline);
             }
         }
         self.stop.is_some()
