@@ -17,8 +17,8 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
+use jobs::delivery::fate::{Fate, Settlement};
 use jobs::delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
-use jobs::fate::{Fate, Settlement};
 use jobs::message::{Coordinates, Message, StreamId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};

@@ -8,7 +8,6 @@ pub mod dead_letter;
 pub mod delivery;
 pub mod donemap;
 pub mod exit;
-pub mod fate;
 pub mod fence;
 mod findings;
 pub mod message;

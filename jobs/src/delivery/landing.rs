@@ -6,12 +6,12 @@ use tracing::{debug, warn};
 
 use super::answer::{Verdict, advice, asks_for_quiet, is_failure, verdict};
 use super::circuit::Change;
+use super::fate::{Fate, Receipt};
 use super::lane::{Answered, Names, Outcome};
 use super::later;
 use super::partial::{Partial, partial};
 use super::queue::Job;
 use super::route::{Route, now};
-use crate::fate::{Fate, Receipt};
 use crate::message::Message;
 
 /// Complaints about one route, at most one in this time.
@@ -118,7 +118,7 @@ impl Route {
                 again.push(message);
                 continue;
             }
-            let receipt = Receipt::new(answered.status, job.requests, answered.latency);
+            let receipt = Receipt::new(answered.status, job.requests);
             self.settle(message, Fate::Delivered(receipt));
         }
         job.messages = again;

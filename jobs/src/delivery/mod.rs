@@ -17,6 +17,7 @@ mod alarm;
 pub mod answer;
 pub mod backoff;
 pub mod circuit;
+pub mod fate;
 mod inbox;
 mod landing;
 mod lane;
@@ -40,8 +41,8 @@ use std::time::{Duration, Instant};
 
 use shared::secret::Secret;
 
-use crate::fate::Settlement;
 use crate::message::{Message, StreamId};
+use fate::Settlement;
 use inbox::Inbox;
 use lane::Road;
 use request::RequestMaker;

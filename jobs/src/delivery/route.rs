@@ -16,12 +16,12 @@ use tracing::{info, warn};
 use super::alarm::Alarm;
 use super::backoff::{Backoff, Dice};
 use super::circuit::{Circuit, CircuitSettings, Gate, Pass};
+use super::fate::{Fate, Settlement};
 use super::inbox::{Mail, weight};
 use super::lane::{Lane, Outcome, Road, exchange};
 use super::queue::{Job, Queue, Shape};
 use super::rate::Bucket;
 use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState};
-use crate::fate::{Fate, Settlement};
 use crate::message::Message;
 
 /// A parcel of settlements is sent when it has so many (or as many as one request), or when its first has waited so

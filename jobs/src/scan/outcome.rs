@@ -4,7 +4,7 @@ use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
 use crate::dead_letter::{Cause, DeadLetter, Written};
-use crate::fate::{Fate, Settlement};
+use crate::delivery::fate::{Fate, Settlement};
 use crate::scan::Scan;
 use crate::scan::intake::Handed;
 use crate::tally::PartitionTally;

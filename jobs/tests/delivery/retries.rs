@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use jobs::delivery::answer::{Verdict, verdict};
-use jobs::fate::Fate;
+use jobs::delivery::fate::Fate;
 use jobs::message::Message;
 use lab::endpoint::{Answer, Endpoint};
 

@@ -5,8 +5,8 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use jobs::delivery::fate::{Fate, Settlement};
 use jobs::delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
-use jobs::fate::{Fate, Settlement};
 use jobs::message::{Coordinates, Message, StreamId};
 use lab::endpoint::Endpoint;
 

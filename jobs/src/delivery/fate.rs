@@ -1,7 +1,5 @@
 //! What became of a record that was handed to delivery.
 
-use std::time::Duration;
-
 use crate::message::Message;
 
 /// Proof that the endpoint took a record: only a 2xx answer makes one, and only `delivery` reads answers.
@@ -9,19 +7,13 @@ use crate::message::Message;
 pub struct Receipt {
     status: u16,
     attempts: u32,
-    latency: Duration,
 }
 
 impl Receipt {
-    /// For `delivery` alone: the endpoint has answered 2xx.
-    #[allow(dead_code)]
-    pub(crate) fn new(status: u16, attempts: u32, latency: Duration) -> Self {
+    /// The endpoint has answered 2xx.
+    pub(super) fn new(status: u16, attempts: u32) -> Self {
         debug_assert!((200..300).contains(&status));
-        Self {
-            status,
-            attempts,
-            latency,
-        }
+        Self { status, attempts }
     }
 
     /// The status, 200 to 299.
@@ -32,11 +24,6 @@ impl Receipt {
     /// How many requests it took.
     pub fn attempts(&self) -> u32 {
         self.attempts
-    }
-
-    /// How long the successful request took.
-    pub fn latency(&self) -> Duration {
-        self.latency
     }
 }
 
