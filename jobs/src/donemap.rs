@@ -24,6 +24,22 @@ pub struct DoneMap {
     pub holes: Vec<Vec<Range>>,
 }
 
+impl DoneMap {
+    /// How many offsets from the commit on and below `end` are not settled, as far as the map tells.
+    pub fn unsettled_below(&self, end: i64, commit: i64) -> i64 {
+        let mut holes: Vec<Range> = self.holes.iter().flatten().copied().collect();
+        holes.push((self.scanned, i64::MAX));
+        holes.sort_unstable();
+        let (mut count, mut from) = (0, commit);
+        for hole in holes {
+            let (start, stop) = (hole.0.max(from), hole.1.min(end));
+            count += (stop - start).max(0);
+            from = from.max(stop);
+        }
+        count
+    }
+}
+
 /// Why a commit's metadata is not believed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unbelieved {

@@ -124,6 +124,8 @@ impl Outcome {
     pub fn of(facts: &Facts) -> Self {
         if !facts.balanced || facts.internal {
             Self::Internal
+        } else if facts.setting {
+            Self::Configuration
         } else if facts.data_loss {
             Self::DataLoss
         } else if facts.fenced {
@@ -178,6 +180,8 @@ pub struct Facts {
     pub balanced: bool,
     /// Something happened that must not.
     pub internal: bool,
+    /// A setting does not fit the topic.
+    pub setting: bool,
     /// Records were lost before the run, and it is not to go on.
     pub data_loss: bool,
     /// Another run is live, or has taken our place.
@@ -295,6 +299,18 @@ mod tests {
                     source_failed: true,
                     fenced: true,
                     data_loss: true,
+                    setting: true,
+                    ..minor
+                },
+                Outcome::Configuration,
+            ),
+            (
+                Facts {
+                    poison: true,
+                    source_failed: true,
+                    fenced: true,
+                    data_loss: true,
+                    setting: true,
                     balanced: false,
                     ..minor
                 },

@@ -6,18 +6,20 @@ use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
+use shared::settings::catalog::{WINDOW_FROM, WINDOW_UNTIL};
+
 use crate::commit::Committer;
 use crate::config::{Config, OnDataLoss};
 use crate::dead_letter::{DeadLetters, Writer, Written};
 use crate::delivery::{Delivery, DeliveryConfig, DeliveryError};
-use crate::donemap::{self, Stamp, Unbelieved};
+use crate::donemap::{self, DoneMap, Stamp, Unbelieved};
 use crate::fence::{Fenced, Joining, Membership};
 use crate::findings::Findings;
 use crate::report::RunReport;
 use crate::route::Routes;
 use crate::scan::{Deadlines, Part, Rules, Scan, Tools};
 use crate::stream::reader::{Reader, SourceError, Survey};
-use crate::window::{From, Window};
+use crate::window::{From, Situation, Window};
 
 /// What a run is made of.
 pub struct Run<'r> {
@@ -45,6 +47,9 @@ pub enum Failure {
     /// Records that are gone.
     #[error("{0}")]
     DataLoss(String),
+    /// A setting that does not fit the topic.
+    #[error("{0}")]
+    Setting(String),
     /// The engine that delivers.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
@@ -80,8 +85,10 @@ impl Run<'_> {
         findings.identity.cluster.clone_from(&survey.stream.cluster);
         findings.identity.topic_id.clone_from(&survey.topic_id);
         let stamp = self.stamp(&survey);
+        self.check_partitions(&survey.situations)?;
         let mut window = Window::plan(
             &survey.situations,
+            &self.known(&survey.situations, &stamp),
             &config.from,
             &config.until,
             config.records,
@@ -141,6 +148,37 @@ impl Run<'_> {
         }
     }
 
+    /// A window of partitions that the topic does not have would be empty, and look like success.
+    fn check_partitions(&self, situations: &[Situation]) -> Result<(), Failure> {
+        for (setting, partitions) in [
+            (&WINDOW_FROM, self.config.from.partitions()),
+            (&WINDOW_UNTIL, self.config.until.partitions()),
+        ] {
+            let is_there = |partition: &i32| situations.iter().any(|at| at.partition == *partition);
+            if let Some(partition) = partitions.into_iter().find(|named| !is_there(named)) {
+                return Err(Failure::Setting(format!(
+                    "{} names partition {partition}, and {} has partitions 0 to {}",
+                    setting.variable(),
+                    self.config.kafka.topic,
+                    situations.len().saturating_sub(1)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// What earlier runs have noted beyond the commits of each partition, as far as it can be believed.
+    fn known(&self, situations: &[Situation], stamp: &Stamp) -> BTreeMap<i32, DoneMap> {
+        if self.config.from != From::Committed {
+            return BTreeMap::new();
+        }
+        let known = situations.iter().filter_map(|at| {
+            let done = donemap::decode(&at.metadata, at.committed?, stamp).ok()?;
+            Some((at.partition, done))
+        });
+        known.collect()
+    }
+
     /// Records that are gone before anyone read them end the run, unless it is set to go on.
     fn find_losses(
         &self,
@@ -170,7 +208,12 @@ impl Run<'_> {
                     situation.partition,
                     committed.min(situation.high) - situation.low,
                 ));
-                window.restart(situation.partition, situation.low, situation.high);
+                window.restart(
+                    situation.partition,
+                    committed,
+                    situation.low,
+                    situation.high,
+                );
             }
         }
         if losses.is_empty() {

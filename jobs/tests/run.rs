@@ -488,6 +488,54 @@ fn a_deadline_leaves_time_to_commit() {
 }
 
 #[test]
+fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
+    let size = user(1020, "v").len();
+    for bound in [
+        ["--window-records", "10"],
+        ["--window-bytes", &(10 * size).to_string()],
+    ] {
+        let stage = Stage::new(
+            Endpoint::always(Answer::status(503)).unwrap(),
+            Endpoint::always(Answer::ok()).unwrap(),
+        );
+        let mut data = vec![user(1010, "u")];
+        data.extend(vec![user(1020, "v"); 40]);
+        stage.write(&data);
+        let flags = [bound[0], bound[1], "--attempts", "1"];
+        let runs: Vec<Run> = (0..5).map(|_| stage.run(&flags)).collect();
+        for run in &runs {
+            assert_eq!(run.report["balanced"], true, "{:#}", run.report);
+            assert!(run.total("delivered") <= 10, "{:#}", run.report);
+        }
+        assert_eq!(stage.b.count(), 40, "{bound:?}");
+        assert_eq!(runs[4].total("left"), 1, "{:#}", runs[4].report);
+    }
+}
+
+#[test]
+fn a_record_above_the_bound_on_bytes_is_a_window_of_its_own() {
+    let stage = Stage::willing();
+    stage.write(&vec![user(1010, "u"); 3]);
+    let codes = (0..3).map(|_| stage.run(&["--window-bytes", "1"]).code);
+    assert_eq!(codes.collect::<Vec<_>>(), [12, 12, 0]);
+    assert_eq!(stage.a.count(), 3);
+}
+
+#[test]
+fn a_window_of_a_partition_that_is_not_there_is_a_wrong_setting() {
+    let stage = Stage::willing();
+    for (flag, setting) in [
+        ("--window-from", "WINDOW_FROM"),
+        ("--window-until", "WINDOW_UNTIL"),
+    ] {
+        let run = stage.run(&[flag, "0:0,7:0"]);
+        run.assert(78, &json!({"planned": 0}));
+        let note = format!("{setting} names partition 7, and FrontDoorTopic has partitions 0 to 1");
+        assert_eq!(run.report["notes"], json!([note]));
+    }
+}
+
+#[test]
 fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and_not_logged() {
     let stage = Stage::new(
         Endpoint::always(Answer::status(503)).unwrap(),

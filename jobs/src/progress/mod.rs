@@ -51,10 +51,17 @@ impl Progress {
     /// `end`; `routes` is the number of routes. A done-map for another number of routes is not believed.
     pub fn new(start: i64, end: i64, routes: usize, done: Option<DoneMap>) -> Self {
         let done = done.filter(|done| done.holes.len() == routes + 1 && done.scanned >= start);
-        let (scanned, holes) = match done {
+        let (scanned, mut holes) = match done {
             Some(done) => (done.scanned, done.holes),
             None => (start, vec![Vec::new(); routes + 1]),
         };
+        // The log may begin behind the commit that the map was made for: nobody will settle what is gone.
+        for holes in &mut holes {
+            holes.retain(|hole| hole.1 > start);
+            if let Some(first) = holes.first_mut() {
+                first.0 = first.0.max(start);
+            }
+        }
         let classes = holes
             .into_iter()
             .map(|before| ClassProgress::new(start, before, scanned))
@@ -90,9 +97,9 @@ impl Progress {
         self.end
     }
 
-    /// Ends the window at `offset`, if that is earlier: a bound was reached there.
-    pub fn end_at(&mut self, offset: i64) {
-        self.end = self.end.min(offset);
+    /// Ends the window where its first pass is: a bound was reached.
+    pub fn end_here(&mut self) {
+        self.end = self.end.min(self.visited.max(self.position));
     }
 
     /// Offsets of the window that this run has not read.

@@ -104,15 +104,15 @@ impl Scan<'_> {
             return;
         }
         let first = part.progress.is_first_visit();
-        if first
-            && self
-                .rules
-                .bytes
-                .is_some_and(|limit| self.intake.bytes + size > limit)
-        {
+        // What an earlier run has read does not count: else a route that is down would fill the window for good. And a
+        // window has room for one record at least, however large.
+        let fresh = first && !part.progress.was_scanned_before(offset);
+        let is_full = |limit| self.intake.bytes > 0 && self.intake.bytes + size > limit;
+        if fresh && self.rules.bytes.is_some_and(is_full) {
             self.end_window();
             return;
         }
+        let settled_before = part.tally.settled_before;
         let verdict = self.judge(record);
         let handled = match verdict {
             Verdict::PassOver => {
@@ -132,10 +132,8 @@ impl Scan<'_> {
         // A record that was not handled ends the reading: it and all behind it stay unread.
         if handled && let Some(part) = self.parts.get_mut(&record.partition()) {
             part.progress.step();
-            if first {
-                self.seen += 1;
-                self.intake.bytes += size;
-            }
+            self.seen += u64::from(first && part.tally.settled_before == settled_before);
+            self.intake.bytes += if fresh { size } else { 0 };
         }
     }
 
@@ -407,8 +405,7 @@ impl Scan<'_> {
     /// The bound on bytes is reached: every partition's window ends where it is.
     fn end_window(&mut self) {
         for part in self.parts.values_mut().filter(|part| !part.closed) {
-            let position = part.progress.position();
-            part.progress.end_at(position);
+            part.progress.end_here();
         }
         self.bounded = true;
     }

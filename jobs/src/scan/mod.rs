@@ -140,10 +140,12 @@ impl Part {
         metadata: &str,
     ) -> Option<Self> {
         let span = window.span(partition)?;
-        let Some(offset) = committed.filter(|_| !window.restarted.contains(&partition)) else {
+        let of_another_log = window.restarted.get(&partition).copied();
+        let Some(offset) = committed.filter(|_| committed != of_another_log) else {
             return Some(Self::begin(span, routes, committed, None));
         };
         let done = match donemap::decode(metadata, offset, stamp) {
+            Ok(_) if window.cut.contains(&partition) => None,
             Ok(done) => Some(done),
             Err(Unbelieved::Absent) => None,
             Err(error) => {
@@ -151,16 +153,15 @@ impl Part {
                 None
             }
         };
-        let start = offset.clamp(span.start, span.end);
-        Some(Self::begin(
-            &Span {
-                start,
-                ..span.clone()
-            },
-            routes,
-            committed,
-            done,
-        ))
+        // Another run may have come beyond our window meanwhile: then nothing of it is left, and its place stands.
+        let start = offset.max(span.start);
+        let end = span.end.max(start);
+        let span = Span {
+            partition,
+            start,
+            end,
+        };
+        Some(Self::begin(&span, routes, committed, done))
     }
 
     /// A partition of a replay: the window as it is, whatever the group has done.
@@ -211,7 +212,7 @@ pub struct Scan<'r> {
     pub bounded: bool,
     /// For each route, why it was given up in this run, if it was.
     pub given_up: Vec<Option<String>>,
-    /// Records met for the first time.
+    /// Records met for the first time, but for those that an earlier run has settled.
     pub seen: u64,
     /// Dead letters that the broker did not take.
     pub dead_letters_failed: u64,

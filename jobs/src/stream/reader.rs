@@ -342,9 +342,10 @@ impl Reader {
         until: &Until,
         left: impl Fn() -> Duration,
     ) -> Result<Vec<Situation>, SourceError> {
+        // The commits first: what another run reads and commits meanwhile must not look like a log that was cut.
+        let committed = self.committed(partitions, left())?;
         let lows = self.at(partitions, Offset::Beginning, left())?;
         let highs = self.at(partitions, Offset::End, left())?;
-        let committed = self.committed(partitions, left())?;
         let from_times = if let From::Time(time) = from {
             Some(self.at(partitions, Offset::Offset(*time), left())?)
         } else {

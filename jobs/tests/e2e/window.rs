@@ -299,6 +299,64 @@ async fn w9_a_commit_that_fell_off_the_log_stops_the_run_with_the_number_of_lost
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn w9_what_a_route_had_left_and_the_log_has_lost_holds_up_nothing_behind_it() {
+    let (a, b) = (takes_all(), takes_all());
+    let mut stage = Stage::new("w9-left", 1).await.to(&a, &b);
+    stage.set("API_TYPE_A_URL", nobody());
+    for number in 0..50 {
+        stage.write_users(1010, &format!("u{number}"), 1, 1);
+        stage.write_users(1020, &format!("v{number}"), 1, 1);
+    }
+    stage.run().expect(11);
+    assert_eq!(b.count(), 50);
+    stage
+        .topics
+        .delete_before(&stage.topic, 0, 60)
+        .await
+        .unwrap();
+    stage.set("API_TYPE_A_URL", a.url());
+    let told = stage.run().expect(76);
+    assert!(
+        told.log.contains(
+            "offsets 0 to 59 are gone from the log, and with them what earlier runs had left there"
+        ),
+        "{}",
+        told.log
+    );
+    stage.set("ON_DATA_LOSS", "continue");
+    let run = stage.run().expect(0);
+    assert_eq!((run.total("delivered"), run.total("left")), (20, 0));
+    assert_eq!((a.count(), b.count()), (20, 50));
+    assert_eq!(stage.committed(), [(0, 100)].into());
+    stage.set("ON_DATA_LOSS", "stop");
+    stage.run().expect(0);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn w5_a_window_from_an_offset_that_is_gone_stops_with_the_number_of_lost_records() {
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("w5-gone", 1).await.to(&a, &b);
+    stage.write_users(1010, "u", 20, 1);
+    stage
+        .topics
+        .delete_before(&stage.topic, 0, 12)
+        .await
+        .unwrap();
+    let flags = ["--window-from", "0:5", "--window-until", "0:15"];
+    let run = stage.start_with(&flags).end().expect(76);
+    assert!(
+        run.log.contains("offsets 5 to 11 are gone from the log"),
+        "{}",
+        run.log
+    );
+    let flags = [&flags[..], &["--on-data-loss", "continue"]].concat();
+    let run = stage.start_with(&flags).end().expect(0);
+    assert_eq!((run.total("planned"), a.count()), (3, 3));
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn w10_a_topic_that_was_deleted_and_made_again_is_noticed() {
     let (a, b) = (takes_all(), takes_all());
     let stage = Stage::new("w10", 1).await.to(&a, &b);

@@ -90,8 +90,8 @@ settings! {
     OVERLAP = "overlap" or "leave", "What a run does when another is live: leave (exit 20) or share (take its part of the partitions).";
     WINDOW_FROM = "window_from" or "committed", "Where the window begins: committed, earliest, a time (RFC 3339), or offsets as 0:100,1:250. All but committed are replays: they commit nothing.";
     WINDOW_UNTIL = "window_until" or "now", "Where the window ends: now (the end of the log at the start), a time (RFC 3339), or offsets as 0:200,1:300.";
-    WINDOW_RECORDS = "window_records", "The most records of one window, shared over the partitions; unset: no limit.";
-    WINDOW_BYTES = "window_bytes", "The most bytes of record values of one window; unset: no limit.";
+    WINDOW_RECORDS = "window_records", "The most offsets of one window that no run has read yet, shared over the partitions; what an earlier run has left comes on top. Unset: no limit.";
+    WINDOW_BYTES = "window_bytes", "The most bytes of record values of one window, counted in the same way; one record always fits. Unset: no limit.";
     DEADLINE = "deadline", "How long a run may take, draining and committing included; unset: no limit.";
     GRACE = "grace" or "10s", "How long requests in flight may take to finish after the deadline's stop or SIGTERM.";
     START_TIMEOUT = "start_timeout" or "10s", "How long a run waits for the broker at its start.";
