@@ -11,7 +11,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
-use crate::progress::Range;
+use crate::progress::{Class, Range};
 
 const MAGIC: &str = "fd1.";
 
@@ -25,6 +25,22 @@ pub struct DoneMap {
 }
 
 impl DoneMap {
+    /// The first offset from which a class has something settled that `told`, a map that says less, does not tell of.
+    pub fn first_untold(&self, told: &Self, class: Class) -> Option<i64> {
+        let holes = self.holes.get(class)?;
+        let untold = told.holes.get(class)?.iter().copied();
+        let mut holes = holes.iter().peekable();
+        for (mut from, end) in untold.chain([(told.scanned, self.scanned)]) {
+            while from < end {
+                match holes.next_if(|hole| hole.0 <= from) {
+                    Some(hole) => from = from.max(hole.1),
+                    None => return Some(from),
+                }
+            }
+        }
+        None
+    }
+
     /// How many offsets from the commit on and below `end` are not settled, as far as the map tells.
     pub fn unsettled_below(&self, end: i64, commit: i64) -> i64 {
         let mut holes: Vec<Range> = self.holes.iter().flatten().copied().collect();
@@ -66,16 +82,54 @@ pub struct Stamp {
     pub routes: u64,
 }
 
-/// The map as text of at most `limit` bytes, for a commit at `commit`. A map that does not fit tells of fewer offsets:
-/// it forgets the highest ones, whose records a next run then sends again.
+/// The map as text of at most `limit` bytes, for a commit at `commit`. A map that does not fit tells less: the class with
+/// the most holes has those joined that lie nearest, so that a next run sends the records between them again, and no
+/// other class's. Only where so many classes have holes that one for each is too much, the highest offsets are forgotten.
 pub fn encode(map: &DoneMap, commit: i64, stamp: &Stamp, limit: usize) -> String {
+    let mut map = map.clone();
+    loop {
+        let text = encode_below(&map, map.scanned, commit, stamp);
+        if text.len() <= limit {
+            return text;
+        }
+        match map.holes.iter_mut().max_by_key(|holes| holes.len()) {
+            Some(holes) if holes.len() > 1 => *holes = join(holes),
+            _ => return encode_lowest(&map, commit, stamp, limit),
+        }
+    }
+}
+
+/// Half as many holes: the nearest are joined, and of those that lie equally near the highest.
+fn join(holes: &[Range]) -> Vec<Range> {
+    let gap = |pair: &[Range]| pair[1].0 - pair[0].1;
+    let mut gaps: Vec<i64> = holes.windows(2).map(gap).collect();
+    let most = gaps.len() / 2;
+    let (nearer, far, _) = gaps.select_nth_unstable(most);
+    let far = *far;
+    let mut as_far = most + 1 - nearer.iter().filter(|gap| **gap < far).count();
+    let mut joined: Vec<Range> = Vec::new();
+    for hole in holes.iter().rev() {
+        match joined.last_mut() {
+            Some(above) if above.0 - hole.1 < far => above.0 = hole.0,
+            Some(above) if above.0 - hole.1 == far && as_far > 0 => {
+                as_far -= 1;
+                above.0 = hole.0;
+            }
+            _ => joined.push(*hole),
+        }
+    }
+    joined.reverse();
+    joined
+}
+
+/// The map up to where it fits.
+fn encode_lowest(map: &DoneMap, commit: i64, stamp: &Stamp, limit: usize) -> String {
     let mut scanned = map.scanned;
     loop {
         let text = encode_below(map, scanned, commit, stamp);
         if text.len() <= limit || scanned <= commit {
             return text;
         }
-        // Holes are what takes room: forget half of them at a time, from the highest down.
         let mut starts: Vec<i64> = map
             .holes
             .iter()
@@ -250,24 +304,74 @@ mod tests {
     }
 
     #[test]
-    fn a_map_that_does_not_fit_forgets_its_highest_offsets_only() {
-        let holes: Vec<Range> = (0..5000).map(|n| (n * 10, n * 10 + 1)).collect();
+    fn a_map_that_does_not_fit_joins_the_nearest_holes_of_the_class_with_the_most() {
+        let even: Vec<Range> = (0..5000).map(|n| (n * 10, n * 10 + 1)).collect();
+        let mut uneven = even.clone();
+        // Two of them lie far from all others.
+        uneven.extend([(90_000, 90_001), (99_990, 99_991)]);
+        for holes in [even, uneven] {
+            let other = vec![(7, 8), (80, 90)];
+            let map = DoneMap {
+                scanned: 100_000,
+                holes: vec![holes.clone(), other.clone()],
+            };
+            let text = encode(&map, 0, &stamp(42), 3000);
+            assert!((1500..=3000).contains(&text.len()), "{}", text.len());
+            let kept = decode(&text, 0, &stamp(42)).unwrap();
+            assert_eq!((kept.scanned, &kept.holes[1]), (100_000, &other));
+            // The lowest are told one by one, and the last not at all or one by one as well.
+            let (all, told) = (&holes, &kept.holes[0]);
+            assert_eq!(told[..500], all[..500]);
+            assert_eq!(told.last().unwrap().1, all.last().unwrap().1);
+            assert_eq!(
+                told.contains(&(90_000, 90_001)),
+                all.contains(&(90_000, 90_001))
+            );
+        }
+    }
+
+    #[test]
+    fn where_each_of_many_classes_has_a_hole_the_highest_are_forgotten() {
         let map = DoneMap {
-            scanned: 50_000,
-            holes: vec![holes.clone(), vec![]],
+            scanned: 1_000_000,
+            holes: (0..1000).map(|n| vec![(n * 900, n * 900 + 500)]).collect(),
         };
         let text = encode(&map, 0, &stamp(42), 3000);
-        assert!(text.len() <= 3000);
         let kept = decode(&text, 0, &stamp(42)).unwrap();
-        assert!(kept.scanned > 5_000, "{}", kept.scanned);
-        let expected: Vec<Range> = holes
-            .into_iter()
-            .filter(|hole| hole.0 < kept.scanned)
-            .collect();
-        assert_eq!(kept.holes[0], expected);
+        assert!(
+            (100_000..900_000).contains(&kept.scanned),
+            "{}",
+            kept.scanned
+        );
+        assert_eq!(kept.holes[..100], map.holes[..100]);
     }
 
     proptest! {
+        #[test]
+        fn nothing_that_is_not_settled_is_ever_called_so_whatever_room_there_is(
+            lengths in proptest::collection::vec(proptest::collection::vec((0i64..50, 1i64..50), 0..60), 1..5),
+            limit in 30usize..400,
+        ) {
+            let holes: Vec<Vec<Range>> = lengths.iter().map(|lengths| {
+                let mut at = 100;
+                lengths.iter().enumerate().map(|(index, (gap, length))| {
+                    let start = at + gap + i64::from(index > 0);
+                    at = start + length;
+                    (start, at)
+                }).collect()
+            }).collect();
+            let map = DoneMap { scanned: 10_000, holes };
+            let text = encode(&map, 100, &stamp(42), limit);
+            let kept = decode(&text, 100, &stamp(42)).unwrap();
+            prop_assert!(text.len() <= limit || kept.scanned == 100);
+            for (all, told) in map.holes.iter().zip(&kept.holes) {
+                for offset in all.iter().flat_map(|hole| hole.0..hole.1) {
+                    let open = |hole: &Range| hole.0 <= offset && offset < hole.1;
+                    prop_assert!(offset >= kept.scanned || told.iter().any(open), "{}", offset);
+                }
+            }
+        }
+
         #[test]
         fn hostile_metadata_is_refused_without_a_panic(bytes in proptest::collection::vec(any::<u8>(), 0..200), commit in 0i64..i64::MAX) {
             let mut text = 42u64.to_le_bytes().to_vec();

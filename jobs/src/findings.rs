@@ -216,10 +216,14 @@ impl Findings {
             self.notes.push(told.to_owned());
             return;
         }
-        for (partition, offset) in scan.forgotten() {
+        for (partition, class, offset) in scan.forgotten() {
+            let whose = match self.routes.get(class) {
+                Some(route) => format!("what went to route {}", route.route),
+                None => "dead letters".to_owned(),
+            };
             self.notes.push(format!(
-                "partition {partition} has more gaps than a commit has room for: the next run sends what was delivered \
-                 from offset {offset} on again, with the same idempotency keys"
+                "partition {partition} has more gaps than a commit has room for: from offset {offset} on the next run \
+                 sends some of {whose} again, with the same idempotency keys"
             ));
         }
     }

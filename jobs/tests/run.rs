@@ -286,12 +286,16 @@ fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_n
     })
     .unwrap();
     let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
-    let data: Vec<_> = (0..RECORDS)
+    let mut data: Vec<_> = (0..RECORDS)
         .map(|n| user(1010, &format!("n{:05}", n / 2)))
         .collect();
+    data.extend(vec![user(1020, "other"); 1000]);
     stage.write(&data);
     let first = stage.run(&["--attempts", "1", "--circuit-failures", "1000000"]);
-    first.assert(11, &json!({"delivered": RECORDS / 2, "left": RECORDS / 2}));
+    first.assert(
+        11,
+        &json!({"delivered": RECORDS / 2 + 1000, "left": RECORDS / 2}),
+    );
 
     failing.store(false, std::sync::atomic::Ordering::Relaxed);
     let second = stage.run(&[]);
@@ -299,11 +303,18 @@ fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_n
     assert_eq!(notes.len(), 2, "a note for each partition: {notes:?}");
     for note in notes {
         assert!(note.as_str().unwrap().contains("more gaps"), "{note}");
+        assert!(
+            note.as_str()
+                .unwrap()
+                .contains("what went to route A again"),
+            "{note}"
+        );
     }
     second.assert(0, &json!({"left": 0}));
     let again = second.total("delivered") - RECORDS as i64 / 2;
     assert!(again > 0, "the map was to be too small");
-    assert!(second.total("settled_before") > 1000, "{}", second.report);
+    assert!(second.total("settled_before") > 2000, "{}", second.report);
+    assert_eq!(stage.b.count(), 1000, "the other route pays for it");
 
     let mut keys: BTreeMap<String, Vec<bytes::Bytes>> = BTreeMap::new();
     for request in stage.a.requests() {

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use crate::commit::CommitEvent;
 use crate::donemap::{self, Stamp};
+use crate::progress::Class;
 use crate::scan::exposure::Exposure;
 use crate::scan::{Part, Scan, Stop};
 use crate::stream::member::{Commit, CommitError};
@@ -225,18 +226,23 @@ impl Scan<'_> {
         }
     }
 
-    /// Partitions whose commit had no room for all that is done beyond it, each with the first offset of which it
-    /// tells nothing.
-    pub fn forgotten(&self) -> Vec<(i32, i64)> {
-        let forgotten = |part: &Part| {
-            let commit = part.asked.as_ref().filter(|_| part.has_holes())?;
-            let told = donemap::decode(&commit.metadata, commit.offset, &self.rules.stamp).ok()?;
-            (told.scanned < part.progress.done_map().scanned).then_some(told.scanned)
-        };
-        let parts = self.parts.iter();
-        parts
-            .filter_map(|(partition, part)| Some((*partition, forgotten(part)?)))
-            .collect()
+    /// Partitions and classes whose commit had no room for all that is done beyond it, each with the first offset that
+    /// the next run will deal with again.
+    pub fn forgotten(&self) -> Vec<(i32, Class, i64)> {
+        let mut forgotten = Vec::new();
+        let kept = self.parts.iter().filter(|(_, part)| part.has_holes());
+        for (partition, part) in kept {
+            let commit = commit_of(*partition, part, &self.rules.stamp);
+            let told = donemap::decode(&commit.metadata, commit.offset, &self.rules.stamp);
+            let (Ok(told), done) = (told, part.progress.done_map()) else {
+                continue;
+            };
+            forgotten.extend((0..done.holes.len()).filter_map(|class| {
+                let from = done.first_untold(&told, class)?;
+                Some((*partition, class, from))
+            }));
+        }
+        forgotten
     }
 }
 
