@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::message::Message;
 use crate::progress::Class;
-use crate::stream::{describe, reader};
+use crate::stream::{describe, log};
 
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -216,7 +216,7 @@ struct Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        reader::log(level, facility, line);
+        log::tell(level as i32, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

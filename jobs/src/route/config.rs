@@ -13,7 +13,7 @@ use shared::settings::{Setting, SettingError, Settings};
 use crate::delivery::target::Target;
 
 /// The most records of one request.
-pub const LARGEST_BATCH: usize = 10_000;
+const LARGEST_BATCH: usize = 10_000;
 
 const MOST_ROUTES: usize = 1_000;
 const LONGEST_NAME: usize = 64;

@@ -20,7 +20,7 @@ mod tests;
 use cel::IdedExpr;
 use shared::avro::{Fault, Field, Projection, Schema};
 
-pub use config::{LARGEST_BATCH, RouteConfig};
+pub use config::RouteConfig;
 use flat::Flat;
 use interpret::{Interpreter, Record};
 use shape::Shapes;

@@ -9,6 +9,8 @@ use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 
+use crate::stream::log;
+
 /// How long one question waits before the client's words are listened to.
 const STEP: Duration = Duration::from_millis(250);
 
@@ -107,7 +109,7 @@ impl Logged {
 
 impl ClientContext for Logged {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log(level, facility, line);
+        log::tell(level as i32, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
@@ -131,16 +133,6 @@ impl ClientContext for Logged {
 }
 
 impl ConsumerContext for Logged {}
-
-/// A line of librdkafka's log: its warnings concern a connection, which is retried, so they are told at debug.
-pub(crate) fn log(level: RDKafkaLogLevel, facility: &str, line: &str) {
-    match level {
-        RDKafkaLogLevel::Emerg | RDKafkaLogLevel::Alert | RDKafkaLogLevel::Critical => {
-            tracing::error!(facility, "{line}");
-        }
-        _ => tracing::debug!(facility, "{line}"),
-    }
-}
 
 #[cfg(test)]
 mod tests {

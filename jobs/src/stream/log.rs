@@ -33,8 +33,9 @@ unsafe extern "C" fn hear(
     tell(level, &facility.to_string_lossy(), &line.to_string_lossy());
 }
 
-/// Its warnings concern a connection, which is retried, so they are told at debug.
-fn tell(level: c_int, facility: &str, line: &str) {
+/// A line at one of syslog's levels. librdkafka's warnings concern a connection, which is retried, so they are told at
+/// debug.
+pub(crate) fn tell(level: c_int, facility: &str, line: &str) {
     if level <= CRITICAL {
         tracing::error!(facility, "{line}");
     } else {

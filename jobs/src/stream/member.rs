@@ -19,7 +19,7 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::stream::closing::close;
-use crate::stream::reader;
+use crate::stream::log;
 
 /// What the group says to the run.
 #[derive(Debug)]
@@ -232,7 +232,7 @@ struct Context {
 
 impl ClientContext for Context {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        reader::log(level, facility, line);
+        log::tell(level as i32, facility, line);
     }
 
     fn error(&self, error: KafkaError, reason: &str) {

@@ -8,6 +8,6 @@ pub mod batch;
 mod closing;
 mod contact;
 pub mod describe;
-mod log;
+pub(crate) mod log;
 pub mod member;
 pub mod reader;

@@ -19,8 +19,6 @@ use crate::stream::contact::{self, Logged, NoContact};
 use crate::stream::describe;
 use crate::window::{From, Situation, Until};
 
-pub(crate) use crate::stream::contact::log;
-
 /// Why the stream cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
