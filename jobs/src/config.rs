@@ -1,7 +1,6 @@
 //! Everything the job is told by its settings, read and checked before the first connection. Pure.
 
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -177,7 +176,13 @@ impl Config {
     }
 
     /// What delivery needs to know: an endpoint for each route, and the bounds.
-    pub fn delivery(&self, routes: &Routes, stream: StreamId, schema: &str) -> DeliveryConfig {
+    pub fn delivery(
+        &self,
+        routes: &Routes,
+        stream: StreamId,
+        schema: &str,
+        seed: u64,
+    ) -> DeliveryConfig {
         let endpoints = routes.configs().map(|route| EndpointConfig {
             name: route.name.clone(),
             url: route.url.clone(),
@@ -190,8 +195,7 @@ impl Config {
             order: self.order,
             stream,
             schema: schema.to_owned(),
-            // The standard library's own randomness: two runs must not retry in step.
-            seed: RandomState::new().build_hasher().finish(),
+            seed,
         }
     }
 }

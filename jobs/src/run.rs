@@ -1,6 +1,7 @@
 //! One run: look, plan, join, scan, report. Cron and `--every` do it again.
 
 use std::collections::BTreeMap;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::{Sender, channel};
@@ -301,9 +302,10 @@ impl Run<'_> {
     }
 
     fn delivery(&self, survey: &Survey) -> DeliveryConfig {
-        let mut config = self
-            .config
-            .delivery(self.routes, survey.stream.clone(), self.schema);
+        // The standard library's own randomness: two runs must not retry in step.
+        let seed = RandomState::new().build_hasher().finish();
+        let stream = survey.stream.clone();
+        let mut config = self.config.delivery(self.routes, stream, self.schema, seed);
         config.limits.uncommitted = self.uncommitted();
         config
     }
