@@ -1,12 +1,14 @@
 //! The report, the exit codes, SIGTERM (rows T2, T5, Q6, Q7), and windows one after another.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use lab::endpoint::{Answer, Endpoint};
 use lab::topics::New;
 use serde_json::{Value, json};
 
-use crate::endpoints::{assert_took_all, nobody, taken, takes_after, takes_all};
+use crate::endpoints::{assert_keys_agree, assert_took_all, nobody, taken, takes_after, takes_all};
 use crate::run::PATIENCE;
 use crate::stage::{Stage, users};
 
@@ -230,4 +232,54 @@ async fn windows_one_after_another_in_one_process_keep_the_same_promises() {
     assert_eq!(lines.iter().map(delivered).sum::<i64>(), 30);
     let kept = std::fs::read_to_string(&file).unwrap();
     assert_eq!(kept.trim_end(), *lines.last().unwrap());
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn two_processes_that_stay_get_over_an_endpoint_that_is_down_and_over_each_other() {
+    let is_down = Arc::new(AtomicBool::new(true));
+    let down = Arc::clone(&is_down);
+    let a = Endpoint::start(move |_| match down.load(Ordering::Relaxed) {
+        true => Answer::status(503),
+        false => Answer::ok(),
+    })
+    .unwrap();
+    let b = takes_all();
+    let stage = Stage::new("every-two", 2).await.to(&a, &b);
+    let stage = stage.with("ATTEMPTS", "2").with("CIRCUIT_PROBES", "1");
+    let both = |from: usize, to: usize| {
+        let mut records = users(1010, "u", to, 2).split_off(from);
+        records.extend(users(1020, "v", to, 2).split_off(from));
+        stage.write(&records);
+    };
+    both(0, 20);
+    let runs = [(); 2].map(|()| stage.start_with(&["--every", "100ms"]));
+    assert!(b.wait_for(20, PATIENCE));
+    both(20, 40);
+    assert!(b.wait_for(40, PATIENCE));
+    is_down.store(false, Ordering::Relaxed);
+    let end = Instant::now() + PATIENCE;
+    while stage.committed().values().sum::<i64>() < 80 && Instant::now() < end {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    for run in &runs {
+        run.ask_to_stop();
+    }
+    let mut delivered = 0;
+    for run in runs {
+        let run = run.end();
+        for line in run.out.lines() {
+            let report: Value = serde_json::from_str(line).unwrap();
+            assert_eq!(report["balanced"], true, "{report:#}");
+            delivered += report["totals"]["delivered"].as_i64().unwrap();
+        }
+    }
+    assert_eq!(stage.committed().values().sum::<i64>(), 80);
+    assert_eq!(
+        delivered, 80,
+        "each record was delivered by one of them, once"
+    );
+    assert_eq!(assert_took_all(&a, "u", 40), 0);
+    assert_eq!(assert_took_all(&b, "v", 40), 0);
+    assert_keys_agree([&a, &b]);
 }
