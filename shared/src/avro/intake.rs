@@ -1,6 +1,5 @@
 //! Whatever arrived → the raw data in it, proven: all of them, or the reason why none.
 
-use std::borrow::Cow;
 use std::ops::Range;
 
 use super::{Fault, Framing, Schema, container, framing};
@@ -10,7 +9,7 @@ use super::{Fault, Framing, Schema, container, framing};
 pub struct Limits {
     /// Bytes after decompression, all blocks of a container together.
     pub max_decoded: usize,
-    /// Records in a container.
+    /// Records in a container, and blocks without records.
     pub max_records: usize,
 }
 
@@ -65,7 +64,7 @@ pub enum IntakeError {
     /// More than one intake may cost.
     #[error("the container holds more than {limit} {what}")]
     OverLimit {
-        /// Of what: "records", "bytes after decompression".
+        /// Of what: "records", "blocks without records", "bytes after decompression".
         what: &'static str,
         /// The limit.
         limit: usize,
@@ -101,27 +100,38 @@ fn hex(bytes: &[u8; 8]) -> String {
 /// Proven raw data of the configured schema, in the order in which they arrived, borrowed where that is possible.
 #[derive(Debug, Default)]
 pub struct Data<'a> {
-    pub(super) stores: Vec<Cow<'a, [u8]>>,
-    pub(super) spans: Vec<(usize, Range<usize>)>,
+    pub(super) places: Vec<Place<'a>>,
+    /// What had to be decompressed or resolved, one datum behind the other.
+    pub(super) made: Vec<u8>,
     pub(super) metadata: Vec<(&'a str, &'a [u8])>,
+}
+
+/// Where a datum lies.
+#[derive(Debug)]
+pub(super) enum Place<'a> {
+    /// In what arrived.
+    Arrived(&'a [u8]),
+    /// In what was made of it.
+    Made(Range<usize>),
 }
 
 impl<'a> Data<'a> {
     /// How many.
     pub fn len(&self) -> usize {
-        self.spans.len()
+        self.places.len()
     }
 
     /// Whether there is none: a container may be empty.
     pub fn is_empty(&self) -> bool {
-        self.spans.is_empty()
+        self.places.is_empty()
     }
 
     /// Each datum.
     pub fn iter(&self) -> impl ExactSizeIterator<Item = &[u8]> {
-        self.spans
-            .iter()
-            .map(|(store, span)| &self.stores[*store][span.clone()])
+        self.places.iter().map(|place| match place {
+            Place::Arrived(datum) => datum,
+            Place::Made(range) => &self.made[range.clone()],
+        })
     }
 
     /// An entry of the container's metadata.
@@ -132,9 +142,8 @@ impl<'a> Data<'a> {
 
     fn one(datum: &'a [u8]) -> Self {
         Self {
-            stores: vec![Cow::Borrowed(datum)],
-            spans: vec![(0, 0..datum.len())],
-            metadata: Vec::new(),
+            places: vec![Place::Arrived(datum)],
+            ..Self::default()
         }
     }
 }

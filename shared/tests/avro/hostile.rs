@@ -424,6 +424,48 @@ fn a_bomb_in_any_codec_stops_at_the_bound() {
 }
 
 #[test]
+fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
+    let schema = schema(USER);
+    let datum = schema
+        .from_json(&json!({"id": 1010, "name": "Paul", "email": "p@x"}))
+        .unwrap();
+    let none = Vec::<Vec<u8>>::new();
+    for codec in Codec::ALL {
+        let write =
+            |data: &[Vec<u8>]| container::write_compressed(codec, USER, SYNC, &[], data).unwrap();
+        let head = write(&none);
+        let full = write(&[datum.clone()])[head.len()..].to_vec();
+        // A count of 0, and what the codec makes of nothing.
+        let nothing: &[u8] = match codec {
+            Codec::Null => &[],
+            Codec::Deflate => &[3, 0],
+            Codec::Snappy => &[0, 0, 0, 0, 0],
+            Codec::Zstandard => &[0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0],
+        };
+        let empty = [&[0, 2 * nothing.len() as u8], nothing, &SYNC].concat();
+        let limits = Limits::default();
+        for (block, records) in [(&full, 5_000), (&empty, 0)] {
+            let file = [head.clone(), block.repeat(5_000)].concat();
+            let found = within(MIB, || {
+                let data = intake(&schema, &file, Framing::Container, &limits).unwrap();
+                data.iter().filter(|found| **found == *datum).count()
+            });
+            assert_eq!(found, records, "{codec:?}");
+        }
+        let limits = Limits {
+            max_records: 100,
+            ..limits
+        };
+        let file = [head, empty.repeat(101)].concat();
+        let refusal = intake(&schema, &file, Framing::Container, &limits).unwrap_err();
+        assert_eq!(
+            refusal.to_string(),
+            "the container holds more than 100 blocks without records"
+        );
+    }
+}
+
+#[test]
 fn proving_takes_no_memory_once_warm() {
     let wide = schema(WIDE);
     let datum = wide.from_json(&crate::schemas::wide()).unwrap();

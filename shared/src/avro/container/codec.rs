@@ -3,7 +3,6 @@
 //! A length in the compressed bytes never decides how much memory is taken: output grows as it is produced, and
 //! stops at the bound.
 
-use std::borrow::Cow;
 use std::io::{self, Read, Write};
 
 use flate2::{Compression, Decompress, FlushDecompress, Status};
@@ -68,18 +67,23 @@ impl Codec {
         }
     }
 
-    /// A block's content, at most `most` bytes of it.
-    pub(super) fn expand(self, stored: &[u8], most: usize) -> Result<Cow<'_, [u8]>, Refusal> {
+    /// A block's content, at most `most` bytes of it: as it is stored, or in `room`, whatever was there before.
+    pub(super) fn expand<'b>(
+        self,
+        stored: &'b [u8],
+        most: usize,
+        room: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], Refusal> {
+        room.clear();
         let content = match self {
-            Codec::Null if stored.len() > most => return Err(Refusal::TooMuch),
-            Codec::Null => return Ok(Cow::Borrowed(stored)),
-            Codec::Deflate => inflate(stored, most)?,
-            Codec::Snappy => unsnap(stored, most)?,
-            Codec::Zstandard => unzstd(stored, most)?,
+            Codec::Null => stored,
+            Codec::Deflate => inflate(stored, most, room)?,
+            Codec::Snappy => unsnap(stored, most, room)?,
+            Codec::Zstandard => unzstd(stored, most, room)?,
         };
         match content.len() > most {
             true => Err(Refusal::TooMuch),
-            false => Ok(Cow::Owned(content)),
+            false => Ok(content),
         }
     }
 }
@@ -87,16 +91,15 @@ impl Codec {
 /// How much more room the output gets at a time.
 const STEP: usize = 32 * 1024;
 
-fn inflate(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+fn inflate<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
     let broken = |reason: &str| Refusal::Broken(format!("the deflated content {reason}"));
     let mut inflate = Decompress::new(false);
-    let mut content = Vec::new();
     let mut rest = stored;
     loop {
         content.reserve(STEP);
         let before = (inflate.total_in(), content.len());
         let status = inflate
-            .decompress_vec(rest, &mut content, FlushDecompress::None)
+            .decompress_vec(rest, content, FlushDecompress::None)
             .map_err(|error| broken(&format!("is damaged: {error}")))?;
         let eaten = usize::try_from(inflate.total_in() - before.0).unwrap_or(rest.len());
         rest = rest.get(eaten..).unwrap_or_default();
@@ -110,7 +113,7 @@ fn inflate(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
     }
 }
 
-fn unsnap(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+fn unsnap<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
     let broken = |reason: String| Refusal::Broken(format!("the snappy content {reason}"));
     let Some((compressed, checksum)) = stored.split_last_chunk::<4>() else {
         return Err(broken("has no checksum".to_owned()));
@@ -124,16 +127,18 @@ fn unsnap(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
     if size > most {
         return Err(Refusal::TooMuch);
     }
-    let content = snap::raw::Decoder::new()
-        .decompress_vec(compressed)
+    content.resize(size, 0);
+    let written = snap::raw::Decoder::new()
+        .decompress(compressed, content)
         .map_err(|error| broken(format!("is damaged: {error}")))?;
-    match crc32fast::hash(&content).to_be_bytes() == *checksum {
+    content.truncate(written);
+    match crc32fast::hash(content).to_be_bytes() == *checksum {
         true => Ok(content),
         false => Err(broken("does not have its checksum".to_owned())),
     }
 }
 
-fn unzstd(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+fn unzstd<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
     let broken =
         |error: io::Error| Refusal::Broken(format!("the zstandard content is damaged: {error}"));
     let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(broken)?;
@@ -141,10 +146,9 @@ fn unzstd(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
     // support (RFC 8878, 3.1.1.1.2: 8 MiB).
     let window = most.next_power_of_two().trailing_zeros().clamp(23, 27);
     decoder.window_log_max(window).map_err(broken)?;
-    let mut content = Vec::new();
     decoder
         .take(most as u64 + 1)
-        .read_to_end(&mut content)
+        .read_to_end(content)
         .map_err(broken)?;
     Ok(content)
 }
@@ -152,6 +156,12 @@ fn unzstd(stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn expand(codec: Codec, stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
+        // What another block left there is of no consequence.
+        let mut room = vec![7; 100];
+        codec.expand(stored, most, &mut room).map(<[u8]>::to_vec)
+    }
 
     fn samples() -> Vec<Vec<u8>> {
         let mut mixed: Vec<u8> = (0..200_000_u32)
@@ -167,9 +177,9 @@ mod tests {
             for content in samples() {
                 let stored = codec.compress(&content).unwrap();
                 let size = content.len();
-                assert!(codec.expand(&stored, size).unwrap() == content);
+                assert!(expand(codec, &stored, size).unwrap() == content);
                 if size > 0 {
-                    assert_eq!(codec.expand(&stored, size - 1), Err(Refusal::TooMuch));
+                    assert_eq!(expand(codec, &stored, size - 1), Err(Refusal::TooMuch));
                 }
             }
         }
@@ -181,11 +191,11 @@ mod tests {
             let content = b"some text, some more text, and some more text".repeat(9);
             let mut stored = codec.compress(&content).unwrap();
             for cut in 0..stored.len() {
-                let expanded = codec.expand(&stored[..cut], 1_000_000);
+                let expanded = expand(codec, &stored[..cut], 1_000_000);
                 assert!(expanded.is_err(), "{codec:?} cut at {cut}");
             }
             stored.push(1);
-            assert!(codec.expand(&stored, 1_000_000).is_err(), "{codec:?}");
+            assert!(expand(codec, &stored, 1_000_000).is_err(), "{codec:?}");
         }
     }
 
@@ -193,7 +203,7 @@ mod tests {
     fn a_length_that_snappy_cannot_reach_is_not_believed() {
         let mut stored = vec![0xff, 0xff, 0xff, 0xff, 0x0f];
         stored.extend_from_slice(&[0; 8]);
-        let Err(Refusal::Broken(reason)) = Codec::Snappy.expand(&stored, usize::MAX) else {
+        let Err(Refusal::Broken(reason)) = expand(Codec::Snappy, &stored, usize::MAX) else {
             panic!()
         };
         assert_eq!(reason, "the snappy content says it has 4294967295 bytes");
@@ -203,7 +213,7 @@ mod tests {
     fn a_zstandard_window_beyond_the_bound_is_refused() {
         // Magic, a header without content size, a window of 2^31 bytes, one empty last block.
         let stored = [0x28, 0xb5, 0x2f, 0xfd, 0x00, 21 << 3, 1, 0, 0];
-        let Err(Refusal::Broken(reason)) = Codec::Zstandard.expand(&stored, 1 << 20) else {
+        let Err(Refusal::Broken(reason)) = expand(Codec::Zstandard, &stored, 1 << 20) else {
             panic!()
         };
         assert!(reason.contains("memory"), "{reason}");

@@ -1,11 +1,11 @@
 //! A container file → the proven data in it.
 
-use std::borrow::Cow;
+use std::mem::take;
 
 use super::codec::Refusal;
 use super::{CODEC_KEY, Codec, SCHEMA_KEY, Sync};
 use crate::avro::framing::CONTAINER_MAGIC;
-use crate::avro::intake::{Data, IntakeError, Limits};
+use crate::avro::intake::{Data, IntakeError, Limits, Place};
 use crate::avro::resolve::{Plan, Refused};
 use crate::avro::wire::{Cursor, Reason};
 use crate::avro::{Fault, Schema, walk};
@@ -47,15 +47,25 @@ pub(in crate::avro) fn read<'a>(
         limits,
         decoded: 0,
         records: 0,
+        content: Vec::new(),
+        resolved: Vec::new(),
         data: Data {
             metadata: header.metadata,
             ..Data::default()
         },
     };
-    let mut block = 0;
+    let (mut block, mut empty) = (0, 0);
     while cursor.left() > 0 {
         block += 1;
         let (count, stored) = next_block(&mut cursor, header.sync, block)?;
+        // They cost time as well.
+        empty += usize::from(count == 0);
+        if empty > limits.max_records {
+            return Err(IntakeError::OverLimit {
+                what: "blocks without records",
+                limit: limits.max_records,
+            });
+        }
         taken.block(block, count, stored, header.codec)?;
     }
     Ok(taken.data)
@@ -94,6 +104,10 @@ struct Taken<'s, 'a> {
     /// Bytes after decompression so far, and records.
     decoded: usize,
     records: u64,
+    /// Room for one block's content, used again for the next.
+    content: Vec<u8>,
+    /// The same for its records as they are resolved.
+    resolved: Vec<u8>,
     data: Data<'a>,
 }
 
@@ -105,15 +119,17 @@ impl<'a> Taken<'_, 'a> {
         stored: &'a [u8],
         codec: Codec,
     ) -> Result<(), IntakeError> {
-        let room = self.limits.max_records - self.data.spans.len();
+        let room = self.limits.max_records - self.data.places.len();
         if count > room as u64 {
             return Err(IntakeError::OverLimit {
                 what: "records",
                 limit: self.limits.max_records,
             });
         }
+        let (mut room, mut resolved) = (take(&mut self.content), take(&mut self.resolved));
+        resolved.clear();
         let content = codec
-            .expand(stored, self.limits.max_decoded - self.decoded)
+            .expand(stored, self.limits.max_decoded - self.decoded, &mut room)
             .map_err(|refusal| match refusal {
                 Refusal::TooMuch => self.too_much(),
                 Refusal::Broken(reason) => {
@@ -121,16 +137,19 @@ impl<'a> Taken<'_, 'a> {
                 }
             })?;
         self.decoded += content.len();
-        let store = self.data.stores.len();
-        let mut resolved = Vec::new();
-        let mut cursor = Cursor::new(&content);
+        let base = self.data.made.len();
+        let mut cursor = Cursor::new(content);
         for _ in 0..count {
             self.records += 1;
             let start = cursor.pos;
-            let span = self.record(block, &mut cursor, &mut resolved)?;
-            self.data
-                .spans
-                .push((store, span.unwrap_or(start..cursor.pos)));
+            let place = match self.record(block, &mut cursor, &mut resolved)? {
+                Some(range) => Place::Made(base + range.start..base + range.end),
+                None if codec == Codec::Null => {
+                    Place::Arrived(stored.get(start..cursor.pos).unwrap_or_default())
+                }
+                None => Place::Made(base + start..base + cursor.pos),
+            };
+            self.data.places.push(place);
         }
         if cursor.left() > 0 {
             let reason = Reason::LeftOver(cursor.left()).to_string();
@@ -141,15 +160,25 @@ impl<'a> Taken<'_, 'a> {
                 Fault::plain(cursor.pos, reason),
             ));
         }
-        let content = match self.written {
-            Written::Alike(_) => content,
+        match self.written {
+            Written::Alike(_) if codec == Codec::Null => {}
+            Written::Alike(_) => self.keep(&mut room),
             Written::Otherwise(..) => {
                 self.decoded += resolved.len();
-                Cow::Owned(resolved)
+                self.keep(&mut resolved);
             }
-        };
-        self.data.stores.push(content);
+        }
+        (self.content, self.resolved) = (room, resolved);
         Ok(())
+    }
+
+    /// Keeps what was made. That of a file's first block, often the only one, is not copied.
+    fn keep(&mut self, made: &mut Vec<u8>) {
+        if self.data.made.is_empty() {
+            std::mem::swap(&mut self.data.made, made);
+        } else {
+            self.data.made.append(made);
+        }
     }
 
     /// Proves one record; resolved, it is at the end of `resolved`, and this says where.
