@@ -14,6 +14,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
+use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -24,6 +25,9 @@ use tracing::{debug, info, warn};
 /// How long calls under way may take to finish once we are told to stop.
 const GRACE: Duration = Duration::from_secs(25);
 
+/// How long a caller may take nothing of an answer.
+pub(crate) const READ_PATIENCE: Duration = Duration::from_secs(10);
+
 /// Something that connections come from.
 pub(crate) trait Listener: Send {
     /// One connection.
@@ -33,13 +37,22 @@ pub(crate) trait Listener: Send {
     fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-impl Listener for TcpListener {
+/// A listener on an address. A connection whose other end takes nothing of what is sent for `patience` is ended: else
+/// callers that never read would keep every place.
+pub(crate) struct Tcp {
+    pub(crate) listener: TcpListener,
+    pub(crate) patience: Duration,
+}
+
+impl Listener for Tcp {
     type Stream = TcpStream;
 
     async fn next(&self) -> io::Result<TcpStream> {
-        let (stream, _) = self.accept().await?;
+        let (stream, _) = self.listener.accept().await?;
         // Replies are small and whole: waiting to fill a segment only delays them.
         stream.set_nodelay(true)?;
+        // RFC 5482; the system counts a window that stays shut as silence, too.
+        SockRef::from(&stream).set_tcp_user_timeout(Some(self.patience))?;
         Ok(stream)
     }
 }
@@ -156,4 +169,62 @@ async fn converse<S, A, F, R>(
 async fn told(stopped: &mut watch::Receiver<bool>) {
     // An error means that the server is gone, which is as clear.
     let _ = stopped.wait_for(|stopped| *stopped).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpSocket;
+    use tokio::time::timeout;
+
+    const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const PATIENCE: Duration = Duration::from_secs(20);
+
+    /// A server with one place, which answers everything with so many bytes after a moment.
+    async fn server(bytes: usize) -> std::net::SocketAddr {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let listener = Tcp {
+            listener,
+            patience: Duration::from_millis(300),
+        };
+        let answer = move |_: Request<Incoming>| async move {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+            Response::new(vec![b'x'; bytes])
+        };
+        let mut http = Builder::new();
+        http.half_close(true);
+        tokio::spawn(serve(listener, http, 1, answer, std::future::pending()));
+        address
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_never_reads_loses_its_place() {
+        let address = server(8 << 20).await;
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.set_recv_buffer_size(2048).unwrap();
+        let mut silent = socket.connect(address).await.unwrap();
+        silent.write_all(ASK).await.unwrap();
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut other = TcpStream::connect(address).await.unwrap();
+        other.write_all(ASK).await.unwrap();
+        let mut answer = Vec::new();
+        let read = timeout(PATIENCE, other.read_to_end(&mut answer)).await;
+        assert!(read.unwrap().unwrap() > 8 << 20);
+        drop(silent);
+    }
+
+    #[tokio::test]
+    async fn a_caller_that_has_said_everything_still_gets_its_answer() {
+        let mut caller = TcpStream::connect(server(5).await).await.unwrap();
+        caller.write_all(ASK).await.unwrap();
+        caller.shutdown().await.unwrap();
+        let mut answer = String::new();
+        timeout(PATIENCE, caller.read_to_string(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        assert!(answer.ends_with("\r\n\r\nxxxxx"), "{answer:?}");
+    }
 }

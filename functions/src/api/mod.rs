@@ -33,7 +33,7 @@ use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
-use crate::server;
+use crate::server::{self, READ_PATIENCE, Tcp};
 pub use config::Config;
 use keys::Keys;
 use ledger::Ledger;
@@ -137,10 +137,16 @@ async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<()> {
     let mut http = Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIME)
+        // Who has said everything may say so, and still wants the answer.
+        .half_close(true)
         .max_header_size(HEADER_BYTES);
     let answer = move |request| {
         let api = api.clone();
         async move { router::answer(&api, request).await }
+    };
+    let listener = Tcp {
+        listener,
+        patience: READ_PATIENCE,
     };
     server::serve(listener, http, CONNECTIONS, answer, stop).await;
     Ok(())

@@ -18,7 +18,7 @@ use tracing::info;
 use super::Failure;
 use super::entrance::Entrance;
 use crate::door::Call;
-use crate::server;
+use crate::server::{self, READ_PATIENCE, Tcp};
 
 /// Together with the body limit this bounds what callers can make us hold.
 const CONNECTIONS: usize = 256;
@@ -53,7 +53,9 @@ impl Host {
     pub(super) async fn serve(self, entrance: Entrance) -> Result<(), Failure> {
         let mut http = Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(HEAD_PATIENCE);
+            .header_read_timeout(HEAD_PATIENCE)
+            // Who has said everything may say so, and still wants the answer.
+            .half_close(true);
         let ids = Arc::new(Ids::new(SystemTime::now()));
         let answer = move |request: Request<Incoming>| {
             let (entrance, ids) = (entrance.clone(), Arc::clone(&ids));
@@ -66,7 +68,11 @@ impl Host {
             }
         };
         let stop = server::told_to_end().map_err(Failure::software)?;
-        server::serve(self.listener, http, CONNECTIONS, answer, stop).await;
+        let listener = Tcp {
+            listener: self.listener,
+            patience: READ_PATIENCE,
+        };
+        server::serve(listener, http, CONNECTIONS, answer, stop).await;
         Ok(())
     }
 }
