@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::process::Output;
 use std::time::Duration;
@@ -409,7 +411,8 @@ async fn paths_and_methods_that_are_not_there_say_which_are() {
 
 #[tokio::test]
 async fn with_a_token_nobody_else_delivers_or_looks() {
-    let mut api = Endpoint::start(&[("API_TOKEN", "s3cret-token")]).await;
+    // As a file with a final newline gives it.
+    let mut api = Endpoint::start(&[("API_TOKEN", "s3cret-token\n")]).await;
     let refused = api.post(PAUL).await;
     assert_eq!(refused.status(), 401);
     let scheme = refused.headers()["www-authenticate"].to_str().unwrap();
@@ -453,6 +456,19 @@ async fn told_to_end_it_finishes_the_request_under_way() {
     let answer = hear(slow).await;
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     assert!(program.ended().await.unwrap().success());
+}
+
+#[tokio::test]
+async fn a_token_that_is_no_text_opens_nothing() {
+    let mut command = program::command(Path::new(PROGRAM));
+    command.env("LISTEN", "127.0.0.1:0");
+    command.env("API_TOKEN", OsStr::from_bytes(b"s3cr\xe9t"));
+    let output = command.output().await.unwrap();
+    assert_eq!(output.status.code(), Some(78), "{output:?}");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stderr),
+        "api-avro-sample: API_TOKEN is set to bytes that are not UTF-8 text\n"
+    );
 }
 
 async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {

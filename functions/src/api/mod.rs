@@ -27,7 +27,7 @@ use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 use shared::secret::Secret;
 use shared::settings::catalog::{API_TOKEN, EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
-use shared::settings::{Group, LiveSettings, SettingError, Settings, cli};
+use shared::settings::{Group, LiveSettings, SettingError, Settings, cli, environment};
 use shared::telemetry;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
@@ -101,7 +101,7 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 
 #[tokio::main(flavor = "current_thread")]
 async fn start(flags: &[(&'static str, String)]) -> Result<()> {
-    let environment = |name: &str| std::env::var(name).ok();
+    let environment = environment()?;
     telemetry::start(&Settings::given(flags, environment))?;
     let live = LiveSettings::gather(&GROUPS, flags, environment).await?;
     telemetry::start(&live.current())?;
@@ -124,6 +124,9 @@ async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<()> {
     let address = listener.local_addr().context("asking for the address")?;
     let stop = server::told_to_end().context("watching for SIGTERM and SIGINT")?;
     info!(title = %config.title, "listening on http://{address}");
+    if settings.borrow().secret(&API_TOKEN).is_none() {
+        info!("API_TOKEN is not set: whoever reaches this address may post and look");
+    }
     let state = Mutex::new(State {
         keys: Keys::new(config.keys),
         ledger: Ledger::new(config.keep),

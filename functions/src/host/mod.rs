@@ -15,7 +15,7 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
 use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_BROKER, THE_DOOR};
-use shared::settings::{Group, Settings, cli};
+use shared::settings::{Group, Settings, cli, environment};
 use shared::telemetry;
 
 use crate::door::Config;
@@ -79,7 +79,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         }
     };
     let outcome = runtime.block_on(async {
-        let environment = |name: &str| std::env::var(name).ok();
+        let environment = environment().map_err(Failure::configuration)?;
         if matches.get_flag("print-config") {
             print_config(&cli::given(&matches), environment).await
         } else {

@@ -14,7 +14,7 @@ use jobs::route::{RouteConfig, Routes};
 use jobs::run::Run;
 use jobs::schedule;
 use shared::avro::Schema;
-use shared::settings::{LiveSettings, Settings};
+use shared::settings::{LiveSettings, Settings, environment};
 use shared::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
 
 /// Reads and checks everything, then runs. Errors here are the configuration's; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
-    let environment = |name: &str| std::env::var(name).ok();
+    let environment = environment()?;
     telemetry::start(&Settings::given(flags, environment))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -130,7 +130,7 @@ fn check(output: Output, flags: &Flags) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let checkup = runtime.block_on(check::check(flags, |name| std::env::var(name).ok()));
+    let checkup = runtime.block_on(check::check(flags, environment()?));
     print(
         match output {
             Output::Json => checkup.json(),
@@ -145,11 +145,8 @@ fn gather(flags: &Flags) -> Result<Settings> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    Ok(
-        runtime.block_on(Settings::gather_groups(&cli::GROUPS, flags, |name| {
-            std::env::var(name).ok()
-        }))?,
-    )
+    let settings = Settings::gather_groups(&cli::GROUPS, flags, environment()?);
+    Ok(runtime.block_on(settings)?)
 }
 
 /// The first SIGTERM or SIGINT lets the run settle what is under way; a second one ends the process at once, which

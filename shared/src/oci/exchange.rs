@@ -68,7 +68,8 @@ impl Exchange {
                 Err(failure) => failure,
             };
             let wait = retry::wait(attempts, dice(), failure.retry_after);
-            if !failure.is_transient || Instant::now() + wait >= end {
+            // A server may ask for any wait, beyond what a clock can hold.
+            if !failure.is_transient || wait >= end.saturating_duration_since(Instant::now()) {
                 return Err(failure.error);
             }
             debug!(error = %failure.error, ?wait, "asking again");

@@ -21,6 +21,12 @@ pub enum SettingError {
         /// The form that was expected.
         expected: &'static str,
     },
+    /// An environment variable that is no text.
+    #[error("{variable} is set to bytes that are not UTF-8 text")]
+    NotText {
+        /// The variable.
+        variable: String,
+    },
     /// Two settings contradict each other.
     #[error("{0}")]
     Contradiction(String),

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::catalog::{CATALOG, CONFIG_LOCATION};
 use super::cloud::MAX_DOCUMENT;
 use super::properties::{self, Given, Line};
-use super::{Location, Setting, SettingError, Source, Value, location};
+use super::{Location, Setting, SettingError, Source, Value, location, pasted};
 use crate::files;
 use crate::secret::Secret;
 
@@ -23,7 +23,7 @@ pub(super) fn given(
     };
     let variable = |setting: &Setting| {
         let text = environment(&setting.variable())?;
-        Some(value(text, Source::Environment))
+        Some(value(pasted::trimmed(&text), Source::Environment))
     };
     CATALOG
         .iter()

@@ -11,6 +11,7 @@
 pub mod catalog;
 pub mod cli;
 mod cloud;
+mod environment;
 mod error;
 mod gather;
 mod layers;
@@ -28,6 +29,7 @@ use std::time::Duration;
 use crate::secret::Secret;
 use catalog::{CATALOG, GROUPS};
 
+pub use environment::environment;
 pub use error::SettingError;
 pub use gather::Part;
 pub use live::{Inspection, LiveSettings};

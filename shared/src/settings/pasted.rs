@@ -1,8 +1,8 @@
 //! Values as people paste them. Pure: text in, value out.
 //!
-//! The rule, for a line of `config.properties` and for the content of a secret alike: white space at both ends is
-//! dropped (a final newline, a byte order mark, a space that came with the copy), then one pair of quotes that
-//! encloses all the rest: `"…"`, `'…'` or `“…”`. What stands between the quotes is kept as it is.
+//! The rule, for an environment variable, a line of `config.properties` and the content of a secret alike: white space at
+//! both ends is dropped (a final newline, a byte order mark, a space that came with the copy), then one pair of quotes
+//! that encloses all the rest: `"…"`, `'…'` or `“…”`. What stands between the quotes is kept as it is.
 
 /// The pairs that are taken for quotes; the last is what word processors and the tutorial's own page make of them.
 const PAIRS: &[(char, char)] = &[('"', '"'), ('\'', '\''), ('“', '”')];

@@ -2,16 +2,20 @@
 
 use std::time::Duration;
 
-/// `500ms`, `30s`, `5m`, `1h`; a unit is required, so that nobody has to guess it.
+/// Nobody waits longer than a year, and clocks can be set ahead by that.
+const LONGEST: Duration = Duration::from_secs(365 * 86_400);
+
+/// `500ms`, `30s`, `5m`, `1h`, up to a year; a unit is required, so that nobody has to guess it.
 pub(super) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
-    match unit {
+    let duration = match unit {
         "ms" => Some(Duration::from_millis(number)),
         "s" => Some(Duration::from_secs(number)),
         "m" => number.checked_mul(60).map(Duration::from_secs),
         "h" => number.checked_mul(3600).map(Duration::from_secs),
         _ => None,
-    }
+    };
+    duration.filter(|duration| *duration <= LONGEST)
 }
 
 /// `4096`, `64KiB`, `1MiB`, `6MB`.
@@ -47,6 +51,7 @@ mod tests {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
         assert_eq!(duration("2h"), Some(Duration::from_secs(7200)));
+        assert_eq!(duration("8760h"), Some(LONGEST));
         for wrong in [
             "",
             "30",
@@ -56,6 +61,7 @@ mod tests {
             "99999999999999999999s",
             "9999999999999999999h",
             "5 days",
+            "8761h",
         ] {
             assert_eq!(duration(wrong), None, "{wrong}");
         }

@@ -141,6 +141,14 @@ async fn what_may_pass_is_tried_again_and_signed_anew() {
 }
 
 #[tokio::test]
+async fn a_wait_that_no_clock_can_hold_is_not_waited_for() {
+    let (place, oci) = signed_in().await;
+    place.cloud.trouble("/n", Trouble::Throttle(u64::MAX), 1);
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(error.contains("429 TooManyRequests"), "{error}");
+}
+
+#[tokio::test]
 async fn what_will_not_pass_is_asked_once_and_told_with_the_request_id() {
     let (place, oci) = signed_in().await;
     let id = place.cloud.put_secret("A", b"x").parse().unwrap();
