@@ -434,7 +434,7 @@ fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
         let write =
             |data: &[Vec<u8>]| container::write_compressed(codec, USER, SYNC, &[], data).unwrap();
         let head = write(&none);
-        let full = write(&[datum.clone()])[head.len()..].to_vec();
+        let full = write(std::slice::from_ref(&datum))[head.len()..].to_vec();
         // A count of 0, and what the codec makes of nothing.
         let nothing: &[u8] = match codec {
             Codec::Null => &[],
