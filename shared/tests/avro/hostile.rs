@@ -424,6 +424,24 @@ fn a_bomb_in_any_codec_stops_at_the_bound() {
 }
 
 #[test]
+fn a_writers_schema_has_a_short_say_and_no_control_characters() {
+    let schema = schema(USER);
+    let long = "y".repeat(MIB);
+    for writer in [
+        json!({"type": "record", "name": "User", "fields": [long]}),
+        json!({"type": "record", "name": "User", "fields": [{"name": "a\n\u{1b}[31m", "type": "int"}]}),
+        json!({"type": "record", "name": "User", "fields": [{"name": "id", "type": long}]}),
+        json!({"type": "enum", "name": "User", "symbols": [long]}),
+    ] {
+        let file = container::write(&writer.to_string(), SYNC, &[], &Vec::<Vec<u8>>::new());
+        let refusal = intake(&schema, &file, Framing::Container, &Limits::default());
+        let told = refusal.unwrap_err().to_string();
+        assert!(told.chars().count() < 600, "{} characters", told.len());
+        assert!(!told.contains(char::is_control), "{told:?}");
+    }
+}
+
+#[test]
 fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
     let schema = schema(USER);
     let datum = schema

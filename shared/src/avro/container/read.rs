@@ -84,10 +84,10 @@ impl<'s> Written<'s> {
         if text == configured.json() {
             return Ok(Self::Alike(configured));
         }
-        let incompatible = |reason| IntakeError::IncompatibleSchema {
+        let incompatible = |reason: String| IntakeError::IncompatibleSchema {
             block: None,
             record: None,
-            reason,
+            reason: brief(&reason),
         };
         let writer = Schema::parse_writer(text).map_err(|error| incompatible(error.0))?;
         if writer.canonical_form() == configured.canonical_form() {
@@ -209,7 +209,7 @@ impl<'a> Taken<'_, 'a> {
             Err(Refused::Misfit(reason)) => Err(IntakeError::IncompatibleSchema {
                 block: Some(block),
                 record,
-                reason,
+                reason: brief(&reason),
             }),
         }
     }
@@ -220,6 +220,19 @@ impl<'a> Taken<'_, 'a> {
             limit: self.limits.max_decoded,
         }
     }
+}
+
+/// A reason in which the writer's schema has its say, fit for an answer and a log line: that schema may be as long as the
+/// body, and its names may hold anything.
+fn brief(reason: &str) -> String {
+    const MOST: usize = 400;
+    let mut letters = reason.chars();
+    let harmless = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let mut brief: String = letters.by_ref().take(MOST).map(harmless).collect();
+    if letters.next().is_some() {
+        brief.push('…');
+    }
+    brief
 }
 
 fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, IntakeError> {
