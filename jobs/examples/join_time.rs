@@ -41,7 +41,8 @@ fn main() -> Result<()> {
         ] {
             let group = format!("join-time-{name}-{}-{round}", std::process::id());
             let begin = Instant::now();
-            let (member, events) = Member::join(&kafka.member(&group, protocol), &topic, patience)?;
+            let (member, events) =
+                Member::join(&kafka.member(&group, protocol, patience), &topic, patience)?;
             loop {
                 match events
                     .recv_timeout(patience)

@@ -175,6 +175,18 @@ impl Config {
         })
     }
 
+    /// How long what is under way may take before its partition is given to another run; the margin is for the threads'
+    /// own pace.
+    pub fn handover(&self) -> Duration {
+        let longest = self.limits.request_timeout + Duration::from_secs(1);
+        self.grace.max(longest)
+    }
+
+    /// How long giving a partition up may take, its last commit included.
+    pub fn settling(&self) -> Duration {
+        self.handover() + Duration::from_secs(20)
+    }
+
     /// What delivery needs to know: an endpoint for each route, and the bounds.
     pub fn delivery(
         &self,
@@ -214,7 +226,7 @@ impl Config {
             ("the reader", kafka.reader(&self.group)),
             (
                 "the member of the group",
-                kafka.member(&self.group, protocol),
+                kafka.member(&self.group, protocol, self.settling()),
             ),
             (
                 "the writer of dead letters",

@@ -134,7 +134,7 @@ impl Joining {
             group: self.group.clone(),
             error,
         };
-        let config = kafka.member(&self.group, protocol);
+        let config = kafka.member(&self.group, protocol, self.settling);
         let (member, events) =
             Member::join(&config, &kafka.topic, self.settling).map_err(broker)?;
         let end = Instant::now() + self.patience;

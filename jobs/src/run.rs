@@ -243,7 +243,7 @@ impl Run<'_> {
             protocol: self.config.group_protocol,
             overlap: self.config.overlap,
             patience: self.config.start_timeout,
-            settling: self.config.grace + Duration::from_secs(20),
+            settling: self.config.settling(),
         }
     }
 
@@ -285,6 +285,7 @@ impl Run<'_> {
             uncommitted: self.uncommitted().unwrap_or(usize::MAX),
             silence: self.config.start_timeout.max(Duration::from_secs(10)) * 3,
             grace: self.config.grace,
+            handover: self.config.handover(),
             stamp,
         }
     }

@@ -271,9 +271,12 @@ impl KafkaSettings {
     }
 
     /// A consumer that is in the group and fetches nothing.
-    pub fn member(&self, group: &str, protocol: GroupProtocol) -> ClientConfig {
+    pub fn member(&self, group: &str, protocol: GroupProtocol, settling: Duration) -> ClientConfig {
         let mut config = self.group(group);
+        // Also how long the group waits for a member to give partitions up (KIP-62, KIP-848); five minutes by default.
+        let patience = settling.max(Duration::from_secs(240)) + Duration::from_secs(60);
         config
+            .set("max.poll.interval.ms", patience.as_millis().to_string())
             .set("fetch.wait.max.ms", "1000")
             .set("queued.max.messages.kbytes", "1");
         match protocol {

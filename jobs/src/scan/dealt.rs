@@ -82,7 +82,7 @@ impl Scan<'_> {
                 delivery.recall(*partition);
             }
         }
-        let end = Instant::now() + self.rules.grace;
+        let end = Instant::now() + self.rules.handover;
         let pending = |scan: &Self| {
             let parts = partitions
                 .iter()

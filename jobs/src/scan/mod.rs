@@ -51,6 +51,9 @@ pub struct Rules {
     pub silence: Duration,
     /// How long requests in flight may take when the run stops early.
     pub grace: Duration,
+    /// How long they may take when their partition is to be given up: as long as any may take. Another run deals with the
+    /// partition from then on, and what it would find unfinished it would deliver a second time.
+    pub handover: Duration,
     /// What done-maps are made for.
     pub stamp: Stamp,
 }

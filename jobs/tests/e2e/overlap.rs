@@ -86,6 +86,38 @@ async fn a_run_that_joins_half_way_takes_over_without_repeats() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_run_that_joins_waits_for_the_slowest_request_of_the_other() {
+    let (a, b) = (takes_after(Duration::from_secs(6)), takes_all());
+    let stage = Stage::new("share-slow", 4).await.to(&a, &b);
+    let stage = stage
+        .with("OVERLAP", "share")
+        .with("GRACE", "100ms")
+        .with("REQUEST_TIMEOUT", "20s");
+    stage.write_users(1010, "u", 40, 4);
+    let first = stage.start();
+    assert!(a.wait_for(40, PATIENCE));
+    let second = stage.start();
+    let (first, second) = (first.end(), second.end());
+    for run in [&first, &second] {
+        assert!(
+            [0, 11, 12, 20].contains(&run.code),
+            "{}: {}",
+            run.code,
+            run.log
+        );
+    }
+    run_to_the_end(&stage, 40);
+    assert_eq!(
+        assert_took_all(&a, "u", 40),
+        0,
+        "{}\n{}",
+        first.log,
+        second.log
+    );
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_run_that_shares_where_others_have_all_partitions_says_so_and_leaves_them() {
     let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
     let stage = Stage::new("share-none", 1).await.to(&a, &b);
