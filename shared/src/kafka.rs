@@ -194,6 +194,9 @@ impl KafkaSettings {
             )
             .set("compression.type", "none")
             .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
+            // A broker refuses a batch as a whole when it is larger than the topic's messages may be (max.message.bytes),
+            // so that records would be called too large for their neighbours' sake. Java's clients go by this size.
+            .set("batch.size", "16384")
             .set("linger.ms", "0")
             // Where Java's clients put a key, so that all producers of a topic agree.
             .set("partitioner", "murmur2_random");

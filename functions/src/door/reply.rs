@@ -77,7 +77,10 @@ fn problem(topic: &str, many: bool, fates: &[Fate], trouble: Trouble) -> Box<Pro
         ("maybe", false) => {
             "The message may be stored or not; repeat the call with the same Idempotency-Key."
         }
-        _ => "Some records are stored or may be: see \"records\"; send the others again.",
+        _ => {
+            "Some records are stored or may be: see \"records\". With an Idempotency-Key, send the whole file again under \
+             the same one, which is made of it and of each record's place; without one, send the others."
+        }
     };
     let mut problem = Problem::new(kind, format!("{what} {fate}")).with("stored", stored);
     if many && stored != "no" {

@@ -1,5 +1,6 @@
 //! One librdkafka producer, with its delivery reports turned into fates.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
@@ -25,6 +26,7 @@ pub(super) struct Client {
     // Before the producer: fields are dropped in this order.
     bell: Bell,
     producer: BaseProducer<Reports>,
+    met: AtomicBool,
 }
 
 impl Client {
@@ -36,7 +38,11 @@ impl Client {
         let producer = BaseProducer::from_config_and_context(config, Reports { refusal })?;
         let (bell, ear) = Bell::hang(&producer)
             .map_err(|error| KafkaError::ClientCreation(format!("making its pipe: {error}")))?;
-        let client = Arc::new(Self { bell, producer });
+        let client = Arc::new(Self {
+            bell,
+            producer,
+            met: AtomicBool::new(false),
+        });
         tokio::spawn(serve(ear, Arc::downgrade(&client)));
         Ok(client)
     }
@@ -97,9 +103,18 @@ impl Client {
     }
 
     /// The error that made the producer useless, if one did.
-    pub(super) fn fatal_error(&self) -> Option<String> {
-        let (_, reason) = self.producer.client().fatal_error()?;
-        Some(reason)
+    pub(super) fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
+        self.producer.client().fatal_error()
+    }
+
+    /// True once a broker has told which cluster this is; messages are not sent before. Does not wait.
+    pub(super) fn has_met_a_broker(&self) -> bool {
+        // Remembered, since the binding does not give the name's memory back.
+        let client = self.producer.client();
+        if !self.met.load(Ordering::Relaxed) && client.fetch_cluster_id(Duration::ZERO).is_some() {
+            self.met.store(true, Ordering::Relaxed);
+        }
+        self.met.load(Ordering::Relaxed)
     }
 
     fn drain(&self) {
@@ -185,6 +200,13 @@ impl ProducerContext for Reports {
                     .rdkafka_error_code()
                     .unwrap_or(RDKafkaErrorCode::Unknown);
                 debug!(%error, "a message was not acknowledged");
+                let is_queued = matches!(
+                    code,
+                    RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue
+                );
+                if is_queued && is_not_stored(message) {
+                    return ticket.batch.settle_queued(ticket.place);
+                }
                 if is_not_stored(message) {
                     Fate::NotStored(Trouble::of(code))
                 } else {

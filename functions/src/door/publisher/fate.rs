@@ -89,6 +89,8 @@ pub(super) struct Batch {
 
 struct State {
     fates: Vec<Option<Fate>>,
+    /// Places of messages that were in the client's queue when their time ran out.
+    queued: Vec<usize>,
     open: usize,
 }
 
@@ -97,6 +99,7 @@ impl Batch {
         Arc::new(Self {
             state: Mutex::new(State {
                 fates: vec![None; size],
+                queued: Vec::new(),
                 open: size,
             }),
             done: Notify::new(),
@@ -115,6 +118,12 @@ impl Batch {
         }
     }
 
+    /// The message's time ran out, or it was taken back, when it lay in the client's queue.
+    pub(super) fn settle_queued(&self, place: usize) {
+        self.lock().queued.push(place);
+        self.settle(place, Fate::NotStored(Trouble::Unacknowledged));
+    }
+
     /// Waits until every fate is known.
     pub(super) async fn settled(&self) {
         while self.lock().open > 0 {
@@ -123,12 +132,26 @@ impl Batch {
     }
 
     /// The fates; a message without one is with the client, so nobody can know.
-    pub(super) fn fates(&self) -> Vec<Fate> {
-        self.lock()
+    ///
+    /// Nobody knows of one that lay in the queue either, if the client has `met` a broker: it may have been sent before.
+    /// A leader that is deposed while it waits for its replicas answers as if it had never led (NOT_LEADER), whether
+    /// they have the message or not, and the client queues the message again.
+    pub(super) fn fates(&self, met: impl FnOnce() -> bool) -> Vec<Fate> {
+        const MAYBE: Fate = Fate::MayBeStored(Trouble::Unacknowledged);
+        let state = self.lock();
+        let mut fates: Vec<Fate> = state
             .fates
             .iter()
-            .map(|fate| fate.unwrap_or(Fate::MayBeStored(Trouble::Unacknowledged)))
-            .collect()
+            .map(|fate| fate.unwrap_or(MAYBE))
+            .collect();
+        if !state.queued.is_empty() && met() {
+            for place in &state.queued {
+                if let Some(fate @ Fate::NotStored(_)) = fates.get_mut(*place) {
+                    *fate = MAYBE;
+                }
+            }
+        }
+        fates
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -152,14 +175,26 @@ mod tests {
         batch.settle(1, Fate::NotStored(Trouble::TooLarge));
         batch.settle(7, stored);
         assert_eq!(
-            batch.fates(),
+            batch.fates(|| true),
             [Fate::MayBeStored(Trouble::Unacknowledged), stored]
         );
         let waiting = Arc::clone(&batch);
         let waiter = tokio::spawn(async move { waiting.settled().await });
         batch.settle(0, stored);
         waiter.await.unwrap();
-        assert_eq!(batch.fates(), [stored, stored]);
+        assert_eq!(batch.fates(|| true), [stored, stored]);
+    }
+
+    #[test]
+    fn a_message_taken_back_from_the_queue_was_never_sent_only_if_there_was_nobody_to_send_it_to() {
+        let batch = Batch::of(2);
+        batch.settle_queued(0);
+        let refused = Fate::NotStored(Trouble::Refused);
+        batch.settle(1, refused);
+        let never = Fate::NotStored(Trouble::Unacknowledged);
+        assert_eq!(batch.fates(|| false), [never, refused]);
+        let maybe = Fate::MayBeStored(Trouble::Unacknowledged);
+        assert_eq!(batch.fates(|| true), [maybe, refused]);
     }
 
     #[test]

@@ -161,7 +161,11 @@ impl Publisher {
             let last = Instant::now() + last;
             let _ = self.timers.within(last, batch.settled()).await;
         }
-        batch.fates()
+        let mut fates = batch.fates(|| client.has_met_a_broker());
+        if fates.iter().any(|fate| fate.trouble().is_some()) {
+            blame_the_fatal_error(&client, &mut fates);
+        }
+        fates
     }
 
     /// The client in use, or a new one in its place.
@@ -199,7 +203,7 @@ impl Publisher {
                 return Some(Arc::clone(&current.client));
             }
             match fatal {
-                Some(error) => info!(error, "replacing the Kafka client after a fatal error"),
+                Some((_, error)) => info!(error, "replacing the Kafka client after a fatal error"),
                 None => debug!(?idle, "replacing the Kafka client, which lay idle"),
             }
             Arc::clone(&current.client)
@@ -229,6 +233,19 @@ impl Publisher {
     fn lock(&self) -> MutexGuard<'_, Option<Current>> {
         // Nothing panics while it is held; a poisoned lock would guard sound data all the same.
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A producer that the broker refuses for good says of its messages only that they were given up.
+fn blame_the_fatal_error(client: &Client, fates: &mut [Fate]) {
+    let Some((code, reason)) = client.fatal_error() else {
+        return;
+    };
+    error!(reason, "the Kafka client can go on no more");
+    for fate in fates {
+        if let Fate::NotStored(trouble) = fate {
+            *trouble = Trouble::of(code).max(*trouble);
+        }
     }
 }
 
