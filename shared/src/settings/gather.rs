@@ -18,7 +18,6 @@ use crate::secret::Secret;
 pub(super) struct Origin {
     wanted: Vec<&'static Setting>,
     given: Values,
-    local: Result<Vec<Line>, SettingError>,
     cloud: Cloud,
 }
 
@@ -49,11 +48,13 @@ impl Origin {
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let mut given = layers::given(flags, &environment);
+        let given = layers::given(flags, &environment);
+        let mut early = given.clone();
+        // What is wrong with the file is told when it is gathered.
         let local = layers::local_lines(&given);
-        layers::merge(&mut given, local.as_deref().unwrap_or_default());
+        layers::merge(&mut early, local.as_deref().unwrap_or_default());
         let early = Settings {
-            values: given.clone(),
+            values: early,
             ..Settings::default()
         }
         .with_defaults();
@@ -63,7 +64,6 @@ impl Origin {
                 .flat_map(|group| group.settings)
                 .copied()
                 .collect(),
-            local,
             cloud: Cloud::new(&early, environment),
             given,
         }
@@ -179,7 +179,7 @@ impl Origin {
                 Ok(fetched) => (layers::parsed(location, fetched.text.reveal()), None),
                 Err(trouble) => (Err(unfetched(&CONFIG_LOCATION, &trouble)), trouble.advice),
             },
-            _ => (self.local.clone(), None),
+            _ => (layers::local_lines(&self.given), None),
         };
         let outcome = lines
             .as_ref()

@@ -221,6 +221,23 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn a_settings_file_of_this_machine_is_read_again_as_well() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("config.properties");
+        let write = |text: &str| std::fs::write(&file, text).unwrap();
+        write("auth_token=first\nkafka_topic=one\n");
+        let place = file.to_str().unwrap().to_owned();
+        let lookup = |name: &str| (name == "CONFIG_LOCATION").then(|| place.clone());
+        let live = LiveSettings::gather(GROUPS, &[], lookup).await.unwrap();
+        write("auth_token=second\nkafka_topic=one\n");
+        assert!(live.refresh_now().await);
+        assert_eq!(token(&live), "second");
+        write("no settings");
+        assert!(!live.refresh_now().await, "a broken file changes nothing");
+        assert_eq!(token(&live), "second");
+    }
+
+    #[tokio::test]
     async fn what_cannot_be_read_again_keeps_its_last_good_value() {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
