@@ -93,6 +93,17 @@ impl Door {
         problem.into_response(call)
     }
 
+    /// What a call reads whose turn did not come in time.
+    pub fn busy(call: &Call) -> Response<Bytes> {
+        let problem = Problem::new(
+            Kind::Busy,
+            "Too many calls are under way, or the stream is slow to acknowledge. Nothing was published: send it again.",
+        )
+        .header(RETRY_AFTER, "1");
+        problem.log(call);
+        problem.into_response(call)
+    }
+
     /// Ends when the broker has refused who we are: the password may have been changed.
     pub async fn refused(&self) {
         self.publisher.refused().await;

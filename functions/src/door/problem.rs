@@ -28,6 +28,7 @@ pub(super) enum Kind {
     PublishRefused,
     NotAcknowledged,
     NotOpenYet,
+    Busy,
 }
 
 impl Kind {
@@ -111,6 +112,11 @@ impl Kind {
                 S::SERVICE_UNAVAILABLE,
                 "not-open-yet",
                 "The function is still starting",
+            ),
+            Self::Busy => (
+                S::SERVICE_UNAVAILABLE,
+                "busy",
+                "More calls than can be answered in time",
             ),
         }
     }

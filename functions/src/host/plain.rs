@@ -13,15 +13,21 @@ use hyper_util::rt::TokioTimer;
 use shared::settings::Settings;
 use shared::settings::catalog::LISTEN;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::time::timeout;
 use tracing::info;
 
 use super::Failure;
 use super::entrance::Entrance;
-use crate::door::Call;
+use crate::door::{Call, Door};
 use crate::server::{self, READ_PATIENCE, Tcp};
 
-/// Together with the body limit this bounds what callers can make us hold.
-const CONNECTIONS: usize = 256;
+/// How many calls are dealt with at once: together with the body limit this bounds what callers can make us hold.
+const CALLS: usize = 128;
+/// How long a call waits for its turn.
+const TURN_PATIENCE: Duration = Duration::from_secs(10);
+/// Many more than calls: who asks whether we live is answered however many wait.
+const CONNECTIONS: usize = 640;
 /// How long a request's head may take, and how long a connection may lie idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
 /// How long a request's body may take.
@@ -57,14 +63,18 @@ impl Host {
             // Who has said everything may say so, and still wants the answer.
             .half_close(true);
         let ids = Arc::new(Ids::new(SystemTime::now()));
+        let calls = Arc::new(Semaphore::new(CALLS));
         let answer = move |request: Request<Incoming>| {
-            let (entrance, ids) = (entrance.clone(), Arc::clone(&ids));
+            let (entrance, ids, calls) = (entrance.clone(), Arc::clone(&ids), Arc::clone(&calls));
             async move {
                 if is_health_check(&request) {
                     return healthy();
                 }
                 let call = call(request.headers(), &ids);
-                entrance.answer(request, &call).await
+                match timeout(TURN_PATIENCE, calls.acquire()).await {
+                    Ok(Ok(_turn)) => entrance.answer(request, &call).await,
+                    _ => Door::busy(&call),
+                }
             }
         };
         let stop = server::told_to_end().map_err(Failure::software)?;

@@ -24,6 +24,40 @@ async fn it_says_that_it_lives() {
 }
 
 #[tokio::test]
+async fn it_says_so_however_many_callers_wait_for_a_broker_that_is_away() {
+    const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
+    let world = World::new();
+    let mut settings = world.settings("door");
+    settings.retain(|(name, _)| *name != "KAFKA_BOOTSTRAPSERVER");
+    settings.push(("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1"));
+    settings.push(("PUBLISH_TIMEOUT", "20s"));
+    let plain = Plain::start(&settings).await;
+    let datum = paul();
+    let length = datum.len();
+    let mut callers = Vec::new();
+    for _ in 0..400 {
+        let mut caller = TcpStream::connect(&plain.address).await.unwrap();
+        let head = format!("POST / HTTP/1.1\r\nhost: h\r\ncontent-length: {length}\r\n\r\n");
+        caller.write_all(head.as_bytes()).await.unwrap();
+        caller.write_all(&datum).await.unwrap();
+        callers.push(caller);
+    }
+    let mut probe = TcpStream::connect(&plain.address).await.unwrap();
+    probe.write_all(HEALTH).await.unwrap();
+    let mut reply = String::new();
+    probe.read_to_string(&mut reply).await.unwrap();
+    assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
+    // None of them has been answered before.
+    for caller in &callers {
+        assert!(caller.try_read(&mut [0]).is_err());
+    }
+    // Those whose turn does not come are told so.
+    let mut last = [0; 12];
+    callers[399].read_exact(&mut last).await.unwrap();
+    assert_eq!(&last, b"HTTP/1.1 503");
+}
+
+#[tokio::test]
 async fn a_caller_who_never_finishes_its_head_is_cut_off() {
     let world = World::new();
     let plain = Plain::start(&world.settings("door")).await;
