@@ -238,6 +238,8 @@ impl KafkaSettings {
                 "message.timeout.ms",
                 patience.as_millis().max(1).to_string(),
             )
+            // Letters that wait for a slow broker are not to fill the memory: whoever writes waits instead.
+            .set("queue.buffering.max.kbytes", "16384")
             .set("linger.ms", "5");
         config
     }

@@ -205,7 +205,7 @@ impl Scan<'_> {
                 let message = self.message(record, class);
                 match letter {
                     Some((cause, reason)) if self.has_room_for_a_letter(partition) => self
-                        .set_aside_unrouted(&DeadLetter {
+                        .set_aside_unrouted(DeadLetter {
                             message,
                             class,
                             cause,
@@ -263,9 +263,11 @@ impl Scan<'_> {
             if self.intake.lagging[route] {
                 return Handed::Skipped;
             }
-            match delivery.offer(route, message) {
-                Ok(()) => return Handed::Expected,
-                Err(back) => message = back,
+            if self.letters_waiting.is_empty() {
+                match delivery.offer(route, message) {
+                    Ok(()) => return Handed::Expected,
+                    Err(back) => message = back,
+                }
             }
             if self.others_are_idle(route) {
                 let since = *idle_since.get_or_insert_with(Instant::now);
@@ -294,9 +296,10 @@ impl Scan<'_> {
         })
     }
 
-    /// Waits until a kill would not repeat too many dead letters. False if the record is no longer to be dealt with.
+    /// Waits until a kill would not repeat too many dead letters, and the producer has room for one more. False if the record is no longer to be dealt with.
     fn has_room_for_a_letter(&mut self, partition: i32) -> bool {
-        while self.letters_uncommitted >= self.rules.uncommitted {
+        while self.letters_uncommitted >= self.rules.uncommitted || !self.letters_waiting.is_empty()
+        {
             self.wait_for_outcomes(Duration::from_millis(2));
             self.keep();
             if self.must_stop() || self.parts.get(&partition).is_none_or(|part| part.closed) {
@@ -304,60 +307,6 @@ impl Scan<'_> {
             }
         }
         true
-    }
-
-    fn set_aside_unrouted(&mut self, letter: &DeadLetter) -> Handed {
-        let handed = self.set_aside(letter);
-        self.letters_uncommitted += usize::from(matches!(handed, Handed::Expected));
-        handed
-    }
-
-    /// Hands a dead letter to its topic, unless that is the one too many.
-    pub(super) fn set_aside(&mut self, letter: &DeadLetter) -> Handed {
-        let sent = self.dead_letters_sent + 1;
-        if sent > self.rules.poison_min
-            && sent as f64 > self.rules.poison_share * (self.seen + 1) as f64
-        {
-            self.stop = Some(Stop::Poison(format!(
-                "{sent} of {} records are dead letters, more than POISON_SHARE={}",
-                self.seen + 1,
-                self.rules.poison_share
-            )));
-            return Handed::Refused;
-        }
-        let Some(dead_letters) = &mut self.tools.dead_letters else {
-            return Handed::Left;
-        };
-        let (at, cause, reason) = (&letter.message.at, letter.cause.name(), &letter.reason);
-        match dead_letters.send(letter) {
-            Ok(()) => {
-                if let Some(not_logged) = self.repeats.admit(cause, Instant::now()) {
-                    tracing::warn!(
-                        topic = %at.topic,
-                        partition = at.partition,
-                        offset = at.offset,
-                        cause,
-                        reason,
-                        not_logged,
-                        "set aside {at}"
-                    );
-                }
-                self.dead_letters_sent = sent;
-                Handed::Expected
-            }
-            Err(error) => {
-                tracing::error!(
-                    topic = %at.topic,
-                    partition = at.partition,
-                    offset = at.offset,
-                    cause,
-                    %error,
-                    "could not set aside {at}"
-                );
-                self.dead_letters_failed += 1;
-                Handed::Left
-            }
-        }
     }
 
     fn take_end(&mut self, partition: i32, offset: i64) {

@@ -2,16 +2,17 @@
 //!
 //! One thread decides everything here. Delivery, dead letters, commits and the group work elsewhere and answer
 //! through channels. Each record is read, decoded, routed and handed on, in the order of its partition
-//! (`intake.rs`); what becomes of it comes back later and in any order (`outcome.rs`); `progress.rs` says how far the
+//! (`intake.rs`, `aside.rs`); what becomes of it comes back later and in any order (`outcome.rs`); `progress.rs` says how far the
 //! commit may go (`keeping.rs`), and the group which partitions are ours (`dealt.rs`).
 
+mod aside;
 mod dealt;
 mod exposure;
 mod intake;
 mod keeping;
 mod outcome;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
@@ -19,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::commit::Committer;
 use crate::config::Unmatched;
-use crate::dead_letter::{DeadLetters, Written};
+use crate::dead_letter::{DeadLetter, DeadLetters, Written};
 use crate::delivery::fate::Settlement;
 use crate::delivery::{Delivery, RouteState};
 use crate::donemap::{self, DoneMap, Stamp, Unbelieved};
@@ -222,6 +223,8 @@ pub struct Scan<'r> {
     dead_letters_sent: u64,
     /// Dead letters of records without a route that are sent and not committed.
     letters_uncommitted: usize,
+    /// Dead letters for which the producer has no room at the moment. While there are any, no record is handed on.
+    letters_waiting: VecDeque<DeadLetter>,
     /// Keeps a poisoned stream from filling the log.
     repeats: Repeats<&'static str>,
     deadlines: Option<Deadlines>,
@@ -257,6 +260,7 @@ impl<'r> Scan<'r> {
             dead_letters_failed: 0,
             dead_letters_sent: 0,
             letters_uncommitted: 0,
+            letters_waiting: VecDeque::new(),
             repeats: Repeats::new(5, Duration::from_secs(10)),
             deadlines,
             last_news: Instant::now(),

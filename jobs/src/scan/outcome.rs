@@ -3,7 +3,7 @@
 use std::sync::mpsc::RecvTimeoutError;
 use std::time::Duration;
 
-use crate::dead_letter::{Cause, DeadLetter, Written};
+use crate::dead_letter::{Cause, DeadLetter};
 use crate::delivery::fate::{Fate, Settlement};
 use crate::scan::Scan;
 use crate::scan::intake::Handed;
@@ -18,6 +18,7 @@ impl Scan<'_> {
         while let Ok(written) = self.tools.written.try_recv() {
             self.take_written(written);
         }
+        self.write_what_waits();
     }
 
     /// Waits for outcomes of deliveries, and takes every outcome that is there.
@@ -79,7 +80,7 @@ impl Scan<'_> {
                     reason: format!("{status}{reason}"),
                     route: name,
                 };
-                if !matches!(self.set_aside(&letter), Handed::Expected) {
+                if !matches!(self.set_aside(letter), Handed::Expected) {
                     self.keeping.exposure.add(route);
                     self.leave(partition, route, offset);
                 }
@@ -87,35 +88,14 @@ impl Scan<'_> {
         }
     }
 
-    fn take_written(&mut self, written: Written) {
-        let Written {
-            partition,
-            offset,
-            class,
-            result,
-        } = written;
-        // Settled or left, it was with its endpoint, or on its way to the dead-letter topic.
-        self.keeping.exposure.add(class);
-        match result {
-            Ok(()) => {
-                if let Some(tally) = self.settle(partition, class, offset) {
-                    tally.dead_lettered += 1;
-                    if let Some(route) = self.routes.get_mut(class) {
-                        route.dead_lettered += 1;
-                    }
-                }
-            }
-            Err(error) => {
-                tracing::error!(partition, offset, %error, "a dead letter was not acknowledged; its record stays");
-                self.dead_letters_failed += 1;
-                self.leave(partition, class, offset);
-            }
-        }
-    }
-
     /// The counts of the partition, in which the caller enters how the record was settled; `None` if nobody expected
     /// it.
-    fn settle(&mut self, partition: i32, class: usize, offset: i64) -> Option<&mut PartitionTally> {
+    pub(super) fn settle(
+        &mut self,
+        partition: i32,
+        class: usize,
+        offset: i64,
+    ) -> Option<&mut PartitionTally> {
         let part = self.parts.get_mut(&partition)?;
         if !part.progress.settle(class, offset) {
             tracing::error!(
@@ -133,7 +113,7 @@ impl Scan<'_> {
         Some(&mut part.tally)
     }
 
-    fn leave(&mut self, partition: i32, class: usize, offset: i64) {
+    pub(super) fn leave(&mut self, partition: i32, class: usize, offset: i64) {
         if let Some(part) = self.parts.get_mut(&partition)
             && !part.progress.leave(class, offset)
         {

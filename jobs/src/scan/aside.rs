@@ -1,0 +1,131 @@
+//! Sets records aside: the dead letters of a scan, from the record to the topic's acknowledgement.
+
+use std::time::Instant;
+
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::dead_letter::{DeadLetter, Written};
+use crate::scan::intake::Handed;
+use crate::scan::{Scan, Stop};
+
+impl Scan<'_> {
+    /// Sets aside a record that has no route.
+    pub(super) fn set_aside_unrouted(&mut self, letter: DeadLetter) -> Handed {
+        let handed = self.set_aside(letter);
+        self.letters_uncommitted += usize::from(matches!(handed, Handed::Expected));
+        handed
+    }
+
+    /// Hands a dead letter to its topic, unless that is the one too many. Where the producer has no room, the letter
+    /// waits for it and the caller does not: its outcome comes later, as any.
+    pub(super) fn set_aside(&mut self, letter: DeadLetter) -> Handed {
+        let sent = self.dead_letters_sent + 1;
+        if sent > self.rules.poison_min
+            && sent as f64 > self.rules.poison_share * (self.seen + 1) as f64
+        {
+            self.stop = Some(Stop::Poison(format!(
+                "{sent} of {} records are dead letters, more than POISON_SHARE={}",
+                self.seen + 1,
+                self.rules.poison_share
+            )));
+            return Handed::Refused;
+        }
+        let handed = if self.letters_waiting.is_empty() {
+            self.write(letter)
+        } else {
+            self.letters_waiting.push_back(letter);
+            Handed::Expected
+        };
+        if matches!(handed, Handed::Expected) {
+            self.dead_letters_sent = sent;
+        }
+        handed
+    }
+
+    /// Gives the producer what waits, as far as it has room.
+    pub(super) fn write_what_waits(&mut self) {
+        while let Some(letter) = self.letters_waiting.pop_front() {
+            let (partition, offset, class) = (
+                letter.message.at.partition,
+                letter.message.at.offset,
+                letter.class,
+            );
+            let waiting = self.letters_waiting.len();
+            // A partition that is no longer ours is dealt with elsewhere.
+            let is_ours = (self.parts.get(&partition)).is_some_and(|part| !part.closed);
+            if !is_ours || matches!(self.write(letter), Handed::Left) {
+                self.keeping.exposure.add(class);
+                self.leave(partition, class, offset);
+            } else if self.letters_waiting.len() > waiting {
+                // It is back, behind the others: no order is kept among dead letters.
+                return;
+            }
+        }
+    }
+
+    fn write(&mut self, letter: DeadLetter) -> Handed {
+        let Some(dead_letters) = &mut self.tools.dead_letters else {
+            return Handed::Left;
+        };
+        let (at, cause, reason) = (&letter.message.at, letter.cause.name(), &letter.reason);
+        match dead_letters.send(&letter) {
+            Ok(()) => {
+                if let Some(not_logged) = self.repeats.admit(cause, Instant::now()) {
+                    tracing::warn!(
+                        topic = %at.topic,
+                        partition = at.partition,
+                        offset = at.offset,
+                        cause,
+                        reason,
+                        not_logged,
+                        "set aside {at}"
+                    );
+                }
+                Handed::Expected
+            }
+            Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
+                self.letters_waiting.push_back(letter);
+                Handed::Expected
+            }
+            Err(error) => {
+                tracing::error!(
+                    topic = %at.topic,
+                    partition = at.partition,
+                    offset = at.offset,
+                    cause,
+                    %error,
+                    "could not set aside {at}"
+                );
+                self.dead_letters_failed += 1;
+                Handed::Left
+            }
+        }
+    }
+
+    /// What the dead-letter topic says of one letter.
+    pub(super) fn take_written(&mut self, written: Written) {
+        let Written {
+            partition,
+            offset,
+            class,
+            result,
+        } = written;
+        // Settled or left, it was with its endpoint, or on its way to the dead-letter topic.
+        self.keeping.exposure.add(class);
+        match result {
+            Ok(()) => {
+                if let Some(tally) = self.settle(partition, class, offset) {
+                    tally.dead_lettered += 1;
+                    if let Some(route) = self.routes.get_mut(class) {
+                        route.dead_lettered += 1;
+                    }
+                }
+            }
+            Err(error) => {
+                tracing::error!(partition, offset, %error, "a dead letter was not acknowledged; its record stays");
+                self.dead_letters_failed += 1;
+                self.leave(partition, class, offset);
+            }
+        }
+    }
+}
