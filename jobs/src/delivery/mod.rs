@@ -99,7 +99,7 @@ pub enum Order {
     Partition,
 }
 
-/// The bounds of each route.
+/// The bounds, each route's own but where a bound says otherwise.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// The most requests under way, each on a connection of its own.
@@ -126,7 +126,7 @@ pub struct Limits {
     pub circuit_probes: u32,
     /// The most messages in hand.
     pub queue_messages: usize,
-    /// The most bytes in hand.
+    /// The most bytes in hand, all routes together: each has an equal share, but never less than one request may need.
     pub queue_bytes: usize,
     /// The most bytes of the records of one request.
     pub batch_bytes: usize,
@@ -148,10 +148,18 @@ impl Default for Limits {
             circuit_cool_down: Duration::from_secs(1),
             circuit_probes: 3,
             queue_messages: 10_000,
-            queue_bytes: 8 << 20,
+            queue_bytes: 16 << 20,
             batch_bytes: 1 << 20,
             linger: Duration::from_millis(5),
         }
+    }
+}
+
+impl Limits {
+    /// The most bytes in hand of each of so many routes.
+    fn queue_share(&self, routes: usize) -> usize {
+        let least = self.batch_bytes.min(self.queue_bytes);
+        (self.queue_bytes / routes.max(1)).max(least)
     }
 }
 
@@ -255,8 +263,9 @@ impl Delivery {
                 .ok_or_else(|| DeliveryError::Token { route: route() })?;
             makers.push(maker);
         }
+        let bytes_in_hand = limits.queue_share(config.endpoints.len());
         let shared = |endpoint: &EndpointConfig| RouteShared {
-            inbox: Inbox::new(limits.queue_messages, limits.queue_bytes),
+            inbox: Inbox::new(limits.queue_messages, bytes_in_hand),
             uncommitted: AtomicUsize::new(0),
             most_uncommitted: limits.uncommitted.map_or(usize::MAX, |requests| {
                 requests.saturating_mul(endpoint.batch.max(1))
