@@ -4,6 +4,7 @@
 //! - [`secret`]: a value that prints as `[redacted]`
 //! - [`avro`]: bytes ⇄ records; the only place that sees inside a datum
 //! - [`kafka`]: settings → librdkafka configuration; the only place that spells its option names
+//! - [`idempotency`]: what a record is known by from caller to endpoint
 //! - [`oci`]: documents from Object Storage and secrets from Vault, over signed requests
 //! - [`telemetry`]: how log lines look and where they go
 //!
@@ -11,6 +12,7 @@
 
 pub mod avro;
 mod files;
+pub mod idempotency;
 pub mod kafka;
 pub mod oci;
 pub mod secret;

@@ -5,18 +5,13 @@
 //! send it so.
 
 use http::{HeaderMap, StatusCode};
+use shared::idempotency::{CONTAINER_KEYS, HEADER, LONGEST};
 
 use super::problem::Problem;
 
-/// The metadata key under which a container file brings its records' keys, in order, joined by `\n`.
-pub(super) const METADATA: &str = "frontdoor.idempotency-keys";
-
-/// The longest key that is taken, in bytes.
-const LONGEST: usize = 1024;
-
 /// The request's own key, if it has one.
 pub(super) fn of_request(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let mut values = headers.get_all("idempotency-key").iter();
+    let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -42,14 +37,14 @@ pub(super) fn of_container(
         return Ok(None);
     };
     let text = std::str::from_utf8(metadata)
-        .map_err(|_| bad(format!("the metadata {METADATA} is not UTF-8")))?;
+        .map_err(|_| bad(format!("the metadata {CONTAINER_KEYS} is not UTF-8")))?;
     // No record, no key: without this, the empty text would be one key, the empty one.
     let lines = text.split('\n').filter(|_| count > 0 || !text.is_empty());
     let keys = lines.map(|key| checked(key.to_owned()));
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     if keys.len() != count {
         return Err(bad(format!(
-            "the metadata {METADATA} holds {} keys for {count} records",
+            "the metadata {CONTAINER_KEYS} holds {} keys for {count} records",
             keys.len()
         )));
     }

@@ -4,6 +4,7 @@ use http::StatusCode;
 use serde::de::IgnoredAny;
 use serde_json::Value;
 use shared::avro::{self, Data, Fault, IntakeError, Limits, Schema};
+use shared::idempotency::CONTAINER_KEYS;
 
 use super::config::Config;
 use super::idempotency;
@@ -115,7 +116,7 @@ fn record(schema: &Schema, datum: &[u8]) -> Result<Understood, Fault> {
 fn container(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
     let data = data(config, body, avro::Framing::Container)
         .map_err(|error| unreadable("a container file", error))?;
-    let keys = idempotency::of_container(data.metadata(idempotency::METADATA), data.len())?;
+    let keys = idempotency::of_container(data.metadata(CONTAINER_KEYS), data.len())?;
     let mut keys = keys.map(Vec::into_iter);
     let mut records = Vec::with_capacity(data.len());
     for datum in data.iter() {

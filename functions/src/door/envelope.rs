@@ -88,7 +88,7 @@ pub(super) fn seal<'a>(
             value: datum,
             headers: Arc::clone(&lines),
             idempotency_key: caller_key.as_ref().map(|key| match datums.many {
-                true => format!("{key}/{place}"),
+                true => shared::idempotency::in_container(key, place),
                 false => key.clone(),
             }),
         };

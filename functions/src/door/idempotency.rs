@@ -5,11 +5,9 @@
 
 use http::HeaderMap;
 use http::header::HeaderName;
+use shared::idempotency::{HEADER, LONGEST_OF_CALLER};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-
-/// The longest key, in characters.
-const LONGEST: usize = 255;
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(HEADER);
 
 /// The caller's key without its quotes; `None` if there is none.
 ///
@@ -35,8 +33,8 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, String> {
     if key.is_empty() {
         return Err("it is empty".to_owned());
     }
-    if key.len() > LONGEST {
-        return Err(format!("it is longer than {LONGEST} characters"));
+    if key.len() > LONGEST_OF_CALLER {
+        return Err(format!("it is longer than {LONGEST_OF_CALLER} characters"));
     }
     Ok(Some(key))
 }

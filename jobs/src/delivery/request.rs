@@ -6,12 +6,13 @@ use http::{Method, Request};
 use http_body_util::Full;
 use openssl::sha::Sha256;
 use shared::avro::container;
+use shared::idempotency;
 use shared::secret::Secret;
 
 use super::target::Target;
 use crate::message::{Message, StreamId};
 
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
+const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(idempotency::HEADER);
 const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
 const DATUM: HeaderValue = HeaderValue::from_static("application/octet-stream");
 const CONTAINER: HeaderValue = HeaderValue::from_static("application/vnd.apache.avro");
@@ -19,12 +20,6 @@ const CONTAINER: HeaderValue = HeaderValue::from_static("application/vnd.apache.
 const NO_KEY: HeaderValue = HeaderValue::from_static("\"\"");
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("frontdoor/", env!("CARGO_PKG_VERSION")));
-
-/// The name of the metadata that holds the records' idempotency keys, joined by `\n`, in order.
-pub const KEYS: &str = "frontdoor.idempotency-keys";
-
-/// Longer keys, and keys that no structured-field string can hold, are sent as their digest.
-const LONGEST_KEY: usize = 1024;
 
 /// Makes the requests of one route.
 #[derive(Debug)]
@@ -79,7 +74,7 @@ impl RequestMaker {
         };
         let prefix = format!("{}/{}/", stream.cluster, stream.topic);
         let is_simple = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-        let simple = prefix.len() + 40 < LONGEST_KEY && prefix.bytes().all(is_simple);
+        let simple = prefix.len() + 40 < idempotency::LONGEST && prefix.bytes().all(is_simple);
         Some(Self {
             target,
             authorization,
@@ -179,7 +174,7 @@ impl RequestMaker {
             .iter()
             .map(|message| message.value.as_deref().unwrap_or_default())
             .collect();
-        let metadata: [(&str, &[u8]); 1] = [(KEYS, &keys)];
+        let metadata: [(&str, &[u8]); 1] = [(idempotency::CONTAINER_KEYS, &keys)];
         Ask {
             key: quoted(format!("batch-{}", hex(&digest)).as_bytes()),
             traceparent: None,
@@ -189,9 +184,9 @@ impl RequestMaker {
     }
 }
 
-/// The key as it is, or its digest where it is too long or not printable ASCII.
+/// The key as it is, or its digest where it is too long or no structured-field string can hold it.
 fn plain(key: String) -> String {
-    if key.len() <= LONGEST_KEY && key.bytes().all(|byte| (b' '..=b'~').contains(&byte)) {
+    if idempotency::is_key(key.as_bytes()) {
         return key;
     }
     let mut digest = Sha256::new();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use rdkafka::error::RDKafkaErrorCode;
+use shared::idempotency;
 
 use crate::config::Unmatched;
 use crate::dead_letter::{Cause, DeadLetter};
@@ -14,9 +15,6 @@ use crate::progress::{Class, Standing};
 use crate::route::{Scratch, Undecided};
 use crate::scan::{Scan, Stop};
 use crate::stream::batch::{Item, Record};
-
-/// The header in which the door keeps the client's idempotency key.
-const CLIENT_KEY: &str = "idempotency-key";
 
 /// How long a route may keep all others waiting before it is skipped for the rest of the pass.
 const PATIENCE: Duration = Duration::from_millis(200);
@@ -371,14 +369,10 @@ impl Scan<'_> {
         let headers = record.headers();
         let client_key = headers
             .iter()
-            .find(|(name, _)| name == CLIENT_KEY)
+            .find(|(name, _)| name == idempotency::HEADER)
             .and_then(|(_, value)| std::str::from_utf8(value.as_deref()?).ok())
-            // As a header of HTTP it must be printable ASCII; another key could not be passed on as it is.
-            .filter(|key| {
-                !key.is_empty()
-                    && key.len() <= 255
-                    && key.bytes().all(|byte| (0x20..0x7f).contains(&byte))
-            })
+            // Another key could not be passed on as it is.
+            .filter(|key| idempotency::is_key(key.as_bytes()))
             .map(Arc::from);
         Message {
             at: self.coordinates(record),

@@ -15,6 +15,7 @@ use lab::gateway::Gateway;
 use lab::http::{get, send};
 use lab::program::{Program, build_all, built, command};
 use lab::records;
+use lab::user::User;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
@@ -81,18 +82,104 @@ async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
     assert_eq!(list["received"], 0, "{list}");
 }
 
-/// Runs one window of the real job and hands back its report.
+#[tokio::test]
+async fn a_container_under_the_longest_key_is_taken_once_however_often_it_is_sent() {
+    const COUNT: usize = 12;
+    build_all().await.unwrap();
+    let broker = Broker::start().unwrap();
+    broker.create_topic(TOPIC, 1).unwrap();
+    let mut a = api("A");
+    let a_url = format!("http://{}/", a.address().await.unwrap());
+    let settings = [("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())];
+    let function = Agent::start(&built("fn-recep-avro").unwrap(), &settings)
+        .await
+        .unwrap();
+    let door = Gateway::start(function, "127.0.0.1:0").await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let routes = folder.path().join("routes.json");
+    let records: Vec<Vec<u8>> = (0..COUNT)
+        .map(|number| User::new(1010, &format!("user-{number}")).encode())
+        .collect();
+    let file = container(&records);
+    let key = "k".repeat(255);
+    let keys: Vec<String> = (1..=COUNT).map(|place| format!("{key}/{place}")).collect();
+
+    for (sent, batch) in [(1, 1), (2, 1), (3, 5)] {
+        let request = Request::post(door.url())
+            .header("content-type", "application/vnd.apache.avro")
+            .header("idempotency-key", format!("\"{key}\""))
+            .body(file.clone().into())
+            .unwrap();
+        let answer = send(request).await.unwrap();
+        assert_eq!(answer.status(), 202, "{answer:?}");
+        let stored = records::all(broker.bootstrap(), TOPIC).unwrap();
+        let told: Vec<String> = stored
+            .iter()
+            .map(|record| record.header("idempotency-key").unwrap())
+            .collect();
+        assert_eq!(
+            told,
+            vec![keys.clone(); sent].concat(),
+            "what the stream holds"
+        );
+
+        // One by one, and then as a container file whose metadata holds the keys.
+        let route = json!([{"name": "A", "when": "id == 1010", "url": a_url, "batch": batch}]);
+        std::fs::write(&routes, route.to_string()).unwrap();
+        let report = run(&broker, &["--routes", routes.to_str().unwrap()]).await;
+        assert_eq!(report["totals"]["delivered"], COUNT, "{report}");
+        let list = json_of(&get(&format!("{a_url}records")).await.unwrap());
+        assert_eq!(list["received"], COUNT, "sent {sent} times: {list}");
+        let taken = list["records"].as_array().unwrap().iter();
+        let taken: HashSet<_> = taken
+            .filter_map(|record| record["idempotency_key"].as_str())
+            .collect();
+        assert_eq!(taken, keys.iter().map(String::as_str).collect(), "{list}");
+    }
+}
+
+/// A container file of users, in one block, without compression (Avro 1.12, "Object Container Files").
+fn container(records: &[Vec<u8>]) -> Vec<u8> {
+    const SYNC: [u8; 16] = [7; 16];
+    let schema = include_bytes!("../../../schemas/user.avsc");
+    let block = records.concat();
+    let mut file = b"Obj\x01".to_vec();
+    long(1, &mut file);
+    for part in [&b"avro.schema"[..], schema] {
+        long(part.len(), &mut file);
+        file.extend_from_slice(part);
+    }
+    long(0, &mut file);
+    file.extend_from_slice(&SYNC);
+    long(records.len(), &mut file);
+    long(block.len(), &mut file);
+    [file, block, SYNC.to_vec()].concat()
+}
+
+/// Zigzag, then seven bits a byte, the lowest first.
+fn long(number: usize, out: &mut Vec<u8>) {
+    let mut rest = number << 1;
+    while rest > 127 {
+        out.push(rest as u8 | 128);
+        rest >>= 7;
+    }
+    out.push(rest as u8);
+}
+
+/// Runs one window of the real job, by the two built-in routes, and hands back its report.
 async fn window(broker: &Broker, a_url: &str, b_url: &str) -> Value {
+    run(
+        broker,
+        &["--api-type-a-url", a_url, "--api-type-b-url", b_url],
+    )
+    .await
+}
+
+/// Runs one window of the real job and hands back its report.
+async fn run(broker: &Broker, flags: &[&str]) -> Value {
     let output = command(&built("forward").unwrap())
-        .args([
-            "run",
-            "--output",
-            "json",
-            "--api-type-a-url",
-            a_url,
-            "--api-type-b-url",
-            b_url,
-        ])
+        .args(["run", "--output", "json"])
+        .args(flags)
         .env("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())
         .output()
         .await

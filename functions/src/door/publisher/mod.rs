@@ -16,6 +16,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
+use shared::idempotency;
 use tokio::sync::Notify;
 use tracing::{debug, error, info};
 
@@ -57,7 +58,7 @@ impl Message<'_> {
         let own = self.idempotency_key.as_ref();
         shared
             .map(|(name, value)| (*name, value.as_ref()))
-            .chain(own.map(|key| ("idempotency-key", key.as_bytes())))
+            .chain(own.map(|key| (idempotency::HEADER, key.as_bytes())))
     }
 
     /// The most bytes that the message takes in Kafka's record format (version 2), varints at their longest.
