@@ -5,10 +5,12 @@
 //! - [`host`]: where the door lives: an Fn container, AWS Lambda, or a port of its own
 //! - [`sample`]: JSON → Avro messages in a file, and back
 //!
-//! What the door and the endpoint share is `server`: HTTP connections, and their end in good order.
+//! What the door and the endpoint share: `server`, HTTP connections and their end in good order; `idempotency`, the
+//! caller's key.
 
 pub mod api;
 pub mod door;
 pub mod host;
+mod idempotency;
 pub mod sample;
 mod server;

@@ -7,7 +7,7 @@ use shared::avro::{self, Data, Fault, IntakeError, Limits, Schema};
 use shared::idempotency::CONTAINER_KEYS;
 
 use super::config::Config;
-use super::idempotency;
+use super::container_keys;
 use super::keys::Digest;
 use super::problem::Problem;
 
@@ -116,7 +116,7 @@ fn record(schema: &Schema, datum: &[u8]) -> Result<Understood, Fault> {
 fn container(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
     let data = data(config, body, avro::Framing::Container)
         .map_err(|error| unreadable("a container file", error))?;
-    let keys = idempotency::of_container(data.metadata(CONTAINER_KEYS), data.len())?;
+    let keys = container_keys::read(data.metadata(CONTAINER_KEYS), data.len())?;
     let mut keys = keys.map(Vec::into_iter);
     let mut records = Vec::with_capacity(data.len());
     for datum in data.iter() {

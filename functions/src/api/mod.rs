@@ -6,7 +6,7 @@
 
 mod access;
 mod config;
-mod idempotency;
+mod container_keys;
 mod intake;
 mod keys;
 mod ledger;

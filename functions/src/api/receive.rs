@@ -11,15 +11,17 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use serde_json::json;
+use shared::idempotency::LONGEST;
 use tracing::{debug, info};
 
+use super::Api;
 use super::access::{self, Wish};
 use super::intake::{self, Intake, Understood};
 use super::keys::Digest;
 use super::problem::Problem;
 use super::router::{json, now_ms};
 use super::settle::{settle, under_way};
-use super::{Api, idempotency};
+use crate::idempotency;
 
 /// How long a body may take to arrive.
 const BODY_TIME: Duration = Duration::from_secs(30);
@@ -77,7 +79,11 @@ fn admit<'a>(api: &'a Api, headers: &HeaderMap) -> Result<Option<Claim<'a>>, Pro
     if announced.is_some_and(|bytes| bytes > api.config.max_body as u64) {
         return Err(too_large(api));
     }
-    idempotency::of_request(headers)?
+    idempotency::key(headers, LONGEST)
+        .map_err(|reason| {
+            let detail = format!("the Idempotency-Key header is not one string: {reason}");
+            Problem::new(StatusCode::BAD_REQUEST, detail)
+        })?
         .map(|key| Claim::take(api, key))
         .transpose()
 }

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use bytes::Bytes;
 use http::HeaderMap;
 use shared::avro::{Field, Projection, Schema, SchemaError};
+use shared::idempotency::{LONGEST_OF_CALLER, in_container};
 use shared::kafka::MAX_MESSAGE_BYTES;
 
 use super::Call;
 use super::datums::Datums;
 use super::problem::{Kind, Problem};
 use super::publisher::Message;
-use super::{idempotency, trace};
+use super::trace;
+use crate::idempotency;
 
 /// What every message has, whatever the call.
 #[derive(Debug)]
@@ -66,7 +68,7 @@ pub(super) fn seal<'a>(
     stamp: &Stamp,
     call: &Call,
 ) -> Result<Vec<Message<'a>>, Box<Problem>> {
-    let caller_key = idempotency::key(headers).map_err(|reason| {
+    let caller_key = idempotency::key(headers, LONGEST_OF_CALLER).map_err(|reason| {
         Problem::new(
             Kind::MalformedHeader,
             format!("The Idempotency-Key is not one string: {reason}."),
@@ -88,7 +90,7 @@ pub(super) fn seal<'a>(
             value: datum,
             headers: Arc::clone(&lines),
             idempotency_key: caller_key.as_ref().map(|key| match datums.many {
-                true => shared::idempotency::in_container(key, place),
+                true => in_container(key, place),
                 false => key.clone(),
             }),
         };

@@ -14,7 +14,6 @@ mod config;
 mod datums;
 mod encodings;
 mod envelope;
-mod idempotency;
 mod intake;
 mod problem;
 mod publisher;

@@ -1,21 +1,18 @@
-//! The caller's `Idempotency-Key` header. Pure: header values in, one key out.
+//! The caller's `Idempotency-Key` header, as door and endpoint read it. Pure: header values in, one key out.
 //!
-//! The IETF draft (draft-ietf-httpapi-idempotency-key-header) makes it a structured-field string in quotes; most
-//! clients send the bare key. Both are taken, and both mean the same key.
+//! The IETF draft (draft-ietf-httpapi-idempotency-key-header-06, section 2.1) makes it a structured field's string, in
+//! quotes; most clients send the bare key. Both are taken, and both mean the same key.
 
 use http::HeaderMap;
-use http::header::HeaderName;
-use shared::idempotency::{HEADER, LONGEST_OF_CALLER};
-
-const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(HEADER);
+use shared::idempotency::HEADER;
 
 /// The caller's key without its quotes; `None` if there is none.
 ///
 /// # Errors
-/// More than one, empty, too long, or with characters that no structured-field string can hold (RFC 8941, 3.3.3);
-/// a phrase says which.
-pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, String> {
-    let mut values = headers.get_all(IDEMPOTENCY_KEY).iter();
+/// More than one, empty, longer than `longest` characters, or with characters that no structured-field string can hold
+/// (RFC 9651, 3.3.3); a phrase says which.
+pub(crate) fn key(headers: &HeaderMap, longest: usize) -> Result<Option<String>, String> {
+    let mut values = headers.get_all(HEADER).iter();
     let Some(value) = values.next() else {
         return Ok(None);
     };
@@ -33,20 +30,20 @@ pub(super) fn key(headers: &HeaderMap) -> Result<Option<String>, String> {
     if key.is_empty() {
         return Err("it is empty".to_owned());
     }
-    if key.len() > LONGEST_OF_CALLER {
-        return Err(format!("it is longer than {LONGEST_OF_CALLER} characters"));
+    if key.len() > longest {
+        return Err(format!("it is longer than {longest} characters"));
     }
     Ok(Some(key))
 }
 
-/// The text after an opening quote, up to its closing one, which must be the end.
+/// The text after an opening quote, up to its closing one. Parameters may follow; none has a meaning for a key, and
+/// those without a meaning are passed over (RFC 9651, 3.1.2).
 fn unquote(text: &str) -> Result<String, String> {
     let mut key = String::new();
     let mut rest = text.chars();
     loop {
         match rest.next() {
-            Some('"') if rest.as_str().is_empty() => return Ok(key),
-            Some('"') => return Err("something follows the closing quote".to_owned()),
+            Some('"') => break,
             Some('\\') => match rest.next() {
                 Some(escaped @ ('"' | '\\')) => key.push(escaped),
                 _ => {
@@ -59,6 +56,11 @@ fn unquote(text: &str) -> Result<String, String> {
             Some(_) => return Err("it holds characters other than printable ASCII".to_owned()),
             None => return Err("its closing quote is missing".to_owned()),
         }
+    }
+    match rest.as_str() {
+        "" => Ok(key),
+        parameters if parameters.starts_with(';') => Ok(key),
+        _ => Err("something follows the closing quote".to_owned()),
     }
 }
 
@@ -81,9 +83,9 @@ mod tests {
     fn of(values: &[&[u8]]) -> Result<Option<String>, String> {
         let mut headers = HeaderMap::new();
         for value in values {
-            headers.append(IDEMPOTENCY_KEY, HeaderValue::from_bytes(value).unwrap());
+            headers.append(HEADER, HeaderValue::from_bytes(value).unwrap());
         }
-        key(&headers)
+        key(&headers, 255)
     }
 
     #[test]
@@ -99,14 +101,24 @@ mod tests {
     }
 
     #[test]
+    fn parameters_are_no_part_of_the_key() {
+        let wanted = Ok(Some("c/t/0/7".to_owned()));
+        assert_eq!(of(&[b"\"c/t/0/7\";v=1"]), wanted);
+        assert_eq!(of(&[b"  \"c/t/0/7\"; v=1 ; w "]), wanted);
+    }
+
+    #[test]
     fn what_is_no_single_bounded_string_is_refused() {
         let (long, just) = ([b'a'; 256], [b'a'; 255]);
         assert!(of(&[&just]).is_ok());
-        let wrong: [&[&[u8]]; 11] = [
+        let wrong: [&[&[u8]]; 14] = [
             &[b""],
+            &[b" "],
             &[b"\"\""],
             &[b"\"a"],
+            &[b"\"a\\"],
             &[b"\"a\"b"],
+            &[b"\"a\" b"],
             &[b"\"a\\n\""],
             &[b"a b"],
             &[b"a\"b"],
