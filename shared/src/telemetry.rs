@@ -16,7 +16,7 @@ pub const CLEAR_LINE: &str = "\r\u{1b}[2K";
 
 /// How log lines look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
+enum LogFormat {
     /// Text for people; coloured on a terminal only.
     Text,
     /// One JSON object a line.
@@ -27,7 +27,7 @@ pub enum LogFormat {
 /// on as those say.
 ///
 /// # Errors
-/// `log_format` is none of its words.
+/// `log_format` is none of its words, or `log_level` neither one of its own nor directives.
 pub fn start(settings: &Settings) -> Result<(), SettingError> {
     let automatic = if std::io::stderr().is_terminal() {
         LogFormat::Text
@@ -43,7 +43,12 @@ pub fn start(settings: &Settings) -> Result<(), SettingError> {
         ],
         "text, json or auto",
     )?;
-    let is_first = init(format, settings.required(&LOG_LEVEL)?);
+    let filter = settings.parsed(
+        &LOG_LEVEL,
+        filter,
+        "error, warn, info, debug, trace, off, or directives such as info,jobs=debug",
+    )?;
+    let is_first = init(format, filter);
     // Settings that were gathered before there was a log had nobody to tell.
     if is_first && let Some(principal) = settings.identity() {
         info!(principal, "signing in to Oracle Cloud");
@@ -51,11 +56,22 @@ pub fn start(settings: &Settings) -> Result<(), SettingError> {
     Ok(())
 }
 
-/// Logs to standard error at `level` (an `EnvFilter` directive such as `info` or `jobs=debug`) from now on; true if
-/// nothing was logged before.
-fn init(format: LogFormat, level: &str) -> bool {
+/// A level, or several directives of `EnvFilter`, joined by commas. A directive may be a level for all, or have one for
+/// its target; `EnvFilter` takes any other word for a target's name, so that a slip such as `inof` would be silence.
+fn filter(text: &str) -> Option<EnvFilter> {
+    const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
+    let is_level = |word: &str| LEVELS.iter().any(|level| word.eq_ignore_ascii_case(level));
+    let is_sound = |directive: &str| is_level(directive.trim()) || directive.contains('=');
+    let filter = text
+        .split(',')
+        .all(is_sound)
+        .then(|| EnvFilter::try_new(text));
+    filter?.ok()
+}
+
+/// Logs to standard error what passes from now on; true if nothing was logged before.
+fn init(format: LogFormat, filter: EnvFilter) -> bool {
     static LOG: OnceLock<Log> = OnceLock::new();
-    let filter = EnvFilter::try_new(level).unwrap_or_else(|_| EnvFilter::new("info"));
     if let Some(log) = LOG.get() {
         // Without the subscriber there is nothing to change.
         let _ = log.filter.reload(filter);
@@ -113,4 +129,43 @@ fn writer(terminal: bool) -> impl Fn() -> Stderr {
 /// <https://no-color.org>
 fn no_colour() -> bool {
     std::env::var_os("NO_COLOR").is_some_and(|value| !value.is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_level_is_one_of_its_words_or_directives() {
+        for (text, prints) in [
+            ("info", "info"),
+            ("WARN", "warn"),
+            ("off", "off"),
+            ("info,jobs=debug", "jobs=debug,info"),
+            ("jobs::delivery=trace", "jobs::delivery=trace"),
+        ] {
+            assert_eq!(filter(text).unwrap().to_string(), prints, "{text}");
+        }
+        for slip in [
+            "",
+            "inof",
+            "verbose",
+            "jobs=debgu",
+            "info,debgu",
+            "info,,warn",
+            "3",
+        ] {
+            assert!(filter(slip).is_none(), "{slip}");
+        }
+    }
+
+    #[test]
+    fn a_slip_in_the_level_is_an_error_that_names_it() {
+        let given = |name: &str| (name == "LOG_LEVEL").then(|| "inof".to_owned());
+        let error = start(&Settings::given(&[], given)).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "LOG_LEVEL is \"inof\", expected error, warn, info, debug, trace, off, or directives such as info,jobs=debug"
+        );
+    }
 }

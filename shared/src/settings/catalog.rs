@@ -33,7 +33,7 @@ macro_rules! settings {
 settings! {
     [EVERY_PROGRAM = "Every program"]
     CONFIG_LOCATION = "config_location", "Where config.properties is, as a path or oci://BUCKET/OBJECT; unset: no file is read.";
-    LOG_LEVEL = "log_level" or "info", "Which log lines are written: error, warn, info, debug, or a tracing directive.";
+    LOG_LEVEL = "log_level" or "info", "Which log lines are written: error, warn, info, debug, trace, off, or directives such as info,jobs=debug.";
     LOG_FORMAT = "log_format" or "auto", "How log lines look: text, json, or auto (text on a terminal, json elsewhere).";
     #[document] AVRO_SCHEMA = "avro_schema", "Where the Avro schema is, as a path or oci://BUCKET/OBJECT; unset: the built-in schemas/user.avsc.";
 
