@@ -177,20 +177,8 @@ pub fn listing(settings: &Settings) -> String {
     let name = widest(|row| row.0.len()).unwrap_or(0);
     let value = widest(|row| row.1.chars().count()).unwrap_or(0);
     rows.iter()
-        .map(|(variable, text, source)| {
-            format!("{variable:<name$}  {text:<value$}  ({})\n", origin(*source))
-        })
+        .map(|(variable, text, source)| format!("{variable:<name$}  {text:<value$}  ({source})\n"))
         .collect()
-}
-
-fn origin(source: Source) -> &'static str {
-    match source {
-        Source::Flag => "flag",
-        Source::Environment => "environment",
-        Source::File => "config.properties",
-        Source::Vault => "vault",
-        Source::Default => "default",
-    }
 }
 
 fn run() -> Command {

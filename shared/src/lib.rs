@@ -4,6 +4,7 @@
 //! - [`secret`]: a value that prints as `[redacted]`
 //! - [`avro`]: bytes ⇄ records; the only place that sees inside a datum
 //! - [`kafka`]: settings → librdkafka configuration; the only place that spells its option names
+//! - [`console`]: standard output and standard error, which may be closed
 //! - [`idempotency`]: what a record is known by from caller to endpoint
 //! - [`oci`]: documents from Object Storage and secrets from Vault, over signed requests
 //! - [`telemetry`]: how log lines look and where they go
@@ -11,6 +12,7 @@
 //! Nothing here knows which program it serves.
 
 pub mod avro;
+pub mod console;
 mod files;
 pub mod idempotency;
 pub mod kafka;

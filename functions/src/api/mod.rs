@@ -25,6 +25,7 @@ use anyhow::{Context, Result};
 use clap::Command;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
+use shared::console;
 use shared::secret::Secret;
 use shared::settings::catalog::{API_TOKEN, EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
 use shared::settings::{Group, LiveSettings, SettingError, Settings, cli, environment};
@@ -87,7 +88,7 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => match start(&cli::given(&matches)) {
             Ok(()) => ExitCode::SUCCESS,
             Err(error) => {
-                eprintln!("api-avro-sample: {error:#}");
+                console::say(format_args!("api-avro-sample: {error:#}"));
                 ExitCode::from(if error.is::<SettingError>() {
                     CONFIGURATION
                 } else {

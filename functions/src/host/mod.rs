@@ -14,6 +14,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
+use shared::console;
 use shared::settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_BROKER, THE_DOOR};
 use shared::settings::{Group, Settings, cli, environment};
 use shared::telemetry;
@@ -74,7 +75,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     {
         Ok(runtime) => runtime,
         Err(error) => {
-            eprintln!("fn-recep-avro: starting the runtime: {error}");
+            console::say(format_args!("fn-recep-avro: starting the runtime: {error}"));
             return ExitCode::from(SOFTWARE);
         }
     };
@@ -91,7 +92,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("fn-recep-avro: {}", failure.sentence);
+            console::say(format_args!("fn-recep-avro: {}", failure.sentence));
             ExitCode::from(failure.code)
         }
     }
@@ -179,13 +180,16 @@ async fn print_config(
     let settings = Settings::gather_groups(&GROUPS, flags, environment)
         .await
         .map_err(Failure::configuration)?;
+    let mut text = String::new();
     for (name, value, source) in settings.listing(&GROUPS) {
-        println!("{name}={value} ({})", format!("{source:?}").to_lowercase());
+        text += &format!("{name}={value} ({source})\n");
     }
     let config = Config::from_settings(&settings).map_err(Failure::configuration)?;
-    println!("\n# what the Kafka client is given; all else is librdkafka's default");
+    text += "\n# what the Kafka client is given; all else is librdkafka's default\n";
     for (name, value) in config.client_listing().map_err(Failure::configuration)? {
-        println!("{name}={value}");
+        text += &format!("{name}={value}\n");
     }
-    Ok(())
+    console::print(text.as_bytes())
+        .map(drop)
+        .map_err(|error| Failure::software(format!("writing to standard output: {error}")))
 }

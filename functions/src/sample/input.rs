@@ -20,7 +20,7 @@ pub(super) fn records(json: Option<&str>) -> Result<Vec<Record>, Failure> {
         Some(json) => parse(json),
         None => {
             if std::io::stdin().is_terminal() {
-                eprintln!("reading JSON from the terminal; Ctrl-D ends it");
+                shared::console::say("reading JSON from the terminal; Ctrl-D ends it");
             }
             let bytes = bytes(Path::new("-"))?;
             let text = String::from_utf8(bytes).map_err(|error| {

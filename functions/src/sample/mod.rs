@@ -14,6 +14,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
 use shared::avro::{self, BUILT_IN, Framing, Limits, Schema, container};
+use shared::console;
 
 use args::{Args, Task, Wrapping};
 use failure::Failure;
@@ -44,7 +45,7 @@ pub fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(Failure::Unheard) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("create-avro-sample: {failure}");
+            console::say(format_args!("create-avro-sample: {failure}"));
             ExitCode::from(failure.code())
         }
     }
@@ -84,11 +85,11 @@ fn create(
         1 => "1 record".to_owned(),
         count => format!("{count} records"),
     };
-    eprintln!(
+    console::say(format_args!(
         "wrote {count} of {} to {target} ({wrapping}, {} bytes)",
         schema.name(),
         bytes.len()
-    );
+    ));
     Ok(())
 }
 

@@ -7,6 +7,8 @@ use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
+use shared::console;
+
 use super::failure::Failure;
 
 /// A path, or a standard stream.
@@ -45,10 +47,9 @@ impl Target {
 
 /// Writes to standard output.
 pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
-    let mut stdout = io::stdout().lock();
-    match stdout.write_all(bytes).and_then(|()| stdout.flush()) {
-        Ok(()) => Ok(()),
-        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(Failure::Unheard),
+    match console::print(bytes) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Unheard),
         Err(error) => Err(Failure::io("writing to standard output", &error)),
     }
 }

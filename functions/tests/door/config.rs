@@ -145,3 +145,46 @@ fn an_unknown_flag_is_a_usage_error_and_a_taken_port_is_named() {
     assert_eq!(code, Some(78));
     assert!(err.contains(&format!("LISTEN is {address}")), "{err}");
 }
+
+/// What a program is left with whose reader goes away before the first byte, as `head` may.
+#[test]
+fn nobody_reading_is_no_failure() {
+    let settings = [("KAFKA_BOOTSTRAPSERVER", "b:9092")];
+    for (argument, code) in [("--print-config", 0), ("--help", 0), ("--no-such-flag", 64)] {
+        let mut child = Command::new(binary())
+            .arg(argument)
+            .env_clear()
+            .envs(settings)
+            .stdout(closed_pipe())
+            .stderr(closed_pipe())
+            .spawn()
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{argument}");
+    }
+    let mut child = Command::new(binary())
+        .env_clear()
+        .env("KAFKA_BOOTSTRAPSERVER", "b:9092")
+        .env("LOG_LEVEL", "inof")
+        .stderr(closed_pipe())
+        .spawn()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(78));
+}
+
+/// The writing end of a pipe that nobody reads.
+fn closed_pipe() -> std::io::PipeWriter {
+    let (_, writer) = std::io::pipe().unwrap();
+    writer
+}
+
+#[test]
+fn print_config_names_the_settings_file_as_the_job_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.properties");
+    std::fs::write(&file, "kafka_bootstrapserver=b:9092\n").unwrap();
+    let location = file.to_str().unwrap();
+    let (code, out, err) = run(&["--print-config", "--config-location", location], &[]);
+    assert_eq!(code, Some(0), "{err}");
+    let line = "kafka_bootstrapserver=b:9092 (config.properties)\n";
+    assert!(out.contains(line), "{out}");
+}

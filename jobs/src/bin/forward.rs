@@ -1,6 +1,5 @@
 //! `forward`: takes one bounded window from the stream, delivers each record to the API of its route, and exits.
 
-use std::io::Write;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
@@ -14,6 +13,7 @@ use jobs::route::{RouteConfig, Routes};
 use jobs::run::Run;
 use jobs::schedule;
 use shared::avro::Schema;
+use shared::console;
 use shared::settings::{LiveSettings, Settings, environment};
 use shared::telemetry;
 use tokio::signal::unix::{SignalKind, signal};
@@ -41,7 +41,7 @@ fn main() -> ExitCode {
     match outcome {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) => {
-            eprintln!("forward: {error:#}");
+            console::say(format_args!("forward: {error:#}"));
             ExitCode::from(Outcome::Configuration.code())
         }
     }
@@ -184,12 +184,6 @@ fn listen_for_signals() -> Result<()> {
 }
 
 fn print(text: &[u8]) -> Result<Outcome> {
-    let mut out = std::io::stdout().lock();
-    // A reader that has seen enough closes the pipe; that is no failure of ours.
-    match out.write_all(text).and_then(|()| out.flush()) {
-        Err(error) if error.kind() != std::io::ErrorKind::BrokenPipe => {
-            Err(error).context("writing to standard output")
-        }
-        _ => Ok(Outcome::Done),
-    }
+    console::print(text).context("writing to standard output")?;
+    Ok(Outcome::Done)
 }

@@ -86,6 +86,18 @@ pub enum Source {
     Default,
 }
 
+impl fmt::Display for Source {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Flag => "flag",
+            Self::Environment => "environment",
+            Self::File => "config.properties",
+            Self::Vault => "vault",
+            Self::Default => "default",
+        })
+    }
+}
+
 #[derive(Clone, PartialEq, Eq)]
 struct Value {
     text: Secret,
