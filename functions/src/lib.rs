@@ -6,11 +6,12 @@
 //! - [`sample`]: JSON → Avro messages in a file, and back
 //!
 //! What the door and the endpoint share: `server`, HTTP connections and their end in good order; `idempotency`, the
-//! caller's key.
+//! caller's key; `program`, how they begin and end.
 
 pub mod api;
 pub mod door;
 pub mod host;
 mod idempotency;
+mod program;
 pub mod sample;
 mod server;

@@ -22,6 +22,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
+use crate::program::Failure;
+
 /// How long calls under way may take to finish once we are told to stop.
 const GRACE: Duration = Duration::from_secs(25);
 
@@ -64,6 +66,18 @@ impl Listener for UnixListener {
         let (stream, _) = self.accept().await?;
         Ok(stream)
     }
+}
+
+/// Binds the address of the setting `listen`.
+///
+/// # Errors
+/// It is taken, not ours, or no address.
+pub(crate) async fn bind(address: &str) -> Result<TcpListener, Failure> {
+    TcpListener::bind(address).await.map_err(|error| {
+        Failure::configuration(format!(
+            "LISTEN is {address}, which cannot be bound: {error}"
+        ))
+    })
 }
 
 /// Answers every request on every connection with `answer`, `most` connections at a time, until `stop`; then calls
@@ -125,9 +139,14 @@ pub(crate) async fn serve<L, A, F, R>(
 ///
 /// # Errors
 /// The signals cannot be listened for.
-pub(crate) fn told_to_end() -> io::Result<impl Future<Output = ()>> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
+pub(crate) fn told_to_end() -> Result<impl Future<Output = ()>, Failure> {
+    let listen = |kind| {
+        signal(kind).map_err(|error| {
+            Failure::software(format!("listening for SIGTERM and SIGINT: {error}"))
+        })
+    };
+    let mut terminate = listen(SignalKind::terminate())?;
+    let mut interrupt = listen(SignalKind::interrupt())?;
     Ok(async move {
         tokio::select! {
             _ = terminate.recv() => {}

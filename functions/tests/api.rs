@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 use shared::avro::Schema;
 use shared::avro::container::{self, Codec};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::net::{TcpListener, TcpStream};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_api-avro-sample");
 
@@ -500,6 +500,12 @@ async fn a_wrong_setting_ends_it_with_one_sentence_that_names_it() {
         assert!(said.contains(wanted), "{said}");
         assert_eq!(said.trim_end().lines().count(), 1, "{said}");
     }
+    let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let output = run(&[], &[("LISTEN", &address)]).await;
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{said}");
+    assert!(said.contains("which cannot be bound"), "{said}");
     assert_eq!(run(&["--api-keap", "1"], &[]).await.status.code(), Some(64));
     let output = run(&["--help"], &[]).await;
     assert_eq!(output.status.code(), Some(0));

@@ -101,9 +101,9 @@ pub fn parse(
         }
         Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
             Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
-            None => Err(cli::USAGE),
+            None => Err(Outcome::Usage.code()),
         },
-        _ => Err(cli::USAGE),
+        _ => Err(Outcome::Usage.code()),
     }
 }
 

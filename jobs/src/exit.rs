@@ -57,13 +57,13 @@ impl Outcome {
             Self::Partial => 11,
             Self::MoreWork => 12,
             Self::Fenced => 20,
-            Self::Usage => shared::settings::cli::USAGE,
-            Self::Poison => 65,
-            Self::Internal => 70,
+            Self::Usage => shared::exit::USAGE,
+            Self::Poison => shared::exit::DATA,
+            Self::Internal => shared::exit::SOFTWARE,
             Self::Source => 74,
             Self::Endpoint => 75,
             Self::DataLoss => 76,
-            Self::Configuration => 78,
+            Self::Configuration => shared::exit::CONFIGURATION,
         }
     }
 

@@ -5,6 +5,7 @@
 //! - [`avro`]: bytes ⇄ records; the only place that sees inside a datum
 //! - [`kafka`]: settings → librdkafka configuration; the only place that spells its option names
 //! - [`console`]: standard output and standard error, which may be closed
+//! - [`exit`]: exit codes that mean the same in every program
 //! - [`idempotency`]: what a record is known by from caller to endpoint
 //! - [`oci`]: documents from Object Storage and secrets from Vault, over signed requests
 //! - [`telemetry`]: how log lines look and where they go
@@ -13,6 +14,7 @@
 
 pub mod avro;
 pub mod console;
+pub mod exit;
 mod files;
 pub mod idempotency;
 pub mod kafka;

@@ -21,26 +21,21 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
 use clap::Command;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
-use shared::console;
 use shared::secret::Secret;
 use shared::settings::catalog::{API_TOKEN, EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
-use shared::settings::{Group, LiveSettings, SettingError, Settings, cli, environment};
+use shared::settings::{Group, LiveSettings, Settings, cli, environment};
 use shared::telemetry;
-use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tracing::info;
 
+use crate::program::{self, Failure};
 use crate::server::{self, READ_PATIENCE, Tcp};
 pub use config::Config;
 use keys::Keys;
 use ledger::Ledger;
-
-/// The exit code of a setting that is missing or malformed: `EX_CONFIG` of BSD's `sysexits.h`.
-const CONFIGURATION: u8 = 78;
 
 /// The most connections at a time; others wait in the kernel's queue.
 const CONNECTIONS: usize = 512;
@@ -85,23 +80,12 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .about("Takes Avro records by HTTP, shows them on a page, and counts each of them once.");
     let command = cli::with_settings(command, &GROUPS);
     match cli::parse(command, arguments) {
-        Ok(matches) => match start(&cli::given(&matches)) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                console::say(format_args!("api-avro-sample: {error:#}"));
-                ExitCode::from(if error.is::<SettingError>() {
-                    CONFIGURATION
-                } else {
-                    1
-                })
-            }
-        },
+        Ok(matches) => program::run("api-avro-sample", start(&cli::given(&matches))),
         Err(code) => ExitCode::from(code),
     }
 }
 
-#[tokio::main(flavor = "current_thread")]
-async fn start(flags: &[(&'static str, String)]) -> Result<()> {
+async fn start(flags: &[(&'static str, String)]) -> Result<(), Failure> {
     let environment = environment()?;
     telemetry::start(&Settings::given(flags, environment))?;
     let live = LiveSettings::gather(&GROUPS, flags, environment).await?;
@@ -117,13 +101,13 @@ async fn start(flags: &[(&'static str, String)]) -> Result<()> {
 ///
 /// # Errors
 /// A setting is missing or malformed, the schema cannot be read, the address is taken.
-async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<()> {
+async fn run(settings: watch::Receiver<Arc<Settings>>) -> Result<(), Failure> {
     let config = Config::from_settings(&settings.borrow())?;
-    let listener = TcpListener::bind(&config.listen)
-        .await
-        .with_context(|| format!("listening on {}", config.listen))?;
-    let address = listener.local_addr().context("asking for the address")?;
-    let stop = server::told_to_end().context("watching for SIGTERM and SIGINT")?;
+    let listener = server::bind(&config.listen).await?;
+    let address = listener
+        .local_addr()
+        .map_err(|error| Failure::software(format!("asking for the address: {error}")))?;
+    let stop = server::told_to_end()?;
     info!(title = %config.title, "listening on http://{address}");
     if settings.borrow().secret(&API_TOKEN).is_none() {
         info!("API_TOKEN is not set: whoever reaches this address may post and look");

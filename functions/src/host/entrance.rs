@@ -14,8 +14,9 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
-use super::{Failure, GROUPS};
+use super::GROUPS;
 use crate::door::{Call, Config, Door};
+use crate::program::Failure;
 
 /// How long a call without a deadline of its own waits for the door to open.
 const PATIENCE: Duration = Duration::from_secs(10);

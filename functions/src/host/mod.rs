@@ -20,12 +20,8 @@ use shared::settings::{Group, Settings, cli, environment};
 use shared::telemetry;
 
 use crate::door::Config;
+use crate::program::{self, Failure};
 use entrance::{Entrance, Keeper};
-
-/// The exit code of a configuration that cannot work: `EX_CONFIG` of BSD's `sysexits.h`.
-const CONFIGURATION: u8 = 78;
-/// The exit code when the host ends us for no reason of ours: `EX_SOFTWARE`.
-const SOFTWARE: u8 = 70;
 
 /// The settings of the door, by heading.
 static GROUPS: [&Group; 5] = [
@@ -36,31 +32,6 @@ static GROUPS: [&Group; 5] = [
     &ORACLE_CLOUD,
 ];
 
-/// Why the process ends, in one sentence, and its exit code.
-#[derive(Debug, PartialEq, Eq)]
-struct Failure {
-    code: u8,
-    sentence: String,
-}
-
-// By value, so that they stand in a `map_err` by their names.
-#[allow(clippy::needless_pass_by_value)]
-impl Failure {
-    fn configuration(sentence: impl ToString) -> Self {
-        Self {
-            code: CONFIGURATION,
-            sentence: sentence.to_string(),
-        }
-    }
-
-    fn software(sentence: impl ToString) -> Self {
-        Self {
-            code: SOFTWARE,
-            sentence: sentence.to_string(),
-        }
-    }
-}
-
 /// The whole program: reads the command line and the environment, opens the door and lives until the host ends it.
 ///
 /// A configuration that cannot work ends it with one sentence on standard error and exit code 78.
@@ -69,33 +40,15 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return ExitCode::from(code),
     };
-    let runtime = match tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-    {
-        Ok(runtime) => runtime,
-        Err(error) => {
-            console::say(format_args!("fn-recep-avro: starting the runtime: {error}"));
-            return ExitCode::from(SOFTWARE);
-        }
-    };
-    let outcome = runtime.block_on(async {
-        let environment = environment().map_err(Failure::configuration)?;
+    let flags = cli::given(&matches);
+    program::run("fn-recep-avro", async {
+        let environment = environment()?;
         if matches.get_flag("print-config") {
-            print_config(&cli::given(&matches), environment).await
+            print_config(&flags, environment).await
         } else {
-            run(&cli::given(&matches), environment).await
+            run(&flags, environment).await
         }
-    });
-    // A thread that asks an absent broker for metadata must not keep the process alive.
-    runtime.shutdown_background();
-    match outcome {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(failure) => {
-            console::say(format_args!("fn-recep-avro: {}", failure.sentence));
-            ExitCode::from(failure.code)
-        }
-    }
+    })
 }
 
 fn command() -> Command {

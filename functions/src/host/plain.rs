@@ -17,9 +17,9 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::info;
 
-use super::Failure;
 use super::entrance::Entrance;
 use crate::door::{Call, Door};
+use crate::program::Failure;
 use crate::server::{self, READ_PATIENCE, Tcp};
 
 /// How many calls are dealt with at once: together with the body limit this bounds what callers can make us hold.
@@ -44,11 +44,7 @@ impl Host {
     /// Binds the address of the setting `listen`.
     pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
         let address = settings.required(&LISTEN).map_err(Failure::configuration)?;
-        let listener = TcpListener::bind(address).await.map_err(|error| {
-            Failure::configuration(format!(
-                "LISTEN is {address}, which cannot be bound: {error}"
-            ))
-        })?;
+        let listener = server::bind(address).await?;
         if let Ok(bound) = listener.local_addr() {
             info!(address = %bound, "listening");
         }
@@ -77,7 +73,7 @@ impl Host {
                 }
             }
         };
-        let stop = server::told_to_end().map_err(Failure::software)?;
+        let stop = server::told_to_end()?;
         let listener = Tcp {
             listener: self.listener,
             patience: READ_PATIENCE,

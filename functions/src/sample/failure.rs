@@ -3,12 +3,7 @@
 use std::fmt::{self, Display};
 use std::io;
 
-/// `EX_USAGE` of `sysexits.h`: the command line.
-pub(super) const USAGE: u8 = 64;
-/// `EX_DATAERR`: the JSON, the schema, the file's content.
-const DATA: u8 = 65;
-/// `EX_IOERR`: reading or writing.
-const IO: u8 = 74;
+use shared::exit;
 
 /// Why the program ends early.
 #[derive(Debug)]
@@ -21,15 +16,15 @@ pub(super) enum Failure {
 
 impl Failure {
     pub(super) fn usage(told: impl Display) -> Self {
-        Self::Told(USAGE, told.to_string())
+        Self::Told(exit::USAGE, told.to_string())
     }
 
     pub(super) fn data(told: impl Display) -> Self {
-        Self::Told(DATA, told.to_string())
+        Self::Told(exit::DATA, told.to_string())
     }
 
     pub(super) fn io(doing: impl Display, error: &io::Error) -> Self {
-        Self::Told(IO, format!("{doing}: {error}"))
+        Self::Told(exit::IO, format!("{doing}: {error}"))
     }
 
     pub(super) fn code(&self) -> u8 {

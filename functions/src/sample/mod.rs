@@ -14,7 +14,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
 use shared::avro::{self, BUILT_IN, Framing, Limits, Schema, container};
-use shared::console;
+use shared::{console, exit};
 
 use args::{Args, Task, Wrapping};
 use failure::Failure;
@@ -31,11 +31,7 @@ pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
-            let code = if error.use_stderr() {
-                failure::USAGE
-            } else {
-                0
-            };
+            let code = if error.use_stderr() { exit::USAGE } else { 0 };
             // Nothing is left to tell it to if the terminal is gone.
             error.print().unwrap_or_default();
             return ExitCode::from(code);

@@ -11,9 +11,7 @@ use clap::{Arg, ArgMatches, Command};
 
 use super::catalog::{CATALOG, GROUPS};
 use super::{Group, Setting};
-
-/// The exit code of a command line that is not understood: `EX_USAGE` of BSD's `sysexits.h`.
-pub const USAGE: u8 = 64;
+use crate::exit::USAGE;
 
 /// Adds a flag for every setting of these groups, under the group's heading, and names the secrets, which have
 /// none, at the end of the help.

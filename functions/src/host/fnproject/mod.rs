@@ -16,8 +16,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use tracing::info;
 
-use super::Failure;
 use super::entrance::Entrance;
+use crate::program::Failure;
 use crate::server;
 use headers::Intent;
 use socket::Socket;
@@ -82,7 +82,7 @@ impl Host {
             }
             async move { one_call(&entrance, request).await }
         };
-        let stop = server::told_to_end().map_err(Failure::software)?;
+        let stop = server::told_to_end()?;
         server::serve(listener, http, CONNECTIONS, answer, stop).await;
         Ok(())
     }

@@ -13,9 +13,10 @@ use http_body_util::Full;
 use lambda_http::lambda_runtime::{LambdaEvent, Runtime};
 use lambda_http::{Adapter, Service, service_fn};
 
+use super::deadline;
 use super::entrance::Entrance;
-use super::{Failure, deadline};
 use crate::door::Call;
+use crate::program::Failure;
 use event::Event;
 
 /// What the runtime cannot do without, all of it set by Lambda itself.
