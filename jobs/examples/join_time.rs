@@ -1,6 +1,7 @@
 //! How long it takes from nothing to the right to read, by each way: measured against a real broker, for the choice
 //! that `fence.rs` explains. `join_time BOOTSTRAP TOPIC`; a topic that is missing is made.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
@@ -29,7 +30,12 @@ fn main() -> Result<()> {
     for round in 0..5 {
         let begin = Instant::now();
         let reader = Reader::new(&kafka.reader("join-time"), &topic)?;
-        let survey = reader.survey(&From::Committed, &Until::Now, patience)?;
+        let survey = reader.survey(
+            &From::Committed,
+            &Until::Now,
+            patience,
+            &AtomicBool::new(false),
+        )?;
         println!(
             "{round} look, no group:      {:>8.1?}  {} partitions",
             begin.elapsed(),

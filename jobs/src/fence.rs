@@ -4,6 +4,7 @@
 //! (KIP-848) gives a first member its partitions at once; the classic one waits three seconds for more members. So
 //! nothing is joined for a window that holds nothing.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -75,9 +76,12 @@ impl Fenced {
     }
 }
 
+/// How often somebody who waits looks whether the run is asked to stop.
+const STEP: Duration = Duration::from_millis(50);
+
 /// How a group is joined.
 #[derive(Clone, Debug)]
-pub struct Joining {
+pub struct Joining<'r> {
     /// The group.
     pub group: String,
     /// The protocol; `None`: the broker's best.
@@ -88,14 +92,17 @@ pub struct Joining {
     pub patience: Duration,
     /// How long the run may take to settle what is to be given up.
     pub settling: Duration,
+    /// Set by a signal: nothing is waited for then.
+    pub asked_to_stop: &'r AtomicBool,
 }
 
-impl Joining {
+impl Joining<'_> {
     /// Joins the group, and answers when it has given us partitions.
     ///
     /// # Errors
-    /// Another run is live, or nothing was given to us in time.
+    /// Another run is live, or nothing was given to us in time, or before the run was asked to stop.
     pub fn join(&self, reader: &Reader, kafka: &KafkaSettings) -> Result<Membership, Fenced> {
+        let end = Instant::now() + self.patience;
         if self.overlap == Overlap::Leave {
             let others = reader
                 .group_members(&self.group, self.patience)
@@ -113,12 +120,12 @@ impl Joining {
             // what is a drawback of the classic protocol elsewhere is what they need.
             Overlap::Share => GroupProtocol::Classic,
         });
-        match self.join_with(first, reader, kafka) {
+        match self.join_with(first, end, reader, kafka) {
             Err(Fenced::Broker { error, .. })
                 if self.protocol.is_none() && is_unsupported(&error) =>
             {
                 tracing::debug!(%error, "the broker does not have the consumer protocol");
-                self.join_with(GroupProtocol::Classic, reader, kafka)
+                self.join_with(GroupProtocol::Classic, end, reader, kafka)
             }
             result => result,
         }
@@ -127,6 +134,7 @@ impl Joining {
     fn join_with(
         &self,
         protocol: GroupProtocol,
+        end: Instant,
         reader: &Reader,
         kafka: &KafkaSettings,
     ) -> Result<Membership, Fenced> {
@@ -137,9 +145,9 @@ impl Joining {
         let config = kafka.member(&self.group, protocol, self.settling);
         let (member, events) =
             Member::join(&config, &kafka.topic, self.settling).map_err(broker)?;
-        let end = Instant::now() + self.patience;
         loop {
-            match events.recv_timeout(end.saturating_duration_since(Instant::now())) {
+            let left = end.saturating_duration_since(Instant::now());
+            match events.recv_timeout(left.min(STEP)) {
                 Ok(GroupEvent::Assigned(partitions)) if !partitions.is_empty() => {
                     return Ok(Membership {
                         member,
@@ -150,6 +158,8 @@ impl Joining {
                 Ok(GroupEvent::Failed(error)) => return Err(broker(error)),
                 // Given nothing yet, or given and taken again before we began: wait on.
                 Ok(GroupEvent::Assigned(_) | GroupEvent::Revoking(..) | GroupEvent::Lost(_)) => {}
+                Err(RecvTimeoutError::Timeout)
+                    if left > STEP && !self.asked_to_stop.load(Ordering::Relaxed) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     let members = reader
                         .group_members(&self.group, Duration::from_secs(1))

@@ -238,6 +238,7 @@ impl Findings {
             Failure::Fenced(_) => self.facts.fenced = true,
             Failure::DataLoss(_) => self.facts.data_loss = true,
             Failure::Setting(_) => self.facts.setting = true,
+            Failure::Asked => self.facts.bounded = true,
             Failure::Delivery(_) | Failure::Thread(_) => self.facts.internal = true,
         }
         self.notes.push(failure.to_string());

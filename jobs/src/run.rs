@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -54,6 +54,9 @@ pub enum Failure {
     /// The engine that delivers.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
+    /// A signal, before there was anything to settle.
+    #[error("a signal ended the run before it began: nothing was read, and nothing delivered")]
+    Asked,
     /// The system.
     #[error("starting a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -67,7 +70,10 @@ impl Run<'_> {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let mut findings = Findings::new(id, self.config, self.routes, self.dry_run);
         if let Err(failure) = self.relay(clock, &mut findings, watch) {
-            tracing::error!(run = id, "{failure}");
+            match &failure {
+                Failure::Asked => tracing::warn!(run = id, "{failure}"),
+                failure => tracing::error!(run = id, "{failure}"),
+            }
             findings.blame(&failure);
         }
         findings.report(started, clock.elapsed())
@@ -82,7 +88,14 @@ impl Run<'_> {
         let config = self.config;
         let reader = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic)
             .map_err(|error| SourceError::client(&config.kafka, error))?;
-        let survey = reader.survey(&config.from, &config.until, config.start_timeout)?;
+        let survey = reader
+            .survey(
+                &config.from,
+                &config.until,
+                self.patience(clock),
+                self.asked_to_stop,
+            )
+            .map_err(|error| self.unless_asked(error))?;
         findings.identity.cluster.clone_from(&survey.stream.cluster);
         findings.identity.topic_id.clone_from(&survey.topic_id);
         let stamp = self.stamp(&survey);
@@ -102,11 +115,18 @@ impl Run<'_> {
 
         // Only work is worth a place in the group; a replay and a dry run move no commit and need none.
         let membership = if self.moves_commits() {
-            Some(self.joining().join(&reader, &config.kafka)?)
+            let joined = self.joining(clock).join(&reader, &config.kafka);
+            Some(joined.map_err(|fenced| self.unless_asked(fenced))?)
         } else {
             None
         };
-        let parts = self.parts(&reader, &window, &stamp, membership.as_ref())?;
+        let parts = self.parts(
+            &reader,
+            &window,
+            &stamp,
+            membership.as_ref(),
+            self.patience(clock),
+        )?;
         let (member, group) = match membership {
             Some(Membership { member, events, .. }) => (Some(Arc::new(member)), Some(events)),
             None => (None, None),
@@ -237,13 +257,34 @@ impl Run<'_> {
         }
     }
 
-    fn joining(&self) -> Joining {
+    /// How long the broker may take before there is anything to do: a deadline is one from the start.
+    fn patience(&self, clock: Instant) -> Duration {
+        let left = |deadlines: Deadlines| {
+            let left = deadlines.drained.saturating_duration_since(Instant::now());
+            left.max(Duration::from_millis(1))
+        };
+        let patience = self.config.start_timeout;
+        self.deadlines(clock)
+            .map_or(patience, |deadlines| patience.min(left(deadlines)))
+    }
+
+    /// Who is asked to stop waits for nothing, and so has met nothing that is worth a word.
+    fn unless_asked(&self, failure: impl Into<Failure>) -> Failure {
+        if self.asked_to_stop.load(Ordering::Relaxed) {
+            Failure::Asked
+        } else {
+            failure.into()
+        }
+    }
+
+    fn joining(&self, clock: Instant) -> Joining<'_> {
         Joining {
             group: self.config.group.clone(),
             protocol: self.config.group_protocol,
             overlap: self.config.overlap,
-            patience: self.config.start_timeout,
+            patience: self.patience(clock),
             settling: self.config.settling(),
+            asked_to_stop: self.asked_to_stop,
         }
     }
 
@@ -254,6 +295,7 @@ impl Run<'_> {
         window: &Window,
         stamp: &Stamp,
         membership: Option<&Membership>,
+        patience: Duration,
     ) -> Result<BTreeMap<i32, Part>, SourceError> {
         let routes = self.routes.configs().len();
         let Some(membership) = membership else {
@@ -263,7 +305,7 @@ impl Run<'_> {
                 .map(|span| (span.partition, Part::replay(span, routes)))
                 .collect());
         };
-        let committed = reader.committed(&membership.partitions, self.config.start_timeout)?;
+        let committed = reader.committed(&membership.partitions, patience)?;
         let parts = committed
             .into_iter()
             .filter_map(|(partition, offset, metadata)| {

@@ -1,5 +1,7 @@
 //! Asks the broker for what a run begins with: the topic, and where its group stands.
 
+use std::sync::atomic::AtomicBool;
+
 use super::Wrong;
 use crate::config::Config;
 use crate::stream::reader::{Reader, SourceError};
@@ -12,7 +14,10 @@ pub(super) fn ask(config: &Config) -> Vec<Answer> {
     let topic = &config.kafka.topic;
     let survey = Reader::new(&config.kafka.reader(&config.group), topic)
         .map_err(|error| SourceError::client(&config.kafka, error))
-        .and_then(|reader| reader.survey(&From::Committed, &Until::Now, config.start_timeout));
+        .and_then(|reader| {
+            let never = AtomicBool::new(false);
+            reader.survey(&From::Committed, &Until::Now, config.start_timeout, &never)
+        });
     let survey = match survey {
         Ok(survey) => survey,
         Err(SourceError::Connection { reason, advice, .. }) => {

@@ -1,5 +1,6 @@
 //! The first contact with the broker: metadata, or the client's own words on why there are none.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -35,11 +36,12 @@ pub(super) enum NoContact {
 }
 
 /// The brokers and the partitions of a topic, within `patience`. Over sooner when waiting does not help: a password
-/// or a certificate is refused, a name does not resolve.
+/// or a certificate is refused, a name does not resolve; and when the run is asked to stop.
 pub(super) fn metadata(
     consumer: &BaseConsumer<Logged>,
     topic: &str,
     patience: Duration,
+    asked_to_stop: &AtomicBool,
 ) -> Result<Metadata, NoContact> {
     let mut end = Instant::now() + patience;
     loop {
@@ -60,7 +62,7 @@ pub(super) fn metadata(
         if said.as_ref().is_some_and(|(code, _)| is_final(*code)) {
             end = end.min(Instant::now() + SECOND_OPINION);
         }
-        if Instant::now() >= end {
+        if Instant::now() >= end || asked_to_stop.load(Ordering::Relaxed) {
             return Err(match (said, error.rdkafka_error_code()) {
                 (Some((code, reason)), _) => NoContact::Said(reason, advice(code)),
                 // Connected, perhaps, but to nobody who speaks Kafka with us.

@@ -1,5 +1,6 @@
 //! The client that reads: it asks where things stand, and is given its partitions.
 
+use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
 
 use rdkafka::config::FromClientConfigAndContext;
@@ -117,7 +118,8 @@ impl Reader {
         })
     }
 
-    /// Asks the broker for everything that a window is planned from, within `patience`.
+    /// Asks the broker for everything that a window is planned from, within `patience`; a broker that is not there is
+    /// not waited for when the run is asked to stop.
     ///
     /// # Errors
     /// The broker is away or refuses; the topic is not there.
@@ -126,6 +128,7 @@ impl Reader {
         from: &From,
         until: &Until,
         patience: Duration,
+        asked_to_stop: &AtomicBool,
     ) -> Result<Survey, SourceError> {
         let deadline = Instant::now() + patience;
         let left = || {
@@ -134,7 +137,7 @@ impl Reader {
                 .max(Duration::from_millis(1))
         };
         // Metadata first: offsets are asked of each partition's leader, which is not known before.
-        let metadata = self.metadata(left())?;
+        let metadata = self.metadata(left(), asked_to_stop)?;
         let partitions = self.partitions(&metadata)?;
         let (topic_id, cluster) = std::thread::scope(|scope| {
             let topic_id = scope.spawn(|| {
@@ -294,8 +297,13 @@ impl Reader {
         describe::group_members(self.consumer.client(), group, patience)
     }
 
-    fn metadata(&self, patience: Duration) -> Result<Metadata, SourceError> {
-        contact::metadata(&self.consumer, &self.topic, patience).map_err(|failed| match failed {
+    fn metadata(
+        &self,
+        patience: Duration,
+        asked_to_stop: &AtomicBool,
+    ) -> Result<Metadata, SourceError> {
+        let met = contact::metadata(&self.consumer, &self.topic, patience, asked_to_stop);
+        met.map_err(|failed| match failed {
             NoContact::Said(reason, advice) => SourceError::Connection {
                 bootstrap: self.bootstrap.clone(),
                 reason,

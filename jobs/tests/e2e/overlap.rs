@@ -139,6 +139,28 @@ async fn a_run_that_shares_where_others_have_all_partitions_says_so_and_leaves_t
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_run_that_waits_for_its_share_ends_when_it_is_asked_to() {
+    let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
+    let stage = Stage::new("share-asked", 1).await.to(&a, &b);
+    let stage = stage
+        .with("OVERLAP", "share")
+        .with("IN_FLIGHT", "1")
+        .with("START_TIMEOUT", "80s");
+    stage.write_users(1010, "u", 3_000, 1);
+    let first = stage.start();
+    assert!(a.wait_for(20, PATIENCE));
+    let second = stage.start();
+    std::thread::sleep(Duration::from_secs(3));
+    second.ask_to_stop();
+    let second = second.end().expect(12);
+    let told = second.report["notes"].to_string();
+    assert!(told.contains("before it began"), "{told}");
+    assert!(second.took < Duration::from_secs(40), "{:?}", second.took);
+    first.kill();
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_run_killed_among_others_is_made_up_for() {
     const IN_FLIGHT: usize = 4;
     let (a, b) = (takes_after(Duration::from_millis(5)), takes_all());
