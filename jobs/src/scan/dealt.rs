@@ -67,7 +67,11 @@ impl Scan<'_> {
                 Ok(())
             });
         match adopted {
-            Ok(()) => tracing::info!(partitions = ?new, "given more partitions"),
+            Ok(()) => {
+                // Nothing was asked of the log while everything was read: its silence begins to count now.
+                self.last_news = Instant::now();
+                tracing::info!(partitions = ?new, "given more partitions");
+            }
             Err(error) => self.notes.push(format!(
                 "partitions {new:?} are left for the next run: {error}"
             )),
