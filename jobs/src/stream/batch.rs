@@ -202,6 +202,8 @@ impl<'b> Record<'b> {
                 == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
             {
                 let value = bytes(self.message, value, size).map(Bytes::copy_from_slice);
+                // A name is text (KIP-82), and the producer's API takes no other: bytes that are no UTF-8 become U+FFFD
+                // on the way to the dead-letter topic.
                 found.push((CStr::from_ptr(name).to_string_lossy().into_owned(), value));
             }
         }
