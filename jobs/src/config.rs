@@ -5,6 +5,7 @@ use std::str::FromStr;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 use shared::kafka::{GroupProtocol, KafkaSettings, Profile};
 use shared::settings::catalog::{
@@ -182,6 +183,13 @@ impl Config {
         self.grace.max(longest)
     }
 
+    /// The producer of dead letters. A grace of no time is for requests that hang; a letter is given the time that a
+    /// broker may need.
+    pub fn dead_letter_producer(&self) -> ClientConfig {
+        let patience = self.grace.max(Duration::from_secs(5));
+        self.kafka.dead_letter_producer(patience)
+    }
+
     /// How long giving a partition up may take, its last commit included.
     pub fn settling(&self) -> Duration {
         self.handover() + Duration::from_secs(20)
@@ -228,10 +236,7 @@ impl Config {
                 "the member of the group",
                 kafka.member(&self.group, protocol, self.settling()),
             ),
-            (
-                "the writer of dead letters",
-                kafka.dead_letter_producer(self.grace),
-            ),
+            ("the writer of dead letters", self.dead_letter_producer()),
         ];
         let mut text = String::new();
         for (name, config) in clients {

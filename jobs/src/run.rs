@@ -366,10 +366,6 @@ impl Run<'_> {
             run: run.to_owned(),
             envelope: self.config.dead_letter_envelope,
         };
-        DeadLetters::new(
-            self.config.kafka.dead_letter_producer(self.config.grace),
-            writer,
-            outcomes,
-        )
+        DeadLetters::new(self.config.dead_letter_producer(), writer, outcomes)
     }
 }

@@ -235,3 +235,17 @@ async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
     );
     assert_eq!(a.count() + b.count(), 0);
 }
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn p4_a_grace_of_no_time_is_time_enough_for_a_dead_letter() {
+    let (a, b) = (takes_all(), takes_all());
+    let mut stage = Stage::new("p4-grace", 1).await.to(&a, &b);
+    for (number, grace) in ["0s", "5ms"].into_iter().enumerate() {
+        stage.set("GRACE", grace);
+        stage.write(&[New::to(0, vec![0xff; 9])]);
+        let run = stage.run().expect(10);
+        assert_eq!(run.total("dead_lettered"), 1, "{grace}");
+        assert_eq!(stage.committed(), [(0, number as i64 + 1)].into());
+    }
+}
