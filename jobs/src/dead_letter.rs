@@ -5,17 +5,17 @@
 //! families that other tools read: Kafka Connect's (KIP-298), Kafka Streams' (KIP-1034) and share groups' (KIP-1191).
 //! For brokers that keep no headers there is an envelope, a JSON text that holds everything.
 
+mod topic;
+
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
-use rdkafka::client::DefaultClientContext;
-use rdkafka::config::{FromClientConfig, FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
 use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, Headers, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
 use rdkafka::util::Timeout;
 use rdkafka::{ClientConfig, ClientContext};
@@ -23,7 +23,7 @@ use serde_json::json;
 
 use crate::message::Message;
 use crate::progress::Class;
-use crate::stream::{describe, log};
+use crate::stream::log;
 
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +85,8 @@ pub struct Written {
     pub offset: i64,
     /// Its class of progress.
     pub class: Class,
+    /// The letter's key, value and headers, in bytes.
+    pub size: usize,
     /// The broker's acknowledgement, or why there is none.
     pub result: Result<(), KafkaError>,
 }
@@ -102,10 +104,24 @@ pub struct Writer {
     pub envelope: bool,
 }
 
+/// A letter that the producer did not take.
+#[derive(Debug)]
+pub struct Unsent {
+    /// What it met.
+    pub error: KafkaError,
+    /// The letter's key, value and headers, in bytes.
+    pub size: usize,
+}
+
+/// What a record alone in its batch costs beside key, value, and the headers' names and values, or a little less.
+const OVERHEAD: usize = 1024;
+
 /// The dead-letter topic, open for writing. Nothing is asked of the broker before the first letter.
 pub struct DeadLetters {
     config: ClientConfig,
     producer: Option<ThreadedProducer<Context>>,
+    /// What the topic says that it takes, once it was asked.
+    limit: Option<Option<usize>>,
     writer: Writer,
     outcomes: Sender<Written>,
 }
@@ -116,6 +132,7 @@ impl DeadLetters {
         Self {
             config,
             producer: None,
+            limit: None,
             writer,
             outcomes,
         }
@@ -125,30 +142,67 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The producer cannot be made, or does not take it (too large, queue full). The record is not settled then.
-    pub fn send(&mut self, letter: &DeadLetter) -> KafkaResult<()> {
+    pub fn send(&mut self, letter: &DeadLetter) -> Result<(), Unsent> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
-            None => self.open()?,
+            None => self.open().map_err(|error| Unsent { error, size: 0 })?,
         };
         let headers = headers(letter, &self.writer);
         let at = &letter.message.at;
-        let about = Box::new(About {
-            partition: at.partition,
-            offset: at.offset,
-            class: letter.class,
-        });
         let envelope = self.writer.envelope.then(|| envelope(letter, &self.writer));
         let value = envelope
             .as_deref()
             .map(str::as_bytes)
             .or(letter.message.value.as_deref());
+        let key = letter.message.key.as_deref();
+        let size = length(key) + length(value) + size_of_headers(&headers);
+        let about = Box::new(About {
+            partition: at.partition,
+            offset: at.offset,
+            class: letter.class,
+            size,
+        });
         let mut record =
             BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.writer.topic, about).headers(headers);
-        record.key = letter.message.key.as_deref();
+        record.key = key;
         record.payload = value;
-        let sent = producer.send(record).map_err(|(error, _)| error);
+        let sent = producer.send(record);
         self.producer = Some(producer);
-        sent
+        sent.map_err(|(error, record)| Unsent {
+            error,
+            size: record.delivery_opaque.size,
+        })
+    }
+
+    /// Says of a letter of that many bytes why it is too large, and what to do. The topic is asked once.
+    pub fn too_large(&mut self, at: &str, size: usize) -> String {
+        let (topic, config) = (&self.writer.topic, &self.config);
+        let limit = *self
+            .limit
+            .get_or_insert_with(|| topic::limit(config, topic));
+        let ours = config
+            .get("message.max.bytes")
+            .and_then(|text| text.parse().ok());
+        let smaller = match self.writer.envelope {
+            true => "DEAD_LETTER_ENVELOPE=false makes it smaller by a quarter, and ",
+            false => "",
+        };
+        let said = format!("the dead letter of {at} has {size} bytes with its context, more than");
+        let held = "until then its partition's commit stays before it";
+        match (limit, ours) {
+            (_, Some(ours)) if size > ours => format!(
+                "{said} the {ours} that this broker is ever sent: {smaller}else save the record and move the group's offset past it with the broker's own tools; {held}"
+            ),
+            (limit, _) => {
+                let limit = limit.map_or("which the broker does not tell".to_owned(), |limit| {
+                    limit.to_string()
+                });
+                let (name, needed) = (topic::LIMIT, size + OVERHEAD);
+                format!(
+                    "{said} {topic} takes ({name}: {limit}): {smaller}{name}={needed} or more on {topic} lets it in; {held}"
+                )
+            }
+        }
     }
 
     /// Waits for the outcome of every letter sent, up to `patience`.
@@ -160,53 +214,19 @@ impl DeadLetters {
     }
 
     fn open(&self) -> KafkaResult<ThreadedProducer<Context>> {
-        self.create_topic();
+        topic::create(&self.config, &self.writer.topic);
         let context = Context {
             outcomes: Mutex::new(self.outcomes.clone()),
         };
         ThreadedProducer::from_config_and_context(&self.config, context)
     }
-
-    /// Creates the topic where it is missing, with the broker's own defaults. Where that is not allowed, the write
-    /// itself tells.
-    fn create_topic(&self) {
-        const PATIENCE: Duration = Duration::from_secs(5);
-        let topic = &self.writer.topic;
-        let created =
-            AdminClient::<DefaultClientContext>::from_config(&self.config).and_then(|admin| {
-                let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
-                let is_there = metadata
-                    .topics()
-                    .iter()
-                    .any(|found| !found.partitions().is_empty());
-                if is_there || !describe::has_controller(admin.inner(), &metadata) {
-                    return Ok(());
-                }
-                let new = NewTopic::new(topic, 1, TopicReplication::Fixed(-1));
-                let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-                wait(admin.create_topics([&new], &options))
-                    .map(|_| tracing::info!(topic, "created the dead-letter topic"))
-            });
-        if let Err(error) = created {
-            tracing::debug!(topic, %error, "the dead-letter topic was not created");
-        }
-    }
-}
-
-/// Runs a future of the admin client on this thread.
-fn wait<T>(future: impl Future<Output = KafkaResult<T>>) -> KafkaResult<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build();
-    runtime
-        .map_err(|error| KafkaError::ClientCreation(error.to_string()))?
-        .block_on(future)
 }
 
 struct About {
     partition: i32,
     offset: i64,
     class: Class,
+    size: usize,
 }
 
 struct Context {
@@ -236,12 +256,23 @@ impl ProducerContext for Context {
             partition: about.partition,
             offset: about.offset,
             class: about.class,
+            size: about.size,
             result,
         };
         if let Ok(outcomes) = self.outcomes.lock() {
             let _ = outcomes.send(written);
         }
     }
+}
+
+fn length(bytes: Option<&[u8]>) -> usize {
+    bytes.map_or(0, <[u8]>::len)
+}
+
+fn size_of_headers(headers: &OwnedHeaders) -> usize {
+    let each = headers.iter();
+    each.map(|header| header.key.len() + length(header.value))
+        .sum()
 }
 
 /// The record's own headers, then the context.

@@ -227,11 +227,11 @@ impl KafkaSettings {
         config
             .set(
                 "message.max.bytes",
-                // OCI Streaming takes no more than this, with or without context.
+                // OCI Streaming takes no more than this, with or without context; elsewhere the topic's own bound decides.
                 if self.profile == Profile::Oci {
                     "1048576"
                 } else {
-                    "2000000"
+                    "15000000"
                 },
             )
             .set(
@@ -240,6 +240,9 @@ impl KafkaSettings {
             )
             // Letters that wait for a slow broker are not to fill the memory: whoever writes waits instead.
             .set("queue.buffering.max.kbytes", "16384")
+            // A topic with a small bound refuses a batch as it would a record: letters that fit are not to share the lot
+            // of one that does not.
+            .set("batch.size", "65536")
             .set("linger.ms", "5");
         config
     }

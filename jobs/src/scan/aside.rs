@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-use crate::dead_letter::{DeadLetter, Written};
+use crate::dead_letter::{DeadLetter, Unsent, Written};
 use crate::scan::intake::Handed;
 use crate::scan::{Scan, Stop};
 
@@ -83,22 +83,33 @@ impl Scan<'_> {
                 }
                 Handed::Expected
             }
-            Err(KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull)) => {
+            Err(unsent)
+                if unsent.error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
+            {
                 self.letters_waiting.push_back(letter);
                 Handed::Expected
             }
-            Err(error) => {
-                tracing::error!(
-                    topic = %at.topic,
-                    partition = at.partition,
-                    offset = at.offset,
-                    cause,
-                    %error,
-                    "could not set aside {at}"
-                );
-                self.dead_letters_failed += 1;
+            Err(Unsent { error, size }) => {
+                self.tell_of_failure(at.partition, at.offset, size, &error);
                 Handed::Left
             }
+        }
+    }
+
+    /// A record that could not be set aside stays, and holds the commit.
+    fn tell_of_failure(&mut self, partition: i32, offset: i64, size: usize, error: &KafkaError) {
+        self.dead_letters_failed += 1;
+        let at = format!("{}/{partition}@{offset}", self.tools.topic);
+        let is_too_large =
+            error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge);
+        let told = match &mut self.tools.dead_letters {
+            Some(dead_letters) if is_too_large => dead_letters.too_large(&at, size),
+            _ => format!("the dead letter of {at} was not acknowledged, its record stays: {error}"),
+        };
+        tracing::error!(topic = %self.tools.topic, partition, offset, "{told}");
+        // The first few say it for all.
+        if is_too_large && self.dead_letters_failed <= 3 {
+            self.notes.push(told);
         }
     }
 
@@ -108,6 +119,7 @@ impl Scan<'_> {
             partition,
             offset,
             class,
+            size,
             result,
         } = written;
         // Settled or left, it was with its endpoint, or on its way to the dead-letter topic.
@@ -122,8 +134,7 @@ impl Scan<'_> {
                 }
             }
             Err(error) => {
-                tracing::error!(partition, offset, %error, "a dead letter was not acknowledged; its record stays");
-                self.dead_letters_failed += 1;
+                self.tell_of_failure(partition, offset, size, &error);
                 self.leave(partition, class, offset);
             }
         }

@@ -238,6 +238,62 @@ async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_set() {
+    let (a, b) = (takes_all(), takes_all());
+    let mut stage = Stage::new("p4-large", 1).await.to(&a, &b);
+    let small = format!("{}-small", stage.topic);
+    let settings = [("max.message.bytes", "500000")];
+    stage.topics.create(&small, 1, &settings).await.unwrap();
+    stage.set("DEAD_LETTER_TOPIC", &small);
+    stage.set("POISON_SHARE", "1");
+    let large = vec![0xff; 600_000];
+    stage.write(&[
+        New::to(0, vec![0xff; 9]),
+        New::to(0, large.clone()),
+        New::to(0, vec![0xff; 9]),
+    ]);
+    let run = stage.run().expect(74);
+    assert_eq!((run.total("dead_lettered"), run.total("left")), (2, 1));
+    assert_eq!(stage.committed(), [(0, 1)].into());
+    let told = run.report["notes"].to_string();
+    let record = format!("{}/0@1 has 60", stage.topic);
+    for part in [&record, &small, "max.message.bytes: 500000"] {
+        assert!(told.contains(part), "{part}: {told}");
+    }
+
+    stage
+        .topics
+        .create(&format!("{small}-not"), 1, &[])
+        .await
+        .unwrap();
+    stage.set("DEAD_LETTER_TOPIC", format!("{small}-not"));
+    let run = stage.run().expect(10);
+    assert_eq!(
+        (run.total("dead_lettered"), run.total("settled_before")),
+        (1, 1)
+    );
+    assert_eq!(stage.committed(), [(0, 3)].into());
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn p4_a_dead_letter_topic_of_the_jobs_own_has_room_for_an_envelope() {
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("p4-room", 1).await.to(&a, &b);
+    let topic = format!("{}-made-by-the-job", stage.topic);
+    let stage = stage
+        .with("DEAD_LETTER_TOPIC", &topic)
+        .with("DEAD_LETTER_ENVELOPE", "true")
+        .with("POISON_SHARE", "1");
+    // In base64 it is beyond what a topic takes by default.
+    stage.write(&[New::to(0, vec![0xff; 900_000])]);
+    let run = stage.run().expect(10);
+    assert_eq!(run.total("dead_lettered"), 1);
+    assert_eq!(stage.topics.watermarks(&topic).unwrap()[&0].1, 1);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn p4_a_grace_of_no_time_is_time_enough_for_a_dead_letter() {
     let (a, b) = (takes_all(), takes_all());
     let mut stage = Stage::new("p4-grace", 1).await.to(&a, &b);
