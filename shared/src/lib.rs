@@ -8,6 +8,7 @@
 //! - [`exit`]: exit codes that mean the same in every program
 //! - [`idempotency`]: what a record is known by from caller to endpoint
 //! - [`oci`]: documents from Object Storage and secrets from Vault, over signed requests
+//! - [`rfc3339`]: dates and times out of text
 //! - [`telemetry`]: how log lines look and where they go
 //!
 //! Nothing here knows which program it serves.
@@ -19,6 +20,7 @@ mod files;
 pub mod idempotency;
 pub mod kafka;
 pub mod oci;
+pub mod rfc3339;
 pub mod secret;
 pub mod settings;
 pub mod telemetry;

@@ -7,12 +7,12 @@ use std::time::SystemTime;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Extensions, Method};
-use openssl::asn1::Asn1Time;
 use serde::Deserialize;
 
 use super::client::{Oci, encode};
 use super::error::OciError;
 use super::ocid::Ocid;
+use crate::rfc3339;
 
 /// A secret has at most 25,600 bytes ("Vault Limits"), a third more in base64.
 const MAX_ANSWER: usize = 128 << 10;
@@ -103,17 +103,9 @@ struct BundleContent {
     content: String,
 }
 
-/// True if an RFC 3339 time, as the service writes it (in UTC), is past; what is no time counts as past.
+/// True if a time, as the service writes it, is past; what is no time counts as past.
 fn is_past(time: &str, now: SystemTime) -> bool {
-    let digits: String = time.chars().take(19).filter(char::is_ascii_digit).collect();
-    let Ok(time) = Asn1Time::from_str(&format!("{digits}Z")) else {
-        return true;
-    };
-    let since = now
-        .duration_since(SystemTime::UNIX_EPOCH)
-        .unwrap_or_default();
-    let now = i64::try_from(since.as_secs()).unwrap_or(i64::MAX);
-    Asn1Time::from_unix(now).is_ok_and(|now| time <= now)
+    rfc3339::time(time).is_none_or(|time| time <= now)
 }
 
 impl SecretLocation {
@@ -268,6 +260,22 @@ mod tests {
         ] {
             let error = text.parse::<SecretLocation>().unwrap_err();
             assert!(error.starts_with(reason), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_contents_expiry_is_a_time_in_any_zone() {
+        let now = rfc3339::time("2026-11-22T08:13:29Z").unwrap();
+        for past in [
+            "2026-11-22T08:13:29.000Z",
+            "2026-11-22T09:13:28+01:00",
+            "soon",
+            "",
+        ] {
+            assert!(is_past(past, now), "{past}");
+        }
+        for ahead in ["2026-11-22T08:13:29.001Z", "2026-11-22T07:13:30-01:00"] {
+            assert!(!is_past(ahead, now), "{ahead}");
         }
     }
 

@@ -11,6 +11,7 @@ use std::time::{Instant, SystemTime};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
+use shared::rfc3339;
 
 use crate::door::Call;
 use crate::host::deadline;
@@ -51,7 +52,7 @@ pub(super) fn call(headers: &HeaderMap, wall: SystemTime, now: Instant) -> Call 
     Call {
         // Whole seconds, cut off: the real deadline is up to a second later, never sooner.
         deadline: text("fn-deadline")
-            .and_then(deadline::rfc3339)
+            .and_then(rfc3339::time)
             .map(|deadline| deadline::reply_by(deadline, wall, now)),
         id: text("fn-call-id")
             .filter(|id| (1..=128).contains(&id.len()))
