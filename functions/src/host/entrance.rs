@@ -96,7 +96,7 @@ impl Keeper {
             tokio::select! {
                 () = &mut fresh => {}
                 () = self.refused() => {
-                    if !self.live.refresh().await {
+                    if !self.live.refresh(Instant::now()).await {
                         // The client tries again twice a second, and the vault has nothing new so soon.
                         tokio::time::sleep(Duration::from_secs(5)).await;
                     }

@@ -107,8 +107,10 @@ impl Plan {
 /// have been changed. Settings that make no plan leave the old one in place.
 async fn newer_plan(live: &LiveSettings, last: Outcome) -> Option<Plan> {
     let is_changed = match last {
-        Outcome::Source | Outcome::Endpoint | Outcome::Partial => live.refresh().await,
-        _ => live.refresh_if_due().await,
+        Outcome::Source | Outcome::Endpoint | Outcome::Partial => {
+            live.refresh(Instant::now()).await
+        }
+        _ => live.refresh_if_due(Instant::now()).await,
     };
     if !is_changed {
         return None;

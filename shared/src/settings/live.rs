@@ -57,20 +57,19 @@ impl LiveSettings {
     }
 
     /// Reads the settings file, secrets and documents again; true if anything has changed. What cannot be had keeps
-    /// its last good value, with a warning. Called again within ten seconds it does nothing.
-    pub async fn refresh(&self) -> bool {
-        if self.last().elapsed() < MIN_GAP {
+    /// its last good value, with a warning. Called again within ten seconds of the last time it does nothing.
+    pub async fn refresh(&self, now: Instant) -> bool {
+        if now.saturating_duration_since(*self.last()) < MIN_GAP {
             return false;
         }
-        self.refresh_now().await
+        self.refresh_now(now).await
     }
 
     /// As [`LiveSettings::refresh`], if that is due by `secret_refresh`.
-    pub async fn refresh_if_due(&self) -> bool {
-        let is_due = self
-            .interval()
-            .is_some_and(|interval| self.last().elapsed() >= interval);
-        is_due && self.refresh_now().await
+    pub async fn refresh_if_due(&self, now: Instant) -> bool {
+        let since = now.saturating_duration_since(*self.last());
+        let is_due = self.interval().is_some_and(|interval| since >= interval);
+        is_due && self.refresh_now(now).await
     }
 
     /// Refreshes every `secret_refresh`, for ever; does nothing, for ever, if nothing came from Oracle Cloud.
@@ -80,7 +79,7 @@ impl LiveSettings {
                 return std::future::pending().await;
             };
             tokio::time::sleep(interval).await;
-            self.refresh_now().await;
+            self.refresh_now(Instant::now()).await;
         }
     }
 
@@ -95,8 +94,8 @@ impl LiveSettings {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn refresh_now(&self) -> bool {
-        *self.last() = Instant::now();
+    async fn refresh_now(&self, now: Instant) -> bool {
+        *self.last() = now;
         self.origin.cloud().begin_round();
         let fresh = match self.origin.gather().await.settings(self.origin.cloud()) {
             Ok(fresh) => fresh,
@@ -201,12 +200,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
         let mut changes = live.changes();
-        assert!(!live.refresh_now().await, "nothing has changed");
+        assert!(
+            !live.refresh_now(Instant::now()).await,
+            "nothing has changed"
+        );
         assert!(!changes.has_changed().unwrap());
         cloud.put_secret("auth_token", b"second\n");
         cloud.put_object("config", "user.avsc", b"\"long\"");
         cloud.forget_requests();
-        assert!(live.refresh_now().await);
+        assert!(live.refresh_now(Instant::now()).await);
         assert!(changes.has_changed().unwrap());
         assert_eq!(token(&live), "second");
         let now = changes.borrow_and_update();
@@ -230,10 +232,13 @@ mod tests {
         let lookup = |name: &str| (name == "CONFIG_LOCATION").then(|| place.clone());
         let live = LiveSettings::gather(GROUPS, &[], lookup).await.unwrap();
         write("auth_token=second\nkafka_topic=one\n");
-        assert!(live.refresh_now().await);
+        assert!(live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "second");
         write("no settings");
-        assert!(!live.refresh_now().await, "a broken file changes nothing");
+        assert!(
+            !live.refresh_now(Instant::now()).await,
+            "a broken file changes nothing"
+        );
         assert_eq!(token(&live), "second");
     }
 
@@ -249,17 +254,17 @@ mod tests {
             1,
         );
         cloud.trouble("config.properties", Trouble::Hang, 1);
-        assert!(live.refresh_now().await);
+        assert!(live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "first");
         assert_eq!(live.current().required(&KAFKA_TOPIC).unwrap(), "second");
         cloud.put_object("config", "config.properties", b"no settings");
         assert!(
-            !live.refresh_now().await,
+            !live.refresh_now(Instant::now()).await,
             "a broken settings file changes nothing"
         );
         assert_eq!(token(&live), "first");
         cloud.expire_secret("auth_token");
-        assert!(!live.refresh_now().await);
+        assert!(!live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "first");
     }
 
@@ -268,9 +273,16 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
         cloud.forget_requests();
+        let start = *live.last();
         for _ in 0..1000 {
-            live.refresh().await;
+            live.refresh(start + MIN_GAP - Duration::from_millis(1))
+                .await;
         }
         assert!(cloud.requests().is_empty(), "they were read just now");
+        for _ in 0..1000 {
+            live.refresh(start + MIN_GAP).await;
+        }
+        let parts = "the settings file, the schema and two secrets, once each";
+        assert_eq!(cloud.requests().len(), 4, "{parts}");
     }
 }
