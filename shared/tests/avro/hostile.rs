@@ -391,13 +391,25 @@ fn a_containers_lengths_take_no_memory() {
     };
     for count in [1, 1 << 20, i64::MAX] {
         for size in [1 << 20, 1 << 40, i64::MAX, -1, i64::MIN] {
-            told(&[head.clone(), long(count), long(size), vec![0; 50]].concat());
+            let told = told(&[head.clone(), long(count), long(size), vec![0; 50]].concat());
+            let reason = match size {
+                0.. => format!("the file ends inside a block of {size} bytes"),
+                _ => format!("a block has the length {size}"),
+            };
+            assert!(told.starts_with(&format!("block 1: {reason}")), "{told}");
         }
     }
     for count in [1 << 40, i64::MAX, i64::MIN, -(1 << 40)] {
-        told(&[b"Obj\x01".to_vec(), long(count), long(1 << 40), vec![0; 50]].concat());
+        let told = told(&[b"Obj\x01".to_vec(), long(count), long(1 << 40), vec![0; 50]].concat());
+        let reason = match count {
+            0.. => format!("a block of {count} items cannot lie in the 56 bytes left"),
+            _ => "a block's byte size is not that of its items".to_owned(),
+        };
+        assert!(told.starts_with(&reason), "{told}");
     }
-    told(&[b"Obj\x01".to_vec(), vec![2; 10_000]].concat());
+    let endless = told(&[b"Obj\x01".to_vec(), vec![2; 10_000]].concat());
+    let reason = "the file ends where a block count should be";
+    assert!(endless.starts_with(reason), "{endless}");
 }
 
 #[test]

@@ -207,11 +207,21 @@ fn random_bytes_are_judged_as_another_implementation_judges_them() {
         failure_persistence: None,
         ..ProptestConfig::default()
     };
+    let (taken, refused) = (Cell::new(0), Cell::new(0));
     proptest!(config, |(datum in prop::collection::vec(byte(), 0..40))| {
         for (schema, oracle, _) in &pairs {
             agree(schema, oracle, &datum);
+            match schema.validate(&datum) {
+                Ok(()) => taken.set(taken.get() + 1),
+                Err(_) => refused.set(refused.get() + 1),
+            }
         }
     });
+    // Both verdicts were put to the test.
+    assert!(
+        taken.get() > 100 && refused.get() > 1_000,
+        "{taken:?} {refused:?}"
+    );
 }
 
 #[test]
