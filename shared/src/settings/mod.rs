@@ -239,14 +239,6 @@ impl Settings {
         self.parsed(setting, |text| text.parse().ok(), "a number")
     }
 
-    /// The value as `true` or `false`.
-    ///
-    /// # Errors
-    /// Missing, or neither.
-    pub fn boolean(&self, setting: &'static Setting) -> Result<bool, SettingError> {
-        self.parsed(setting, |text| text.parse().ok(), "true or false")
-    }
-
     /// The value as one of a few words.
     ///
     /// # Errors
