@@ -28,8 +28,14 @@ impl Shell {
     }
 
     fn run(&self, args: &[&str], input: &[u8]) -> Output {
+        self.run_with(&[], args, input)
+    }
+
+    fn run_with(&self, settings: &[(&str, &str)], args: &[&str], input: &[u8]) -> Output {
         let mut child = Command::new(env!("CARGO_BIN_EXE_create-avro-sample"))
             .args(args)
+            .env_clear()
+            .envs(settings.iter().copied())
             .current_dir(self.path())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -310,5 +316,34 @@ fn each_shell_gets_its_completions() {
         let script = shell.done(&["--completions", name], b"");
         let script = String::from_utf8(script).unwrap();
         assert!(script.contains("single-object"), "{name}");
+    }
+}
+
+#[test]
+fn the_schema_is_the_one_that_every_other_program_takes() {
+    let shell = Shell::new();
+    fs::write(shell.path().join("int.avsc"), "\"int\"").unwrap();
+    fs::write(shell.path().join("string.avsc"), "\"string\"").unwrap();
+    fs::write(
+        shell.path().join("config.properties"),
+        "avro_schema=int.avsc\n",
+    )
+    .unwrap();
+    for (name, value) in [
+        ("AVRO_SCHEMA", "int.avsc"),
+        ("CONFIG_LOCATION", "config.properties"),
+    ] {
+        let made = shell.run_with(&[(name, value)], &["-", "7"], b"");
+        assert_eq!(made.stdout, b"\x0e", "{}", told(&made));
+        // The flag goes before it.
+        let made = shell.run_with(
+            &[(name, value)],
+            &["--schema", "string.avsc", "-", "\"a\""],
+            b"",
+        );
+        assert_eq!(made.stdout, b"\x02a", "{}", told(&made));
+        let wrong = shell.run_with(&[(name, "nowhere")], &["-", "7"], b"");
+        assert_eq!(wrong.status.code(), Some(78));
+        assert!(told(&wrong).contains("nowhere"), "{}", told(&wrong));
     }
 }

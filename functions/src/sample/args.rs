@@ -29,7 +29,7 @@ pub(super) struct Args {
     #[arg(value_name = "JSON")]
     json: Option<String>,
 
-    /// The Avro schema [default: the record User of id, name, email].
+    /// The Avro schema [default: that of AVRO_SCHEMA, else the record User of id, name, email].
     #[arg(long, value_name = "AVSC")]
     schema: Option<PathBuf>,
 
@@ -59,7 +59,8 @@ const EXAMPLES: &str = r#"Examples:
   create-avro-sample --container --codec deflate people.avro < people.jsonl
   create-avro-sample --decode people.avro
 
-Exit codes: 0 done; 64 usage; 65 the JSON, the schema or the file is not as it should be; 74 reading or writing failed."#;
+Exit codes: 0 done; 64 usage; 65 the JSON, the schema or the file is not as it should be; 74 reading or writing failed;
+78 the settings, among which AVRO_SCHEMA is, from the environment or config.properties."#;
 
 /// What is to be done.
 #[derive(Debug)]

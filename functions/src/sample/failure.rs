@@ -27,6 +27,10 @@ impl Failure {
         Self::Told(exit::IO, format!("{doing}: {error}"))
     }
 
+    pub(super) fn configuration(told: impl Display) -> Self {
+        Self::Told(exit::CONFIGURATION, told.to_string())
+    }
+
     pub(super) fn code(&self) -> u8 {
         match self {
             Self::Told(code, _) => *code,

@@ -13,7 +13,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser};
 use serde_json::Value;
-use shared::avro::{self, BUILT_IN, Framing, Limits, Schema, container};
+use shared::avro::{self, Framing, Limits, Schema, container};
+use shared::settings::catalog::{EVERY_PROGRAM, ORACLE_CLOUD};
+use shared::settings::{Settings, environment};
 use shared::{console, exit};
 
 use args::{Args, Task, Wrapping};
@@ -109,7 +111,7 @@ fn wrap(schema: &Schema, data: &[Vec<u8>], wrapping: Wrapping) -> Result<Vec<u8>
     match (wrapping, data) {
         (_, []) => Err(Failure::data("there is no JSON record in the input")),
         (Wrapping::Container(codec), _) => {
-            container::write_compressed(codec, schema.json(), output::sync_marker(), &[], data)
+            container::write_compressed(codec, schema.json(), output::sync_marker()?, &[], data)
                 .map_err(|error| Failure::io("compressing the records", &error))
         }
         (Wrapping::Raw, [datum]) => Ok(datum.clone()),
@@ -145,11 +147,24 @@ fn decode(file: &Path, schema: Option<&Path>) -> Result<(), Failure> {
 
 fn schema_of(path: Option<&Path>) -> Result<Schema, Failure> {
     let Some(path) = path else {
-        return Schema::parse(BUILT_IN).map_err(Failure::data);
+        return configured();
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::io(format!("reading the schema {}", path.display()), &error))?;
     Schema::parse(&text).map_err(|error| in_file(path, &error))
+}
+
+/// The schema that every other program takes, from where it takes it.
+fn configured() -> Result<Schema, Failure> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::io("starting the runtime", &error))?;
+    let environment = environment().map_err(Failure::configuration)?;
+    let groups = [&EVERY_PROGRAM, &ORACLE_CLOUD];
+    let settings = runtime.block_on(Settings::gather_groups(&groups, &[], environment));
+    let settings = settings.map_err(Failure::configuration)?;
+    Schema::configured(&settings).map_err(Failure::configuration)
 }
 
 fn in_file(path: &Path, error: &dyn std::fmt::Display) -> Failure {

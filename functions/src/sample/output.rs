@@ -1,13 +1,11 @@
 //! Where bytes go: a file that appears whole or not at all, or standard output.
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::fs::{self, File, OpenOptions};
-use std::hash::BuildHasher;
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use shared::console;
+use shared::{console, exit};
 
 use super::failure::Failure;
 
@@ -54,18 +52,12 @@ pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
     }
 }
 
-/// Sixteen bytes that no data hold by chance.
-pub(super) fn sync_marker() -> [u8; 16] {
-    // Each state is seeded by the operating system; it is a marker, not a secret.
-    let half = || {
-        RandomState::new()
-            .hash_one(std::process::id())
-            .to_le_bytes()
-    };
+/// Sixteen random bytes, which no data hold by chance.
+pub(super) fn sync_marker() -> Result<[u8; 16], Failure> {
     let mut marker = [0; 16];
-    marker[..8].copy_from_slice(&half());
-    marker[8..].copy_from_slice(&half());
-    marker
+    openssl::rand::rand_bytes(&mut marker)
+        .map_err(|error| Failure::Told(exit::SOFTWARE, format!("making a sync marker: {error}")))?;
+    Ok(marker)
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
