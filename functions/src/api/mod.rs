@@ -5,6 +5,7 @@
 //! before, [`ledger`] counts and keeps the last of them. [`page`] shows them to people. A refusal is a [`problem`].
 
 mod access;
+mod answer;
 mod config;
 mod container_keys;
 mod intake;

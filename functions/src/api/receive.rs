@@ -16,10 +16,10 @@ use tracing::{debug, info};
 
 use super::Api;
 use super::access::{self, Wish};
+use super::answer::{json, now_ms};
 use super::intake::{self, Intake, Understood};
 use super::keys::Digest;
 use super::problem::Problem;
-use super::router::{json, now_ms};
 use super::settle::{settle, under_way};
 use crate::idempotency;
 

@@ -1,7 +1,5 @@
 //! Method and path → handler; every path on one screen.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
@@ -11,6 +9,7 @@ use serde_json::json;
 use tracing::warn;
 
 use super::access::{self, Wish};
+use super::answer::{json, now_ms};
 use super::problem::Problem;
 use super::{Api, receive};
 
@@ -65,20 +64,4 @@ fn records(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Prob
     access::check(api.token().as_ref(), Wish::Look, headers)?;
     let shown = api.state().ledger.to_json(&api.config.title);
     Ok(json(&shown.to_string()))
-}
-
-/// A 200 answer with a JSON text.
-pub(super) fn json(text: &str) -> Response<Full<Bytes>> {
-    let mut response = Response::new(Full::from(text.to_owned()));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-    response
-}
-
-/// Milliseconds since 1970.
-pub(super) fn now_ms() -> u64 {
-    SystemTime::now()
-        .duration_since(UNIX_EPOCH)
-        .map_or(0, |since| since.as_millis() as u64)
 }

@@ -1,7 +1,5 @@
 //! Settings → what the door needs, all of it checked before the first connection.
 
-use std::time::Duration;
-
 use rdkafka::error::KafkaResult;
 use shared::avro::Schema;
 use shared::kafka::KafkaSettings;
@@ -12,18 +10,7 @@ use shared::settings::{SettingError, Settings, Source};
 
 use super::envelope::Stamp;
 use super::intake::Limits;
-
-/// How messages are published.
-#[derive(Clone, Debug)]
-pub(super) struct Publishing {
-    /// The broker and the topic.
-    pub(super) kafka: KafkaSettings,
-    /// The longest wait for the acknowledgement.
-    pub(super) timeout: Duration,
-    /// A client that was not used for this long is replaced before it is used again: its connections may have died
-    /// unnoticed while the function was frozen.
-    pub(super) idle: Duration,
-}
+use super::publisher::Publishing;
 
 /// Everything that the door is made of.
 #[derive(Debug)]

@@ -1,4 +1,4 @@
-//! What a refused or failed call reads: problem details (RFC 9457), for people and machines. Pure.
+//! What a refused or failed call reads: problem details (RFC 9457), for people and machines. Pure, but for its log line.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};

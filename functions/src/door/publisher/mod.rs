@@ -17,10 +17,10 @@ use bytes::Bytes;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaError;
 use shared::idempotency;
+use shared::kafka::KafkaSettings;
 use tokio::sync::Notify;
 use tracing::{debug, error, info};
 
-use super::config::Publishing;
 use client::Client;
 use fate::Batch;
 pub(super) use fate::{Fate, Receipt, Trouble};
@@ -34,6 +34,18 @@ const SHARED_REPORTS: Duration = Duration::from_millis(1500);
 
 /// How long a new client's first question to an absent broker holds a thread.
 const WARM: Duration = Duration::from_secs(2);
+
+/// How messages are published.
+#[derive(Clone, Debug)]
+pub(super) struct Publishing {
+    /// The broker and the topic.
+    pub(super) kafka: KafkaSettings,
+    /// The longest wait for the acknowledgement.
+    pub(super) timeout: Duration,
+    /// A client that was not used for this long is replaced before it is used again: its connections may have died
+    /// unnoticed while the function was frozen.
+    pub(super) idle: Duration,
+}
 
 /// The broker's client could not be made.
 #[derive(Debug, thiserror::Error)]
