@@ -9,6 +9,7 @@
 //! - [`idempotency`]: what a record is known by from caller to endpoint
 //! - [`oci`]: documents from Object Storage and secrets from Vault, over signed requests
 //! - [`rfc3339`]: dates and times out of text
+//! - [`text`]: hex digits, and other small things
 //! - [`telemetry`]: how log lines look and where they go
 //!
 //! Nothing here knows which program it serves.
@@ -24,3 +25,4 @@ pub mod rfc3339;
 pub mod secret;
 pub mod settings;
 pub mod telemetry;
+pub mod text;

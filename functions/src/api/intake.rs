@@ -1,10 +1,10 @@
 //! Body → records. Pure: bytes in, what they say out, or the reason why they say nothing.
 
 use http::StatusCode;
-use serde::de::IgnoredAny;
 use serde_json::Value;
 use shared::avro::{self, Data, Fault, IntakeError, Limits, Schema};
 use shared::idempotency::CONTAINER_KEYS;
+use shared::text::is_json;
 
 use super::config::Config;
 use super::container_keys;
@@ -90,9 +90,7 @@ fn datum(config: &Config, body: &[u8]) -> Result<Intake, Problem> {
         Ok(record) => return Ok(Intake::of_one(record)),
         Err(fault) => fault,
     };
-    let text = matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
-        && serde_json::from_slice::<IgnoredAny>(body).is_ok();
-    let what = if text {
+    let what = if is_json(body) {
         "the body is JSON text, not one Avro datum"
     } else {
         "the body is not one Avro datum"

@@ -1,6 +1,7 @@
 //! The body as data of the schema, every one of them proven in full before any is passed on.
 
 use shared::avro::{Data, Framing, IntakeError, Limits as AvroLimits, Schema, intake};
+use shared::text::{hex, is_json};
 
 use super::intake::Limits;
 use super::problem::{Kind, Problem};
@@ -71,8 +72,8 @@ fn problem(schema: &Schema, body: &[u8], framing: Framing, error: IntakeError) -
         IntakeError::UnknownFingerprint { found, expected } => {
             Problem::new(Kind::ForeignSchema, sentence(&words))
                 .with("reason", "unknown fingerprint")
-                .with("found", hex(found))
-                .with("expected", hex(expected))
+                .with("found", hex(&found))
+                .with("expected", hex(&expected))
         }
         IntakeError::UnsupportedCodec(codec) => {
             Problem::new(Kind::MalformedContainer, sentence(&words))
@@ -111,14 +112,4 @@ fn sentence(words: &str) -> String {
     let mut letters = words.chars();
     let first = letters.next().map(|letter| letter.to_ascii_uppercase());
     first.into_iter().chain(letters).chain(['.']).collect()
-}
-
-fn hex(bytes: [u8; 8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
-/// The most frequent mistake deserves its own words. Looks only: nothing is built.
-fn is_json(body: &[u8]) -> bool {
-    matches!(body.trim_ascii_start().first(), Some(b'{' | b'['))
-        && serde_json::from_slice::<serde::de::IgnoredAny>(body).is_ok()
 }

@@ -7,6 +7,7 @@ use http::HeaderMap;
 use shared::avro::{Field, Projection, Schema, SchemaError};
 use shared::idempotency::{LONGEST_OF_CALLER, in_container};
 use shared::kafka::MAX_MESSAGE_BYTES;
+use shared::text::hex;
 
 use super::Call;
 use super::datums::Datums;
@@ -29,13 +30,8 @@ impl Stamp {
     /// # Errors
     /// The schema has no such field.
     pub(super) fn new(schema: &Schema, key_field: Option<&str>) -> Result<Self, SchemaError> {
-        let digits: String = schema
-            .fingerprint()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
         Ok(Self {
-            fingerprint: digits.into(),
+            fingerprint: hex(&schema.fingerprint()).into(),
             key: key_field
                 .map(|field| schema.projection(&[field]))
                 .transpose()?,

@@ -1,9 +1,9 @@
 //! Asks an endpoint for its page: a GET changes nothing, and whatever answers it is there.
 
-use std::error::Error;
 use std::time::Duration;
 
 use shared::secret::Secret;
+use shared::text::cause;
 
 use super::Wrong;
 use crate::delivery::target::Target;
@@ -24,14 +24,10 @@ pub(super) async fn ask(
 
 async fn get(url: &str, token: Option<&Secret>, patience: Duration) -> Result<String, Wrong> {
     let unreachable = |error: &reqwest::Error| {
-        let mut cause: &dyn Error = error;
-        while let Some(source) = cause.source() {
-            cause = source;
-        }
         let detail = if error.is_timeout() {
             format!("no answer within {patience:?}")
         } else {
-            format!("no connection: {cause}")
+            format!("no connection: {}", cause(error))
         };
         let advice = if detail.contains("certificate") {
             "its authority is not known here: SSL_CERT_FILE may name others"

@@ -8,6 +8,7 @@ use openssl::sha::Sha256;
 use shared::avro::container;
 use shared::idempotency;
 use shared::secret::Secret;
+use shared::text::hex;
 
 use super::target::Target;
 use crate::message::{Message, StreamId};
@@ -253,14 +254,6 @@ fn put_number(out: &mut BytesMut, number: i64) {
         out.put_u8(b'-');
     }
     out.put_slice(&digits[at..]);
-}
-
-fn hex(bytes: &[u8]) -> String {
-    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).unwrap_or('0');
-    bytes
-        .iter()
-        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)])
-        .collect()
 }
 
 #[cfg(test)]

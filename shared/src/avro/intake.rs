@@ -3,6 +3,7 @@
 use std::ops::Range;
 
 use super::{Fault, Framing, Schema, container, framing};
+use crate::text::hex;
 
 /// What one intake may cost.
 #[derive(Clone, Copy, Debug)]
@@ -91,10 +92,6 @@ fn place(block: Option<u64>, record: Option<u64>) -> String {
         (Some(block), None) => format!("block {block}: "),
         _ => String::new(),
     }
-}
-
-fn hex(bytes: &[u8; 8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Proven raw data of the configured schema, in the order in which they arrived, borrowed where that is possible.

@@ -10,9 +10,10 @@ use tokio::time::{Instant, sleep, timeout};
 use tracing::debug;
 
 use super::error::OciError;
-use super::failure::{Call, Failure, Refusal, cause, text};
+use super::failure::{Call, Failure, Refusal, text};
 use super::principal::Principal;
 use super::{Clock, retry};
+use crate::text::cause;
 
 /// The longest that one attempt may take; a question has time for another one.
 const ATTEMPT: Duration = Duration::from_secs(8);

@@ -1,7 +1,6 @@
 //! An attempt that failed, in words for whoever is on call, and whether another one makes sense. Pure: what was met
 //! in, failure out.
 
-use std::error::Error;
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
@@ -9,6 +8,7 @@ use serde::Deserialize;
 
 use super::error::OciError;
 use super::retry;
+use crate::text::cause;
 
 /// A signature holds for five minutes ("Request Signatures").
 const MAX_SKEW: Duration = Duration::from_secs(300);
@@ -137,15 +137,6 @@ impl Call<'_> {
         }
         self.unreachable(format!("no connection to {host}: {cause}"), true)
     }
-}
-
-/// The innermost cause, which is the one that says something.
-pub(super) fn cause(error: &dyn Error) -> String {
-    let mut cause = error;
-    while let Some(source) = cause.source() {
-        cause = source;
-    }
-    cause.to_string()
 }
 
 /// Code and message of an error's body: JSON from the services, anything from a load balancer.

@@ -240,10 +240,7 @@ fn config(
     let text = |setting| settings.optional(setting).map(str::to_owned);
     let home = environment("HOME").map(PathBuf::from);
     let file = settings.required(&OCI_CONFIG_FILE)?;
-    let config_file = match (file.strip_prefix("~/"), &home) {
-        (Some(rest), Some(home)) => home.join(rest),
-        _ => PathBuf::from(file),
-    };
+    let config_file = crate::text::path(file, home.as_deref());
     let endpoint = text(&OCI_ENDPOINT);
     Ok(OciConfig {
         principal: PrincipalConfig {

@@ -10,6 +10,7 @@ use super::super::token::Token;
 use super::{Credentials, Found, PrincipalConfig, ini};
 use crate::files;
 use crate::secret::Secret;
+use crate::text;
 
 const MAX_FILE: usize = 1 << 20;
 
@@ -73,7 +74,7 @@ impl ApiKeySource {
         };
         let (key_id, expires) = match entries.get("security_token_file") {
             Some(file) => {
-                let path = entries.expand(file);
+                let path = text::path(file, entries.home);
                 let token = files::read_text(&path, MAX_FILE)
                     .and_then(|text| Token::parse(&text).map_err(str::to_owned))
                     .map_err(|error| format!("security_token_file {}: {error}", path.display()))?;
@@ -123,7 +124,7 @@ impl Entries<'_> {
     }
 
     fn key(&self) -> Result<PrivateKey, String> {
-        let path = self.expand(self.required("key_file")?);
+        let path = text::path(self.required("key_file")?, self.home);
         let passphrase = self
             .get("pass_phrase")
             .or_else(|| self.get("passphrase"))
@@ -144,13 +145,6 @@ impl Entries<'_> {
             Err(format!(
                 "fingerprint is {stated:?}, but the key in key_file has {own}"
             ))
-        }
-    }
-
-    fn expand(&self, path: &str) -> PathBuf {
-        match (path.strip_prefix("~/"), self.home) {
-            (Some(rest), Some(home)) => home.join(rest),
-            _ => PathBuf::from(path),
         }
     }
 }
