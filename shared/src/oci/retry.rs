@@ -31,7 +31,9 @@ pub(super) fn wait(attempts: u32, dice: f64, retry_after: Option<Duration>) -> D
     jittered.max(retry_after.unwrap_or_default())
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3).
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). A date that is past asks for no wait, which is no harm
+/// here, as [`wait`] never waits less than its own; the job's reader hands its hint on in place of a wait, and is
+/// stricter.
 pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse() {
