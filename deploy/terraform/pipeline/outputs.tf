@@ -18,20 +18,25 @@ output "fn_context" {
     fn create context oci-cloud --provider oracle
     fn use context oci-cloud
     fn update context oracle.compartment-id ${var.compartment_ocid}
-    fn update context api-url https://functions.${var.region}.oraclecloud.com
+    fn update context api-url https://functions.${var.region}.oci.oraclecloud.com
     fn update context registry ${local.registry}
     fn invoke ${oci_functions_application.main.display_name} ${oci_functions_function.fn_recep_avro.display_name} < record.bin
   EOT
 }
 
 output "settings" {
-  description = "What a job that runs elsewhere needs, as environment variables; the rest it finds there."
+  description = "What a job that runs elsewhere needs, as environment variables, beside policies or an API key of its own that let it read bucket and vault; the rest it finds there."
   value       = local.settings
 }
 
 output "secret_ids" {
   description = "Each secret's OCID. What they hold is read from the vault only."
   value       = { for name, secret in oci_vault_secret.setting : name => secret.id }
+}
+
+output "kafka_bootstrapserver" {
+  description = "The private stream pool's address, for a job on Kubernetes."
+  value       = "${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}"
 }
 
 output "stream_pool_id" {

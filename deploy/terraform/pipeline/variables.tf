@@ -372,7 +372,7 @@ variable "container_shape" {
 }
 
 variable "api_urls" {
-  description = "Your own endpoints for API types A and B. Unset: the sample endpoint runs for each in a container instance."
+  description = "Your own endpoints for API types A and B, on port 443. Unset: the sample endpoint runs for each in a container instance. A job in a container reaches what endpoint_cidrs holds."
   type = object({
     a = string
     b = string

@@ -61,7 +61,7 @@ run "makes_a_private_repository_for_each_program" {
   }
 
   assert {
-    condition     = strcontains(output.next, "make push REGISTRY=gru.ocir.io/mynamespace/frontdoor")
+    condition     = strcontains(output.next, "make images push REGISTRY=gru.ocir.io/mynamespace/frontdoor")
     error_message = "The next commands do not name the registry."
   }
 }
