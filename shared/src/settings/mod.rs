@@ -310,17 +310,33 @@ impl Settings {
             .filter_map(|setting| {
                 let value = self.values.get(setting.name)?;
                 let text = value.text.reveal();
-                let shown = match text.split_once('?') {
+                let shown = match text.contains("://") {
                     _ if self.is_secret(setting) => value.text.to_string(),
-                    // The query of a URL may hold a key.
-                    Some((url, _)) if url.contains("://") => format!("{url}?{}", value.text),
-                    _ => text.to_owned(),
+                    true => without_secrets(text, &value.text),
+                    false => text.to_owned(),
                 };
                 Some((setting.name, shown, value.source))
             })
             .collect();
         listing.sort_unstable_by_key(|(name, ..)| *name);
         listing
+    }
+}
+
+/// A URL whose user and password, and whose query, which may hold a key, are printed as `redacted` prints.
+fn without_secrets(url: &str, redacted: &Secret) -> String {
+    let (url, query) = match url.split_once('?') {
+        Some((url, _)) => (url, format!("?{redacted}")),
+        None => (url, String::new()),
+    };
+    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
+    let end = rest.find('/').unwrap_or(rest.len());
+    match rest.split_at(end) {
+        (authority, path) if authority.contains('@') => {
+            let host = authority.rsplit('@').next().unwrap_or_default();
+            format!("{scheme}://{redacted}@{host}{path}{query}")
+        }
+        _ => format!("{url}{query}"),
     }
 }
 
@@ -333,5 +349,27 @@ impl fmt::Debug for Settings {
                     .map(|(name, value, source)| (name, (value, source))),
             )
             .finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_listed_url_shows_neither_its_user_nor_its_query() {
+        let redacted = Secret::new("");
+        for (url, shown) in [
+            ("http://h:1/p", "http://h:1/p"),
+            ("http://h/p?key=hunter2", "http://h/p?[redacted]"),
+            ("http://u:hunter2@h:1/p", "http://[redacted]@h:1/p"),
+            (
+                "http://u:hunter2@h?hunter2",
+                "http://[redacted]@h?[redacted]",
+            ),
+            ("http://h/a@b", "http://h/a@b"),
+        ] {
+            assert_eq!(without_secrets(url, &redacted), shown, "{url}");
+        }
     }
 }

@@ -63,7 +63,15 @@ fn read(line: &str) -> Result<Line, String> {
     let setting = CATALOG
         .iter()
         .find(|setting| setting.name == plain.unwrap_or(name))
-        .ok_or_else(|| format!("{name:?} is no setting; see --help for their names"))?;
+        .ok_or_else(|| {
+            // What is not shaped like a name may be a secret that lost its own: it is not shown.
+            let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
+            let shown = match name.chars().all(is_name) {
+                true => format!("{name:?}"),
+                false => "what stands before the first \"=\"".to_owned(),
+            };
+            format!("{shown} is no setting; see --help for their names")
+        })?;
     let value = match plain {
         None => Given::Plain(value.to_owned()),
         Some(_) => {
@@ -143,6 +151,11 @@ mod tests {
                 "kafka_topic=a\nkafka_topc=b",
                 2,
                 "\"kafka_topc\" is no setting; see --help for their names",
+            ),
+            (
+                "hunter2==",
+                1,
+                "what stands before the first \"=\" is no setting; see --help for their names",
             ),
             ("\n\nkafka_topic", 3, "expected name=value, found no \"=\""),
             (
