@@ -59,7 +59,7 @@ async fn t5_the_report_of_a_mixed_window_balances_to_the_record() {
     ]);
     stage
         .topics
-        .transaction(&stage.topic, &users(1010, "aborted", 6, 3), false)
+        .whole_transaction(&stage.topic, &users(1010, "aborted", 6, 3), false)
         .unwrap();
     let run = stage.run().expect(11);
     // `end` has checked every sum; these are the parts.

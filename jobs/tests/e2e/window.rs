@@ -52,13 +52,13 @@ async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() 
     let stage = Stage::new("w3-aborted", 1).await.to(&a, &b);
     let (topics, topic) = (&stage.topics, &stage.topic);
     topics
-        .transaction(topic, &users(1010, "aborted", 5, 1), false)
+        .whole_transaction(topic, &users(1010, "aborted", 5, 1), false)
         .unwrap();
     topics
-        .transaction(topic, &users(1010, "u", 5, 1), true)
+        .whole_transaction(topic, &users(1010, "u", 5, 1), true)
         .unwrap();
     topics
-        .transaction(topic, &users(1010, "aborted", 5, 1), false)
+        .whole_transaction(topic, &users(1010, "aborted", 5, 1), false)
         .unwrap();
     let run = stage.run().expect(0);
     assert_eq!(assert_took_all(&a, "u", 5), 0);
@@ -68,7 +68,7 @@ async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() 
 
     // Nothing but aborted records.
     topics
-        .transaction(topic, &users(1010, "aborted", 3, 1), false)
+        .whole_transaction(topic, &users(1010, "aborted", 3, 1), false)
         .unwrap();
     let run = stage.run().expect(0);
     assert_eq!((run.total("delivered"), run.total("gaps")), (0, 4));

@@ -4,9 +4,9 @@
 use std::collections::BTreeMap;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow};
+use anyhow::{Context, Result, anyhow, ensure};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::{FromClientConfig, FromClientConfigAndContext};
@@ -181,6 +181,35 @@ impl Topics {
             open.abort()?;
         }
         Ok(places)
+    }
+
+    /// The same, and waits until readers of committed records see its end: the broker says that it has ended before it
+    /// has told each partition.
+    ///
+    /// # Errors
+    /// The transaction did not come to the wanted end, or a partition does not hear of it.
+    pub fn whole_transaction(
+        &self,
+        topic: &str,
+        records: &[New],
+        commit: bool,
+    ) -> Result<Vec<(i32, i64)>> {
+        let places = self.transaction(topic, records, commit)?;
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let ends = self.watermarks(topic)?;
+            let is_seen = |(partition, offset): &(i32, i64)| {
+                ends.get(partition).is_some_and(|(_, end)| end > offset)
+            };
+            if places.iter().all(is_seen) {
+                return Ok(places);
+            }
+            ensure!(
+                Instant::now() < end,
+                "{topic}: the transaction's end is not seen"
+            );
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// Writes records in a transaction that stays open.

@@ -23,10 +23,10 @@ async fn one_broker_keeps_transactions_headers_commits_and_deletes_records() {
         [(0, 0), (1, 0)]
     );
     topics
-        .transaction("facts", &[New::to(0, "aborted")], false)
+        .whole_transaction("facts", &[New::to(0, "aborted")], false)
         .unwrap();
     topics
-        .transaction("facts", &[New::to(0, "committed")], true)
+        .whole_transaction("facts", &[New::to(0, "committed")], true)
         .unwrap();
     // plain, aborted and its marker, committed and its marker
     assert_eq!(topics.watermarks("facts").unwrap()[&0], (0, 5));
