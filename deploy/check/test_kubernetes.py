@@ -184,6 +184,16 @@ def test_the_broker_in_the_cluster_is_the_one_that_is_tested_with(built):
     assert images == {f"apache/kafka:{tested}"}
 
 
+def test_the_log_of_the_broker_lies_in_a_folder_of_its_volume(built):
+    """At the top of an ext4 volume lies lost+found, and Kafka does not start beside a folder that is no partition."""
+    template = next(template for m, _, template in pods(built["in-cluster-kafka", ""]) if m["metadata"]["name"] == "kafka")
+    (container,) = template["spec"]["containers"]
+    logs = next(entry["value"] for entry in container["env"] if entry["name"] == "KAFKA_LOG_DIRS")
+    (mount,) = [mount for mount in container["volumeMounts"] if logs.startswith(mount["mountPath"])]
+    assert mount.get("subPath") or logs != mount["mountPath"], "the log's folder is the volume's top"
+    assert template["spec"]["securityContext"]["fsGroup"] == template["spec"]["securityContext"]["runAsGroup"], "it may not write there"
+
+
 def test_the_topics_that_are_made_are_the_ones_that_are_used(built):
     made = next(c for _, c in containers(built["in-cluster-kafka", ""]) if c["name"] == "topics")["args"][0]
     topic = next(m["data"] for m in built["in-cluster-kafka", ""] if m["kind"] == "ConfigMap")["KAFKA_TOPIC"]
