@@ -239,20 +239,32 @@ resource "oci_core_network_security_group_security_rule" "gateway_out" {
   }
 }
 
+locals {
+  # HTTPS' own port, for routes of your own, and those that the addresses of api_urls name.
+  own_endpoint_ports = distinct(concat([443], [
+    for url in try(values(var.api_urls), []) : try(tonumber(regex("^https://[^/?#]*:([0-9]+)(?:[/?#]|$)", url)[0]), 443)
+  ]))
+
+  own_endpoint_rules = {
+    for rule in setproduct(var.endpoint_cidrs, local.own_endpoint_ports) :
+    rule[1] == 443 ? rule[0] : "${rule[0]} ${rule[1]}" => { cidr = rule[0], port = rule[1] }
+  }
+}
+
 resource "oci_core_network_security_group_security_rule" "own_endpoints" {
-  for_each = toset(var.endpoint_cidrs)
+  for_each = local.own_endpoint_rules
 
   network_security_group_id = oci_core_network_security_group.part["job"].id
   description               = "Endpoints of your own"
   direction                 = "EGRESS"
   protocol                  = local.tcp
-  destination               = each.key
+  destination               = each.value.cidr
   destination_type          = "CIDR_BLOCK"
 
   tcp_options {
     destination_port_range {
-      min = 443
-      max = 443
+      min = each.value.port
+      max = each.value.port
     }
   }
 }

@@ -106,7 +106,7 @@ variable "client_cidrs" {
 }
 
 variable "endpoint_cidrs" {
-  description = "Where the job may POST over HTTPS besides the endpoints made here, for routes of your own; it leaves through the NAT gateway."
+  description = "Where the job may POST over HTTPS besides the endpoints made here, for api_urls and routes of your own, on port 443 and the ports in api_urls; it leaves through the NAT gateway."
   type        = list(string)
   default     = []
 
@@ -372,7 +372,7 @@ variable "container_shape" {
 }
 
 variable "api_urls" {
-  description = "Your own endpoints for API types A and B, on port 443. Unset: the sample endpoint runs for each in a container instance. A job in a container reaches what endpoint_cidrs holds."
+  description = "Your own endpoints for API types A and B; endpoint_cidrs lets the job reach them. Unset: the sample endpoint runs for each in a container instance."
   type = object({
     a = string
     b = string
@@ -382,6 +382,11 @@ variable "api_urls" {
   validation {
     condition     = var.api_urls == null || try(alltrue([for url in values(var.api_urls) : can(regex("^https://", url))]), false)
     error_message = "api_urls must be two https addresses."
+  }
+
+  validation {
+    condition     = var.api_urls == null || var.job != "container" || length(var.endpoint_cidrs) > 0
+    error_message = "api_urls needs endpoint_cidrs: without the endpoints' addresses there, the job's container may not reach them."
   }
 }
 

@@ -241,6 +241,11 @@ run "settings_lead_to_the_secrets" {
   }
 
   assert {
+    condition     = output.kafka_bootstrapserver == nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAPSERVER"].secret_content[0].content))
+    error_message = "A job elsewhere is told of another bootstrap server than the one in the vault."
+  }
+
+  assert {
     condition     = nonsensitive(base64decode(oci_vault_secret.setting["API_TYPE_B_URL"].secret_content[0].content)) == "http://api-type-b.apps.frontdoor.oraclevcn.com:8080/"
     error_message = "API type B's address is not its container's name."
   }
@@ -314,6 +319,43 @@ run "the_job_and_the_endpoints_may_be_elsewhere" {
     condition     = length(oci_core_network_security_group_security_rule.own_endpoints) == 1
     error_message = "The job cannot reach the endpoint that was named."
   }
+}
+
+run "the_job_reaches_endpoints_of_your_own_on_their_ports" {
+  variables {
+    api_urls       = { a = "https://a.example:8443/in?to=1", b = "https://b.example" }
+    endpoint_cidrs = ["203.0.113.0/24", "198.51.100.7/32"]
+  }
+
+  assert {
+    condition = toset([
+      for rule in oci_core_network_security_group_security_rule.own_endpoints :
+      "${rule.destination} ${rule.tcp_options[0].destination_port_range[0].min}"
+    ]) == toset(["203.0.113.0/24 443", "203.0.113.0/24 8443", "198.51.100.7/32 443", "198.51.100.7/32 8443"])
+    error_message = "The job may not reach both endpoints on their ports, or may reach more."
+  }
+}
+
+run "refuses_endpoints_that_the_job_may_not_reach" {
+  command = plan
+
+  variables {
+    api_urls = { a = "https://a.example/", b = "https://b.example/" }
+  }
+
+  expect_failures = [var.api_urls]
+}
+
+# Apart from the other refusals: what depends on a variable that is refused is not looked at any more.
+run "refuses_endpoints_without_https" {
+  command = plan
+
+  variables {
+    api_urls       = { a = "a.example", b = "https://b.example/" }
+    endpoint_cidrs = ["203.0.113.0/24"]
+  }
+
+  expect_failures = [var.api_urls]
 }
 
 run "a_user_with_a_policy_of_its_own_gets_none_here" {
@@ -409,7 +451,6 @@ run "refuses_what_would_fail_half_way" {
     content_types        = []
     log_retention_days   = 31
     container_shape      = "VM.Standard.E4.Flex"
-    api_urls             = { a = "a.example", b = "https://b.example/" }
     job                  = "cron"
     job_every            = "often"
     schema_file          = "no-such-file.avsc"
@@ -420,7 +461,7 @@ run "refuses_what_would_fail_half_way" {
     var.image_tag, var.vcn_cidr, var.client_cidrs, var.endpoint_cidrs, var.topic, var.partitions, var.retention_hours,
     var.kafka_user, var.kafka_auth_token, var.kafka_group_ocid,
     var.key_protection, var.function_shape, var.function_memory, var.function_timeout, var.function_provisioned,
-    var.max_body, var.rate_limit, var.content_types, var.log_retention_days, var.container_shape, var.api_urls, var.job,
+    var.max_body, var.rate_limit, var.content_types, var.log_retention_days, var.container_shape, var.job,
     var.job_every, var.schema_file,
   ]
 }
