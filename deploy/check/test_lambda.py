@@ -1,8 +1,10 @@
 """The CloudFormation template against AWS's own resource schemas and the settings that there are."""
 
+import re
+
 import pytest
 import yaml
-from settings import unknown_variables
+from settings import CATALOG, unknown_variables
 from tools import DEPLOY, run
 
 TEMPLATE = DEPLOY / "lambda/template.yaml"
@@ -54,6 +56,15 @@ def test_names_only_settings_that_exist(template):
     variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
     assert {"KAFKA_BOOTSTRAPSERVER", "AUTH_TOKEN", "MAX_BODY"} <= set(variables)
     assert unknown_variables(variables) == []
+
+
+def test_every_way_to_speak_to_a_broker_can_be_had(template):
+    """TLS without a password, too: the ways are those that the setting's own line names."""
+    (line,) = re.findall(r'"kafka_security_protocol" or "auto", "([^(]+)', CATALOG.read_text())
+    parameter = template["Parameters"]["KafkaSecurityProtocol"]
+    assert set(parameter["AllowedValues"]) == set(re.findall(r"\w+", line)) - {"or"} and parameter["Default"] == "auto"
+    variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
+    assert variables["KAFKA_SECURITY_PROTOCOL"] == {"Ref": "KafkaSecurityProtocol"}
 
 
 def test_callers_are_authenticated_unless_the_laboratory_is_asked_for(template):
