@@ -92,6 +92,19 @@ def test_the_crontab_says_when_who_and_what():
     assert "%" not in command, "cron takes % for a line's end"
 
 
+def test_the_image_is_not_started_for_settings_whose_owner_cannot_be_told(tmp_path):
+    docker = tmp_path / "docker"
+    docker.write_text('#!/bin/sh\necho "started: $*"\n')
+    docker.chmod(0o755)
+    variables = {**os.environ, "PATH": f"{tmp_path}:{os.environ['PATH']}", "FRONTDOOR_IMAGE": "forward:0"}
+    there, absent = tmp_path / "config.properties", tmp_path / "absent"
+    there.touch()
+    started = run(CRON / "forward-in-docker", "run", env={**variables, "CONFIG_LOCATION": str(there)})
+    assert f"--user {os.getuid()}:{os.getgid()} " in started.stdout and started.stdout.endswith("forward:0 run\n")
+    refused = run(CRON / "forward-in-docker", "run", env={**variables, "CONFIG_LOCATION": str(absent)}, check=False)
+    assert refused.returncode != 0 and "started" not in refused.stdout
+
+
 @pytest.fixture
 def once(tmp_path):
     """forward-once with a program of the test's own in forward's place."""
