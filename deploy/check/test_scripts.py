@@ -1,8 +1,9 @@
 """Shell scripts and Dockerfiles through their linters."""
 
+import re
 
 import pytest
-from tools import ROOT, debian, run
+from tools import DEPLOY, ROOT, debian, run
 
 
 def tracked():
@@ -51,6 +52,17 @@ def test_make_help_lists_every_verb():
     phony = [line for file in makefiles for line in file.read_text().splitlines() if line.startswith(".PHONY:")]
     verbs = {verb for line in phony for verb in line.split()[1:]}
     assert {"images", "push", "deploy", "plan", "invoke", "help"} <= verbs == set(listed)
+
+
+def test_a_push_that_is_documented_pushes_what_it_built():
+    files = [ROOT / "README.md", *DEPLOY.rglob("*.md"), *DEPLOY.rglob("*.tf")]
+    said = [line for file in files for line in re.findall(r"\bmake (?:[^`#\n\"]* )?push\b[^`#\n\"]*", file.read_text())]
+    assert len(said) >= 4
+    for line in said:
+        words = re.sub(r"<[^>]*>|\$\{[^}]*\}", "x", line).split()
+        shown = run("make", "-n", *words[1:], cwd=ROOT).stdout
+        built, pushed = re.search(r"--tag \$image:(\S+)", shown), re.search(r"docker tag \$image:(\S+)", shown)
+        assert built and pushed and built[1] == pushed[1], f"{line!r} pushes a tag that nobody built"
 
 
 def test_go_is_formatted():
