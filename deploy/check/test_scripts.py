@@ -1,8 +1,10 @@
 """Shell scripts and Dockerfiles through their linters."""
 
 import re
+import shutil
 
 import pytest
+import yaml
 from tools import DEPLOY, ROOT, debian, run
 
 
@@ -52,6 +54,14 @@ def test_make_help_lists_every_verb():
     phony = [line for file in makefiles for line in file.read_text().splitlines() if line.startswith(".PHONY:")]
     verbs = {verb for line in phony for verb in line.split()[1:]}
     assert {"images", "push", "deploy", "plan", "invoke", "help"} <= verbs == set(listed)
+
+
+def test_the_copy_for_oracle_cloud_is_func_yaml_without_its_trigger(tmp_path):
+    (command,) = re.findall(r"sed -i '([^']+)' \"\$copy/func.yaml\"", (DEPLOY / "fn/README.md").read_text())
+    whole = yaml.safe_load((ROOT / "func.yaml").read_text())
+    shutil.copy(ROOT / "func.yaml", tmp_path)
+    run("sed", "-i", command, tmp_path / "func.yaml")
+    assert whole.pop("triggers") and yaml.safe_load((tmp_path / "func.yaml").read_text()) == whole
 
 
 def test_a_push_that_is_documented_pushes_what_it_built():
