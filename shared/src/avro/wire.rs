@@ -22,6 +22,8 @@ pub(super) enum Reason {
     Bool(u8),
     /// A length below zero.
     NegativeLength(&'static str, i64),
+    /// A count below zero where there is no such thing.
+    NegativeCount(&'static str, i64),
     /// Text that is not UTF-8, from this byte on.
     Utf8(usize),
     /// A union branch the schema does not have.
@@ -52,6 +54,7 @@ impl fmt::Display for Reason {
             Reason::IntRange(value) => write!(f, "{value} does not fit an int of 32 bits"),
             Reason::Bool(byte) => write!(f, "a boolean is 0 or 1, not {byte}"),
             Reason::NegativeLength(what, length) => write!(f, "{what} has the length {length}"),
+            Reason::NegativeCount(what, count) => write!(f, "{what} is {count}"),
             Reason::Utf8(_) => f.write_str("text is not UTF-8"),
             Reason::UnionIndex(index, of) => {
                 write!(f, "the union has {of} branches, none with index {index}")

@@ -204,7 +204,7 @@ fn structural_faults_say_what_the_file_lacks() {
     assert_eq!(
         told(&more),
         format!(
-            "block 1: a block's count of records has the length -1 at byte {}",
+            "block 1: a block's count of records is -1 at byte {}",
             empty.len()
         )
     );

@@ -454,6 +454,22 @@ fn a_writers_schema_has_a_short_say_and_no_control_characters() {
 }
 
 #[test]
+fn a_writers_names_have_a_short_say_in_the_place_of_a_fault() {
+    let schema = schema(USER);
+    let long = "y".repeat(MIB / 2);
+    let writer = json!({"type": "record", "name": "User", "fields": [
+        {"name": "id", "type": "int"}, {"name": "name", "type": "string"},
+        {"name": "email", "type": "string"}, {"name": long, "type": "string"},
+    ]});
+    // The datum ends where the name that is too much stands.
+    let file = container::write(&writer.to_string(), SYNC, &[], &[[2, 0, 0]]);
+    let refusal = intake(&schema, &file, Framing::Container, &Limits::default()).unwrap_err();
+    let told = refusal.to_string();
+    assert!(told.contains("in field yyy"), "{told:.300}");
+    assert!(told.chars().count() < 600, "{} characters", told.len());
+}
+
+#[test]
 fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
     let schema = schema(USER);
     let datum = schema

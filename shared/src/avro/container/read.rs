@@ -194,8 +194,10 @@ impl<'a> Taken<'_, 'a> {
             Written::Alike(schema) => (&schema.0.program, None),
             Written::Otherwise(writer, plan) => (&writer.0.program, Some((writer, plan))),
         };
-        cursor.pos = walk::pass(program, cursor.bytes, start)
-            .map_err(|fault| IntakeError::broken_at(Some(block), record, fault))?;
+        cursor.pos = walk::pass(program, cursor.bytes, start).map_err(|fault| {
+            let path = brief(&fault.path);
+            IntakeError::broken_at(Some(block), record, Fault { path, ..fault })
+        })?;
         let Some((writer, plan)) = plan else {
             return Ok(None);
         };
@@ -328,7 +330,7 @@ fn next_block<'a>(
     let mut parts = || {
         let count = cursor.long("a block's count")?;
         let count = u64::try_from(count)
-            .map_err(|_| Reason::NegativeLength("a block's count of records", count))?;
+            .map_err(|_| Reason::NegativeCount("a block's count of records", count))?;
         let stored = cursor.sized("a block")?;
         Ok((count, stored, cursor.pos, sync_marker(cursor)?))
     };
