@@ -323,20 +323,18 @@ impl Settings {
     }
 }
 
-/// A URL whose user and password, and whose query, which may hold a key, are printed as `redacted` prints.
+/// A URL whose user and password, and whose query, which may hold a key, are printed as `redacted` prints. A password may
+/// hold what should have been encoded in it, so all before the last `@` is taken for one.
 fn without_secrets(url: &str, redacted: &Secret) -> String {
-    let (url, query) = match url.split_once('?') {
-        Some((url, _)) => (url, format!("?{redacted}")),
-        None => (url, String::new()),
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (user, rest) = match rest.rsplit_once('@') {
+        // In an object's place it stands between bucket and namespace.
+        Some((_, rest)) if scheme != "oci" => (format!("{redacted}@"), rest),
+        _ => (String::new(), rest),
     };
-    let (scheme, rest) = url.split_once("://").unwrap_or(("", url));
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest.split_at(end) {
-        (authority, path) if authority.contains('@') => {
-            let host = authority.rsplit('@').next().unwrap_or_default();
-            format!("{scheme}://{redacted}@{host}{path}{query}")
-        }
-        _ => format!("{url}{query}"),
+    match rest.split_once('?') {
+        Some((shown, _)) => format!("{scheme}://{user}{shown}?{redacted}"),
+        None => format!("{scheme}://{user}{rest}"),
     }
 }
 
@@ -367,7 +365,12 @@ mod tests {
                 "http://u:hunter2@h?hunter2",
                 "http://[redacted]@h?[redacted]",
             ),
-            ("http://h/a@b", "http://h/a@b"),
+            ("http://u:hun/ter?2@h/p", "http://[redacted]@h/p"),
+            ("http://h/a@b", "http://[redacted]@b"),
+            (
+                "oci://bucket@namespace/object",
+                "oci://bucket@namespace/object",
+            ),
         ] {
             assert_eq!(without_secrets(url, &redacted), shown, "{url}");
         }
