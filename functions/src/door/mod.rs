@@ -83,24 +83,20 @@ impl Door {
 
     /// The answer to a call that came before the door was open, and could not wait longer.
     pub fn not_open_yet(call: &Call) -> Response<Bytes> {
-        let problem = Problem::new(
+        later(
             Kind::NotOpenYet,
-            "The function is still fetching its settings. Nothing was published: send it again.",
+            "The function is still fetching its settings.",
+            call,
         )
-        .header(RETRY_AFTER, "1");
-        problem.log(call);
-        problem.into_response(call)
     }
 
     /// What a call reads whose turn did not come in time.
     pub fn busy(call: &Call) -> Response<Bytes> {
-        let problem = Problem::new(
+        later(
             Kind::Busy,
-            "Too many calls are under way, or the stream is slow to acknowledge. Nothing was published: send it again.",
+            "Too many calls are under way, or the stream is slow to acknowledge.",
+            call,
         )
-        .header(RETRY_AFTER, "1");
-        problem.log(call);
-        problem.into_response(call)
     }
 
     /// Ends when the broker has refused who we are: the password may have been changed.
@@ -145,4 +141,12 @@ impl Door {
         let fates = self.publisher.publish(&messages, call.deadline).await;
         reply::settle(self.publisher.topic(), datums.many, &fates)
     }
+}
+
+/// The answer to a call that was not dealt with, and may be sent again as it is.
+fn later(kind: Kind, why: &str, call: &Call) -> Response<Bytes> {
+    let detail = format!("{why} Nothing was published: send it again.");
+    let problem = Problem::new(kind, detail).header(RETRY_AFTER, "1");
+    problem.log(call);
+    problem.into_response(call)
 }
