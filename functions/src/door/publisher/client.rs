@@ -200,17 +200,12 @@ impl ProducerContext for Reports {
                     .rdkafka_error_code()
                     .unwrap_or(RDKafkaErrorCode::Unknown);
                 debug!(%error, "a message was not acknowledged");
-                let is_queued = matches!(
-                    code,
-                    RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue
-                );
-                if is_queued && is_not_stored(message) {
-                    return ticket.batch.settle_queued(ticket.place);
-                }
-                if is_not_stored(message) {
-                    Fate::NotStored(Trouble::of(code))
-                } else {
-                    Fate::MayBeStored(Trouble::of(code))
+                match (is_not_stored(message), code) {
+                    (true, RDKafkaErrorCode::MessageTimedOut | RDKafkaErrorCode::PurgeQueue) => {
+                        return ticket.batch.settle_queued(ticket.place);
+                    }
+                    (true, code) => Fate::NotStored(Trouble::of(code)),
+                    (false, code) => Fate::MayBeStored(Trouble::of(code)),
                 }
             }
         };
