@@ -160,11 +160,12 @@ impl Findings {
                 scan.dead_letters_failed
             ));
         }
-        let bounds = [
-            (scan.bounded, "WINDOW_BYTES"),
-            (window.capped && !scan.bounded, "WINDOW_RECORDS"),
-        ];
-        for (_, bound) in bounds.iter().filter(|(reached, _)| *reached) {
+        let bound = match (scan.bounded, window.capped) {
+            (true, _) => Some("WINDOW_BYTES"),
+            (false, true) => Some("WINDOW_RECORDS"),
+            (false, false) => None,
+        };
+        if let Some(bound) = bound {
             self.facts.bounded = true;
             self.notes.push(format!(
                 "{bound} ended the window before the end of the log"

@@ -294,7 +294,8 @@ impl Scan<'_> {
         })
     }
 
-    /// Waits until a kill would not repeat too many dead letters, and the producer has room for one more. False if the record is no longer to be dealt with.
+    /// Waits until a kill would not repeat too many dead letters, and the producer has room for one more. False if the
+    /// record is no longer to be dealt with.
     fn has_room_for_a_letter(&mut self, partition: i32) -> bool {
         while self.letters_uncommitted >= self.rules.uncommitted || !self.letters_waiting.is_empty()
         {
