@@ -29,11 +29,11 @@ impl DoneMap {
     pub fn first_untold(&self, told: &Self, class: Class) -> Option<i64> {
         let holes = self.holes.get(class)?;
         let untold = told.holes.get(class)?.iter().copied();
-        let mut holes = holes.iter().peekable();
         for (mut from, end) in untold.chain([(told.scanned, self.scanned)]) {
             while from < end {
-                match holes.next_if(|hole| hole.0 <= from) {
-                    Some(hole) => from = from.max(hole.1),
+                let next = holes.partition_point(|hole| hole.1 <= from);
+                match holes.get(next).filter(|hole| hole.0 <= from) {
+                    Some(hole) => from = hole.1,
                     None => return Some(from),
                 }
             }
@@ -328,6 +328,28 @@ mod tests {
                 all.contains(&(90_000, 90_001))
             );
         }
+    }
+
+    #[test]
+    fn what_a_shorter_map_leaves_untold_begins_where_its_hole_covers_something_settled() {
+        let done = DoneMap {
+            scanned: 100,
+            holes: vec![vec![(10, 12), (20, 30)], vec![]],
+        };
+        assert_eq!(done.first_untold(&done, 0), None);
+        let joined = DoneMap {
+            scanned: 100,
+            holes: vec![vec![(10, 30)], vec![]],
+        };
+        assert_eq!(done.first_untold(&joined, 0), Some(12));
+        assert_eq!(done.first_untold(&joined, 1), None);
+        let cut = DoneMap {
+            scanned: 25,
+            holes: vec![vec![(10, 12), (20, 25)], vec![]],
+        };
+        assert_eq!(done.first_untold(&cut, 0), Some(30));
+        assert_eq!(done.first_untold(&cut, 1), Some(25));
+        assert_eq!(done.first_untold(&cut, 2), None, "no such class");
     }
 
     #[test]
