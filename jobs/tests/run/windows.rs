@@ -1,0 +1,201 @@
+//! Which part of the log a run takes, and what ends it early.
+
+use super::*;
+
+#[test]
+fn records_produced_after_the_start_are_not_part_of_the_window() {
+    let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(300))).unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    stage.write(&[user(1010, "before"), user(1010, "before")]);
+    let child = stage.forward(&[]).spawn().unwrap();
+    assert!(stage.a.wait_for(1, Duration::from_secs(20)));
+    stage.write(&[user(1010, "after"), user(1010, "after")]);
+    Run::of(&wait(child, Duration::from_secs(30)))
+        .assert(0, &json!({"planned": 2, "delivered": 2}));
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 2, "delivered": 2}));
+}
+
+#[test]
+fn what_is_read_is_not_asked_for_again_while_an_endpoint_keeps_the_run_waiting() {
+    let slow = Answer::ok().after(Duration::from_millis(1500));
+    let stage = Stage::new(
+        Endpoint::always(slow).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    stage.write(&[user(1010, "Paul"), user(1020, "Mary")]);
+    let (run, fetches) = stage.broker.fetches_during(|| stage.run(&[]));
+    run.assert(0, &json!({"delivered": 2}));
+    // Asking for it all the time would be one request each ten milliseconds.
+    assert!((1..40).contains(&fetches), "{fetches} fetches");
+}
+
+#[test]
+fn a_dry_run_counts_and_touches_nothing() {
+    let stage = Stage::willing();
+    stage.write(&[
+        user(1010, "a"),
+        user(7, "b"),
+        b"junk that is no datum".to_vec(),
+    ]);
+    let dry = stage.run(&["--dry-run"]);
+    assert_eq!(dry.code, 0, "{:#}", dry.report);
+    assert_eq!(
+        (
+            dry.total("planned"),
+            dry.total("passed_over"),
+            dry.total("delivered")
+        ),
+        (3, 1, 0)
+    );
+    assert_eq!(stage.a.count(), 0);
+    stage.run(&[]).assert(
+        10,
+        &json!({"planned": 3, "delivered": 1, "passed_over": 1, "dead_lettered": 1}),
+    );
+}
+
+#[test]
+fn a_replay_delivers_again_with_the_same_key_and_moves_no_commit() {
+    let stage = Stage::willing();
+    stage.write(&[user(1010, "a"), user(1010, "b"), user(1010, "c")]);
+    stage.run(&[]).assert(0, &json!({"delivered": 3}));
+    stage.write(&[user(1010, "d")]);
+    let replay = stage.run(&["--window-from", "0:0", "--window-until", "0:1"]);
+    replay.assert(0, &json!({"planned": 1, "delivered": 1}));
+    let requests = stage.a.requests();
+    let same = requests.iter().filter(|request| {
+        request.header("idempotency-key") == requests[3].header("idempotency-key")
+            && request.body == requests[3].body
+    });
+    assert_eq!(same.count(), 2);
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 1, "delivered": 1}));
+}
+
+#[test]
+fn a_signal_ends_a_run_with_a_commit_of_what_was_delivered() {
+    let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(50))).unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    let data: Vec<_> = (0..400).map(|n| user(1010, &format!("n{n}"))).collect();
+    stage.write(&data);
+    let child = stage.forward(&["--in-flight", "4"]).spawn().unwrap();
+    assert!(stage.a.wait_for(20, Duration::from_secs(20)));
+    Command::new("kill")
+        .arg("-TERM")
+        .arg(child.id().to_string())
+        .status()
+        .unwrap();
+    let first = Run::of(&wait(child, Duration::from_secs(20)));
+    first.assert(12, &json!({"planned": 400}));
+    let delivered = first.total("delivered");
+    assert!((16..400).contains(&delivered), "{delivered}");
+    stage
+        .run(&["--in-flight", "64"])
+        .assert(0, &json!({"delivered": 400 - delivered}));
+    assert_eq!(stage.a.count(), 400, "nothing twice");
+}
+
+#[test]
+fn a_deadline_leaves_time_to_commit() {
+    let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(100))).unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    stage.write(
+        &(0..1000)
+            .map(|n| user(1010, &format!("n{n}")))
+            .collect::<Vec<_>>(),
+    );
+    let run = stage.run(&["--in-flight", "2", "--deadline", "4s"]);
+    run.assert(12, &json!({"planned": 1000}));
+    assert!(
+        run.report["seconds"].as_f64().unwrap() <= 4.0,
+        "{:#}",
+        run.report
+    );
+    let delivered = run.total("delivered");
+    assert_eq!(
+        stage.a.count() as i64,
+        delivered,
+        "what was sent is counted"
+    );
+    let committed: i64 = run.report["partitions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|p| p["committed"].as_i64().unwrap())
+        .sum();
+    assert!(
+        committed > 0 && committed <= delivered,
+        "{committed} of {delivered}"
+    );
+}
+
+#[test]
+fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
+    let size = user(1020, "v").len();
+    for bound in [
+        ["--window-records", "10"],
+        ["--window-bytes", &(10 * size).to_string()],
+    ] {
+        let stage = Stage::new(
+            Endpoint::always(Answer::status(503)).unwrap(),
+            Endpoint::always(Answer::ok()).unwrap(),
+        );
+        let mut data = vec![user(1010, "u")];
+        data.extend(vec![user(1020, "v"); 40]);
+        stage.write(&data);
+        let flags = [bound[0], bound[1], "--attempts", "1"];
+        let runs: Vec<Run> = (0..5).map(|_| stage.run(&flags)).collect();
+        for run in &runs {
+            assert_eq!(run.report["balanced"], true, "{:#}", run.report);
+            assert!(run.total("delivered") <= 10, "{:#}", run.report);
+        }
+        assert_eq!(stage.b.count(), 40, "{bound:?}");
+        assert_eq!(runs[4].total("left"), 1, "{:#}", runs[4].report);
+    }
+}
+
+#[test]
+fn a_record_above_the_bound_on_bytes_is_a_window_of_its_own() {
+    let stage = Stage::willing();
+    stage.write(&vec![user(1010, "u"); 3]);
+    let codes = (0..3).map(|_| stage.run(&["--window-bytes", "1"]).code);
+    assert_eq!(codes.collect::<Vec<_>>(), [12, 12, 0]);
+    assert_eq!(stage.a.count(), 3);
+}
+
+#[test]
+fn a_window_of_a_partition_that_is_not_there_is_a_wrong_setting() {
+    let stage = Stage::willing();
+    for (flag, setting) in [
+        ("--window-from", "WINDOW_FROM"),
+        ("--window-until", "WINDOW_UNTIL"),
+    ] {
+        let run = stage.run(&[flag, "0:0,7:0"]);
+        run.assert(78, &json!({"planned": 0}));
+        let note = format!("{setting} names partition 7, and FrontDoorTopic has partitions 0 to 1");
+        assert_eq!(run.report["notes"], json!([note]));
+    }
+}
+
+#[test]
+fn bounds_on_records_and_bytes_end_a_window_early_and_say_so() {
+    let stage = Stage::willing();
+    stage.write(&(0..20).map(|_| user(1010, "same")).collect::<Vec<_>>());
+    let noted = |run: &Run, bound: &str| {
+        let note = format!("{bound} ended the window before the end of the log");
+        assert_eq!(run.report["notes"], json!([note]));
+    };
+    let records = stage.run(&["--window-records", "6"]);
+    records.assert(12, &json!({"planned": 6, "delivered": 6, "left": 0}));
+    noted(&records, "WINDOW_RECORDS");
+    let size = user(1010, "same").len();
+    let bytes = stage.run(&["--window-bytes", &(5 * size + 1).to_string()]);
+    bytes.assert(12, &json!({"planned": 5, "delivered": 5, "left": 0}));
+    noted(&bytes, "WINDOW_BYTES");
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 9, "delivered": 9}));
+}
