@@ -5,6 +5,7 @@
 mod container;
 mod fingerprint;
 mod hostile;
+mod hostile_files;
 mod json;
 mod memory;
 mod oracle;
