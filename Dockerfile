@@ -18,26 +18,39 @@ ENV RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no -C link-a
 # First the dependencies alone, from the manifests and empty sources: a change of a source file compiles no OpenSSL and
 # no librdkafka again.
 COPY Cargo.toml Cargo.lock clippy.toml ./
-COPY functions/Cargo.toml functions/
-COPY jobs/Cargo.toml jobs/
-COPY shared/Cargo.toml shared/
-COPY shared/lab/Cargo.toml shared/lab/
+COPY functions/api-avro-sample/Cargo.toml functions/api-avro-sample/
+COPY functions/create-avro-sample/Cargo.toml functions/create-avro-sample/
+COPY functions/fn-recep-avro/Cargo.toml functions/fn-recep-avro/
+COPY jobs/forward/Cargo.toml jobs/forward/
+COPY shared/avro/Cargo.toml shared/avro/
+COPY shared/delivery/Cargo.toml shared/delivery/
+COPY shared/http-server/Cargo.toml shared/http-server/
+COPY shared/kafka/Cargo.toml shared/kafka/
+COPY shared/oci/Cargo.toml shared/oci/
+COPY shared/offsets/Cargo.toml shared/offsets/
+COPY shared/record/Cargo.toml shared/record/
+COPY shared/routes/Cargo.toml shared/routes/
+COPY shared/runtime/Cargo.toml shared/runtime/
+COPY shared/settings/Cargo.toml shared/settings/
+COPY shared/testkit/Cargo.toml shared/testkit/
+COPY shared/tools/Cargo.toml shared/tools/
 COPY deploy/images/hollow deploy/images/hollow
 RUN deploy/images/hollow \
- && cargo build --locked --release --target "$(rustc -vV | sed -n 's/host: //p')" -p functions -p jobs \
- && rm -rf shared/benches jobs/benches
+ && cargo build --locked --release --target "$(rustc -vV | sed -n 's/host: //p')" -p fn-recep-avro -p api-avro-sample -p forward \
+ && rm -rf shared/*/benches
 
 COPY deploy/images/licences deploy/images/licences
 RUN mkdir -p /out/licences \
- && deploy/images/licences functions | gzip -9n > /out/licences/functions.txt.gz \
- && deploy/images/licences jobs | gzip -9n > /out/licences/jobs.txt.gz
+ && for program in fn-recep-avro api-avro-sample forward; do \
+      deploy/images/licences "$program" | gzip -9n > "/out/licences/$program.txt.gz" || exit; \
+    done
 
 COPY schemas schemas
 COPY shared shared
 COPY functions functions
 COPY jobs jobs
-RUN find functions/src jobs/src shared/src -name '*.rs' -exec touch {} + \
- && cargo build --locked --release --target "$(rustc -vV | sed -n 's/host: //p')" -p functions -p jobs --bins \
+RUN find functions jobs shared -name '*.rs' -exec touch {} + \
+ && cargo build --locked --release --target "$(rustc -vV | sed -n 's/host: //p')" -p fn-recep-avro -p api-avro-sample -p forward --bins \
  && mkdir -p /out/etc/ssl/certs /out/bin \
  && cp /etc/ssl/certs/ca-certificates.crt /out/etc/ssl/certs/ \
  && printf 'fn:x:1000:1000::/:/none\n' > /out/etc/passwd \
@@ -59,7 +72,7 @@ USER 1000:1000
 FROM base AS api-avro-sample
 LABEL org.opencontainers.image.title="api-avro-sample" \
       org.opencontainers.image.description="An endpoint for Avro records, to look at"
-COPY --from=build /out/licences/functions.txt.gz /licences.txt.gz
+COPY --from=build /out/licences/api-avro-sample.txt.gz /licences.txt.gz
 COPY --from=build /out/bin/api-avro-sample /api-avro-sample
 ENV LISTEN=0.0.0.0:8080
 EXPOSE 8080
@@ -68,7 +81,7 @@ ENTRYPOINT ["/api-avro-sample"]
 FROM base AS forward
 LABEL org.opencontainers.image.title="forward" \
       org.opencontainers.image.description="One window of a Kafka topic, delivered with proof"
-COPY --from=build /out/licences/jobs.txt.gz /licences.txt.gz
+COPY --from=build /out/licences/forward.txt.gz /licences.txt.gz
 COPY --from=build /out/bin/forward /forward
 ENTRYPOINT ["/forward"]
 CMD ["run"]
@@ -76,6 +89,6 @@ CMD ["run"]
 FROM base AS fn-recep-avro
 LABEL org.opencontainers.image.title="fn-recep-avro" \
       org.opencontainers.image.description="Avro in by HTTP, proven valid, and out to Kafka"
-COPY --from=build /out/licences/functions.txt.gz /licences.txt.gz
+COPY --from=build /out/licences/fn-recep-avro.txt.gz /licences.txt.gz
 COPY --from=build /out/bin/fn-recep-avro /fn-recep-avro
 ENTRYPOINT ["/fn-recep-avro"]

@@ -35,8 +35,9 @@ chaos: build ## Kill jobs, brokers and endpoints, and let an independent checker
 bench: bench-parts bench-window bench-door ## Measure parts, windows and the function, each against its limit (Java 17, Maven)
 
 bench-parts: needs ## Measure what is done in one process: walking a datum, deciding a route, delivering
-	$(CARGO) bench -p shared --bench avro
-	$(CARGO) bench -p jobs --bench route --bench delivery
+	$(CARGO) bench -p avro --bench avro
+	$(CARGO) bench -p routes --bench route
+	$(CARGO) bench -p delivery --bench delivery
 
 licences: ## Check the licence of every crate, offline
 	@.ci/licences
@@ -48,27 +49,27 @@ ci: ## All that CI runs
 	@.ci/run
 
 bench-window: needs ## Measure windows on real Apache Kafka against a bare drain and a bare client
-	$(CARGO) build --release -p jobs -p lab --bins
+	$(CARGO) build --release -p forward -p tools --bins
 	@target/release/bench-window $(BENCH)
 
 bench-door: needs ## Measure the function against raw librdkafka and an empty program (BENCH=--kafka: on Apache Kafka)
-	$(CARGO) build --release -p functions -p jobs -p lab --bins
+	$(CARGO) build --release -p fn-recep-avro -p forward -p tools --bins
 	@target/release/bench-door $(BENCH)
 
 bench-fn: needs ## Measure the function against the tutorial's Python, both bare, on Apache Kafka (Java 17, Maven, PyPI)
-	$(CARGO) build --release -p functions -p lab --bins
+	$(CARGO) build --release -p fn-recep-avro -p tools --bins
 	@target/release/bench-door --kafka --python
 
 bench-fn-images: needs ## The same in containers, beside an empty Rust function too (Docker, Java 17, Maven, PyPI)
-	$(CARGO) build --release -p lab --bins
+	$(CARGO) build --release -p tools --bins
 	@deploy/images/engine sh -c 'deploy/fn/images && target/release/bench-door --kafka --images'
 
 bench-spark: needs ## The same window by Spark Structured Streaming (Java 17, Maven, PyPI)
-	$(CARGO) build --release -p jobs -p lab --bins
+	$(CARGO) build --release -p forward -p tools --bins
 	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run
 
 bench-cold-start: needs ## Measure what settings in bucket and vault cost a cold start, beside a local file
-	$(CARGO) build --release -p functions -p lab --bins
+	$(CARGO) build --release -p fn-recep-avro -p tools --bins
 	@target/release/bench-cold-start
 
 e2e-oci: needs ## Run everything from Oracle Cloud's buckets and vault: the official CLI, real Kafka with SASL_SSL, a stand-in

@@ -4,8 +4,8 @@ import re
 
 from tools import ROOT
 
-CATALOG = ROOT / "shared/src/settings/catalog.rs"
-COMMAND_LINE = ROOT / "jobs/src/cli.rs"
+CATALOG = ROOT / "shared/settings/src/catalog.rs"
+COMMAND_LINE = ROOT / "jobs/forward/src/cli.rs"
 
 
 def catalog() -> dict[str, str | None]:

@@ -1,4 +1,4 @@
-"""Oracle Cloud's stand-in of shared/lab, and requests to it, signed with OpenSSL."""
+"""Oracle Cloud's stand-in of shared/testkit, and requests to it, signed with OpenSSL."""
 
 import base64
 import configparser

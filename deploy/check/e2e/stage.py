@@ -24,7 +24,7 @@ def program(name: str) -> Path:
     folders = [Path(os.environ["FRONTDOOR_PROGRAMS"])] if "FRONTDOOR_PROGRAMS" in os.environ else [TARGET / "release", TARGET / "debug"]
     built = sorted((folder / name for folder in folders if (folder / name).exists()), key=lambda path: path.stat().st_mtime)
     if not built:
-        run("cargo", "build", "--quiet", "--locked", "--package", "functions", "--package", "jobs", "--package", "lab", "--bins", cwd=ROOT)
+        run("cargo", "build", "--quiet", "--locked", "--workspace", "--bins", cwd=ROOT)
         built = [TARGET / "debug" / name]
     return built[-1]
 

@@ -113,7 +113,7 @@ def test_a_changed_source_compiles_no_librdkafka_again(tmp_path):
     project = tmp_path / "project"
     project.mkdir()
     run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{project}'", cwd=ROOT)
-    with (project / "functions/src/lib.rs").open("a") as file:
+    with (project / "functions/fn-recep-avro/src/lib.rs").open("a") as file:
         file.write("\n// changed\n")
     building = subprocess.Popen(
         ["docker", "build", "."], cwd=project, env={**os.environ, "DOCKER_BUILDKIT": "0"},

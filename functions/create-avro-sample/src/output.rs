@@ -1,0 +1,92 @@
+//! Where bytes go: a file that appears whole or not at all, or standard output.
+
+use std::fmt;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use runtime::{console, exit};
+
+use super::failure::Failure;
+
+/// A path, or a standard stream.
+pub(super) enum Target {
+    Standard,
+    File(PathBuf),
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::Standard => f.write_str("-"),
+            Target::File(path) => path.display().fmt(f),
+        }
+    }
+}
+
+impl Target {
+    /// `-` is the standard stream.
+    pub(super) fn of(path: &Path) -> Self {
+        match path.to_str() {
+            Some("-") => Target::Standard,
+            _ => Target::File(path.to_owned()),
+        }
+    }
+
+    /// Writes all of it. A file that was there before is there still, unchanged, if this fails.
+    pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
+        match self {
+            Target::Standard => print(bytes),
+            Target::File(path) => replace(path, bytes)
+                .map_err(|error| Failure::io(format!("writing {}", path.display()), &error)),
+        }
+    }
+}
+
+/// Writes to standard output.
+pub(super) fn print(bytes: &[u8]) -> Result<(), Failure> {
+    match console::print(bytes) {
+        Ok(true) => Ok(()),
+        Ok(false) => Err(Failure::Unheard),
+        Err(error) => Err(Failure::io("writing to standard output", &error)),
+    }
+}
+
+/// Sixteen random bytes, which no data hold by chance.
+pub(super) fn sync_marker() -> Result<[u8; 16], Failure> {
+    let mut marker = [0; 16];
+    openssl::rand::rand_bytes(&mut marker)
+        .map_err(|error| Failure::Told(exit::SOFTWARE, format!("making a sync marker: {error}")))?;
+    Ok(marker)
+}
+
+fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+    // A link keeps pointing where it points.
+    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let before = fs::metadata(path).ok();
+    if before.as_ref().is_some_and(|before| !before.is_file()) {
+        // A device or pipe is written to, never replaced; a folder says so itself.
+        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
+    }
+    let Some(name) = path.file_name() else {
+        return Err(io::Error::new(ErrorKind::InvalidInput, "it names no file"));
+    };
+    let mut hidden = std::ffi::OsString::from(".");
+    hidden.push(name);
+    hidden.push(format!(".{}.part", std::process::id()));
+    let part = path.with_file_name(hidden);
+    let written = (|| {
+        let mut file = File::create_new(&part)?;
+        file.write_all(bytes)?;
+        if let Some(before) = before {
+            file.set_permissions(before.permissions())?;
+        }
+        file.sync_all()?;
+        fs::rename(&part, path)
+    })();
+    if written.is_err() {
+        // What went wrong is worth telling, not that tidying up did too.
+        fs::remove_file(&part).unwrap_or_default();
+    }
+    written
+}

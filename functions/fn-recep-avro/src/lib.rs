@@ -1,0 +1,7 @@
+//! The ingest function: takes a request with Avro in its body, validates the Avro, and publishes it to Kafka.
+//!
+//! - [`door`]: a request in, Kafka messages out, a response back
+//! - [`host`]: an Fn container, AWS Lambda, or a port of its own
+
+pub mod door;
+pub mod host;

@@ -1,0 +1,355 @@
+//! What the caller is told when the broker is slow, away, back again, or says no.
+
+use std::time::{Duration, Instant};
+
+use rdkafka::types::RDKafkaRespErr;
+use rustix::process::{Pid, Signal, kill_process};
+use testkit::agent::Call;
+
+use super::lambda::{Lambda, Shape, event};
+use super::sample::{Codec, container, paul, user};
+use super::world::{Plain, Request, World};
+
+#[tokio::test]
+async fn a_deadline_that_passes_is_answered_in_time_and_says_what_may_be() {
+    let world = World::new();
+    let mut function = world.function().await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.round_trip(Duration::from_secs(20)).unwrap();
+    let start = Instant::now();
+    // The agent kills a function that does not answer within the timeout.
+    let slow = Call::direct(user(1, "n", "e")).timeout(Duration::from_secs(4));
+    let reply = function.call(slow).await.unwrap();
+    assert_eq!(reply.status, 503, "{reply:?}");
+    assert!(start.elapsed() < Duration::from_secs(4));
+    assert_eq!(reply.headers["retry-after"], "1");
+    // It was on its way when time ran out.
+    assert_eq!(reply.json().unwrap()["stored"], "maybe");
+    world.broker.round_trip(Duration::ZERO).unwrap();
+    let reply = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(reply.status, 202);
+}
+
+#[tokio::test]
+async fn a_broker_away_is_a_503_and_nothing_is_stored_later() {
+    let world = World::new();
+    let mut function = world.function_with(&[("PUBLISH_TIMEOUT", "700ms")]).await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.down().unwrap();
+    let reply = function
+        .call(Call::direct(user(1, "n", "e")))
+        .await
+        .unwrap();
+    assert_eq!(reply.status, 503);
+    let told = reply.json().unwrap()["stored"].clone();
+    let file = container(Codec::Null, &[&[user(2, "n", "e"), user(3, "n", "e")]]);
+    let reply = function.call(Call::direct(file)).await.unwrap();
+    assert_eq!(
+        (reply.status, &reply.json().unwrap()["stored"]),
+        (503, &"no".into())
+    );
+    world.broker.up().unwrap();
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    let stored = world.stored();
+    let extra = stored
+        .iter()
+        .filter(|message| message.key.as_deref() == Some(b"1"))
+        .count();
+    assert!(told == "maybe" || extra == 0, "{told}, {extra}");
+    assert_eq!(stored.len(), 2 + extra);
+}
+
+#[tokio::test]
+async fn a_call_survives_a_broker_that_restarts_under_it() {
+    let world = World::new();
+    let mut function = world.function().await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.down().unwrap();
+    let call = async {
+        let reply = function
+            .call(Call::direct(user(1, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 202, "{reply:?}");
+    };
+    let restart = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.broker.up().unwrap();
+    };
+    tokio::join!(call, restart);
+    assert_eq!(world.stored().len(), 2);
+}
+
+#[tokio::test]
+async fn the_first_call_after_a_long_freeze_uses_a_new_connection() {
+    let world = World::new();
+    let mut function = world.function_with(&[("CONNECTION_IDLE", "200ms")]).await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    function.freeze().unwrap();
+    function.hang_up();
+    // The broker forgets the connection meanwhile.
+    world.broker.down().unwrap();
+    tokio::time::sleep(Duration::from_millis(400)).await;
+    world.broker.up().unwrap();
+    function.thaw().unwrap();
+    for id in 0..3 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 202);
+    }
+    assert_eq!(world.stored().len(), 4);
+}
+
+#[tokio::test]
+async fn a_deadline_already_past_publishes_nothing() {
+    let world = World::new();
+    let mut lambda = Lambda::start(&world.settings("door")).await;
+    let event = event(Shape::HttpApi, &Request::post(paul()));
+    let word = lambda.invoke(event, Duration::ZERO).await;
+    assert_eq!(word.body["statusCode"], 503, "{word:?}");
+    assert!(
+        word.body["body"]
+            .as_str()
+            .unwrap()
+            .contains(r#""stored":"no""#)
+    );
+    assert_eq!(world.stored().len(), 0);
+}
+
+#[tokio::test]
+async fn a_record_too_large_for_the_stream_is_the_callers_413() {
+    let world = World::new();
+    let mut function = world.function().await;
+    let large = user(7, &"x".repeat(1_000_000), "e");
+    let reply = function.call(Call::direct(large.clone())).await.unwrap();
+    assert_eq!(reply.status, 413);
+    assert!(
+        reply.json().unwrap()["type"]
+            .as_str()
+            .unwrap()
+            .ends_with("record-too-large")
+    );
+    // All or none: the small ones before it are not stored either.
+    let file = container(Codec::Null, &[&[paul(), large, paul()]]);
+    let reply = function.call(Call::direct(file)).await.unwrap();
+    assert_eq!(
+        (reply.status, &reply.json().unwrap()["record"]),
+        (413, &2.into())
+    );
+    assert_eq!(world.stored().len(), 0);
+    let largest = user(7, &"x".repeat(999_000), "e");
+    assert_eq!(
+        function.call(Call::direct(largest)).await.unwrap().status,
+        202
+    );
+}
+
+#[tokio::test]
+async fn a_topic_that_does_not_exist_is_the_operators_500() {
+    let world = World::new();
+    world
+        .broker
+        .topic_error(
+            "door",
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
+        )
+        .unwrap();
+    let mut function = world.function().await;
+    let reply = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(reply.status, 500, "{reply:?}");
+    let body = reply.json().unwrap();
+    assert!(
+        body["type"].as_str().unwrap().ends_with("topic-unknown"),
+        "{body}"
+    );
+    assert_eq!(body["stored"], "no");
+}
+
+#[tokio::test]
+async fn many_calls_at_once_share_the_client_and_each_learns_its_own_fate() {
+    let world = World::new();
+    let settings = [&world.settings("door")[..], &[("PUBLISH_TIMEOUT", "2s")]].concat();
+    let plain = std::sync::Arc::new(Plain::start(&settings).await);
+    let all = |from: i64, status: u16| {
+        let plain = std::sync::Arc::clone(&plain);
+        async move {
+            let mut calls = tokio::task::JoinSet::new();
+            for id in from..from + 50 {
+                let plain = std::sync::Arc::clone(&plain);
+                calls.spawn(async move {
+                    let reply = plain.call(&Request::post(user(id, "n", "e"))).await;
+                    assert_eq!(reply.status, status, "{:?}", reply.json());
+                });
+            }
+            while let Some(ended) = calls.join_next().await {
+                ended.unwrap();
+            }
+        }
+    };
+    all(0, 202).await;
+    assert_eq!(world.stored().len(), 50);
+    world.broker.down().unwrap();
+    all(100, 503).await;
+    world.broker.up().unwrap();
+    // On a busy machine the new connection may take longer than one call.
+    let mut tries = 0;
+    while plain.call(&Request::post(paul())).await.status != 202 {
+        tries += 1;
+        assert!(tries < 10, "{}", plain.log());
+    }
+    all(200, 202).await;
+    let stored = world.stored();
+    let keys: std::collections::BTreeSet<_> = stored.iter().map(|message| &message.key).collect();
+    assert!(keys.len() >= 100, "{}", keys.len());
+}
+
+#[tokio::test]
+async fn what_a_partly_stored_container_is_told_is_what_the_topic_holds() {
+    use RDKafkaRespErr::{
+        RD_KAFKA_RESP_ERR_NO_ERROR as FINE, RD_KAFKA_RESP_ERR_TOPIC_AUTHORIZATION_FAILED as REFUSED,
+    };
+    let world = World::new();
+    let mut function = world.function().await;
+    let warm = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(warm.status, 202);
+    let data: Vec<_> = (0..60).map(|id| user(id, "n", "e")).collect();
+    // Each partition has a produce request of its own; the second of them is refused, whichever it is.
+    world.broker.produce_errors(&[FINE, REFUSED, FINE]).unwrap();
+    let file = container(Codec::Null, &[&data]);
+    let reply = function.call(Call::direct(file)).await.unwrap();
+    let body = reply.json().unwrap();
+    assert_eq!(
+        (reply.status, &body["stored"]),
+        (500, &"partly".into()),
+        "{body}"
+    );
+    let records = body["records"].as_array().unwrap();
+    assert_eq!(records.len(), 60);
+    let told: Vec<_> = data
+        .iter()
+        .zip(records)
+        .filter(|(_, record)| record["stored"] == "yes")
+        .map(|(datum, record)| {
+            let place = (record["partition"].as_i64(), record["offset"].as_i64());
+            (datum.clone(), place)
+        })
+        .collect();
+    assert!(!told.is_empty() && told.len() < 60, "{}", told.len());
+    let stored = world.stored();
+    assert_eq!(stored.len(), told.len() + 1);
+    for (datum, place) in told {
+        let found = stored
+            .iter()
+            .find(|message| message.value.as_ref() == Some(&datum));
+        let found = found.expect("told, but not stored");
+        assert_eq!(
+            (Some(i64::from(found.partition)), Some(found.offset)),
+            place
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_broker_that_takes_smaller_messages_only_makes_a_413() {
+    let world = World::new();
+    let mut function = world.function().await;
+    world
+        .broker
+        .produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE])
+        .unwrap();
+    let reply = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(reply.status, 413, "{reply:?}");
+    assert_eq!(reply.json().unwrap()["stored"], "no");
+}
+
+#[tokio::test]
+async fn a_client_that_met_a_fatal_error_is_replaced() {
+    let world = World::new();
+    let mut function = world.function().await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    // To an idempotent producer this says that its state and the broker's have parted for good.
+    world
+        .broker
+        .produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1])
+        .unwrap();
+    let _ = function
+        .call(Call::direct(user(1, "n", "e")).timeout(Duration::from_secs(5)))
+        .await;
+    for id in 2..5 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 202, "{reply:?}");
+    }
+    let log = function.log();
+    assert!(log.contains("after a fatal error"), "{log}");
+}
+
+#[tokio::test]
+async fn a_freeze_in_mid_call_only_delays_it() {
+    let world = World::new();
+    let mut function = world.function().await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.round_trip(Duration::from_millis(300)).unwrap();
+    let pid = Pid::from_raw(function.id().unwrap() as i32).unwrap();
+    let freeze = async {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        kill_process(pid, Signal::STOP).unwrap();
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        kill_process(pid, Signal::CONT).unwrap();
+    };
+    let (reply, ()) = tokio::join!(function.call(Call::direct(user(1, "n", "e"))), freeze);
+    assert_eq!(reply.unwrap().status, 202);
+    assert_eq!(world.stored().len(), 2);
+}
+
+#[tokio::test]
+async fn an_absent_broker_costs_few_threads_however_many_calls_fail() {
+    let world = World::new();
+    let mut function = world.function_with(&[("PUBLISH_TIMEOUT", "300ms")]).await;
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+    world.broker.down().unwrap();
+    let mut most = 0;
+    for id in 0..20 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 503);
+        most = most.max(function.threads().unwrap());
+    }
+    // A container of Fn may have 50.
+    assert!(most <= 40, "{most} threads");
+    world.broker.up().unwrap();
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+}

@@ -1,0 +1,190 @@
+//! A configuration that cannot work ends the process with one sentence.
+
+use std::process::Command;
+
+use testkit::agent::Agent;
+
+use super::world::binary;
+
+async fn ended(environment: &[(&str, &str)]) -> (Option<i32>, String) {
+    let ended = Agent::run_to_end(binary(), environment).await.unwrap();
+    (ended.code, ended.log)
+}
+
+#[tokio::test]
+async fn each_mistake_is_one_sentence_and_exit_code_78() {
+    let broker = ("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1");
+    let long = format!("unix:/tmp/{}", "x".repeat(110));
+    let cases: [(&[(&str, &str)], &str); 11] = [
+        (&[], "KAFKA_BOOTSTRAPSERVER is not set"),
+        (
+            &[broker, ("PUBLISH_TIMEOUT", "soon")],
+            "PUBLISH_TIMEOUT is \"soon\"",
+        ),
+        (&[broker, ("MAX_BODY", "much")], "MAX_BODY is \"much\""),
+        (
+            &[broker, ("KAFKA_USERNAME", "u")],
+            "KAFKA_USERNAME and AUTH_TOKEN go together",
+        ),
+        (&[broker, ("AVRO_SCHEMA", "/nowhere.avsc")], "/nowhere.avsc"),
+        (&[broker, ("CONFIG_LOCATION", "/nowhere")], "/nowhere"),
+        (
+            &[broker, ("KAFKA_KEY_FIELD", "nosuch")],
+            "KAFKA_KEY_FIELD does not fit",
+        ),
+        (&[broker, ("FN_FORMAT", "json")], "FN_FORMAT is \"json\""),
+        (
+            &[broker, ("FN_LISTENER", "/tmp/x.sock")],
+            "FN_LISTENER is \"/tmp/x.sock\"",
+        ),
+        (&[broker, ("FN_LISTENER", &long)], "FN_LISTENER is "),
+        (
+            &[
+                broker,
+                ("KAFKA_SECURITY_PROTOCOL", "ssl"),
+                ("KAFKA_CA_LOCATION", "/nowhere.pem"),
+            ],
+            "starting the Kafka client",
+        ),
+    ];
+    for (environment, wanted) in cases {
+        let (code, log) = ended(environment).await;
+        assert_eq!(code, Some(78), "{environment:?}: {log}");
+        let sentence = log.lines().last().unwrap_or_default();
+        assert!(
+            sentence.starts_with("fn-recep-avro: "),
+            "{environment:?}: {log}"
+        );
+        assert!(sentence.contains(wanted), "{environment:?}: {log}");
+    }
+}
+
+#[tokio::test]
+async fn two_hosts_at_once_are_a_contradiction_and_half_of_lambda_is_named() {
+    let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
+    let (code, log) = ended(&[lambda]).await;
+    assert_eq!(code, Some(78));
+    assert!(log.contains("AWS_LAMBDA_FUNCTION_NAME"), "{log}");
+    let all = [
+        lambda,
+        ("AWS_LAMBDA_FUNCTION_NAME", "f"),
+        ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
+        ("AWS_LAMBDA_FUNCTION_VERSION", "1"),
+    ];
+    let (code, log) = ended(&all).await;
+    assert_eq!(code, Some(78));
+    assert!(
+        log.contains("FN_LISTENER and AWS_LAMBDA_RUNTIME_API"),
+        "{log}"
+    );
+}
+
+fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
+    let output = Command::new(binary())
+        .args(arguments)
+        .env_clear()
+        .envs(environment.iter().copied())
+        .output()
+        .unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (
+        output.status.code(),
+        text(&output.stdout),
+        text(&output.stderr),
+    )
+}
+
+#[test]
+fn help_lists_the_doors_settings_and_print_config_their_values() {
+    let (code, out, _) = run(&["--help"], &[]);
+    assert_eq!(code, Some(0));
+    for flag in [
+        "--kafka-key-field",
+        "--publish-timeout",
+        "--listen",
+        "--max-body",
+        "--print-config",
+    ] {
+        assert!(out.contains(flag), "{flag} in {out}");
+    }
+    assert!(
+        !out.contains("--kafka-group"),
+        "the job's settings are not the door's"
+    );
+    let environment = [
+        ("KAFKA_BOOTSTRAPSERVER", "b:9092"),
+        ("KAFKA_USERNAME", "u"),
+        ("AUTH_TOKEN", "hunter2"),
+    ];
+    let (code, out, err) = run(&["--print-config", "--kafka-topic", "orders"], &environment);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("kafka_topic=orders (flag)\n"), "{out}");
+    assert!(
+        out.contains("kafka_bootstrapserver=b:9092 (environment)\n"),
+        "{out}"
+    );
+    assert!(out.contains("publish_timeout=10s (default)\n"), "{out}");
+    assert!(!out.contains("kafka_group="), "not the door's: {out}");
+    assert!(
+        out.contains("auth_token=[redacted] (environment)\n"),
+        "{out}"
+    );
+    assert!(!out.contains("hunter2") && !err.contains("hunter2"));
+}
+
+#[test]
+fn an_unknown_flag_is_a_usage_error_and_a_taken_port_is_named() {
+    assert_eq!(run(&["--kafka-topc", "x"], &[]).0, Some(64));
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    let environment = [
+        ("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1"),
+        ("LISTEN", address.as_str()),
+    ];
+    let (code, _, err) = run(&[], &environment);
+    assert_eq!(code, Some(78));
+    assert!(err.contains(&format!("LISTEN is {address}")), "{err}");
+}
+
+/// What a program is left with whose reader goes away before the first byte, as `head` may.
+#[test]
+fn nobody_reading_is_no_failure() {
+    let settings = [("KAFKA_BOOTSTRAPSERVER", "b:9092")];
+    for (argument, code) in [("--print-config", 0), ("--help", 0), ("--no-such-flag", 64)] {
+        let mut child = Command::new(binary())
+            .arg(argument)
+            .env_clear()
+            .envs(settings)
+            .stdout(closed_pipe())
+            .stderr(closed_pipe())
+            .spawn()
+            .unwrap();
+        assert_eq!(child.wait().unwrap().code(), Some(code), "{argument}");
+    }
+    let mut child = Command::new(binary())
+        .env_clear()
+        .env("KAFKA_BOOTSTRAPSERVER", "b:9092")
+        .env("LOG_LEVEL", "inof")
+        .stderr(closed_pipe())
+        .spawn()
+        .unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(78));
+}
+
+/// The writing end of a pipe that nobody reads.
+fn closed_pipe() -> std::io::PipeWriter {
+    let (_, writer) = std::io::pipe().unwrap();
+    writer
+}
+
+#[test]
+fn print_config_names_the_settings_file_as_the_job_does() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("config.properties");
+    std::fs::write(&file, "kafka_bootstrapserver=b:9092\n").unwrap();
+    let location = file.to_str().unwrap();
+    let (code, out, err) = run(&["--print-config", "--config-location", location], &[]);
+    assert_eq!(code, Some(0), "{err}");
+    let line = "kafka_bootstrapserver=b:9092 (config.properties)\n";
+    assert!(out.contains(line), "{out}");
+}

@@ -1,0 +1,314 @@
+//! Fn's contract: the socket, the calls, the reply's dress, and what a container lives through.
+
+use std::os::unix::fs::FileTypeExt;
+use std::time::Duration;
+
+use testkit::agent::{Agent, Call};
+
+use super::sample::{Codec, container, paul, user};
+use super::world::{Request, World, binary, values};
+
+// Agent::start itself checks the socket: ready at once, mode 0666, a relative link to a bare name beside it.
+#[tokio::test]
+async fn the_socket_is_there_before_the_broker_is() {
+    // Nobody listens there: the settings are fine, the broker is away.
+    let settings = [
+        ("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1"),
+        ("PUBLISH_TIMEOUT", "300ms"),
+    ];
+    let mut function = Agent::start(binary(), &settings).await.unwrap();
+    assert!(
+        std::fs::metadata(function.socket())
+            .unwrap()
+            .file_type()
+            .is_socket()
+    );
+    let reply = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 503));
+    assert_eq!(reply.headers["retry-after"], "1");
+    assert_eq!(reply.json().unwrap()["stored"], "no");
+    // What is wrong with the body is told without a broker.
+    let reply = function.call(Call::direct("junk")).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 422));
+}
+
+#[tokio::test]
+async fn a_gateways_caller_gets_status_and_headers_a_direct_one_the_text() {
+    let world = World::new();
+    let mut function = world.function().await;
+    let get = Request::post("").method("GET");
+    let reply = function.call(get.through_gateway()).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 405));
+    assert_eq!(reply.headers["allow"], "POST");
+    assert!(!reply.headers.contains_key("fn-http-status"));
+    let reply = function.call(Call::direct("junk")).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 422));
+    assert_eq!(reply.headers["fn-http-status"], "422");
+    assert!(
+        reply.json().unwrap()["detail"]
+            .as_str()
+            .unwrap()
+            .contains("byte")
+    );
+    assert!(
+        reply.headers["fn-fdk-version"]
+            .to_str()
+            .unwrap()
+            .starts_with("frontdoor/")
+    );
+}
+
+#[tokio::test]
+async fn a_direct_caller_who_plays_the_gateway_gains_nothing() {
+    let world = World::new();
+    let mut function = world.function().await;
+    // The claim makes it a gateway's call: then prefixed headers are the caller's, and the plain ones are not.
+    let forged = Call::direct(paul())
+        .header("Fn-Intent", "httprequest")
+        .header("Fn-Http-Method", "POST")
+        .header("Fn-Http-Request-Url", "http://elsewhere/")
+        .header("Fn-Http-H-Fn-Call-Id", "forged")
+        .header("Fn-Http-H-Fn-Deadline", "1970-01-01T00:00:00Z")
+        .header("Fn-Http-H-Idempotency-Key", "inner")
+        .header("Idempotency-Key", "outer");
+    assert_eq!(function.call(forged).await.unwrap().status, 202);
+    // Without the claim the prefixed ones are nobody's.
+    let direct =
+        Call::direct(user(1020, "Mary", "m@b")).header("Fn-Http-H-Idempotency-Key", "inner");
+    assert_eq!(function.call(direct).await.unwrap().status, 202);
+    let stored = world.stored();
+    for message in &stored {
+        assert!(message.header("call-id").unwrap().starts_with("01DWCALL"));
+        let key = message.header("idempotency-key");
+        match message.key.as_deref() {
+            Some(b"1010") => assert_eq!(key.as_deref(), Some("inner")),
+            _ => assert_eq!(key, None),
+        }
+    }
+    assert_eq!(stored.len(), 2);
+}
+
+/// A gateway's request to a function as it was recorded on Oracle Cloud, the body's type and length made ours.
+const RECORDED: [(&str, &str); 27] = [
+    ("user-agent", "lua-resty-http/0.14 (Lua) ngx_lua/10019"),
+    ("content-type", "application/octet-stream"),
+    ("date", "Fri, 30 Jul 2021 20:26:32 GMT"),
+    ("fn-http-h-accept", "*/*"),
+    ("fn-http-h-cdn-loop", "b1EwGdAdwbnV6_5t0Ow9dQ"),
+    ("fn-http-h-content-length", "44"),
+    ("fn-http-h-content-type", "application/octet-stream"),
+    ("fn-http-h-forwarded", "for=203.0.113.7"),
+    (
+        "fn-http-h-host",
+        "xmpl.apigateway.us-ashburn-1.oci.customer-oci.com",
+    ),
+    ("fn-http-h-idempotency-key", "\"from the client\""),
+    ("fn-http-h-user-agent", "curl/7.64.1"),
+    ("fn-http-h-x-forwarded-for", "203.0.113.7"),
+    ("fn-http-h-x-real-ip", "203.0.113.7"),
+    ("fn-http-method", "POST"),
+    ("fn-http-request-url", "/door/"),
+    ("fn-intent", "httprequest"),
+    ("fn-invoke-type", "sync"),
+    ("idempotency-key", "\"from somewhere else\""),
+    ("oci-subject-id", "ocid1.apigateway.oc1.iad.amaaaaaaxmpl"),
+    ("oci-subject-type", "resource"),
+    (
+        "oci-subject-compartment-id",
+        "ocid1.compartment.oc1..aaaaaaaaxmpl",
+    ),
+    ("oci-subject-tenancy-id", "ocid1.tenancy.oc1..aaaaaaaaxmpl"),
+    (
+        "opc-request-id",
+        "/D9A5C6BD9F0C4B0C/01FBWHHP481BT0J1GZJ000PM8T",
+    ),
+    ("traceparent", "not one"),
+    ("x-b3-traceid", "8fb0dcb6d4b6c5aa"),
+    ("x-b3-spanid", "e457b5a2e4d86bd1"),
+    (
+        "x-content-sha256",
+        "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=",
+    ),
+];
+
+#[tokio::test]
+async fn a_gateways_request_as_it_was_recorded_is_understood() {
+    let world = World::new();
+    let mut function = world.function().await;
+    let mut call = Call::direct(paul());
+    for (name, value) in RECORDED {
+        call = call.header(name, value);
+    }
+    let reply = function.call(call).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 202), "{reply:?}");
+    assert_eq!(reply.headers["content-type"], "application/json");
+    let stored = world.stored();
+    assert_eq!(stored[0].value.as_deref(), Some(&paul()[..]));
+    assert_eq!(
+        stored[0].header("idempotency-key").unwrap(),
+        "from the client"
+    );
+    assert_eq!(
+        stored[0].header("traceparent").unwrap(),
+        "00-00000000000000008fb0dcb6d4b6c5aa-e457b5a2e4d86bd1-00"
+    );
+}
+
+#[tokio::test]
+async fn a_read_only_container_of_fifty_processes_and_128_megabytes_is_enough_for_the_largest_bodies()
+ {
+    if !Agent::can_confine() {
+        eprintln!("SKIPPED: nobody but root can confine a process");
+        return;
+    }
+    let world = World::new();
+    let settings = world.settings("door");
+    let mut function = Agent::start_confined(binary(), &settings).await.unwrap();
+    let own = |file: &str| {
+        let id = function.id().unwrap();
+        std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap()
+    };
+    let mounts = own("mounts");
+    let root = mounts.lines().rfind(|line| line.contains(" / "));
+    assert!(root.unwrap().contains(" ro,"), "{mounts}");
+    let status = own("status");
+    assert!(status.contains("\nUid:\t61234\t61234"), "{status}");
+    assert!(status.contains("\nCapEff:\t0000000000000000"), "{status}");
+    // Just under every limit at once: 10,000 records, 16 MiB unpacked.
+    let many: Vec<_> = (0..10_000)
+        .map(|id| user(id, &"x".repeat(1600), "e"))
+        .collect();
+    let file = container(Codec::Deflate, &[&many[..5_000], &many[5_000..]]);
+    for _ in 0..3 {
+        let reply = function.call(Call::direct(file.clone())).await.unwrap();
+        assert_eq!(reply.status, 202, "{:?}", reply.json());
+    }
+    let largest = vec![0; 6_000_000];
+    assert_eq!(
+        function.call(Call::direct(largest)).await.unwrap().status,
+        422
+    );
+    let (peak, threads) = (function.peak().unwrap(), function.threads().unwrap());
+    println!("{peak} bytes at the peak, {threads} threads");
+    assert!(peak < 128 << 20, "{peak} bytes at the peak");
+    assert!(threads < 30, "{threads} threads");
+}
+
+#[tokio::test]
+async fn calls_go_on_after_the_connection_was_closed() {
+    let world = World::new();
+    let mut function = world.function().await;
+    for id in 0..5 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 202);
+        function.hang_up();
+    }
+    assert_eq!(world.stored().len(), 5);
+    assert!(function.lives());
+}
+
+#[tokio::test]
+async fn a_large_refused_body_is_read_to_its_end_so_that_the_refusal_arrives() {
+    let world = World::new();
+    let mut function = world.function().await;
+    let large = vec![0x55; 30_000_000];
+    for request in [
+        Request::post(large.clone()),
+        Request::post(large.clone()).header("Content-Type", "text/html"),
+        Request::post(large).header("Content-Length", "30000000"),
+    ] {
+        let reply = function.call(request.through_gateway()).await.unwrap();
+        assert!([413, 415].contains(&reply.status), "{}", reply.status);
+    }
+    assert!(
+        function.resident().unwrap() < 60_000_000,
+        "it kept what it refused"
+    );
+    assert_eq!(
+        function.call(Call::direct(paul())).await.unwrap().status,
+        202
+    );
+}
+
+#[tokio::test]
+async fn hundreds_of_headers_cost_no_container() {
+    let world = World::new();
+    let mut function = world.function().await;
+    let mut call = Call::http("POST", "/", paul());
+    for number in 0..500 {
+        call = call.header(&format!("x-{number}"), "v");
+    }
+    assert_eq!(function.call(call).await.unwrap().status, 202);
+}
+
+#[tokio::test]
+async fn the_log_frame_opens_each_call_on_both_streams() {
+    let world = World::new();
+    let frame = [
+        ("FN_LOGFRAME_NAME", "call"),
+        ("FN_LOGFRAME_HDR", "Fn-Call-Id"),
+    ];
+    let mut function = world.function_with(&frame).await;
+    function.call(Call::direct(paul())).await.unwrap();
+    let log = function.log();
+    assert_eq!(
+        log.matches("\ncall=01DWCALL000000000000000001\n").count(),
+        2,
+        "{log}"
+    );
+}
+
+#[tokio::test]
+async fn a_frozen_function_goes_on_where_it_stood() {
+    let world = World::new();
+    let mut function = world.function().await;
+    for id in 0..4 {
+        let reply = function
+            .call(Call::direct(user(id, "n", "e")))
+            .await
+            .unwrap();
+        assert_eq!(reply.status, 202);
+        function.freeze().unwrap();
+        function.hang_up();
+        tokio::time::sleep(Duration::from_millis(300)).await;
+        function.thaw().unwrap();
+    }
+    assert_eq!(world.stored().len(), 4);
+}
+
+#[tokio::test]
+async fn a_function_killed_in_mid_call_leaves_whole_messages_or_none() {
+    let world = World::new();
+    // Slow enough for the kill to come in the middle, sometimes before the message is stored and sometimes after.
+    let mut sent = Vec::new();
+    for delay in [0, 5, 20, 60] {
+        let mut function = world.function().await;
+        world.broker.round_trip(Duration::from_millis(20)).unwrap();
+        let datum = user(delay, &"x".repeat(50_000), "e");
+        sent.push(datum.clone());
+        let call = function.call(Call::direct(datum));
+        let _ = tokio::time::timeout(Duration::from_millis(delay as u64), call).await;
+        function.kill().await.unwrap();
+        world.broker.round_trip(Duration::ZERO).unwrap();
+    }
+    for value in values(&world.stored()) {
+        assert!(
+            sent.contains(&value),
+            "half a message of {} bytes",
+            value.len()
+        );
+    }
+}
+
+#[tokio::test]
+async fn sigterm_ends_it_calmly_and_removes_the_socket() {
+    let world = World::new();
+    let mut function = world.function().await;
+    function.call(Call::direct(paul())).await.unwrap();
+    let status = function.terminate().await.unwrap();
+    assert_eq!(status.code(), Some(0));
+    assert!(std::fs::symlink_metadata(function.socket()).is_err());
+}

@@ -1,7 +1,0 @@
-//! Makes Avro messages from JSON, and shows what is in them.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    functions::sample::main()
-}

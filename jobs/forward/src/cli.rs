@@ -1,0 +1,370 @@
+//! The command line of `forward`: words in, what is to be done out.
+
+use std::ffi::OsString;
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap_complete::Shell;
+use settings::catalog::{
+    EVERY_PROGRAM, JOB_DELIVERY, JOB_POISON, JOB_ROUTES, JOB_WINDOW, ORACLE_CLOUD, THE_BROKER,
+};
+use settings::{Group, Settings, Source, cli};
+
+use crate::exit::Outcome;
+
+/// The settings of the job, by heading.
+pub const GROUPS: [&Group; 7] = [
+    &THE_BROKER,
+    &JOB_ROUTES,
+    &JOB_WINDOW,
+    &JOB_DELIVERY,
+    &JOB_POISON,
+    &EVERY_PROGRAM,
+    &ORACLE_CLOUD,
+];
+
+/// The settings that a command line gives, for [`Settings::gather`]: name and value.
+pub type Flags = Vec<(&'static str, String)>;
+
+/// What the command line asks for.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Action {
+    /// Run windows.
+    Run(RunOptions),
+    /// Check that everything a run needs is there.
+    Check(Output),
+    /// Print a shell's completion script.
+    Completions(Shell),
+    /// Print every setting with its value and where it comes from, or the README's tables.
+    Settings {
+        /// The README's tables.
+        markdown: bool,
+    },
+    /// Print what the Kafka clients are given, by librdkafka's names.
+    KafkaSettings,
+}
+
+/// How windows are run; what they do is in the settings.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RunOptions {
+    /// How often a new window begins; `None`: one window.
+    pub every: Option<Duration>,
+    /// What is printed to standard output at the end of a window.
+    pub output: Output,
+    /// Where the report is kept as JSON too.
+    pub report: Option<PathBuf>,
+    /// Read, decode, filter and route, but post nothing and commit nothing.
+    pub dry_run: bool,
+    /// Whether progress may be shown.
+    pub progress: bool,
+}
+
+impl RunOptions {
+    /// Whether to draw a progress line on this stream: nobody said never, and it is a terminal.
+    pub fn shows_progress(&self, stream: &impl IsTerminal) -> bool {
+        self.progress && stream.is_terminal()
+    }
+}
+
+/// How a report is printed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Output {
+    /// Tables for people.
+    #[default]
+    Text,
+    /// One line of JSON.
+    Json,
+}
+
+/// Reads a command line into an action and the settings that it gives, for [`Settings::gather`]. On `--help`,
+/// `--version` and errors it prints what is due.
+///
+/// # Errors
+/// There is nothing more to do but exit with the code: 0, or 64 for a command line that is not understood.
+pub fn parse(
+    arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
+) -> Result<(Action, Flags), u8> {
+    let matches = cli::parse(command(), arguments)?;
+    match matches.subcommand() {
+        Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::given(matches))),
+        Some(("check", matches)) => Ok((Action::Check(output(matches)), cli::given(matches))),
+        Some(("settings", matches)) => {
+            let markdown = matches.get_flag("markdown");
+            let action = if matches.get_flag("kafka") {
+                Action::KafkaSettings
+            } else {
+                Action::Settings { markdown }
+            };
+            Ok((action, cli::given(matches)))
+        }
+        Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
+            Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
+            None => Err(Outcome::Usage.code()),
+        },
+        _ => Err(Outcome::Usage.code()),
+    }
+}
+
+/// The command and all that hangs on it.
+pub fn command() -> Command {
+    Command::new("forward")
+        .about("Takes one bounded window from the stream, delivers each record to the API of its route, and exits")
+        .version(env!("CARGO_PKG_VERSION"))
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(run())
+        .subcommand(check())
+        .subcommand(cli::with_settings(
+            Command::new("settings")
+                .about("Prints every setting of the job, its value and where that comes from")
+                .arg(
+                    Arg::new("kafka")
+                        .long("kafka")
+                        .help("Print what the Kafka clients are given instead, by librdkafka's names.")
+                        .conflicts_with("markdown")
+                        .action(ArgAction::SetTrue),
+                )
+                .arg(
+                    Arg::new("markdown")
+                        .long("markdown")
+                        .help("Print the README's tables instead: settings and exit codes.")
+                        .action(ArgAction::SetTrue),
+                ),
+            &GROUPS,
+        ))
+        .subcommand(
+            Command::new("completions")
+                .about("Prints a completion script")
+                .arg(
+                    Arg::new("shell")
+                        .value_name("SHELL")
+                        .help("The shell that will read it.")
+                        .required(true)
+                        .value_parser(value_parser!(Shell)),
+                ),
+        )
+}
+
+/// A shell's completion script.
+pub fn completions(shell: Shell) -> Vec<u8> {
+    let mut script = Vec::new();
+    clap_complete::generate(shell, &mut command(), "forward", &mut script);
+    script
+}
+
+/// The README's tables: settings of every program, and the job's exit codes.
+pub fn markdown() -> String {
+    format!(
+        "{}\n### Exit codes of `forward run`\n\n{}",
+        cli::markdown(),
+        Outcome::markdown()
+    )
+}
+
+/// Every setting of the job that has a value, a line each: the environment variable, the value (secrets as
+/// `[redacted]`) and where it comes from.
+pub fn listing(settings: &Settings) -> String {
+    let listing = settings.listing(&GROUPS);
+    let mut rows = Vec::new();
+    for setting in GROUPS.iter().flat_map(|group| group.settings) {
+        if let Some((_, value, source)) = listing.iter().find(|(name, ..)| *name == setting.name) {
+            rows.push((setting.variable(), value, *source));
+        }
+    }
+    let widest = |width: fn(&(String, &String, Source)) -> usize| rows.iter().map(width).max();
+    let name = widest(|row| row.0.len()).unwrap_or(0);
+    let value = widest(|row| row.1.chars().count()).unwrap_or(0);
+    rows.iter()
+        .map(|(variable, text, source)| format!("{variable:<name$}  {text:<value$}  ({source})\n"))
+        .collect()
+}
+
+fn run() -> Command {
+    let command = Command::new("run")
+        .about("Runs one window, or one after another, and reports what became of every record")
+        .next_help_heading("This run")
+        .arg(
+            Arg::new("every")
+                .long("every")
+                .value_name("DURATION")
+                .help("Begin a new window this often, in one long-lived process, instead of exiting after the first.")
+                .value_parser(cli::duration),
+        )
+        .arg(
+            Arg::new("dry_run")
+                .long("dry-run")
+                .help("Read, decode, filter and route as ever, but post nothing and commit nothing.")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(form("How the report is printed to standard output."))
+        .arg(
+            Arg::new("report")
+                .long("report")
+                .value_name("FILE")
+                .help("Keep the report in this file too, as JSON; each window replaces it.")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(
+            Arg::new("progress")
+                .long("progress")
+                .value_name("WHEN")
+                .help("Whether to show progress on standard error: auto (if it is a terminal) or never.")
+                .value_parser(["auto", "never"])
+                .default_value("auto"),
+        )
+        .after_help(format!(
+            "Examples:\n  \
+             See what a window would do, and change nothing:\n    \
+             forward run --kafka-bootstrapserver localhost:9092 --api-type-a-url http://localhost:9001/ \
+             --api-type-b-url http://localhost:9002/ --dry-run\n  \
+             A window every 30 seconds, with settings from a file and routes of your own:\n    \
+             forward run --config-location config.properties --routes routes.json --every 30s --output json\n\n\
+             Exit codes:\n{}",
+            Outcome::help().trim_end()
+        ));
+    cli::with_settings(command, &GROUPS)
+}
+
+fn check() -> Command {
+    let command = Command::new("check")
+        .about("Checks that this machine can reach what a run needs, a line each, and changes nothing")
+        .next_help_heading("This check")
+        .arg(form("How the answers are printed to standard output."))
+        .after_help(
+            "Asked are: who this machine is to Oracle Cloud, the settings file, each secret and document, the broker \
+             with its topic and group, and each route's endpoint (by GET).\n\nExit codes: 0 if nothing is wrong, else \
+             that of the first thing that is: 78 the settings, 74 the broker, 75 an endpoint.",
+        );
+    cli::with_settings(command, &GROUPS)
+}
+
+fn form(help: &'static str) -> Arg {
+    Arg::new("output")
+        .long("output")
+        .value_name("FORM")
+        .help(help)
+        .value_parser(["text", "json"])
+        .default_value("text")
+}
+
+fn output(matches: &ArgMatches) -> Output {
+    match matches.get_one::<String>("output").map(String::as_str) {
+        Some("json") => Output::Json,
+        _ => Output::Text,
+    }
+}
+
+fn options(matches: &ArgMatches) -> RunOptions {
+    let is = |name: &str, value: &str| {
+        matches.get_one::<String>(name).map(String::as_str) == Some(value)
+    };
+    RunOptions {
+        every: matches.get_one("every").copied(),
+        output: output(matches),
+        report: matches.get_one("report").cloned(),
+        dry_run: matches.get_flag("dry_run"),
+        progress: !is("progress", "never"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(line: &str) -> Result<(Action, Flags), u8> {
+        parse(line.split(' '))
+    }
+
+    #[test]
+    fn a_run_is_its_options_and_its_settings() {
+        let (action, flags) = parsed(
+            "forward run --every 30s --output json --report r.json --dry-run --progress never --kafka-topic orders",
+        )
+        .unwrap();
+        let expected = RunOptions {
+            every: Some(Duration::from_secs(30)),
+            output: Output::Json,
+            report: Some("r.json".into()),
+            dry_run: true,
+            progress: false,
+        };
+        assert_eq!(action, Action::Run(expected));
+        assert_eq!(flags, [("kafka_topic", "orders".to_owned())]);
+        let (action, flags) = parsed("forward run").unwrap();
+        let plain = RunOptions {
+            progress: true,
+            ..RunOptions::default()
+        };
+        assert_eq!((action, flags), (Action::Run(plain), vec![]));
+    }
+
+    #[test]
+    fn what_is_not_understood_is_a_usage_error() {
+        for line in [
+            "forward",
+            "forward walk",
+            "forward run --kafka-topc x",
+            "forward run --every 30",
+            "forward run --every 0s",
+            "forward run --output yaml",
+            "forward run --auth-token secret",
+            "forward run extra",
+            "forward completions",
+            "forward completions dos",
+        ] {
+            assert_eq!(parsed(line).unwrap_err(), 64, "{line}");
+        }
+        assert_eq!(parsed("forward --version").unwrap_err(), 0);
+        assert_eq!(parsed("forward run --help").unwrap_err(), 0);
+    }
+
+    #[test]
+    fn every_setting_of_the_job_has_its_flag_and_the_help_its_codes() {
+        command().debug_assert();
+        let mut command = command();
+        let run = command.find_subcommand_mut("run").unwrap();
+        let help = run.render_long_help().to_string();
+        for setting in GROUPS.iter().flat_map(|group| group.settings) {
+            let shown = match setting.secret {
+                true => setting.variable(),
+                false => format!("--{} <", setting.flag()),
+            };
+            assert!(help.contains(&shown), "{shown}");
+        }
+        assert!(help.contains("Examples:") && help.contains("  76  Records are gone"));
+    }
+
+    #[test]
+    fn completions_know_the_flags() {
+        let script = String::from_utf8(completions(Shell::Bash)).unwrap();
+        assert!(script.contains("--kafka-bootstrapserver") && script.contains("--every"));
+    }
+
+    #[test]
+    fn the_tables_hold_settings_and_codes() {
+        let tables = markdown();
+        assert!(tables.contains("| `WINDOW_FROM` | `committed` |"));
+        assert!(tables.contains("### Exit codes of `forward run`\n\n| Code |"));
+    }
+
+    #[tokio::test]
+    async fn the_listing_shows_where_values_come_from_and_no_secret() {
+        let environment = |name: &str| (name == "AUTH_TOKEN").then(|| "hunter2".to_owned());
+        let flags = [("kafka_topic", "orders".to_owned())];
+        let settings = Settings::gather(&flags, environment).await.unwrap();
+        let listing = listing(&settings);
+        let line = |name: &str| {
+            let found = listing.lines().find(|line| line.starts_with(name));
+            found.map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(line("KAFKA_TOPIC ").unwrap(), "KAFKA_TOPIC orders (flag)");
+        assert_eq!(
+            line("AUTH_TOKEN ").unwrap(),
+            "AUTH_TOKEN [redacted] (environment)"
+        );
+        assert_eq!(line("GRACE ").unwrap(), "GRACE 10s (default)");
+        assert!(line("API_TITLE ").is_none() && !listing.contains("hunter2"));
+    }
+}

@@ -1,0 +1,14 @@
+//! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
+
+pub mod check;
+pub mod cli;
+pub mod config;
+pub mod dead_letter;
+pub mod exit;
+pub mod fence;
+mod findings;
+pub mod report;
+pub mod route_config;
+pub mod run;
+pub mod scan;
+pub mod schedule;

@@ -1,0 +1,202 @@
+//! `forward`: takes one bounded window from the stream, delivers each record to the API of its route, and exits.
+
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use anyhow::{Context, Result};
+use avro::Schema;
+use forward::check;
+use forward::cli::{self, Action, Flags, Output, RunOptions};
+use forward::config::Config;
+use forward::exit::Outcome;
+use forward::route_config::RouteConfig;
+use forward::run::Run;
+use forward::schedule;
+use routes::Routes;
+use runtime::console;
+use settings::catalog::AVRO_SCHEMA;
+use settings::telemetry;
+use settings::{LiveSettings, Settings, environment};
+use tokio::signal::unix::{SignalKind, signal};
+
+static ASKED_TO_STOP: AtomicBool = AtomicBool::new(false);
+
+fn main() -> ExitCode {
+    let (action, flags) = match cli::parse(std::env::args_os()) {
+        Ok(parsed) => parsed,
+        Err(code) => return ExitCode::from(code),
+    };
+    let outcome = match action {
+        Action::Run(options) => run(&options, &flags),
+        Action::Check(output) => check(output, &flags),
+        Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
+        Action::Settings { markdown: false } => {
+            gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
+        }
+        Action::KafkaSettings => gather(&flags).and_then(|settings| {
+            let listing = Config::from_settings(&settings)?.kafka_listing()?;
+            print(listing.as_bytes())
+        }),
+        Action::Completions(shell) => print(&cli::completions(shell)),
+    };
+    match outcome {
+        Ok(outcome) => ExitCode::from(outcome.code()),
+        Err(error) => {
+            console::say(format_args!("forward: {error:#}"));
+            ExitCode::from(Outcome::Configuration.code())
+        }
+    }
+}
+
+/// Reads and checks everything, then runs. Errors here are the configuration's; a run reports its own.
+fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
+    let environment = environment()?;
+    telemetry::start(&Settings::given(flags, environment))?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let live = runtime.block_on(LiveSettings::gather(&cli::GROUPS, flags, environment))?;
+    telemetry::start(&live.current())?;
+    let mut plan = Plan::of(&live.current())?;
+    listen_for_signals()?;
+    let mut next = Instant::now();
+    loop {
+        let run = Run {
+            config: &plan.config,
+            routes: &plan.routes,
+            route_configs: &plan.route_configs,
+            schema: plan.schema.json(),
+            dry_run: options.dry_run,
+            asked_to_stop: &ASKED_TO_STOP,
+        };
+        let mut newer = None;
+        let ended = schedule::run(&run, options, &mut next, |outcome| {
+            newer = runtime.block_on(newer_plan(&live, outcome));
+            newer.is_some()
+        });
+        match (ended, newer) {
+            (Some(outcome), _) => return Ok(outcome),
+            (None, Some(newer)) => plan = newer,
+            (None, None) => {}
+        }
+    }
+}
+
+/// Everything that a window is run by.
+struct Plan {
+    config: Config,
+    schema: Schema,
+    routes: Routes,
+    route_configs: Vec<RouteConfig>,
+}
+
+impl Plan {
+    fn of(settings: &Settings) -> Result<Self> {
+        let config = Config::from_settings(settings)?;
+        let schema =
+            settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
+        let route_configs = RouteConfig::all_from(settings)?;
+        let definitions = route_configs.iter().map(RouteConfig::definition).collect();
+        let routes = Routes::compile(definitions, &schema)?;
+        for warning in route_configs.iter().filter_map(RouteConfig::warning) {
+            tracing::warn!("{warning}");
+        }
+        for warning in routes.warnings() {
+            tracing::warn!("{warning}");
+        }
+        Ok(Self {
+            config,
+            schema,
+            routes,
+            route_configs,
+        })
+    }
+}
+
+/// Reads the settings again when that is due, and at once after a window that was refused somewhere: a password may
+/// have been changed. Settings that make no plan leave the old one in place.
+async fn newer_plan(live: &LiveSettings, last: Outcome) -> Option<Plan> {
+    let is_changed = match last {
+        Outcome::Source | Outcome::Endpoint | Outcome::Partial => {
+            live.refresh(Instant::now()).await
+        }
+        _ => live.refresh_if_due(Instant::now()).await,
+    };
+    if !is_changed {
+        return None;
+    }
+    match Plan::of(&live.current()) {
+        Ok(plan) => Some(plan),
+        Err(error) => {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "the new settings do not hold together; keeping the old ones"
+            );
+            None
+        }
+    }
+}
+
+/// Asks everything that a run would need, once.
+fn check(output: Output, flags: &Flags) -> Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let checkup = runtime.block_on(check::check(flags, environment()?));
+    print(
+        match output {
+            Output::Json => checkup.json(),
+            Output::Text => checkup.text(),
+        }
+        .as_bytes(),
+    )?;
+    Ok(checkup.outcome())
+}
+
+fn gather(flags: &Flags) -> Result<Settings> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let settings = Settings::gather_groups(&cli::GROUPS, flags, environment()?);
+    Ok(runtime.block_on(settings)?)
+}
+
+/// The first SIGTERM or SIGINT lets the run settle what is under way; a second one ends the process at once, which
+/// loses nothing but may repeat what was in flight.
+fn listen_for_signals() -> Result<()> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_io()
+        .build()?;
+    let (mut terminate, mut interrupt) = {
+        let _inside = runtime.enter();
+        (
+            signal(SignalKind::terminate())?,
+            signal(SignalKind::interrupt())?,
+        )
+    };
+    std::thread::Builder::new()
+        .name("signals".to_owned())
+        .spawn(move || {
+            runtime.block_on(async {
+                loop {
+                    tokio::select! {
+                        _ = terminate.recv() => {}
+                        _ = interrupt.recv() => {}
+                    }
+                    if ASKED_TO_STOP.swap(true, Ordering::Relaxed) {
+                        std::process::exit(Outcome::MoreWork.code().into());
+                    }
+                    tracing::info!(
+                        "asked to stop: nothing more is read, what is under way is settled"
+                    );
+                }
+            });
+        })?;
+    Ok(())
+}
+
+fn print(text: &[u8]) -> Result<Outcome> {
+    console::print(text).context("writing to standard output")?;
+    Ok(Outcome::Done)
+}

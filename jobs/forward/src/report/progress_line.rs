@@ -1,0 +1,192 @@
+//! One line on the terminal that shows how far a run is, redrawn in place and gone at the end.
+//!
+//! Log lines for a terminal begin by clearing their line too (`settings::telemetry`), so that none stands behind half
+//! of a progress line.
+
+use std::io::Write;
+use std::time::{Duration, Instant};
+
+use settings::telemetry::CLEAR_LINE;
+
+use super::text::thousands;
+
+/// At most ten drawings a second.
+const REDRAW: Duration = Duration::from_millis(100);
+
+/// What the line shows.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Standing<'a> {
+    /// Offsets of the window.
+    pub planned: i64,
+    /// Offsets that are read.
+    pub scanned: i64,
+    /// Records delivered.
+    pub delivered: i64,
+    /// Each route's name, and how many records wait for it or are under way.
+    pub in_hand: &'a [(&'a str, usize)],
+}
+
+/// The progress line; silent unless it was made for a terminal.
+#[derive(Debug)]
+pub struct ProgressLine<W: Write> {
+    terminal: Option<W>,
+    started: Instant,
+    drawn: Option<Instant>,
+}
+
+impl<W: Write> ProgressLine<W> {
+    /// A line for this terminal, or `None` to stay silent.
+    pub fn new(terminal: Option<W>, now: Instant) -> Self {
+        Self {
+            terminal,
+            started: now,
+            drawn: None,
+        }
+    }
+
+    /// Draws the line if it is time to: cheap enough to be called for each record.
+    #[inline]
+    pub fn show<'a>(&mut self, now: Instant, standing: impl FnOnce() -> Standing<'a>) {
+        if self.terminal.is_none()
+            || self
+                .drawn
+                .is_some_and(|drawn| now.duration_since(drawn) < REDRAW)
+        {
+            return;
+        }
+        self.drawn = Some(now);
+        let line = line(&standing(), now.duration_since(self.started));
+        // Without auto-wrap (DECAWM) the terminal cuts the line off at its own width.
+        self.write(&format!("{CLEAR_LINE}\u{1b}[?7l{line}\u{1b}[?7h"));
+    }
+
+    /// Takes the line away; it comes back with the next [`ProgressLine::show`].
+    pub fn clear(&mut self) {
+        if self.drawn.take().is_some() {
+            self.write(CLEAR_LINE);
+        }
+    }
+
+    fn write(&mut self, text: &str) {
+        if let Some(terminal) = &mut self.terminal {
+            let written = terminal.write_all(text.as_bytes());
+            if written.and_then(|()| terminal.flush()).is_err() {
+                // The terminal is gone; the run goes on.
+                self.terminal = None;
+            }
+        }
+    }
+}
+
+impl<W: Write> Drop for ProgressLine<W> {
+    fn drop(&mut self) {
+        self.clear();
+    }
+}
+
+fn line(standing: &Standing<'_>, elapsed: Duration) -> String {
+    let seconds = elapsed.as_secs_f64().max(0.001);
+    let rate = standing.scanned as f64 / seconds;
+    let percent = match standing.planned {
+        0 => 100,
+        planned => standing.scanned.saturating_mul(100) / planned,
+    };
+    let rest = (standing.planned - standing.scanned).max(0) as f64;
+    let left = if rate >= 1.0 && elapsed >= Duration::from_secs(1) && rest > 0.0 {
+        format!(", {} left", duration((rest / rate).ceil() as u64))
+    } else {
+        String::new()
+    };
+    let in_hand: Vec<String> = standing
+        .in_hand
+        .iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(name, count)| format!("{name} {count}"))
+        .collect();
+    let in_hand = match in_hand.is_empty() {
+        true => String::new(),
+        false => format!(", in hand: {}", in_hand.join(" ")),
+    };
+    format!(
+        "{} of {} records ({percent} %), {} delivered, {}/s{left}{in_hand}",
+        thousands(standing.scanned),
+        thousands(standing.planned),
+        thousands(standing.delivered),
+        thousands(rate as i64),
+    )
+}
+
+fn duration(seconds: u64) -> String {
+    match seconds {
+        0..60 => format!("{seconds} s"),
+        60..3600 => format!("{} min {} s", seconds / 60, seconds % 60),
+        _ => format!("{} h {} min", seconds / 3600, seconds % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn standing(scanned: i64) -> Standing<'static> {
+        Standing {
+            planned: 1_000_000,
+            scanned,
+            delivered: 1_234,
+            in_hand: &[("A", 64), ("B", 0)],
+        }
+    }
+
+    #[test]
+    fn tells_how_far_and_how_long() {
+        assert_eq!(
+            line(&standing(250_000), Duration::from_secs(30)),
+            "250,000 of 1,000,000 records (25 %), 1,234 delivered, 8,333/s, 1 min 30 s left, in hand: A 64"
+        );
+        assert_eq!(
+            line(&Standing::default(), Duration::ZERO),
+            "0 of 0 records (100 %), 0 delivered, 0/s"
+        );
+    }
+
+    #[test]
+    fn draws_ten_times_a_second_at_most_and_leaves_a_clean_line() {
+        let start = Instant::now();
+        let mut terminal = Vec::new();
+        let mut line = ProgressLine::new(Some(&mut terminal), start);
+        for millisecond in 0..1_000 {
+            line.show(start + Duration::from_millis(millisecond), || standing(1));
+        }
+        line.clear();
+        line.clear();
+        line.show(start + Duration::from_secs(2), || standing(2));
+        drop(line);
+        let text = String::from_utf8(terminal).unwrap();
+        assert_eq!(text.matches(CLEAR_LINE).count(), 10 + 1 + 1 + 1);
+        assert!(text.ends_with(CLEAR_LINE) && !text.contains('\n'));
+    }
+
+    #[test]
+    fn is_silent_where_there_is_no_terminal() {
+        let mut line = ProgressLine::<Vec<u8>>::new(None, Instant::now());
+        line.show(Instant::now(), || panic!("nobody looks"));
+        line.clear();
+    }
+
+    #[test]
+    fn a_terminal_that_is_gone_does_not_end_the_run() {
+        struct Gone;
+        impl Write for Gone {
+            fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+                Err(std::io::ErrorKind::BrokenPipe.into())
+            }
+            fn flush(&mut self) -> std::io::Result<()> {
+                Ok(())
+            }
+        }
+        let mut line = ProgressLine::new(Some(Gone), Instant::now());
+        line.show(Instant::now(), || standing(1));
+        assert!(line.terminal.is_none());
+        line.show(Instant::now() + REDRAW, || panic!("nobody looks"));
+    }
+}

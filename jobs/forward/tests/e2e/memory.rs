@@ -1,0 +1,152 @@
+//! Memory (row Q8): what a container of 128 MiB holds, a run stays within, whatever it carries.
+
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use serde_json::json;
+use testkit::endpoint::Endpoint;
+use testkit::topics::New;
+use testkit::user::User;
+
+use crate::endpoints::{takes_after, takes_all};
+use crate::run::{Live, Run};
+use crate::stage::Stage;
+
+const LIMIT: u64 = 128 << 20;
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q8_a_run_with_megabyte_records_and_slow_endpoints_ends_well_under_128_mib() {
+    const RECORDS: usize = 300;
+    let slow = || takes_after(Duration::from_millis(20));
+    let (a, b) = (slow(), slow());
+    // Both ways of sending at once: many records a request, and one.
+    let routes = json!([
+        {"name": "A", "when": "id == 1010", "url": a.url(), "batch": 500},
+        {"name": "B", "when": "id == 1020", "url": b.url()},
+    ]);
+    let stage = Stage::new("q8", 3).await.routes(&routes);
+    write_megabytes(&stage, RECORDS, |number| {
+        user(if number % 2 == 0 { 1010 } else { 1020 }, number)
+    });
+    let run = run_within_the_limit(&stage, 0);
+    assert_eq!(run.total("delivered"), RECORDS as i64);
+    let bytes = |endpoint: &Endpoint| {
+        let requests = endpoint.requests();
+        requests
+            .iter()
+            .map(|request| request.body.len())
+            .sum::<usize>()
+    };
+    assert!(bytes(&a) + bytes(&b) > RECORDS * SIZE);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q8_a_window_of_megabyte_dead_letters_ends_well_under_128_mib() {
+    const RECORDS: usize = 300;
+    let (a, b) = (takes_all(), takes_all());
+    let stage = Stage::new("q8-poison", 3).await.to(&a, &b);
+    let stage = stage.with("POISON_SHARE", "1");
+    write_megabytes(&stage, RECORDS, |number| {
+        [number.to_be_bytes().as_slice(), &[0xff; SIZE]].concat()
+    });
+    let run = run_within_the_limit(&stage, 10);
+    assert_eq!(run.total("dead_lettered"), RECORDS as i64);
+    let letters = stage.topics.watermarks(&stage.dead_letter_topic()).unwrap();
+    assert_eq!(letters[&0].1, RECORDS as i64);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn q8_twenty_slow_routes_need_no_more_than_one() {
+    const ROUTES: i32 = 20;
+    const RECORDS: usize = 200;
+    let slow = takes_after(Duration::from_millis(300));
+    let route = |number: i32| json!({"name": format!("R{number}"), "when": format!("id == {number}"), "url": slow.url()});
+    let routes: Vec<_> = (0..ROUTES).map(route).collect();
+    let stage = Stage::new("q8-routes", 1).await.routes(&json!(routes));
+    write_megabytes(&stage, RECORDS, |number| {
+        user(number as i32 % ROUTES, number)
+    });
+    let run = run_within_the_limit(&stage, 0);
+    assert_eq!(run.total("delivered"), RECORDS as i64);
+}
+
+/// The bytes of a record of almost a megabyte.
+const SIZE: usize = 990_000;
+
+fn user(id: i32, number: usize) -> Vec<u8> {
+    let mut user = User::new(id, &format!("u-{number}"));
+    user.email = "x".repeat(SIZE);
+    user.encode()
+}
+
+/// Writes so many records to the partitions in turn, a few at a time.
+fn write_megabytes(stage: &Stage, records: usize, value: impl Fn(usize) -> Vec<u8>) {
+    let partitions = stage.topics.watermarks(&stage.topic).unwrap().len();
+    for batch in 0..records / 10 {
+        let numbers = batch * 10..batch * 10 + 10;
+        let new = numbers.map(|number| New::to((number % partitions) as i32, value(number)));
+        stage.write(&new.collect::<Vec<_>>());
+    }
+}
+
+/// One run that ends with this code, and has never held more than the limit.
+fn run_within_the_limit(stage: &Stage, code: i32) -> Run {
+    let group = Group::new(&stage.topic);
+    let mut run = match &group {
+        Some(group) => stage.start_within(&group.dir),
+        None => stage.start(),
+    };
+    let peak = peak_resident(&mut run);
+    // Exit code -9 would be the kernel's: killed for its memory.
+    let run = run.end().expect(code);
+    eprintln!("{}: {} MiB at most", stage.topic, peak >> 20);
+    assert!(peak > 0 && peak < LIMIT, "{peak} bytes");
+    run
+}
+
+/// The most bytes that the run held at once, as the kernel counts.
+fn peak_resident(run: &mut Live) -> u64 {
+    let (status, mut peak) = (format!("/proc/{}/status", run.pid()), 0);
+    while run.runs() {
+        if let Ok(text) = std::fs::read_to_string(&status) {
+            let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+            let kilobytes =
+                line.and_then(|rest| rest.split_whitespace().next()?.parse::<u64>().ok());
+            peak = peak.max(kilobytes.unwrap_or_default() << 10);
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    peak
+}
+
+/// A control group with the limit, as containers have: page cache and sockets count, and the kernel kills what goes
+/// beyond. Only root may make one; for others the peak alone is judged. A limit on the address space (`ulimit -v`)
+/// would say nothing: threads reserve stacks that they never touch.
+struct Group {
+    dir: PathBuf,
+}
+
+impl Group {
+    fn new(name: &str) -> Option<Self> {
+        let mounts = [
+            ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
+            ("/sys/fs/cgroup", "memory.max"),
+        ];
+        mounts.iter().find_map(|(mount, limit)| {
+            let dir = Path::new(mount).join(format!("frontdoor-{}-{name}", std::process::id()));
+            std::fs::create_dir(&dir).ok()?;
+            let group = Self { dir };
+            std::fs::write(group.dir.join(limit), LIMIT.to_string()).ok()?;
+            Some(group)
+        })
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_dir(&self.dir);
+    }
+}

@@ -1,0 +1,199 @@
+//! What every test stands on: a topic and a group of its own on the shared broker, and the job's settings.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use testkit::endpoint::Endpoint;
+use testkit::kafka::Kafka;
+use testkit::records::{self, Stored};
+use testkit::topics::{New, Topics};
+use testkit::user::User;
+
+use crate::run::{Live, PATIENCE, Run};
+
+const FORWARD: &str = env!("CARGO_BIN_EXE_forward");
+
+/// A test's own corner of the cluster.
+pub(crate) struct Stage {
+    pub(crate) bootstrap: String,
+    pub(crate) topics: Topics,
+    pub(crate) topic: String,
+    pub(crate) group: String,
+    settings: BTreeMap<String, String>,
+    files: tempfile::TempDir,
+}
+
+impl Stage {
+    /// On the shared broker, with a topic of that many partitions.
+    pub(crate) async fn new(name: &str, partitions: i32) -> Self {
+        Self::on(Kafka::shared().unwrap(), name, partitions, &[]).await
+    }
+
+    /// On that cluster, with a topic of those settings.
+    pub(crate) async fn on(
+        kafka: &Kafka,
+        name: &str,
+        partitions: i32,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let topic = format!("{name}-{number}");
+        let stage = Self {
+            bootstrap: kafka.bootstrap().to_owned(),
+            topics: Topics::of(kafka.bootstrap()).unwrap(),
+            group: format!("{topic}-group"),
+            settings: BTreeMap::new(),
+            files: tempfile::tempdir().unwrap(),
+            topic,
+        };
+        stage
+            .topics
+            .create(&stage.topic, partitions, settings)
+            .await
+            .unwrap();
+        stage
+            .topics
+            .create(&stage.dead_letter_topic(), 1, &[])
+            .await
+            .unwrap();
+        stage
+            .with("KAFKA_BOOTSTRAPSERVER", kafka.bootstrap())
+            .with("REQUEST_TIMEOUT", "2s")
+            .with("BACKOFF", "10ms")
+            .with("BACKOFF_MAX", "200ms")
+            .with("CIRCUIT_COOL_DOWN", "50ms")
+            .with("LOG_LEVEL", "debug")
+    }
+
+    /// Sets a setting by its environment variable.
+    pub(crate) fn with(mut self, name: &str, value: impl Into<String>) -> Self {
+        self.set(name, value);
+        self
+    }
+
+    /// Sets a setting by its environment variable.
+    pub(crate) fn set(&mut self, name: &str, value: impl Into<String>) {
+        self.settings.insert(name.to_owned(), value.into());
+    }
+
+    /// Where the two built-in routes lead.
+    pub(crate) fn to(self, a: &Endpoint, b: &Endpoint) -> Self {
+        self.with("API_TYPE_A_URL", a.url())
+            .with("API_TYPE_B_URL", b.url())
+    }
+
+    /// Routes of the test's own.
+    pub(crate) fn routes(self, routes: &Value) -> Self {
+        let file = self.file("routes.json", &routes.to_string());
+        self.with("ROUTES", file.to_str().unwrap())
+    }
+
+    /// A file that lives as long as the test.
+    pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
+        let path = self.files.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path
+    }
+
+    pub(crate) fn dead_letter_topic(&self) -> String {
+        format!("{}-dead-letter", self.topic)
+    }
+
+    /// Writes records; answers their places.
+    pub(crate) fn write(&self, records: &[New]) -> Vec<(i32, i64)> {
+        self.topics.write(&self.topic, records).unwrap()
+    }
+
+    /// `count` users with this id, named `name-0` and so on, spread over the partitions in turn.
+    pub(crate) fn write_users(
+        &self,
+        id: i32,
+        name: &str,
+        count: usize,
+        partitions: i32,
+    ) -> Vec<(i32, i64)> {
+        self.write(&users(id, name, count, partitions))
+    }
+
+    pub(crate) fn dead_letters(&self) -> Vec<Stored> {
+        records::all(&self.bootstrap, &self.dead_letter_topic()).unwrap()
+    }
+
+    /// The group's committed offset of each partition that has one.
+    pub(crate) fn committed(&self) -> BTreeMap<i32, i64> {
+        self.topics
+            .committed(&self.group, &self.topic)
+            .unwrap()
+            .into_iter()
+            .map(|(partition, committed)| (partition, committed.offset))
+            .collect()
+    }
+
+    /// Starts `forward run`.
+    pub(crate) fn start(&self) -> Live {
+        self.start_with(&[])
+    }
+
+    /// Starts `forward run` with more flags.
+    pub(crate) fn start_with(&self, flags: &[&str]) -> Live {
+        let mut command = Command::new(FORWARD);
+        command.args(["run", "--output", "json"]).args(flags);
+        self.begin(command)
+    }
+
+    /// Starts `forward run` within a control group.
+    pub(crate) fn start_within(&self, group: &Path) -> Live {
+        let mut command = Command::new("/bin/sh");
+        let enter = r#"echo $$ >"$0/cgroup.procs" && exec "$@""#;
+        command.args(["-c", enter]).arg(group).arg(FORWARD);
+        command.args(["run", "--output", "json"]);
+        self.begin(command)
+    }
+
+    fn begin(&self, mut command: Command) -> Live {
+        command
+            .env_clear()
+            .env("KAFKA_TOPIC", &self.topic)
+            .env("KAFKA_GROUP", &self.group)
+            .envs(&self.settings)
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        Live::of(command.spawn().unwrap())
+    }
+
+    /// One run from start to end; its report balances.
+    pub(crate) fn run(&self) -> Run {
+        self.start().end()
+    }
+
+    /// Runs until nobody else's membership is in the way: a run that was killed keeps its own for a while.
+    pub(crate) fn run_when_free(&self) -> Run {
+        let end = Instant::now() + PATIENCE;
+        loop {
+            let run = self.run();
+            if run.code != 20 || Instant::now() > end {
+                return run;
+            }
+            std::thread::sleep(Duration::from_millis(200));
+        }
+    }
+}
+
+/// `count` users with this id, named `name-0` and so on, spread over the partitions in turn.
+pub(crate) fn users(id: i32, name: &str, count: usize, partitions: i32) -> Vec<New> {
+    (0..count)
+        .map(|number| New {
+            key: Some(format!("key-{}", number % 10).into_bytes()),
+            ..New::to(
+                (number % partitions as usize) as i32,
+                User::new(id, &format!("{name}-{number}")).encode(),
+            )
+        })
+        .collect()
+}

@@ -1,0 +1,458 @@
+#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+
+//! The real `forward run`, from the command line to the endpoints, on the embedded broker.
+
+mod windows;
+
+use std::collections::BTreeMap;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use avro::Schema;
+use serde_json::{Value, json};
+use testkit::broker::Broker;
+use testkit::endpoint::{Answer, Endpoint};
+use testkit::records;
+use testkit::topics::{New, Topics};
+
+const TOPIC: &str = "FrontDoorTopic";
+
+struct Stage {
+    broker: Broker,
+    a: Endpoint,
+    b: Endpoint,
+}
+
+impl Stage {
+    fn new(a: Endpoint, b: Endpoint) -> Self {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 2).unwrap();
+        Self { broker, a, b }
+    }
+
+    fn willing() -> Self {
+        Self::new(
+            Endpoint::always(Answer::ok()).unwrap(),
+            Endpoint::always(Answer::ok()).unwrap(),
+        )
+    }
+
+    /// Writes these data, in turn to partition 0 and 1.
+    fn write(&self, data: &[Vec<u8>]) {
+        let records: Vec<New> = data
+            .iter()
+            .enumerate()
+            .map(|(index, datum)| New::to((index % 2) as i32, datum.clone()))
+            .collect();
+        Topics::of(self.broker.bootstrap())
+            .unwrap()
+            .write(TOPIC, &records)
+            .unwrap();
+    }
+
+    fn forward(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAPSERVER", self.broker.bootstrap())
+            .env("API_TYPE_A_URL", self.a.url())
+            .env("API_TYPE_B_URL", self.b.url())
+            .env("CIRCUIT_COOL_DOWN", "50ms")
+            .env("BACKOFF", "20ms")
+            .args(["run", "--output", "json"])
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command
+    }
+
+    fn run(&self, arguments: &[&str]) -> Run {
+        Run::of(&self.forward(arguments).output().unwrap())
+    }
+}
+
+struct Run {
+    code: i32,
+    report: Value,
+    log: String,
+}
+
+impl Run {
+    fn of(output: &Output) -> Self {
+        let (out, log) = (
+            String::from_utf8_lossy(&output.stdout),
+            String::from_utf8_lossy(&output.stderr),
+        );
+        let report =
+            serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {out}\n{log}"));
+        Self {
+            code: output.status.code().unwrap_or(-1),
+            report,
+            log: log.into_owned(),
+        }
+    }
+
+    fn total(&self, name: &str) -> i64 {
+        self.report["totals"][name].as_i64().unwrap()
+    }
+
+    fn assert(&self, code: i32, totals: &Value) {
+        assert_eq!(self.report["balanced"], true, "{:#}", self.report);
+        for (name, expected) in totals.as_object().unwrap() {
+            assert_eq!(
+                &self.report["totals"][name], expected,
+                "{name} of {:#}\n{}",
+                self.report, self.log
+            );
+        }
+        assert_eq!(self.code, code, "{:#}\n{}", self.report, self.log);
+    }
+}
+
+fn user(id: i32, name: &str) -> Vec<u8> {
+    let schema = Schema::parse(include_str!("../../../../schemas/user.avsc")).unwrap();
+    schema
+        .from_json(&json!({"id": id, "name": name, "email": "e@x.org"}))
+        .unwrap()
+}
+
+fn bodies(endpoint: &Endpoint) -> Vec<Vec<u8>> {
+    let mut bodies: Vec<_> = endpoint
+        .requests()
+        .iter()
+        .map(|request| request.body.to_vec())
+        .collect();
+    bodies.sort();
+    bodies
+}
+
+fn wait(mut child: Child, patience: Duration) -> Output {
+    let end = Instant::now() + patience;
+    while child.try_wait().unwrap().is_none() {
+        assert!(Instant::now() < end, "the run did not end in {patience:?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn delivers_each_record_to_its_route_as_it_was_stored_and_only_once() {
+    let stage = Stage::willing();
+    let (john, paul, mary) = (user(10029, "John"), user(1010, "Paul"), user(1020, "Mary"));
+    stage.write(&[john, paul.clone(), mary.clone()]);
+    let first = stage.run(&[]);
+    first.assert(
+        0,
+        &json!({"planned": 3, "delivered": 2, "passed_over": 1, "left": 0}),
+    );
+    assert_eq!(
+        (bodies(&stage.a), bodies(&stage.b)),
+        (vec![paul], vec![mary])
+    );
+    let key = stage.a.requests()[0]
+        .header("idempotency-key")
+        .unwrap()
+        .to_owned();
+    assert!(key.starts_with('"') && key.ends_with("/1/0\""), "{key}");
+
+    let second = stage.run(&[]);
+    second.assert(0, &json!({"planned": 0, "delivered": 0}));
+    assert_eq!(stage.a.count() + stage.b.count(), 2);
+}
+
+#[test]
+fn an_undecodable_record_goes_to_the_dead_letter_topic_unchanged_and_to_no_endpoint() {
+    let stage = Stage::willing();
+    let mut trailing = user(1010, "Paul");
+    trailing.push(0);
+    stage.write(&[
+        trailing.clone(),
+        user(1010, "Paul"),
+        b"{\"id\":1010}".to_vec(),
+    ]);
+    let run = stage.run(&[]);
+    run.assert(
+        10,
+        &json!({"planned": 3, "delivered": 1, "dead_lettered": 2, "left": 0}),
+    );
+    let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+    let letter = letters
+        .iter()
+        .find(|letter| letter.value.as_ref() == Some(&trailing))
+        .expect("the bytes unchanged");
+    assert_eq!(
+        letter.header("frontdoor.cause").as_deref(),
+        Some("undecodable")
+    );
+    assert_eq!(
+        letter.header("__connect.errors.topic").as_deref(),
+        Some(TOPIC)
+    );
+    assert_eq!(
+        letter.header("__streams.errors.offset").as_deref(),
+        Some("0")
+    );
+    assert_eq!(
+        letter.header("__dlq.errors.group").as_deref(),
+        Some("frontdoor")
+    );
+    assert_eq!(stage.a.count(), 1);
+    assert_eq!(stage.run(&[]).code, 0, "a dead letter is settled");
+}
+
+#[test]
+fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
+    let refuse = |request: &testkit::endpoint::Request| {
+        if request.body.windows(3).any(|bytes| bytes == b"bad") {
+            Answer::status(422).body("no such customer")
+        } else {
+            Answer::ok()
+        }
+    };
+    let stage = Stage::new(
+        Endpoint::start(refuse).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    let data: Vec<_> = (0..50)
+        .map(|n| user(1010, if n == 20 { "bad" } else { "good" }))
+        .collect();
+    stage.write(&data);
+    stage.run(&[]).assert(
+        10,
+        &json!({"planned": 50, "delivered": 49, "dead_lettered": 1, "left": 0}),
+    );
+    let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+    assert_eq!(letters[0].value.as_deref(), Some(&data[20][..]));
+    let reason = letters[0]
+        .header("__connect.errors.exception.message")
+        .unwrap();
+    assert!(
+        reason.contains("422") && reason.contains("no such customer"),
+        "{reason}"
+    );
+}
+
+#[test]
+fn an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_its_records() {
+    let answer = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(503));
+    let said = std::sync::Arc::clone(&answer);
+    let a =
+        Endpoint::start(move |_| Answer::status(said.load(std::sync::atomic::Ordering::Relaxed)))
+            .unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    let data: Vec<_> = (0..200)
+        .map(|n| user(if n % 4 < 2 { 1010 } else { 1020 }, &format!("n{n}")))
+        .collect();
+    stage.write(&data);
+    let first = stage.run(&[]);
+    first.assert(11, &json!({"planned": 200, "delivered": 100, "left": 100}));
+    assert_eq!(stage.b.count(), 100);
+    let tried = stage.a.count();
+
+    answer.store(200, std::sync::atomic::Ordering::Relaxed);
+    let second = stage.run(&[]);
+    second.assert(0, &json!({"delivered": 100, "left": 0}));
+    assert_eq!(stage.b.count(), 100, "nothing of B is sent again");
+    assert_eq!(
+        stage.a.count() - tried,
+        100,
+        "everything of A is sent, once"
+    );
+    let keys = |endpoint: &Endpoint| -> std::collections::BTreeSet<String> {
+        endpoint
+            .requests()
+            .iter()
+            .filter_map(|request| request.header("idempotency-key").map(str::to_owned))
+            .collect()
+    };
+    assert_eq!(
+        keys(&stage.a).len(),
+        100,
+        "a record has the same key in both runs"
+    );
+}
+
+#[test]
+fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_no_record() {
+    const RECORDS: usize = 8000;
+    // Every other record of one route fails, so that no two of those that are done lie together.
+    let failing = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
+    let fails = std::sync::Arc::clone(&failing);
+    let a = Endpoint::start(move |request| {
+        let odd = request.body[LAST_DIGIT] % 2 == 1;
+        if odd && fails.load(std::sync::atomic::Ordering::Relaxed) {
+            Answer::status(503)
+        } else {
+            Answer::ok()
+        }
+    })
+    .unwrap();
+    let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
+    let mut data: Vec<_> = (0..RECORDS)
+        .map(|n| user(1010, &format!("n{:05}", n / 2)))
+        .collect();
+    data.extend(vec![user(1020, "other"); 1000]);
+    stage.write(&data);
+    let first = stage.run(&["--attempts", "1", "--circuit-failures", "1000000"]);
+    first.assert(
+        11,
+        &json!({"delivered": RECORDS / 2 + 1000, "left": RECORDS / 2}),
+    );
+
+    failing.store(false, std::sync::atomic::Ordering::Relaxed);
+    let second = stage.run(&[]);
+    let notes = first.report["notes"].as_array().unwrap();
+    assert_eq!(notes.len(), 2, "a note for each partition: {notes:?}");
+    for note in notes {
+        assert!(note.as_str().unwrap().contains("more gaps"), "{note}");
+        assert!(
+            note.as_str()
+                .unwrap()
+                .contains("what went to route A again"),
+            "{note}"
+        );
+    }
+    second.assert(0, &json!({"left": 0}));
+    let again = second.total("delivered") - RECORDS as i64 / 2;
+    assert!(again > 0, "the map was to be too small");
+    assert!(second.total("settled_before") > 2000, "{}", second.report);
+    assert_eq!(stage.b.count(), 1000, "the other route pays for it");
+
+    let mut keys: BTreeMap<String, Vec<bytes::Bytes>> = BTreeMap::new();
+    for request in stage.a.requests() {
+        let key = request.header("idempotency-key").unwrap().to_owned();
+        keys.entry(key).or_default().push(request.body);
+    }
+    assert_eq!(keys.len(), RECORDS);
+    assert!(
+        keys.values()
+            .all(|bodies| bodies.len() <= 2 && bodies.iter().all(|body| *body == bodies[0]))
+    );
+}
+
+/// Where the last digit of a name of six letters is, in the datum of a user with an id of two bytes.
+const LAST_DIGIT: usize = 2 + 1 + 5;
+
+#[test]
+fn an_absent_broker_is_named_within_the_start_timeout() {
+    let stage = Stage::willing();
+    let port = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let begin = Instant::now();
+    let output = stage
+        .forward(&["--start-timeout", "1s"])
+        .env("KAFKA_BOOTSTRAPSERVER", port.to_string())
+        .output()
+        .unwrap();
+    let run = Run::of(&output);
+    assert_eq!(run.code, 74, "{:#}", run.report);
+    assert_eq!(run.report["outcome"], "source");
+    assert!(run.log.contains(&port.to_string()), "{}", run.log);
+    assert!(
+        begin.elapsed() < Duration::from_secs(15),
+        "{:?}",
+        begin.elapsed()
+    );
+}
+
+#[test]
+fn an_absent_topic_is_named() {
+    let stage = Stage::willing();
+    let run = Run::of(
+        &stage
+            .forward(&["--kafka-topic", "nobody.made.this"])
+            .output()
+            .unwrap(),
+    );
+    // The embedded broker makes topics at first sight, so here it is an empty window; a real one says 74.
+    assert!([0, 74].contains(&run.code), "{}", run.code);
+}
+
+#[test]
+fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and_not_logged() {
+    let stage = Stage::new(
+        Endpoint::always(Answer::status(503)).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    let mut data = vec![user(1010, "Paul"); 300];
+    data.extend(vec![vec![0xff]; 12]);
+    stage.write(&data);
+    let run = stage.run(&["--log-format", "json", "--poison-min", "100"]);
+    let lines: Vec<Value> = run
+        .log
+        .lines()
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .collect();
+    let of = |message: &str| -> Vec<&Value> {
+        let is_it = |line: &&Value| line["message"].as_str().unwrap().starts_with(message);
+        lines.iter().filter(is_it).collect()
+    };
+    // Nearly all at once: one line of 64 requests that failed, five of twelve records that are no data.
+    let (failed, aside) = (of("a request failed"), of("set aside FrontDoorTopic/"));
+    assert!((1..20).contains(&failed.len()), "{}", run.log);
+    assert_eq!(aside.len(), 5, "{}", run.log);
+    for line in failed.iter().chain(&aside) {
+        assert_eq!(line["span"]["run"], run.report["run"], "{line}");
+        assert_eq!(line["topic"], TOPIC, "{line}");
+        assert!(line["partition"].is_i64() && line["offset"].is_i64());
+        assert!(line["not_logged"].is_i64(), "{line}");
+    }
+    let count = |lines: &[&Value], field: &str| -> u64 {
+        lines.iter().map(|line| line[field].as_u64().unwrap()).sum()
+    };
+    assert_eq!(
+        failed.len() as u64
+            + count(&failed, "not_logged")
+            + count(&of("more requests failed"), "count"),
+        run.report["routes"][0]["attempts"].as_u64().unwrap(),
+        "{}",
+        run.log
+    );
+    for line in failed {
+        assert_eq!(line["route"], "A", "{line}");
+        assert!(line["attempt"].as_i64() >= Some(1), "{line}");
+        assert_eq!(line["met"], "503", "{line}");
+    }
+    assert!(aside.iter().all(|line| line["cause"] == "undecodable"));
+    assert_eq!(of("set aside more of the same kind")[0]["count"], 7);
+}
+
+#[test]
+fn no_proxy_of_the_environment_stands_between_the_job_and_its_endpoints() {
+    let stage = Stage::willing();
+    stage.write(&[user(1010, "Paul")]);
+    let proxy = Endpoint::always(Answer::ok()).unwrap();
+    let variables = ["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, proxy.url()));
+    let run = stage.forward(&[]).envs(variables.clone()).output().unwrap();
+    Run::of(&run).assert(0, &json!({"delivered": 1}));
+    let mut check = Command::new(env!("CARGO_BIN_EXE_forward"));
+    check.env_clear().envs(variables).arg("check");
+    check.env("KAFKA_BOOTSTRAPSERVER", stage.broker.bootstrap());
+    check.env("API_TYPE_A_URL", stage.a.url());
+    check.env("API_TYPE_B_URL", stage.b.url());
+    let said = check.output().unwrap();
+    assert!(said.status.success(), "{said:?}");
+    assert_eq!((stage.a.count(), stage.b.count()), (2, 1));
+    assert_eq!(proxy.count(), 0);
+}
+
+#[test]
+fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
+    let stage = Stage::willing();
+    stage.write(
+        &(0..400)
+            .map(|n| format!("junk {n}").into_bytes())
+            .collect::<Vec<_>>(),
+    );
+    let run = stage.run(&[]);
+    assert_eq!(run.code, 65, "{:#}", run.report);
+    assert_eq!(run.report["balanced"], true);
+    assert_eq!(
+        run.total("dead_lettered"),
+        100,
+        "POISON_MIN letters, and no more"
+    );
+    assert_eq!(run.total("left"), 300);
+}

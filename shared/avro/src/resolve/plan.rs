@@ -1,0 +1,190 @@
+//! Two schemas → the plan from one to the other, or where they do not fit.
+
+use std::collections::HashMap;
+
+use super::{MAX_LEVELS, Plan, Source, Step};
+use crate::json_in;
+use crate::tree::{Id, Node, Record, Tree};
+
+pub(super) fn make(writer: &Tree, reader: &Tree) -> Result<Plan, String> {
+    let mut planner = Planner {
+        writer,
+        reader,
+        steps: Vec::new(),
+        known: HashMap::new(),
+    };
+    let root = planner.step(writer.root, reader.root, 0)?;
+    Ok(Plan {
+        steps: planner.steps,
+        root,
+    })
+}
+
+struct Planner<'t> {
+    writer: &'t Tree,
+    reader: &'t Tree,
+    steps: Vec<Step>,
+    /// By pair of types. Failures too, so that no pair is tried twice.
+    known: HashMap<(Id, Id), Result<usize, String>>,
+}
+
+impl Planner<'_> {
+    fn push(&mut self, step: Step) -> usize {
+        self.steps.push(step);
+        self.steps.len() - 1
+    }
+
+    fn step(&mut self, from: Id, to: Id, level: usize) -> Result<usize, String> {
+        if level > MAX_LEVELS {
+            return Err(format!("its types are nested deeper than {MAX_LEVELS}"));
+        }
+        if let Some(known) = self.known.get(&(from, to)) {
+            return known.clone();
+        }
+        // Known before it is made: a type may hold itself.
+        let pending = self.push(Step::Pending);
+        self.known.insert((from, to), Ok(pending));
+        match self.made(from, to, level) {
+            Ok(step) => {
+                self.steps[pending] = step;
+                Ok(pending)
+            }
+            Err(reason) => {
+                self.known.insert((from, to), Err(reason.clone()));
+                Err(reason)
+            }
+        }
+    }
+
+    fn made(&mut self, from: Id, to: Id, level: usize) -> Result<Step, String> {
+        let (writer, reader) = (self.writer, self.reader);
+        Ok(match (&writer.nodes[from], &reader.nodes[to]) {
+            (Node::Union(branches), _) => {
+                let steps: Vec<_> = branches
+                    .iter()
+                    .map(|branch| self.step(*branch, to, level + 1))
+                    .collect();
+                match steps.iter().any(Result::is_ok) {
+                    true => Step::OutOfUnion(steps),
+                    false => return Err(self.differ(from, to)),
+                }
+            }
+            (_, Node::Union(branches)) => self.choose(from, to, branches, level)?,
+            (Node::Null, Node::Null)
+            | (Node::Boolean, Node::Boolean)
+            | (Node::Int, Node::Int | Node::Long)
+            | (Node::Long, Node::Long)
+            | (Node::Float, Node::Float)
+            | (Node::Double, Node::Double)
+            | (Node::String | Node::Bytes, Node::Bytes)
+            | (Node::String, Node::String) => Step::Copy(from),
+            (Node::Int | Node::Long, Node::Float) => Step::IntToFloat,
+            (Node::Int | Node::Long, Node::Double) => Step::IntToDouble,
+            (Node::Float, Node::Double) => Step::FloatToDouble,
+            (Node::Bytes, Node::String) => Step::BytesToText,
+            (Node::Fixed(written), Node::Fixed(read))
+                if written.size == read.size
+                    && same_name(&written.name, &read.name, &read.aliases) =>
+            {
+                Step::Copy(from)
+            }
+            (Node::Enum(written), Node::Enum(read))
+                if same_name(&written.name, &read.name, &read.aliases) =>
+            {
+                let place = |symbol: &str| read.symbols.iter().position(|known| **known == *symbol);
+                let default = read.default.as_deref().and_then(place);
+                let places = written.symbols.iter();
+                Step::Enum(places.map(|symbol| place(symbol).or(default)).collect())
+            }
+            (Node::Array(from), Node::Array(to)) => Step::Items {
+                keyed: false,
+                step: self.step(*from, *to, level + 1)?,
+            },
+            (Node::Map(from), Node::Map(to)) => Step::Items {
+                keyed: true,
+                step: self.step(*from, *to, level + 1)?,
+            },
+            (Node::Record(written), Node::Record(read))
+                if same_name(&written.name, &read.name, &read.aliases) =>
+            {
+                self.record(written, read, level)?
+            }
+            _ => return Err(self.differ(from, to)),
+        })
+    }
+
+    fn choose(&mut self, from: Id, to: Id, branches: &[Id], level: usize) -> Result<Step, String> {
+        // The same type before one that it can be turned into.
+        let kind = |tree: &Tree, id: Id| std::mem::discriminant(&tree.nodes[id]);
+        let same = kind(self.writer, from);
+        let alike = |planner: &Self, id: Id| kind(planner.reader, id) == same;
+        let mut order: Vec<usize> = (0..branches.len()).collect();
+        order.sort_by_key(|index| !alike(self, branches[*index]));
+        for index in order {
+            if let Ok(step) = self.step(from, branches[index], level + 1) {
+                return Ok(Step::IntoUnion { index, step });
+            }
+        }
+        Err(self.differ(from, to))
+    }
+
+    fn record(&mut self, written: &Record, read: &Record, level: usize) -> Result<Step, String> {
+        let mut fields = Vec::with_capacity(read.fields.len());
+        for field in &read.fields {
+            let place = |name: &str| written.fields.iter().position(|other| other.name == name);
+            let aliased = || field.aliases.iter().find_map(|alias| place(alias));
+            fields.push(
+                match (place(&field.name).or_else(aliased), &field.default) {
+                    (Some(index), _) => {
+                        let step = self
+                            .step(written.fields[index].node, field.node, level + 1)
+                            .map_err(|reason| format!("{}: {reason}", field.name))?;
+                        let before = &written.fields[..index];
+                        let takes = |node: Id| self.writer.least[node] > 0;
+                        let at = before.iter().filter(|field| takes(field.node)).count();
+                        let solid = takes(written.fields[index].node);
+                        Source::Field(solid.then_some(at), step)
+                    }
+                    (None, Some(default)) => {
+                        let encoded =
+                            json_in::part(self.reader, field.node, default).map_err(|misfit| {
+                                format!("{}: the default does not fit: {misfit}", field.name)
+                            })?;
+                        Source::Default(encoded)
+                    }
+                    (None, None) => {
+                        let name = &field.name;
+                        return Err(format!("{name}: it is missing there, and has no default"));
+                    }
+                },
+            );
+        }
+        Ok(Step::Record {
+            fields,
+            writer: written.solid.clone(),
+        })
+    }
+
+    fn differ(&self, from: Id, to: Id) -> String {
+        let (from, to) = (describe(self.writer, from), describe(self.reader, to));
+        format!("it has {from} where {to} is needed")
+    }
+}
+
+fn describe(tree: &Tree, id: Id) -> String {
+    match &tree.nodes[id] {
+        Node::Union(branches) => {
+            let names: Vec<&str> = branches.iter().map(|id| tree.name(*id)).collect();
+            format!("a union of {}", names.join(", "))
+        }
+        Node::Record(record) => format!("the record {}", record.name),
+        Node::Enum(symbols) => format!("the enum {}", symbols.name),
+        Node::Fixed(fixed) => format!("the fixed {} of {} bytes", fixed.name, fixed.size),
+        _ => tree.name(id).to_owned(),
+    }
+}
+
+fn same_name(written: &str, read: &str, aliases: &[String]) -> bool {
+    let short = |name: &str| name.rsplit('.').next().map(str::to_owned);
+    short(written) == short(read) || aliases.iter().any(|alias| alias == written)
+}

@@ -1,0 +1,485 @@
+//! Container files and the single-object encoding, through the one entry.
+
+use apache_avro::types::Value as Avro;
+use apache_avro::{DeflateSettings, Writer, ZstandardSettings};
+use avro::container::{self, Codec};
+use avro::{Framing, IntakeError, Limits, Schema, intake, single_object};
+use serde_json::{Value, json};
+
+use crate::schemas::{USER, WIDE, schema, user, wide};
+
+const SYNC: [u8; 16] = *b"0123456789abcdef";
+
+fn people(count: i32) -> Vec<Value> {
+    (0..count)
+        .map(|id| json!({"id": id, "name": format!("name {id}"), "email": "x".repeat(id as usize % 50)}))
+        .collect()
+}
+
+fn encode(schema: &Schema, values: &[Value]) -> Vec<Vec<u8>> {
+    values
+        .iter()
+        .map(|value| schema.from_json(value).unwrap())
+        .collect()
+}
+
+fn read(schema: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, IntakeError> {
+    let data = intake(schema, file, Framing::of(file), &Limits::default())?;
+    Ok(data.iter().map(<[u8]>::to_vec).collect())
+}
+
+/// A file as the schema crate's writer makes it.
+fn by_apache(schema: &str, codec: apache_avro::Codec, values: &[Value]) -> Vec<u8> {
+    let schema = apache_avro::Schema::parse_str(schema).unwrap();
+    let mut writer = Writer::with_codec(&schema, Vec::new(), codec).unwrap();
+    for (index, value) in values.iter().enumerate() {
+        let value = Avro::try_from(value.clone()).unwrap();
+        let value = value.resolve(&schema).unwrap();
+        writer.append_value(value).unwrap();
+        if index % 40 == 39 {
+            writer.flush().unwrap();
+        }
+    }
+    writer.into_inner().unwrap()
+}
+
+#[test]
+fn files_of_other_writers_are_read_with_every_codec() {
+    let schema = schema(USER);
+    let people = people(100);
+    for codec in [
+        apache_avro::Codec::Null,
+        apache_avro::Codec::Deflate(DeflateSettings::default()),
+        apache_avro::Codec::Snappy,
+        apache_avro::Codec::Zstandard(ZstandardSettings::default()),
+    ] {
+        let file = by_apache(USER, codec, &people);
+        assert_eq!(read(&schema, &file), Ok(encode(&schema, &people)));
+    }
+}
+
+#[test]
+fn our_files_are_read_by_others_with_every_codec() {
+    let schema = schema(USER);
+    let data = encode(&schema, &people(5_000));
+    for codec in Codec::ALL {
+        let file = container::write_compressed(codec, USER, SYNC, &[("k", b"v")], &data).unwrap();
+        if codec == Codec::Null {
+            assert!(file == container::write(USER, SYNC, &[("k", b"v")], &data));
+        }
+        let reader = apache_avro::Reader::new(&file[..]).unwrap();
+        assert_eq!(reader.user_metadata()["k"], b"v");
+        let ids: Vec<i32> = reader
+            .map(|record| match record.unwrap() {
+                Avro::Record(fields) => match fields[0].1 {
+                    Avro::Int(id) => id,
+                    _ => panic!(),
+                },
+                _ => panic!(),
+            })
+            .collect();
+        assert!(ids.iter().copied().eq(0..5_000));
+        let back = intake(&schema, &file, Framing::Container, &Limits::default()).unwrap();
+        assert!(back.iter().eq(data.iter().map(Vec::as_slice)));
+        assert_eq!(back.metadata("k"), Some(&b"v"[..]));
+        assert_eq!(back.metadata("l"), None);
+        assert_eq!(container::header(&file).unwrap().codec, codec);
+    }
+}
+
+#[test]
+fn a_file_without_records_holds_none() {
+    let file = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
+    assert_eq!(read(&schema(USER), &file), Ok(vec![]));
+}
+
+#[test]
+fn a_cut_file_is_refused_except_where_a_block_ends() {
+    for codec in Codec::ALL {
+        let schema = schema(USER);
+        let data = encode(&schema, &people(3));
+        let one = container::write_compressed(codec, USER, SYNC, &[], &data).unwrap();
+        let header = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new()).len()
+            + codec.name().len()
+            - "null".len();
+        let mut file = one.clone();
+        file.extend_from_slice(&one[header..]);
+        for cut in 0..file.len() {
+            let found = intake(
+                &schema,
+                &file[..cut],
+                Framing::Container,
+                &Limits::default(),
+            );
+            if [header, one.len()].contains(&cut) {
+                assert_eq!(found.unwrap().len(), if cut == header { 0 } else { 3 });
+            } else {
+                let error = found.expect_err("cut").to_string();
+                assert!(error.contains("at byte"), "{error}");
+            }
+        }
+        file.push(0);
+        assert!(read(&schema, &file).is_err());
+    }
+}
+
+#[test]
+fn a_flipped_byte_never_adds_loses_or_invents_a_record() {
+    let schema = schema(USER);
+    let data = encode(&schema, &people(4));
+    for codec in Codec::ALL {
+        let mut file = container::write_compressed(codec, USER, SYNC, &[], &data).unwrap();
+        for at in 0..file.len() {
+            for bits in [0x01, 0x80, 0xff] {
+                file[at] ^= bits;
+                let framing = Framing::Container;
+                if let Ok(found) = intake(&schema, &file, framing, &Limits::default()) {
+                    assert_eq!(found.len(), 4, "{codec:?}: byte {at} flipped by {bits}");
+                    for datum in found.iter() {
+                        assert_eq!(schema.validate(datum), Ok(()));
+                    }
+                    if codec == Codec::Snappy {
+                        // Its checksum leaves no room: only the header's text may differ.
+                        assert!(found.iter().eq(data.iter().map(Vec::as_slice)));
+                    }
+                }
+                file[at] ^= bits;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_fault_names_block_record_and_byte() {
+    let user_schema = schema(USER);
+    let mut data = encode(&user_schema, &people(3));
+    data[1] = vec![2, 0xff];
+    let file = container::write(USER, SYNC, &[], &data);
+    assert_eq!(
+        read(&user_schema, &file).unwrap_err().to_string(),
+        "block 1, record 2: a string has the length -320 at byte 10, in field name"
+    );
+}
+
+#[test]
+fn structural_faults_say_what_the_file_lacks() {
+    let schema = schema(USER);
+    let data = encode(&schema, &people(2));
+    let file = container::write(USER, SYNC, &[], &data);
+    let empty = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
+    let told = |file: &[u8]| {
+        intake(&schema, file, Framing::Container, &Limits::default())
+            .unwrap_err()
+            .to_string()
+    };
+    assert_eq!(
+        told(b"Obj\x02"),
+        "the bytes do not begin as a container file does at byte 0"
+    );
+    assert_eq!(
+        told(b"Obj\x01"),
+        "the file ends where a block count should be at byte 4"
+    );
+    let end = file.len() - 1;
+    let mut wrong = file.clone();
+    wrong[end] ^= 1;
+    assert_eq!(
+        told(&wrong),
+        format!(
+            "block 1: the block does not end with the file's sync marker at byte {}",
+            end - 15
+        )
+    );
+    let mut more = file.clone();
+    more[empty.len()] = 2;
+    assert_eq!(
+        told(&more),
+        format!(
+            "block 1: {} bytes are left over after the block's 1 records at byte {}",
+            data[1].len(),
+            data[0].len()
+        )
+    );
+    more[empty.len()] = 1;
+    assert_eq!(
+        told(&more),
+        format!(
+            "block 1: a block's count of records is -1 at byte {}",
+            empty.len()
+        )
+    );
+    let mut other = empty.clone();
+    let at = other.windows(4).position(|w| w == b"null").unwrap();
+    other[at..at + 4].copy_from_slice(b"lzma");
+    assert_eq!(
+        intake(&schema, &other, Framing::Container, &Limits::default()).unwrap_err(),
+        IntakeError::UnsupportedCodec("lzma".to_owned())
+    );
+}
+
+#[test]
+fn the_limits_hold_before_the_memory_is_taken() {
+    let schema = schema(USER);
+    let long = vec![json!({"id": 1, "name": "a".repeat(100_000), "email": ""}); 50];
+    let data = encode(&schema, &long);
+    for codec in Codec::ALL {
+        let file = container::write_compressed(codec, USER, SYNC, &[], &data).unwrap();
+        let limits = Limits {
+            max_decoded: 1_000_000,
+            max_records: 100,
+        };
+        assert_eq!(
+            intake(&schema, &file, Framing::Container, &limits).unwrap_err(),
+            IntakeError::OverLimit {
+                what: "bytes after decompression",
+                limit: 1_000_000
+            }
+        );
+        let limits = Limits {
+            max_decoded: 10_000_000,
+            max_records: 49,
+        };
+        assert_eq!(
+            intake(&schema, &file, Framing::Container, &limits).unwrap_err(),
+            IntakeError::OverLimit {
+                what: "records",
+                limit: 49
+            }
+        );
+    }
+    // Records without bytes are only bounded by their number.
+    let null = crate::schemas::schema("\"null\"");
+    let mut file = container::write("\"null\"", SYNC, &[], &[b""]);
+    let at = file.len() - 18;
+    file.splice(
+        at..=at,
+        [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
+    );
+    let found = intake(&null, &file, Framing::Container, &Limits::default());
+    assert!(
+        matches!(found, Err(IntakeError::OverLimit { .. })),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn the_same_schema_in_other_words_passes_the_bytes_as_they_are() {
+    let words = r#"{"name":"User","type":"record","doc":"other","aliases":["Person"],"fields":[
+        {"name":"id","type":{"type":"int"},"default":3,"order":"ignore"},
+        {"name":"name","type":{"type":"string","avro.java.string":"String"}},
+        {"name":"email","type":"string"}]}"#;
+    let schema = schema(USER);
+    let data = encode(&schema, &people(3));
+    let file = container::write(words, SYNC, &[], &data);
+    let found = intake(&schema, &file, Framing::Container, &Limits::default()).unwrap();
+    assert!(found.iter().eq(data.iter().map(Vec::as_slice)));
+    let inside = file.as_ptr_range();
+    assert!(found.iter().all(|datum| inside.contains(&datum.as_ptr())));
+}
+
+#[test]
+fn another_schema_that_resolves_is_resolved() {
+    let old = r#"{"type":"record","name":"old.User","fields":[
+        {"name":"gone","type":["null",{"type":"map","values":{"type":"array","items":"string"}}]},
+        {"name":"mail","type":"bytes"},
+        {"name":"id","type":["null","int"]},
+        {"name":"name","type":"string"},
+        {"name":"colour","type":{"type":"enum","name":"Colour","symbols":["RED","PINK"]}},
+        {"name":"points","type":{"type":"array","items":"int"}},
+        {"name":"none","type":"null"},
+        {"name":"scores","type":{"type":"map","values":"float"}}]}"#;
+    let new = schema(
+        r#"{"type":"record","name":"User","fields":[
+        {"name":"id","type":"long"},
+        {"name":"name","type":["null","string"],"default":null},
+        {"name":"email","aliases":["mail"],"type":"string"},
+        {"name":"colour","type":{"type":"enum","name":"Colour","symbols":["BLUE","RED"],"default":"BLUE"}},
+        {"name":"none","type":["string","null"]},
+        {"name":"points","type":{"type":"array","items":"double"}},
+        {"name":"scores","type":{"type":"map","values":"double"}},
+        {"name":"country","type":"string","default":"PT"}]}"#,
+    );
+    let old_schema = schema(old);
+    let values = [
+        json!({"gone":{"map":{"a":["x","y"]}},"mail":"m","id":7,"name":"n","colour":"RED",
+               "points":[1,2],"none":null,"scores":{"s":0.5}}),
+        json!({"gone":null,"mail":"","id":8,"name":"","colour":"PINK","points":[],"none":null,"scores":{}}),
+    ];
+    for codec in Codec::ALL {
+        let data = encode(&old_schema, &values);
+        let file = container::write_compressed(codec, old, SYNC, &[], &data).unwrap();
+        let found = read(&new, &file).unwrap();
+        assert_eq!(
+            new.to_json(&found[0]).unwrap(),
+            json!({"id":7,"name":"n","email":"m","colour":"RED","none":null,"points":[1.0,2.0],
+                   "scores":{"s":0.5},"country":"PT"})
+        );
+        assert_eq!(
+            new.to_json(&found[1]).unwrap(),
+            json!({"id":8,"name":"","email":"","colour":"BLUE","none":null,"points":[],
+                   "scores":{},"country":"PT"})
+        );
+    }
+    // What one record holds may not fit though the schemas do.
+    let mut misfit = values[0].clone();
+    misfit["id"] = json!(null);
+    let file = container::write(
+        old,
+        SYNC,
+        &[],
+        &encode(&old_schema, &[values[1].clone(), misfit]),
+    );
+    assert_eq!(
+        read(&new, &file).unwrap_err().to_string(),
+        "block 1, record 2: the container's schema cannot be read as the configured one: \
+         it has null where long is needed"
+    );
+    // And damaged ones are refused with their own schema first.
+    let mut data = encode(&old_schema, &values);
+    data[1].pop();
+    let file = container::write(old, SYNC, &[], &data);
+    let error = read(&new, &file).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            IntakeError::Broken {
+                record: Some(2),
+                ..
+            }
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn another_schema_that_does_not_resolve_is_refused_and_says_why() {
+    let schema = schema(USER);
+    let refused = |writer: &str| {
+        let file = container::write(writer, SYNC, &[], &Vec::<Vec<u8>>::new());
+        match read(&schema, &file).unwrap_err() {
+            IntakeError::IncompatibleSchema {
+                block: None,
+                record: None,
+                reason,
+            } => reason,
+            other => panic!("{other}"),
+        }
+    };
+    let user = |fields: &str| format!(r#"{{"type":"record","name":"User","fields":[{fields}]}}"#);
+    assert_eq!(
+        refused(&user(
+            r#"{"name":"id","type":"long"},{"name":"name","type":"string"},{"name":"email","type":"string"}"#
+        )),
+        "id: it has long where int is needed"
+    );
+    assert_eq!(
+        refused(&user(
+            r#"{"name":"id","type":"int"},{"name":"name","type":"string"}"#
+        )),
+        "email: it is missing there, and has no default"
+    );
+    assert_eq!(
+        refused(&user("").replace("User", "Person")),
+        "it has the record Person where the record User is needed"
+    );
+    assert_eq!(
+        refused("\"int\""),
+        "it has int where the record User is needed"
+    );
+    assert!(refused("nonsense").starts_with("the schema is not JSON"));
+    assert!(
+        refused(&user(r#"{"name":"a b","type":"int"}"#))
+            .starts_with("the schema is not valid Avro")
+    );
+}
+
+#[test]
+fn resolution_agrees_with_the_schema_crates() {
+    // The schema crate has its own ideas of decimals.
+    let writer = &WIDE.replace(r#""logicalType":"decimal","#, "");
+    let reader = writer
+        .replace(
+            r#""name":"small","type":"int""#,
+            r#""name":"small","type":["null","double"]"#,
+        )
+        .replace(
+            r#""name":"large","type":"long""#,
+            r#""name":"large","type":"float""#,
+        )
+        .replace(r#"{"name":"flag","type":"boolean"},"#, "")
+        .replace(
+            r#""name":"title","type":"string""#,
+            r#""name":"title","type":"bytes""#,
+        );
+    assert_ne!(reader, *writer);
+    let (ours, theirs) = (schema(writer), schema(&reader));
+    let datum = ours.from_json(&wide()).unwrap();
+    let file = container::write(writer, SYNC, &[], &[&datum]);
+    let found = read(&theirs, &file).unwrap();
+    let parse = |text: &str| apache_avro::Schema::parse_str(text).unwrap();
+    let (writer, reader) = (parse(writer), parse(&reader));
+    let value = apache_avro::reader::datum::GenericDatumReader::builder(&writer)
+        .reader_schema(&reader)
+        .build()
+        .unwrap()
+        .read_value(&mut &datum[..])
+        .unwrap();
+    let plain = apache_avro::reader::datum::GenericDatumReader::builder(&reader)
+        .build()
+        .unwrap()
+        .read_value(&mut &found[0][..])
+        .unwrap();
+    assert_eq!(plain, value);
+}
+
+#[test]
+fn a_single_object_is_told_by_its_fingerprint() {
+    let schema = schema(USER);
+    let datum = schema.from_json(&user()).unwrap();
+    let message = single_object(&schema, &datum);
+    assert_eq!(Framing::of(&message), Framing::SingleObject);
+    assert_eq!(read(&schema, &message), Ok(vec![datum.clone()]));
+
+    let other = crate::schemas::schema(r#"{"type":"record","name":"Other","fields":[]}"#);
+    let error = read(&other, &message).unwrap_err();
+    assert!(matches!(error, IntakeError::UnknownFingerprint { .. }));
+    let text = error.to_string();
+    let hex: String = schema
+        .fingerprint()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    assert!(text.contains(&hex), "{text}");
+
+    for cut in 2..message.len() {
+        let Err(IntakeError::Broken { fault, .. }) = read(&schema, &message[..cut]) else {
+            panic!("cut at {cut}")
+        };
+        assert!(fault.offset <= cut);
+    }
+    let apache = apache_avro::Schema::parse_str(USER).unwrap();
+    let mut reader = &message[..];
+    apache_avro::GenericSingleObjectReader::builder()
+        .schema(apache)
+        .build()
+        .unwrap()
+        .read_value(&mut reader)
+        .unwrap();
+}
+
+#[test]
+fn a_raw_datum_that_begins_like_a_magic_is_still_a_datum() {
+    let schema = schema(USER);
+    let datum = schema
+        .from_json(&json!({"id": -98, "name": "", "email": ""}))
+        .unwrap();
+    assert_eq!(Framing::of(&datum), Framing::SingleObject);
+    assert_eq!(Framing::detect(&schema, &datum), Framing::Raw);
+    let message = single_object(&schema, &datum);
+    assert_eq!(Framing::detect(&schema, &message), Framing::SingleObject);
+    let file = container::write(USER, SYNC, &[], &[&datum]);
+    assert_eq!(Framing::detect(&schema, &file), Framing::Container);
+    assert_eq!(Framing::detect(&schema, &file[..9]), Framing::Container);
+    assert_eq!(Framing::detect(&schema, b"\xc3\x01"), Framing::SingleObject);
+    assert_eq!(Framing::detect(&schema, b""), Framing::Raw);
+}

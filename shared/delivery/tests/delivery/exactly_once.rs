@@ -1,0 +1,153 @@
+//! Every message that is taken comes back exactly once, whatever endpoints do.
+
+use std::collections::{HashMap, HashSet};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use delivery::Order;
+use record::Message;
+use testkit::endpoint::{Answer, Endpoint, Request};
+
+use crate::rig::{Rig, config, message, word};
+
+/// An answer drawn by the request's place: everything that an endpoint ever did to somebody.
+fn anything(request: &Request) -> Answer {
+    let draw = (request.number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
+    match draw {
+        0 => Answer::status(503).header("retry-after", "0"),
+        1 => Answer::status(500),
+        2 => Answer::reset(),
+        3 => Answer::ok().reset_in_head(),
+        4 => Answer::ok().body("x".repeat(50)).reset_in_body(),
+        5 => Answer::status(302).header("location", "/login"),
+        6 => Answer::status(422).body("no"),
+        7 => Answer::status(413),
+        8 => Answer::hang(),
+        9 => Answer::garbage(),
+        10 => Answer::status(401),
+        11 => Answer::ok().closing(),
+        12 => Answer::ok().closing_unannounced(),
+        13 => Answer::status(429).header("retry-after", "Sun, 06 Nov 1994 08:49:37 GMT"),
+        14 => Answer::ok().body("x".repeat(200_000)),
+        15 => Answer::status(200).after(Duration::from_millis(30)),
+        _ => Answer::ok(),
+    }
+}
+
+#[test]
+fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answered_2xx() {
+    for (order, batch) in [
+        (Order::None, 1),
+        (Order::Key, 1),
+        (Order::Partition, 1),
+        (Order::None, 7),
+        (Order::Key, 7),
+    ] {
+        let endpoints = [(); 2].map(|()| Endpoint::start(anything).expect("endpoint"));
+        let mut config = config(&[&endpoints[0], &endpoints[1]]);
+        config.order = order;
+        config.endpoints[1].batch = batch;
+        config.limits.in_flight = 8;
+        config.limits.attempts = 3;
+        config.limits.request_timeout = Duration::from_millis(300);
+        config.limits.queue_messages = 50;
+        config.limits.circuit_failures = 6;
+        config.limits.circuit_cool_down = Duration::from_millis(5);
+        config.limits.circuit_probes = 50;
+        let rig = Rig::start(config);
+        let mut offered = HashSet::new();
+        let mut settlements = Vec::new();
+        for offset in 0..600 {
+            let route = (offset % 2) as usize;
+            let mut message = Message {
+                key: (offset % 5 != 0).then(|| Bytes::from(format!("{}", offset % 11))),
+                ..message((offset % 4) as i32, offset)
+            };
+            while let Err(back) = rig.delivery.offer(route, message) {
+                message = back;
+                settlements.extend(rig.settlements_so_far());
+                std::thread::yield_now();
+            }
+            offered.insert(offset);
+            if offset == 400 {
+                rig.delivery.recall(2);
+            }
+        }
+        rig.delivery.flush();
+        rig.delivery.hasten(Instant::now() + Duration::from_secs(2));
+        while settlements.len() < offered.len() {
+            settlements.extend(rig.parcel());
+        }
+        assert!(rig.holds(0, 0) && rig.holds(1, 0));
+        rig.delivery.stop(Duration::ZERO);
+        settlements.extend(rig.rest());
+
+        let answered: HashMap<String, Vec<Option<u16>>> = {
+            let mut answered: HashMap<_, Vec<_>> = HashMap::new();
+            for request in endpoints.iter().flat_map(Endpoint::requests) {
+                for key in keys(&request) {
+                    answered.entry(key).or_default().push(request.answered);
+                }
+            }
+            answered
+        };
+        for settlement in &settlements {
+            let at = &settlement.message.at;
+            assert!(offered.remove(&at.offset), "{at} came back twice");
+            let key = format!("cluster/topic/{}/{}", at.partition, at.offset);
+            let accepted = answered.get(&key).is_some_and(|all| {
+                all.iter()
+                    .flatten()
+                    .any(|status| (200..300).contains(status))
+            });
+            if word(&settlement.fate) == "delivered" {
+                assert!(
+                    accepted,
+                    "{at} is called delivered, but was not answered 2xx"
+                );
+            }
+        }
+        assert!(offered.is_empty(), "{offered:?} never came back");
+    }
+}
+
+/// The records that a request carried.
+fn keys(request: &Request) -> Vec<String> {
+    if request.header("content-type") == Some("application/vnd.apache.avro") {
+        let reader = apache_avro::Reader::new(&request.body[..]);
+        let Ok(reader) = reader else {
+            panic!("no container file")
+        };
+        let keys = &reader.user_metadata()["frontdoor.idempotency-keys"];
+        return String::from_utf8_lossy(keys)
+            .split('\n')
+            .map(str::to_owned)
+            .collect();
+    }
+    let key = request.header("idempotency-key").expect("a key");
+    vec![key.trim_matches('"').to_owned()]
+}
+
+#[test]
+fn a_full_queue_hands_the_message_back() {
+    let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| config.limits.queue_messages = 10);
+    rig.offer((0..10).map(|offset| message(0, offset)));
+    let back = rig.delivery.offer(0, message(0, 10)).expect_err("full");
+    assert_eq!(back.at.offset, 10);
+    assert!(rig.holds(0, 10));
+
+    let rig = Rig::to(&endpoint, |config| config.limits.queue_bytes = 100_000);
+    let large = |offset| Message {
+        value: Some(Bytes::from(vec![0; 60_000])),
+        ..message(0, offset)
+    };
+    rig.offer([large(0)]);
+    assert!(rig.delivery.offer(0, large(1)).is_err());
+    rig.offer([message(0, 2)]);
+
+    // One that is larger than any queue still goes, alone.
+    let rig = Rig::to(&endpoint, |config| config.limits.queue_bytes = 1000);
+    rig.offer([large(0)]);
+    assert!(rig.delivery.offer(0, message(0, 1)).is_err());
+}

@@ -1,0 +1,148 @@
+//! Order, and that it survives failures.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use delivery::Order;
+use testkit::endpoint::{Answer, Endpoint, Request};
+
+use crate::rig::{Rig, keyed, message};
+
+/// Every third request fails, in one way or another.
+fn flaky() -> Endpoint {
+    Endpoint::start(|request| match request.number % 12 {
+        2 => Answer::status(503),
+        5 => Answer::reset(),
+        8 => Answer::status(429),
+        _ => Answer::ok(),
+    })
+    .expect("endpoint")
+}
+
+/// The bodies that were answered 200, by the key that `of` finds.
+fn accepted(endpoint: &Endpoint, of: impl Fn(&Request) -> u8) -> HashMap<u8, Vec<u8>> {
+    let mut accepted: HashMap<u8, Vec<u8>> = HashMap::new();
+    for request in endpoint.requests() {
+        if request.answered == Some(200) {
+            accepted
+                .entry(of(&request))
+                .or_default()
+                .push(request.body[0]);
+        }
+    }
+    accepted
+}
+
+#[test]
+fn a_key_keeps_its_order_through_retries() {
+    let endpoint = flaky();
+    let rig = Rig::to(&endpoint, |config| {
+        config.order = Order::Key;
+        config.limits.attempts = 100;
+        config.limits.in_flight = 16;
+    });
+    rig.offer((0..240).map(|offset| keyed(offset, &format!("key {}", offset % 8))));
+    assert!(rig.fates(240).values().all(|fate| fate == "delivered"));
+    for (key, bodies) in accepted(&endpoint, |request| request.body[0] % 8) {
+        let expected: Vec<u8> = (0..30).map(|n| n * 8 + key).collect();
+        assert_eq!(bodies, expected, "key {key}");
+    }
+    assert!(endpoint.peak() > 1, "keys do not wait for each other");
+}
+
+#[test]
+fn messages_without_a_key_wait_for_nobody() {
+    let gate = Mutex::new(());
+    let held = gate.lock().expect("fresh");
+    let endpoint = Endpoint::start(|request| match request.body[..] {
+        [0] => Answer::hang(),
+        _ => Answer::ok(),
+    })
+    .expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| config.order = Order::Key);
+    rig.offer((0..100).map(|offset| message(0, offset)));
+    assert!(rig.fates(99).values().all(|fate| fate == "delivered"));
+    drop(held);
+}
+
+#[test]
+fn a_partition_keeps_its_order_through_retries() {
+    let endpoint = flaky();
+    let rig = Rig::to(&endpoint, |config| {
+        config.order = Order::Partition;
+        config.limits.attempts = 100;
+        config.limits.in_flight = 16;
+    });
+    rig.offer((0..240).map(|offset| message((offset % 6) as i32, offset)));
+    assert!(rig.fates(240).values().all(|fate| fate == "delivered"));
+    for (partition, bodies) in accepted(&endpoint, |request| request.body[0] % 6) {
+        let expected: Vec<u8> = (0..40).map(|n| n * 6 + partition).collect();
+        assert_eq!(bodies, expected, "partition {partition}");
+    }
+}
+
+#[test]
+fn a_record_that_is_left_takes_its_successors_along_and_nobody_else() {
+    let endpoint = Endpoint::start(|request| match request.body[..] {
+        [13] => Answer::status(500),
+        _ => Answer::ok(),
+    })
+    .expect("endpoint");
+    for order in [Order::Key, Order::Partition] {
+        let rig = Rig::to(&endpoint, |config| {
+            config.order = order;
+            config.limits.attempts = 2;
+        });
+        // The key and the partition of a record are its offset modulo 5.
+        rig.offer((0..50).map(|offset| {
+            let mut message = keyed(offset, &format!("key {}", offset % 5));
+            message.at.partition = (offset % 5) as i32;
+            message
+        }));
+        for (offset, fate) in rig.fates(50) {
+            let expected = if offset >= 13 && offset % 5 == 3 {
+                "left"
+            } else {
+                "delivered"
+            };
+            assert_eq!(fate, expected, "{order:?} {offset}");
+        }
+        // And so it is for those that come later.
+        rig.offer([message(3, 53), message(2, 52)].map(|message| {
+            let key = format!("key {}", message.at.partition);
+            record::Message {
+                key: Some(key.into()),
+                ..message
+            }
+        }));
+        let fates = rig.fates(2);
+        assert_eq!(
+            (fates[&53].as_str(), fates[&52].as_str()),
+            ("left", "delivered")
+        );
+    }
+}
+
+#[test]
+fn a_record_that_is_refused_lets_its_successors_go_on() {
+    let endpoint = Endpoint::start(|request| match request.body[..] {
+        [3] => Answer::status(422),
+        _ => Answer::ok(),
+    })
+    .expect("endpoint");
+    for order in [Order::Key, Order::Partition] {
+        let rig = Rig::to(&endpoint, |config| config.order = order);
+        rig.offer((0..10).map(|offset| keyed(offset, "k")));
+        for (offset, fate) in rig.fates(10) {
+            assert_eq!(
+                fate,
+                if offset == 3 {
+                    "refused 422"
+                } else {
+                    "delivered"
+                },
+                "{offset}"
+            );
+        }
+    }
+}

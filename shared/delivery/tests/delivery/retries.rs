@@ -1,0 +1,297 @@
+//! Which answers are asked for again, when, and which never.
+
+use std::time::{Duration, SystemTime};
+
+use bytes::Bytes;
+use delivery::answer::{Verdict, verdict};
+use delivery::fate::Fate;
+use record::Message;
+use testkit::endpoint::{Answer, Endpoint};
+
+use crate::rig::{Rig, message, reason, word};
+
+/// How often each status is sent, and what becomes of the record.
+#[test]
+fn each_status_is_retried_refused_or_left_as_its_class_says() {
+    for status in [
+        200, 202, 204, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409,
+        411, 413, 415, 421, 422, 423, 425, 428, 429, 431, 451, 498, 500, 501, 502, 503, 504, 507,
+    ] {
+        let endpoint = Endpoint::always(Answer::status(status)).expect("endpoint");
+        let rig = Rig::to(&endpoint, |config| config.limits.attempts = 3);
+        rig.offer([message(0, 0)]);
+        let fate = word(&rig.fate());
+        let (expected, requests) = match verdict(status) {
+            Verdict::Delivered => ("delivered".to_owned(), 1),
+            Verdict::Retry => ("left".to_owned(), 3),
+            Verdict::Refused => (format!("refused {status}"), 1),
+            Verdict::Leave | Verdict::Gone => ("left".to_owned(), 1),
+        };
+        assert_eq!(fate, expected, "{status}");
+        assert_eq!(endpoint.count(), requests, "{status}");
+        let statistics = rig.delivery.statistics(0);
+        assert_eq!(statistics.statuses[&status], requests as u64, "{status}");
+        assert_eq!(statistics.attempts, requests as u64);
+    }
+}
+
+#[test]
+fn a_redirect_is_neither_followed_nor_a_delivery() {
+    let page = Endpoint::always(Answer::ok().body("please log in")).expect("endpoint");
+    let endpoint =
+        Endpoint::always(Answer::status(302).header("location", &page.url())).expect("endpoint");
+    let rig = Rig::to(&endpoint, |_| {});
+    rig.offer([message(0, 0)]);
+    let fate = rig.fate();
+    assert_eq!(word(&fate), "left");
+    assert!(
+        reason(&fate).contains("redirects are not followed"),
+        "{fate:?}"
+    );
+    assert_eq!((endpoint.count(), page.count()), (1, 0));
+}
+
+#[test]
+fn a_failure_that_passes_is_delivered_with_the_same_key_and_bytes() {
+    let endpoint = Endpoint::sequence(vec![
+        // The next request finds no kept connection, which could have gone stale.
+        Answer::status(503).closing(),
+        Answer::reset(),
+        Answer::ok().reset_in_head(),
+        Answer::garbage(),
+        Answer::status(200),
+    ])
+    .expect("endpoint");
+    let rig = Rig::to(&endpoint, |_| {});
+    rig.offer([message(0, 7)]);
+    match rig.fate() {
+        Fate::Delivered(receipt) => {
+            assert_eq!((receipt.status(), receipt.attempts()), (200, 5));
+        }
+        other => panic!("{other:?}"),
+    }
+    let requests = endpoint.requests();
+    assert_eq!(requests.len(), 5);
+    for request in &requests {
+        assert_eq!(
+            request.header("idempotency-key"),
+            Some("\"cluster/topic/0/7\"")
+        );
+        assert_eq!(request.body, requests[0].body);
+    }
+    let statistics = rig.delivery.statistics(0);
+    assert_eq!(statistics.connection_errors, 3);
+}
+
+#[test]
+fn the_status_promises_whatever_becomes_of_the_body() {
+    for answer in [
+        Answer::ok().body(vec![b'x'; 100]).reset_in_body(),
+        Answer::ok().body(vec![b'x'; 100]).stalling_in_body(),
+    ] {
+        let endpoint = Endpoint::always(answer).expect("endpoint");
+        let rig = Rig::to(&endpoint, |_| {});
+        rig.offer([message(0, 0)]);
+        assert_eq!(word(&rig.fate()), "delivered");
+        assert_eq!(endpoint.count(), 1);
+    }
+}
+
+#[test]
+fn an_answer_whose_head_never_arrives_whole_is_no_delivery() {
+    for answer in [
+        Answer::ok().reset_in_head(),
+        Answer::garbage(),
+        Answer::reset(),
+    ] {
+        let endpoint = Endpoint::always(answer).expect("endpoint");
+        let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+        rig.offer([message(0, 0)]);
+        let fate = rig.fate();
+        assert_eq!(word(&fate), "left");
+        assert!(reason(&fate).ends_with("after 2 attempts"), "{fate:?}");
+        assert_eq!(endpoint.count(), 2);
+    }
+}
+
+#[test]
+fn a_request_without_an_answer_ends_at_its_timeout() {
+    let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| {
+        config.limits.attempts = 2;
+        config.limits.request_timeout = Duration::from_millis(50);
+    });
+    rig.offer([message(0, 0)]);
+    let fate = rig.fate();
+    assert_eq!(word(&fate), "left");
+    assert_eq!(reason(&fate), "no answer in time, after 2 attempts");
+    assert_eq!(rig.delivery.statistics(0).timeouts, 2);
+}
+
+#[test]
+fn a_kept_connection_that_went_stale_costs_no_attempt() {
+    let endpoint = Endpoint::always(Answer::ok().closing_unannounced()).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| {
+        config.limits.attempts = 1;
+        config.limits.in_flight = 1;
+    });
+    for offset in 0..20 {
+        rig.offer([message(0, offset)]);
+        assert_eq!(word(&rig.fate()), "delivered");
+    }
+    assert_eq!(rig.delivery.statistics(0).connection_errors, 0);
+    assert_eq!(endpoint.count(), 20);
+
+    // The endpoint reads the request on the kept connection, and resets it without a word.
+    let endpoint = Endpoint::start(|request| match request.turn {
+        0 => Answer::ok(),
+        _ => Answer::reset(),
+    })
+    .expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| {
+        config.limits.attempts = 1;
+        config.limits.in_flight = 1;
+    });
+    rig.offer((0..4).map(|offset| message(0, offset)));
+    assert!(rig.fates(4).values().all(|fate| fate == "delivered"));
+    let statistics = rig.delivery.statistics(0);
+    assert_eq!((statistics.attempts, statistics.stale_connections), (4, 3));
+}
+
+#[test]
+fn an_endpoint_that_says_it_closes_is_believed() {
+    let endpoint = Endpoint::always(Answer::ok().body("bye").closing()).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| {
+        config.limits.attempts = 1;
+        config.limits.in_flight = 2;
+    });
+    rig.offer((0..50).map(|offset| message(0, offset)));
+    assert!(rig.fates(50).values().all(|fate| fate == "delivered"));
+    assert_eq!(endpoint.connections(), 50);
+    assert_eq!(rig.delivery.statistics(0).stale_connections, 0);
+}
+
+#[test]
+fn retry_after_holds_every_request_back_until_its_time() {
+    let second = Duration::from_secs(1);
+    let date = |time| httpdate::fmt_http_date(time);
+    let now = SystemTime::now() - Duration::from_secs(1_000_000);
+    for first in [
+        Answer::status(429).header("retry-after", "1"),
+        // The endpoint's clock is far behind ours.
+        Answer::status(503)
+            .header("date", &date(now))
+            .header("retry-after", &date(now + second)),
+    ] {
+        let endpoint = Endpoint::sequence(vec![first, Answer::ok()]).expect("endpoint");
+        let rig = Rig::to(&endpoint, |config| {
+            config.limits.in_flight = 1;
+            config.limits.backoff_max = 30 * second;
+        });
+        rig.offer((0..5).map(|offset| message(0, offset)));
+        assert!(rig.fates(5).values().all(|fate| fate == "delivered"));
+        let requests = endpoint.requests();
+        assert_eq!(requests.len(), 6);
+        assert!(requests[1].at - requests[0].at >= second);
+    }
+}
+
+#[test]
+fn retry_after_of_a_day_is_capped_and_of_nothing_is_no_hint() {
+    for hint in ["86400", "0", "soon"] {
+        let endpoint = Endpoint::sequence(vec![
+            Answer::status(503).header("retry-after", hint),
+            Answer::ok(),
+        ])
+        .expect("endpoint");
+        let rig = Rig::to(&endpoint, |config| {
+            config.limits.backoff_max = Duration::from_millis(200);
+        });
+        rig.offer([message(0, 0)]);
+        assert_eq!(word(&rig.fate()), "delivered", "{hint}");
+        let requests = endpoint.requests();
+        let wait = requests[1].at - requests[0].at;
+        assert_eq!(
+            wait >= Duration::from_millis(200),
+            hint == "86400",
+            "{hint} {wait:?}"
+        );
+    }
+}
+
+#[test]
+fn attempts_spread_below_the_ceiling_of_the_backoff() {
+    let endpoint = Endpoint::always(Answer::status(500)).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| {
+        config.limits.in_flight = 16;
+        config.limits.attempts = 2;
+        config.limits.backoff = Duration::from_millis(400);
+    });
+    rig.offer((0..16).map(|offset| message(0, offset)));
+    rig.settlements(16);
+    let requests = endpoint.requests();
+    let mut waits: Vec<Duration> = (0..16)
+        .map(|offset| {
+            let key = format!("\"cluster/topic/0/{offset}\"");
+            let mine = |request: &&testkit::endpoint::Request| {
+                request.header("idempotency-key") == Some(&key)
+            };
+            let times: Vec<_> = requests
+                .iter()
+                .filter(mine)
+                .map(|request| request.at)
+                .collect();
+            assert_eq!(times.len(), 2);
+            times[1] - times[0]
+        })
+        .collect();
+    waits.sort();
+    // With a fixed seed the draws are known: the smallest is below a quarter, the largest above three quarters.
+    assert!(
+        waits[15] - waits[0] >= Duration::from_millis(150),
+        "{waits:?}"
+    );
+}
+
+#[test]
+fn a_refusal_keeps_a_kibibyte_of_what_was_said() {
+    let words = format!(
+        "field \u{1b}[1mid\u{1b}[0m is missing\r\n{}",
+        "é".repeat(40_000)
+    );
+    let endpoint = Endpoint::always(Answer::status(422).body(words)).expect("endpoint");
+    let rig = Rig::to(&endpoint, |_| {});
+    rig.offer([message(0, 0)]);
+    let fate = rig.fate();
+    assert_eq!(word(&fate), "refused 422");
+    assert!(
+        reason(&fate).starts_with("422: field  [1mid [0m is missing"),
+        "{fate:?}"
+    );
+    assert!(reason(&fate).len() <= 1100);
+}
+
+#[test]
+fn a_success_before_the_record_was_read_is_no_delivery_but_a_refusal_is_one() {
+    // More than the buffers between the two hold.
+    let large = || Message {
+        value: Some(Bytes::from(vec![0; 32 << 20])),
+        ..message(0, 0)
+    };
+    let endpoint = Endpoint::hasty(Answer::ok()).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+    rig.offer([large()]);
+    let fate = rig.fate();
+    assert_eq!(word(&fate), "left");
+    assert!(
+        reason(&fate).contains("before the whole request"),
+        "{fate:?}"
+    );
+    assert_eq!(endpoint.count(), 2);
+
+    let endpoint = Endpoint::hasty(Answer::status(413)).expect("endpoint");
+    let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+    rig.offer([large()]);
+    assert_eq!(word(&rig.fate()), "refused 413");
+    assert_eq!(endpoint.count(), 1);
+}

@@ -1,0 +1,175 @@
+//! A delivery engine with settings for tests, and what it settles.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Receiver, channel};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use delivery::fate::{Fate, Settlement};
+use delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
+use record::{Coordinates, Message, StreamId};
+use testkit::endpoint::Endpoint;
+
+/// Longer than anything here takes, also on a machine that has much else to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+
+pub(crate) struct Rig {
+    pub(crate) delivery: Delivery,
+    settled: Receiver<Vec<Settlement>>,
+}
+
+/// One route to each endpoint, with short waits.
+pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
+    DeliveryConfig {
+        endpoints: endpoints
+            .iter()
+            .map(|endpoint| EndpointConfig {
+                name: "A".into(),
+                url: endpoint.url(),
+                token: None,
+                batch: 1,
+            })
+            .collect(),
+        limits: Limits {
+            in_flight: 4,
+            backoff: Duration::from_millis(4),
+            backoff_max: Duration::from_secs(1),
+            circuit_cool_down: Duration::from_millis(50),
+            // Most tests are not about the circuit.
+            circuit_failures: 1000,
+            ..Limits::default()
+        },
+        order: Order::None,
+        stream: StreamId {
+            cluster: "cluster".into(),
+            topic: "topic".into(),
+        },
+        schema: "\"bytes\"".into(),
+        seed: 1,
+    }
+}
+
+impl Rig {
+    pub(crate) fn start(config: DeliveryConfig) -> Self {
+        let (sender, settled) = channel();
+        let delivery = Delivery::start(config, sender).expect("delivery starts");
+        Self { delivery, settled }
+    }
+
+    /// A rig with one route, after a change of its settings.
+    pub(crate) fn to(endpoint: &Endpoint, change: impl FnOnce(&mut DeliveryConfig)) -> Self {
+        let mut config = config(&[endpoint]);
+        change(&mut config);
+        Self::start(config)
+    }
+
+    pub(crate) fn offer(&self, messages: impl IntoIterator<Item = Message>) {
+        for message in messages {
+            self.delivery.offer(0, message).expect("there is room");
+        }
+    }
+
+    /// Waits until that many messages have been settled.
+    pub(crate) fn settlements(&self, count: usize) -> Vec<Settlement> {
+        let end = Instant::now() + PATIENCE;
+        let mut all = Vec::new();
+        while all.len() < count {
+            let left = end.saturating_duration_since(Instant::now());
+            match self.settled.recv_timeout(left) {
+                Ok(parcel) => all.extend(parcel),
+                Err(_) => panic!("{} of {count} messages were settled: {all:#?}", all.len()),
+            }
+        }
+        assert_eq!(all.len(), count);
+        all
+    }
+
+    /// Whether so many are in hand now, or in a moment: room is made just after a settlement was sent.
+    pub(crate) fn holds(&self, route: usize, count: usize) -> bool {
+        let end = Instant::now() + PATIENCE;
+        while self.delivery.in_hand(route) != count {
+            if Instant::now() > end {
+                return false;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        true
+    }
+
+    /// The next parcel of settlements.
+    pub(crate) fn parcel(&self) -> Vec<Settlement> {
+        self.settled
+            .recv_timeout(PATIENCE)
+            .expect("something is settled")
+    }
+
+    /// What has been settled by now, without waiting.
+    pub(crate) fn settlements_so_far(&self) -> Vec<Settlement> {
+        self.settled.try_iter().flatten().collect()
+    }
+
+    /// The fate of every message, by offset, in few words.
+    pub(crate) fn fates(&self, count: usize) -> BTreeMap<i64, String> {
+        let fates: BTreeMap<i64, String> = self
+            .settlements(count)
+            .iter()
+            .map(|settlement| (settlement.message.at.offset, word(&settlement.fate)))
+            .collect();
+        assert_eq!(fates.len(), count, "every message once");
+        fates
+    }
+
+    /// The fate of the one message.
+    pub(crate) fn fate(&self) -> Fate {
+        self.settlements(1).remove(0).fate
+    }
+
+    /// Everything that is settled until the engine has ended.
+    pub(crate) fn rest(self) -> Vec<Settlement> {
+        self.settled.iter().flatten().collect()
+    }
+}
+
+/// `delivered`, `refused 422`, `left`.
+pub(crate) fn word(fate: &Fate) -> String {
+    match fate {
+        Fate::Delivered(_) => "delivered".into(),
+        Fate::Refused { status, .. } => {
+            format!(
+                "refused {}",
+                status.map_or("-".into(), |status| status.to_string())
+            )
+        }
+        Fate::Left { .. } => "left".into(),
+    }
+}
+
+pub(crate) fn reason(fate: &Fate) -> &str {
+    match fate {
+        Fate::Delivered(_) => "",
+        Fate::Refused { reason, .. } | Fate::Left { reason } => reason,
+    }
+}
+
+/// A message whose value is its offset, in one byte.
+pub(crate) fn message(partition: i32, offset: i64) -> Message {
+    Message {
+        at: Coordinates {
+            topic: "orders".into(),
+            partition,
+            offset,
+        },
+        key: None,
+        value: Some(Bytes::copy_from_slice(&[offset as u8])),
+        headers: Vec::new(),
+        timestamp: None,
+        client_key: None,
+    }
+}
+
+pub(crate) fn keyed(offset: i64, key: &str) -> Message {
+    Message {
+        key: Some(Bytes::copy_from_slice(key.as_bytes())),
+        ..message(0, offset)
+    }
+}

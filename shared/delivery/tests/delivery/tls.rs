@@ -1,0 +1,102 @@
+//! An endpoint behind TLS whose certificate is its own authority.
+
+use std::io::{Read, Write};
+use std::net::TcpListener;
+use std::path::Path;
+
+use native_tls::{Identity, TlsAcceptor};
+use openssl::asn1::Asn1Time;
+use openssl::bn::BigNum;
+use openssl::hash::MessageDigest;
+use openssl::pkey::PKey;
+use openssl::rsa::Rsa;
+use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
+use openssl::x509::{X509, X509NameBuilder};
+use testkit::endpoint::Endpoint;
+
+use crate::rig::{Rig, message, reason, word};
+
+/// A certificate for `localhost` and its key, both as PEM.
+fn certificate() -> (Vec<u8>, Vec<u8>) {
+    let key = PKey::from_rsa(Rsa::generate(2048).expect("key")).expect("key");
+    let mut name = X509NameBuilder::new().expect("name");
+    name.append_entry_by_text("CN", "localhost").expect("name");
+    let name = name.build();
+    let mut builder = X509::builder().expect("certificate");
+    let one = BigNum::from_u32(1)
+        .and_then(|one| one.to_asn1_integer())
+        .expect("number");
+    builder.set_version(2).expect("version");
+    builder.set_serial_number(&one).expect("number");
+    builder.set_subject_name(&name).expect("name");
+    builder.set_issuer_name(&name).expect("name");
+    builder.set_pubkey(&key).expect("key");
+    builder
+        .set_not_before(&Asn1Time::days_from_now(0).expect("time"))
+        .expect("time");
+    builder
+        .set_not_after(&Asn1Time::days_from_now(2).expect("time"))
+        .expect("time");
+    let constraints = BasicConstraints::new()
+        .critical()
+        .ca()
+        .build()
+        .expect("extension");
+    builder.append_extension(constraints).expect("extension");
+    let names = SubjectAlternativeName::new()
+        .dns("localhost")
+        .build(&builder.x509v3_context(None, None))
+        .expect("extension");
+    builder.append_extension(names).expect("extension");
+    builder
+        .sign(&key, MessageDigest::sha256())
+        .expect("signature");
+    let certificate = builder.build().to_pem().expect("pem");
+    (certificate, key.private_key_to_pem_pkcs8().expect("pem"))
+}
+
+/// Delivers one record to `https://localhost`, and says whether that ended as it should.
+pub(crate) fn run() {
+    let file = std::env::var("SSL_CERT_FILE").expect("set by the parent");
+    let trusted = std::env::var("FRONTDOOR_TEST_TRUSTED").expect("set by the parent") == "true";
+    let (certificate, key) = certificate();
+    let vouched = if trusted {
+        &certificate
+    } else {
+        &self::certificate().0
+    };
+    std::fs::write(Path::new(&file), vouched).expect("written");
+
+    let identity = Identity::from_pkcs8(&certificate, &key).expect("identity");
+    let acceptor = TlsAcceptor::new(identity).expect("acceptor");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("port");
+    let port = listener.local_addr().expect("address").port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = acceptor.accept(stream.expect("a connection")) else {
+                continue;
+            };
+            let mut buffer = [0; 4096];
+            while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
+                let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
+                stream.write_all(answer).expect("written");
+            }
+        }
+    });
+    let unused = Endpoint::always(testkit::endpoint::Answer::ok()).expect("endpoint");
+    let rig = Rig::to(&unused, |config| {
+        config.endpoints[0].url = format!("https://localhost:{port}/in");
+        config.limits.attempts = 1;
+        config.limits.in_flight = 1;
+    });
+    for offset in 0..3 {
+        rig.offer([message(0, offset)]);
+        let fate = rig.fate();
+        assert_eq!(word(&fate) == "delivered", trusted, "{fate:?}");
+        assert_eq!(
+            reason(&fate).contains("certificate verify failed"),
+            !trusted,
+            "{fate:?}"
+        );
+    }
+}

@@ -1,0 +1,9 @@
+//! HTTP/1.1 on a listener, and how a program that answers HTTP starts and exits.
+//!
+//! - [`server`]: accepts connections, serves requests, ends in good order
+//! - [`idempotency`]: the caller's `Idempotency-Key` header
+//! - [`program`]: the runtime and the exit code
+
+pub mod idempotency;
+pub mod program;
+pub mod server;

@@ -1,0 +1,212 @@
+//! Reads a consumer's queue many records a call, through librdkafka's C interface.
+//!
+//! `rd_kafka_consume_batch_queue` takes the queue's lock once for a batch, where the safe wrapper makes an event of
+//! every record; and it tells the offset at which a partition ended, which the wrapper drops. The records are
+//! borrowed: they live as long as the batch.
+
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, c_char, c_void};
+use std::marker::PhantomData;
+use std::ptr;
+use std::slice;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
+use rdkafka_sys::{
+    RDKafkaErrorCode, rd_kafka_consume_batch_queue, rd_kafka_err2str, rd_kafka_header_get_all,
+    rd_kafka_headers_t, rd_kafka_message_destroy, rd_kafka_message_headers, rd_kafka_message_t,
+    rd_kafka_message_timestamp, rd_kafka_queue_destroy, rd_kafka_queue_get_consumer,
+    rd_kafka_queue_t, rd_kafka_resp_err_t, rd_kafka_timestamp_type_t,
+};
+
+use crate::log;
+
+const BATCH: usize = 2000;
+
+/// The queue of a consumer that was given its partitions by `assign`.
+pub struct Queue<'c> {
+    queue: *mut rd_kafka_queue_t,
+    batch: Vec<*mut rd_kafka_message_t>,
+    consumer: PhantomData<&'c ()>,
+}
+
+/// What a batch holds, in the order of the log for each partition.
+pub enum Item<'b> {
+    /// A record.
+    Record(Record<'b>),
+    /// The partition has nothing more for now; the next record, if one comes, has this offset or a higher one.
+    End {
+        /// Partition.
+        partition: i32,
+        /// The position.
+        offset: i64,
+    },
+    /// The partition cannot be read.
+    Failed {
+        /// Partition.
+        partition: i32,
+        /// librdkafka's code.
+        code: RDKafkaErrorCode,
+        /// Its words.
+        reason: String,
+    },
+}
+
+/// A record, borrowed from its batch.
+pub struct Record<'b> {
+    message: &'b rd_kafka_message_t,
+}
+
+impl<'c> Queue<'c> {
+    /// The consumer's own queue. `None` if the consumer has no group id and so no queue.
+    pub fn of<C: ConsumerContext>(consumer: &'c BaseConsumer<C>) -> Option<Self> {
+        // SAFETY: the handle is alive for 'c, as the borrow of the consumer shows; the queue is a new reference.
+        let queue = unsafe { rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
+        log::take_over(consumer);
+        (!queue.is_null()).then(|| Self {
+            queue,
+            batch: Vec::with_capacity(BATCH),
+            consumer: PhantomData,
+        })
+    }
+
+    /// Waits up to `patience` for something to read, and hands on what is there, one by one.
+    /// Answers how many items there were.
+    pub fn read(&mut self, patience: Duration, mut each: impl FnMut(Item<'_>)) -> usize {
+        // A batch call waits until its batch is full or its time is over. So: take what is there without waiting, and
+        // only if that is nothing, wait for one.
+        if self.fill(BATCH, Duration::ZERO) == 0 && self.fill(1, patience) == 0 {
+            return 0;
+        }
+        let count = self.batch.len();
+        for message in self.batch.drain(..) {
+            let message = Owned(message);
+            // SAFETY: the batch call gave us this message, not null, and `Owned` keeps it until the end of the turn.
+            each(item(unsafe { &*message.0 }));
+        }
+        count
+    }
+
+    fn fill(&mut self, size: usize, patience: Duration) -> usize {
+        self.batch.clear();
+        let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the buffer has room for `size` pointers, and the call writes as many as it answers.
+        unsafe {
+            let read =
+                rd_kafka_consume_batch_queue(self.queue, timeout, self.batch.as_mut_ptr(), size);
+            let read = usize::try_from(read).unwrap_or(0);
+            self.batch.set_len(read);
+            read
+        }
+    }
+}
+
+impl Drop for Queue<'_> {
+    fn drop(&mut self) {
+        // SAFETY: our own reference, destroyed once, before the consumer that 'c keeps alive.
+        unsafe { rd_kafka_queue_destroy(self.queue) }
+    }
+}
+
+struct Owned(*mut rd_kafka_message_t);
+
+impl Drop for Owned {
+    fn drop(&mut self) {
+        // SAFETY: given to us by the batch call, destroyed once.
+        unsafe { rd_kafka_message_destroy(self.0) }
+    }
+}
+
+fn item(message: &rd_kafka_message_t) -> Item<'_> {
+    match message.err {
+        rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Item::Record(Record { message }),
+        rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => Item::End {
+            partition: message.partition,
+            offset: message.offset,
+        },
+        error => {
+            // SAFETY: librdkafka's table of texts is static.
+            let text = unsafe { CStr::from_ptr(rd_kafka_err2str(error)) };
+            // SAFETY: an error's text is its message's payload.
+            let said = unsafe { bytes(message, message.payload, message.len) };
+            let said = said.map(String::from_utf8_lossy);
+            let reason = said.map_or_else(
+                || text.to_string_lossy().into_owned(),
+                |said| said.into_owned(),
+            );
+            Item::Failed {
+                partition: message.partition,
+                code: error.into(),
+                reason,
+            }
+        }
+    }
+}
+
+/// The bytes at `start`, `None` for a null pointer.
+///
+/// # Safety
+/// `start` is null, or so many bytes begin there that belong to the message.
+unsafe fn bytes(_: &rd_kafka_message_t, start: *const c_void, length: usize) -> Option<&[u8]> {
+    // SAFETY: as the caller promises; they live as long as the message, whose lifetime they take.
+    (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast::<u8>(), length) })
+}
+
+impl<'b> Record<'b> {
+    /// Partition.
+    pub fn partition(&self) -> i32 {
+        self.message.partition
+    }
+
+    /// Offset.
+    pub fn offset(&self) -> i64 {
+        self.message.offset
+    }
+
+    /// The key, if there is one.
+    pub fn key(&self) -> Option<&'b [u8]> {
+        // SAFETY: pointer and length of this message's key.
+        unsafe { bytes(self.message, self.message.key, self.message.key_len) }
+    }
+
+    /// The value; `None` is a tombstone.
+    pub fn value(&self) -> Option<&'b [u8]> {
+        // SAFETY: pointer and length of this message's value.
+        unsafe { bytes(self.message, self.message.payload, self.message.len) }
+    }
+
+    /// Milliseconds since 1970, if the broker keeps them.
+    pub fn timestamp(&self) -> Option<i64> {
+        let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
+        // SAFETY: the message is alive, `kind` is ours.
+        let timestamp = unsafe { rd_kafka_message_timestamp(self.message, &mut kind) };
+        (timestamp >= 0).then_some(timestamp)
+    }
+
+    /// The headers, in order.
+    pub fn headers(&self) -> Vec<(String, Option<Bytes>)> {
+        let mut headers: *mut rd_kafka_headers_t = ptr::null_mut();
+        let mut found = Vec::new();
+        // SAFETY: the message is alive and owns the headers; a name is a C string, a value has its length beside it.
+        unsafe {
+            if rd_kafka_message_headers(self.message, &mut headers)
+                != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+            {
+                return found;
+            }
+            let (mut name, mut value, mut size): (*const c_char, *const c_void, usize) =
+                (ptr::null(), ptr::null(), 0);
+            while rd_kafka_header_get_all(headers, found.len(), &mut name, &mut value, &mut size)
+                == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+            {
+                let value = bytes(self.message, value, size).map(Bytes::copy_from_slice);
+                // A name is text (KIP-82), and the producer's API takes no other: bytes that are no UTF-8 become U+FFFD
+                // on the way to the dead-letter topic.
+                found.push((CStr::from_ptr(name).to_string_lossy().into_owned(), value));
+            }
+        }
+        found
+    }
+}

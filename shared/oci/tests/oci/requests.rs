@@ -1,0 +1,376 @@
+//! Objects and secrets over signed requests, and everything that can go wrong with them.
+
+use std::time::{Duration, Instant, SystemTime};
+
+use oci::principal::Auth;
+use oci::{ObjectLocation, Oci, OciError};
+use testkit::oci_standin::{NAMESPACE, Trouble};
+
+use super::Place;
+
+const LIMIT: usize = 1 << 20;
+
+fn object(name: &str) -> ObjectLocation {
+    ObjectLocation {
+        namespace: None,
+        bucket: "config".to_owned(),
+        object: name.to_owned(),
+    }
+}
+
+async fn signed_in() -> (Place, Oci) {
+    let place = Place::new().await;
+    let oci = place.sign_in(Auth::Resource).await.unwrap();
+    (place, oci)
+}
+
+#[tokio::test]
+async fn any_name_goes_in_and_comes_out() {
+    let (place, oci) = signed_in().await;
+    for name in [
+        "config.properties",
+        "dir/sub dir/user.avsc",
+        "a b/ü+c&d=e?.txt",
+        "100%25/..;/#frag'\"<>`{}|\\^~",
+        "日本",
+        "*",
+    ] {
+        let content = format!("content of {name}").into_bytes();
+        oci.put_object(&object(name), "text/plain", content.clone())
+            .await
+            .unwrap();
+        assert_eq!(
+            place.cloud.object("config", name),
+            Some(content.clone()),
+            "{name}"
+        );
+        let read = oci
+            .object(&object(name), None, LIMIT)
+            .await
+            .unwrap()
+            .unwrap();
+        assert_eq!(read.bytes, content, "{name}");
+    }
+    assert!(
+        place
+            .statuses("/b/config/")
+            .iter()
+            .all(|status| *status == 200)
+    );
+    let upload = place
+        .cloud
+        .requests()
+        .into_iter()
+        .find(|seen| seen.method == "PUT")
+        .unwrap();
+    assert_eq!(upload.signed, "date (request-target) host");
+}
+
+#[tokio::test]
+async fn an_unchanged_object_is_not_sent_again() {
+    let (place, oci) = signed_in().await;
+    assert_eq!(oci.namespace().await.unwrap(), NAMESPACE);
+    place.cloud.put_object("config", "a", b"one");
+    let first = oci
+        .object(&object("a"), None, LIMIT)
+        .await
+        .unwrap()
+        .unwrap();
+    let etag = first.etag.as_deref();
+    assert_eq!(oci.object(&object("a"), etag, LIMIT).await.unwrap(), None);
+    assert_eq!(place.statuses("/o/a"), [200, 304]);
+    place.cloud.put_object("config", "a", b"two");
+    let second = oci
+        .object(&object("a"), etag, LIMIT)
+        .await
+        .unwrap()
+        .unwrap();
+    assert_eq!(second.bytes, b"two");
+}
+
+#[tokio::test]
+async fn a_secret_is_had_by_id_and_by_name_at_any_stage_and_version() {
+    let (place, oci) = signed_in().await;
+    place.cloud.put_secret("AUTH_KEY", b"first");
+    let id = place.cloud.put_secret("AUTH_KEY", b"second\xFF");
+    let vault = place.cloud.vault();
+    for (location, content, version) in [
+        (id.clone(), &b"second\xFF"[..], 2),
+        (format!("{id}?stage=PREVIOUS"), b"first", 1),
+        (format!("{id}?version=1"), b"first", 1),
+        (format!("{vault}/AUTH_KEY"), b"second\xFF", 2),
+        (format!("{vault}/AUTH_KEY?stage=PREVIOUS"), b"first", 1),
+    ] {
+        let bundle = oci.secret(&location.parse().unwrap()).await.unwrap();
+        assert_eq!(
+            (bundle.bytes.as_slice(), bundle.version),
+            (content, version),
+            "{location}"
+        );
+    }
+    let by_name = place
+        .cloud
+        .requests()
+        .into_iter()
+        .find(|seen| seen.method == "POST")
+        .unwrap();
+    assert_eq!(
+        by_name.signed,
+        "date (request-target) host content-length content-type x-content-sha256"
+    );
+}
+
+#[tokio::test]
+async fn what_may_pass_is_tried_again_and_signed_anew() {
+    let (place, oci) = signed_in().await;
+    place.cloud.put_object("config", "a", b"content");
+    let location = object("a");
+    for trouble in [
+        Trouble::Error(503, "ServiceUnavailable".to_owned()),
+        Trouble::Error(409, "IncorrectState".to_owned()),
+        Trouble::Throttle(0),
+        Trouble::Page(502),
+        Trouble::Cut,
+    ] {
+        place.cloud.forget_requests();
+        place.cloud.trouble("/o/a", trouble.clone(), 1);
+        let read = oci.object(&location, None, LIMIT).await.unwrap().unwrap();
+        assert_eq!(read.bytes, b"content", "{trouble:?}");
+        assert_eq!(place.statuses("/o/a").len(), 2, "{trouble:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_wait_that_no_clock_can_hold_is_not_waited_for() {
+    let (place, oci) = signed_in().await;
+    place.cloud.trouble("/n", Trouble::Throttle(u64::MAX), 1);
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(error.contains("429 TooManyRequests"), "{error}");
+}
+
+#[tokio::test]
+async fn what_will_not_pass_is_asked_once_and_told_with_the_request_id() {
+    let (place, oci) = signed_in().await;
+    let id = place.cloud.put_secret("A", b"x").parse().unwrap();
+    for (status, code) in [
+        (400, "InvalidParameter"),
+        (403, "NotAllowed"),
+        (409, "Other"),
+        (501, "MethodNotImplemented"),
+    ] {
+        place.cloud.forget_requests();
+        place
+            .cloud
+            .trouble("secretbundles", Trouble::Error(status, code.to_owned()), 1);
+        let error = oci.secret(&id).await.unwrap_err().to_string();
+        assert!(
+            error.contains(&format!(
+                ": {status} {code}: The stand-in was told to say so (opc-request-id "
+            )),
+            "{error}"
+        );
+        assert!(
+            error.starts_with(&format!("reading secret {id}: ")),
+            "{error}"
+        );
+        assert!(error.contains("/standin/0)"), "{error}");
+        assert_eq!(place.statuses("secretbundles").len(), 1, "{status}");
+    }
+    let missing = oci
+        .object(&object("nothing"), None, LIMIT)
+        .await
+        .unwrap_err();
+    let text = missing.to_string();
+    assert!(
+        text.contains("404 ObjectNotFound: The object 'nothing' does not exist"),
+        "{text}"
+    );
+    assert!(missing.advice().unwrap().contains("policy"));
+}
+
+#[tokio::test]
+async fn a_page_of_a_load_balancer_is_shown_in_one_line() {
+    let (place, mut config) = {
+        let place = Place::new().await;
+        let config = place.config(Auth::Resource);
+        (place, config)
+    };
+    config.timeout = Duration::from_millis(200);
+    let oci = Oci::sign_in(&config).await.unwrap();
+    place.cloud.trouble("/n", Trouble::Page(502), 100);
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(
+        error.starts_with("asking for the Object Storage namespace: 502 <html> <h1>502</h1>"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn a_service_that_never_answers_is_left_within_the_bound() {
+    let place = Place::new().await;
+    let mut config = place.config(Auth::Resource);
+    config.timeout = Duration::from_millis(300);
+    let oci = Oci::sign_in(&config).await.unwrap();
+    place.cloud.trouble("/n", Trouble::Hang, 100);
+    let start = Instant::now();
+    let error = oci.namespace().await.unwrap_err();
+    assert!(start.elapsed() < Duration::from_secs(10));
+    assert!(matches!(error, OciError::Unreachable { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("no answer from 127.0.0.1 within 0"),
+        "{error}"
+    );
+}
+
+#[tokio::test]
+async fn an_object_that_always_breaks_off_is_an_error_and_never_half_an_object() {
+    let place = Place::new().await;
+    let mut config = place.config(Auth::Resource);
+    config.timeout = Duration::from_millis(900);
+    let oci = Oci::sign_in(&config).await.unwrap();
+    place.cloud.put_object("config", "a", b"0123456789");
+    place.cloud.trouble("/o/a", Trouble::Cut, 100);
+    let error = oci
+        .object(&object("a"), None, LIMIT)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("the answer of 127.0.0.1 broke off after"),
+        "{error}"
+    );
+    assert!(place.statuses("/o/a").len() > 1);
+}
+
+#[tokio::test]
+async fn an_object_larger_than_the_limit_is_not_read() {
+    let (place, oci) = signed_in().await;
+    place.cloud.put_object("config", "a", &[b'x'; 100]);
+    let error = oci
+        .object(&object("a"), None, 99)
+        .await
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.starts_with(
+            "reading oci://config/a: the answer is larger than 99 bytes (opc-request-id "
+        ),
+        "{error}"
+    );
+    assert_eq!(
+        oci.object(&object("a"), None, 100)
+            .await
+            .unwrap()
+            .unwrap()
+            .bytes
+            .len(),
+        100
+    );
+}
+
+#[tokio::test]
+async fn a_clock_that_is_off_is_told_from_a_wrong_key() {
+    let (place, oci) = signed_in().await;
+    let id = place.cloud.put_secret("A", b"x").parse().unwrap();
+    for (seconds, sentence) in [
+        (
+            600,
+            "this machine's clock is 10 minutes behind the service's; a signature holds for 5 minutes",
+        ),
+        (
+            -90_000,
+            "this machine's clock is 25 hours ahead of the service's",
+        ),
+    ] {
+        place.cloud.set_clock(seconds);
+        let error = oci.secret(&id).await.unwrap_err();
+        assert!(matches!(error, OciError::Clock { .. }), "{error}");
+        assert!(error.to_string().contains(sentence), "{error}");
+    }
+    place.cloud.set_clock(200);
+    assert!(oci.secret(&id).await.is_ok());
+}
+
+#[tokio::test]
+async fn answers_that_are_no_answers_are_named_and_their_content_is_not_shown() {
+    let (place, oci) = signed_in().await;
+    let id = place.cloud.put_secret("A", b"x").parse().unwrap();
+    let bundle = |kind: &str, content: &str, expiry: &str| {
+        format!(
+            r#"{{"secretId":"s","versionNumber":1,"timeOfExpiry":{expiry},"secretBundleContent":{{"contentType":"{kind}","content":"{content}"}}}}"#
+        )
+    };
+    for (body, reason) in [
+        ("canary".to_owned(), "the answer is no secret bundle"),
+        (String::new(), "the answer is no secret bundle"),
+        (
+            bundle("BASE64", "canary!!", "null"),
+            "the content is not base64",
+        ),
+        (
+            bundle("HEX", "canary", "null"),
+            "the content is of another type than BASE64",
+        ),
+        (
+            bundle("BASE64", "Y2FuYXJ5", "\"2020-01-01T00:00:00.000Z\""),
+            "its content expired at 2020-01-01T00:00:00.000Z",
+        ),
+        (
+            bundle("BASE64", "Y2FuYXJ5", "\"soon\""),
+            "its content expired at soon",
+        ),
+    ] {
+        place
+            .cloud
+            .trouble("secretbundles", Trouble::Body(body.clone().into_bytes()), 1);
+        let error = oci.secret(&id).await.unwrap_err();
+        assert!(error.to_string().contains(reason), "{body}: {error}");
+        assert!(
+            !format!("{error} {error:?}").contains("canary"),
+            "{error:?}"
+        );
+    }
+    let later = bundle("BASE64", "eA==", "\"2999-01-01T00:00:00Z\"");
+    place
+        .cloud
+        .trouble("secretbundles", Trouble::Body(later.into_bytes()), 1);
+    assert_eq!(oci.secret(&id).await.unwrap().bytes, b"x");
+    place
+        .cloud
+        .trouble("/n", Trouble::Body(b"<html>".to_vec()), 1);
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(error.contains("the answer is no JSON string"), "{error}");
+}
+
+#[tokio::test]
+async fn nobody_there_is_told_with_the_address() {
+    let place = Place::new().await;
+    let mut config = place.config(Auth::Resource);
+    config.timeout = Duration::from_millis(100);
+    config.endpoint = Some("http://127.0.0.1:1".to_owned());
+    let oci = Oci::sign_in(&config).await.unwrap();
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(
+        error.contains("no connection to 127.0.0.1: Connection refused"),
+        "{error}"
+    );
+    config.endpoint = Some("nonsense".to_owned());
+    let oci = Oci::sign_in(&config).await.unwrap();
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(error.starts_with("OCI_ENDPOINT: nonsense/n: "), "{error}");
+}
+
+#[tokio::test]
+async fn the_clients_clock_is_the_one_that_signs() {
+    let place = Place::new().await;
+    let mut config = place.config(Auth::Resource);
+    config.principal.clock = || SystemTime::now() - Duration::from_secs(3600);
+    let oci = Oci::sign_in(&config).await.unwrap();
+    let error = oci.namespace().await.unwrap_err();
+    assert!(
+        matches!(error, OciError::Clock { ahead: false, .. }),
+        "{error}"
+    );
+}

@@ -1,0 +1,248 @@
+//! One question to one field. Pure: a field in, yes or no out; nothing is allocated.
+
+use std::cmp::Ordering;
+
+use avro::Field;
+use cel::IdedExpr;
+use cel::common::ast::{Expr, LiteralValue, operators};
+use regex::Regex;
+
+/// What a field is asked. Each answers `None` where CEL would fail, or where types meet that are not handled here.
+#[derive(Debug)]
+pub(super) enum Question {
+    /// Is it true?
+    IsTrue,
+    /// Is it null, or is it not?
+    IsNull(bool),
+    /// How does it compare with a whole number?
+    Int(Comparison, i64),
+    /// How does it compare with a number?
+    Double(Comparison, f64),
+    /// How does it compare with a text?
+    Str(Comparison, Box<str>),
+    /// Is it this boolean, or is it not?
+    Bool(Comparison, bool),
+    /// Is it one of these numbers (in order)?
+    InInts(Box<[i64]>),
+    /// Is it one of these texts (in order)?
+    InStrs(Box<[Box<str>]>),
+    /// How does the number of characters, or bytes, compare?
+    Size(Comparison, i64),
+    /// Does it begin with this text?
+    StartsWith(Box<str>),
+    /// Does it end with this text?
+    EndsWith(Box<str>),
+    /// Does it hold this text?
+    Contains(Box<str>),
+    /// Does it hold a match of this pattern?
+    Matches(Box<Regex>),
+}
+
+/// `==`, `!=`, `<`, `<=`, `>` or `>=`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Comparison {
+    Equal,
+    NotEqual,
+    Less,
+    LessOrEqual,
+    Greater,
+    GreaterOrEqual,
+}
+
+impl Comparison {
+    /// By CEL's name of the operator.
+    pub(super) fn of(name: &str) -> Option<Self> {
+        match name {
+            operators::EQUALS => Some(Self::Equal),
+            operators::NOT_EQUALS => Some(Self::NotEqual),
+            operators::LESS => Some(Self::Less),
+            operators::LESS_EQUALS => Some(Self::LessOrEqual),
+            operators::GREATER => Some(Self::Greater),
+            operators::GREATER_EQUALS => Some(Self::GreaterOrEqual),
+            _ => None,
+        }
+    }
+
+    /// The same with left and right in each other's place.
+    pub(super) fn turned_round(self) -> Self {
+        match self {
+            Self::Less => Self::Greater,
+            Self::LessOrEqual => Self::GreaterOrEqual,
+            Self::Greater => Self::Less,
+            Self::GreaterOrEqual => Self::LessOrEqual,
+            same => same,
+        }
+    }
+
+    #[inline]
+    fn holds(self, ordering: Ordering) -> bool {
+        match self {
+            Self::Equal => ordering == Ordering::Equal,
+            Self::NotEqual => ordering != Ordering::Equal,
+            Self::Less => ordering == Ordering::Less,
+            Self::LessOrEqual => ordering != Ordering::Greater,
+            Self::Greater => ordering == Ordering::Greater,
+            Self::GreaterOrEqual => ordering != Ordering::Less,
+        }
+    }
+
+    /// Values that have no order (null with anything, NaN) are unequal; to order them is an error.
+    #[inline]
+    fn holds_without_order(self) -> Option<bool> {
+        match self {
+            Self::Equal => Some(false),
+            Self::NotEqual => Some(true),
+            _ => None,
+        }
+    }
+}
+
+impl Question {
+    /// `field <comparison> literal`.
+    pub(super) fn compares(comparison: Comparison, literal: &IdedExpr) -> Option<Self> {
+        if let Some(number) = int(literal) {
+            return Some(Self::Int(comparison, number));
+        }
+        if let Some(number) = double(literal) {
+            return Some(Self::Double(comparison, number));
+        }
+        match &literal.expr {
+            Expr::Literal(LiteralValue::String(text)) => {
+                Some(Self::Str(comparison, text.inner().into()))
+            }
+            Expr::Literal(LiteralValue::Boolean(boolean)) => {
+                Some(Self::Bool(comparison, *boolean.inner()))
+            }
+            Expr::Literal(LiteralValue::Null) => match comparison {
+                Comparison::Equal => Some(Self::IsNull(true)),
+                Comparison::NotEqual => Some(Self::IsNull(false)),
+                _ => None,
+            },
+            _ => None,
+        }
+    }
+
+    /// `size(field) <comparison> literal`.
+    pub(super) fn sizes(comparison: Comparison, literal: &IdedExpr) -> Option<Self> {
+        Some(Self::Size(comparison, int(literal)?))
+    }
+
+    /// `field in [literals of one type]`.
+    pub(super) fn is_in(list: &IdedExpr) -> Option<Self> {
+        let Expr::List(list) = &list.expr else {
+            return None;
+        };
+        if let Some(mut numbers) = list.elements.iter().map(int).collect::<Option<Vec<i64>>>() {
+            numbers.sort_unstable();
+            return Some(Self::InInts(numbers.into()));
+        }
+        let text = |element: &IdedExpr| match &element.expr {
+            Expr::Literal(LiteralValue::String(text)) => Some(Box::from(text.inner())),
+            _ => None,
+        };
+        let mut texts: Vec<Box<str>> = list.elements.iter().map(text).collect::<Option<_>>()?;
+        texts.sort_unstable();
+        Some(Self::InStrs(texts.into()))
+    }
+
+    /// `field.function(literal)`.
+    pub(super) fn of_text(function: &str, literal: &IdedExpr) -> Option<Self> {
+        let Expr::Literal(LiteralValue::String(text)) = &literal.expr else {
+            return None;
+        };
+        let text = text.inner();
+        match function {
+            "startsWith" => Some(Self::StartsWith(text.into())),
+            "endsWith" => Some(Self::EndsWith(text.into())),
+            "contains" => Some(Self::Contains(text.into())),
+            "matches" => Some(Self::Matches(Box::new(Regex::new(text).ok()?))),
+            _ => None,
+        }
+    }
+
+    /// The field's answer; `None` if only the interpreter can tell.
+    #[inline]
+    pub(super) fn ask(&self, field: &Field<'_>) -> Option<bool> {
+        match (self, field) {
+            (Self::Int(comparison, literal), Field::Int(value)) => {
+                Some(comparison.holds(value.cmp(literal)))
+            }
+            (Self::Str(comparison, literal), Field::Str(value)) => {
+                Some(comparison.holds((*value).cmp(literal)))
+            }
+            (Self::IsTrue, Field::Bool(value)) => Some(*value),
+            (Self::IsNull(wanted), field) => Some(matches!(field, Field::Null) == *wanted),
+            (Self::Double(comparison, literal), Field::Double(value)) => {
+                by_number(*comparison, *value, *literal)
+            }
+            (Self::Double(comparison, literal), Field::Int(value)) => {
+                by_number(*comparison, *value as f64, *literal)
+            }
+            (Self::Int(comparison, literal), Field::Double(value)) => {
+                by_number(*comparison, *value, *literal as f64)
+            }
+            (Self::Bool(comparison, literal), Field::Bool(value)) => {
+                Some(comparison.holds(value.cmp(literal)))
+            }
+            (
+                Self::Int(comparison, _)
+                | Self::Double(comparison, _)
+                | Self::Str(comparison, _)
+                | Self::Bool(comparison, _),
+                Field::Null,
+            ) => comparison.holds_without_order(),
+            (Self::InInts(numbers), Field::Int(value)) => {
+                Some(numbers.binary_search(value).is_ok())
+            }
+            (Self::InStrs(texts), Field::Str(value)) => Some(
+                texts
+                    .binary_search_by(|text| text.as_ref().cmp(value))
+                    .is_ok(),
+            ),
+            (Self::InInts(_) | Self::InStrs(_), Field::Null) => Some(false),
+            (Self::StartsWith(text), Field::Str(value)) => Some(value.starts_with(&**text)),
+            (Self::EndsWith(text), Field::Str(value)) => Some(value.ends_with(&**text)),
+            (Self::Contains(text), Field::Str(value)) => Some(value.contains(&**text)),
+            (Self::Matches(pattern), Field::Str(value)) => Some(pattern.is_match(value)),
+            (Self::Size(comparison, literal), Field::Str(value)) => {
+                by_size(*comparison, value.chars().count(), *literal)
+            }
+            (Self::Size(comparison, literal), Field::Bytes(value)) => {
+                by_size(*comparison, value.len(), *literal)
+            }
+            _ => None,
+        }
+    }
+}
+
+fn by_number(comparison: Comparison, value: f64, literal: f64) -> Option<bool> {
+    match value.partial_cmp(&literal) {
+        Some(ordering) => Some(comparison.holds(ordering)),
+        None => comparison.holds_without_order(),
+    }
+}
+
+fn by_size(comparison: Comparison, size: usize, literal: i64) -> Option<bool> {
+    Some(comparison.holds(i64::try_from(size).ok()?.cmp(&literal)))
+}
+
+/// A whole number, also one behind a minus sign.
+fn int(expression: &IdedExpr) -> Option<i64> {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::Int(number)) => Some(*number.inner()),
+        Expr::Call(call) if call.func_name == operators::NEGATE => {
+            int(call.args.first()?)?.checked_neg()
+        }
+        _ => None,
+    }
+}
+
+fn double(expression: &IdedExpr) -> Option<f64> {
+    match &expression.expr {
+        Expr::Literal(LiteralValue::Double(number)) => Some(*number.inner()),
+        Expr::Call(call) if call.func_name == operators::NEGATE => {
+            Some(-double(call.args.first()?)?)
+        }
+        _ => None,
+    }
+}

@@ -1,0 +1,220 @@
+//! The table of routes as its user meets it: conditions, records, decisions.
+
+use serde_json::json;
+
+use super::*;
+
+const ORDER: &str = r#"{"type":"record","name":"Order","fields":[
+    {"name":"id","type":"int"},
+    {"name":"email","type":["null","string"]},
+    {"name":"colour","type":{"type":"enum","name":"Colour","symbols":["RED","BLUE"]}},
+    {"name":"raw","type":"bytes"},
+    {"name":"tags","type":{"type":"map","values":"string"}},
+    {"name":"lines","type":{"type":"array","items":{"type":"record","name":"Line","fields":[
+        {"name":"sku","type":"string"},{"name":"weight","type":"double"},
+        {"name":"stamp","type":["null","bytes"]}]}}},
+    {"name":"address","type":["null",{"type":"record","name":"Address","fields":[
+        {"name":"city","type":"string"},{"name":"zips","type":{"type":"array","items":"int"}}]}]}]}"#;
+
+fn config(name: &str, when: &str) -> RouteDefinition {
+    RouteDefinition {
+        name: name.to_owned(),
+        when: when.to_owned(),
+    }
+}
+
+fn routes(conditions: &[&str]) -> Result<Routes, RouteError> {
+    let configs = conditions.iter().enumerate();
+    let configs = configs.map(|(index, when)| config(&index.to_string(), when));
+    Routes::compile(configs.collect(), &Schema::parse(ORDER).unwrap())
+}
+
+fn order() -> serde_json::Value {
+    json!({"id": 1010, "email": null, "colour": "RED", "raw": "\u{0}\u{ff}", "tags": {"a": "b"},
+        "lines": [{"sku": "x", "weight": 2.0, "stamp": null}, {"sku": "y", "weight": 0.5, "stamp": "\u{ff}"}],
+        "address": {"city": "Rome", "zips": [1, 2]}})
+}
+
+fn decide(conditions: &[&str], record: &serde_json::Value) -> Result<Option<usize>, Undecided> {
+    let datum = Schema::parse(ORDER).unwrap().from_json(record).unwrap();
+    routes(conditions)
+        .unwrap()
+        .decide(&datum, &mut Scratch::default())
+}
+
+#[test]
+fn the_first_route_that_matches_has_the_record() {
+    let conditions = ["id == 1020", "id == 1010", "id > 0"];
+    assert_eq!(decide(&conditions, &order()), Ok(Some(1)));
+    let mut other = order();
+    other["id"] = json!(7);
+    assert_eq!(decide(&conditions, &other), Ok(Some(2)));
+    other["id"] = json!(-7);
+    assert_eq!(decide(&conditions, &other), Ok(None));
+}
+
+#[test]
+fn conditions_reach_every_kind_of_field() {
+    for condition in [
+        "email == null && colour == 'RED' && raw == b'\\x00\\xff'",
+        "tags['a'] == 'b' && has(tags.a) && !has(tags.z) && tags.size() == 1",
+        "lines.exists(l, l.sku == 'y' && l.weight < 1.0 && l.stamp == b'\\xff')",
+        "lines[0].weight == 2.0 && lines[0].stamp == null && !has(lines[0].stamp)",
+        "address.city.startsWith('Ro') && 2 in address.zips && address != null",
+        "lines.map(l, l.sku) == ['x', 'y'] && size(lines) * 505 == id",
+    ] {
+        assert_eq!(decide(&[condition], &order()), Ok(Some(0)), "{condition}");
+    }
+}
+
+#[test]
+fn a_field_of_a_record_that_is_null_is_null() {
+    let mut order = order();
+    order["address"] = json!(null);
+    for (condition, expected) in [
+        ("address == null", Some(0)),
+        ("address.city == null", Some(0)),
+        ("address.city == 'Rome'", None),
+        ("has(address.city)", None),
+        ("address.zips == null && !has(address.zips)", Some(0)),
+    ] {
+        assert_eq!(decide(&[condition], &order), Ok(expected), "{condition}");
+    }
+}
+
+#[test]
+fn numbers_that_json_cannot_write_reach_the_interpreter() {
+    let schema = Schema::parse(
+        r#"{"type":"record","name":"R","fields":[{"name":"n","type":{"type":"array","items":"double"}}]}"#,
+    )
+    .unwrap();
+    let routes = Routes::compile(vec![config("A", "n.exists(x, x < -1e300)")], &schema).unwrap();
+    let mut datum = vec![4];
+    datum.extend(f64::NEG_INFINITY.to_le_bytes());
+    datum.extend(1.0_f64.to_le_bytes());
+    datum.push(0);
+    assert_eq!(routes.decide(&datum, &mut Scratch::default()), Ok(Some(0)));
+}
+
+#[test]
+fn what_is_not_one_whole_datum_is_never_routed() {
+    let routes = routes(&["true"]).unwrap();
+    let schema = Schema::parse(ORDER).unwrap();
+    let datum = schema.from_json(&order()).unwrap();
+    let mut scratch = Scratch::default();
+    assert_eq!(routes.decide(&datum, &mut scratch), Ok(Some(0)));
+    for length in 0..datum.len() {
+        let decision = routes.decide(&datum[..length], &mut scratch);
+        assert!(
+            matches!(decision, Err(Undecided::Undecodable(_))),
+            "{length}"
+        );
+    }
+    let longer = [datum.as_slice(), &[0]].concat();
+    let decision = routes.decide(&longer, &mut scratch);
+    assert!(matches!(decision, Err(Undecided::Undecodable(_))));
+}
+
+#[test]
+fn a_condition_without_a_value_is_neither_a_match_nor_passed_over() {
+    for (condition, reason) in [
+        ("email > 'a'", "no matching overload"),
+        ("1 / (id - 1010) > 0", "ivision by zero"),
+        ("id + 9223372036854775807 > 0", "verflow"),
+        ("tags['z'] == 'b'", "No such key: z"),
+        ("lines[7].sku == 'x'", "ut of bounds"),
+        ("lines[0].stamp.size() > 0", "no matching overload"),
+    ] {
+        match decide(&["id == 1", condition, "true"], &order()) {
+            Err(error @ Undecided::Evaluation { route: 1, .. }) => {
+                let text = error.to_string();
+                assert!(text.contains(reason), "{condition}: {text}");
+                assert!(
+                    text.starts_with("the condition of route 1 has no value"),
+                    "{text}"
+                );
+            }
+            other => panic!("{condition}: {other:?}"),
+        }
+    }
+    // An earlier match does not ask it.
+    assert_eq!(
+        decide(&["id == 1010", "tags['z'] == 'b'"], &order()),
+        Ok(Some(0))
+    );
+}
+
+#[test]
+fn a_table_that_cannot_be_meant_is_refused() {
+    for (conditions, expected) in [
+        (
+            vec!["idd == 1"],
+            r#"route "0": idd == 1: the record has no field idd"#,
+        ),
+        (
+            vec!["id == 1", "id==1"],
+            r#"route "1": it can never match, because route "0" before it"#,
+        ),
+        (
+            vec!["id == 1", "email == 'x' && id == 1"],
+            r#"route "1": it can never match"#,
+        ),
+        (vec!["true", "id == 1"], r#"route "1": it can never match"#),
+        (
+            vec!["1 + 1 == 2", "id == 1"],
+            r#"route "1": it can never match"#,
+        ),
+        (
+            vec!["1 > 2"],
+            r#"route "0": it can never match, because its condition is false"#,
+        ),
+        (vec!["1 / 0 == 1"], r#"route "0": Division by zero"#),
+    ] {
+        let error = routes(&conditions).unwrap_err().to_string();
+        assert!(error.starts_with(expected), "{conditions:?}: {error}");
+    }
+    let twice = vec![config("A", "id == 1"), config("A", "id == 2")];
+    let error = Routes::compile(twice, &Schema::parse(ORDER).unwrap()).unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        r#"route "A": another route has this name"#
+    );
+}
+
+#[test]
+fn what_is_allowed_but_hardly_meant_is_a_warning() {
+    let routes = routes(&["email.contains('x')", "true"]).unwrap();
+    assert_eq!(routes.warnings().len(), 2);
+    assert!(routes.warnings()[0].starts_with(r#"route "0": email may be null"#));
+    assert_eq!(routes.warnings()[1], r#"route "1" matches every record"#);
+}
+
+#[test]
+fn the_fingerprint_is_of_what_decides_and_of_nothing_else() {
+    let schema = Schema::parse(ORDER).unwrap();
+    let print =
+        |configs: Vec<RouteDefinition>| Routes::compile(configs, &schema).unwrap().fingerprint();
+    let (a, b) = (config("A", "id == 1"), config("B", "id == 2"));
+    let first = print(vec![a.clone(), b.clone()]);
+    assert_eq!(first, print(vec![a.clone(), b.clone()]));
+    assert_ne!(first, print(vec![b.clone(), a.clone()]));
+    assert_ne!(first, print(vec![config("A2", "id == 1"), b.clone()]));
+    assert_ne!(first, print(vec![config("A", "id == 3"), b]));
+    let user = Schema::parse(include_str!("../../../schemas/user.avsc")).unwrap();
+    let built_in = vec![config("A", "id == 1010"), config("B", "id == 1020")];
+    let built_in = Routes::compile(built_in, &user).unwrap();
+    // Computed from the definitions of CRC-64-AVRO and FNV-1a by another program.
+    assert_eq!(built_in.fingerprint(), 0x925efbbfa48dcfb7);
+}
+
+#[test]
+fn scratch_keeps_its_memory_from_record_to_record() {
+    let routes = routes(&["id == 1", "address.city == 'x'"]).unwrap();
+    let datum = Schema::parse(ORDER).unwrap().from_json(&order()).unwrap();
+    let mut scratch = Scratch::default();
+    routes.decide(&datum, &mut scratch).unwrap();
+    let memory = (scratch.0.as_ptr(), scratch.0.capacity());
+    assert!(memory.1 >= 2);
+    routes.decide(&datum, &mut scratch).unwrap();
+    assert_eq!((scratch.0.as_ptr(), scratch.0.capacity()), memory);
+}

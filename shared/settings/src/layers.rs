@@ -1,0 +1,101 @@
+//! The layers of settings, one above the other. Pure, but for the settings file of this machine.
+
+use std::collections::BTreeMap;
+
+use super::catalog::{CATALOG, CONFIG_LOCATION};
+use super::cloud::MAX_DOCUMENT;
+use super::properties::{self, Given, Line};
+use super::{Location, Setting, SettingError, Source, Value, location, pasted};
+use runtime::files;
+use runtime::secret::Secret;
+
+/// Values by name.
+pub(super) type Values = BTreeMap<&'static str, Value>;
+
+/// What flags and environment say.
+pub(super) fn given(
+    flags: &[(&'static str, String)],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Values {
+    let flag = |setting: &Setting| {
+        let (_, text) = flags.iter().find(|(name, _)| *name == setting.name)?;
+        Some(value(text, Source::Flag))
+    };
+    let variable = |setting: &Setting| {
+        let text = environment(&setting.variable())?;
+        Some(value(pasted::trimmed(&text), Source::Environment))
+    };
+    CATALOG
+        .iter()
+        .filter_map(|setting| Some((setting.name, flag(setting).or_else(|| variable(setting))?)))
+        .filter(|(_, value)| !value.text.reveal().is_empty())
+        .collect()
+}
+
+/// The lines of a settings file of this machine; none if it lies elsewhere.
+pub(super) fn local_lines(given: &Values) -> Result<Vec<Line>, SettingError> {
+    let Some(location) = given.get(CONFIG_LOCATION.name) else {
+        return Ok(Vec::new());
+    };
+    let location = location.text.reveal();
+    match location.parse() {
+        Ok(Location::File(path)) => {
+            let text = files::read_text(&path, MAX_DOCUMENT).map_err(|reason| {
+                SettingError::Unreadable {
+                    variable: CONFIG_LOCATION.variable(),
+                    location: location.to_owned(),
+                    reason,
+                }
+            })?;
+            parsed(location, &text)
+        }
+        Ok(Location::Object(_)) => Ok(Vec::new()),
+        Err(()) => Err(malformed(&CONFIG_LOCATION, location)),
+    }
+}
+
+pub(super) fn parsed(location: &str, text: &str) -> Result<Vec<Line>, SettingError> {
+    properties::parse(text).map_err(|(line, reason)| SettingError::Line {
+        location: location.to_owned(),
+        line,
+        reason,
+    })
+}
+
+/// Adds the plain lines that nothing above them sets.
+pub(super) fn merge(values: &mut Values, lines: &[Line]) {
+    for line in lines {
+        if let Given::Plain(text) = &line.value
+            && !text.is_empty()
+        {
+            values
+                .entry(line.setting.name)
+                .or_insert_with(|| value(text, Source::File));
+        }
+    }
+}
+
+pub(super) fn defaults(values: &mut Values) {
+    for setting in CATALOG {
+        if let Some(default) = setting.default {
+            values
+                .entry(setting.name)
+                .or_insert_with(|| value(default, Source::Default));
+        }
+    }
+}
+
+pub(super) fn value(text: impl Into<String>, source: Source) -> Value {
+    Value {
+        text: Secret::new(text),
+        source,
+    }
+}
+
+pub(super) fn malformed(setting: &Setting, location: &str) -> SettingError {
+    SettingError::Malformed {
+        variable: setting.variable(),
+        value: location.to_owned(),
+        expected: location::EXPECTED,
+    }
+}

@@ -1,0 +1,126 @@
+//! Where a document lies: a file of this machine, or an object in Object Storage. Pure: text in, location out.
+//!
+//! An object is `oci://BUCKET/OBJECT`, or `oci://BUCKET@NAMESPACE/OBJECT` where the namespace is known: the form
+//! that Oracle's HDFS connector and Data Flow use. Without a namespace the service is asked for the tenancy's own.
+//! Everything after the bucket's slash is the object's name, as it is: nothing in it is decoded.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use oci::ObjectLocation;
+
+/// What a location looks like, for the error that names it.
+pub(super) const EXPECTED: &str =
+    "a path, or an object as oci://BUCKET/OBJECT or oci://BUCKET@NAMESPACE/OBJECT";
+
+/// Where a document lies.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Location {
+    /// A file of this machine.
+    File(PathBuf),
+    /// An object in Object Storage.
+    Object(ObjectLocation),
+}
+
+impl FromStr for Location {
+    type Err = ();
+
+    /// Anything with another scheme than `oci` is refused, so that a slip is not taken for an odd file name.
+    fn from_str(text: &str) -> Result<Self, ()> {
+        if let Some(rest) = text.strip_prefix("oci://") {
+            return object(rest).map(Self::Object).ok_or(());
+        }
+        if text.is_empty() || text.contains("://") || text.contains('\0') {
+            return Err(());
+        }
+        Ok(Self::File(PathBuf::from(text)))
+    }
+}
+
+/// Bucket names hold letters, digits, `-`, `_` and `.`; an object's name has 1 to 1024 bytes without line breaks or
+/// NUL (Object Storage documentation, "Managing Buckets" and "Object Names").
+fn object(text: &str) -> Option<ObjectLocation> {
+    let (bucket, object) = text.split_once('/')?;
+    let (bucket, namespace) = match bucket.split_once('@') {
+        Some((bucket, namespace)) => (bucket, Some(namespace)),
+        None => (bucket, None),
+    };
+    let is_name = |name: &str| {
+        (1..=256).contains(&name.len())
+            && name
+                .chars()
+                .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
+    };
+    let is_object = (1..=1024).contains(&object.len())
+        && !object.contains(['\0', '\r', '\n'])
+        // In a URL these mean a folder.
+        && ![".", ".."].contains(&object);
+    (is_name(bucket) && namespace.is_none_or(is_name) && is_object).then(|| ObjectLocation {
+        namespace: namespace.map(str::to_owned),
+        bucket: bucket.to_owned(),
+        object: object.to_owned(),
+    })
+}
+
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            Self::Object(object) => object.fmt(f),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_object_is_named_with_or_without_its_namespace() {
+        for text in [
+            "oci://config/config.properties",
+            "oci://avro-schema-bucket@idabc/dir/user v2?#%41.avsc",
+        ] {
+            let location: Location = text.parse().unwrap();
+            assert!(matches!(location, Location::Object(_)), "{location:?}");
+            assert_eq!(location.to_string(), text);
+        }
+        let Ok(Location::Object(object)) = "oci://b@n/a@b/c".parse() else {
+            panic!()
+        };
+        assert_eq!(object.namespace.as_deref(), Some("n"));
+        assert_eq!((&*object.bucket, &*object.object), ("b", "a@b/c"));
+    }
+
+    #[test]
+    fn anything_without_a_scheme_is_a_path() {
+        for path in ["config.properties", "/etc/a b.properties", "oci:/x", "@"] {
+            assert_eq!(path.parse(), Ok(Location::File(PathBuf::from(path))));
+        }
+    }
+
+    #[test]
+    fn refuses_what_names_nothing() {
+        let long = format!("oci://b/{}", "x".repeat(1025));
+        for wrong in [
+            "",
+            "oci://",
+            "oci://b",
+            "oci://b/",
+            "oci://b/..",
+            "oci:///o",
+            "oci://@n/o",
+            "oci://b@/o",
+            "oci://b c/o",
+            "oci://b@n@m/o",
+            "oci://b/a\nb",
+            "s3://b/o",
+            "https://host/x",
+            "a\0b",
+            &long,
+        ] {
+            assert_eq!(wrong.parse::<Location>(), Err(()), "{wrong:?}");
+        }
+    }
+}

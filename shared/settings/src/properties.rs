@@ -1,0 +1,196 @@
+//! `config.properties`: lines of `name=value` and `name_vaultOCID=<secret>`. Pure: text in, settings out.
+
+use super::catalog::CATALOG;
+use super::{Setting, pasted};
+use oci::SecretLocation;
+
+/// Behind a setting's name: the value is the OCID of the secret that holds it. Any case will do.
+const VAULT: &str = "_vaultocid";
+
+/// One setting of the file.
+#[derive(Clone, Debug)]
+pub(super) struct Line {
+    pub(super) setting: &'static Setting,
+    pub(super) value: Given,
+}
+
+/// How a line gives the value.
+#[derive(Clone, Debug)]
+pub(super) enum Given {
+    /// As it is. Empty means unset.
+    Plain(String),
+    /// In a secret of Vault.
+    Secret(SecretLocation),
+}
+
+/// The settings of a file's text, or the line (from 1) that is wrong and why. The reason never holds a value: it may
+/// be a password.
+///
+/// Blank lines and lines that begin with `#` or `!` are passed over, as in Java's format. Names and values are
+/// trimmed as [`pasted`] says.
+pub(super) fn parse(text: &str) -> Result<Vec<Line>, (usize, String)> {
+    let mut lines: Vec<Line> = Vec::new();
+    // Some editors begin a file with a byte order mark.
+    let text = text.strip_prefix('\u{feff}').unwrap_or(text);
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with(['#', '!']) {
+            continue;
+        }
+        let line = read(line).map_err(|reason| (index + 1, reason))?;
+        if lines
+            .iter()
+            .any(|known| known.setting.name == line.setting.name)
+        {
+            let reason = format!("{} is set a second time", line.setting.name);
+            return Err((index + 1, reason));
+        }
+        lines.push(line);
+    }
+    Ok(lines)
+}
+
+fn read(line: &str) -> Result<Line, String> {
+    let (name, value) = line
+        .split_once('=')
+        .ok_or("expected name=value, found no \"=\"")?;
+    let (name, value) = (name.trim(), pasted::trimmed(value));
+    let plain = name
+        .len()
+        .checked_sub(VAULT.len())
+        .filter(|at| name.is_char_boundary(*at) && name[*at..].eq_ignore_ascii_case(VAULT))
+        .map(|at| &name[..at]);
+    let setting = CATALOG
+        .iter()
+        .find(|setting| setting.name == plain.unwrap_or(name))
+        .ok_or_else(|| {
+            // What is not shaped like a name may be a secret that lost its own: it is not shown.
+            let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
+            let shown = match name.chars().all(is_name) {
+                true => format!("{name:?}"),
+                false => "what stands before the first \"=\"".to_owned(),
+            };
+            format!("{shown} is no setting; see --help for their names")
+        })?;
+    let value = match plain {
+        None => Given::Plain(value.to_owned()),
+        Some(_) => {
+            let location = value.parse::<SecretLocation>();
+            // What is no OCID may be the secret itself, put here by mistake: it is not shown.
+            Given::Secret(location.map_err(|reason| format!("the value of {name} {reason}"))?)
+        }
+    };
+    Ok(Line { setting, value })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(text: &str) -> Vec<(&'static str, String)> {
+        let line = |line: Line| match line.value {
+            Given::Plain(text) => (line.setting.name, text),
+            Given::Secret(location) => (line.setting.name, format!("secret {location}")),
+        };
+        parse(text).unwrap().into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn reads_names_and_values_and_passes_over_comments() {
+        let text = "# broker\n\nkafka_bootstrapserver = localhost:9092\r\n! old style\nkafka_topic=\"orders\"\n";
+        assert_eq!(
+            read(text),
+            [
+                ("kafka_bootstrapserver", "localhost:9092".to_owned()),
+                ("kafka_topic", "orders".to_owned())
+            ]
+        );
+    }
+
+    #[test]
+    fn reads_the_tutorials_six_lines_as_they_are() {
+        let text = "kafka_bootstrapserver_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aaa\n\
+                    kafka_topic_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aab\n\
+                    kafka_username_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aac\n\
+                    auth_token_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aad\n\
+                    api_type_a_url_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aae\n\
+                    api_type_b_url_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aaf\n";
+        let names = [
+            "kafka_bootstrapserver",
+            "kafka_topic",
+            "kafka_username",
+            "auth_token",
+            "api_type_a_url",
+            "api_type_b_url",
+        ];
+        let expected: Vec<(&str, String)> = names
+            .iter()
+            .zip(["aaa", "aab", "aac", "aad", "aae", "aaf"])
+            .map(|(name, end)| {
+                (
+                    *name,
+                    format!("secret ocid1.vaultsecret.oc1.sa-saopaulo-1.{end}"),
+                )
+            })
+            .collect();
+        assert_eq!(read(text), expected);
+    }
+
+    #[test]
+    fn a_value_may_hold_equals_signs() {
+        assert_eq!(
+            read("auth_token=a=b=="),
+            [("auth_token", "a=b==".to_owned())]
+        );
+    }
+
+    #[test]
+    fn names_the_line_that_is_wrong_and_never_its_value() {
+        for (text, number, reason) in [
+            (
+                "kafka_topic=a\nkafka_topc=b",
+                2,
+                "\"kafka_topc\" is no setting; see --help for their names",
+            ),
+            (
+                "hunter2==",
+                1,
+                "what stands before the first \"=\" is no setting; see --help for their names",
+            ),
+            ("\n\nkafka_topic", 3, "expected name=value, found no \"=\""),
+            (
+                "kafka_topic=a\nkafka_topic=b",
+                2,
+                "kafka_topic is set a second time",
+            ),
+            (
+                "kafka_topic_vaultOCID=ocid1.vaultsecret.oc1..a\nkafka_topic=b",
+                2,
+                "kafka_topic is set a second time",
+            ),
+            (
+                "x_vaultOCID=ocid1.vaultsecret.oc1..a",
+                1,
+                "\"x_vaultOCID\" is no setting; see --help for their names",
+            ),
+            (
+                "_vaultOCID=a",
+                1,
+                "\"_vaultOCID\" is no setting; see --help for their names",
+            ),
+            (
+                "auth_token_vaultOCID=hunter2",
+                1,
+                "the value of auth_token_vaultOCID is no OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
+            ),
+        ] {
+            assert_eq!(
+                parse(text).map(|_| ()).unwrap_err(),
+                (number, reason.to_owned())
+            );
+        }
+        assert!(!parse("hunter2").unwrap_err().1.contains("hunter2"));
+        assert!(parse("é_vaultOCID=a").is_err());
+        assert!(parse("ééééé=a").is_err());
+    }
+}

@@ -1,0 +1,83 @@
+//! The real broker of `deploy/kafka`, by what tests rely on.
+
+use testkit::kafka::{Kafka, Options};
+use testkit::records;
+use testkit::topics::{Committed, New, Topics};
+
+#[tokio::test]
+#[ignore = "starts Apache Kafka: run by `make e2e`"]
+async fn one_broker_keeps_transactions_headers_commits_and_deletes_records() {
+    let kafka = Kafka::shared().unwrap();
+    let topics = Topics::of(kafka.bootstrap()).unwrap();
+    topics.create("facts", 2, &[]).await.unwrap();
+
+    let mut plain = New::to(0, "plain");
+    plain.headers = vec![
+        ("h".to_owned(), Some(b"v".to_vec())),
+        ("none".to_owned(), None),
+    ];
+    assert_eq!(
+        topics
+            .write("facts", &[plain, New::to(1, "other")])
+            .unwrap(),
+        [(0, 0), (1, 0)]
+    );
+    topics
+        .whole_transaction("facts", &[New::to(0, "aborted")], false)
+        .unwrap();
+    topics
+        .whole_transaction("facts", &[New::to(0, "committed")], true)
+        .unwrap();
+    // plain, aborted and its marker, committed and its marker
+    assert_eq!(topics.watermarks("facts").unwrap()[&0], (0, 5));
+    let stored = records::all(kafka.bootstrap(), "facts").unwrap();
+    let values: Vec<&[u8]> = stored
+        .iter()
+        .filter_map(|one| one.value.as_deref())
+        .collect();
+    assert_eq!(values, [b"plain".as_slice(), b"committed", b"other"]);
+    assert_eq!(stored[0].headers.len(), 2);
+
+    let committed = Committed {
+        offset: 3,
+        metadata: "done: 5".to_owned(),
+    };
+    topics.commit("group", "facts", 0, &committed).unwrap();
+    assert_eq!(
+        topics.committed("group", "facts").unwrap(),
+        [(0, committed)].into()
+    );
+
+    topics.delete_before("facts", 0, 2).await.unwrap();
+    assert_eq!(topics.watermarks("facts").unwrap()[&0], (2, 5));
+    topics.delete("facts").await.unwrap();
+    assert!(records::all(kafka.bootstrap(), "facts").unwrap().is_empty());
+}
+
+#[tokio::test]
+#[ignore = "starts Apache Kafka: run by `make e2e`"]
+async fn three_brokers_keep_what_was_acknowledged_when_one_is_killed() {
+    let kafka = Kafka::start(&Options {
+        three: true,
+        ..Options::default()
+    })
+    .unwrap();
+    let topics = Topics::of(kafka.bootstrap()).unwrap();
+    topics.create("facts", 3, &[]).await.unwrap();
+    let batch = |text: &str| {
+        (0..3)
+            .map(|partition| New::to(partition, text))
+            .collect::<Vec<_>>()
+    };
+    topics.write("facts", &batch("before")).unwrap();
+    kafka.kill(2).await.unwrap();
+    topics
+        .write("facts", &batch("while broker 2 is dead"))
+        .unwrap();
+    kafka.revive(2).await.unwrap();
+    kafka.kill(1).await.unwrap();
+    topics
+        .write("facts", &batch("while broker 1 is dead"))
+        .unwrap();
+    assert_eq!(records::all(kafka.bootstrap(), "facts").unwrap().len(), 9);
+}

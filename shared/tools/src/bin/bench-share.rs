@@ -1,0 +1,203 @@
+//! `bench-share`: how throughput grows with the processes that share a topic, on real Apache Kafka.
+//!
+//! Each round fills a new topic and starts so many jobs in one group at once (OVERLAP=share), against an endpoint that
+//! takes its time: what bounds a process is then the requests it has under way, not this machine's processors. A job
+//! that leaves work behind is started again, as a platform would. The clock runs from the first start to the last
+//! answer; every record must have arrived, and repeats are counted.
+
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail, ensure};
+use clap::Parser;
+use testkit::endpoint::{Answer, Endpoint};
+use testkit::kafka::{Kafka, Options};
+use testkit::topics::{New, Topics};
+use testkit::user::User;
+
+/// Measures 1, 2 and 4 processes that share a topic.
+#[derive(Parser)]
+#[command(version)]
+struct Flags {
+    /// How many records a round delivers.
+    #[arg(long, default_value_t = 16_000)]
+    records: usize,
+    /// How many partitions the topic has.
+    #[arg(long, default_value_t = 8)]
+    partitions: i32,
+    /// How long the endpoint takes to answer, in milliseconds.
+    #[arg(long, default_value_t = 20)]
+    delay: u64,
+    /// How many requests each process has under way.
+    #[arg(long, default_value_t = 16)]
+    in_flight: usize,
+    /// How many processes, one number a round.
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
+    processes: Vec<usize>,
+    /// How often all of it is done; the best round of each number counts.
+    #[arg(long, default_value_t = 2)]
+    rounds: usize,
+    /// The job; unset: `forward` beside this program.
+    #[arg(long)]
+    forward: Option<PathBuf>,
+}
+
+/// What a round came to.
+#[derive(Clone, Copy)]
+struct Outcome {
+    /// First start to last answer.
+    seconds: f64,
+    /// First request to last answer.
+    delivering: f64,
+    /// Records that arrived more than once.
+    repeats: usize,
+    /// Processes that delivered something.
+    busy: usize,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let flags = Flags::parse();
+    let forward = match &flags.forward {
+        Some(path) => path.clone(),
+        None => std::env::current_exe()?.with_file_name("forward"),
+    };
+    ensure!(
+        forward.is_file(),
+        "{} is not there: build it, or name it with --forward",
+        forward.display()
+    );
+    let kafka = Kafka::start(&Options {
+        fast_join: true,
+        ..Options::default()
+    })?;
+    let topics = Topics::of(kafka.bootstrap())?;
+    let mut best: Vec<Option<Outcome>> = vec![None; flags.processes.len()];
+    for round in 0..flags.rounds {
+        for (place, processes) in flags.processes.iter().enumerate() {
+            let topic = format!("share-{round}-{processes}");
+            let outcome = measure(&flags, &forward, &kafka, &topics, &topic, *processes).await?;
+            eprintln!("{processes} processes: {:.2} s", outcome.seconds);
+            if best[place].is_none_or(|known| outcome.seconds < known.seconds) {
+                best[place] = Some(outcome);
+            }
+        }
+    }
+    println!(
+        "{} records in {} partitions; the endpoint answers after {} ms; {} requests under way a process; best of {}.\n",
+        flags.records, flags.partitions, flags.delay, flags.in_flight, flags.rounds
+    );
+    println!(
+        "| processes | delivered something | start to last answer | records/s | while delivering | × one process | repeats |"
+    );
+    println!("|---:|---:|---:|---:|---:|---:|---:|");
+    let one = best.first().copied().flatten().context("no round")?;
+    for (processes, outcome) in flags.processes.iter().zip(best.into_iter().flatten()) {
+        println!(
+            "| {processes} | {} | {:.1} s | {:.0} | {:.0}/s | {:.2} | {} |",
+            outcome.busy,
+            outcome.seconds,
+            flags.records as f64 / outcome.seconds,
+            flags.records as f64 / outcome.delivering,
+            one.seconds / outcome.seconds,
+            outcome.repeats
+        );
+    }
+    Ok(())
+}
+
+async fn measure(
+    flags: &Flags,
+    forward: &Path,
+    kafka: &Kafka,
+    topics: &Topics,
+    topic: &str,
+    processes: usize,
+) -> Result<Outcome> {
+    topics.create(topic, flags.partitions, &[]).await?;
+    let records: Vec<New> = (0..flags.records)
+        .map(|number| {
+            let user = User::new(1010, &format!("u-{number}"));
+            New::to(number as i32 % flags.partitions, user.encode())
+        })
+        .collect();
+    topics.write(topic, &records)?;
+    let slow = Answer::ok().after(Duration::from_millis(flags.delay));
+    let endpoint = Endpoint::always(slow)?;
+    let start = || {
+        Command::new(forward)
+            .args(["run", "--output", "json", "--overlap", "share"])
+            .args(["--kafka-topic", topic, "--kafka-group", topic])
+            .args(["--in-flight", &flags.in_flight.to_string()])
+            .args(["--kafka-bootstrapserver", kafka.bootstrap()])
+            .args(["--api-type-a-url", &endpoint.url()])
+            .args(["--api-type-b-url", &endpoint.url()])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .with_context(|| format!("starting {}", forward.display()))
+    };
+    let started = Instant::now();
+    let mut jobs = Vec::new();
+    for _ in 0..processes {
+        jobs.push(start()?);
+    }
+    let mut busy = 0;
+    while let Some(job) = jobs.pop() {
+        let (code, delivered) = end(job)?;
+        ensure!(
+            [0, 11, 12, 20].contains(&code),
+            "a job ended with exit code {code}"
+        );
+        busy += usize::from(delivered > 0);
+        eprintln!(
+            "  after {:.1} s: a job ended with exit code {code}, {delivered} delivered",
+            started.elapsed().as_secs_f64()
+        );
+        let committed: i64 = topics
+            .committed(topic, topic)?
+            .values()
+            .map(|committed| committed.offset)
+            .sum();
+        if jobs.is_empty() && committed < flags.records as i64 {
+            ensure!(
+                started.elapsed() < Duration::from_secs(300),
+                "only {committed} records are committed after five minutes"
+            );
+            jobs.push(start()?);
+        }
+    }
+    let requests = endpoint.requests();
+    let first = requests.iter().map(|request| request.at).min();
+    let last = requests.iter().map(|request| request.at).max();
+    let (Some(first), Some(last)) = (first, last) else {
+        bail!("the endpoint was never asked");
+    };
+    let last = last + Duration::from_millis(flags.delay);
+    let distinct: HashSet<&[u8]> = requests.iter().map(|request| &request.body[..]).collect();
+    ensure!(
+        distinct.len() == flags.records,
+        "{} of {} records arrived",
+        distinct.len(),
+        flags.records
+    );
+    Ok(Outcome {
+        seconds: (last - started).as_secs_f64(),
+        delivering: (last - first).as_secs_f64(),
+        repeats: requests.len() - distinct.len(),
+        busy,
+    })
+}
+
+/// Waits for a job's end: its exit code, and how many records its report says it delivered.
+fn end(job: Child) -> Result<(i32, u64)> {
+    let output = job.wait_with_output()?;
+    let code = output.status.code().context("a job ended by a signal")?;
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
+    Ok((
+        code,
+        report["totals"]["delivered"].as_u64().unwrap_or_default(),
+    ))
+}

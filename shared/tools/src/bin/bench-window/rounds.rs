@@ -1,0 +1,338 @@
+//! The rounds: what is run beside what, and which run of each counts.
+
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use testkit::kafka::{Kafka, Options};
+use testkit::topics::Topics;
+
+use crate::measure::{self, Cost};
+use crate::outcome::{Outcome, Ratio};
+use crate::server::Server;
+use crate::topic;
+
+/// As many as the job's default for requests in flight to one endpoint.
+const CONNECTIONS: usize = 64;
+/// Different keys, where deliveries keep the order of each.
+const KEYS: usize = 1_000;
+/// Records in one container file, where many are sent per request.
+const BATCH: usize = 500;
+
+/// What is to be measured.
+pub(crate) struct Plan {
+    /// Records in a window.
+    pub(crate) records: usize,
+    /// Ten million records more.
+    pub(crate) long: bool,
+    /// Runs of each.
+    pub(crate) rounds: usize,
+    /// Which parts.
+    pub(crate) only: Vec<u8>,
+    /// The job.
+    pub(crate) forward: PathBuf,
+    /// The script that runs Spark.
+    pub(crate) spark: Option<PathBuf>,
+    /// This program.
+    pub(crate) own: PathBuf,
+}
+
+struct Bench<'p> {
+    plan: &'p Plan,
+    kafka: Kafka,
+    topics: Topics,
+    groups: usize,
+    files: tempfile::TempDir,
+}
+
+/// Runs every part that was asked for.
+pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
+    // Both compilers: this broker lives longer than a test's, and shall not be what is measured.
+    let kafka = Kafka::start(&Options {
+        heap: "1g".to_owned(),
+        java: "-XX:TieredStopAtLevel=4".to_owned(),
+        ..Options::default()
+    })?;
+    let topics = Topics::of(kafka.bootstrap())?;
+    let mut bench = Bench {
+        plan,
+        kafka,
+        topics,
+        groups: 0,
+        files: tempfile::tempdir()?,
+    };
+    let wants = |part: u8| plan.only.contains(&part);
+    let mut outcome = Outcome {
+        records: plan.records,
+        rounds: plan.rounds,
+        ..Outcome::default()
+    };
+    eprintln!("bench-window: filling topics of {} records", plan.records);
+    if wants(1) || wants(4) || plan.spark.is_some() {
+        topic::fill(&bench.topics, "sparse", plan.records, 100).await?;
+        let (ratio, memory) = bench.filter("sparse")?;
+        outcome.filter_only = Some(ratio);
+        outcome.peak_mib.insert("filter only".to_owned(), memory);
+    }
+    if wants(2) || wants(3) {
+        topic::fill(&bench.topics, "dense", plan.records, 1).await?;
+    }
+    if wants(2) {
+        let (ratio, memory) = bench.one_each("dense")?;
+        outcome.one_post_each = Some(ratio);
+        outcome.peak_mib.insert("one POST each".to_owned(), memory);
+    }
+    if wants(3) {
+        let (ratio, memory) = bench.batches("dense")?;
+        outcome.batches = Some(ratio);
+        outcome.peak_mib.insert(format!("{BATCH} per POST"), memory);
+    }
+    if wants(4) && plan.long {
+        eprintln!("bench-window: filling a topic of ten million records");
+        topic::fill(&bench.topics, "long", 10_000_000, 100).await?;
+        let server = Server::start()?;
+        let cost = bench.forward("long", &server, &[])?;
+        outcome
+            .peak_mib
+            .insert("filter only, 10,000,000 records".to_owned(), cost.peak_mib);
+        let routes = bench.batching(&server, "id != 1020")?;
+        let cost = bench.forward("long", &server, &[("ROUTES", &routes)])?;
+        outcome.peak_mib.insert(
+            format!("{BATCH} per POST, 10,000,000 records"),
+            cost.peak_mib,
+        );
+    }
+    if wants(5) {
+        topic::fill(&bench.topics, "one", 4, 1).await?;
+        outcome.first_request_ms = Some(bench.first_request("one", &[])?);
+        let replay = [("WINDOW_FROM", "earliest")];
+        outcome.first_request_replay_ms = Some(bench.first_request("one", &replay)?);
+        outcome.empty_window_ms = Some(bench.empty_window("one")?);
+    }
+    if wants(6) {
+        // Fewer: a partition that waits for each answer takes its time.
+        let records = plan.records.div_ceil(5);
+        topic::fill_keyed(&bench.topics, "keyed", records, KEYS).await?;
+        for order in ["key", "partition"] {
+            let ratio = bench.order("keyed", records, order)?;
+            outcome.orders.insert(order.to_owned(), ratio);
+        }
+    }
+    if let Some(script) = &plan.spark {
+        outcome.spark = Some(bench.spark("sparse", script)?);
+    }
+    Ok(outcome)
+}
+
+impl Bench<'_> {
+    fn filter(&mut self, topic: &str) -> Result<(Ratio, f64)> {
+        let drain = |bench: &mut Self| bench.drain(topic);
+        let window = |bench: &mut Self| {
+            let server = Server::start()?;
+            let cost = bench.forward(topic, &server, &[])?;
+            ensure!(
+                server.requests() == bench.plan.records.div_ceil(100),
+                "not every record was posted"
+            );
+            Ok(cost)
+        };
+        self.ratio("filter only", self.plan.records, drain, window)
+    }
+
+    fn one_each(&mut self, topic: &str) -> Result<(Ratio, f64)> {
+        let ceiling = |bench: &mut Self| {
+            let server = Server::start()?;
+            let mut command = Command::new(&bench.plan.own);
+            // Two routes, so twice the connections of one.
+            command.args(["ceiling", &server.address().to_string()]);
+            command.args([
+                bench.plan.records.to_string(),
+                (2 * CONNECTIONS).to_string(),
+            ]);
+            measure::run(&mut command, &[0])
+        };
+        let window = |bench: &mut Self| {
+            let server = Server::start()?;
+            let cost = bench.forward(topic, &server, &[])?;
+            ensure!(
+                server.requests() == bench.plan.records,
+                "not every record was posted"
+            );
+            Ok(cost)
+        };
+        self.ratio("one POST each", self.plan.records, ceiling, window)
+    }
+
+    fn batches(&mut self, topic: &str) -> Result<(Ratio, f64)> {
+        let drain = |bench: &mut Self| bench.drain(topic);
+        let window = |bench: &mut Self| {
+            let server = Server::start()?;
+            let routes = bench.batching(&server, "id == 1010")?;
+            bench.forward(topic, &server, &[("ROUTES", &routes)])
+        };
+        self.ratio("many per POST", self.plan.records, drain, window)
+    }
+
+    /// Keeping an order against keeping none.
+    fn order(&mut self, topic: &str, records: usize, order: &str) -> Result<Ratio> {
+        let window = |bench: &mut Self, order: &str| {
+            let server = Server::start()?;
+            let cost = bench.forward(topic, &server, &[("ORDER", order)])?;
+            ensure!(server.requests() == records, "not every record was posted");
+            Ok(cost)
+        };
+        let name = format!("ORDER={order}");
+        let without = |bench: &mut Self| window(bench, "none");
+        let with = |bench: &mut Self| window(bench, order);
+        Ok(self.ratio(&name, records, without, with)?.0)
+    }
+
+    /// A file of two routes that take many records in a request; the first takes those that match.
+    fn batching(&self, server: &Server, when: &str) -> Result<String> {
+        let routes = serde_json::json!([
+            {"name": "A", "when": when, "url": server.url(), "batch": BATCH},
+            {"name": "B", "when": "id == 1020", "url": server.url(), "batch": BATCH},
+        ]);
+        let file = self.files.path().join("routes.json");
+        std::fs::write(&file, routes.to_string())?;
+        Ok(file.to_string_lossy().into_owned())
+    }
+
+    /// Limit and job in turn; the quickest run of each.
+    fn ratio(
+        &mut self,
+        name: &str,
+        records: usize,
+        mut limit: impl FnMut(&mut Self) -> Result<Cost>,
+        mut job: impl FnMut(&mut Self) -> Result<Cost>,
+    ) -> Result<(Ratio, f64)> {
+        let (mut limits, mut jobs) = (Vec::new(), Vec::new());
+        for round in 1..=self.plan.rounds {
+            let (limit, job) = (limit(self)?, job(self)?);
+            eprintln!(
+                "bench-window: {name}, round {round}: limit {:.2} s, job {:.2} s, {:.0} MiB",
+                limit.seconds, job.seconds, job.peak_mib
+            );
+            limits.push(limit);
+            jobs.push(job);
+        }
+        let memory = jobs.iter().map(|job| job.peak_mib).fold(0.0, f64::max);
+        let quickest = |costs: Vec<Cost>| {
+            costs
+                .into_iter()
+                .min_by(|one, other| one.seconds.total_cmp(&other.seconds))
+                .context("at least one round is needed")
+        };
+        let ratio = Ratio::of(records, &quickest(limits)?, &quickest(jobs)?);
+        Ok((ratio, memory))
+    }
+
+    fn drain(&mut self, topic: &str) -> Result<Cost> {
+        let mut command = Command::new(&self.plan.own);
+        command.args(["drain", self.kafka.bootstrap(), topic]);
+        measure::run(&mut command, &[0])
+    }
+
+    /// A window by a new group: everything in the topic.
+    fn forward(&mut self, topic: &str, server: &Server, settings: &[(&str, &str)]) -> Result<Cost> {
+        let mut command = self.command(topic, server);
+        command.envs(settings.iter().copied());
+        if settings.iter().any(|(name, _)| *name == "ROUTES") {
+            command.env_remove("API_TYPE_A_URL");
+            command.env_remove("API_TYPE_B_URL");
+        }
+        let cost = measure::run(&mut command, &[0])?;
+        let report: Value =
+            serde_json::from_str(&cost.output).context("reading the job's report")?;
+        ensure!(
+            report["balanced"] == true,
+            "the report does not balance: {report:#}"
+        );
+        Ok(cost)
+    }
+
+    fn command(&mut self, topic: &str, server: &Server) -> Command {
+        self.groups += 1;
+        let mut command = Command::new(&self.plan.forward);
+        command
+            .args(["run", "--output", "json"])
+            .env_clear()
+            .env("KAFKA_BOOTSTRAPSERVER", self.kafka.bootstrap())
+            .env("KAFKA_TOPIC", topic)
+            .env("KAFKA_GROUP", format!("bench-{}", self.groups))
+            .env("API_TYPE_A_URL", server.url())
+            .env("API_TYPE_B_URL", server.url());
+        command
+    }
+
+    /// Milliseconds from the process's start to its first request; the best of ten.
+    fn first_request(&mut self, topic: &str, settings: &[(&str, &str)]) -> Result<f64> {
+        let mut best = f64::INFINITY;
+        for _ in 0..10 {
+            let server = Server::start()?;
+            let mut command = self.command(topic, &server);
+            command.envs(settings.iter().copied());
+            let cost = measure::run(&mut command, &[0])?;
+            let first = server.first().zip(cost.started);
+            let (first, started) = first.context("no request came")?;
+            best = best.min((first - started).as_secs_f64() * 1_000.0);
+        }
+        Ok(best)
+    }
+
+    /// Milliseconds from start to exit where there is nothing to do; the best of ten.
+    fn empty_window(&mut self, topic: &str) -> Result<f64> {
+        let server = Server::start()?;
+        let mut best = f64::INFINITY;
+        let mut command = self.command(topic, &server);
+        measure::run(&mut command, &[0])?;
+        for _ in 0..10 {
+            best = best.min(measure::run(&mut command, &[0])?.seconds * 1_000.0);
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        Ok(best)
+    }
+
+    fn spark(&mut self, topic: &str, script: &PathBuf) -> Result<Outpaced> {
+        let fetched = Command::new(script).arg("--fetch").status()?;
+        ensure!(fetched.success(), "Spark could not be fetched");
+        let server = Server::start()?;
+        let mut command = Command::new(script);
+        command
+            .env("KAFKA_BOOTSTRAPSERVER", self.kafka.bootstrap())
+            .env("KAFKA_TOPIC", topic)
+            .env("API_TYPE_A_URL", server.url())
+            .env("API_TYPE_B_URL", server.url())
+            .env("SPARK_CHECKPOINT", self.files.path().join("checkpoint"));
+        eprintln!("bench-window: the same window by Spark");
+        let spark = measure::run(&mut command, &[0])?;
+        let posted = server.requests();
+        ensure!(
+            posted == self.plan.records.div_ceil(100),
+            "Spark posted {posted} records"
+        );
+        let server = Server::start()?;
+        let job = self.forward(topic, &server, &[])?;
+        Ok(Outpaced {
+            times_faster: spark.seconds / job.seconds,
+            times_smaller: spark.peak_mib / job.peak_mib,
+            spark,
+            job,
+        })
+    }
+}
+
+/// The same window by Spark and by the job.
+#[derive(Clone, Debug, serde::Serialize)]
+pub(crate) struct Outpaced {
+    /// Spark's cost.
+    pub(crate) spark: Cost,
+    /// The job's.
+    pub(crate) job: Cost,
+    /// How many times longer Spark took.
+    pub(crate) times_faster: f64,
+    /// How many times more memory it held.
+    pub(crate) times_smaller: f64,
+}

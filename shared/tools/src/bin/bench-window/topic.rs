@@ -1,0 +1,54 @@
+//! The topics that are measured: records of the tutorial's size, and how many of them match.
+
+use anyhow::Result;
+use testkit::topics::{New, Topics};
+use testkit::user::User;
+
+/// Partitions of each topic.
+pub(crate) const PARTITIONS: i32 = 4;
+
+/// Fills a new topic with `records`, of which one in `every` matches, half of these for each endpoint.
+pub(crate) async fn fill(topics: &Topics, name: &str, records: usize, every: usize) -> Result<()> {
+    write(topics, name, records, every, |_, id| id.to_string()).await
+}
+
+/// Fills a new topic with `records` that all match, under so many keys.
+pub(crate) async fn fill_keyed(
+    topics: &Topics,
+    name: &str,
+    records: usize,
+    keys: usize,
+) -> Result<()> {
+    let key = |number, _| format!("key-{}", number % keys);
+    write(topics, name, records, 1, key).await
+}
+
+async fn write(
+    topics: &Topics,
+    name: &str,
+    records: usize,
+    every: usize,
+    key: impl Fn(usize, i32) -> String,
+) -> Result<()> {
+    topics.create(name, PARTITIONS, &[]).await?;
+    let mut number = 0;
+    while number < records {
+        let batch: Vec<New> = (number..records.min(number + 100_000))
+            .map(|number| {
+                let id = match number % (2 * every) {
+                    0 => 1010,
+                    rest if rest == every => 1020,
+                    _ => 999,
+                };
+                let user = User::new(id, &format!("user-{number:07}"));
+                New {
+                    key: Some(key(number, id).into_bytes()),
+                    ..New::to((number % PARTITIONS as usize) as i32, user.encode())
+                }
+            })
+            .collect();
+        topics.write(name, &batch)?;
+        number += batch.len();
+    }
+    Ok(())
+}
