@@ -64,14 +64,14 @@ def test_names_only_settings_that_exist(built, overlay, component):
         if container["name"] in PROGRAMS:
             variables |= {entry["name"] for entry in container.get("env", [])}
             assert unknown_flags(container.get("args", [])) == []
-    assert {"LISTEN", "KAFKA_BOOTSTRAPSERVER"} <= variables
+    assert {"LISTEN", "KAFKA_BOOTSTRAP_SERVERS"} <= variables
     assert unknown_variables(variables) == []
 
 
 @each()
 def test_keeps_secrets_out_of_config_maps_and_arguments(built, overlay, component):
     hidden = {name.upper() for name in secrets()}
-    assert "AUTH_TOKEN" in hidden
+    assert "KAFKA_PASSWORD" in hidden
     for manifest in built[overlay, component]:
         assert manifest["kind"] != "Secret", "a Secret's value would be in Git"
         if manifest["kind"] == "ConfigMap":
@@ -121,7 +121,7 @@ def test_the_cron_job_ends_by_itself_before_kubernetes_ends_it(built, overlay, c
     assert manifest["kind"] == "CronJob" and manifest["spec"]["concurrencyPolicy"] == "Forbid"
     assert manifest["spec"]["startingDeadlineSeconds"] >= 10, "less than the controller's own rhythm: runs would be missed"
     arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
-    deadline, grace = seconds(arguments["--deadline"]), seconds(arguments["--grace"])
+    deadline, grace = seconds(arguments["--deadline"]), seconds(arguments["--shutdown-timeout"])
     assert 2 * (deadline + grace) < job["activeDeadlineSeconds"], "no room for a second pod to take up what is left"
     minutes = int(re.fullmatch(r"\*/(\d+) \* \* \* \*", manifest["spec"]["schedule"])[1])
     assert deadline + grace < minutes * 60, "a usual run would still go on when the next is due"
@@ -141,7 +141,7 @@ def test_the_failure_policy_knows_every_exit_code(built, overlay, component):
 def test_indexed_pods_share_the_partitions(built, overlay, component):
     _, job, _, container = forward(built[overlay, component])
     assert job["completionMode"] == "Indexed" and job["completions"] == job["parallelism"] == 4
-    assert container["args"][-2:] == ["--overlap", "share"]
+    assert container["args"][-2:] == ["--concurrent-runs", "share"]
     assert "backoffLimit" not in job and job["backoffLimitPerIndex"] == 2
 
 
@@ -152,7 +152,7 @@ def test_every_replaces_the_cron_job_by_one_pod(built, overlay, component):
     assert manifest["kind"] == "Deployment" and deployment["replicas"] == 1
     assert deployment["strategy"]["type"] == "Recreate", "two would wait for each other"
     arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
-    assert "--every" in arguments and seconds(arguments["--grace"]) < pod["terminationGracePeriodSeconds"]
+    assert "--every" in arguments and seconds(arguments["--shutdown-timeout"]) < pod["terminationGracePeriodSeconds"]
 
 
 @each()

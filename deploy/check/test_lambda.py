@@ -54,7 +54,7 @@ def test_a_slip_is_found(tmp_path, old, new):
 
 def test_names_only_settings_that_exist(template):
     variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
-    assert {"KAFKA_BOOTSTRAPSERVER", "AUTH_TOKEN", "MAX_BODY"} <= set(variables)
+    assert {"KAFKA_BOOTSTRAP_SERVERS", "KAFKA_PASSWORD", "MAX_BODY"} <= set(variables)
     assert unknown_variables(variables) == []
 
 
@@ -76,7 +76,7 @@ def test_callers_are_authenticated_unless_the_laboratory_is_asked_for(template):
 
 
 def test_the_password_comes_from_the_secret_store(template):
-    token = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]["AUTH_TOKEN"]
+    token = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]["KAFKA_PASSWORD"]
     assert token["If"][1]["Sub"].startswith("{{resolve:secretsmanager:")
 
 

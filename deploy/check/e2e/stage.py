@@ -93,7 +93,7 @@ class Broker:
         run(KAFKA, "start", "--fast-join", "--dir", folder, "--parent", os.getpid(), *made, *options)
         lines = (folder / "env").read_text().splitlines()
         self.settings = dict(line.split("=", 1) for line in lines)
-        self.bootstrap = self.settings["KAFKA_BOOTSTRAPSERVER"]
+        self.bootstrap = self.settings["KAFKA_BOOTSTRAP_SERVERS"]
 
     def end(self):
         run(KAFKA, "stop", "--dir", self.folder, check=False)

@@ -24,13 +24,13 @@ def test_cron_starts_the_job_twice_and_the_second_run_takes_up_where_the_first_e
     broker = Broker(folder / "kafka", partitions=2)
     stack.callback(broker.end)
     endpoints = [Listener("api-avro-sample", {"API_TITLE": title}, folder / f"{title}.log") for title in ("API type A", "API type B")]
-    door = Listener("fn-recep-avro", {"KAFKA_BOOTSTRAPSERVER": broker.bootstrap}, folder / "door.log")
+    door = Listener("fn-recep-avro", {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}, folder / "door.log")
     for listener in (*endpoints, door):
         stack.callback(listener.end)
     publisher = Publisher(door, folder)
 
     install(folder, {
-        "kafka_bootstrapserver": broker.bootstrap,
+        "kafka_bootstrap_servers": broker.bootstrap,
         "kafka_topic": "FrontDoorTopic",
         "api_type_a_url": endpoints[0].url,
         "api_type_b_url": endpoints[1].url,

@@ -38,7 +38,7 @@ def test_what_terraform_makes_is_what_the_programs_read(state):
         }
         assert len(secrets) == 6
         broker = Broker(
-            folder / "kafka", 2, "--sasl-ssl", "--auth-user", secrets["KAFKA_USERNAME"], "--auth-token", secrets["AUTH_KEY"]
+            folder / "kafka", 2, "--sasl-ssl", "--auth-user", secrets["KAFKA_USERNAME"], "--kafka-password", secrets["AUTH_KEY"]
         )
         stack.callback(broker.end)
         endpoints = []
@@ -49,7 +49,7 @@ def test_what_terraform_makes_is_what_the_programs_read(state):
 
         cloud = Cloud(folder)
         stack.callback(cloud.end)
-        secrets["KAFKA_BOOTSTRAPSERVER"] = broker.bootstrap
+        secrets["KAFKA_BOOTSTRAP_SERVERS"] = broker.bootstrap
         secrets["API_TYPE_A_URL"], secrets["API_TYPE_B_URL"] = (endpoint.url for endpoint in endpoints)
         config = state["oci_objectstorage_object", "config", None]
         schema = state["oci_objectstorage_object", "schema", None]
@@ -64,7 +64,7 @@ def test_what_terraform_makes_is_what_the_programs_read(state):
 
         def placed(settings):
             here = {name: value.replace("@mynamespace/", f"@{cloud.namespace}/") for name, value in settings.items()}
-            return {**here, **cloud.variables, "KAFKA_CA_LOCATION": broker.settings["KAFKA_CA_LOCATION"]}
+            return {**here, **cloud.variables, "KAFKA_SSL_CA_LOCATION": broker.settings["KAFKA_SSL_CA_LOCATION"]}
 
         application = state["oci_functions_application", "main", None]["config"]
         function = state["oci_functions_function", "fn_recep_avro", None]["config"]

@@ -42,7 +42,7 @@ def world():
         endpoints = []
         for name in ("api-type-a", "api-type-b"):
             settings = environment(manifests, container_of(manifests, name))
-            endpoints.append(Listener("api-avro-sample", settings | {"API_KEEP": "5000"}, folder / f"{name}.log", **AS_USER))
+            endpoints.append(Listener("api-avro-sample", settings | {"API_MAX_RECORDS": "5000"}, folder / f"{name}.log", **AS_USER))
             stack.callback(endpoints[-1].end)
             addresses[f"http://{name}:8080/"] = endpoints[-1].url
 
@@ -88,7 +88,7 @@ def test_four_indexed_pods_share_the_partitions_without_overlap_or_gap(world):
     ended, waiting = [], list(range(4))
     while waiting:
         # Slow enough that all four are there while there is work.
-        jobs = [start(world, "indexed", JOB_COMPLETION_INDEX=str(index), RATE="50") for index in waiting]
+        jobs = [start(world, "indexed", JOB_COMPLETION_INDEX=str(index), RATE_LIMIT="50") for index in waiting]
         ended += [(job.communicate(timeout=300), job.returncode, index) for job, index in zip(jobs, waiting)]
         # A pod whose partitions went to another leaves work to it (11): the failure policy starts a new pod.
         waiting = [index for _, code, index in ended[-len(jobs) :] if code in (11, 12, 20)]

@@ -66,7 +66,7 @@ def world(request):
         broker = Broker(folder / "kafka", 2, "--set", f"connections.max.idle.ms={IDLE * 1000}")
         stack.callback(broker.end)
         (folder / "function").mkdir()
-        settings = {"KAFKA_BOOTSTRAPSERVER": broker.bootstrap, "KAFKA_TOPIC": TOPIC, "PUBLISH_TIMEOUT": "8s", "LOG_FORMAT": "json"}
+        settings = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "KAFKA_TOPIC": TOPIC, "PUBLISH_TIMEOUT": "8s", "LOG_FORMAT": "json"}
         function = DRIVERS[driver](folder / "function", settings)
         stack.callback(function.end)
         yield World(broker, function)

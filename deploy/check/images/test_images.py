@@ -60,7 +60,7 @@ def test_says_what_it_is_and_runs_as_user_1000(name):
 @pytest.mark.parametrize("name", IMAGES)
 def test_says_its_settings_with_nothing_to_write_to_and_no_rights(name):
     shown = docker("run", "--rm", "--label", LABEL, *CONFINED, image(name), *(["run"] if name == "forward" else []), "--help")
-    assert "KAFKA_BOOTSTRAPSERVER" in shown or "API_TITLE" in shown
+    assert "KAFKA_BOOTSTRAP_SERVERS" in shown or "API_TITLE" in shown
     done = run("docker", "run", "--rm", "--label", LABEL, "--entrypoint", "/bin/sh", image(name), "-c", "true", check=False)
     assert done.returncode != 0 and "no such file" in done.stderr
 
@@ -72,7 +72,7 @@ def test_names_are_found_by_dns_though_the_program_is_static():
     try:
         done = run(
             "docker", "run", "--rm", "--label", LABEL, "--network", network,
-            "--env", "KAFKA_BOOTSTRAPSERVER=nobody.invalid:9092", "--env", "START_TIMEOUT=2s",
+            "--env", "KAFKA_BOOTSTRAP_SERVERS=nobody.invalid:9092", "--env", "START_TIMEOUT=2s",
             "--env", "API_TYPE_A_URL=http://api-type-a:8080/", "--env", "API_TYPE_B_URL=http://nobody.invalid:8080/",
             image("forward"), "check", check=False,
         )  # fmt: skip

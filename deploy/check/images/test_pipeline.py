@@ -45,7 +45,7 @@ def test_what_comes_through_the_door_goes_to_its_endpoint_by_cron_twice(request)
             endpoints.append(Endpoint(title))
             stack.callback(endpoints[-1].remove)
         (folder / "function").mkdir()
-        settings = {"KAFKA_BOOTSTRAPSERVER": broker.bootstrap, "KAFKA_TOPIC": "FrontDoorTopic"}
+        settings = {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap, "KAFKA_TOPIC": "FrontDoorTopic"}
         function = DRIVERS[request.config.getoption("--driver")](folder / "function", settings)
         stack.callback(function.end)
 
@@ -53,7 +53,7 @@ def test_what_comes_through_the_door_goes_to_its_endpoint_by_cron_twice(request)
             return avro.user((1010, 1020)[number % 2], f"number {number}")
 
         crond.install(folder, {
-            "kafka_bootstrapserver": broker.bootstrap,
+            "kafka_bootstrap_servers": broker.bootstrap,
             "kafka_topic": "FrontDoorTopic",
             "api_type_a_url": endpoints[0].url,
             "api_type_b_url": endpoints[1].url,

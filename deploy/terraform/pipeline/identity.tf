@@ -8,7 +8,7 @@ locals {
   container_instance_types = ["computecontainerinstance", "compute-container-instances"]
 
   # Which secrets each may read: the function does not deliver, so it need not know where to.
-  function_secrets = ["KAFKA_BOOTSTRAPSERVER", "KAFKA_TOPIC", "KAFKA_USERNAME", "AUTH_KEY"]
+  function_secrets = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC", "KAFKA_USERNAME", "AUTH_KEY"]
   job_secrets      = concat(local.function_secrets, ["API_TYPE_A_URL", "API_TYPE_B_URL"])
 
   buckets_condition = "any {target.bucket.name = '${oci_objectstorage_bucket.config.name}', target.bucket.name = '${oci_objectstorage_bucket.schema.name}'}"

@@ -34,7 +34,7 @@ output "secret_ids" {
   value       = { for name, secret in oci_vault_secret.setting : name => secret.id }
 }
 
-output "kafka_bootstrapserver" {
+output "kafka_bootstrap_servers" {
   description = "The private stream pool's address, for a job on Kubernetes."
   value       = "${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}"
 }

@@ -3,10 +3,10 @@
 
 locals {
   secret_of_setting = {
-    kafka_bootstrapserver = "KAFKA_BOOTSTRAPSERVER"
+    kafka_bootstrap_servers = "KAFKA_BOOTSTRAP_SERVERS"
     kafka_topic           = "KAFKA_TOPIC"
     kafka_username        = "KAFKA_USERNAME"
-    auth_token            = "AUTH_KEY"
+    kafka_password            = "AUTH_KEY"
     api_type_a_url        = "API_TYPE_A_URL"
     api_type_b_url        = "API_TYPE_B_URL"
   }
@@ -20,7 +20,7 @@ locals {
 
   # The provider does not mark a secret's content as sensitive, so it is marked here: no plan prints it.
   secret_values = {
-    KAFKA_BOOTSTRAPSERVER = sensitive("${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}")
+    KAFKA_BOOTSTRAP_SERVERS = sensitive("${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}")
     KAFKA_TOPIC           = sensitive(oci_streaming_stream.topic.name)
     KAFKA_USERNAME        = sensitive("${data.oci_identity_tenancy.here.name}/${var.kafka_user}/${oci_streaming_stream_pool.main.id}")
     AUTH_KEY              = var.kafka_auth_token

@@ -2,7 +2,8 @@
 
 use avro::Schema;
 use settings::catalog::{
-    API_KEEP, API_KEYS, API_TITLE, AVRO_SCHEMA, LISTEN, MAX_BODY, MAX_DECODED, MAX_RECORDS,
+    API_MAX_KEYS, API_MAX_RECORDS, API_TITLE, AVRO_SCHEMA, LISTEN, MAX_BODY, MAX_DECODED,
+    MAX_RECORDS,
 };
 use settings::{SettingError, Settings};
 
@@ -13,9 +14,9 @@ pub struct Config {
     pub listen: String,
     /// The name in log lines, answers and on the page. `api_title`
     pub title: String,
-    /// How many of the last records are shown. `api_keep`
+    /// How many of the last records are shown. `api_max_records`
     pub keep: usize,
-    /// How many idempotency keys are remembered. `api_keys`
+    /// How many idempotency keys are remembered. `api_max_keys`
     pub keys: usize,
     /// The largest request body, in bytes. `max_body`
     pub max_body: usize,
@@ -36,8 +37,12 @@ impl Config {
         Ok(Self {
             listen: settings.required(&LISTEN)?.to_owned(),
             title: settings.required(&API_TITLE)?.to_owned(),
-            keep: settings.parsed(&API_KEEP, up_to(10_000), "a number from 1 to 10000")?,
-            keys: settings.parsed(&API_KEYS, up_to(10_000_000), "a number from 1 to 10000000")?,
+            keep: settings.parsed(&API_MAX_RECORDS, up_to(10_000), "a number from 1 to 10000")?,
+            keys: settings.parsed(
+                &API_MAX_KEYS,
+                up_to(10_000_000),
+                "a number from 1 to 10000000",
+            )?,
             max_body: settings.bytes(&MAX_BODY)?,
             max_decoded: settings.bytes(&MAX_DECODED)?,
             max_records: settings.number(&MAX_RECORDS)?,

@@ -30,7 +30,7 @@ impl Place {
         }
         let folder = tempfile::tempdir().unwrap();
         let lines = cloud.put_secrets(&[
-            ("kafka_bootstrapserver", broker.bootstrap()),
+            ("kafka_bootstrap_servers", broker.bootstrap()),
             ("kafka_topic", "first"),
             ("api_type_a_url", "http://not-for-the-door.invalid/"),
         ]);
@@ -148,7 +148,7 @@ async fn a_call_whose_time_is_over_first_reads_503_and_when_to_come_again() {
 #[tokio::test]
 async fn a_secret_that_is_changed_needs_no_redeploy() {
     let mut place = Place::new().await;
-    place.set("SECRET_REFRESH", "200ms");
+    place.set("SECRET_REFRESH_INTERVAL", "200ms");
     let mut function = place.function().await;
     assert_eq!(
         function.call(Call::direct(DATUM)).await.unwrap().status,
@@ -227,10 +227,12 @@ async fn written(program: &str, arguments: &[&str], variables: &[(String, String
 #[tokio::test]
 async fn no_program_ever_writes_a_secret() {
     let mut place = Place::new().await;
-    let id = place.cloud.put_secret("auth_token", b"canary-in-the-vault");
+    let id = place
+        .cloud
+        .put_secret("kafka_password", b"canary-in-the-vault");
     let user = place.cloud.put_secret("kafka_username", b"canary-user");
     let lines = format!(
-        "auth_token_vaultOCID={id}\nkafka_username_vaultOCID={user}\nkafka_bootstrapserver={}\n",
+        "kafka_password_vaultOCID={id}\nkafka_username_vaultOCID={user}\nkafka_bootstrap_servers={}\n",
         place.broker.bootstrap()
     );
     place
@@ -258,8 +260,8 @@ async fn no_program_ever_writes_a_secret() {
     );
     let (door, api, sample) = (door.as_str(), api.as_str(), sample.as_str());
     let broken = [
-        ("AUTH_TOKEN".to_owned(), "canary".to_owned()),
-        ("KAFKA_CA_LOCATION".to_owned(), "/nowhere".to_owned()),
+        ("KAFKA_PASSWORD".to_owned(), "canary".to_owned()),
+        ("KAFKA_SSL_CA_LOCATION".to_owned(), "/nowhere".to_owned()),
     ];
     for (program, arguments, more) in [
         (door, &[][..], &[][..]),
@@ -293,7 +295,7 @@ async fn the_endpoint_asks_for_the_token_that_the_vault_holds_now() {
         format!("api_token_vaultOCID={id}").as_bytes(),
     );
     for (name, value) in [
-        ("SECRET_REFRESH", "100ms"),
+        ("SECRET_REFRESH_INTERVAL", "100ms"),
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_FORMAT", "json"),
     ] {

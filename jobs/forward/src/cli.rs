@@ -217,7 +217,7 @@ fn run() -> Command {
         .after_help(format!(
             "Examples:\n  \
              See what a window would do, and change nothing:\n    \
-             forward run --kafka-bootstrapserver localhost:9092 --api-type-a-url http://localhost:9001/ \
+             forward run --kafka-bootstrap-servers localhost:9092 --api-type-a-url http://localhost:9001/ \
              --api-type-b-url http://localhost:9002/ --dry-run\n  \
              A window every 30 seconds, with settings from a file and routes of your own:\n    \
              forward run --config-location config.properties --routes routes.json --every 30s --output json\n\n\
@@ -309,7 +309,7 @@ mod tests {
             "forward run --every 30",
             "forward run --every 0s",
             "forward run --output yaml",
-            "forward run --auth-token secret",
+            "forward run --kafka-password secret",
             "forward run extra",
             "forward completions",
             "forward completions dos",
@@ -339,19 +339,19 @@ mod tests {
     #[test]
     fn completions_know_the_flags() {
         let script = String::from_utf8(completions(Shell::Bash)).unwrap();
-        assert!(script.contains("--kafka-bootstrapserver") && script.contains("--every"));
+        assert!(script.contains("--kafka-bootstrap-servers") && script.contains("--every"));
     }
 
     #[test]
     fn the_tables_hold_settings_and_codes() {
         let tables = markdown();
-        assert!(tables.contains("| `WINDOW_FROM` | `committed` |"));
+        assert!(tables.contains("| `WINDOW_START` | `committed` |"));
         assert!(tables.contains("### Exit codes of `forward run`\n\n| Code |"));
     }
 
     #[tokio::test]
     async fn the_listing_shows_where_values_come_from_and_no_secret() {
-        let environment = |name: &str| (name == "AUTH_TOKEN").then(|| "hunter2".to_owned());
+        let environment = |name: &str| (name == "KAFKA_PASSWORD").then(|| "hunter2".to_owned());
         let flags = [("kafka_topic", "orders".to_owned())];
         let settings = Settings::gather(&flags, environment).await.unwrap();
         let listing = listing(&settings);
@@ -361,10 +361,13 @@ mod tests {
         };
         assert_eq!(line("KAFKA_TOPIC ").unwrap(), "KAFKA_TOPIC orders (flag)");
         assert_eq!(
-            line("AUTH_TOKEN ").unwrap(),
-            "AUTH_TOKEN [redacted] (environment)"
+            line("KAFKA_PASSWORD ").unwrap(),
+            "KAFKA_PASSWORD [redacted] (environment)"
         );
-        assert_eq!(line("GRACE ").unwrap(), "GRACE 10s (default)");
+        assert_eq!(
+            line("SHUTDOWN_TIMEOUT ").unwrap(),
+            "SHUTDOWN_TIMEOUT 10s (default)"
+        );
         assert!(line("API_TITLE ").is_none() && !listing.contains("hunter2"));
     }
 }

@@ -9,15 +9,16 @@ use kafka::config::{GroupProtocol, KafkaSettings, Profile};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 use settings::catalog::{
-    ATTEMPTS, BACKOFF, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURES, CIRCUIT_PROBES,
-    DEAD_LETTER_ENVELOPE, DEAD_LETTER_TOPIC, DEADLINE, GRACE, IN_FLIGHT, KAFKA_GROUP,
-    KAFKA_GROUP_PROTOCOL, ON_DATA_LOSS, ORDER, OVERLAP, POISON_MIN, POISON_SHARE, RATE,
-    REQUEST_TIMEOUT, START_TIMEOUT, TOMBSTONES, UNCOMMITTED, UNMATCHED, WINDOW_BYTES, WINDOW_FROM,
-    WINDOW_RECORDS, WINDOW_UNTIL,
+    BACKOFF_INITIAL, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_MAX_PROBES,
+    CONCURRENT_RUNS, DEAD_LETTER_ENVELOPE, DEAD_LETTER_MAX_RATIO, DEAD_LETTER_MIN_COUNT,
+    DEAD_LETTER_TOPIC, DEADLINE, KAFKA_GROUP_ID, KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS, MAX_IN_FLIGHT,
+    MAX_UNCOMMITTED, ON_DATA_LOSS, ORDER, RATE_LIMIT, REQUEST_TIMEOUT, SHUTDOWN_TIMEOUT,
+    START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_END, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS,
+    WINDOW_START,
 };
 use settings::{Setting, SettingError, Settings};
 
-use crate::fence::Overlap;
+use crate::fence::ConcurrentRuns;
 use crate::route_config::RouteConfig;
 use delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
 use offsets::window::{From, Until};
@@ -29,19 +30,19 @@ use record::StreamId;
 pub struct Config {
     /// The broker and the stream (`kafka_…`).
     pub kafka: KafkaSettings,
-    /// The consumer group (`kafka_group`).
+    /// The consumer group (`kafka_group_id`).
     pub group: String,
     /// How it is joined (`kafka_group_protocol`); `None`: by the best protocol that the broker has.
     pub group_protocol: Option<GroupProtocol>,
     /// What to do when another run is live.
-    pub overlap: Overlap,
-    /// Where the window begins (`window_from`).
+    pub concurrent_runs: ConcurrentRuns,
+    /// Where the window begins (`window_start`).
     pub from: From,
-    /// Where the window ends (`window_until`).
+    /// Where the window ends (`window_end`).
     pub until: Until,
-    /// The most records of the window (`window_records`).
+    /// The most records of the window (`window_max_records`).
     pub records: Option<u64>,
-    /// The most bytes of the window's values (`window_bytes`).
+    /// The most bytes of the window's values (`window_max_bytes`).
     pub bytes: Option<u64>,
     /// How long the run may take.
     pub deadline: Option<Duration>,
@@ -64,9 +65,9 @@ pub struct Config {
     /// Whether dead letters are wrapped in an envelope.
     pub dead_letter_envelope: bool,
     /// The share of dead letters at which the run stops.
-    pub poison_share: f64,
+    pub dead_letter_max_ratio: f64,
     /// How many dead letters are written before the share counts.
-    pub poison_min: u64,
+    pub dead_letter_min_count: u64,
 }
 
 /// What a run does when records that it never read are gone from the log.
@@ -82,7 +83,7 @@ pub enum OnDataLoss {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
     /// It is counted and passed over.
-    PassOver,
+    Skip,
     /// It is a dead letter.
     DeadLetter,
     /// It ends the run.
@@ -103,7 +104,7 @@ impl Config {
             "true, false or auto",
         )?;
         Ok(Self {
-            group: settings.required(&KAFKA_GROUP)?.to_owned(),
+            group: settings.required(&KAFKA_GROUP_ID)?.to_owned(),
             group_protocol: settings.choice(
                 &KAFKA_GROUP_PROTOCOL,
                 &[
@@ -113,20 +114,25 @@ impl Config {
                 ],
                 "consumer, classic or auto",
             )?,
-            overlap: settings.choice(
-                &OVERLAP,
-                &[("leave", Overlap::Leave), ("share", Overlap::Share)],
-                "leave or share",
+            concurrent_runs: settings.choice(
+                &CONCURRENT_RUNS,
+                &[
+                    ("exit", ConcurrentRuns::Exit),
+                    ("share", ConcurrentRuns::Share),
+                ],
+                "exit or share",
             )?,
             from,
             until,
-            records: optional(settings, &WINDOW_RECORDS, |setting| {
+            records: optional(settings, &WINDOW_MAX_RECORDS, |setting| {
                 settings.parsed(setting, positive, "a whole number from 1")
             })?,
-            bytes: optional(settings, &WINDOW_BYTES, |setting| settings.bytes(setting))?
-                .map(|bytes| bytes as u64),
+            bytes: optional(settings, &WINDOW_MAX_BYTES, |setting| {
+                settings.bytes(setting)
+            })?
+            .map(|bytes| bytes as u64),
             deadline: optional(settings, &DEADLINE, |setting| duration(settings, setting))?,
-            grace: settings.duration(&GRACE)?,
+            grace: settings.duration(&SHUTDOWN_TIMEOUT)?,
             start_timeout: duration(settings, &START_TIMEOUT)?,
             on_data_loss: settings.choice(
                 &ON_DATA_LOSS,
@@ -139,16 +145,16 @@ impl Config {
             unmatched: settings.choice(
                 &UNMATCHED,
                 &[
-                    ("pass_over", Unmatched::PassOver),
+                    ("skip", Unmatched::Skip),
                     ("dead_letter", Unmatched::DeadLetter),
                     ("stop", Unmatched::Stop),
                 ],
-                "pass_over, dead_letter or stop",
+                "skip, dead_letter or stop",
             )?,
             tombstones_are_dead_letters: settings.choice(
                 &TOMBSTONES,
-                &[("pass_over", false), ("dead_letter", true)],
-                "pass_over or dead_letter",
+                &[("skip", false), ("dead_letter", true)],
+                "skip or dead_letter",
             )?,
             limits: limits(settings)?,
             order: settings.choice(
@@ -162,8 +168,8 @@ impl Config {
             )?,
             dead_letter_topic: dead_letter_topic(settings, &kafka)?,
             dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::Oci),
-            poison_share: settings.parsed(
-                &POISON_SHARE,
+            dead_letter_max_ratio: settings.parsed(
+                &DEAD_LETTER_MAX_RATIO,
                 |text| {
                     text.parse()
                         .ok()
@@ -171,7 +177,11 @@ impl Config {
                 },
                 "a share above 0 and up to 1",
             )?,
-            poison_min: settings.parsed(&POISON_MIN, positive, "a whole number from 1")?,
+            dead_letter_min_count: settings.parsed(
+                &DEAD_LETTER_MIN_COUNT,
+                positive,
+                "a whole number from 1",
+            )?,
             kafka,
         })
     }
@@ -252,7 +262,7 @@ impl Config {
 
 fn window(settings: &Settings) -> Result<(From, Until), SettingError> {
     let from = settings.parsed(
-        &WINDOW_FROM,
+        &WINDOW_START,
         |text| match text {
             "committed" => Some(From::Committed),
             "earliest" => Some(From::Earliest),
@@ -263,7 +273,7 @@ fn window(settings: &Settings) -> Result<(From, Until), SettingError> {
         "committed, earliest, a time such as 2026-11-22T10:00:00Z, or offsets such as 0:100,1:250",
     )?;
     let until = settings.parsed(
-        &WINDOW_UNTIL,
+        &WINDOW_END,
         |text| match text {
             "now" => Some(Until::Now),
             _ => offsets(text)
@@ -285,7 +295,7 @@ fn window(settings: &Settings) -> Result<(From, Until), SettingError> {
     };
     if empty {
         return Err(SettingError::Contradiction(
-            "WINDOW_FROM and WINDOW_UNTIL do not fit together: they must name the same partitions, and the window must \
+            "WINDOW_START and WINDOW_END do not fit together: they must name the same partitions, and the window must \
              begin before it ends"
                 .to_owned(),
         ));
@@ -301,14 +311,14 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
     let count = |setting| settings.parsed(setting, positive, "a whole number from 1");
     let mut limits = Limits {
         in_flight: settings.parsed(
-            &IN_FLIGHT,
+            &MAX_IN_FLIGHT,
             |text| positive(text).filter(|count| *count <= 10_000),
             "a whole number from 1 to 10000",
         )?,
-        uncommitted: optional(settings, &UNCOMMITTED, |setting| {
+        uncommitted: optional(settings, &MAX_UNCOMMITTED, |setting| {
             settings.parsed(setting, positive, "a whole number from 1")
         })?,
-        rate: optional(settings, &RATE, |setting| {
+        rate: optional(settings, &RATE_LIMIT, |setting| {
             let rate = |text: &str| {
                 text.parse()
                     .ok()
@@ -317,12 +327,12 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
             settings.parsed(setting, rate, "a number above 0")
         })?,
         request_timeout: duration(settings, &REQUEST_TIMEOUT)?,
-        attempts: count(&ATTEMPTS)?,
-        backoff: settings.duration(&BACKOFF)?,
+        attempts: count(&MAX_ATTEMPTS)?,
+        backoff: settings.duration(&BACKOFF_INITIAL)?,
         backoff_max: settings.duration(&BACKOFF_MAX)?,
-        circuit_failures: count(&CIRCUIT_FAILURES)?,
+        circuit_failure_threshold: count(&CIRCUIT_FAILURE_THRESHOLD)?,
         circuit_cool_down: duration(settings, &CIRCUIT_COOL_DOWN)?,
-        circuit_probes: count(&CIRCUIT_PROBES)?,
+        circuit_max_probes: count(&CIRCUIT_MAX_PROBES)?,
         ..Limits::default()
     };
     limits
@@ -330,7 +340,7 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
         .get_or_insert(limits.in_flight * UNCOMMITTED_FOR_EACH);
     if limits.backoff > limits.backoff_max {
         return Err(SettingError::Contradiction(
-            "BACKOFF is longer than BACKOFF_MAX, the longest wait of all".to_owned(),
+            "BACKOFF_INITIAL is longer than BACKOFF_MAX, the longest wait of all".to_owned(),
         ));
     }
     Ok(limits)

@@ -17,9 +17,9 @@ use kafka::reader::Reader;
 
 /// What a run does when another is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Overlap {
+pub enum ConcurrentRuns {
     /// It leaves.
-    Leave,
+    Exit,
     /// It takes its part of the partitions.
     Share,
 }
@@ -39,7 +39,7 @@ pub struct Membership {
 pub enum Fenced {
     /// Another run is live.
     #[error(
-        "another run is live in group {group}: {who}; this one leaves (OVERLAP=share would take a part; a run that was killed counts until its session ends)"
+        "another run is live in group {group}: {who}; this one leaves (CONCURRENT_RUNS=share would take a part; a run that was killed counts until its session ends)"
     )]
     Live {
         /// The group.
@@ -87,7 +87,7 @@ pub struct Joining<'r> {
     /// The protocol; `None`: the broker's best.
     pub protocol: Option<GroupProtocol>,
     /// What to do about others.
-    pub overlap: Overlap,
+    pub concurrent_runs: ConcurrentRuns,
     /// How long to wait for a partition.
     pub patience: Duration,
     /// How long the run may take to settle what is to be given up.
@@ -103,7 +103,7 @@ impl Joining<'_> {
     /// Another run is live, or nothing was given to us in time, or before the run was asked to stop.
     pub fn join(&self, reader: &Reader, kafka: &KafkaSettings) -> Result<Membership, Fenced> {
         let end = Instant::now() + self.patience;
-        if self.overlap == Overlap::Leave {
+        if self.concurrent_runs == ConcurrentRuns::Exit {
             let others = reader
                 .group_members(&self.group, self.patience)
                 .unwrap_or_default();
@@ -114,11 +114,11 @@ impl Joining<'_> {
                 });
             }
         }
-        let first = self.protocol.unwrap_or(match self.overlap {
-            Overlap::Leave => kafka.best_group_protocol(),
+        let first = self.protocol.unwrap_or(match self.concurrent_runs {
+            ConcurrentRuns::Exit => kafka.best_group_protocol(),
             // Runs that start together and share are to wait for one another, and to hear of a change within seconds:
             // what is a drawback of the classic protocol elsewhere is what they need.
-            Overlap::Share => GroupProtocol::Classic,
+            ConcurrentRuns::Share => GroupProtocol::Classic,
         });
         match self.join_with(first, end, reader, kafka) {
             Err(Fenced::Broker { error, .. })

@@ -161,8 +161,8 @@ impl Findings {
             ));
         }
         let bound = match (scan.bounded, window.capped) {
-            (true, _) => Some("WINDOW_BYTES"),
-            (false, true) => Some("WINDOW_RECORDS"),
+            (true, _) => Some("WINDOW_MAX_BYTES"),
+            (false, true) => Some("WINDOW_MAX_RECORDS"),
             (false, false) => None,
         };
         if let Some(bound) = bound {

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use settings::catalog::{WINDOW_FROM, WINDOW_UNTIL};
+use settings::catalog::{WINDOW_END, WINDOW_START};
 
 use crate::config::{Config, OnDataLoss};
 use crate::dead_letter::{DeadLetters, Writer, Written};
@@ -175,8 +175,8 @@ impl Run<'_> {
     /// A window of partitions that the topic does not have would be empty, and look like success.
     fn check_partitions(&self, situations: &[Situation]) -> Result<(), Failure> {
         for (setting, partitions) in [
-            (&WINDOW_FROM, self.config.from.partitions()),
-            (&WINDOW_UNTIL, self.config.until.partitions()),
+            (&WINDOW_START, self.config.from.partitions()),
+            (&WINDOW_END, self.config.until.partitions()),
         ] {
             let is_there = |partition: &i32| situations.iter().any(|at| at.partition == *partition);
             if let Some(partition) = partitions.into_iter().find(|named| !is_there(named)) {
@@ -284,7 +284,7 @@ impl Run<'_> {
         Joining {
             group: self.config.group.clone(),
             protocol: self.config.group_protocol,
-            overlap: self.config.overlap,
+            concurrent_runs: self.config.concurrent_runs,
             patience: self.patience(clock),
             settling: self.config.settling(),
             asked_to_stop: self.asked_to_stop,
@@ -325,8 +325,8 @@ impl Run<'_> {
             unmatched: self.config.unmatched,
             tombstones_are_dead_letters: self.config.tombstones_are_dead_letters,
             bytes: self.config.bytes,
-            poison_share: self.config.poison_share,
-            poison_min: self.config.poison_min,
+            dead_letter_max_ratio: self.config.dead_letter_max_ratio,
+            dead_letter_min_count: self.config.dead_letter_min_count,
             uncommitted: self.uncommitted().unwrap_or(usize::MAX),
             silence: self.config.start_timeout.max(Duration::from_secs(10)) * 3,
             grace: self.config.grace,

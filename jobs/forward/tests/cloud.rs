@@ -42,7 +42,7 @@ impl Place {
             broker,
         };
         let lines = place.cloud.put_secrets(&[
-            ("kafka_bootstrapserver", place.broker.bootstrap()),
+            ("kafka_bootstrap_servers", place.broker.bootstrap()),
             ("kafka_topic", TOPIC),
             ("api_type_a_url", &place.a.url()),
             ("api_type_b_url", &place.b.url()),
@@ -140,7 +140,7 @@ async fn a_machine_that_has_everything_gets_a_line_for_each_thing_and_exit_code_
             "principal",
             "namespace",
             "config_location",
-            "kafka_bootstrapserver",
+            "kafka_bootstrap_servers",
             "kafka_topic",
             "api_type_a_url",
             "api_type_b_url",
@@ -232,11 +232,11 @@ async fn what_follows_from_a_part_that_is_unread_is_not_blamed_on_anything_else(
         assert_eq!(told, ": not judged: see config_location; ", "{wrong:?}");
     }
     let place = Place::new().await;
-    place.cloud.expire_secret("kafka_bootstrapserver");
+    place.cloud.expire_secret("kafka_bootstrap_servers");
     let (_, wrong) = place.wrong().await;
     assert_eq!(
         wrong["settings"],
-        ": not judged: see kafka_bootstrapserver; "
+        ": not judged: see kafka_bootstrap_servers; "
     );
     assert!(!wrong.contains_key("schema"), "{wrong:?}");
 }
@@ -244,16 +244,16 @@ async fn what_follows_from_a_part_that_is_unread_is_not_blamed_on_anything_else(
 #[tokio::test]
 async fn a_broker_that_is_away_is_told_within_its_time() {
     let mut place = Place::new().await;
-    place.set("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1");
+    place.set("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
     place.set("START_TIMEOUT", "1s");
     let (code, wrong) = place.wrong().await;
     assert_eq!(code, 74);
     assert!(wrong["broker"].contains("Connection refused"), "{wrong:?}");
     assert!(wrong["broker"].contains("is the broker up"), "{wrong:?}");
-    place.set("KAFKA_BOOTSTRAPSERVER", "no-such-host.invalid:9092");
+    place.set("KAFKA_BOOTSTRAP_SERVERS", "no-such-host.invalid:9092");
     let (_, wrong) = place.wrong().await;
     assert!(
-        wrong["broker"].contains("check KAFKA_BOOTSTRAPSERVER"),
+        wrong["broker"].contains("check KAFKA_BOOTSTRAP_SERVERS"),
         "{wrong:?}"
     );
 }
@@ -264,7 +264,7 @@ async fn a_broker_and_an_endpoint_that_never_answer_are_told_within_their_time()
     // It takes connections, and says nothing.
     let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = hole.local_addr().unwrap().to_string();
-    place.set("KAFKA_BOOTSTRAPSERVER", &address);
+    place.set("KAFKA_BOOTSTRAP_SERVERS", &address);
     place.set("START_TIMEOUT", "1s");
     place.set("API_TYPE_A_URL", &format!("http://{address}/"));
     place.set("API_TYPE_B_URL", &format!("https://{address}/"));
@@ -312,7 +312,7 @@ fn tls_trusts_the_systems_authorities_unless_others_are_named() {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
         command
             .env_clear()
-            .env("KAFKA_BOOTSTRAPSERVER", "localhost:9092")
+            .env("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")
             .envs(variables.iter().copied())
             .args(["settings", "--kafka"]);
         let output = text(&command.output().unwrap().stdout);
@@ -328,7 +328,7 @@ fn tls_trusts_the_systems_authorities_unless_others_are_named() {
     // OpenSSL looks there by itself.
     assert_eq!(authorities(&[tls, ("SSL_CERT_FILE", others)]), None);
     assert_eq!(
-        authorities(&[tls, ("KAFKA_CA_LOCATION", others)]).as_deref(),
+        authorities(&[tls, ("KAFKA_SSL_CA_LOCATION", others)]).as_deref(),
         Some(others)
     );
     assert_eq!(authorities(&[]), None);
@@ -340,11 +340,11 @@ async fn the_kafka_clients_are_told_by_librdkafkas_names() {
     command
         .env_clear()
         .env(
-            "KAFKA_BOOTSTRAPSERVER",
+            "KAFKA_BOOTSTRAP_SERVERS",
             "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092",
         )
         .env("KAFKA_USERNAME", "tenancy/user/pool")
-        .env("AUTH_TOKEN", "canary")
+        .env("KAFKA_PASSWORD", "canary")
         .args(["settings", "--kafka"]);
     let output = text(&command.output().unwrap().stdout);
     for line in [
@@ -365,9 +365,11 @@ async fn the_kafka_clients_are_told_by_librdkafkas_names() {
 #[tokio::test]
 async fn forward_never_writes_a_secret() {
     let mut place = Place::new().await;
-    let id = place.cloud.put_secret("auth_token", b"canary-in-the-vault");
+    let id = place
+        .cloud
+        .put_secret("kafka_password", b"canary-in-the-vault");
     let lines = format!(
-        "auth_token_vaultOCID={id}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\napi_type_b_token=canary-b\n"
+        "kafka_password_vaultOCID={id}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\napi_type_b_token=canary-b\n"
     );
     place
         .cloud
@@ -382,7 +384,7 @@ async fn forward_never_writes_a_secret() {
         place.set(name, value);
     }
     let bootstrap = place.broker.bootstrap().to_owned();
-    place.set("KAFKA_BOOTSTRAPSERVER", &bootstrap);
+    place.set("KAFKA_BOOTSTRAP_SERVERS", &bootstrap);
     // The principal's key and token are secrets as well.
     let file = |name: &str| std::fs::read_to_string(place.folder.path().join(name)).unwrap();
     let key = file("private.pem").lines().nth(1).unwrap().to_owned();
@@ -411,7 +413,7 @@ async fn forward_never_writes_a_secret() {
 #[tokio::test]
 async fn a_process_that_stays_follows_a_secret_that_is_changed() {
     let mut place = Place::new().await;
-    place.set("SECRET_REFRESH", "100ms");
+    place.set("SECRET_REFRESH_INTERVAL", "100ms");
     let elsewhere = Endpoint::always(Answer::ok()).unwrap();
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forward"));
     command

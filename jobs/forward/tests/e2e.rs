@@ -11,6 +11,8 @@ mod run;
 #[path = "e2e/stage.rs"]
 mod stage;
 
+#[path = "e2e/concurrent_runs.rs"]
+mod concurrent_runs;
 #[path = "e2e/delivery.rs"]
 mod delivery;
 #[path = "e2e/loss_matrix.rs"]
@@ -19,8 +21,6 @@ mod loss_matrix;
 mod memory;
 #[path = "e2e/operations.rs"]
 mod operations;
-#[path = "e2e/overlap.rs"]
-mod overlap;
 #[path = "e2e/poison.rs"]
 mod poison;
 #[path = "e2e/window.rs"]

@@ -15,7 +15,7 @@ fn forward(broker: &TcpListener, deadline: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_forward"))
         .env_clear()
         .env(
-            "KAFKA_BOOTSTRAPSERVER",
+            "KAFKA_BOOTSTRAP_SERVERS",
             broker.local_addr().unwrap().to_string(),
         )
         .env("API_TYPE_A_URL", "http://127.0.0.1:9")

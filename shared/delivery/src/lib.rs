@@ -119,11 +119,11 @@ pub struct Limits {
     /// The longest wait of all, `Retry-After` included.
     pub backoff_max: Duration,
     /// Failures in a row that stop the requests.
-    pub circuit_failures: u32,
+    pub circuit_failure_threshold: u32,
     /// How long they stop before the first probe.
     pub circuit_cool_down: Duration,
     /// Probes that may fail before the route is given up.
-    pub circuit_probes: u32,
+    pub circuit_max_probes: u32,
     /// The most messages in hand.
     pub queue_messages: usize,
     /// The most bytes in hand, all routes together: each has an equal share, but never less than one request may need.
@@ -144,9 +144,9 @@ impl Default for Limits {
             attempts: 5,
             backoff: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
-            circuit_failures: 10,
+            circuit_failure_threshold: 10,
             circuit_cool_down: Duration::from_secs(1),
-            circuit_probes: 3,
+            circuit_max_probes: 3,
             queue_messages: 10_000,
             queue_bytes: 16 << 20,
             batch_bytes: 1 << 20,
@@ -439,9 +439,9 @@ fn check(limits: &Limits) -> Result<(), DeliveryError> {
         } => "uncommitted is 0, expected at least one request",
         Limits { attempts: 0, .. } => "attempts is 0, expected at least one",
         Limits {
-            circuit_failures: 0,
+            circuit_failure_threshold: 0,
             ..
-        } => "circuit_failures is 0, expected at least one",
+        } => "circuit_failure_threshold is 0, expected at least one",
         Limits {
             rate: Some(rate), ..
         } if !(rate.is_finite() && *rate > 0.0) => "rate is not above 0 requests a second",

@@ -107,9 +107,9 @@ impl Route {
                 linger: limits.linger,
             }),
             circuit: Circuit::new(CircuitSettings {
-                failures: limits.circuit_failures,
+                failures: limits.circuit_failure_threshold,
                 cool_down: limits.circuit_cool_down,
-                probes: limits.circuit_probes,
+                probes: limits.circuit_max_probes,
             }),
             bucket: limits.rate.map(|rate| Bucket::new(rate, now())),
             quiet_until: None,

@@ -19,7 +19,7 @@ fn main() -> Result<()> {
         .enable_all()
         .build()?;
     let flags = [
-        ("kafka_bootstrapserver", bootstrap),
+        ("kafka_bootstrap_servers", bootstrap),
         ("kafka_topic", topic.clone()),
     ];
     let kafka =

@@ -7,8 +7,8 @@ use rdkafka::error::KafkaResult;
 
 use runtime::secret::Secret;
 use settings::catalog::{
-    AUTH_TOKEN, KAFKA_BOOTSTRAPSERVER, KAFKA_CA_LOCATION, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
-    KAFKA_SECURITY_PROTOCOL, KAFKA_TOPIC, KAFKA_USERNAME,
+    KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
+    KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_TOPIC, KAFKA_USERNAME,
 };
 use settings::{SettingError, Settings};
 
@@ -41,7 +41,7 @@ pub struct KafkaSettings {
     mechanism: &'static str,
     username: Option<String>,
     shows_username: bool,
-    auth_token: Option<Secret>,
+    kafka_password: Option<Secret>,
     ca_location: Option<String>,
 }
 
@@ -51,12 +51,12 @@ impl KafkaSettings {
     /// # Errors
     /// A setting is missing, malformed, or contradicts another.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
-        let bootstrap = settings.required(&KAFKA_BOOTSTRAPSERVER)?.to_owned();
+        let bootstrap = settings.required(&KAFKA_BOOTSTRAP_SERVERS)?.to_owned();
         let username = settings.optional(&KAFKA_USERNAME).map(str::to_owned);
-        let auth_token = settings.secret(&AUTH_TOKEN);
-        if username.is_some() != auth_token.is_some() {
+        let kafka_password = settings.secret(&KAFKA_PASSWORD);
+        if username.is_some() != kafka_password.is_some() {
             return Err(SettingError::Contradiction(
-                "KAFKA_USERNAME and AUTH_TOKEN go together: set both or neither".to_owned(),
+                "KAFKA_USERNAME and KAFKA_PASSWORD go together: set both or neither".to_owned(),
             ));
         }
         let profile = settings.choice(
@@ -114,8 +114,8 @@ impl KafkaSettings {
             mechanism,
             username,
             shows_username: !settings.is_secret(&KAFKA_USERNAME),
-            auth_token,
-            ca_location: match settings.optional(&KAFKA_CA_LOCATION) {
+            kafka_password,
+            ca_location: match settings.optional(&KAFKA_SSL_CA_LOCATION) {
                 Some(location) => Some(location.to_owned()),
                 None if protocol.ends_with("ssl") => system_authorities(),
                 None => None,
@@ -135,11 +135,11 @@ impl KafkaSettings {
             .set("log.connection.close", "false")
             .set("reconnect.backoff.ms", "20")
             .set("reconnect.backoff.max.ms", "1000");
-        if let (Some(username), Some(auth_token)) = (&self.username, &self.auth_token) {
+        if let (Some(username), Some(kafka_password)) = (&self.username, &self.kafka_password) {
             config
                 .set("sasl.mechanism", self.mechanism)
                 .set("sasl.username", username)
-                .set("sasl.password", auth_token.reveal());
+                .set("sasl.password", kafka_password.reveal());
         }
         if let Some(location) = &self.ca_location {
             config.set("ssl.ca.location", location);
@@ -375,20 +375,20 @@ mod tests {
     async fn a_missing_broker_is_one_sentence() {
         assert_eq!(
             kafka(&[]).await.unwrap_err(),
-            "KAFKA_BOOTSTRAPSERVER is not set: The brokers to start from, as host:port,host:port."
+            "KAFKA_BOOTSTRAP_SERVERS is not set: The brokers to start from, as host:port,host:port."
         );
     }
 
     #[tokio::test]
     async fn oci_streaming_gets_no_idempotent_producer() {
         let oci = kafka(&[(
-            "KAFKA_BOOTSTRAPSERVER",
+            "KAFKA_BOOTSTRAP_SERVERS",
             "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092",
         )])
         .await
         .unwrap();
         assert_eq!(oci.producer().get("enable.idempotence"), Some("false"));
-        let plain = kafka(&[("KAFKA_BOOTSTRAPSERVER", "localhost:9092")])
+        let plain = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")])
             .await
             .unwrap();
         assert_eq!(plain.producer().get("enable.idempotence"), Some("true"));
@@ -400,9 +400,9 @@ mod tests {
     #[tokio::test]
     async fn the_streaming_profile_is_what_the_service_can_do() {
         let oci = kafka(&[
-            ("KAFKA_BOOTSTRAPSERVER", STREAMING),
+            ("KAFKA_BOOTSTRAP_SERVERS", STREAMING),
             ("KAFKA_USERNAME", "tenancy/user/pool"),
-            ("AUTH_TOKEN", "canary"),
+            ("KAFKA_PASSWORD", "canary"),
         ])
         .await
         .unwrap();
@@ -431,7 +431,7 @@ mod tests {
     #[tokio::test]
     async fn at_the_logs_end_oci_streaming_is_read_less_than_five_times_a_second() {
         for (bootstrap, expected) in [(STREAMING, "250"), ("localhost:9092", "10")] {
-            let kafka = kafka(&[("KAFKA_BOOTSTRAPSERVER", bootstrap)])
+            let kafka = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", bootstrap)])
                 .await
                 .unwrap();
             let reader = kafka.reader("frontdoor");
@@ -443,7 +443,7 @@ mod tests {
     async fn the_profile_is_chosen_by_its_setting_or_by_the_brokers_name() {
         let profile = async |bootstrap, setting| {
             let variables = [
-                ("KAFKA_BOOTSTRAPSERVER", bootstrap),
+                ("KAFKA_BOOTSTRAP_SERVERS", bootstrap),
                 ("KAFKA_PROFILE", setting),
             ];
             kafka(&variables).await.unwrap().profile
@@ -467,12 +467,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_user_without_a_token_is_a_contradiction() {
-        let error = kafka(&[("KAFKA_BOOTSTRAPSERVER", "b:1"), ("KAFKA_USERNAME", "u")])
+        let error = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", "b:1"), ("KAFKA_USERNAME", "u")])
             .await
             .unwrap_err();
         assert_eq!(
             error,
-            "KAFKA_USERNAME and AUTH_TOKEN go together: set both or neither"
+            "KAFKA_USERNAME and KAFKA_PASSWORD go together: set both or neither"
         );
     }
 }

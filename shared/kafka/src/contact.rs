@@ -87,10 +87,12 @@ fn is_final(code: Code) -> bool {
 fn advice(code: Code) -> &'static str {
     match code {
         Code::Authentication | Code::SaslAuthenticationFailed => {
-            "check KAFKA_USERNAME and AUTH_TOKEN"
+            "check KAFKA_USERNAME and KAFKA_PASSWORD"
         }
-        Code::SSL => "check KAFKA_CA_LOCATION, and that the broker's name is in its certificate",
-        Code::Resolve => "check KAFKA_BOOTSTRAPSERVER, and this machine's name servers",
+        Code::SSL => {
+            "check KAFKA_SSL_CA_LOCATION, and that the broker's name is in its certificate"
+        }
+        Code::Resolve => "check KAFKA_BOOTSTRAP_SERVERS, and this machine's name servers",
         _ => "is the broker up, and its address and KAFKA_SECURITY_PROTOCOL right?",
     }
 }

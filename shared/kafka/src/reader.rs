@@ -76,7 +76,7 @@ fn hint(error: &KafkaError) -> &'static str {
             | RDKafkaErrorCode::OperationTimedOut,
         ) => "; is the broker up, and its address and KAFKA_SECURITY_PROTOCOL right?",
         Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SaslAuthenticationFailed) => {
-            "; check KAFKA_USERNAME and AUTH_TOKEN"
+            "; check KAFKA_USERNAME and KAFKA_PASSWORD"
         }
         _ => "",
     }

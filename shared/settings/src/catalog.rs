@@ -3,11 +3,12 @@
 use super::{Group, Setting};
 
 macro_rules! settings {
-    ($([$group:ident = $heading:literal] $($(#[$kind:ident])? $constant:ident = $name:literal $(or $default:literal)?, $help:literal;)*)*) => {
+    ($([$group:ident = $heading:literal] $($(#[$kind:ident])? $constant:ident = $name:literal $(alias $alias:literal)? $(or $default:literal)?, $help:literal;)*)*) => {
         $($(
             #[doc = $help]
             pub static $constant: Setting = Setting {
                 name: $name,
+                aliases: &[$($alias)?],
                 default: settings!(@default $($default)?),
                 help: $help,
                 secret: settings!(@is secret $($kind)?),
@@ -46,17 +47,17 @@ settings! {
     OCI_ENDPOINT = "oci_endpoint", "One address for all services, in place of the region's own; for a stand-in or a private gateway.";
     OCI_METADATA_BASE_URL = "oci_metadata_base_url" or "http://169.254.169.254/opc/v2", "Where the metadata service of the machine answers, for instance_principal.";
     OCI_TIMEOUT = "oci_timeout" or "20s", "How long one question to Oracle Cloud may take, retries included.";
-    SECRET_REFRESH = "secret_refresh" or "10m", "How often a program that runs on reads its secrets and documents from Oracle Cloud again; 0s: never.";
+    SECRET_REFRESH_INTERVAL = "secret_refresh_interval" or "10m", "How often a program that runs on reads its secrets and documents from Oracle Cloud again; 0s: never.";
 
     [THE_BROKER = "The broker"]
-    KAFKA_BOOTSTRAPSERVER = "kafka_bootstrapserver", "The brokers to start from, as host:port,host:port.";
+    KAFKA_BOOTSTRAP_SERVERS = "kafka_bootstrap_servers" alias "kafka_bootstrapserver", "The brokers to start from, as host:port,host:port.";
     KAFKA_TOPIC = "kafka_topic" or "FrontDoorTopic", "The stream that the door writes and the job reads.";
     KAFKA_USERNAME = "kafka_username", "The SASL user name; unset: no authentication.";
-    #[secret] AUTH_TOKEN = "auth_token", "The SASL password; on OCI Streaming the user's auth token.";
+    #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password; on OCI Streaming the user's auth token.";
     KAFKA_PROFILE = "kafka_profile" or "auto", "What the broker can do: kafka, oci (no idempotent producer, no compression), or auto (oci when the host name says so).";
     KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto (sasl_ssl with a user name, else plaintext).";
     KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "PLAIN", "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512.";
-    KAFKA_CA_LOCATION = "kafka_ca_location", "A PEM file with the authorities that may sign the broker's certificate; unset: the system's.";
+    KAFKA_SSL_CA_LOCATION = "kafka_ssl_ca_location", "A PEM file with the authorities that may sign the broker's certificate; unset: the system's.";
 
     [LISTENERS = "Programs that listen"]
     LISTEN = "listen" or "127.0.0.1:8080", "The address for plain HTTP, as host:port.";
@@ -67,13 +68,13 @@ settings! {
     [THE_DOOR = "The door"]
     KAFKA_KEY_FIELD = "kafka_key_field" or "id", "The field whose value becomes the Kafka key.";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a call waits for the broker's acknowledgement; the caller's own deadline may end it sooner.";
-    CONNECTION_IDLE = "connection_idle" or "4m", "After how long without a call the connection to the broker is made anew; it may have died unnoticed while the function was frozen.";
+    CONNECTIONS_MAX_IDLE = "connections_max_idle" or "4m", "After how long without a call the connection to the broker is made anew; it may have died unnoticed while the function was frozen.";
 
     [THE_ENDPOINT = "The sample endpoint"]
     API_TITLE = "api_title" or "API", "The endpoint's name, in its log lines and on its page.";
     #[secret] API_TOKEN = "api_token", "The bearer token that callers must send; unset: none is asked for.";
-    API_KEEP = "api_keep" or "100", "How many of the last records the endpoint shows.";
-    API_KEYS = "api_keys" or "100000", "How many idempotency keys the endpoint remembers; the oldest is forgotten first.";
+    API_MAX_RECORDS = "api_max_records" or "100", "How many of the last records the endpoint shows.";
+    API_MAX_KEYS = "api_max_keys" or "100000", "How many idempotency keys the endpoint remembers; the oldest is forgotten first.";
 
     [JOB_ROUTES = "The job: where records go"]
     API_TYPE_A_URL = "api_type_a_url", "Where records with id 1010 are delivered.";
@@ -81,40 +82,40 @@ settings! {
     #[secret] API_TYPE_A_TOKEN = "api_type_a_token", "The bearer token for API type A.";
     #[secret] API_TYPE_B_TOKEN = "api_type_b_token", "The bearer token for API type B.";
     #[document] ROUTES = "routes", "A JSON file (a path or oci://BUCKET/OBJECT) with routes of your own, in place of the two built-in ones.";
-    UNMATCHED = "unmatched" or "pass_over", "What becomes of a record that no route matches: pass_over, dead_letter or stop.";
-    TOMBSTONES = "tombstones" or "pass_over", "What becomes of a record without a value: pass_over or dead_letter.";
+    UNMATCHED = "unmatched" or "skip", "What becomes of a record that no route matches: skip, dead_letter or stop.";
+    TOMBSTONES = "tombstones" or "skip", "What becomes of a record without a value: skip or dead_letter.";
 
     [JOB_WINDOW = "The job: its window"]
-    KAFKA_GROUP = "kafka_group" or "frontdoor", "The consumer group whose committed offsets say where a window begins.";
+    KAFKA_GROUP_ID = "kafka_group_id" or "frontdoor", "The consumer group whose committed offsets say where a window begins.";
     KAFKA_GROUP_PROTOCOL = "kafka_group_protocol" or "auto", "How the group is joined: consumer (KIP-848), classic, or auto (consumer where the broker has it).";
-    OVERLAP = "overlap" or "leave", "What a run does when another is live: leave (exit 20) or share (take its part of the partitions).";
-    WINDOW_FROM = "window_from" or "committed", "Where the window begins: committed, earliest, a time (RFC 3339), or offsets as 0:100,1:250. All but committed are replays: they commit nothing.";
-    WINDOW_UNTIL = "window_until" or "now", "Where the window ends: now (the end of the log at the start), a time (RFC 3339), or offsets as 0:200,1:300.";
-    WINDOW_RECORDS = "window_records", "The most offsets of one window that no run has read yet, shared over the partitions; what an earlier run has left comes on top. Unset: no limit.";
-    WINDOW_BYTES = "window_bytes", "The most bytes of record values of one window, counted in the same way; one record always fits. Unset: no limit.";
+    CONCURRENT_RUNS = "concurrent_runs" or "exit", "What a run does when another run of the group is active: exit (with code 20) or share (take its part of the partitions).";
+    WINDOW_START = "window_start" or "committed", "Where the window begins: committed, earliest, a time (RFC 3339), or offsets as 0:100,1:250. All but committed are replays: they commit nothing.";
+    WINDOW_END = "window_end" or "now", "Where the window ends: now (the end of the log at the start), a time (RFC 3339), or offsets as 0:200,1:300.";
+    WINDOW_MAX_RECORDS = "window_max_records", "The most offsets of one window that no run has read yet, shared over the partitions; what an earlier run has left comes on top. Unset: no limit.";
+    WINDOW_MAX_BYTES = "window_max_bytes", "The most bytes of record values of one window, counted in the same way; one record always fits. Unset: no limit.";
     DEADLINE = "deadline", "How long a run may take, draining and committing included; unset: no limit.";
-    GRACE = "grace" or "10s", "How long requests in flight may take to finish after the deadline's stop or SIGTERM.";
+    SHUTDOWN_TIMEOUT = "shutdown_timeout" or "10s", "How long requests in flight may take to finish after the deadline's stop or SIGTERM.";
     START_TIMEOUT = "start_timeout" or "10s", "How long a run waits for the broker at its start.";
     ON_DATA_LOSS = "on_data_loss" or "stop", "What a run does when records it never read are gone from the log: stop (exit 76) or continue.";
 
     [JOB_DELIVERY = "The job: delivery"]
-    IN_FLIGHT = "in_flight" or "64", "The most requests under way to one endpoint.";
-    UNCOMMITTED = "uncommitted", "The most requests to one endpoint that are under way, or answered and not yet committed: what kill -9 repeats at most; unset: 16 times IN_FLIGHT.";
-    RATE = "rate", "The most requests a second to one endpoint; unset: no limit.";
+    MAX_IN_FLIGHT = "max_in_flight" or "64", "The most requests under way to one endpoint.";
+    MAX_UNCOMMITTED = "max_uncommitted", "The most requests to one endpoint that are under way, or answered and not yet committed: what kill -9 repeats at most; unset: 16 times MAX_IN_FLIGHT.";
+    RATE_LIMIT = "rate_limit", "The most requests a second to one endpoint; unset: no limit.";
     ORDER = "order" or "none", "What order deliveries keep: none, key (per Kafka key) or partition.";
     REQUEST_TIMEOUT = "request_timeout" or "10s", "How long one request may take.";
-    ATTEMPTS = "attempts" or "5", "How often one record is tried in one run.";
-    BACKOFF = "backoff" or "200ms", "The longest wait before the second attempt; it doubles with each one, with full jitter.";
+    MAX_ATTEMPTS = "max_attempts" or "5", "How often one record is tried in one run.";
+    BACKOFF_INITIAL = "backoff_initial" or "200ms", "The longest wait before the second attempt; it doubles with each one, with full jitter.";
     BACKOFF_MAX = "backoff_max" or "30s", "The longest wait between attempts, Retry-After included.";
-    CIRCUIT_FAILURES = "circuit_failures" or "10", "How many failures in a row stop the requests to an endpoint.";
+    CIRCUIT_FAILURE_THRESHOLD = "circuit_failure_threshold" or "10", "How many failures in a row stop the requests to an endpoint.";
     CIRCUIT_COOL_DOWN = "circuit_cool_down" or "1s", "How long they stop before one probe; it doubles with each failed one.";
-    CIRCUIT_PROBES = "circuit_probes" or "3", "How many probes may fail before the run leaves the endpoint's records for the next one.";
+    CIRCUIT_MAX_PROBES = "circuit_max_probes" or "3", "How many probes may fail before the run leaves the endpoint's records for the next one.";
 
     [JOB_POISON = "The job: poison"]
     DEAD_LETTER_TOPIC = "dead_letter_topic", "Where undecodable and finally refused records go; unset: the topic's name with -dead-letter.";
     DEAD_LETTER_ENVELOPE = "dead_letter_envelope" or "auto", "Whether dead letters are wrapped in a JSON envelope, for brokers that keep no headers: true, false, or auto (true on OCI Streaming).";
-    POISON_SHARE = "poison_share" or "0.05", "The share of dead letters at which a run stops (exit 65).";
-    POISON_MIN = "poison_min" or "100", "How many dead letters a run writes before poison_share counts.";
+    DEAD_LETTER_MAX_RATIO = "dead_letter_max_ratio" or "0.05", "The share of dead letters at which a run stops (exit 65).";
+    DEAD_LETTER_MIN_COUNT = "dead_letter_min_count" or "100", "How many dead letters a run writes before dead_letter_max_ratio counts.";
 }
 
 #[cfg(test)]

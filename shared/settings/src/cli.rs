@@ -122,6 +122,7 @@ fn argument(setting: &'static Setting) -> Arg {
     };
     Arg::new(setting.name)
         .long(setting.flag())
+        .aliases(setting.aliases.iter().map(|alias| alias.replace('_', "-")))
         .value_name(value_name(setting))
         .help(format!(
             "{}{default} [env: {}]",
@@ -182,6 +183,19 @@ mod tests {
     }
 
     #[test]
+    fn an_alias_is_accepted_and_not_shown() {
+        let matches = command()
+            .try_get_matches_from(["program", "--kafka-bootstrapserver", "b:9092"])
+            .unwrap();
+        assert_eq!(
+            given(&matches),
+            [("kafka_bootstrap_servers", "b:9092".to_owned())]
+        );
+        let help = command().render_help().to_string();
+        assert!(!help.contains("--kafka-bootstrapserver"), "{help}");
+    }
+
+    #[test]
     fn the_help_names_default_and_variable_under_a_heading() {
         let help = command().render_long_help().to_string();
         assert!(help.contains("The broker:"), "{help}");
@@ -196,12 +210,15 @@ mod tests {
     #[test]
     fn a_secret_has_no_flag_and_the_help_says_where_it_goes() {
         let error = command()
-            .try_get_matches_from(["program", "--auth-token", "hunter2"])
+            .try_get_matches_from(["program", "--kafka-password", "hunter2"])
             .unwrap_err();
         assert_eq!(exit_code(&error), USAGE);
         let help = command().render_help().to_string();
         assert!(help.contains("Examples: none.\n\nSecrets"), "{help}");
-        assert!(help.contains("  AUTH_TOKEN  The SASL password"), "{help}");
+        assert!(
+            help.contains("  KAFKA_PASSWORD  The SASL password"),
+            "{help}"
+        );
     }
 
     #[test]

@@ -9,9 +9,10 @@ use super::catalog::CATALOG;
 /// A variable that is a setting holds bytes that are no text. Taken for unset, it would leave a door without its token.
 pub fn environment() -> Result<impl Fn(&str) -> Option<String> + Copy, SettingError> {
     for setting in CATALOG {
-        let variable = setting.variable();
-        if std::env::var_os(&variable).is_some_and(|value| value.to_str().is_none()) {
-            return Err(SettingError::NotText { variable });
+        for variable in setting.names().map(str::to_ascii_uppercase) {
+            if std::env::var_os(&variable).is_some_and(|value| value.to_str().is_none()) {
+                return Err(SettingError::NotText { variable });
+            }
         }
     }
     Ok(|name: &str| std::env::var(name).ok())

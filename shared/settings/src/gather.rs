@@ -280,7 +280,9 @@ fn unfetched(setting: &Setting, trouble: &Trouble) -> SettingError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::{AVRO_SCHEMA, GROUPS, KAFKA_TOPIC, ROUTES};
+    use super::super::catalog::{
+        AVRO_SCHEMA, GROUPS, KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_TOPIC, ROUTES,
+    };
     use super::*;
 
     async fn gathered(variables: &[(&str, &str)]) -> Result<Settings, String> {
@@ -312,6 +314,28 @@ mod tests {
         assert_eq!(of("listen").1, "from-environment");
         assert_eq!(of("listen").2, Source::Environment);
         assert_eq!(of("log_level").2, Source::Default);
+    }
+
+    #[tokio::test]
+    async fn the_tutorials_variables_are_accepted_and_the_settings_own_win() {
+        let settings = gathered(&[("KAFKA_BOOTSTRAPSERVER", "old:9092"), ("AUTH_TOKEN", "t")])
+            .await
+            .unwrap();
+        assert_eq!(
+            settings.required(&KAFKA_BOOTSTRAP_SERVERS).unwrap(),
+            "old:9092"
+        );
+        assert_eq!(settings.secret(&KAFKA_PASSWORD).unwrap().reveal(), "t");
+        let settings = gathered(&[
+            ("KAFKA_BOOTSTRAPSERVER", "old:9092"),
+            ("KAFKA_BOOTSTRAP_SERVERS", "new:9092"),
+        ])
+        .await
+        .unwrap();
+        assert_eq!(
+            settings.required(&KAFKA_BOOTSTRAP_SERVERS).unwrap(),
+            "new:9092"
+        );
     }
 
     #[tokio::test]

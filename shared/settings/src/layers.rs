@@ -22,7 +22,10 @@ pub(super) fn given(
         Some(value(text, Source::Flag))
     };
     let variable = |setting: &Setting| {
-        let text = environment(&setting.variable())?;
+        let text = setting
+            .names()
+            .filter_map(|name| environment(&name.to_ascii_uppercase()))
+            .find(|text| !text.is_empty())?;
         Some(value(pasted::trimmed(&text), Source::Environment))
     };
     CATALOG

@@ -41,6 +41,8 @@ pub use location::Location;
 pub struct Setting {
     /// The name in `config.properties`, in lower case with underscores.
     pub name: &'static str,
+    /// Other names that are accepted wherever the name is; the name itself wins.
+    pub aliases: &'static [&'static str],
     /// The value when nothing sets it; `None` means unset.
     pub default: Option<&'static str>,
     /// One sentence for `--help` and the README.
@@ -61,6 +63,11 @@ pub struct Group {
 }
 
 impl Setting {
+    /// The name and its aliases, the name first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
     /// The environment variable: the name in upper case.
     pub fn variable(&self) -> String {
         self.name.to_ascii_uppercase()

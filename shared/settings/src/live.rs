@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::catalog::SECRET_REFRESH;
+use super::catalog::SECRET_REFRESH_INTERVAL;
 use super::gather::{Origin, Part};
 use super::{Group, SettingError, Settings};
 
@@ -65,14 +65,14 @@ impl LiveSettings {
         self.refresh_now(now).await
     }
 
-    /// As [`LiveSettings::refresh`], if that is due by `secret_refresh`.
+    /// As [`LiveSettings::refresh`], if that is due by `secret_refresh_interval`.
     pub async fn refresh_if_due(&self, now: Instant) -> bool {
         let since = now.saturating_duration_since(*self.last());
         let is_due = self.interval().is_some_and(|interval| since >= interval);
         is_due && self.refresh_now(now).await
     }
 
-    /// Refreshes every `secret_refresh`, for ever; does nothing, for ever, if nothing came from Oracle Cloud.
+    /// Refreshes every `secret_refresh_interval`, for ever; does nothing, for ever, if nothing came from Oracle Cloud.
     pub async fn keep_fresh(&self) {
         loop {
             let Some(interval) = self.interval() else {
@@ -86,7 +86,7 @@ impl LiveSettings {
     /// How often to refresh; `None`: never, since nobody wants it or nothing came from Oracle Cloud.
     fn interval(&self) -> Option<Duration> {
         let settings = self.current();
-        let interval = settings.duration(&SECRET_REFRESH).ok()?;
+        let interval = settings.duration(&SECRET_REFRESH_INTERVAL).ok()?;
         (!interval.is_zero() && settings.identity().is_some()).then_some(interval)
     }
 
@@ -159,17 +159,17 @@ mod tests {
 
     use testkit::oci_standin::{Standin, Trouble};
 
-    use super::super::catalog::{AUTH_TOKEN, AVRO_SCHEMA, GROUPS, KAFKA_TOPIC};
+    use super::super::catalog::{AVRO_SCHEMA, GROUPS, KAFKA_PASSWORD, KAFKA_TOPIC};
     use super::*;
 
-    /// A vault with `auth_token` and `kafka_topic`, and a schema; and the settings out of them.
+    /// A vault with `kafka_password` and `kafka_topic`, and a schema; and the settings out of them.
     async fn live(folder: &Path) -> (Standin, LiveSettings) {
         let cloud = Standin::start().await.unwrap();
         let mut variables = cloud
             .resource_principal(folder, Duration::from_secs(3600))
             .unwrap();
-        let secrets = cloud.put_secrets(&[("auth_token", "first"), ("kafka_topic", "first")]);
-        let lines = format!("secret_refresh=20ms\n{secrets}");
+        let secrets = cloud.put_secrets(&[("kafka_password", "first"), ("kafka_topic", "first")]);
+        let lines = format!("secret_refresh_interval=20ms\n{secrets}");
         cloud.put_object("config", "config.properties", lines.as_bytes());
         cloud.put_object("config", "user.avsc", b"\"int\"");
         variables.push(("OCI_ENDPOINT", cloud.endpoint()));
@@ -189,7 +189,7 @@ mod tests {
 
     fn token(live: &LiveSettings) -> String {
         live.current()
-            .secret(&AUTH_TOKEN)
+            .secret(&KAFKA_PASSWORD)
             .unwrap()
             .reveal()
             .to_owned()
@@ -205,7 +205,7 @@ mod tests {
             "nothing has changed"
         );
         assert!(!changes.has_changed().unwrap());
-        cloud.put_secret("auth_token", b"second\n");
+        cloud.put_secret("kafka_password", b"second\n");
         cloud.put_object("config", "user.avsc", b"\"long\"");
         cloud.forget_requests();
         assert!(live.refresh_now(Instant::now()).await);
@@ -227,11 +227,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.properties");
         let write = |text: &str| std::fs::write(&file, text).unwrap();
-        write("auth_token=first\nkafka_topic=one\n");
+        write("kafka_password=first\nkafka_topic=one\n");
         let place = file.to_str().unwrap().to_owned();
         let lookup = |name: &str| (name == "CONFIG_LOCATION").then(|| place.clone());
         let live = LiveSettings::gather(GROUPS, &[], lookup).await.unwrap();
-        write("auth_token=second\nkafka_topic=one\n");
+        write("kafka_password=second\nkafka_topic=one\n");
         assert!(live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "second");
         write("no settings");
@@ -246,7 +246,7 @@ mod tests {
     async fn what_cannot_be_read_again_keeps_its_last_good_value() {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
-        cloud.put_secret("auth_token", b"second");
+        cloud.put_secret("kafka_password", b"second");
         cloud.put_secret("kafka_topic", b"second");
         cloud.trouble(
             "standin0",
@@ -263,7 +263,7 @@ mod tests {
             "a broken settings file changes nothing"
         );
         assert_eq!(token(&live), "first");
-        cloud.expire_secret("auth_token");
+        cloud.expire_secret("kafka_password");
         assert!(!live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "first");
     }

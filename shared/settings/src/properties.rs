@@ -62,7 +62,7 @@ fn read(line: &str) -> Result<Line, String> {
         .map(|at| &name[..at]);
     let setting = CATALOG
         .iter()
-        .find(|setting| setting.name == plain.unwrap_or(name))
+        .find(|setting| setting.names().any(|known| known == plain.unwrap_or(name)))
         .ok_or_else(|| {
             // What is not shaped like a name may be a secret that lost its own: it is not shown.
             let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
@@ -97,11 +97,11 @@ mod tests {
 
     #[test]
     fn reads_names_and_values_and_passes_over_comments() {
-        let text = "# broker\n\nkafka_bootstrapserver = localhost:9092\r\n! old style\nkafka_topic=\"orders\"\n";
+        let text = "# broker\n\nkafka_bootstrap_servers = localhost:9092\r\n! old style\nkafka_topic=\"orders\"\n";
         assert_eq!(
             read(text),
             [
-                ("kafka_bootstrapserver", "localhost:9092".to_owned()),
+                ("kafka_bootstrap_servers", "localhost:9092".to_owned()),
                 ("kafka_topic", "orders".to_owned())
             ]
         );
@@ -116,10 +116,10 @@ mod tests {
                     api_type_a_url_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aae\n\
                     api_type_b_url_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aaf\n";
         let names = [
-            "kafka_bootstrapserver",
+            "kafka_bootstrap_servers",
             "kafka_topic",
             "kafka_username",
-            "auth_token",
+            "kafka_password",
             "api_type_a_url",
             "api_type_b_url",
         ];
@@ -137,10 +137,17 @@ mod tests {
     }
 
     #[test]
+    fn a_name_and_its_alias_are_one_setting() {
+        let (line, reason) = parse("auth_token=a\nkafka_password=b\n").unwrap_err();
+        assert_eq!(line, 2);
+        assert_eq!(reason, "kafka_password is set a second time");
+    }
+
+    #[test]
     fn a_value_may_hold_equals_signs() {
         assert_eq!(
-            read("auth_token=a=b=="),
-            [("auth_token", "a=b==".to_owned())]
+            read("kafka_password=a=b=="),
+            [("kafka_password", "a=b==".to_owned())]
         );
     }
 
@@ -179,9 +186,9 @@ mod tests {
                 "\"_vaultOCID\" is no setting; see --help for their names",
             ),
             (
-                "auth_token_vaultOCID=hunter2",
+                "kafka_password_vaultOCID=hunter2",
                 1,
-                "the value of auth_token_vaultOCID is no OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
+                "the value of kafka_password_vaultOCID is no OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
             ),
         ] {
             assert_eq!(

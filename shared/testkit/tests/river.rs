@@ -41,7 +41,7 @@ async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
     let (mut a, mut b) = (api("A"), api("B"));
     let a_url = format!("http://{}/", a.address().await.unwrap());
     let b_url = format!("http://{}/", b.address().await.unwrap());
-    let settings = [("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())];
+    let settings = [("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())];
     let function = Agent::start(&built("fn-recep-avro").unwrap(), &settings)
         .await
         .unwrap();
@@ -90,7 +90,7 @@ async fn a_container_under_the_longest_key_is_taken_once_however_often_it_is_sen
     broker.create_topic(TOPIC, 1).unwrap();
     let mut a = api("A");
     let a_url = format!("http://{}/", a.address().await.unwrap());
-    let settings = [("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())];
+    let settings = [("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())];
     let function = Agent::start(&built("fn-recep-avro").unwrap(), &settings)
         .await
         .unwrap();
@@ -180,7 +180,7 @@ async fn run(broker: &Broker, flags: &[&str]) -> Value {
     let output = command(&built("forward").unwrap())
         .args(["run", "--output", "json"])
         .args(flags)
-        .env("KAFKA_BOOTSTRAPSERVER", broker.bootstrap())
+        .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())
         .output()
         .await
         .unwrap();

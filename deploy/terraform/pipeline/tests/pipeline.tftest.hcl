@@ -214,15 +214,15 @@ run "the_private_parts_are_private" {
 run "settings_lead_to_the_secrets" {
   assert {
     condition = toset([for line in split("\n", trimspace(oci_objectstorage_object.config.content)) : split("=", line)[0]]) == toset([
-      "kafka_bootstrapserver_vaultOCID", "kafka_topic_vaultOCID", "kafka_username_vaultOCID", "auth_token_vaultOCID",
+      "kafka_bootstrap_servers_vaultOCID", "kafka_topic_vaultOCID", "kafka_username_vaultOCID", "kafka_password_vaultOCID",
       "api_type_a_url_vaultOCID", "api_type_b_url_vaultOCID",
     ])
     error_message = "config.properties does not hold the six lines."
   }
 
   assert {
-    condition     = strcontains(oci_objectstorage_object.config.content, "auth_token_vaultOCID=${oci_vault_secret.setting["AUTH_KEY"].id}\n")
-    error_message = "auth_token does not lead to AUTH_KEY."
+    condition     = strcontains(oci_objectstorage_object.config.content, "kafka_password_vaultOCID=${oci_vault_secret.setting["AUTH_KEY"].id}\n")
+    error_message = "kafka_password does not lead to AUTH_KEY."
   }
 
   assert {
@@ -236,12 +236,12 @@ run "settings_lead_to_the_secrets" {
   }
 
   assert {
-    condition     = nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAPSERVER"].secret_content[0].content)) == "cell-1.streaming.private.example:9092"
+    condition     = nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAP_SERVERS"].secret_content[0].content)) == "cell-1.streaming.private.example:9092"
     error_message = "The bootstrap server is not the pool's private name."
   }
 
   assert {
-    condition     = output.kafka_bootstrapserver == nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAPSERVER"].secret_content[0].content))
+    condition     = output.kafka_bootstrap_servers == nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAP_SERVERS"].secret_content[0].content))
     error_message = "A job elsewhere is told of another bootstrap server than the one in the vault."
   }
 

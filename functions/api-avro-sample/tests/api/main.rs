@@ -114,7 +114,7 @@ async fn takes_the_tutorials_datum_says_what_it_understood_and_logs_it() {
 
 #[tokio::test]
 async fn the_page_shows_the_newest_first_and_never_as_markup() {
-    let api = Endpoint::start(&[("API_KEEP", "2"), ("API_TITLE", "A <&> B")]).await;
+    let api = Endpoint::start(&[("API_MAX_RECORDS", "2"), ("API_TITLE", "A <&> B")]).await;
     let page = get(&api.url("/")).await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
     let policy = page.headers()["content-security-policy"].to_str().unwrap();

@@ -33,11 +33,11 @@ async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
 async fn a_wrong_setting_ends_it_with_one_sentence_that_names_it() {
     for (setting, value, wanted) in [
         (
-            "API_KEEP",
+            "API_MAX_RECORDS",
             "0",
-            "API_KEEP is \"0\", expected a number from 1 to 10000",
+            "API_MAX_RECORDS is \"0\", expected a number from 1 to 10000",
         ),
-        ("API_KEYS", "many", "API_KEYS is \"many\""),
+        ("API_MAX_KEYS", "many", "API_MAX_KEYS is \"many\""),
         ("MAX_BODY", "6 parsecs", "MAX_BODY is \"6 parsecs\""),
         ("LOG_FORMAT", "xml", "LOG_FORMAT is \"xml\""),
         (

@@ -4,7 +4,7 @@ use avro::Schema;
 use kafka::config::KafkaSettings;
 use rdkafka::error::KafkaResult;
 use settings::catalog::{
-    AVRO_SCHEMA, CONNECTION_IDLE, KAFKA_KEY_FIELD, MAX_BODY, MAX_DECODED, MAX_RECORDS,
+    AVRO_SCHEMA, CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, MAX_BODY, MAX_DECODED, MAX_RECORDS,
     PUBLISH_TIMEOUT,
 };
 use settings::{SettingError, Settings, Source};
@@ -40,7 +40,7 @@ impl Config {
         let publishing = Publishing {
             kafka,
             timeout: settings.duration(&PUBLISH_TIMEOUT)?,
-            idle: settings.duration(&CONNECTION_IDLE)?,
+            idle: settings.duration(&CONNECTIONS_MAX_IDLE)?,
         };
         Ok(Self {
             limits,

@@ -95,7 +95,9 @@ async fn a_call_survives_a_broker_that_restarts_under_it() {
 #[tokio::test]
 async fn the_first_call_after_a_long_freeze_uses_a_new_connection() {
     let world = World::new();
-    let mut function = world.function_with(&[("CONNECTION_IDLE", "200ms")]).await;
+    let mut function = world
+        .function_with(&[("CONNECTIONS_MAX_IDLE", "200ms")])
+        .await;
     assert_eq!(
         function.call(Call::direct(paul())).await.unwrap().status,
         202

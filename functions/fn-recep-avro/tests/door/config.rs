@@ -13,10 +13,10 @@ async fn ended(environment: &[(&str, &str)]) -> (Option<i32>, String) {
 
 #[tokio::test]
 async fn each_mistake_is_one_sentence_and_exit_code_78() {
-    let broker = ("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1");
+    let broker = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
     let long = format!("unix:/tmp/{}", "x".repeat(110));
     let cases: [(&[(&str, &str)], &str); 11] = [
-        (&[], "KAFKA_BOOTSTRAPSERVER is not set"),
+        (&[], "KAFKA_BOOTSTRAP_SERVERS is not set"),
         (
             &[broker, ("PUBLISH_TIMEOUT", "soon")],
             "PUBLISH_TIMEOUT is \"soon\"",
@@ -24,7 +24,7 @@ async fn each_mistake_is_one_sentence_and_exit_code_78() {
         (&[broker, ("MAX_BODY", "much")], "MAX_BODY is \"much\""),
         (
             &[broker, ("KAFKA_USERNAME", "u")],
-            "KAFKA_USERNAME and AUTH_TOKEN go together",
+            "KAFKA_USERNAME and KAFKA_PASSWORD go together",
         ),
         (&[broker, ("AVRO_SCHEMA", "/nowhere.avsc")], "/nowhere.avsc"),
         (&[broker, ("CONFIG_LOCATION", "/nowhere")], "/nowhere"),
@@ -42,7 +42,7 @@ async fn each_mistake_is_one_sentence_and_exit_code_78() {
             &[
                 broker,
                 ("KAFKA_SECURITY_PROTOCOL", "ssl"),
-                ("KAFKA_CA_LOCATION", "/nowhere.pem"),
+                ("KAFKA_SSL_CA_LOCATION", "/nowhere.pem"),
             ],
             "starting the Kafka client",
         ),
@@ -108,25 +108,25 @@ fn help_lists_the_doors_settings_and_print_config_their_values() {
         assert!(out.contains(flag), "{flag} in {out}");
     }
     assert!(
-        !out.contains("--kafka-group"),
+        !out.contains("--kafka-group-id"),
         "the job's settings are not the door's"
     );
     let environment = [
-        ("KAFKA_BOOTSTRAPSERVER", "b:9092"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "b:9092"),
         ("KAFKA_USERNAME", "u"),
-        ("AUTH_TOKEN", "hunter2"),
+        ("KAFKA_PASSWORD", "hunter2"),
     ];
     let (code, out, err) = run(&["--print-config", "--kafka-topic", "orders"], &environment);
     assert_eq!(code, Some(0), "{err}");
     assert!(out.contains("kafka_topic=orders (flag)\n"), "{out}");
     assert!(
-        out.contains("kafka_bootstrapserver=b:9092 (environment)\n"),
+        out.contains("kafka_bootstrap_servers=b:9092 (environment)\n"),
         "{out}"
     );
     assert!(out.contains("publish_timeout=10s (default)\n"), "{out}");
-    assert!(!out.contains("kafka_group="), "not the door's: {out}");
+    assert!(!out.contains("kafka_group_id="), "not the door's: {out}");
     assert!(
-        out.contains("auth_token=[redacted] (environment)\n"),
+        out.contains("kafka_password=[redacted] (environment)\n"),
         "{out}"
     );
     assert!(!out.contains("hunter2") && !err.contains("hunter2"));
@@ -138,7 +138,7 @@ fn an_unknown_flag_is_a_usage_error_and_a_taken_port_is_named() {
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let environment = [
-        ("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
         ("LISTEN", address.as_str()),
     ];
     let (code, _, err) = run(&[], &environment);
@@ -149,7 +149,7 @@ fn an_unknown_flag_is_a_usage_error_and_a_taken_port_is_named() {
 /// What a program is left with whose reader goes away before the first byte, as `head` may.
 #[test]
 fn nobody_reading_is_no_failure() {
-    let settings = [("KAFKA_BOOTSTRAPSERVER", "b:9092")];
+    let settings = [("KAFKA_BOOTSTRAP_SERVERS", "b:9092")];
     for (argument, code) in [("--print-config", 0), ("--help", 0), ("--no-such-flag", 64)] {
         let mut child = Command::new(binary())
             .arg(argument)
@@ -163,7 +163,7 @@ fn nobody_reading_is_no_failure() {
     }
     let mut child = Command::new(binary())
         .env_clear()
-        .env("KAFKA_BOOTSTRAPSERVER", "b:9092")
+        .env("KAFKA_BOOTSTRAP_SERVERS", "b:9092")
         .env("LOG_LEVEL", "inof")
         .stderr(closed_pipe())
         .spawn()
@@ -181,10 +181,10 @@ fn closed_pipe() -> std::io::PipeWriter {
 fn print_config_names_the_settings_file_as_the_job_does() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.properties");
-    std::fs::write(&file, "kafka_bootstrapserver=b:9092\n").unwrap();
+    std::fs::write(&file, "kafka_bootstrap_servers=b:9092\n").unwrap();
     let location = file.to_str().unwrap();
     let (code, out, err) = run(&["--print-config", "--config-location", location], &[]);
     assert_eq!(code, Some(0), "{err}");
-    let line = "kafka_bootstrapserver=b:9092 (config.properties)\n";
+    let line = "kafka_bootstrap_servers=b:9092 (config.properties)\n";
     assert!(out.contains(line), "{out}");
 }

@@ -13,7 +13,7 @@ use super::world::{Request, World, binary, values};
 async fn the_socket_is_there_before_the_broker_is() {
     // Nobody listens there: the settings are fine, the broker is away.
     let settings = [
-        ("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
         ("PUBLISH_TIMEOUT", "300ms"),
     ];
     let mut function = Agent::start(binary(), &settings).await.unwrap();

@@ -28,8 +28,8 @@ async fn it_says_so_however_many_callers_wait_for_a_broker_that_is_away() {
     const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
     let world = World::new();
     let mut settings = world.settings("door");
-    settings.retain(|(name, _)| *name != "KAFKA_BOOTSTRAPSERVER");
-    settings.push(("KAFKA_BOOTSTRAPSERVER", "127.0.0.1:1"));
+    settings.retain(|(name, _)| *name != "KAFKA_BOOTSTRAP_SERVERS");
+    settings.push(("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"));
     settings.push(("PUBLISH_TIMEOUT", "20s"));
     let plain = Plain::start(&settings).await;
     let datum = paul();

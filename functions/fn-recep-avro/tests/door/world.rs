@@ -110,7 +110,7 @@ impl World {
     /// The settings that lead a function to `topic`.
     pub(crate) fn settings<'a>(&'a self, topic: &'a str) -> Vec<(&'static str, &'a str)> {
         vec![
-            ("KAFKA_BOOTSTRAPSERVER", self.broker.bootstrap()),
+            ("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap()),
             ("KAFKA_TOPIC", topic),
             ("LOG_LEVEL", "info"),
         ]

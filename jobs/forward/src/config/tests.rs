@@ -2,7 +2,7 @@ use super::*;
 
 async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| {
-        if name == "KAFKA_BOOTSTRAPSERVER" {
+        if name == "KAFKA_BOOTSTRAP_SERVERS" {
             return Some("localhost:9092".to_owned());
         }
         let found = environment.iter().find(|(known, _)| *known == name);
@@ -26,28 +26,34 @@ async fn the_defaults_are_those_of_the_catalog() {
     );
     assert_eq!(config.dead_letter_topic, "FrontDoorTopic-dead-letter");
     assert!(!config.dead_letter_envelope && !config.tombstones_are_dead_letters);
-    assert_eq!(config.unmatched, Unmatched::PassOver);
+    assert_eq!(config.unmatched, Unmatched::Skip);
     let limits = Limits {
         uncommitted: Some(16 * 64),
         ..Limits::default()
     };
     assert_eq!(config.limits, limits);
-    assert_eq!((config.poison_share, config.poison_min), (0.05, 100));
+    assert_eq!(
+        (config.dead_letter_max_ratio, config.dead_letter_min_count),
+        (0.05, 100)
+    );
 }
 
 #[tokio::test]
 async fn a_window_may_be_given_by_time_or_by_offsets() {
     let by_time = config(&[
-        ("WINDOW_FROM", "2026-11-22T10:00:00Z"),
-        ("WINDOW_UNTIL", "2026-11-22T08:00:00.5-03:00"),
+        ("WINDOW_START", "2026-11-22T10:00:00Z"),
+        ("WINDOW_END", "2026-11-22T08:00:00.5-03:00"),
     ])
     .await
     .unwrap();
     assert_eq!(by_time.from, From::Time(1_795_341_600_000));
     assert_eq!(by_time.until, Until::Time(1_795_345_200_500));
-    let by_offsets = config(&[("WINDOW_FROM", "1:250, 0:100"), ("WINDOW_RECORDS", "500")])
-        .await
-        .unwrap();
+    let by_offsets = config(&[
+        ("WINDOW_START", "1:250, 0:100"),
+        ("WINDOW_MAX_RECORDS", "500"),
+    ])
+    .await
+    .unwrap();
     assert_eq!(
         by_offsets.from,
         From::Offsets(BTreeMap::from([(0, 100), (1, 250)]))
@@ -59,56 +65,62 @@ async fn a_window_may_be_given_by_time_or_by_offsets() {
 async fn what_is_malformed_or_contradictory_is_named() {
     for (environment, expected) in [
         (
-            vec![("WINDOW_FROM", "yesterday")],
-            "WINDOW_FROM is \"yesterday\", expected committed, earliest, a time",
+            vec![("WINDOW_START", "yesterday")],
+            "WINDOW_START is \"yesterday\", expected committed, earliest, a time",
         ),
         (
-            vec![("WINDOW_FROM", "2026-11-22T10:00:00")],
-            "WINDOW_FROM is",
+            vec![("WINDOW_START", "2026-11-22T10:00:00")],
+            "WINDOW_START is",
         ),
-        (vec![("WINDOW_FROM", "0:1,0:2")], "WINDOW_FROM is"),
-        (vec![("WINDOW_FROM", "0:-1")], "WINDOW_FROM is"),
-        (vec![("WINDOW_UNTIL", "committed")], "WINDOW_UNTIL is"),
+        (vec![("WINDOW_START", "0:1,0:2")], "WINDOW_START is"),
+        (vec![("WINDOW_START", "0:-1")], "WINDOW_START is"),
+        (vec![("WINDOW_END", "committed")], "WINDOW_END is"),
         (
-            vec![("WINDOW_FROM", "0:5"), ("WINDOW_UNTIL", "0:4")],
+            vec![("WINDOW_START", "0:5"), ("WINDOW_END", "0:4")],
             "do not fit together",
         ),
         (
-            vec![("WINDOW_FROM", "0:5"), ("WINDOW_UNTIL", "1:9")],
+            vec![("WINDOW_START", "0:5"), ("WINDOW_END", "1:9")],
             "do not fit together",
         ),
         (
             vec![
-                ("WINDOW_FROM", "2026-11-22T10:00:00Z"),
-                ("WINDOW_UNTIL", "2026-11-22T10:00:00Z"),
+                ("WINDOW_START", "2026-11-22T10:00:00Z"),
+                ("WINDOW_END", "2026-11-22T10:00:00Z"),
             ],
             "do not fit together",
         ),
         (
-            vec![("WINDOW_RECORDS", "0")],
-            "WINDOW_RECORDS is \"0\", expected a whole number from 1",
+            vec![("WINDOW_MAX_RECORDS", "0")],
+            "WINDOW_MAX_RECORDS is \"0\", expected a whole number from 1",
         ),
-        (vec![("WINDOW_BYTES", "many")], "WINDOW_BYTES is"),
+        (vec![("WINDOW_MAX_BYTES", "many")], "WINDOW_MAX_BYTES is"),
         (vec![("DEADLINE", "0s")], "DEADLINE is zero"),
         (vec![("REQUEST_TIMEOUT", "10")], "REQUEST_TIMEOUT is \"10\""),
         (
-            vec![("RATE", "0")],
-            "RATE is \"0\", expected a number above 0",
+            vec![("RATE_LIMIT", "0")],
+            "RATE_LIMIT is \"0\", expected a number above 0",
         ),
-        (vec![("RATE", "inf")], "RATE is"),
-        (vec![("RATE", "NaN")], "RATE is"),
-        (vec![("IN_FLIGHT", "10001")], "IN_FLIGHT is"),
-        (vec![("UNCOMMITTED", "0")], "UNCOMMITTED is \"0\""),
-        (vec![("ATTEMPTS", "-1")], "ATTEMPTS is"),
+        (vec![("RATE_LIMIT", "inf")], "RATE_LIMIT is"),
+        (vec![("RATE_LIMIT", "NaN")], "RATE_LIMIT is"),
+        (vec![("MAX_IN_FLIGHT", "10001")], "MAX_IN_FLIGHT is"),
+        (vec![("MAX_UNCOMMITTED", "0")], "MAX_UNCOMMITTED is \"0\""),
+        (vec![("MAX_ATTEMPTS", "-1")], "MAX_ATTEMPTS is"),
         (
-            vec![("BACKOFF", "1m")],
-            "BACKOFF is longer than BACKOFF_MAX",
+            vec![("BACKOFF_INITIAL", "1m")],
+            "BACKOFF_INITIAL is longer than BACKOFF_MAX",
         ),
-        (vec![("POISON_SHARE", "5")], "POISON_SHARE is \"5\""),
-        (vec![("POISON_SHARE", "NaN")], "POISON_SHARE is"),
+        (
+            vec![("DEAD_LETTER_MAX_RATIO", "5")],
+            "DEAD_LETTER_MAX_RATIO is \"5\"",
+        ),
+        (
+            vec![("DEAD_LETTER_MAX_RATIO", "NaN")],
+            "DEAD_LETTER_MAX_RATIO is",
+        ),
         (
             vec![("UNMATCHED", "drop")],
-            "UNMATCHED is \"drop\", expected pass_over, dead_letter or stop",
+            "UNMATCHED is \"drop\", expected skip, dead_letter or stop",
         ),
         (vec![("ORDER", "topic")], "ORDER is"),
         (

@@ -20,13 +20,13 @@ impl Scan<'_> {
     /// waits for it and the caller does not: its outcome comes later, as any.
     pub(super) fn set_aside(&mut self, letter: DeadLetter) -> Handed {
         let sent = self.dead_letters_sent + 1;
-        if sent > self.rules.poison_min
-            && sent as f64 > self.rules.poison_share * (self.seen + 1) as f64
+        if sent > self.rules.dead_letter_min_count
+            && sent as f64 > self.rules.dead_letter_max_ratio * (self.seen + 1) as f64
         {
             self.stop = Some(Stop::Poison(format!(
-                "{sent} of {} records are dead letters, more than POISON_SHARE={}",
+                "{sent} of {} records are dead letters, more than DEAD_LETTER_MAX_RATIO={}",
                 self.seen + 1,
-                self.rules.poison_share
+                self.rules.dead_letter_max_ratio
             )));
             return Handed::Refused;
         }

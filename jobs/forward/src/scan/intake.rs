@@ -57,7 +57,7 @@ impl Intake {
 
 /// What is to be done with a record.
 enum Verdict {
-    PassOver,
+    Skip,
     Deliver(usize),
     SetAside(Cause, String),
     Stop(String),
@@ -113,7 +113,7 @@ impl Scan<'_> {
         let settled_before = part.tally.settled_before;
         let verdict = self.judge(record);
         let handled = match verdict {
-            Verdict::PassOver => {
+            Verdict::Skip => {
                 self.pass_over(record, first);
                 true
             }
@@ -141,7 +141,7 @@ impl Scan<'_> {
             return if self.rules.tombstones_are_dead_letters {
                 Verdict::SetAside(Cause::Tombstone, "the record has no value".to_owned())
             } else {
-                Verdict::PassOver
+                Verdict::Skip
             };
         };
         match self.tools.routes.decide(value, &mut self.intake.scratch) {
@@ -150,7 +150,7 @@ impl Scan<'_> {
                 Unmatched::DeadLetter => {
                     Verdict::SetAside(Cause::Unmatched, "no route matches".to_owned())
                 }
-                Unmatched::PassOver => Verdict::PassOver,
+                Unmatched::Skip => Verdict::Skip,
                 Unmatched::Stop => Verdict::Stop(format!(
                     "no route matches {} (UNMATCHED=stop)",
                     self.coordinates(record)

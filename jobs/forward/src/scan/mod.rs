@@ -43,9 +43,9 @@ pub struct Rules {
     /// The most bytes of values that are read.
     pub bytes: Option<u64>,
     /// The share of dead letters at which the run stops.
-    pub poison_share: f64,
+    pub dead_letter_max_ratio: f64,
     /// How many dead letters are written before the share counts.
-    pub poison_min: u64,
+    pub dead_letter_min_count: u64,
     /// The most dead letters of records without a route that are sent and not committed.
     pub uncommitted: usize,
     /// How long the log may stay silent although the window is not read to its end.

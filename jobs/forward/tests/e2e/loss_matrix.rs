@@ -55,7 +55,10 @@ async fn b0_01_a_rejected_record_is_never_skipped() {
         (410, false),
     ] {
         let (a, b) = (refuses(status, "u-1"), takes_all());
-        let stage = Stage::new("b01", 1).await.to(&a, &b).with("IN_FLIGHT", "1");
+        let stage = Stage::new("b01", 1)
+            .await
+            .to(&a, &b)
+            .with("MAX_IN_FLIGHT", "1");
         stage.write_users(1010, "u", 3, 1);
         let run = stage.run().expect(if blames_the_record { 10 } else { 11 });
         let letters = stage.dead_letters().len();
@@ -204,7 +207,7 @@ async fn b0_07_a_broker_that_goes_away_is_not_the_end_of_the_window() {
     let kafka = Kafka::start(&Options::default()).unwrap();
     let (a, b) = (takes_after(Duration::from_millis(10)), takes_all());
     let stage = Stage::on(&kafka, "b07", 2, &[]).await.to(&a, &b);
-    let stage = stage.with("IN_FLIGHT", "2").with("DEADLINE", "30s");
+    let stage = stage.with("MAX_IN_FLIGHT", "2").with("DEADLINE", "30s");
     // More than one fetch brings.
     for _ in 0..20 {
         let mut records = users(1010, "u", 100, 2);
@@ -233,7 +236,7 @@ async fn b0_07_a_broker_that_goes_away_is_not_the_end_of_the_window() {
     let foreign = run.log.lines().find(|line| !line.starts_with('{'));
     assert_eq!(foreign, None);
     kafka.revive(1).await.unwrap();
-    let stage = stage.with("IN_FLIGHT", "64").with("DEADLINE", "60s");
+    let stage = stage.with("MAX_IN_FLIGHT", "64").with("DEADLINE", "60s");
     stage.run_when_free().expect(0);
     assert!(taken(&a).len() >= 2_000);
     assert_eq!(stage.committed().values().sum::<i64>(), 2_000);
@@ -251,7 +254,7 @@ async fn b0_09_batches_use_the_dead_letter_topic_and_a_null_value_kills_nothing(
     let a = Endpoint::always(Answer::status(400)).unwrap();
     let stage = Stage::new("b09", 1)
         .await
-        .with("POISON_SHARE", "1")
+        .with("DEAD_LETTER_MAX_RATIO", "1")
         .with("TOMBSTONES", "dead_letter");
     let stage =
         stage.routes(&json!([{"name": "A", "when": "id == 1010", "url": a.url(), "batch": 8}]));
@@ -316,7 +319,10 @@ async fn b0_11_nothing_is_committed_before_it_is_delivered() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn b0_12_a_failed_request_is_not_completed_by_being_counted() {
     let (a, b) = (Endpoint::always(Answer::status(500)).unwrap(), takes_all());
-    let stage = Stage::new("b12", 1).await.to(&a, &b).with("ATTEMPTS", "2");
+    let stage = Stage::new("b12", 1)
+        .await
+        .to(&a, &b)
+        .with("MAX_ATTEMPTS", "2");
     stage.write_users(1010, "u", 5, 1);
     let run = stage.run();
     assert!(
@@ -423,7 +429,7 @@ async fn b0_16_a_later_success_does_not_pass_an_earlier_failure_and_the_letter_i
     let stage = Stage::new("b16", 1)
         .await
         .to(&down, &b)
-        .with("ATTEMPTS", "2");
+        .with("MAX_ATTEMPTS", "2");
     stage.write_users(1010, "u", 10, 1);
     let run = stage.run();
     assert!(
@@ -471,7 +477,7 @@ async fn b0_17_retention_that_passes_the_commit_is_never_a_silent_jump() {
     let stage = Stage::new("b17-meanwhile", 1)
         .await
         .to(&slow, &b)
-        .with("IN_FLIGHT", "1");
+        .with("MAX_IN_FLIGHT", "1");
     for _ in 0..100 {
         let mut records = users(1010, "u", 10, 1);
         records.iter_mut().for_each(|record| {

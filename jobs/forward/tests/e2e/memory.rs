@@ -47,7 +47,7 @@ async fn q8_a_window_of_megabyte_dead_letters_ends_well_under_128_mib() {
     const RECORDS: usize = 300;
     let (a, b) = (takes_all(), takes_all());
     let stage = Stage::new("q8-poison", 3).await.to(&a, &b);
-    let stage = stage.with("POISON_SHARE", "1");
+    let stage = stage.with("DEAD_LETTER_MAX_RATIO", "1");
     write_megabytes(&stage, RECORDS, |number| {
         [number.to_be_bytes().as_slice(), &[0xff; SIZE]].concat()
     });

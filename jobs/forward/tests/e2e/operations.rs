@@ -19,7 +19,7 @@ async fn t2_the_report_tells_the_lag_before_and_after() {
     let stage = Stage::new("t2", 2)
         .await
         .to(&a, &b)
-        .with("WINDOW_RECORDS", "30");
+        .with("WINDOW_MAX_RECORDS", "30");
     stage.write_users(1010, "u", 100, 2);
     let run = stage.run().expect(12);
     for partition in [0, 1] {
@@ -44,7 +44,7 @@ async fn t5_the_report_of_a_mixed_window_balances_to_the_record() {
     })
     .unwrap();
     // Two answers in seven are failures: with the usual five attempts, some record would use them up now and then.
-    let mut stage = Stage::new("t5", 3).await.with("ATTEMPTS", "20");
+    let mut stage = Stage::new("t5", 3).await.with("MAX_ATTEMPTS", "20");
     stage.set("API_TYPE_A_URL", a.url());
     stage.set("API_TYPE_B_URL", nobody());
     stage.write_users(1010, "u", 90, 3);
@@ -124,7 +124,10 @@ async fn t5_a_report_file_holds_what_stdout_holds() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn q6_sigterm_lets_requests_finish_commits_and_reports() {
     let (a, b) = (takes_after(Duration::from_millis(300)), takes_all());
-    let stage = Stage::new("q6", 2).await.to(&a, &b).with("IN_FLIGHT", "4");
+    let stage = Stage::new("q6", 2)
+        .await
+        .to(&a, &b)
+        .with("MAX_IN_FLIGHT", "4");
     stage.write_users(1010, "u", 400, 2);
     let run = stage.start();
     assert!(a.wait_for(10, PATIENCE));
@@ -150,7 +153,9 @@ async fn q6_sigterm_lets_requests_finish_commits_and_reports() {
 async fn q6_the_grace_ends_the_wait_for_an_endpoint_that_hangs() {
     let (a, b) = (Endpoint::always(Answer::hang()).unwrap(), takes_all());
     let stage = Stage::new("q6-grace", 1).await.to(&a, &b);
-    let stage = stage.with("GRACE", "1s").with("REQUEST_TIMEOUT", "60s");
+    let stage = stage
+        .with("SHUTDOWN_TIMEOUT", "1s")
+        .with("REQUEST_TIMEOUT", "60s");
     stage.write_users(1010, "u", 10, 1);
     let run = stage.start();
     assert!(a.wait_for(1, PATIENCE));
@@ -175,9 +180,9 @@ async fn q7_each_way_to_end_has_its_exit_code() {
     // 64 usage, 78 configuration: nothing was read yet.
     stage.start_with(&["--no-such-flag"]).end().expect(64);
     for (flag, value) in [
-        ("--in-flight", "many"),
+        ("--max-in-flight", "many"),
         ("--deadline", "soon"),
-        ("--overlap", "maybe"),
+        ("--concurrent-runs", "maybe"),
         ("--routes", "/nowhere"),
     ] {
         let run = stage.start_with(&[flag, value]).end().expect(78);
@@ -191,7 +196,7 @@ async fn q7_each_way_to_end_has_its_exit_code() {
         .expect(78);
     // 12 more work left, 0 done, 10 done with dead letters; the others have tests of their own.
     stage
-        .start_with(&["--window-records", "2"])
+        .start_with(&["--window-max-records", "2"])
         .end()
         .expect(12);
     stage.run().expect(0);
@@ -246,7 +251,9 @@ async fn two_processes_that_stay_get_over_an_endpoint_that_is_down_and_over_each
     .unwrap();
     let b = takes_all();
     let stage = Stage::new("every-two", 2).await.to(&a, &b);
-    let stage = stage.with("ATTEMPTS", "2").with("CIRCUIT_PROBES", "1");
+    let stage = stage
+        .with("MAX_ATTEMPTS", "2")
+        .with("CIRCUIT_MAX_PROBES", "1");
     let both = |from: usize, to: usize| {
         let mut records = users(1010, "u", to, 2).split_off(from);
         records.extend(users(1020, "v", to, 2).split_off(from));

@@ -167,7 +167,7 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
     let stage = Stage::new("p7", 1)
         .await
         .to(&a, &b)
-        .with("POISON_MIN", "50");
+        .with("DEAD_LETTER_MIN_COUNT", "50");
     let bad: Vec<New> = (0..5_000u32)
         .map(|number| New::to(0, [&[0xff; 11], &number.to_be_bytes()[..]].concat()))
         .collect();
@@ -184,7 +184,7 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
     let stage = Stage::new("p7-few", 1)
         .await
         .to(&a, &b)
-        .with("POISON_MIN", "10");
+        .with("DEAD_LETTER_MIN_COUNT", "10");
     let mut records = users(1010, "u", 2_000, 1);
     for number in 0..60 {
         records.insert(
@@ -202,12 +202,12 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
-    const UNCOMMITTED: usize = 8;
+    const MAX_UNCOMMITTED: usize = 8;
     let (a, b) = (takes_all(), takes_all());
     let stage = Stage::new("p1-kill", 2).await.to(&a, &b);
     let stage = stage
-        .with("UNCOMMITTED", UNCOMMITTED.to_string())
-        .with("POISON_SHARE", "1");
+        .with("MAX_UNCOMMITTED", MAX_UNCOMMITTED.to_string())
+        .with("DEAD_LETTER_MAX_RATIO", "1");
     let poison = |number: i32| New::to(number % 2, format!("\u{1}poison-{number}"));
     stage.write(&(0..6_000).map(poison).collect::<Vec<_>>());
     let topic = stage.dead_letter_topic();
@@ -230,7 +230,7 @@ async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
     assert_eq!(distinct.len(), 6_000);
     let repeats = letters.len() - distinct.len();
     assert!(
-        repeats <= kills * UNCOMMITTED,
+        repeats <= kills * MAX_UNCOMMITTED,
         "{repeats} repeats after {kills} kills"
     );
     assert_eq!(a.count() + b.count(), 0);
@@ -245,7 +245,7 @@ async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_s
     let settings = [("max.message.bytes", "500000")];
     stage.topics.create(&small, 1, &settings).await.unwrap();
     stage.set("DEAD_LETTER_TOPIC", &small);
-    stage.set("POISON_SHARE", "1");
+    stage.set("DEAD_LETTER_MAX_RATIO", "1");
     let large = vec![0xff; 600_000];
     stage.write(&[
         New::to(0, vec![0xff; 9]),
@@ -284,7 +284,7 @@ async fn p4_a_dead_letter_topic_of_the_jobs_own_has_room_for_an_envelope() {
     let stage = stage
         .with("DEAD_LETTER_TOPIC", &topic)
         .with("DEAD_LETTER_ENVELOPE", "true")
-        .with("POISON_SHARE", "1");
+        .with("DEAD_LETTER_MAX_RATIO", "1");
     // In base64 it is beyond what a topic takes by default.
     stage.write(&[New::to(0, vec![0xff; 900_000])]);
     let run = stage.run().expect(10);
@@ -298,7 +298,7 @@ async fn p4_a_grace_of_no_time_is_time_enough_for_a_dead_letter() {
     let (a, b) = (takes_all(), takes_all());
     let mut stage = Stage::new("p4-grace", 1).await.to(&a, &b);
     for (number, grace) in ["0s", "5ms"].into_iter().enumerate() {
-        stage.set("GRACE", grace);
+        stage.set("SHUTDOWN_TIMEOUT", grace);
         stage.write(&[New::to(0, vec![0xff; 9])]);
         let run = stage.run().expect(10);
         assert_eq!(run.total("dead_lettered"), 1, "{grace}");

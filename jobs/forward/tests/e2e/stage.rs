@@ -62,9 +62,9 @@ impl Stage {
             .await
             .unwrap();
         stage
-            .with("KAFKA_BOOTSTRAPSERVER", kafka.bootstrap())
+            .with("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap())
             .with("REQUEST_TIMEOUT", "2s")
-            .with("BACKOFF", "10ms")
+            .with("BACKOFF_INITIAL", "10ms")
             .with("BACKOFF_MAX", "200ms")
             .with("CIRCUIT_COOL_DOWN", "50ms")
             .with("LOG_LEVEL", "debug")
@@ -159,7 +159,7 @@ impl Stage {
         command
             .env_clear()
             .env("KAFKA_TOPIC", &self.topic)
-            .env("KAFKA_GROUP", &self.group)
+            .env("KAFKA_GROUP_ID", &self.group)
             .envs(&self.settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

@@ -32,7 +32,10 @@ async fn w1_an_empty_backlog_ends_with_0_at_once() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn w2_records_produced_after_the_start_wait_for_the_next_run() {
     let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
-    let stage = Stage::new("w2", 2).await.to(&a, &b).with("IN_FLIGHT", "2");
+    let stage = Stage::new("w2", 2)
+        .await
+        .to(&a, &b)
+        .with("MAX_IN_FLIGHT", "2");
     stage.write_users(1010, "early", 60, 2);
     let run = stage.start();
     assert!(a.wait_for(1, Duration::from_secs(30)));
@@ -160,7 +163,7 @@ async fn w4_a_window_between_two_times_holds_what_was_written_between_them() {
     }
     let window = |from: &str, until: &str| {
         let run = stage
-            .start_with(&["--window-from", from, "--window-until", until])
+            .start_with(&["--window-start", from, "--window-end", until])
             .end()
             .expect(0);
         run.total("delivered")
@@ -180,7 +183,7 @@ async fn w5_a_window_between_explicit_offsets_holds_exactly_these() {
     let (a, b) = (takes_all(), takes_all());
     let stage = Stage::new("w5", 3).await.to(&a, &b);
     stage.write_users(1010, "u", 60, 3);
-    let flags = ["--window-from", "0:5,2:0", "--window-until", "0:9,2:1"];
+    let flags = ["--window-start", "0:5,2:0", "--window-end", "0:9,2:1"];
     let run = stage.start_with(&flags).end().expect(0);
     assert_eq!(run.total("planned"), 5);
     let mut names = taken(&a);
@@ -197,7 +200,7 @@ async fn w6_a_cap_on_records_is_shared_so_that_no_partition_starves() {
     let stage = Stage::new("w6", 3)
         .await
         .to(&a, &b)
-        .with("WINDOW_RECORDS", "1000");
+        .with("WINDOW_MAX_RECORDS", "1000");
     let in_one = |partition: i32, count: usize| {
         let mut records = users(999, "nobody", count, 1);
         records
@@ -225,7 +228,7 @@ async fn w7_a_cap_on_bytes_is_exact_to_one_record() {
     let stage = Stage::new("w7", 2)
         .await
         .to(&a, &b)
-        .with("WINDOW_BYTES", "1000");
+        .with("WINDOW_MAX_BYTES", "1000");
     let records = users(1010, "u", 100, 2);
     let largest = records
         .iter()
@@ -254,7 +257,7 @@ async fn w8_a_deadline_leaves_time_to_drain_and_commit() {
     let slow = takes_after(Duration::from_millis(200));
     let b = takes_all();
     let mut stage = Stage::new("w8", 2).await.to(&slow, &b);
-    stage.set("IN_FLIGHT", "4");
+    stage.set("MAX_IN_FLIGHT", "4");
     stage.set("DEADLINE", "4s");
     stage.write_users(1010, "u", 1_000, 2);
     let run = stage.run().expect(12);
@@ -267,7 +270,7 @@ async fn w8_a_deadline_leaves_time_to_drain_and_commit() {
     let stage = stage
         .to(&fast, &b)
         .with("DEADLINE", "60s")
-        .with("IN_FLIGHT", "64");
+        .with("MAX_IN_FLIGHT", "64");
     stage.run().expect(0);
     assert_eq!(taken(&fast).len() + first, 1_000);
 }
@@ -343,7 +346,7 @@ async fn w5_a_window_from_an_offset_that_is_gone_stops_with_the_number_of_lost_r
         .delete_before(&stage.topic, 0, 12)
         .await
         .unwrap();
-    let flags = ["--window-from", "0:5", "--window-until", "0:15"];
+    let flags = ["--window-start", "0:5", "--window-end", "0:15"];
     let run = stage.start_with(&flags).end().expect(76);
     assert!(
         run.log.contains("offsets 5 to 11 are gone from the log"),
@@ -389,7 +392,7 @@ async fn w11_a_broker_that_is_away_is_told_within_the_set_time() {
         .to_owned();
     let stage = Stage::new("w11", 1).await.to(&a, &b);
     let stage = stage
-        .with("KAFKA_BOOTSTRAPSERVER", &away)
+        .with("KAFKA_BOOTSTRAP_SERVERS", &away)
         .with("START_TIMEOUT", "2s");
     let run = stage.run().expect(74);
     assert!(run.took < Duration::from_secs(6), "{:?}", run.took);

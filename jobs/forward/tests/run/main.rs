@@ -54,11 +54,11 @@ impl Stage {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
         command
             .env_clear()
-            .env("KAFKA_BOOTSTRAPSERVER", self.broker.bootstrap())
+            .env("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap())
             .env("API_TYPE_A_URL", self.a.url())
             .env("API_TYPE_B_URL", self.b.url())
             .env("CIRCUIT_COOL_DOWN", "50ms")
-            .env("BACKOFF", "20ms")
+            .env("BACKOFF_INITIAL", "20ms")
             .args(["run", "--output", "json"])
             .args(arguments)
             .stdout(Stdio::piped())
@@ -293,7 +293,12 @@ fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_n
         .collect();
     data.extend(vec![user(1020, "other"); 1000]);
     stage.write(&data);
-    let first = stage.run(&["--attempts", "1", "--circuit-failures", "1000000"]);
+    let first = stage.run(&[
+        "--max-attempts",
+        "1",
+        "--circuit-failure-threshold",
+        "1000000",
+    ]);
     first.assert(
         11,
         &json!({"delivered": RECORDS / 2 + 1000, "left": RECORDS / 2}),
@@ -343,7 +348,7 @@ fn an_absent_broker_is_named_within_the_start_timeout() {
     let begin = Instant::now();
     let output = stage
         .forward(&["--start-timeout", "1s"])
-        .env("KAFKA_BOOTSTRAPSERVER", port.to_string())
+        .env("KAFKA_BOOTSTRAP_SERVERS", port.to_string())
         .output()
         .unwrap();
     let run = Run::of(&output);
@@ -379,7 +384,7 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
     let mut data = vec![user(1010, "Paul"); 300];
     data.extend(vec![vec![0xff]; 12]);
     stage.write(&data);
-    let run = stage.run(&["--log-format", "json", "--poison-min", "100"]);
+    let run = stage.run(&["--log-format", "json", "--dead-letter-min-count", "100"]);
     let lines: Vec<Value> = run
         .log
         .lines()
@@ -429,7 +434,7 @@ fn no_proxy_of_the_environment_stands_between_the_job_and_its_endpoints() {
     Run::of(&run).assert(0, &json!({"delivered": 1}));
     let mut check = Command::new(env!("CARGO_BIN_EXE_forward"));
     check.env_clear().envs(variables).arg("check");
-    check.env("KAFKA_BOOTSTRAPSERVER", stage.broker.bootstrap());
+    check.env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap());
     check.env("API_TYPE_A_URL", stage.a.url());
     check.env("API_TYPE_B_URL", stage.b.url());
     let said = check.output().unwrap();
@@ -452,7 +457,7 @@ fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
     assert_eq!(
         run.total("dead_lettered"),
         100,
-        "POISON_MIN letters, and no more"
+        "DEAD_LETTER_MIN_COUNT letters, and no more"
     );
     assert_eq!(run.total("left"), 300);
 }

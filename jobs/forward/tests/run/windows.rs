@@ -62,7 +62,7 @@ fn a_replay_delivers_again_with_the_same_key_and_moves_no_commit() {
     stage.write(&[user(1010, "a"), user(1010, "b"), user(1010, "c")]);
     stage.run(&[]).assert(0, &json!({"delivered": 3}));
     stage.write(&[user(1010, "d")]);
-    let replay = stage.run(&["--window-from", "0:0", "--window-until", "0:1"]);
+    let replay = stage.run(&["--window-start", "0:0", "--window-end", "0:1"]);
     replay.assert(0, &json!({"planned": 1, "delivered": 1}));
     let requests = stage.a.requests();
     let same = requests.iter().filter(|request| {
@@ -81,7 +81,7 @@ fn a_signal_ends_a_run_with_a_commit_of_what_was_delivered() {
     let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
     let data: Vec<_> = (0..400).map(|n| user(1010, &format!("n{n}"))).collect();
     stage.write(&data);
-    let child = stage.forward(&["--in-flight", "4"]).spawn().unwrap();
+    let child = stage.forward(&["--max-in-flight", "4"]).spawn().unwrap();
     assert!(stage.a.wait_for(20, Duration::from_secs(20)));
     Command::new("kill")
         .arg("-TERM")
@@ -93,7 +93,7 @@ fn a_signal_ends_a_run_with_a_commit_of_what_was_delivered() {
     let delivered = first.total("delivered");
     assert!((16..400).contains(&delivered), "{delivered}");
     stage
-        .run(&["--in-flight", "64"])
+        .run(&["--max-in-flight", "64"])
         .assert(0, &json!({"delivered": 400 - delivered}));
     assert_eq!(stage.a.count(), 400, "nothing twice");
 }
@@ -107,7 +107,7 @@ fn a_deadline_leaves_time_to_commit() {
             .map(|n| user(1010, &format!("n{n}")))
             .collect::<Vec<_>>(),
     );
-    let run = stage.run(&["--in-flight", "2", "--deadline", "4s"]);
+    let run = stage.run(&["--max-in-flight", "2", "--deadline", "4s"]);
     run.assert(12, &json!({"planned": 1000}));
     assert!(
         run.report["seconds"].as_f64().unwrap() <= 4.0,
@@ -136,8 +136,8 @@ fn a_deadline_leaves_time_to_commit() {
 fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
     let size = user(1020, "v").len();
     for bound in [
-        ["--window-records", "10"],
-        ["--window-bytes", &(10 * size).to_string()],
+        ["--window-max-records", "10"],
+        ["--window-max-bytes", &(10 * size).to_string()],
     ] {
         let stage = Stage::new(
             Endpoint::always(Answer::status(503)).unwrap(),
@@ -146,7 +146,7 @@ fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
         let mut data = vec![user(1010, "u")];
         data.extend(vec![user(1020, "v"); 40]);
         stage.write(&data);
-        let flags = [bound[0], bound[1], "--attempts", "1"];
+        let flags = [bound[0], bound[1], "--max-attempts", "1"];
         let runs: Vec<Run> = (0..5).map(|_| stage.run(&flags)).collect();
         for run in &runs {
             assert_eq!(run.report["balanced"], true, "{:#}", run.report);
@@ -161,7 +161,7 @@ fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
 fn a_record_above_the_bound_on_bytes_is_a_window_of_its_own() {
     let stage = Stage::willing();
     stage.write(&vec![user(1010, "u"); 3]);
-    let codes = (0..3).map(|_| stage.run(&["--window-bytes", "1"]).code);
+    let codes = (0..3).map(|_| stage.run(&["--window-max-bytes", "1"]).code);
     assert_eq!(codes.collect::<Vec<_>>(), [12, 12, 0]);
     assert_eq!(stage.a.count(), 3);
 }
@@ -170,8 +170,8 @@ fn a_record_above_the_bound_on_bytes_is_a_window_of_its_own() {
 fn a_window_of_a_partition_that_is_not_there_is_a_wrong_setting() {
     let stage = Stage::willing();
     for (flag, setting) in [
-        ("--window-from", "WINDOW_FROM"),
-        ("--window-until", "WINDOW_UNTIL"),
+        ("--window-start", "WINDOW_START"),
+        ("--window-end", "WINDOW_END"),
     ] {
         let run = stage.run(&[flag, "0:0,7:0"]);
         run.assert(78, &json!({"planned": 0}));
@@ -188,13 +188,13 @@ fn bounds_on_records_and_bytes_end_a_window_early_and_say_so() {
         let note = format!("{bound} ended the window before the end of the log");
         assert_eq!(run.report["notes"], json!([note]));
     };
-    let records = stage.run(&["--window-records", "6"]);
+    let records = stage.run(&["--window-max-records", "6"]);
     records.assert(12, &json!({"planned": 6, "delivered": 6, "left": 0}));
-    noted(&records, "WINDOW_RECORDS");
+    noted(&records, "WINDOW_MAX_RECORDS");
     let size = user(1010, "same").len();
-    let bytes = stage.run(&["--window-bytes", &(5 * size + 1).to_string()]);
+    let bytes = stage.run(&["--window-max-bytes", &(5 * size + 1).to_string()]);
     bytes.assert(12, &json!({"planned": 5, "delivered": 5, "left": 0}));
-    noted(&bytes, "WINDOW_BYTES");
+    noted(&bytes, "WINDOW_MAX_BYTES");
     stage
         .run(&[])
         .assert(0, &json!({"planned": 9, "delivered": 9}));

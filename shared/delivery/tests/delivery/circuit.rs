@@ -15,8 +15,8 @@ fn a_down_endpoint_gets_few_requests_and_is_then_given_up() {
     let rig = Rig::to(&endpoint, |config| {
         config.limits.in_flight = 2;
         config.limits.attempts = 100;
-        config.limits.circuit_failures = 5;
-        config.limits.circuit_probes = 3;
+        config.limits.circuit_failure_threshold = 5;
+        config.limits.circuit_max_probes = 3;
     });
     rig.offer((0..100).map(|offset| message(0, offset)));
     let settlements = rig.settlements(100);
@@ -58,8 +58,8 @@ fn an_endpoint_that_comes_back_gets_everything() {
     .expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
         config.limits.attempts = 100;
-        config.limits.circuit_failures = 3;
-        config.limits.circuit_probes = 30;
+        config.limits.circuit_failure_threshold = 3;
+        config.limits.circuit_max_probes = 30;
         config.limits.circuit_cool_down = Duration::from_millis(20);
     });
     rig.offer((0..50).map(|offset| message(0, offset)));
@@ -78,8 +78,8 @@ fn a_refused_connection_is_a_failure_like_any_other() {
     let other = Endpoint::always(Answer::ok()).expect("endpoint");
     let rig = Rig::to(&other, |config| {
         config.endpoints[0].url = url;
-        config.limits.circuit_failures = 2;
-        config.limits.circuit_probes = 1;
+        config.limits.circuit_failure_threshold = 2;
+        config.limits.circuit_max_probes = 1;
     });
     rig.offer((0..10).map(|offset| message(0, offset)));
     assert!(rig.fates(10).values().all(|fate| fate == "left"));
@@ -91,8 +91,8 @@ fn a_refused_connection_is_a_failure_like_any_other() {
 fn an_expired_token_dead_letters_nothing() {
     let endpoint = Endpoint::always(Answer::status(401)).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.circuit_failures = 10;
-        config.limits.circuit_probes = 2;
+        config.limits.circuit_failure_threshold = 10;
+        config.limits.circuit_max_probes = 2;
     });
     rig.offer((0..1000).map(|offset| message(0, offset)));
     assert!(rig.fates(1000).values().all(|fate| fate == "left"));
@@ -106,7 +106,9 @@ fn one_record_that_is_always_forbidden_does_not_stop_the_others() {
         _ => Answer::ok(),
     })
     .expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.circuit_failures = 5);
+    let rig = Rig::to(&endpoint, |config| {
+        config.limits.circuit_failure_threshold = 5
+    });
     rig.offer((0..100).map(|offset| message(0, offset)));
     let fates = rig.fates(100);
     let left: Vec<_> = fates

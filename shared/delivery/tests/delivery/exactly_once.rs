@@ -51,9 +51,9 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
         config.limits.attempts = 3;
         config.limits.request_timeout = Duration::from_millis(300);
         config.limits.queue_messages = 50;
-        config.limits.circuit_failures = 6;
+        config.limits.circuit_failure_threshold = 6;
         config.limits.circuit_cool_down = Duration::from_millis(5);
-        config.limits.circuit_probes = 50;
+        config.limits.circuit_max_probes = 50;
         let rig = Rig::start(config);
         let mut offered = HashSet::new();
         let mut settlements = Vec::new();

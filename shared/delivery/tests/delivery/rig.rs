@@ -36,7 +36,7 @@ pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
             backoff_max: Duration::from_secs(1),
             circuit_cool_down: Duration::from_millis(50),
             // Most tests are not about the circuit.
-            circuit_failures: 1000,
+            circuit_failure_threshold: 1000,
             ..Limits::default()
         },
         order: Order::None,

@@ -7,7 +7,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use settings::catalog::{
-    API_TYPE_A_URL, AUTH_TOKEN, AVRO_SCHEMA, EVERY_PROGRAM, GROUPS, KAFKA_BOOTSTRAPSERVER,
+    API_TYPE_A_URL, AVRO_SCHEMA, EVERY_PROGRAM, GROUPS, KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD,
     KAFKA_TOPIC, KAFKA_USERNAME, THE_BROKER, THE_DOOR,
 };
 use settings::{Inspection, Settings};
@@ -67,7 +67,7 @@ async fn tutorial() -> Place {
     let mut place = Place::new().await;
     let lines = place.cloud.put_secrets(&[
         (
-            "kafka_bootstrapserver",
+            "kafka_bootstrap_servers",
             "“cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092”",
         ),
         ("kafka_topic", "“FrontDoorTopic”"),
@@ -75,7 +75,7 @@ async fn tutorial() -> Place {
             "kafka_username",
             "tenancy/user@example.com/ocid1.streampool.oc1..x\n",
         ),
-        ("auth_token", " canary;-{)<token>\r\n"),
+        ("kafka_password", " canary;-{)<token>\r\n"),
         ("api_type_a_url", "http://api-type-a.example/"),
         ("api_type_b_url", "http://api-type-b.example/"),
     ]);
@@ -111,7 +111,7 @@ async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once
     let place = tutorial().await;
     let settings = Settings::gather(&[], place.environment()).await.unwrap();
     assert_eq!(
-        settings.required(&KAFKA_BOOTSTRAPSERVER).unwrap(),
+        settings.required(&KAFKA_BOOTSTRAP_SERVERS).unwrap(),
         "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092"
     );
     assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "FrontDoorTopic");
@@ -120,7 +120,7 @@ async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once
         "tenancy/user@example.com/ocid1.streampool.oc1..x"
     );
     assert_eq!(
-        settings.secret(&AUTH_TOKEN).unwrap().reveal(),
+        settings.secret(&KAFKA_PASSWORD).unwrap().reveal(),
         "canary;-{)<token>"
     );
     assert_eq!(
@@ -187,7 +187,7 @@ async fn a_secret_that_two_settings_share_is_asked_for_once() {
     place.set("CONFIG_LOCATION", file.to_str().unwrap());
     place.variables.remove("AVRO_SCHEMA");
     let settings = Settings::gather(&[], place.environment()).await.unwrap();
-    assert_eq!(settings.secret(&AUTH_TOKEN).unwrap().reveal(), "x");
+    assert_eq!(settings.secret(&KAFKA_PASSWORD).unwrap().reveal(), "x");
     assert_eq!(asked(&place).into_values().collect::<Vec<_>>(), [1]);
 }
 
@@ -262,7 +262,7 @@ async fn what_is_wrong_is_named_with_its_setting() {
     place.cloud.put_object(
         "config",
         "config.properties",
-        format!("auth_token_vaultOCID={id}").as_bytes(),
+        format!("kafka_password_vaultOCID={id}").as_bytes(),
     );
     for (content, reason) in [
         (&b"canary\xFF"[..], "its content is not UTF-8 text"),
@@ -272,7 +272,7 @@ async fn what_is_wrong_is_named_with_its_setting() {
         place.cloud.put_secret("odd", content);
         assert_eq!(
             error(&place).await,
-            format!("AUTH_TOKEN: secret {id}: {reason}")
+            format!("KAFKA_PASSWORD: secret {id}: {reason}")
         );
     }
     place.cloud.put_secret("odd", b"fine");
@@ -280,7 +280,7 @@ async fn what_is_wrong_is_named_with_its_setting() {
     let expired = error(&place).await;
     assert!(
         expired.starts_with(&format!(
-            "AUTH_TOKEN: reading secret {id}: its content expired at 2020-01-01T"
+            "KAFKA_PASSWORD: reading secret {id}: its content expired at 2020-01-01T"
         )),
         "{expired}"
     );
@@ -307,7 +307,7 @@ async fn a_wrong_word_for_the_principal_is_told_when_it_is_needed() {
 #[tokio::test]
 async fn an_inspection_tells_everything_at_once() {
     let place = tutorial().await;
-    place.cloud.expire_secret("auth_token");
+    place.cloud.expire_secret("kafka_password");
     place.cloud.trouble(
         "user.avsc",
         Trouble::Error(404, "ObjectNotFound".to_owned()),
@@ -328,11 +328,11 @@ async fn an_inspection_tells_everything_at_once() {
         .filter(|part| part.outcome.is_err())
         .map(|part| part.setting.name)
         .collect();
-    assert_eq!(wrong, ["auth_token", "avro_schema"]);
+    assert_eq!(wrong, ["kafka_password", "avro_schema"]);
     let config = &inspection.parts[0];
     assert_eq!(config.setting.name, "config_location");
     assert_eq!(config.outcome.as_ref().unwrap(), "6 settings");
     let settings = inspection.settings;
     assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "FrontDoorTopic");
-    assert!(settings.secret(&AUTH_TOKEN).is_none());
+    assert!(settings.secret(&KAFKA_PASSWORD).is_none());
 }

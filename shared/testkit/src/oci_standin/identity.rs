@@ -136,7 +136,7 @@ pub(super) fn api_key(world: &World, folder: &Path) -> Result<PathBuf> {
     write_private(&key_file, &pem)?;
     world
         .lock()
-        .api_keys
+        .api_max_keys
         .insert(format!("{TENANCY}/{user}/{fingerprint}"), public(&key)?);
     Ok(config)
 }

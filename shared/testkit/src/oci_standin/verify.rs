@@ -189,7 +189,7 @@ fn key(
         let first_valid = world.lock().first_valid;
         return world.authority.session_key(token, first_valid, now);
     }
-    let known = world.lock().api_keys.get(key_id).cloned();
+    let known = world.lock().api_max_keys.get(key_id).cloned();
     known.with_context(|| format!("no such key: {key_id}"))
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Inner {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
     pub(super) secrets: BTreeMap<String, Secret>,
     /// Public keys by `<tenancy>/<user>/<fingerprint>`.
-    pub(super) api_keys: BTreeMap<String, PKey<Public>>,
+    pub(super) api_max_keys: BTreeMap<String, PKey<Public>>,
     /// How many tokens were issued; those numbered below `first_valid` are revoked.
     pub(super) tokens: u64,
     pub(super) first_valid: u64,
@@ -96,7 +96,7 @@ impl Inner {
     }
 
     pub(super) fn revoke_all(&mut self) {
-        self.api_keys.clear();
+        self.api_max_keys.clear();
         self.first_valid = self.tokens;
     }
 

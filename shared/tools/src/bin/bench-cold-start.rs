@@ -29,7 +29,7 @@ async fn main() -> Result<()> {
     ))?;
     std::fs::write(&schema, &json)?;
     let values = [
-        ("kafka_bootstrapserver", broker.bootstrap()),
+        ("kafka_bootstrap_servers", broker.bootstrap()),
         ("kafka_topic", "door"),
         ("kafka_profile", "kafka"),
         ("kafka_security_protocol", "plaintext"),

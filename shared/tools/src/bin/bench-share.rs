@@ -1,6 +1,6 @@
 //! `bench-share`: how throughput grows with the processes that share a topic, on real Apache Kafka.
 //!
-//! Each round fills a new topic and starts so many jobs in one group at once (OVERLAP=share), against an endpoint that
+//! Each round fills a new topic and starts so many jobs in one group at once (CONCURRENT_RUNS=share), against an endpoint that
 //! takes its time: what bounds a process is then the requests it has under way, not this machine's processors. A job
 //! that leaves work behind is started again, as a platform would. The clock runs from the first start to the last
 //! answer; every record must have arrived, and repeats are counted.
@@ -128,10 +128,10 @@ async fn measure(
     let endpoint = Endpoint::always(slow)?;
     let start = || {
         Command::new(forward)
-            .args(["run", "--output", "json", "--overlap", "share"])
-            .args(["--kafka-topic", topic, "--kafka-group", topic])
-            .args(["--in-flight", &flags.in_flight.to_string()])
-            .args(["--kafka-bootstrapserver", kafka.bootstrap()])
+            .args(["run", "--output", "json", "--concurrent-runs", "share"])
+            .args(["--kafka-topic", topic, "--kafka-group-id", topic])
+            .args(["--max-in-flight", &flags.in_flight.to_string()])
+            .args(["--kafka-bootstrap-servers", kafka.bootstrap()])
             .args(["--api-type-a-url", &endpoint.url()])
             .args(["--api-type-b-url", &endpoint.url()])
             .stdout(Stdio::piped())

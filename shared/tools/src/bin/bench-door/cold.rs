@@ -82,7 +82,7 @@ fn socket(program: &Path, bootstrap: &str) -> Result<Duration> {
     let mut child = Command::new(program)
         .env_clear()
         .env("FN_LISTENER", format!("unix:{}", name.display()))
-        .env("KAFKA_BOOTSTRAPSERVER", bootstrap)
+        .env("KAFKA_BOOTSTRAP_SERVERS", bootstrap)
         .stdin(Stdio::null())
         .stdout(Stdio::null())
         .stderr(Stdio::null())

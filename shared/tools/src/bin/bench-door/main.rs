@@ -86,7 +86,7 @@ impl Field {
     /// The settings of whatever function.
     fn settings(&self) -> [(&'static str, &str); 3] {
         [
-            ("KAFKA_BOOTSTRAPSERVER", &self.bootstrap),
+            ("KAFKA_BOOTSTRAP_SERVERS", &self.bootstrap),
             ("KAFKA_TOPIC", "door"),
             ("AVRO_SCHEMA", python::SCHEMA),
         ]

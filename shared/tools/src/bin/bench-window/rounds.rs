@@ -107,7 +107,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     if wants(5) {
         topic::fill(&bench.topics, "one", 4, 1).await?;
         outcome.first_request_ms = Some(bench.first_request("one", &[])?);
-        let replay = [("WINDOW_FROM", "earliest")];
+        let replay = [("WINDOW_START", "earliest")];
         outcome.first_request_replay_ms = Some(bench.first_request("one", &replay)?);
         outcome.empty_window_ms = Some(bench.empty_window("one")?);
     }
@@ -259,9 +259,9 @@ impl Bench<'_> {
         command
             .args(["run", "--output", "json"])
             .env_clear()
-            .env("KAFKA_BOOTSTRAPSERVER", self.kafka.bootstrap())
+            .env("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap())
             .env("KAFKA_TOPIC", topic)
-            .env("KAFKA_GROUP", format!("bench-{}", self.groups))
+            .env("KAFKA_GROUP_ID", format!("bench-{}", self.groups))
             .env("API_TYPE_A_URL", server.url())
             .env("API_TYPE_B_URL", server.url());
         command
@@ -301,7 +301,7 @@ impl Bench<'_> {
         let server = Server::start()?;
         let mut command = Command::new(script);
         command
-            .env("KAFKA_BOOTSTRAPSERVER", self.kafka.bootstrap())
+            .env("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap())
             .env("KAFKA_TOPIC", topic)
             .env("API_TYPE_A_URL", server.url())
             .env("API_TYPE_B_URL", server.url())

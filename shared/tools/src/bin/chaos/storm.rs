@@ -25,7 +25,7 @@ const PARTITIONS: i32 = 6;
 const BROKERS: u64 = 3;
 /// Requests to each endpoint; also the bound on those that are under way or not yet committed, so that a kill may
 /// repeat what was in flight and nothing else.
-const IN_FLIGHT: usize = 16;
+const MAX_IN_FLIGHT: usize = 16;
 /// Done, with dead letters, partial, more work left, fenced, source, endpoint: a storm may cause these and no other.
 const EXPECTED: [i32; 7] = [0, 10, 11, 12, 20, 74, 75];
 
@@ -334,7 +334,7 @@ impl<'p> Storm<'p> {
         };
         let batches = [BATCHES[any(4)], BATCHES[any(4)]];
         let order = ORDERS[any(4)];
-        self.at_stake = batches.iter().map(|batch| batch * IN_FLIGHT).sum();
+        self.at_stake = batches.iter().map(|batch| batch * MAX_IN_FLIGHT).sum();
         self.outcome.batched += usize::from(batches.iter().any(|batch| *batch > 1));
         let routes = self.logs.path().join("routes.json");
         let route = |outdoor: &Outdoor, id: i32, batch: usize| json!({"name": outdoor.name(), "when": format!("id == {id}"), "url": outdoor.url(), "batch": batch});
@@ -349,22 +349,22 @@ impl<'p> Storm<'p> {
     }
 
     fn settings(&self) -> Vec<(String, String)> {
-        let in_flight = IN_FLIGHT.to_string();
+        let in_flight = MAX_IN_FLIGHT.to_string();
         [
-            ("KAFKA_BOOTSTRAPSERVER", self.kafka.bootstrap()),
+            ("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap()),
             ("KAFKA_TOPIC", TOPIC),
-            ("KAFKA_GROUP", GROUP),
+            ("KAFKA_GROUP_ID", GROUP),
             ("DEAD_LETTER_TOPIC", DEAD_LETTERS),
-            ("IN_FLIGHT", &in_flight),
-            ("UNCOMMITTED", &in_flight),
+            ("MAX_IN_FLIGHT", &in_flight),
+            ("MAX_UNCOMMITTED", &in_flight),
             ("REQUEST_TIMEOUT", "1s"),
-            ("ATTEMPTS", "4"),
-            ("BACKOFF", "10ms"),
+            ("MAX_ATTEMPTS", "4"),
+            ("BACKOFF_INITIAL", "10ms"),
             ("BACKOFF_MAX", "100ms"),
             ("CIRCUIT_COOL_DOWN", "50ms"),
             ("DEADLINE", "20s"),
-            ("GRACE", "2s"),
-            ("POISON_SHARE", "1"),
+            ("SHUTDOWN_TIMEOUT", "2s"),
+            ("DEAD_LETTER_MAX_RATIO", "1"),
             ("LOG_LEVEL", "debug"),
         ]
         .into_iter()

@@ -1,6 +1,6 @@
 //! `demo`: the whole pipeline on one machine, in a few seconds (`make demo`), or left running (`make up`).
 //!
-//! The broker is embedded unless KAFKA_BOOTSTRAPSERVER names another; everything else is the real programs, started
+//! The broker is embedded unless KAFKA_BOOTSTRAP_SERVERS names another; everything else is the real programs, started
 //! as processes and spoken to by HTTP. What is told at the end was seen, not assumed: where it differs from the
 //! story, the exit code is 1.
 

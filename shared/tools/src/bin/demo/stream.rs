@@ -15,7 +15,7 @@ const GUEST_GROUP: &str = "frontdoor-demo";
 /// The stream's partitions on the embedded broker.
 const PARTITIONS: i32 = 3;
 /// The setting that names a broker other than the embedded one.
-const BOOTSTRAP: &str = "KAFKA_BOOTSTRAPSERVER";
+const BOOTSTRAP: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 /// Settings as environment variables.
 pub(crate) type Environment = Vec<(String, String)>;
@@ -24,14 +24,14 @@ pub(crate) type Environment = Vec<(String, String)>;
 const HANDED_ON: [&str; 10] = [
     BOOTSTRAP,
     "KAFKA_TOPIC",
-    "KAFKA_GROUP",
+    "KAFKA_GROUP_ID",
     "KAFKA_GROUP_PROTOCOL",
     "KAFKA_USERNAME",
-    "AUTH_TOKEN",
+    "KAFKA_PASSWORD",
     "KAFKA_PROFILE",
     "KAFKA_SECURITY_PROTOCOL",
     "KAFKA_SASL_MECHANISM",
-    "KAFKA_CA_LOCATION",
+    "KAFKA_SSL_CA_LOCATION",
 ];
 
 /// A broker and a topic.
@@ -41,7 +41,7 @@ pub(crate) struct Stream {
 }
 
 impl Stream {
-    /// Starts the embedded broker, unless `KAFKA_BOOTSTRAPSERVER` names another.
+    /// Starts the embedded broker, unless `KAFKA_BOOTSTRAP_SERVERS` names another.
     ///
     /// # Errors
     /// It does not start.
@@ -56,7 +56,10 @@ impl Stream {
                 .any(|(known, value)| known == name && !value.is_empty())
         };
         if given(&settings, BOOTSTRAP) {
-            for (name, value) in [("KAFKA_TOPIC", GUEST_TOPIC), ("KAFKA_GROUP", GUEST_GROUP)] {
+            for (name, value) in [
+                ("KAFKA_TOPIC", GUEST_TOPIC),
+                ("KAFKA_GROUP_ID", GUEST_GROUP),
+            ] {
                 if !given(&settings, name) {
                     settings.push((name.to_owned(), value.to_owned()));
                 }

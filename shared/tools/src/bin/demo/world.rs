@@ -52,7 +52,7 @@ pub(crate) struct World {
 }
 
 impl World {
-    /// Starts the broker unless `KAFKA_BOOTSTRAPSERVER` names one, both endpoints, and the function behind its
+    /// Starts the broker unless `KAFKA_BOOTSTRAP_SERVERS` names one, both endpoints, and the function behind its
     /// gateway. Files go to `folder`; log lines of the endpoints go to `heard`, with the name of who said them.
     ///
     /// # Errors
@@ -203,7 +203,7 @@ impl World {
     fn write_config(&self) -> Result<()> {
         // Secrets stay in the environment, where they came from.
         let mut lines = self.stream.settings().clone();
-        lines.retain(|(name, _)| name != "AUTH_TOKEN");
+        lines.retain(|(name, _)| name != "KAFKA_PASSWORD");
         lines.push(("API_TYPE_A_URL".to_owned(), self.a_url("")));
         lines.push(("API_TYPE_B_URL".to_owned(), self.b_url("")));
         let lines = lines.iter();

@@ -28,7 +28,9 @@ fn run_to_the_end(stage: &Stage, records: i64) {
 async fn runs_that_share_deliver_everything_once() {
     let (a, b) = (takes_after(Duration::from_millis(5)), takes_all());
     let stage = Stage::new("share", 12).await.to(&a, &b);
-    let stage = stage.with("OVERLAP", "share").with("IN_FLIGHT", "4");
+    let stage = stage
+        .with("CONCURRENT_RUNS", "share")
+        .with("MAX_IN_FLIGHT", "4");
     stage.write_users(1010, "u", 2_400, 12);
     let runs: Vec<_> = (0..3).map(|_| stage.start()).collect();
     let mut delivered = Vec::new();
@@ -60,7 +62,9 @@ async fn runs_that_share_deliver_everything_once() {
 async fn a_run_that_joins_half_way_takes_over_without_repeats() {
     let (a, b) = (takes_after(Duration::from_millis(10)), takes_all());
     let stage = Stage::new("share-late", 6).await.to(&a, &b);
-    let stage = stage.with("OVERLAP", "share").with("IN_FLIGHT", "4");
+    let stage = stage
+        .with("CONCURRENT_RUNS", "share")
+        .with("MAX_IN_FLIGHT", "4");
     stage.write_users(1010, "u", 1_800, 6);
     let first = stage.start();
     assert!(a.wait_for(200, PATIENCE));
@@ -90,8 +94,8 @@ async fn a_run_that_joins_waits_for_the_slowest_request_of_the_other() {
     let (a, b) = (takes_after(Duration::from_secs(6)), takes_all());
     let stage = Stage::new("share-slow", 4).await.to(&a, &b);
     let stage = stage
-        .with("OVERLAP", "share")
-        .with("GRACE", "100ms")
+        .with("CONCURRENT_RUNS", "share")
+        .with("SHUTDOWN_TIMEOUT", "100ms")
         .with("REQUEST_TIMEOUT", "20s");
     stage.write_users(1010, "u", 40, 4);
     let first = stage.start();
@@ -122,8 +126,8 @@ async fn a_run_that_shares_where_others_have_all_partitions_says_so_and_leaves_t
     let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
     let stage = Stage::new("share-none", 1).await.to(&a, &b);
     let stage = stage
-        .with("OVERLAP", "share")
-        .with("IN_FLIGHT", "1")
+        .with("CONCURRENT_RUNS", "share")
+        .with("MAX_IN_FLIGHT", "1")
         .with("START_TIMEOUT", "3s");
     stage.write_users(1010, "u", 600, 1);
     let first = stage.start();
@@ -143,8 +147,8 @@ async fn a_run_that_waits_for_its_share_ends_when_it_is_asked_to() {
     let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
     let stage = Stage::new("share-asked", 1).await.to(&a, &b);
     let stage = stage
-        .with("OVERLAP", "share")
-        .with("IN_FLIGHT", "1")
+        .with("CONCURRENT_RUNS", "share")
+        .with("MAX_IN_FLIGHT", "1")
         .with("START_TIMEOUT", "80s");
     stage.write_users(1010, "u", 3_000, 1);
     let first = stage.start();
@@ -162,13 +166,13 @@ async fn a_run_that_waits_for_its_share_ends_when_it_is_asked_to() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_run_killed_among_others_is_made_up_for() {
-    const IN_FLIGHT: usize = 4;
+    const MAX_IN_FLIGHT: usize = 4;
     let (a, b) = (takes_after(Duration::from_millis(5)), takes_all());
     let stage = Stage::new("share-kill", 8).await.to(&a, &b);
     let stage = stage
-        .with("OVERLAP", "share")
-        .with("IN_FLIGHT", IN_FLIGHT.to_string())
-        .with("UNCOMMITTED", IN_FLIGHT.to_string());
+        .with("CONCURRENT_RUNS", "share")
+        .with("MAX_IN_FLIGHT", MAX_IN_FLIGHT.to_string())
+        .with("MAX_UNCOMMITTED", MAX_IN_FLIGHT.to_string());
     stage.write_users(1010, "u", 2_400, 8);
     let runs: Vec<_> = (0..3).map(|_| stage.start()).collect();
     assert!(a.wait_for(800, PATIENCE));
@@ -188,6 +192,6 @@ async fn a_run_killed_among_others_is_made_up_for() {
     }
     run_to_the_end(&stage, 2_400);
     let repeats = assert_took_all(&a, "u", 2_400);
-    assert!(repeats <= IN_FLIGHT, "{repeats} repeats");
+    assert!(repeats <= MAX_IN_FLIGHT, "{repeats} repeats");
     assert_keys_agree([&a]);
 }
