@@ -1,4 +1,4 @@
-"""Ends every run with the line 'N passed, N failed'. A check that was passed over counts as failed: all are promised."""
+"""Ends every run with the line 'N passed, N failed'. A check that was skipped counts as failed: all are promised."""
 
 import pytest
 

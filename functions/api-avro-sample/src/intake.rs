@@ -1,6 +1,6 @@
 //! Body → records. Pure: bytes in, what they say out, or the reason why they say nothing.
 
-use avro::{self, Data, Fault, IntakeError, Limits, Schema};
+use avro::{self, Data, DecodeError, Fault, Limits, Schema};
 use http::StatusCode;
 use record::idempotency::CONTAINER_KEYS;
 use runtime::text::is_json;
@@ -133,7 +133,7 @@ fn data<'a>(
     config: &Config,
     body: &'a [u8],
     framing: avro::Framing,
-) -> Result<Data<'a>, IntakeError> {
+) -> Result<Data<'a>, DecodeError> {
     let limits = Limits {
         max_decoded: config.max_decoded,
         max_records: config.max_records,
@@ -141,14 +141,14 @@ fn data<'a>(
     avro::intake(&config.schema, body, framing, &limits)
 }
 
-fn unreadable(what: &str, error: IntakeError) -> Problem {
+fn unreadable(what: &str, error: DecodeError) -> Problem {
     let status = match &error {
-        IntakeError::OverLimit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        DecodeError::OverLimit { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         _ => StatusCode::BAD_REQUEST,
     };
     let problem = Problem::new(status, format!("the body is {what}, but {error}"));
     match error {
-        IntakeError::Broken {
+        DecodeError::Broken {
             block,
             record,
             fault,

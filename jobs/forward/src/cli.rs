@@ -12,7 +12,7 @@ use settings::catalog::{
 };
 use settings::{Group, Settings, Source, cli};
 
-use crate::exit::Outcome;
+use crate::exit::RunOutcome;
 
 /// The settings of the job, by heading.
 pub const GROUPS: [&Group; 7] = [
@@ -101,9 +101,9 @@ pub fn parse(
         }
         Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
             Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
-            None => Err(Outcome::Usage.code()),
+            None => Err(RunOutcome::Usage.code()),
         },
-        _ => Err(Outcome::Usage.code()),
+        _ => Err(RunOutcome::Usage.code()),
     }
 }
 
@@ -159,7 +159,7 @@ pub fn markdown() -> String {
     format!(
         "{}\n### Exit codes of `forward run`\n\n{}",
         cli::markdown(),
-        Outcome::markdown()
+        RunOutcome::markdown()
     )
 }
 
@@ -222,7 +222,7 @@ fn run() -> Command {
              A window every 30 seconds, with settings from a file and routes of your own:\n    \
              forward run --config-location config.properties --routes routes.json --every 30s --output json\n\n\
              Exit codes:\n{}",
-            Outcome::help().trim_end()
+            RunOutcome::help().trim_end()
         ));
     cli::with_settings(command, &GROUPS)
 }

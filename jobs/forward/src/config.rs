@@ -18,10 +18,10 @@ use settings::catalog::{
 };
 use settings::{Setting, SettingError, Settings};
 
-use crate::fence::ConcurrentRuns;
 use crate::route_config::RouteConfig;
+use crate::single_run::ConcurrentRuns;
 use delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
-use offsets::window::{From, Until};
+use offsets::window::{WindowEnd, WindowStart};
 use record::StreamId;
 
 /// Every setting of a run but its routes ([`RouteConfig`]). Each field's setting has the
@@ -37,9 +37,9 @@ pub struct Config {
     /// What to do when another run is live.
     pub concurrent_runs: ConcurrentRuns,
     /// Where the window begins (`window_start`).
-    pub from: From,
+    pub window_start: WindowStart,
     /// Where the window ends (`window_end`).
-    pub until: Until,
+    pub window_end: WindowEnd,
     /// The most records of the window (`window_max_records`).
     pub records: Option<u64>,
     /// The most bytes of the window's values (`window_max_bytes`).
@@ -47,14 +47,14 @@ pub struct Config {
     /// How long the run may take.
     pub deadline: Option<Duration>,
     /// How long requests in flight may take when the run stops.
-    pub grace: Duration,
+    pub shutdown_timeout: Duration,
     /// How long to wait for the broker at the start.
     pub start_timeout: Duration,
     /// What to do about records that are gone unread.
     pub on_data_loss: OnDataLoss,
     /// What becomes of a record that no route matches.
     pub unmatched: Unmatched,
-    /// Whether a record without a value is a dead letter, or passed over (`tombstones`).
+    /// Whether a record without a value is a dead letter, or skipped (`tombstones`).
     pub tombstones_are_dead_letters: bool,
     /// Bounds of delivery, the same for every route.
     pub limits: Limits,
@@ -82,7 +82,7 @@ pub enum OnDataLoss {
 /// What becomes of a record that no route matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
-    /// It is counted and passed over.
+    /// It is counted and skipped.
     Skip,
     /// It is a dead letter.
     DeadLetter,
@@ -97,7 +97,7 @@ impl Config {
     /// A setting is missing, malformed, or contradicts another.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let kafka = KafkaSettings::from_settings(settings)?;
-        let (from, until) = window(settings)?;
+        let (window_start, window_end) = window(settings)?;
         let envelope = settings.choice(
             &DEAD_LETTER_ENVELOPE,
             &[("auto", None), ("true", Some(true)), ("false", Some(false))],
@@ -122,8 +122,8 @@ impl Config {
                 ],
                 "exit or share",
             )?,
-            from,
-            until,
+            window_start,
+            window_end,
             records: optional(settings, &WINDOW_MAX_RECORDS, |setting| {
                 settings.parsed(setting, positive, "a whole number from 1")
             })?,
@@ -132,7 +132,7 @@ impl Config {
             })?
             .map(|bytes| bytes as u64),
             deadline: optional(settings, &DEADLINE, |setting| duration(settings, setting))?,
-            grace: settings.duration(&SHUTDOWN_TIMEOUT)?,
+            shutdown_timeout: settings.duration(&SHUTDOWN_TIMEOUT)?,
             start_timeout: duration(settings, &START_TIMEOUT)?,
             on_data_loss: settings.choice(
                 &ON_DATA_LOSS,
@@ -190,13 +190,13 @@ impl Config {
     /// own pace.
     pub fn handover(&self) -> Duration {
         let longest = self.limits.request_timeout + Duration::from_secs(1);
-        self.grace.max(longest)
+        self.shutdown_timeout.max(longest)
     }
 
-    /// The producer of dead letters. A grace of no time is for requests that hang; a letter is given the time that a
+    /// The producer of dead letters. A shutdown_timeout of no time is for requests that hang; a letter is given the time that a
     /// broker may need.
     pub fn dead_letter_producer(&self) -> ClientConfig {
-        let patience = self.grace.max(Duration::from_secs(5));
+        let patience = self.shutdown_timeout.max(Duration::from_secs(5));
         self.kafka.dead_letter_producer(patience)
     }
 
@@ -260,31 +260,31 @@ impl Config {
     }
 }
 
-fn window(settings: &Settings) -> Result<(From, Until), SettingError> {
+fn window(settings: &Settings) -> Result<(WindowStart, WindowEnd), SettingError> {
     let from = settings.parsed(
         &WINDOW_START,
         |text| match text {
-            "committed" => Some(From::Committed),
-            "earliest" => Some(From::Earliest),
+            "committed" => Some(WindowStart::Committed),
+            "earliest" => Some(WindowStart::Earliest),
             _ => offsets(text)
-                .map(From::Offsets)
-                .or_else(|| time(text).map(From::Time)),
+                .map(WindowStart::Offsets)
+                .or_else(|| time(text).map(WindowStart::Time)),
         },
         "committed, earliest, a time such as 2026-11-22T10:00:00Z, or offsets such as 0:100,1:250",
     )?;
     let until = settings.parsed(
         &WINDOW_END,
         |text| match text {
-            "now" => Some(Until::Now),
+            "now" => Some(WindowEnd::Now),
             _ => offsets(text)
-                .map(Until::Offsets)
-                .or_else(|| time(text).map(Until::Time)),
+                .map(WindowEnd::Offsets)
+                .or_else(|| time(text).map(WindowEnd::Time)),
         },
         "now, a time such as 2026-11-22T10:00:00Z, or offsets such as 0:200,1:300",
     )?;
     let empty = match (&from, &until) {
-        (From::Time(from), Until::Time(until)) => from >= until,
-        (From::Offsets(from), Until::Offsets(until)) => {
+        (WindowStart::Time(from), WindowEnd::Time(until)) => from >= until,
+        (WindowStart::Offsets(from), WindowEnd::Offsets(until)) => {
             !from.keys().eq(until.keys())
                 || from
                     .iter()
@@ -310,15 +310,15 @@ const UNCOMMITTED_FOR_EACH: usize = 16;
 fn limits(settings: &Settings) -> Result<Limits, SettingError> {
     let count = |setting| settings.parsed(setting, positive, "a whole number from 1");
     let mut limits = Limits {
-        in_flight: settings.parsed(
+        max_in_flight: settings.parsed(
             &MAX_IN_FLIGHT,
             |text| positive(text).filter(|count| *count <= 10_000),
             "a whole number from 1 to 10000",
         )?,
-        uncommitted: optional(settings, &MAX_UNCOMMITTED, |setting| {
+        max_uncommitted: optional(settings, &MAX_UNCOMMITTED, |setting| {
             settings.parsed(setting, positive, "a whole number from 1")
         })?,
-        rate: optional(settings, &RATE_LIMIT, |setting| {
+        rate_limit: optional(settings, &RATE_LIMIT, |setting| {
             let rate = |text: &str| {
                 text.parse()
                     .ok()
@@ -327,8 +327,8 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
             settings.parsed(setting, rate, "a number above 0")
         })?,
         request_timeout: duration(settings, &REQUEST_TIMEOUT)?,
-        attempts: count(&MAX_ATTEMPTS)?,
-        backoff: settings.duration(&BACKOFF_INITIAL)?,
+        max_attempts: count(&MAX_ATTEMPTS)?,
+        backoff_initial: settings.duration(&BACKOFF_INITIAL)?,
         backoff_max: settings.duration(&BACKOFF_MAX)?,
         circuit_failure_threshold: count(&CIRCUIT_FAILURE_THRESHOLD)?,
         circuit_cool_down: duration(settings, &CIRCUIT_COOL_DOWN)?,
@@ -336,9 +336,9 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
         ..Limits::default()
     };
     limits
-        .uncommitted
-        .get_or_insert(limits.in_flight * UNCOMMITTED_FOR_EACH);
-    if limits.backoff > limits.backoff_max {
+        .max_uncommitted
+        .get_or_insert(limits.max_in_flight * UNCOMMITTED_FOR_EACH);
+    if limits.backoff_initial > limits.backoff_max {
         return Err(SettingError::Contradiction(
             "BACKOFF_INITIAL is longer than BACKOFF_MAX, the longest wait of all".to_owned(),
         ));

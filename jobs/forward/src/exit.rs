@@ -5,21 +5,21 @@ use serde::{Deserialize, Serialize};
 /// How a run ended. 64 and above are the codes of BSD's `sysexits.h` where it has one that fits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
-pub enum Outcome {
+pub enum RunOutcome {
     /// Every record of the window is settled.
-    Done,
+    Completed,
     /// The same, but some records went to the dead-letter topic.
-    DoneWithDeadLetters,
+    CompletedWithDeadLetters,
     /// At least one route was left for the next run.
     Partial,
     /// A bound was reached, or the run was told to stop, before the window's end.
     MoreWork,
     /// Another run is live.
-    Fenced,
+    ConcurrentRun,
     /// The command line is not understood.
     Usage,
     /// Too many records are poison, or one that no route matches came along and is to stop the run.
-    Poison,
+    DeadLetterThreshold,
     /// The report does not balance, or something else that must not happen.
     Internal,
     /// The broker is away, refuses us, or does not have the topic.
@@ -32,16 +32,16 @@ pub enum Outcome {
     Configuration,
 }
 
-impl Outcome {
+impl RunOutcome {
     /// All of them, in the order of their codes.
     pub const ALL: [Self; 12] = [
-        Self::Done,
-        Self::DoneWithDeadLetters,
+        Self::Completed,
+        Self::CompletedWithDeadLetters,
         Self::Partial,
         Self::MoreWork,
-        Self::Fenced,
+        Self::ConcurrentRun,
         Self::Usage,
-        Self::Poison,
+        Self::DeadLetterThreshold,
         Self::Internal,
         Self::Source,
         Self::Endpoint,
@@ -52,13 +52,13 @@ impl Outcome {
     /// The process's exit code.
     pub fn code(self) -> u8 {
         match self {
-            Self::Done => 0,
-            Self::DoneWithDeadLetters => 10,
+            Self::Completed => 0,
+            Self::CompletedWithDeadLetters => 10,
             Self::Partial => 11,
             Self::MoreWork => 12,
-            Self::Fenced => 20,
+            Self::ConcurrentRun => 20,
             Self::Usage => runtime::exit::USAGE,
-            Self::Poison => runtime::exit::DATA,
+            Self::DeadLetterThreshold => runtime::exit::DATA,
             Self::Internal => runtime::exit::SOFTWARE,
             Self::Source => 74,
             Self::Endpoint => 75,
@@ -70,13 +70,13 @@ impl Outcome {
     /// The name in reports and logs.
     pub fn name(self) -> &'static str {
         match self {
-            Self::Done => "done",
-            Self::DoneWithDeadLetters => "done_with_dead_letters",
+            Self::Completed => "completed",
+            Self::CompletedWithDeadLetters => "completed_with_dead_letters",
             Self::Partial => "partial",
             Self::MoreWork => "more_work",
-            Self::Fenced => "fenced",
+            Self::ConcurrentRun => "concurrent_run",
             Self::Usage => "usage",
-            Self::Poison => "poison",
+            Self::DeadLetterThreshold => "dead_letter_threshold",
             Self::Internal => "internal",
             Self::Source => "source",
             Self::Endpoint => "endpoint",
@@ -88,8 +88,8 @@ impl Outcome {
     /// What it means, in a sentence for `--help`, the README and whoever is on call.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Done => "Every record of the window is settled.",
-            Self::DoneWithDeadLetters => {
+            Self::Completed => "Every record of the window is settled.",
+            Self::CompletedWithDeadLetters => {
                 "Every record of the window is settled, some of them in the dead-letter topic: look at those."
             }
             Self::Partial => {
@@ -98,11 +98,11 @@ impl Outcome {
             Self::MoreWork => {
                 "A bound was reached or the run was told to stop: the next run goes on from here."
             }
-            Self::Fenced => {
+            Self::ConcurrentRun => {
                 "Another run is live in the same group: this one has left the records to it."
             }
             Self::Usage => "The command line is not understood.",
-            Self::Poison => {
+            Self::DeadLetterThreshold => {
                 "Too many records are poison, or one has no route and is to stop the run: look at them before the next run."
             }
             Self::Internal => {
@@ -128,26 +128,26 @@ impl Outcome {
             Self::Configuration
         } else if facts.data_loss {
             Self::DataLoss
-        } else if facts.fenced {
-            Self::Fenced
+        } else if facts.concurrent_run {
+            Self::ConcurrentRun
         } else if facts.source_failed {
             Self::Source
-        } else if facts.poison {
-            Self::Poison
+        } else if facts.dead_letter_threshold {
+            Self::DeadLetterThreshold
         } else if facts.dry_run {
-            Self::Done
-        } else if facts.routes_left > 0 {
-            if facts.delivered == 0 && facts.routes_left == facts.routes_matched {
+            Self::Completed
+        } else if facts.routes_deferred > 0 {
+            if facts.delivered == 0 && facts.routes_deferred == facts.routes_matched {
                 Self::Endpoint
             } else {
                 Self::Partial
             }
-        } else if facts.left > 0 || facts.bounded {
+        } else if facts.deferred > 0 || facts.bounded {
             Self::MoreWork
         } else if facts.dead_lettered > 0 {
-            Self::DoneWithDeadLetters
+            Self::CompletedWithDeadLetters
         } else {
-            Self::Done
+            Self::Completed
         }
     }
 
@@ -185,11 +185,11 @@ pub struct Facts {
     /// Records were lost before the run, and it is not to go on.
     pub data_loss: bool,
     /// Another run is live, or has taken our place.
-    pub fenced: bool,
+    pub concurrent_run: bool,
     /// The broker failed us, or the dead-letter topic or a commit did.
     pub source_failed: bool,
     /// The poison brake was pulled.
-    pub poison: bool,
+    pub dead_letter_threshold: bool,
     /// A bound ended the window before the end of the log.
     pub bounded: bool,
     /// Nothing was to be delivered.
@@ -197,13 +197,13 @@ pub struct Facts {
     /// Routes that had records.
     pub routes_matched: usize,
     /// Routes that were left for the next run.
-    pub routes_left: usize,
+    pub routes_deferred: usize,
     /// Records delivered.
     pub delivered: i64,
     /// Records in the dead-letter topic.
     pub dead_lettered: i64,
     /// Offsets of the window that the next run finds.
-    pub left: i64,
+    pub deferred: i64,
 }
 
 #[cfg(test)]
@@ -219,28 +219,28 @@ mod tests {
         let minor = Facts {
             delivered: 5,
             dead_lettered: 1,
-            left: 3,
+            deferred: 3,
             routes_matched: 2,
-            routes_left: 1,
+            routes_deferred: 1,
             ..none
         };
         // Each row holds everything that the rows above it hold, and one fact more.
         let rows = [
-            (none, Outcome::Done),
+            (none, RunOutcome::Completed),
             (
                 Facts {
                     dead_lettered: 1,
                     ..none
                 },
-                Outcome::DoneWithDeadLetters,
+                RunOutcome::CompletedWithDeadLetters,
             ),
             (
                 Facts {
                     dead_lettered: 1,
-                    left: 3,
+                    deferred: 3,
                     ..none
                 },
-                Outcome::MoreWork,
+                RunOutcome::MoreWork,
             ),
             (
                 Facts {
@@ -248,84 +248,84 @@ mod tests {
                     bounded: true,
                     ..none
                 },
-                Outcome::MoreWork,
+                RunOutcome::MoreWork,
             ),
-            (minor, Outcome::Partial),
+            (minor, RunOutcome::Partial),
             (
                 Facts {
                     delivered: 0,
-                    routes_left: 2,
+                    routes_deferred: 2,
                     ..minor
                 },
-                Outcome::Endpoint,
+                RunOutcome::Endpoint,
             ),
             (
                 Facts {
-                    poison: true,
+                    dead_letter_threshold: true,
                     ..minor
                 },
-                Outcome::Poison,
+                RunOutcome::DeadLetterThreshold,
             ),
             (
                 Facts {
-                    poison: true,
+                    dead_letter_threshold: true,
                     source_failed: true,
                     ..minor
                 },
-                Outcome::Source,
+                RunOutcome::Source,
             ),
             (
                 Facts {
-                    poison: true,
+                    dead_letter_threshold: true,
                     source_failed: true,
-                    fenced: true,
+                    concurrent_run: true,
                     ..minor
                 },
-                Outcome::Fenced,
+                RunOutcome::ConcurrentRun,
             ),
             (
                 Facts {
-                    poison: true,
+                    dead_letter_threshold: true,
                     source_failed: true,
-                    fenced: true,
+                    concurrent_run: true,
                     data_loss: true,
                     ..minor
                 },
-                Outcome::DataLoss,
+                RunOutcome::DataLoss,
             ),
             (
                 Facts {
-                    poison: true,
+                    dead_letter_threshold: true,
                     source_failed: true,
-                    fenced: true,
+                    concurrent_run: true,
                     data_loss: true,
                     setting: true,
                     ..minor
                 },
-                Outcome::Configuration,
+                RunOutcome::Configuration,
             ),
             (
                 Facts {
-                    poison: true,
+                    dead_letter_threshold: true,
                     source_failed: true,
-                    fenced: true,
+                    concurrent_run: true,
                     data_loss: true,
                     setting: true,
                     balanced: false,
                     ..minor
                 },
-                Outcome::Internal,
+                RunOutcome::Internal,
             ),
             (
                 Facts {
                     internal: true,
                     ..none
                 },
-                Outcome::Internal,
+                RunOutcome::Internal,
             ),
         ];
         for (facts, expected) in rows {
-            assert_eq!(Outcome::of(&facts), expected, "{facts:?}");
+            assert_eq!(RunOutcome::of(&facts), expected, "{facts:?}");
         }
     }
 
@@ -334,24 +334,24 @@ mod tests {
         let facts = Facts {
             balanced: true,
             routes_matched: 1,
-            routes_left: 1,
-            left: 4,
+            routes_deferred: 1,
+            deferred: 4,
             ..Facts::default()
         };
-        assert_eq!(Outcome::of(&facts), Outcome::Endpoint);
+        assert_eq!(RunOutcome::of(&facts), RunOutcome::Endpoint);
         assert_eq!(
-            Outcome::of(&Facts {
+            RunOutcome::of(&Facts {
                 delivered: 1,
                 ..facts
             }),
-            Outcome::Partial
+            RunOutcome::Partial
         );
         assert_eq!(
-            Outcome::of(&Facts {
+            RunOutcome::of(&Facts {
                 routes_matched: 2,
                 ..facts
             }),
-            Outcome::Partial
+            RunOutcome::Partial
         );
     }
 
@@ -360,23 +360,23 @@ mod tests {
         let facts = Facts {
             balanced: true,
             dry_run: true,
-            left: 10,
+            deferred: 10,
             ..Facts::default()
         };
-        assert_eq!(Outcome::of(&facts), Outcome::Done);
+        assert_eq!(RunOutcome::of(&facts), RunOutcome::Completed);
         assert_eq!(
-            Outcome::of(&Facts {
+            RunOutcome::of(&Facts {
                 source_failed: true,
                 ..facts
             }),
-            Outcome::Source
+            RunOutcome::Source
         );
     }
 
     #[test]
     fn codes_and_names_are_distinct_and_documented() {
-        for (index, outcome) in Outcome::ALL.iter().enumerate() {
-            let earlier = &Outcome::ALL[..index];
+        for (index, outcome) in RunOutcome::ALL.iter().enumerate() {
+            let earlier = &RunOutcome::ALL[..index];
             assert!(earlier.iter().all(|other| other.code() < outcome.code()));
             assert!(earlier.iter().all(|other| other.name() != outcome.name()));
             assert_eq!(
@@ -384,8 +384,8 @@ mod tests {
                 serde_json::Value::from(outcome.name())
             );
             let row = format!("| {} | `{}` |", outcome.code(), outcome.name());
-            assert!(Outcome::markdown().contains(&row));
-            assert!(Outcome::help().contains(outcome.meaning()));
+            assert!(RunOutcome::markdown().contains(&row));
+            assert!(RunOutcome::help().contains(outcome.meaning()));
         }
     }
 }

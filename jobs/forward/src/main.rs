@@ -9,7 +9,7 @@ use avro::Schema;
 use forward::check;
 use forward::cli::{self, Action, Flags, Output, RunOptions};
 use forward::config::Config;
-use forward::exit::Outcome;
+use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
 use forward::run::Run;
 use forward::schedule;
@@ -20,7 +20,7 @@ use settings::telemetry;
 use settings::{LiveSettings, Settings, environment};
 use tokio::signal::unix::{SignalKind, signal};
 
-static ASKED_TO_STOP: AtomicBool = AtomicBool::new(false);
+static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
     let (action, flags) = match cli::parse(std::env::args_os()) {
@@ -44,13 +44,13 @@ fn main() -> ExitCode {
         Ok(outcome) => ExitCode::from(outcome.code()),
         Err(error) => {
             console::say(format_args!("forward: {error:#}"));
-            ExitCode::from(Outcome::Configuration.code())
+            ExitCode::from(RunOutcome::Configuration.code())
         }
     }
 }
 
 /// Reads and checks everything, then runs. Errors here are the configuration's; a run reports its own.
-fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
+fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
     telemetry::start(&Settings::given(flags, environment))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -68,7 +68,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<Outcome> {
             route_configs: &plan.route_configs,
             schema: plan.schema.json(),
             dry_run: options.dry_run,
-            asked_to_stop: &ASKED_TO_STOP,
+            shutdown: &SHUTDOWN,
         };
         let mut newer = None;
         let ended = schedule::run(&run, options, &mut next, |outcome| {
@@ -116,9 +116,9 @@ impl Plan {
 
 /// Reads the settings again when that is due, and at once after a window that was refused somewhere: a password may
 /// have been changed. Settings that make no plan leave the old one in place.
-async fn newer_plan(live: &LiveSettings, last: Outcome) -> Option<Plan> {
+async fn newer_plan(live: &LiveSettings, last: RunOutcome) -> Option<Plan> {
     let is_changed = match last {
-        Outcome::Source | Outcome::Endpoint | Outcome::Partial => {
+        RunOutcome::Source | RunOutcome::Endpoint | RunOutcome::Partial => {
             live.refresh(Instant::now()).await
         }
         _ => live.refresh_if_due(Instant::now()).await,
@@ -139,7 +139,7 @@ async fn newer_plan(live: &LiveSettings, last: Outcome) -> Option<Plan> {
 }
 
 /// Asks everything that a run would need, once.
-fn check(output: Output, flags: &Flags) -> Result<Outcome> {
+fn check(output: Output, flags: &Flags) -> Result<RunOutcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -184,8 +184,8 @@ fn listen_for_signals() -> Result<()> {
                         _ = terminate.recv() => {}
                         _ = interrupt.recv() => {}
                     }
-                    if ASKED_TO_STOP.swap(true, Ordering::Relaxed) {
-                        std::process::exit(Outcome::MoreWork.code().into());
+                    if SHUTDOWN.swap(true, Ordering::Relaxed) {
+                        std::process::exit(RunOutcome::MoreWork.code().into());
                     }
                     tracing::info!(
                         "asked to stop: nothing more is read, what is under way is settled"
@@ -196,7 +196,7 @@ fn listen_for_signals() -> Result<()> {
     Ok(())
 }
 
-fn print(text: &[u8]) -> Result<Outcome> {
+fn print(text: &[u8]) -> Result<RunOutcome> {
     console::print(text).context("writing to standard output")?;
-    Ok(Outcome::Done)
+    Ok(RunOutcome::Completed)
 }

@@ -11,16 +11,16 @@ use settings::catalog::{WINDOW_END, WINDOW_START};
 
 use crate::config::{Config, OnDataLoss};
 use crate::dead_letter::{DeadLetters, Writer, Written};
-use crate::fence::{Fenced, Joining, Membership};
-use crate::findings::Findings;
 use crate::report::RunReport;
+use crate::report_builder::ReportBuilder;
 use crate::route_config::RouteConfig;
 use crate::scan::{Deadlines, Part, Rules, Scan, Tools};
+use crate::single_run::{Fenced, Joining, Membership};
 use delivery::{Delivery, DeliveryConfig, DeliveryError};
 use kafka::commit::Committer;
-use kafka::reader::{Reader, SourceError, Survey};
-use offsets::donemap::{self, DoneMap, Stamp, Unbelieved};
-use offsets::window::{From, Situation, Window};
+use kafka::reader::{Reader, SourceError, TopicOffsets};
+use offsets::offset_map::{self, InvalidMetadata, OffsetMap, Scope};
+use offsets::window::{PartitionOffsets, Window, WindowStart};
 use routes::Routes;
 
 /// What a run is made of.
@@ -36,7 +36,7 @@ pub struct Run<'r> {
     /// True: nothing is delivered and nothing committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading and settles what is under way.
-    pub asked_to_stop: &'r AtomicBool,
+    pub shutdown: &'r AtomicBool,
 }
 
 /// Why a run has no window to report on.
@@ -59,7 +59,7 @@ pub enum Failure {
     Delivery(#[from] DeliveryError),
     /// A signal, before there was anything to settle.
     #[error("a signal ended the run before it began: nothing was read, and nothing delivered")]
-    Asked,
+    Cancelled,
     /// The system.
     #[error("starting a thread: {0}")]
     Thread(#[from] std::io::Error),
@@ -71,48 +71,55 @@ impl Run<'_> {
     /// Nothing is lost whatever way it ends: what was not delivered or set aside is not committed.
     pub fn window(&self, id: &str, watch: impl FnMut(&Scan<'_>)) -> RunReport {
         let (started, clock) = (SystemTime::now(), Instant::now());
-        let mut findings = Findings::new(id, self.config, self.route_configs, self.dry_run);
-        if let Err(failure) = self.relay(clock, &mut findings, watch) {
+        let mut report_builder =
+            ReportBuilder::new(id, self.config, self.route_configs, self.dry_run);
+        if let Err(failure) = self.relay(clock, &mut report_builder, watch) {
             match &failure {
-                Failure::Asked => tracing::warn!(run = id, "{failure}"),
+                Failure::Cancelled => tracing::warn!(run = id, "{failure}"),
                 failure => tracing::error!(run = id, "{failure}"),
             }
-            findings.blame(&failure);
+            report_builder.blame(&failure);
         }
-        findings.report(started, clock.elapsed())
+        report_builder.report(started, clock.elapsed())
     }
 
     fn relay(
         &self,
         clock: Instant,
-        findings: &mut Findings,
+        report_builder: &mut ReportBuilder,
         watch: impl FnMut(&Scan<'_>),
     ) -> Result<(), Failure> {
         let config = self.config;
         let reader = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic)
             .map_err(|error| SourceError::client(&config.kafka, error))?;
-        let survey = reader
-            .survey(
-                &config.from,
-                &config.until,
+        let list_offsets = reader
+            .list_offsets(
+                &config.window_start,
+                &config.window_end,
                 self.patience(clock),
-                self.asked_to_stop,
+                self.shutdown,
             )
             .map_err(|error| self.unless_asked(error))?;
-        findings.identity.cluster.clone_from(&survey.stream.cluster);
-        findings.identity.topic_id.clone_from(&survey.topic_id);
-        let stamp = self.stamp(&survey);
-        self.check_partitions(&survey.situations)?;
+        report_builder
+            .identity
+            .cluster
+            .clone_from(&list_offsets.stream.cluster);
+        report_builder
+            .identity
+            .topic_id
+            .clone_from(&list_offsets.topic_id);
+        let scope = self.scope(&list_offsets);
+        self.check_partitions(&list_offsets.partition_offsets)?;
         let mut window = Window::plan(
-            &survey.situations,
-            &self.known(&survey.situations, &stamp),
-            &config.from,
-            &config.until,
+            &list_offsets.partition_offsets,
+            &self.known(&list_offsets.partition_offsets, &scope),
+            &config.window_start,
+            &config.window_end,
             config.records,
         );
-        self.find_losses(&survey, &stamp, &mut window, findings)?;
+        self.find_losses(&list_offsets, &scope, &mut window, report_builder)?;
         if window.length() == 0 {
-            findings.nothing_to_do(&survey, &window);
+            report_builder.nothing_to_do(&list_offsets, &window);
             return Ok(());
         }
 
@@ -126,7 +133,7 @@ impl Run<'_> {
         let parts = self.parts(
             &reader,
             &window,
-            &stamp,
+            &scope,
             membership.as_ref(),
             self.patience(clock),
         )?;
@@ -134,7 +141,7 @@ impl Run<'_> {
             Some(Membership { member, events, .. }) => (Some(Arc::new(member)), Some(events)),
             None => (None, None),
         };
-        let (settled, settlements) = channel();
+        let (settled, completions) = channel();
         let (written, letters) = channel();
         let tools = Tools {
             topic: Arc::from(config.kafka.topic.as_str()),
@@ -143,48 +150,52 @@ impl Run<'_> {
             delivery: if self.dry_run {
                 None
             } else {
-                Some(Delivery::start(self.delivery(&survey), settled)?)
+                Some(Delivery::start(self.delivery(&list_offsets), settled)?)
             },
-            settled: settlements,
+            settled: completions,
             dead_letters: (!self.dry_run)
-                .then(|| self.dead_letters(&findings.identity.run, written)),
+                .then(|| self.dead_letters(&report_builder.identity.run, written)),
             written: letters,
             committer: member.as_ref().map(Committer::start).transpose()?,
             group,
             window: &window,
-            asked_to_stop: self.asked_to_stop,
+            shutdown: self.shutdown,
         };
-        let mut scan = Scan::new(tools, self.rules(stamp), parts, self.deadlines(clock));
+        let mut scan = Scan::new(tools, self.rules(scope), parts, self.deadlines(clock));
         let scanned = scan.run(watch);
-        findings.take(&reader, &survey, &window, &scan);
+        report_builder.take(&reader, &list_offsets, &window, &scan);
         Ok(scanned?)
     }
 
     /// True unless the window is a replay or nothing is to be done.
     fn moves_commits(&self) -> bool {
-        self.config.from == From::Committed && !self.dry_run
+        self.config.window_start == WindowStart::Committed && !self.dry_run
     }
 
-    fn stamp(&self, survey: &Survey) -> Stamp {
-        Stamp {
-            topic: survey.topic_id.clone().unwrap_or_default(),
+    fn scope(&self, list_offsets: &TopicOffsets) -> Scope {
+        Scope {
+            topic: list_offsets.topic_id.clone().unwrap_or_default(),
             routes: self.routes.fingerprint(),
         }
     }
 
     /// A window of partitions that the topic does not have would be empty, and look like success.
-    fn check_partitions(&self, situations: &[Situation]) -> Result<(), Failure> {
+    fn check_partitions(&self, partition_offsets: &[PartitionOffsets]) -> Result<(), Failure> {
         for (setting, partitions) in [
-            (&WINDOW_START, self.config.from.partitions()),
-            (&WINDOW_END, self.config.until.partitions()),
+            (&WINDOW_START, self.config.window_start.partitions()),
+            (&WINDOW_END, self.config.window_end.partitions()),
         ] {
-            let is_there = |partition: &i32| situations.iter().any(|at| at.partition == *partition);
+            let is_there = |partition: &i32| {
+                partition_offsets
+                    .iter()
+                    .any(|at| at.partition == *partition)
+            };
             if let Some(partition) = partitions.into_iter().find(|named| !is_there(named)) {
                 return Err(Failure::Setting(format!(
                     "{} names partition {partition}, and {} has partitions 0 to {}",
                     setting.variable(),
                     self.config.kafka.topic,
-                    situations.len().saturating_sub(1)
+                    partition_offsets.len().saturating_sub(1)
                 )));
             }
         }
@@ -192,12 +203,16 @@ impl Run<'_> {
     }
 
     /// What earlier runs have noted beyond the commits of each partition, as far as it can be believed.
-    fn known(&self, situations: &[Situation], stamp: &Stamp) -> BTreeMap<i32, DoneMap> {
-        if self.config.from != From::Committed {
+    fn known(
+        &self,
+        partition_offsets: &[PartitionOffsets],
+        scope: &Scope,
+    ) -> BTreeMap<i32, OffsetMap> {
+        if self.config.window_start != WindowStart::Committed {
             return BTreeMap::new();
         }
-        let known = situations.iter().filter_map(|at| {
-            let done = donemap::decode(&at.metadata, at.committed?, stamp).ok()?;
+        let known = partition_offsets.iter().filter_map(|at| {
+            let done = offset_map::decode(&at.metadata, at.committed?, scope).ok()?;
             Some((at.partition, done))
         });
         known.collect()
@@ -206,44 +221,40 @@ impl Run<'_> {
     /// Records that are gone before anyone read them end the run, unless it is set to go on.
     fn find_losses(
         &self,
-        survey: &Survey,
-        stamp: &Stamp,
+        list_offsets: &TopicOffsets,
+        scope: &Scope,
         window: &mut Window,
-        findings: &mut Findings,
+        report_builder: &mut ReportBuilder,
     ) -> Result<(), Failure> {
         let mut losses: Vec<String> = window
-            .losses
+            .data_losses
             .iter()
             .map(|loss| format!("partition {}: {}", loss.partition, loss.what))
             .collect();
-        for situation in survey
-            .situations
+        for offsets in list_offsets
+            .partition_offsets
             .iter()
-            .filter(|_| self.config.from == From::Committed)
+            .filter(|_| self.config.window_start == WindowStart::Committed)
         {
-            let Some(committed) = situation.committed else {
+            let Some(committed) = offsets.committed else {
                 continue;
             };
-            if donemap::decode(&situation.metadata, committed, stamp) == Err(Unbelieved::OtherTopic)
+            if offset_map::decode(&offsets.metadata, committed, scope)
+                == Err(InvalidMetadata::TopicMismatch)
             {
                 losses.push(format!(
                     "partition {}: the commit at {committed} was made for another topic of this name, which was deleted; \
                      what was not read of it is gone, and {} offsets of the new one lie below the commit",
-                    situation.partition,
-                    committed.min(situation.high) - situation.low,
+                    offsets.partition,
+                    committed.min(offsets.high) - offsets.low,
                 ));
-                window.restart(
-                    situation.partition,
-                    committed,
-                    situation.low,
-                    situation.high,
-                );
+                window.restart(offsets.partition, committed, offsets.low, offsets.high);
             }
         }
         if losses.is_empty() {
             return Ok(());
         }
-        let records: i64 = window.losses.iter().map(|loss| loss.records).sum();
+        let records: i64 = window.data_losses.iter().map(|loss| loss.records).sum();
         let told = format!(
             "{records} records were lost before this run read them: {}",
             losses.join("; ")
@@ -254,7 +265,7 @@ impl Run<'_> {
             ))),
             OnDataLoss::Continue => {
                 tracing::error!("{told}; going on, as ON_DATA_LOSS says");
-                findings.notes.push(told);
+                report_builder.notes.push(told);
                 Ok(())
             }
         }
@@ -273,8 +284,8 @@ impl Run<'_> {
 
     /// Who is asked to stop waits for nothing, and so has met nothing that is worth a word.
     fn unless_asked(&self, failure: impl Into<Failure>) -> Failure {
-        if self.asked_to_stop.load(Ordering::Relaxed) {
-            Failure::Asked
+        if self.shutdown.load(Ordering::Relaxed) {
+            Failure::Cancelled
         } else {
             failure.into()
         }
@@ -287,7 +298,7 @@ impl Run<'_> {
             concurrent_runs: self.config.concurrent_runs,
             patience: self.patience(clock),
             settling: self.config.settling(),
-            asked_to_stop: self.asked_to_stop,
+            shutdown: self.shutdown,
         }
     }
 
@@ -296,16 +307,16 @@ impl Run<'_> {
         &self,
         reader: &Reader,
         window: &Window,
-        stamp: &Stamp,
+        scope: &Scope,
         membership: Option<&Membership>,
         patience: Duration,
     ) -> Result<BTreeMap<i32, Part>, SourceError> {
         let routes = self.routes.names().len();
         let Some(membership) = membership else {
             return Ok(window
-                .spans
+                .ranges
                 .iter()
-                .map(|span| (span.partition, Part::replay(span, routes)))
+                .map(|range| (range.partition, Part::replay(range, routes)))
                 .collect());
         };
         let committed = reader.committed(&membership.partitions, patience)?;
@@ -314,24 +325,24 @@ impl Run<'_> {
             .filter_map(|(partition, offset, metadata)| {
                 Some((
                     partition,
-                    Part::of_group(window, partition, routes, stamp, offset, &metadata)?,
+                    Part::of_group(window, partition, routes, scope, offset, &metadata)?,
                 ))
             });
         Ok(parts.collect())
     }
 
-    fn rules(&self, stamp: Stamp) -> Rules {
+    fn rules(&self, scope: Scope) -> Rules {
         Rules {
             unmatched: self.config.unmatched,
             tombstones_are_dead_letters: self.config.tombstones_are_dead_letters,
             bytes: self.config.bytes,
             dead_letter_max_ratio: self.config.dead_letter_max_ratio,
             dead_letter_min_count: self.config.dead_letter_min_count,
-            uncommitted: self.uncommitted().unwrap_or(usize::MAX),
+            max_uncommitted: self.uncommitted().unwrap_or(usize::MAX),
             silence: self.config.start_timeout.max(Duration::from_secs(10)) * 3,
-            grace: self.config.grace,
+            shutdown_timeout: self.config.shutdown_timeout,
             handover: self.config.handover(),
-            stamp,
+            scope,
         }
     }
 
@@ -339,7 +350,7 @@ impl Run<'_> {
     fn deadlines(&self, clock: Instant) -> Option<Deadlines> {
         let deadline = self.config.deadline?;
         let drained = deadline - (deadline / 10).min(Duration::from_secs(2));
-        let reading = drained - self.config.grace.min(drained / 3);
+        let reading = drained - self.config.shutdown_timeout.min(drained / 3);
         Some(Deadlines {
             reading: clock + reading,
             drained: clock + drained,
@@ -347,20 +358,20 @@ impl Run<'_> {
         })
     }
 
-    fn delivery(&self, survey: &Survey) -> DeliveryConfig {
+    fn delivery(&self, list_offsets: &TopicOffsets) -> DeliveryConfig {
         // The standard library's own randomness: two runs must not retry in step.
         let seed = RandomState::new().build_hasher().finish();
-        let stream = survey.stream.clone();
+        let stream = list_offsets.stream.clone();
         let mut config = self
             .config
             .delivery(self.route_configs, stream, self.schema, seed);
-        config.limits.uncommitted = self.uncommitted();
+        config.limits.max_uncommitted = self.uncommitted();
         config
     }
 
     /// The bound on what is uncommitted, where anything is committed.
     fn uncommitted(&self) -> Option<usize> {
-        let bound = self.config.limits.uncommitted;
+        let bound = self.config.limits.max_uncommitted;
         bound.filter(|_| self.moves_commits())
     }
 

@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
 use crate::cli::{Output, RunOptions};
-use crate::exit::Outcome;
-use crate::report::progress_line::{ProgressLine, Standing};
+use crate::exit::RunOutcome;
+use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
 use crate::run::Run;
 use crate::scan::Scan;
@@ -22,20 +22,20 @@ pub fn run(
     run: &Run<'_>,
     options: &RunOptions,
     next: &mut Instant,
-    mut is_outdated: impl FnMut(Outcome) -> bool,
-) -> Option<Outcome> {
+    mut is_outdated: impl FnMut(RunOutcome) -> bool,
+) -> Option<RunOutcome> {
     let Some(every) = options.every else {
         return Some(window(run, options).outcome);
     };
     loop {
         let outcome = window(run, options).outcome;
-        if needs_a_person(outcome) || run.asked_to_stop.load(Ordering::Relaxed) {
+        if needs_a_person(outcome) || run.shutdown.load(Ordering::Relaxed) {
             return Some(outcome);
         }
         // A window that took longer than the interval is followed by the next one at once, and missed ones are not
         // made up for: the next window holds their records.
         *next = (*next + every).max(Instant::now());
-        if !sleep_until(*next, run.asked_to_stop) {
+        if !sleep_until(*next, run.shutdown) {
             return Some(outcome);
         }
         if is_outdated(outcome) {
@@ -44,10 +44,13 @@ pub fn run(
     }
 }
 
-fn needs_a_person(outcome: Outcome) -> bool {
+fn needs_a_person(outcome: RunOutcome) -> bool {
     matches!(
         outcome,
-        Outcome::DataLoss | Outcome::Poison | Outcome::Internal | Outcome::Configuration
+        RunOutcome::DataLoss
+            | RunOutcome::DeadLetterThreshold
+            | RunOutcome::Internal
+            | RunOutcome::Configuration
     )
 }
 
@@ -64,25 +67,25 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
 }
 
 fn show(scan: &Scan<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
-    let in_hand: Vec<_> = names
+    let buffered: Vec<_> = names
         .iter()
         .enumerate()
         .map(|(route, name)| {
             let delivery = scan.delivery();
             (
                 *name,
-                delivery.map_or(0, |delivery| delivery.in_hand(route)),
+                delivery.map_or(0, |delivery| delivery.buffered(route)),
             )
         })
         .collect();
     line.show(Instant::now(), || {
         let (planned, scanned) = scan.offsets();
         let delivered = scan.routes.iter().map(|route| route.delivered).sum();
-        Standing {
+        ProgressSnapshot {
             planned,
             scanned,
             delivered,
-            in_hand: &in_hand,
+            buffered: &buffered,
         }
     });
 }
@@ -111,9 +114,9 @@ fn tell(report: &RunReport, options: &RunOptions) {
         exit_code = report.exit_code,
         planned = totals.planned,
         delivered = totals.delivered,
-        passed_over = totals.passed_over,
+        skipped = totals.skipped,
         dead_lettered = totals.dead_lettered,
-        left = totals.left,
+        left = totals.deferred,
         balanced = report.balanced,
         seconds = report.seconds,
         "the window ended"
@@ -129,9 +132,9 @@ fn run_id(now: SystemTime) -> String {
 }
 
 /// False if the process was asked to stop before.
-fn sleep_until(moment: Instant, asked_to_stop: &AtomicBool) -> bool {
+fn sleep_until(moment: Instant, shutdown: &AtomicBool) -> bool {
     loop {
-        if asked_to_stop.load(Ordering::Relaxed) {
+        if shutdown.load(Ordering::Relaxed) {
             return false;
         }
         let left = moment.saturating_duration_since(Instant::now());

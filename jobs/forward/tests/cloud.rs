@@ -262,8 +262,8 @@ async fn a_broker_that_is_away_is_told_within_its_time() {
 async fn a_broker_and_an_endpoint_that_never_answer_are_told_within_their_time() {
     let mut place = Place::new().await;
     // It takes connections, and says nothing.
-    let hole = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = hole.local_addr().unwrap().to_string();
+    let gap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = gap.local_addr().unwrap().to_string();
     place.set("KAFKA_BOOTSTRAP_SERVERS", &address);
     place.set("START_TIMEOUT", "1s");
     place.set("API_TYPE_A_URL", &format!("http://{address}/"));

@@ -1,6 +1,6 @@
 //! What a datum arrives in: nothing, a container file, or the single-object encoding.
 
-use super::{IntakeError, Schema};
+use super::{DecodeError, Schema};
 
 /// The first bytes of a container file.
 pub(super) const CONTAINER_MAGIC: [u8; 4] = *b"Obj\x01";
@@ -52,15 +52,15 @@ impl Framing {
 ///
 /// # Errors
 /// No such encoding, or of another schema.
-pub(super) fn strip<'a>(schema: &Schema, bytes: &'a [u8]) -> Result<&'a [u8], IntakeError> {
+pub(super) fn strip<'a>(schema: &Schema, bytes: &'a [u8]) -> Result<&'a [u8], DecodeError> {
     let header = bytes.strip_prefix(&SINGLE_OBJECT_MAGIC);
     match header.and_then(|rest| rest.split_first_chunk::<8>()) {
         Some((fingerprint, datum)) if *fingerprint == schema.fingerprint() => Ok(datum),
-        Some((fingerprint, _)) => Err(IntakeError::UnknownFingerprint {
+        Some((fingerprint, _)) => Err(DecodeError::UnknownFingerprint {
             found: *fingerprint,
             expected: schema.fingerprint(),
         }),
-        None => Err(IntakeError::broken(
+        None => Err(DecodeError::broken(
             bytes.len(),
             "the bytes end inside the header of a single-object encoding",
         )),

@@ -25,7 +25,7 @@ impl Default for Limits {
 
 /// Why nothing of what arrived is passed on.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum IntakeError {
+pub enum DecodeError {
     /// The bytes are not what they claim to be.
     #[error("{}{fault}", place(*block, *record))]
     Broken {
@@ -72,7 +72,7 @@ pub enum IntakeError {
     },
 }
 
-impl IntakeError {
+impl DecodeError {
     pub(super) fn broken(offset: usize, reason: impl Into<String>) -> Self {
         Self::broken_at(None, None, Fault::plain(offset, reason))
     }
@@ -154,7 +154,7 @@ pub fn intake<'a>(
     bytes: &'a [u8],
     framing: Framing,
     limits: &Limits,
-) -> Result<Data<'a>, IntakeError> {
+) -> Result<Data<'a>, DecodeError> {
     let (datum, before) = match framing {
         Framing::Raw => (bytes, 0),
         Framing::SingleObject => (framing::strip(schema, bytes)?, 10),
@@ -164,7 +164,7 @@ pub fn intake<'a>(
         Ok(()) => Ok(Data::one(datum)),
         Err(fault) => {
             let offset = before + fault.offset;
-            Err(IntakeError::broken_at(
+            Err(DecodeError::broken_at(
                 None,
                 None,
                 Fault { offset, ..fault },

@@ -7,7 +7,7 @@
 //! What counts as one datum of a schema, where readers disagree (all others follow the specification): an `int`,
 //! a union's index and an enum's symbol take at most five bytes and a `long` ten, though fewer might do; a block of
 //! an array or map that states its byte size states it right; text is UTF-8; nesting is at most [`MAX_DEPTH`];
-//! items without bytes are at most [`MAX_NOTHINGS`]; no byte is left over. A logical type's own rules (a date's
+//! items without bytes are at most [`MAX_ZERO_LENGTH_ITEMS`]; no byte is left over. A logical type's own rules (a date's
 //! range, a UUID's dashes) are not checked.
 //!
 //! The schema crate reads schemas' text. It does not read data: its stable version takes damaged ones for whole.
@@ -35,9 +35,9 @@ pub const BUILT_IN_SCHEMA: (&str, &str) = (
 );
 
 pub use framing::{Framing, single_object};
-pub use intake::{Data, IntakeError, Limits, intake};
+pub use intake::{Data, DecodeError, Limits, intake};
 pub use projection::{Field, Projection};
-pub use walk::{MAX_DEPTH, MAX_NOTHINGS};
+pub use walk::{MAX_DEPTH, MAX_ZERO_LENGTH_ITEMS};
 
 use program::{Program, Wanted};
 use schema::Origin;

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::SchemaError;
 use super::tree::{Id, Node, Tree};
 
-/// One instruction: check the next value, and pass over it. Those with a slot keep what they pass.
+/// One instruction: check the next value, and skip it. Those with a slot keep what they pass.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Op {
     Boolean,

@@ -16,7 +16,7 @@ use super::{Fault, Field};
 pub const MAX_DEPTH: usize = 256;
 
 /// How many array items that take no bytes one datum may hold in all.
-pub const MAX_NOTHINGS: u64 = 65_536;
+pub const MAX_ZERO_LENGTH_ITEMS: u64 = 65_536;
 
 /// Where the walk has to come back to: the caller of a record, or the start of an item.
 #[derive(Clone, Copy, Debug)]
@@ -216,8 +216,8 @@ fn run<'a>(
                 if count == 0 {
                     break;
                 }
-                if count > MAX_NOTHINGS - nothings {
-                    return Err(Reason::Nothings(MAX_NOTHINGS));
+                if count > MAX_ZERO_LENGTH_ITEMS - nothings {
+                    return Err(Reason::Nothings(MAX_ZERO_LENGTH_ITEMS));
                 }
                 nothings += count;
             },

@@ -187,7 +187,7 @@ impl<'a> Cursor<'a> {
         utf8(bytes, self.pos - bytes.len())
     }
 
-    /// Passes over a length and as many bytes of UTF-8.
+    /// Skips a length and as many bytes of UTF-8.
     #[inline(always)]
     pub(super) fn skip_text(&mut self) -> Result<(), Reason> {
         let bytes = self.sized("a string")?;

@@ -16,7 +16,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::fate::{Fate, Settlement};
+use delivery::completion::{Completion, DeliveryOutcome};
 use delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
 use http_body_util::{BodyExt, Full};
 use record::{Coordinates, Message, StreamId};
@@ -170,7 +170,7 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
             batch,
         }],
         limits: Limits {
-            in_flight: CONNECTIONS,
+            max_in_flight: CONNECTIONS,
             queue_messages: if batch > 1 { 100_000 } else { 10_000 },
             queue_bytes: 64 << 20,
             ..Limits::default()
@@ -189,7 +189,7 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
     let topic: Arc<str> = "FrontDoorTopic".into();
     let payload = Bytes::copy_from_slice(DATUM);
     let (mut delivered, mut offering, mut timed) = (0, Duration::ZERO, 0_u32);
-    let mut count = |parcel: Vec<Settlement>| {
+    let mut count = |parcel: Vec<Completion>| {
         delivered += parcel.len();
         assert!(parcel.iter().all(is_delivered));
     };
@@ -241,8 +241,8 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
     (measured, offering.as_nanos() as f64 / f64::from(timed))
 }
 
-fn is_delivered(settlement: &Settlement) -> bool {
-    matches!(settlement.fate, Fate::Delivered(_))
+fn is_delivered(completion: &Completion) -> bool {
+    matches!(completion.outcome, DeliveryOutcome::Delivered(_))
 }
 
 /// A server on a thread of its own that answers as soon as a body is complete; both give the same answer.

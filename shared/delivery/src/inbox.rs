@@ -124,7 +124,7 @@ impl Inbox {
         state.bytes -= bytes;
     }
 
-    pub(super) fn in_hand(&self) -> usize {
+    pub(super) fn buffered(&self) -> usize {
         self.state().messages
     }
 

@@ -6,7 +6,7 @@ use tracing::{debug, warn};
 
 use super::answer::{Verdict, advice, asks_for_quiet, is_failure, verdict};
 use super::circuit::Change;
-use super::fate::{Fate, Receipt};
+use super::completion::{DeliveryOutcome, Receipt};
 use super::lane::{Answered, Names, Outcome};
 use super::later;
 use super::partial::{Partial, partial};
@@ -67,11 +67,11 @@ impl Route {
             Verdict::Refused => {
                 self.queue.settled(job.line, job.partition());
                 for message in job.messages {
-                    let fate = Fate::Refused {
+                    let outcome = DeliveryOutcome::Rejected {
                         status: Some(status),
                         reason: said(answered),
                     };
-                    self.settle(message, fate);
+                    self.settle(message, outcome);
                 }
             }
             Verdict::Retry => {
@@ -119,7 +119,7 @@ impl Route {
                 continue;
             }
             let receipt = Receipt::new(answered.status, job.requests);
-            self.settle(message, Fate::Delivered(receipt));
+            self.settle(message, DeliveryOutcome::Delivered(receipt));
         }
         job.messages = again;
         if job.messages.is_empty() {
@@ -142,7 +142,7 @@ impl Route {
     /// Plans another attempt, if one is allowed and there is time for it.
     fn try_again(&mut self, mut job: Job, reason: &str, hint: Option<Duration>) {
         job.failures += 1;
-        if job.failures >= self.limits.attempts {
+        if job.failures >= self.limits.max_attempts {
             let reason = match job.failures {
                 1 => reason.to_owned(),
                 attempts => format!("{reason}, after {attempts} attempts"),
@@ -192,7 +192,7 @@ impl Route {
         let behind = self.queue.left(&job);
         for message in job.messages {
             let reason = reason.to_owned();
-            self.settle(message, Fate::Left { reason });
+            self.settle(message, DeliveryOutcome::Deferred { reason });
         }
         self.leave_behind(behind);
     }
@@ -201,7 +201,7 @@ impl Route {
     pub(super) fn leave_behind(&mut self, messages: Vec<Message>) {
         for message in messages {
             let reason = "an earlier record of its key or partition was left".to_owned();
-            self.settle(message, Fate::Left { reason });
+            self.settle(message, DeliveryOutcome::Deferred { reason });
         }
     }
 

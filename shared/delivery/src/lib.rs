@@ -17,7 +17,7 @@ mod alarm;
 pub mod answer;
 pub mod backoff;
 pub mod circuit;
-pub mod fate;
+pub mod completion;
 mod inbox;
 mod landing;
 mod lane;
@@ -41,7 +41,7 @@ use std::time::{Duration, Instant};
 
 use runtime::secret::Secret;
 
-use fate::Settlement;
+use completion::Completion;
 use inbox::Inbox;
 use lane::Road;
 use record::{Message, StreamId};
@@ -103,19 +103,19 @@ pub enum Order {
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// The most requests under way, each on a connection of its own.
-    pub in_flight: usize,
+    pub max_in_flight: usize,
     /// The most requests that are under way, or whose records were taken and not yet called committed
     /// ([`Delivery::committed`]); a request of fewer records than it may hold counts for what it holds. `None`: nobody
     /// commits.
-    pub uncommitted: Option<usize>,
+    pub max_uncommitted: Option<usize>,
     /// The most requests a second.
-    pub rate: Option<f64>,
+    pub rate_limit: Option<f64>,
     /// How long one request may take, connecting included.
     pub request_timeout: Duration,
     /// How often one record is tried.
-    pub attempts: u32,
+    pub max_attempts: u32,
     /// The longest wait before the second attempt; it doubles with each one.
-    pub backoff: Duration,
+    pub backoff_initial: Duration,
     /// The longest wait of all, `Retry-After` included.
     pub backoff_max: Duration,
     /// Failures in a row that stop the requests.
@@ -137,12 +137,12 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Self {
         Self {
-            in_flight: 64,
-            uncommitted: None,
-            rate: None,
+            max_in_flight: 64,
+            max_uncommitted: None,
+            rate_limit: None,
             request_timeout: Duration::from_secs(10),
-            attempts: 5,
-            backoff: Duration::from_millis(200),
+            max_attempts: 5,
+            backoff_initial: Duration::from_millis(200),
             backoff_max: Duration::from_secs(30),
             circuit_failure_threshold: 10,
             circuit_cool_down: Duration::from_secs(1),
@@ -169,9 +169,9 @@ pub enum RouteState {
     /// Requests go.
     Open,
     /// Requests wait: the circuit is open, or the endpoint asked for quiet.
-    CoolingDown,
+    Paused,
     /// No more requests in this run; everything of the route is left.
-    GivenUp {
+    Deferred {
         /// Why, for people.
         reason: Arc<str>,
     },
@@ -217,9 +217,9 @@ struct RouteShared {
     /// Records that the endpoint has taken or refused, and of which the broker does not know yet.
     uncommitted: AtomicUsize,
     /// How many of these there may be, those under way included.
-    most_uncommitted: usize,
+    max_uncommitted: usize,
     state: Mutex<RouteState>,
-    /// Set when the state is [`RouteState::GivenUp`]: asked for every message, so it takes no lock.
+    /// Set when the state is [`RouteState::Deferred`]: asked for every message, so it takes no lock.
     given_up: AtomicBool,
     statistics: Mutex<RouteStatistics>,
 }
@@ -246,7 +246,7 @@ impl Delivery {
     /// A URL, a token or a limit is of no use, or there are no threads.
     pub fn start(
         config: DeliveryConfig,
-        settled: Sender<Vec<Settlement>>,
+        settled: Sender<Vec<Completion>>,
     ) -> Result<Self, DeliveryError> {
         check(&config.limits)?;
         let limits = config.limits;
@@ -267,7 +267,7 @@ impl Delivery {
         let shared = |endpoint: &EndpointConfig| RouteShared {
             inbox: Inbox::new(limits.queue_messages, bytes_in_hand),
             uncommitted: AtomicUsize::new(0),
-            most_uncommitted: limits.uncommitted.map_or(usize::MAX, |requests| {
+            max_uncommitted: limits.max_uncommitted.map_or(usize::MAX, |requests| {
                 requests.saturating_mul(endpoint.batch.max(1))
             }),
             state: Mutex::new(RouteState::Open),
@@ -339,10 +339,10 @@ impl Delivery {
     }
 
     /// The most records of a route that can be under way, or answered and not yet called committed.
-    pub fn most_uncommitted(&self, route: usize) -> usize {
+    pub fn max_uncommitted(&self, route: usize) -> usize {
         self.routes
             .get(route)
-            .map_or(usize::MAX, |route| route.most_uncommitted)
+            .map_or(usize::MAX, |route| route.max_uncommitted)
     }
 
     /// No message that was offered to any route waits for company.
@@ -354,30 +354,30 @@ impl Delivery {
     pub fn state(&self, route: usize) -> RouteState {
         match self.routes.get(route) {
             Some(route) => route.state().clone(),
-            None => RouteState::GivenUp {
+            None => RouteState::Deferred {
                 reason: "there is no such route".into(),
             },
         }
     }
 
-    /// Whether a route is [`RouteState::GivenUp`].
-    pub fn is_given_up(&self, route: usize) -> bool {
+    /// Whether a route is [`RouteState::Deferred`].
+    pub fn is_deferred(&self, route: usize) -> bool {
         self.routes
             .get(route)
             .is_none_or(|route| route.given_up.load(Ordering::Acquire))
     }
 
-    /// How many messages of a route have been taken and not yet settled. It falls just after settlements were sent:
+    /// How many messages of a route have been taken and not yet settled. It falls just after completions were sent:
     /// at 0, all of them are in the channel.
-    pub fn in_hand(&self, route: usize) -> usize {
+    pub fn buffered(&self, route: usize) -> usize {
         self.routes
             .get(route)
-            .map_or(0, |route| route.inbox.in_hand())
+            .map_or(0, |route| route.inbox.buffered())
     }
 
     /// The run's budget: no wait and no attempt is planned beyond `until`, and what is under way then is broken off
     /// and left. A later call can only shorten it.
-    pub fn hasten(&self, until: Instant) {
+    pub fn set_deadline(&self, until: Instant) {
         let mut orders = self.orders();
         orders.until = Some(orders.until.map_or(until, |earlier| earlier.min(until)));
         drop(orders);
@@ -385,16 +385,16 @@ impl Delivery {
     }
 
     /// Ends delivery: nothing is taken and no request begun any more; those under way may finish within `grace`; all
-    /// else is left. Does not wait: the settlements' channel ends when it is done.
+    /// else is left. Does not wait: the completions' channel ends when it is done.
     pub fn stop(&self, grace: Duration) {
         self.routes.iter().for_each(|route| route.inbox.close());
         self.orders().stopping = true;
-        self.hasten(later(Instant::now(), grace));
+        self.set_deadline(later(Instant::now(), grace));
     }
 
     /// The partition is taken away: its queued messages are left at once; those in flight finish, but are not
     /// tried again. Messages of it that are offered afterwards are as good as any.
-    pub fn recall(&self, partition: i32) {
+    pub fn revoke(&self, partition: i32) {
         self.routes
             .iter()
             .for_each(|route| route.inbox.recall(partition));
@@ -432,18 +432,23 @@ impl std::fmt::Debug for Delivery {
 
 fn check(limits: &Limits) -> Result<(), DeliveryError> {
     let wrong = match limits {
-        Limits { in_flight: 0, .. } => "in_flight is 0, expected at least one request",
         Limits {
-            uncommitted: Some(0),
+            max_in_flight: 0, ..
+        } => "in_flight is 0, expected at least one request",
+        Limits {
+            max_uncommitted: Some(0),
             ..
         } => "uncommitted is 0, expected at least one request",
-        Limits { attempts: 0, .. } => "attempts is 0, expected at least one",
+        Limits {
+            max_attempts: 0, ..
+        } => "attempts is 0, expected at least one",
         Limits {
             circuit_failure_threshold: 0,
             ..
         } => "circuit_failure_threshold is 0, expected at least one",
         Limits {
-            rate: Some(rate), ..
+            rate_limit: Some(rate),
+            ..
         } if !(rate.is_finite() && *rate > 0.0) => "rate is not above 0 requests a second",
         Limits {
             request_timeout, ..

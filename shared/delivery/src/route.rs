@@ -16,7 +16,7 @@ use tracing::{info, warn};
 use super::alarm::Alarm;
 use super::backoff::{Backoff, Dice};
 use super::circuit::{Circuit, CircuitSettings, Gate, Pass};
-use super::fate::{Fate, Settlement};
+use super::completion::{Completion, DeliveryOutcome};
 use super::inbox::{Mail, weight};
 use super::lane::{Lane, Outcome, Road, exchange};
 use super::queue::{Job, Queue, Shape};
@@ -24,7 +24,7 @@ use super::rate::Bucket;
 use super::{DeliveryConfig, Limits, Orders, RouteShared, RouteState};
 use record::Message;
 
-/// A parcel of settlements is sent when it has so many (or as many as one request), or when its first has waited so
+/// A parcel of completions is sent when it has so many (or as many as one request), or when its first has waited so
 /// long: each parcel wakes the thread that reads them.
 const PARCEL: usize = 64;
 const PARCEL_WAIT: Duration = Duration::from_millis(1);
@@ -60,13 +60,13 @@ pub(super) struct Route {
     pub(super) stopping: bool,
     /// Set once nothing more is sent in this run.
     pub(super) given_up: Option<Arc<str>>,
-    settlements: Vec<Settlement>,
-    /// How many settlements make a parcel.
+    completions: Vec<Completion>,
+    /// How many completions make a parcel.
     parcel: usize,
-    /// When the settlements are sent, if it is not before.
+    /// When the completions are sent, if it is not before.
     parcel_due: Option<Instant>,
     alarm: Alarm,
-    settled: Sender<Vec<Settlement>>,
+    settled: Sender<Vec<Completion>>,
     pub(super) complaint: Option<Instant>,
     pub(super) unsaid: u64,
 }
@@ -85,7 +85,7 @@ impl Route {
         shared: Arc<RouteShared>,
         orders: Arc<Mutex<Orders>>,
         config: &DeliveryConfig,
-        settled: Sender<Vec<Settlement>>,
+        settled: Sender<Vec<Completion>>,
     ) -> Self {
         let limits = config.limits;
         let endpoint = config.endpoints.get(index);
@@ -96,7 +96,7 @@ impl Route {
                 .unwrap_or_default(),
             limits,
             backoff: Backoff {
-                base: limits.backoff,
+                base: limits.backoff_initial,
                 max: limits.backoff_max,
             },
             dice: Dice::new(config.seed.wrapping_add(index as u64)),
@@ -111,7 +111,7 @@ impl Route {
                 cool_down: limits.circuit_cool_down,
                 probes: limits.circuit_max_probes,
             }),
-            bucket: limits.rate.map(|rate| Bucket::new(rate, now())),
+            bucket: limits.rate_limit.map(|rate| Bucket::new(rate, now())),
             quiet_until: None,
             road: Rc::new(road),
             shared,
@@ -127,7 +127,7 @@ impl Route {
             until: None,
             stopping: false,
             given_up: None,
-            settlements: Vec::new(),
+            completions: Vec::new(),
             parcel: endpoint.map_or(PARCEL, |endpoint| endpoint.batch.clamp(PARCEL, 1000)),
             parcel_due: None,
             alarm: Alarm::default(),
@@ -211,12 +211,12 @@ impl Route {
     fn admit(&mut self, message: Message, now: Instant) {
         if let Some(reason) = &self.given_up {
             let reason = reason.to_string();
-            self.settle(message, Fate::Left { reason });
+            self.settle(message, DeliveryOutcome::Deferred { reason });
         } else if message.value.is_none() {
             let reason = "a tombstone has nothing to deliver".to_owned();
             self.settle(
                 message,
-                Fate::Refused {
+                DeliveryOutcome::Rejected {
                     status: None,
                     reason,
                 },
@@ -229,7 +229,7 @@ impl Route {
     fn recall(&mut self, partition: i32) {
         for message in self.queue.recall(partition) {
             let reason = "its partition was taken away".to_owned();
-            self.settle(message, Fate::Left { reason });
+            self.settle(message, DeliveryOutcome::Deferred { reason });
         }
     }
 
@@ -266,8 +266,8 @@ impl Route {
     /// True when one more request may be under way: there is a place for it, and a kill would not repeat too much.
     fn has_room(&self) -> bool {
         let exposed = self.aloft + self.shared.uncommitted.load(Ordering::Acquire);
-        self.flights.len() < self.limits.in_flight
-            && exposed + self.queue.batch() <= self.shared.most_uncommitted
+        self.flights.len() < self.limits.max_in_flight
+            && exposed + self.queue.batch() <= self.shared.max_uncommitted
     }
 
     fn send(&mut self, mut job: Job, pass: Pass, now: Instant) {
@@ -362,19 +362,19 @@ impl Route {
     /// Says how the route stands, where others can see it.
     fn show(&mut self, now: Instant) {
         let state = match &self.given_up {
-            Some(reason) => RouteState::GivenUp {
+            Some(reason) => RouteState::Deferred {
                 reason: Arc::clone(reason),
             },
-            None if self.quiet_until.is_some_and(|until| until > now) => RouteState::CoolingDown,
+            None if self.quiet_until.is_some_and(|until| until > now) => RouteState::Paused,
             None if self.circuit.gate(now) == Gate::Open => RouteState::Open,
-            None => RouteState::CoolingDown,
+            None => RouteState::Paused,
         };
         let mut shown = self.shared.state();
         if *shown != state {
             if state == RouteState::Open {
                 info!(route = self.name, "the endpoint is back");
             }
-            let given_up = matches!(state, RouteState::GivenUp { .. });
+            let given_up = matches!(state, RouteState::Deferred { .. });
             self.shared.given_up.store(given_up, Ordering::Release);
             *shown = state;
         }
@@ -393,40 +393,40 @@ impl Route {
         self.circuit.give_up();
         for message in self.queue.drain() {
             let reason = reason.to_owned();
-            self.settle(message, Fate::Left { reason });
+            self.settle(message, DeliveryOutcome::Deferred { reason });
         }
-        // The scan reads the state before it offers: it shall not lag behind the settlements.
+        // The scan reads the state before it offers: it shall not lag behind the completions.
         self.show(now());
     }
 
-    pub(super) fn settle(&mut self, message: Message, fate: Fate) {
-        if self.settlements.is_empty() {
+    pub(super) fn settle(&mut self, message: Message, outcome: DeliveryOutcome) {
+        if self.completions.is_empty() {
             self.parcel_due = Some(now() + PARCEL_WAIT);
         }
-        if !matches!(fate, Fate::Left { .. }) {
+        if !matches!(outcome, DeliveryOutcome::Deferred { .. }) {
             self.shared.uncommitted.fetch_add(1, Ordering::Relaxed);
         }
-        self.settlements.push(Settlement {
+        self.completions.push(Completion {
             route: self.index,
             message,
-            fate,
+            outcome,
         });
-        if self.settlements.len() >= self.parcel {
+        if self.completions.len() >= self.parcel {
             self.send_parcel();
         }
     }
 
     fn send_parcel(&mut self) {
-        if self.settlements.is_empty() {
+        if self.completions.is_empty() {
             return;
         }
         self.parcel_due = None;
         let next = Vec::with_capacity(self.parcel);
-        let parcel = std::mem::replace(&mut self.settlements, next);
+        let parcel = std::mem::replace(&mut self.completions, next);
         let count = parcel.len();
         let bytes = parcel
             .iter()
-            .map(|settlement| weight(&settlement.message))
+            .map(|completion| weight(&completion.message))
             .sum();
         // Nobody listens any more: then nobody counts any more either.
         let _ = self.settled.send(parcel);

@@ -37,7 +37,7 @@ pub fn key(headers: &HeaderMap, longest: usize) -> Result<Option<String>, String
 }
 
 /// The text after an opening quote, up to its closing one. Parameters may follow; none has a meaning for a key, and
-/// those without a meaning are passed over (RFC 9651, 3.1.2).
+/// those without a meaning are skipped (RFC 9651, 3.1.2).
 fn unquote(text: &str) -> Result<String, String> {
     let mut key = String::new();
     let mut rest = text.chars();

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use kafka::config::{GroupProtocol, KafkaSettings};
 use kafka::member::{GroupEvent, Member};
 use kafka::reader::Reader;
-use offsets::window::{From, Until};
+use offsets::window::{WindowEnd, WindowStart};
 use settings::Settings;
 
 fn main() -> Result<()> {
@@ -30,16 +30,16 @@ fn main() -> Result<()> {
     for round in 0..5 {
         let begin = Instant::now();
         let reader = Reader::new(&kafka.reader("join-time"), &topic)?;
-        let survey = reader.survey(
-            &From::Committed,
-            &Until::Now,
+        let list_offsets = reader.list_offsets(
+            &WindowStart::Committed,
+            &WindowEnd::Now,
             patience,
             &AtomicBool::new(false),
         )?;
         println!(
             "{round} look, no group:      {:>8.1?}  {} partitions",
             begin.elapsed(),
-            survey.situations.len()
+            list_offsets.partition_offsets.len()
         );
         for (name, protocol) in [
             ("consumer", GroupProtocol::Consumer),

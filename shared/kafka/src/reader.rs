@@ -16,8 +16,8 @@ use crate::batch::Queue;
 use crate::closing::close;
 use crate::contact::{self, Logged, NoContact};
 use crate::describe;
-use offsets::donemap;
-use offsets::window::{From, Situation, Until};
+use offsets::offset_map;
+use offsets::window::{PartitionOffsets, WindowEnd, WindowStart};
 use record::StreamId;
 
 /// Why the stream cannot be read.
@@ -91,13 +91,13 @@ pub struct Reader {
 
 /// What the broker says at the start of a run.
 #[derive(Debug)]
-pub struct Survey {
+pub struct TopicOffsets {
     /// Which stream this is.
     pub stream: StreamId,
     /// The topic's id, where the broker tells one.
     pub topic_id: Option<String>,
     /// Each partition.
-    pub situations: Vec<Situation>,
+    pub partition_offsets: Vec<PartitionOffsets>,
 }
 
 impl Reader {
@@ -123,13 +123,13 @@ impl Reader {
     ///
     /// # Errors
     /// The broker is away or refuses; the topic is not there.
-    pub fn survey(
+    pub fn list_offsets(
         &self,
-        from: &From,
-        until: &Until,
+        from: &WindowStart,
+        until: &WindowEnd,
         patience: Duration,
         asked_to_stop: &AtomicBool,
-    ) -> Result<Survey, SourceError> {
+    ) -> Result<TopicOffsets, SourceError> {
         let deadline = Instant::now() + patience;
         let left = || {
             deadline
@@ -146,13 +146,13 @@ impl Reader {
             let cluster = self.consumer.client().fetch_cluster_id(left());
             (topic_id.join().ok().flatten(), cluster)
         });
-        let situations = self.situations(&partitions, from, until, left)?;
+        let partition_offsets = self.partition_offsets(&partitions, from, until, left)?;
         // A cluster without a controller for a moment tells no id. Keys must not change for that: an earlier run has
         // noted the id beside its commits.
         let noted = || {
-            situations
+            partition_offsets
                 .iter()
-                .find_map(|known| donemap::topic_of(&known.metadata))
+                .find_map(|known| offset_map::topic_of(&known.metadata))
                 .map(str::to_owned)
         };
         let stream = StreamId {
@@ -162,10 +162,10 @@ impl Reader {
                 .or_else(noted)
                 .unwrap_or_else(|| self.topic.clone()),
         };
-        Ok(Survey {
+        Ok(TopicOffsets {
             stream,
             topic_id,
-            situations,
+            partition_offsets,
         })
     }
 
@@ -341,23 +341,23 @@ impl Reader {
         }
     }
 
-    fn situations(
+    fn partition_offsets(
         &self,
         partitions: &[i32],
-        from: &From,
-        until: &Until,
+        from: &WindowStart,
+        until: &WindowEnd,
         left: impl Fn() -> Duration,
-    ) -> Result<Vec<Situation>, SourceError> {
+    ) -> Result<Vec<PartitionOffsets>, SourceError> {
         // The commits first: what another run reads and commits meanwhile must not look like a log that was cut.
         let committed = self.committed(partitions, left())?;
         let lows = self.at(partitions, Offset::Beginning, left())?;
         let highs = self.at(partitions, Offset::End, left())?;
-        let from_times = if let From::Time(time) = from {
+        let from_times = if let WindowStart::Time(time) = from {
             Some(self.at(partitions, Offset::Offset(*time), left())?)
         } else {
             None
         };
-        let until_times = if let Until::Time(time) = until {
+        let until_times = if let WindowEnd::Time(time) = until {
             Some(self.at(partitions, Offset::Offset(*time), left())?)
         } else {
             None
@@ -371,7 +371,7 @@ impl Reader {
             .iter()
             .map(|&partition| {
                 let commit = committed.iter().find(|(known, ..)| *known == partition);
-                Situation {
+                PartitionOffsets {
                     partition,
                     low: of(&lows, partition).unwrap_or(0),
                     high: of(&highs, partition).unwrap_or(0),
@@ -379,8 +379,8 @@ impl Reader {
                     metadata: commit
                         .map(|(.., metadata)| metadata.clone())
                         .unwrap_or_default(),
-                    from_time: from_times.as_ref().and_then(|list| of(list, partition)),
-                    until_time: until_times.as_ref().and_then(|list| of(list, partition)),
+                    start_time_offset: from_times.as_ref().and_then(|list| of(list, partition)),
+                    end_time_offset: until_times.as_ref().and_then(|list| of(list, partition)),
                 }
             })
             .collect())

@@ -2,10 +2,10 @@
 //!
 //! - [`window`]: which offsets a run reads
 //! - [`progress`]: which of them are completed
-//! - [`donemap`]: completed offsets beyond the commit, in the commit's metadata
-//! - [`tally`]: the counts of a run
+//! - [`offset_map`]: completed offsets beyond the commit, in the commit's metadata
+//! - [`counters`]: the counts of a run
 
-pub mod donemap;
+pub mod counters;
+pub mod offset_map;
 pub mod progress;
-pub mod tally;
 pub mod window;

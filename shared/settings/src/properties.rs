@@ -26,7 +26,7 @@ pub(super) enum Given {
 /// The settings of a file's text, or the line (from 1) that is wrong and why. The reason never holds a value: it may
 /// be a password.
 ///
-/// Blank lines and lines that begin with `#` or `!` are passed over, as in Java's format. Names and values are
+/// Blank lines and lines that begin with `#` or `!` are skipped, as in Java's format. Names and values are
 /// trimmed as [`pasted`] says.
 pub(super) fn parse(text: &str) -> Result<Vec<Line>, (usize, String)> {
     let mut lines: Vec<Line> = Vec::new();

@@ -203,11 +203,11 @@ async fn the_demo_sees_every_record_where_the_story_says() {
     );
     assert!(status.success(), "{told}{errors}");
     assert!(
-        told.contains("balanced: 10 planned = 7 delivered + 3 passed over"),
+        told.contains("balanced: 10 planned = 7 delivered + 3 skipped"),
         "{told}"
     );
     for (file, end) in [
-        ("meu_file.bin", "no route: passed over"),
+        ("meu_file.bin", "no route: skipped"),
         ("type_a_message.bin", "API type A"),
         ("type_b_message.bin", "API type B"),
         ("text.json", "refused: "),

@@ -1,6 +1,6 @@
 //! The body as data of the schema, every one of them proven in full before any is passed on.
 
-use avro::{Data, Framing, IntakeError, Limits as AvroLimits, Schema, intake};
+use avro::{Data, DecodeError, Framing, Limits as AvroLimits, Schema, intake};
 use runtime::text::{hex, is_json};
 
 use super::intake::Limits;
@@ -42,10 +42,10 @@ pub(super) fn prove<'a>(
     }
 }
 
-fn problem(schema: &Schema, body: &[u8], framing: Framing, error: IntakeError) -> Box<Problem> {
+fn problem(schema: &Schema, body: &[u8], framing: Framing, error: DecodeError) -> Box<Problem> {
     let words = error.to_string();
     match error {
-        IntakeError::Broken {
+        DecodeError::Broken {
             block,
             record,
             fault,
@@ -69,18 +69,18 @@ fn problem(schema: &Schema, body: &[u8], framing: Framing, error: IntakeError) -
             }
             placed(problem, block, record)
         }
-        IntakeError::UnknownFingerprint { found, expected } => {
+        DecodeError::UnknownFingerprint { found, expected } => {
             Problem::new(Kind::ForeignSchema, sentence(&words))
                 .with("reason", "unknown fingerprint")
                 .with("found", hex(&found))
                 .with("expected", hex(&expected))
         }
-        IntakeError::UnsupportedCodec(codec) => {
+        DecodeError::UnsupportedCodec(codec) => {
             Problem::new(Kind::MalformedContainer, sentence(&words))
                 .with("reason", "unsupported codec")
                 .with("codec", codec.chars().take(100).collect::<String>())
         }
-        IntakeError::IncompatibleSchema {
+        DecodeError::IncompatibleSchema {
             block,
             record,
             reason,
@@ -89,7 +89,7 @@ fn problem(schema: &Schema, body: &[u8], framing: Framing, error: IntakeError) -
             block,
             record,
         ),
-        IntakeError::OverLimit { what, limit } => {
+        DecodeError::OverLimit { what, limit } => {
             Problem::new(Kind::BodyTooLarge, sentence(&words))
                 .with("reason", format!("more {what} than allowed"))
                 .with("limit", limit)

@@ -16,7 +16,7 @@ pub(super) enum EncodingError {
     TooLarge,
 }
 
-/// Undoes base64 (RFC 4648, padded); line breaks and spaces between the digits are passed over, as RFC 2045 asks.
+/// Undoes base64 (RFC 4648, padded); line breaks and spaces between the digits are skipped, as RFC 2045 asks.
 ///
 /// # Errors
 /// Not base64. The output is three quarters of the input at most, so it needs no limit.

@@ -19,7 +19,7 @@ use serde::Serialize;
 
 use crate::cli::GROUPS;
 use crate::config::Config;
-use crate::exit::Outcome;
+use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
 
 /// Every answer, in the order in which a run would need it.
@@ -46,7 +46,7 @@ pub struct Check {
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
     #[serde(skip)]
-    outcome: Outcome,
+    outcome: RunOutcome,
 }
 
 /// What is wrong, and what to do about it.
@@ -79,9 +79,9 @@ pub async fn check(
 
 impl Checkup {
     /// How the process ends: as a run would that stumbled over the first thing that is wrong.
-    pub fn outcome(&self) -> Outcome {
+    pub fn outcome(&self) -> RunOutcome {
         let wrong = self.checks.iter().find(|check| !check.ok);
-        wrong.map_or(Outcome::Done, |check| check.outcome)
+        wrong.map_or(RunOutcome::Completed, |check| check.outcome)
     }
 
     /// One line of JSON.
@@ -113,7 +113,7 @@ impl Checkup {
 }
 
 impl Check {
-    fn new(name: &str, target: &str, result: Result<String, Wrong>, outcome: Outcome) -> Self {
+    fn new(name: &str, target: &str, result: Result<String, Wrong>, outcome: RunOutcome) -> Self {
         let (ok, detail, advice) = match result {
             Ok(detail) => (true, detail, None),
             Err(wrong) => (false, wrong.detail, wrong.advice.map(str::to_owned)),
@@ -150,7 +150,7 @@ async fn of_broker(config: Option<&Config>) -> Vec<Check> {
     let answers = asked.unwrap_or_else(|error| vec![("broker", Err(Wrong::new(error)))]);
     answers
         .into_iter()
-        .map(|(name, result)| Check::new(name, &bootstrap, result, Outcome::Source))
+        .map(|(name, result)| Check::new(name, &bootstrap, result, RunOutcome::Source))
         .collect()
 }
 
@@ -164,7 +164,7 @@ async fn of_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<Chec
             &format!("endpoint {}", route.name),
             &target,
             result,
-            Outcome::Endpoint,
+            RunOutcome::Endpoint,
         )
     });
     join_all(asked).await

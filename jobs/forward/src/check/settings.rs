@@ -7,7 +7,7 @@ use settings::{Inspection, Part, SettingError};
 use super::{Check, Wrong};
 use crate::cli::GROUPS;
 use crate::config::Config;
-use crate::exit::Outcome;
+use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
 use routes::Routes;
 
@@ -20,7 +20,7 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
     ];
     let cloud = cloud.into_iter().filter_map(|(name, result)| {
         let result = result.clone()?.map_err(wrong);
-        Some(Check::new(name, "", result, Outcome::Configuration))
+        Some(Check::new(name, "", result, RunOutcome::Configuration))
     });
     // A line for each part would say the same as the principal's own.
     let is_nobody = matches!(inspection.principal, Some(Err(_)));
@@ -41,7 +41,7 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
             part.setting.name,
             &part.location,
             result,
-            Outcome::Configuration,
+            RunOutcome::Configuration,
         )
     });
     cloud.chain(parts).collect()
@@ -65,7 +65,8 @@ pub(super) fn whole(
 ) -> (Option<Config>, Vec<RouteConfig>) {
     let settings = &inspection.settings;
     let unread = Unread::of(&inspection.parts);
-    let mut say = |name, result| checks.push(Check::new(name, "", result, Outcome::Configuration));
+    let mut say =
+        |name, result| checks.push(Check::new(name, "", result, RunOutcome::Configuration));
     let config = match Config::from_settings(settings) {
         Ok(config) => {
             let count = settings.listing(&GROUPS).len();

@@ -19,7 +19,10 @@ async fn the_defaults_are_those_of_the_catalog() {
     let config = config(&[]).await.unwrap();
     assert_eq!(config.group, "frontdoor");
     assert_eq!(config.group_protocol, None);
-    assert_eq!((config.from, config.until), (From::Committed, Until::Now));
+    assert_eq!(
+        (config.window_start, config.window_end),
+        (WindowStart::Committed, WindowEnd::Now)
+    );
     assert_eq!(
         (config.records, config.bytes, config.deadline),
         (None, None, None)
@@ -28,7 +31,7 @@ async fn the_defaults_are_those_of_the_catalog() {
     assert!(!config.dead_letter_envelope && !config.tombstones_are_dead_letters);
     assert_eq!(config.unmatched, Unmatched::Skip);
     let limits = Limits {
-        uncommitted: Some(16 * 64),
+        max_uncommitted: Some(16 * 64),
         ..Limits::default()
     };
     assert_eq!(config.limits, limits);
@@ -46,8 +49,8 @@ async fn a_window_may_be_given_by_time_or_by_offsets() {
     ])
     .await
     .unwrap();
-    assert_eq!(by_time.from, From::Time(1_795_341_600_000));
-    assert_eq!(by_time.until, Until::Time(1_795_345_200_500));
+    assert_eq!(by_time.window_start, WindowStart::Time(1_795_341_600_000));
+    assert_eq!(by_time.window_end, WindowEnd::Time(1_795_345_200_500));
     let by_offsets = config(&[
         ("WINDOW_START", "1:250, 0:100"),
         ("WINDOW_MAX_RECORDS", "500"),
@@ -55,8 +58,8 @@ async fn a_window_may_be_given_by_time_or_by_offsets() {
     .await
     .unwrap();
     assert_eq!(
-        by_offsets.from,
-        From::Offsets(BTreeMap::from([(0, 100), (1, 250)]))
+        by_offsets.window_start,
+        WindowStart::Offsets(BTreeMap::from([(0, 100), (1, 250)]))
     );
     assert_eq!(by_offsets.records, Some(500));
 }

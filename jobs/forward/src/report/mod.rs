@@ -1,7 +1,7 @@
 //! The report of a run: what was planned, and what became of every record of it.
 //!
 //! A [`RunReport`] is made once, at the end, from the run's counters; it adds up, judges whether the sums balance, and
-//! names the [`Outcome`]. [`text`] shows it to people, JSON to machines.
+//! names the [`RunOutcome`]. [`text`] shows it to people, JSON to machines.
 
 pub mod progress_line;
 pub mod repeat;
@@ -15,7 +15,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::exit::{Facts, Outcome};
+use crate::exit::{Facts, RunOutcome};
 
 /// Which run on which stream.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -45,16 +45,16 @@ pub struct PartitionReport {
     pub planned: i64,
     /// Taken by an endpoint in this run.
     pub delivered: i64,
-    /// Without a route, or without a value, and passed over by setting.
-    pub passed_over: i64,
+    /// Without a route, or without a value, and skipped by setting.
+    pub skipped: i64,
     /// Acknowledged by the dead-letter topic in this run.
     pub dead_lettered: i64,
     /// Above the committed offset, and settled by an earlier run.
-    pub settled_before: i64,
+    pub already_completed: i64,
     /// What the next run finds.
-    pub left: i64,
+    pub deferred: i64,
     /// Offsets without a record: control records, aborted transactions, compaction.
-    pub gaps: i64,
+    pub empty_offsets: i64,
     /// The committed offset after the run.
     pub committed: i64,
     /// Offsets between the committed one and the end of the log before the run.
@@ -68,11 +68,11 @@ impl PartitionReport {
     pub fn balances(&self) -> bool {
         let counts = [
             self.delivered,
-            self.passed_over,
+            self.skipped,
             self.dead_lettered,
-            self.settled_before,
-            self.left,
-            self.gaps,
+            self.already_completed,
+            self.deferred,
+            self.empty_offsets,
         ];
         self.planned == self.end - self.start
             && counts.iter().all(|count| *count >= 0)
@@ -88,7 +88,7 @@ pub enum RouteEnd {
     #[default]
     Open,
     /// Its records were left for the next run.
-    Left,
+    Deferred,
 }
 
 /// The time to the endpoint's answer, in milliseconds.
@@ -128,7 +128,7 @@ pub struct RouteReport {
     /// Refused for good, and acknowledged by the dead-letter topic.
     pub dead_lettered: i64,
     /// What the next run finds.
-    pub left: i64,
+    pub deferred: i64,
     /// Requests sent.
     pub attempts: u64,
     /// How often each status was the answer. With `timeouts` and `connection_errors` they add up to `attempts`.
@@ -148,7 +148,7 @@ pub struct RouteReport {
 impl RouteReport {
     /// True when every matched record is accounted for exactly once.
     pub fn balances(&self) -> bool {
-        let counts = [self.delivered, self.dead_lettered, self.left];
+        let counts = [self.delivered, self.dead_lettered, self.deferred];
         counts.iter().all(|count| *count >= 0) && self.matched == counts.iter().sum::<i64>()
     }
 }
@@ -159,11 +159,11 @@ impl RouteReport {
 pub struct Totals {
     pub planned: i64,
     pub delivered: i64,
-    pub passed_over: i64,
+    pub skipped: i64,
     pub dead_lettered: i64,
-    pub settled_before: i64,
-    pub left: i64,
-    pub gaps: i64,
+    pub already_completed: i64,
+    pub deferred: i64,
+    pub empty_offsets: i64,
 }
 
 /// The report of one run.
@@ -172,7 +172,7 @@ pub struct RunReport {
     /// The run's id, as in its log lines.
     pub run: String,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RunOutcome,
     /// The outcome's code.
     pub exit_code: u8,
     /// True if nothing was to be posted or committed; what matched counts as left. Absent otherwise.
@@ -219,13 +219,13 @@ impl RunReport {
         let totals = Totals::of(&partitions);
         let balanced = balances(&totals, &partitions, &routes);
         let count = |wanted: fn(&RouteReport) -> bool| routes.iter().filter(|r| wanted(r)).count();
-        let outcome = Outcome::of(&Facts {
+        let outcome = RunOutcome::of(&Facts {
             balanced,
             delivered: totals.delivered,
             dead_lettered: totals.dead_lettered,
-            left: totals.left,
+            deferred: totals.deferred,
             routes_matched: count(|route| route.matched > 0),
-            routes_left: count(|route| route.state == RouteEnd::Left),
+            routes_deferred: count(|route| route.state == RouteEnd::Deferred),
             ..facts
         });
         Self {
@@ -286,11 +286,11 @@ impl Totals {
         Self {
             planned: sum(|partition| partition.planned),
             delivered: sum(|partition| partition.delivered),
-            passed_over: sum(|partition| partition.passed_over),
+            skipped: sum(|partition| partition.skipped),
             dead_lettered: sum(|partition| partition.dead_lettered),
-            settled_before: sum(|partition| partition.settled_before),
-            left: sum(|partition| partition.left),
-            gaps: sum(|partition| partition.gaps),
+            already_completed: sum(|partition| partition.already_completed),
+            deferred: sum(|partition| partition.deferred),
+            empty_offsets: sum(|partition| partition.empty_offsets),
         }
     }
 }
@@ -303,7 +303,7 @@ fn balances(totals: &Totals, partitions: &[PartitionReport], routes: &[RouteRepo
         && routes.iter().all(RouteReport::balances)
         && totals.delivered == sum(|route| route.delivered)
         && totals.dead_lettered >= sum(|route| route.dead_lettered)
-        && totals.left >= sum(|route| route.left)
+        && totals.deferred >= sum(|route| route.deferred)
 }
 
 fn rfc3339(time: SystemTime) -> String {
@@ -324,11 +324,11 @@ pub(crate) mod tests {
             end: 1_300,
             planned: 1_200,
             delivered: 1_000,
-            passed_over: 190,
+            skipped: 190,
             dead_lettered: 2,
-            settled_before: 3,
-            left: 4,
-            gaps: 1,
+            already_completed: 3,
+            deferred: 4,
+            empty_offsets: 1,
             committed: 1_296,
             lag_before: 1_200,
             lag_after: 4,
@@ -342,7 +342,7 @@ pub(crate) mod tests {
             matched: delivered + 1,
             delivered,
             dead_lettered: 1,
-            left: 0,
+            deferred: 0,
             attempts: 15,
             statuses: BTreeMap::from([(200, 10), (503, 2)]),
             timeouts: 3,
@@ -381,7 +381,7 @@ pub(crate) mod tests {
         assert_eq!(report.totals.planned, 2_400);
         assert_eq!(report.totals.delivered, 2_000);
         assert!(report.balanced && report.balances());
-        assert_eq!(report.outcome, Outcome::MoreWork);
+        assert_eq!(report.outcome, RunOutcome::MoreWork);
         assert_eq!(report.exit_code, 12);
         assert_eq!(report.started, "1970-01-01T00:00:01.500Z");
         assert_eq!(report.ended, "1970-01-01T00:00:01.910Z");
@@ -391,11 +391,11 @@ pub(crate) mod tests {
     fn one_offset_that_is_not_accounted_for_is_an_internal_error() {
         for tilt in [
             |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
-                partitions[0].gaps += 1
+                partitions[0].empty_offsets += 1
             },
             |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
-                partitions[0].gaps -= 2;
-                partitions[0].left += 2;
+                partitions[0].empty_offsets -= 2;
+                partitions[0].deferred += 2;
             },
             |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
                 partitions[1].end += 1
@@ -419,7 +419,7 @@ pub(crate) mod tests {
                 Facts::default(),
             );
             assert!(!report.balanced);
-            assert_eq!(report.outcome, Outcome::Internal);
+            assert_eq!(report.outcome, RunOutcome::Internal);
         }
     }
 

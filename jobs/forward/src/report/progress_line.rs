@@ -15,7 +15,7 @@ const REDRAW: Duration = Duration::from_millis(100);
 
 /// What the line shows.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing<'a> {
+pub struct ProgressSnapshot<'a> {
     /// Offsets of the window.
     pub planned: i64,
     /// Offsets that are read.
@@ -23,7 +23,7 @@ pub struct Standing<'a> {
     /// Records delivered.
     pub delivered: i64,
     /// Each route's name, and how many records wait for it or are under way.
-    pub in_hand: &'a [(&'a str, usize)],
+    pub buffered: &'a [(&'a str, usize)],
 }
 
 /// The progress line; silent unless it was made for a terminal.
@@ -46,7 +46,7 @@ impl<W: Write> ProgressLine<W> {
 
     /// Draws the line if it is time to: cheap enough to be called for each record.
     #[inline]
-    pub fn show<'a>(&mut self, now: Instant, standing: impl FnOnce() -> Standing<'a>) {
+    pub fn show<'a>(&mut self, now: Instant, snapshot: impl FnOnce() -> ProgressSnapshot<'a>) {
         if self.terminal.is_none()
             || self
                 .drawn
@@ -55,7 +55,7 @@ impl<W: Write> ProgressLine<W> {
             return;
         }
         self.drawn = Some(now);
-        let line = line(&standing(), now.duration_since(self.started));
+        let line = line(&snapshot(), now.duration_since(self.started));
         // Without auto-wrap (DECAWM) the terminal cuts the line off at its own width.
         self.write(&format!("{CLEAR_LINE}\u{1b}[?7l{line}\u{1b}[?7h"));
     }
@@ -84,34 +84,34 @@ impl<W: Write> Drop for ProgressLine<W> {
     }
 }
 
-fn line(standing: &Standing<'_>, elapsed: Duration) -> String {
+fn line(snapshot: &ProgressSnapshot<'_>, elapsed: Duration) -> String {
     let seconds = elapsed.as_secs_f64().max(0.001);
-    let rate = standing.scanned as f64 / seconds;
-    let percent = match standing.planned {
+    let rate = snapshot.scanned as f64 / seconds;
+    let percent = match snapshot.planned {
         0 => 100,
-        planned => standing.scanned.saturating_mul(100) / planned,
+        planned => snapshot.scanned.saturating_mul(100) / planned,
     };
-    let rest = (standing.planned - standing.scanned).max(0) as f64;
+    let rest = (snapshot.planned - snapshot.scanned).max(0) as f64;
     let left = if rate >= 1.0 && elapsed >= Duration::from_secs(1) && rest > 0.0 {
         format!(", {} left", duration((rest / rate).ceil() as u64))
     } else {
         String::new()
     };
-    let in_hand: Vec<String> = standing
-        .in_hand
+    let buffered: Vec<String> = snapshot
+        .buffered
         .iter()
         .filter(|(_, count)| *count > 0)
         .map(|(name, count)| format!("{name} {count}"))
         .collect();
-    let in_hand = match in_hand.is_empty() {
+    let buffered = match buffered.is_empty() {
         true => String::new(),
-        false => format!(", in hand: {}", in_hand.join(" ")),
+        false => format!(", in hand: {}", buffered.join(" ")),
     };
     format!(
-        "{} of {} records ({percent} %), {} delivered, {}/s{left}{in_hand}",
-        thousands(standing.scanned),
-        thousands(standing.planned),
-        thousands(standing.delivered),
+        "{} of {} records ({percent} %), {} delivered, {}/s{left}{buffered}",
+        thousands(snapshot.scanned),
+        thousands(snapshot.planned),
+        thousands(snapshot.delivered),
         thousands(rate as i64),
     )
 }
@@ -128,23 +128,23 @@ fn duration(seconds: u64) -> String {
 mod tests {
     use super::*;
 
-    fn standing(scanned: i64) -> Standing<'static> {
-        Standing {
+    fn snapshot(scanned: i64) -> ProgressSnapshot<'static> {
+        ProgressSnapshot {
             planned: 1_000_000,
             scanned,
             delivered: 1_234,
-            in_hand: &[("A", 64), ("B", 0)],
+            buffered: &[("A", 64), ("B", 0)],
         }
     }
 
     #[test]
     fn tells_how_far_and_how_long() {
         assert_eq!(
-            line(&standing(250_000), Duration::from_secs(30)),
+            line(&snapshot(250_000), Duration::from_secs(30)),
             "250,000 of 1,000,000 records (25 %), 1,234 delivered, 8,333/s, 1 min 30 s left, in hand: A 64"
         );
         assert_eq!(
-            line(&Standing::default(), Duration::ZERO),
+            line(&ProgressSnapshot::default(), Duration::ZERO),
             "0 of 0 records (100 %), 0 delivered, 0/s"
         );
     }
@@ -155,11 +155,11 @@ mod tests {
         let mut terminal = Vec::new();
         let mut line = ProgressLine::new(Some(&mut terminal), start);
         for millisecond in 0..1_000 {
-            line.show(start + Duration::from_millis(millisecond), || standing(1));
+            line.show(start + Duration::from_millis(millisecond), || snapshot(1));
         }
         line.clear();
         line.clear();
-        line.show(start + Duration::from_secs(2), || standing(2));
+        line.show(start + Duration::from_secs(2), || snapshot(2));
         drop(line);
         let text = String::from_utf8(terminal).unwrap();
         assert_eq!(text.matches(CLEAR_LINE).count(), 10 + 1 + 1 + 1);
@@ -185,7 +185,7 @@ mod tests {
             }
         }
         let mut line = ProgressLine::new(Some(Gone), Instant::now());
-        line.show(Instant::now(), || standing(1));
+        line.show(Instant::now(), || snapshot(1));
         assert!(line.terminal.is_none());
         line.show(Instant::now() + REDRAW, || panic!("nobody looks"));
     }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::io::IsTerminal;
 
 use super::{PartitionReport, RouteEnd, RouteReport, RunReport};
-use crate::exit::Outcome;
+use crate::exit::RunOutcome;
 
 /// The most partitions that are shown one by one.
 const MOST_ROWS: usize = 16;
@@ -28,7 +28,7 @@ pub fn render(report: &RunReport, colour: bool) -> String {
         "{} (exit code {}): {}",
         paint.outcome(report.outcome, &report.outcome.name().replace('_', " ")),
         report.exit_code,
-        match report.dry_run && report.outcome == Outcome::Done {
+        match report.dry_run && report.outcome == RunOutcome::Completed {
             true => "A dry run: nothing was posted, nothing was committed.",
             false => report.outcome.meaning(),
         }
@@ -65,11 +65,11 @@ fn partitions(report: &RunReport) -> String {
         ("end", |p| p.end),
         ("planned", |p| p.planned),
         ("delivered", |p| p.delivered),
-        ("passed over", |p| p.passed_over),
+        ("skipped", |p| p.skipped),
         ("dead letters", |p| p.dead_lettered),
-        ("settled before", |p| p.settled_before),
-        ("left", |p| p.left),
-        ("gaps", |p| p.gaps),
+        ("already completed", |p| p.already_completed),
+        ("deferred", |p| p.deferred),
+        ("empty", |p| p.empty_offsets),
         ("lag before", |p| p.lag_before),
         ("lag after", |p| p.lag_after),
     ];
@@ -117,7 +117,7 @@ fn routes(report: &RunReport) -> String {
         "matched",
         "delivered",
         "dead letters",
-        "left",
+        "deferred",
         "attempts",
         "p50 ms",
         "p99 ms",
@@ -139,7 +139,7 @@ fn route_row(route: &RouteReport) -> Vec<String> {
         .map(|(status, count)| format!("{status}×{}", counted(*count)))
         .collect();
     let without = [
-        (route.timeouts, "none in time"),
+        (route.timeouts, "timeout"),
         (route.connection_errors, "no connection"),
     ];
     for (count, what) in without.into_iter().filter(|(count, _)| *count > 0) {
@@ -147,7 +147,7 @@ fn route_row(route: &RouteReport) -> Vec<String> {
     }
     let state = match route.state {
         RouteEnd::Open => String::new(),
-        RouteEnd::Left => "left for the next run".to_owned(),
+        RouteEnd::Deferred => "deferred to the next run".to_owned(),
     };
     let milliseconds = |value: f64| {
         if route.statuses.is_empty() {
@@ -161,7 +161,7 @@ fn route_row(route: &RouteReport) -> Vec<String> {
         thousands(route.matched),
         thousands(route.delivered),
         thousands(route.dead_lettered),
-        thousands(route.left),
+        thousands(route.deferred),
         counted(route.attempts),
         milliseconds(route.latency_ms.p50),
         milliseconds(route.latency_ms.p99),
@@ -175,11 +175,11 @@ fn balance(report: &RunReport, paint: &Paint) -> String {
     let totals = &report.totals;
     let parts = [
         (totals.delivered, "delivered"),
-        (totals.passed_over, "passed over"),
+        (totals.skipped, "skipped"),
         (totals.dead_lettered, "dead letters"),
-        (totals.settled_before, "settled before"),
-        (totals.left, "left"),
-        (totals.gaps, "gaps"),
+        (totals.already_completed, "already completed"),
+        (totals.deferred, "deferred"),
+        (totals.empty_offsets, "empty"),
     ];
     let sum: Vec<String> = parts
         .iter()
@@ -246,13 +246,13 @@ fn clean(text: &str) -> String {
 struct Paint(bool);
 
 impl Paint {
-    fn outcome(&self, outcome: Outcome, text: &str) -> String {
+    fn outcome(&self, outcome: RunOutcome, text: &str) -> String {
         match outcome {
-            Outcome::Done => self.green(text),
-            Outcome::DoneWithDeadLetters
-            | Outcome::Partial
-            | Outcome::MoreWork
-            | Outcome::Fenced => self.yellow(text),
+            RunOutcome::Completed => self.green(text),
+            RunOutcome::CompletedWithDeadLetters
+            | RunOutcome::Partial
+            | RunOutcome::MoreWork
+            | RunOutcome::ConcurrentRun => self.yellow(text),
             _ => self.red(text),
         }
     }
@@ -291,15 +291,15 @@ mod tests {
 more work (exit code 12): A bound was reached or the run was told to stop: the next run goes on from here.
 run r1, topic orders, group frontdoor, 0.41 s
 
-partition  start    end  planned  delivered  passed over  dead letters  settled before  left  gaps  lag before  lag after
-        0    100  1,300    1,200      1,000          190             2               3     4     1       1,200          4
-        1    100  1,300    1,200      1,000          190             2               3     4     1       1,200          4
+partition  start    end  planned  delivered  skipped  dead letters  already completed  deferred  empty  lag before  lag after
+        0    100  1,300    1,200      1,000      190             2                  3         4      1       1,200          4
+        1    100  1,300    1,200      1,000      190             2                  3         4      1       1,200          4
 
-route  matched  delivered  dead letters  left  attempts  p50 ms  p99 ms  max ms  answers
-A        1,201      1,200             1     0        15     1.5    20.0  2000.0  200×10, 503×2, none in time×3
-B          801        800             1     0        15     1.5    20.0  2000.0  200×10, 503×2, none in time×3
+route  matched  delivered  dead letters  deferred  attempts  p50 ms  p99 ms  max ms  answers
+A        1,201      1,200             1         0        15     1.5    20.0  2000.0  200×10, 503×2, timeout×3
+B          801        800             1         0        15     1.5    20.0  2000.0  200×10, 503×2, timeout×3
 
-balanced: 2,400 planned = 2,000 delivered + 380 passed over + 4 dead letters + 6 settled before + 8 left + 2 gaps
+balanced: 2,400 planned = 2,000 delivered + 380 skipped + 4 dead letters + 6 already completed + 8 deferred + 2 empty
 note: the broker keeps no commit metadata
 ";
         assert_eq!(text, expected);
@@ -341,7 +341,7 @@ note: the broker keeps no commit metadata
     #[test]
     fn a_dry_run_says_so() {
         let mut report = report();
-        (report.dry_run, report.outcome) = (true, Outcome::Done);
+        (report.dry_run, report.outcome) = (true, RunOutcome::Completed);
         assert!(render(&report, false).contains("): A dry run: nothing was posted"));
     }
 

@@ -23,7 +23,7 @@ impl Scan<'_> {
         if sent > self.rules.dead_letter_min_count
             && sent as f64 > self.rules.dead_letter_max_ratio * (self.seen + 1) as f64
         {
-            self.stop = Some(Stop::Poison(format!(
+            self.stop = Some(Stop::DeadLetterThreshold(format!(
                 "{sent} of {} records are dead letters, more than DEAD_LETTER_MAX_RATIO={}",
                 self.seen + 1,
                 self.rules.dead_letter_max_ratio
@@ -53,9 +53,9 @@ impl Scan<'_> {
             let waiting = self.letters_waiting.len();
             // A partition that is no longer ours is dealt with elsewhere.
             let is_ours = (self.parts.get(&partition)).is_some_and(|part| !part.closed);
-            if !is_ours || matches!(self.write(letter), Handed::Left) {
+            if !is_ours || matches!(self.write(letter), Handed::Deferred) {
                 self.keeping.exposure.add(class);
-                self.leave(partition, class, offset);
+                self.defer(partition, class, offset);
             } else if self.letters_waiting.len() > waiting {
                 // It is back, behind the others: no order is kept among dead letters.
                 return;
@@ -65,7 +65,7 @@ impl Scan<'_> {
 
     fn write(&mut self, letter: DeadLetter) -> Handed {
         let Some(dead_letters) = &mut self.tools.dead_letters else {
-            return Handed::Left;
+            return Handed::Deferred;
         };
         let (at, cause, reason) = (&letter.message.at, letter.cause.name(), &letter.reason);
         match dead_letters.send(&letter) {
@@ -91,7 +91,7 @@ impl Scan<'_> {
             }
             Err(Unsent { error, size }) => {
                 self.tell_of_failure(at.partition, at.offset, size, &error);
-                Handed::Left
+                Handed::Deferred
             }
         }
     }
@@ -126,8 +126,8 @@ impl Scan<'_> {
         self.keeping.exposure.add(class);
         match result {
             Ok(()) => {
-                if let Some(tally) = self.settle(partition, class, offset) {
-                    tally.dead_lettered += 1;
+                if let Some(counters) = self.complete(partition, class, offset) {
+                    counters.dead_lettered += 1;
                     if let Some(route) = self.routes.get_mut(class) {
                         route.dead_lettered += 1;
                     }
@@ -135,7 +135,7 @@ impl Scan<'_> {
             }
             Err(error) => {
                 self.tell_of_failure(partition, offset, size, &error);
-                self.leave(partition, class, offset);
+                self.defer(partition, class, offset);
             }
         }
     }

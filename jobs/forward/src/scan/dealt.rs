@@ -19,12 +19,13 @@ impl Scan<'_> {
                 GroupEvent::Revoking(partitions, _done) => self.give_up(&partitions),
                 GroupEvent::Lost(partitions) => {
                     self.close(&partitions);
-                    self.stop.get_or_insert(Stop::Fenced(format!(
+                    self.stop.get_or_insert(Stop::ConcurrentRun(format!(
                         "the group took partitions {partitions:?} away"
                     )));
                 }
                 GroupEvent::Failed(error) => {
-                    self.stop.get_or_insert(Stop::Fenced(error.to_string()));
+                    self.stop
+                        .get_or_insert(Stop::ConcurrentRun(error.to_string()));
                 }
             }
         }
@@ -47,12 +48,12 @@ impl Scan<'_> {
             .reader
             .committed(&new, Duration::from_secs(10))
             .and_then(|committed| {
-                let (window, stamp) = (self.tools.window, &self.rules.stamp);
+                let (window, scope) = (self.tools.window, &self.rules.scope);
                 let routes = self.routes.len();
                 let parts: Vec<(i32, Part)> = committed
                     .into_iter()
                     .filter_map(|(partition, offset, metadata)| {
-                        Part::of_group(window, partition, routes, stamp, offset, &metadata)
+                        Part::of_group(window, partition, routes, scope, offset, &metadata)
                             .map(|part| (partition, part))
                     })
                     .collect();
@@ -83,7 +84,7 @@ impl Scan<'_> {
         tracing::info!(?partitions, "another run takes its part of the partitions");
         for partition in partitions {
             if let Some(delivery) = &self.tools.delivery {
-                delivery.recall(*partition);
+                delivery.revoke(*partition);
             }
         }
         let end = Instant::now() + self.rules.handover;
@@ -105,7 +106,7 @@ impl Scan<'_> {
             if let Some(part) = self.parts.get_mut(partition).filter(|part| !part.closed) {
                 part.closed = true;
                 if let Some(delivery) = &self.tools.delivery {
-                    delivery.recall(*partition);
+                    delivery.revoke(*partition);
                 }
                 if let Err(error) = self.tools.reader.release(*partition) {
                     tracing::debug!(partition, %error, "a partition that is no longer ours is still read");

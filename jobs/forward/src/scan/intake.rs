@@ -12,7 +12,7 @@ use crate::dead_letter::{Cause, DeadLetter};
 use crate::scan::{Scan, Stop};
 use delivery::RouteState;
 use kafka::batch::{Item, Record};
-use offsets::progress::{Class, Standing};
+use offsets::progress::{Class, RecordState};
 use record::{Coordinates, Message};
 use routes::{Scratch, Undecided};
 
@@ -97,7 +97,7 @@ impl Scan<'_> {
             return;
         }
         let end = part.progress.end();
-        part.tally.gaps += part.progress.move_to(offset.min(end));
+        part.counters.empty_offsets += part.progress.move_to(offset.min(end));
         if offset >= end {
             return;
         }
@@ -110,7 +110,7 @@ impl Scan<'_> {
             self.end_window();
             return;
         }
-        let settled_before = part.tally.settled_before;
+        let already_completed = part.counters.already_completed;
         let verdict = self.judge(record);
         let handled = match verdict {
             Verdict::Skip => {
@@ -130,7 +130,7 @@ impl Scan<'_> {
         // A record that was not handled ends the reading: it and all behind it stay unread.
         if handled && let Some(part) = self.parts.get_mut(&record.partition()) {
             part.progress.step();
-            self.seen += u64::from(first && part.tally.settled_before == settled_before);
+            self.seen += u64::from(first && part.counters.already_completed == already_completed);
             self.intake.bytes += if fresh { size } else { 0 };
         }
     }
@@ -168,9 +168,9 @@ impl Scan<'_> {
     fn pass_over(&mut self, record: &Record<'_>, first: bool) {
         if let Some(part) = self.parts.get_mut(&record.partition()).filter(|_| first) {
             if part.progress.was_scanned_before(record.offset()) {
-                part.tally.settled_before += 1;
+                part.counters.already_completed += 1;
             } else {
-                part.tally.passed_over += 1;
+                part.counters.skipped += 1;
             }
         }
     }
@@ -188,18 +188,18 @@ impl Scan<'_> {
         let Some(part) = self.parts.get_mut(&partition) else {
             return false;
         };
-        let standing = part.progress.standing(class, offset);
+        let state = part.progress.state_of(class, offset);
         if first {
-            match standing {
-                Standing::Settled => part.tally.settled_before += 1,
-                Standing::Due | Standing::Left => self.meet(partition, class, 1),
+            match state {
+                RecordState::Completed => part.counters.already_completed += 1,
+                RecordState::Due | RecordState::Deferred => self.meet(partition, class, 1),
             }
         }
-        let handed = match standing {
+        let handed = match state {
             _ if self.parts[&partition].progress.is_skipped(class) => Handed::Skipped,
-            Standing::Settled => Handed::Settled,
-            Standing::Left => Handed::Left,
-            Standing::Due => {
+            RecordState::Completed => Handed::Completed,
+            RecordState::Deferred => Handed::Deferred,
+            RecordState::Due => {
                 let message = self.message(record, class);
                 match letter {
                     Some((cause, reason)) if self.has_room_for_a_letter(partition) => self
@@ -220,8 +220,8 @@ impl Scan<'_> {
         };
         match handed {
             Handed::Expected => part.progress.expect(class, offset),
-            Handed::Settled => part.progress.note(class, offset, true),
-            Handed::Left => part.progress.note(class, offset, false),
+            Handed::Completed => part.progress.note(class, offset, true),
+            Handed::Deferred => part.progress.note(class, offset, false),
             Handed::Skipped => part.progress.skip(class, offset),
             Handed::Refused => {
                 if first {
@@ -236,7 +236,7 @@ impl Scan<'_> {
     /// Counts a record that somebody must deal with.
     fn meet(&mut self, partition: i32, class: Class, count: i64) {
         if let Some(part) = self.parts.get_mut(&partition) {
-            part.tally.open += count;
+            part.counters.open += count;
         }
         if let Some(route) = self.routes.get_mut(class) {
             route.matched += count;
@@ -247,16 +247,16 @@ impl Scan<'_> {
     /// Offers the message to its route until it is taken. A route that keeps the others waiting is skipped.
     fn hand_on(&mut self, route: usize, mut message: Message) -> Handed {
         if self.tools.delivery.is_none() {
-            return Handed::Left;
+            return Handed::Deferred;
         }
         let partition = message.at.partition;
         let mut idle_since: Option<Instant> = None;
         loop {
             let Some(delivery) = &self.tools.delivery else {
-                return Handed::Left;
+                return Handed::Deferred;
             };
-            if delivery.is_given_up(route) {
-                return Handed::Left;
+            if delivery.is_deferred(route) {
+                return Handed::Deferred;
             }
             if self.intake.lagging[route] {
                 return Handed::Skipped;
@@ -289,7 +289,7 @@ impl Scan<'_> {
         (0..self.routes.len()).any(|other| {
             other != route
                 && !self.intake.lagging[other]
-                && delivery.in_hand(other) == 0
+                && delivery.buffered(other) == 0
                 && matches!(delivery.state(other), RouteState::Open)
         })
     }
@@ -297,7 +297,8 @@ impl Scan<'_> {
     /// Waits until a kill would not repeat too many dead letters, and the producer has room for one more. False if the
     /// record is no longer to be dealt with.
     fn has_room_for_a_letter(&mut self, partition: i32) -> bool {
-        while self.letters_uncommitted >= self.rules.uncommitted || !self.letters_waiting.is_empty()
+        while self.letters_uncommitted >= self.rules.max_uncommitted
+            || !self.letters_waiting.is_empty()
         {
             self.wait_for_outcomes(Duration::from_millis(2));
             self.keep();
@@ -319,7 +320,7 @@ impl Scan<'_> {
             .filter(|part| !part.is_read())
             && offset >= part.progress.end()
         {
-            part.tally.gaps += part.progress.move_to(part.progress.end());
+            part.counters.empty_offsets += part.progress.move_to(part.progress.end());
         }
     }
 
@@ -335,7 +336,7 @@ impl Scan<'_> {
         let at = format!("{}/{partition}@{position}", self.tools.topic);
         match code {
             RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
-                self.stop = Some(Stop::Loss(format!(
+                self.stop = Some(Stop::DataLoss(format!(
                     "reading {at}: {reason}: the log no longer holds this offset"
                 )));
             }
@@ -391,9 +392,9 @@ pub(super) enum Handed {
     /// Its outcome will come.
     Expected,
     /// It is settled already.
-    Settled,
+    Completed,
     /// It stays for the next run.
-    Left,
+    Deferred,
     /// Its route is skipped in this pass.
     Skipped,
     /// It was not taken, because the run is to stop.

@@ -6,7 +6,7 @@ use crate::scan::exposure::Exposure;
 use crate::scan::{Part, Scan, Stop};
 use kafka::commit::CommitEvent;
 use kafka::member::{Commit, CommitError};
-use offsets::donemap::{self, Stamp};
+use offsets::offset_map::{self, Scope};
 use offsets::progress::Class;
 
 /// How often progress is committed, at the most: what was delivered since the last commit is what a kill repeats.
@@ -52,10 +52,10 @@ impl Scan<'_> {
 
     /// True when delivery will soon have to wait for a commit.
     fn is_pressing(&self) -> bool {
-        let (routes, letters) = (self.routes.len(), self.rules.uncommitted);
+        let (routes, letters) = (self.routes.len(), self.rules.max_uncommitted);
         self.tools.delivery.as_ref().is_some_and(|delivery| {
             let limit = |class| match class < routes {
-                true => delivery.most_uncommitted(class),
+                true => delivery.max_uncommitted(class),
                 false => letters,
             };
             self.keeping.exposure.is_pressing(limit)
@@ -122,7 +122,7 @@ impl Scan<'_> {
             self.flush(end.saturating_duration_since(Instant::now()));
             between(self);
             if self.is_committed(partitions)
-                || matches!(self.stop, Some(Stop::Fenced(_)))
+                || matches!(self.stop, Some(Stop::ConcurrentRun(_)))
                 || Instant::now() >= end
             {
                 return;
@@ -140,7 +140,7 @@ impl Scan<'_> {
                 .filter_map(open)
                 .filter(|(_, part)| !part.closed)
                 .all(|(partition, part)| {
-                    !part.is_worth(&commit_of(partition, part, &self.rules.stamp))
+                    !part.is_worth(&commit_of(partition, part, &self.rules.scope))
                 })
     }
 
@@ -166,7 +166,7 @@ impl Scan<'_> {
             let Some(part) = self.parts.get_mut(partition).filter(|part| !part.closed) else {
                 continue;
             };
-            let commit = commit_of(*partition, part, &self.rules.stamp);
+            let commit = commit_of(*partition, part, &self.rules.scope);
             if part.is_worth(&commit) {
                 part.asked = Some(commit.clone());
                 commits.push(commit);
@@ -211,7 +211,7 @@ impl Scan<'_> {
     fn take_refusal(&mut self, error: CommitError) {
         if let CommitError::Fenced(error) = error {
             self.stop
-                .get_or_insert(Stop::Fenced(format!("committing: {error}")));
+                .get_or_insert(Stop::ConcurrentRun(format!("committing: {error}")));
             return;
         }
         for part in self.parts.values_mut() {
@@ -230,15 +230,15 @@ impl Scan<'_> {
     /// the next run will deal with again.
     pub fn forgotten(&self) -> Vec<(i32, Class, i64)> {
         let mut forgotten = Vec::new();
-        let kept = self.parts.iter().filter(|(_, part)| part.has_holes());
+        let kept = self.parts.iter().filter(|(_, part)| part.has_gaps());
         for (partition, part) in kept {
-            let commit = commit_of(*partition, part, &self.rules.stamp);
-            let told = donemap::decode(&commit.metadata, commit.offset, &self.rules.stamp);
-            let (Ok(told), done) = (told, part.progress.done_map()) else {
+            let commit = commit_of(*partition, part, &self.rules.scope);
+            let told = offset_map::decode(&commit.metadata, commit.offset, &self.rules.scope);
+            let (Ok(told), done) = (told, part.progress.offset_map()) else {
                 continue;
             };
-            forgotten.extend((0..done.holes.len()).filter_map(|class| {
-                let from = done.first_untold(&told, class)?;
+            forgotten.extend((0..done.gaps.len()).filter_map(|class| {
+                let from = done.first_not_encoded(&told, class)?;
                 Some((*partition, class, from))
             }));
         }
@@ -246,9 +246,9 @@ impl Scan<'_> {
     }
 }
 
-fn commit_of(partition: i32, part: &Part, stamp: &Stamp) -> Commit {
+fn commit_of(partition: i32, part: &Part, scope: &Scope) -> Commit {
     let offset = part.progress.commit();
-    let metadata = donemap::encode(&part.progress.done_map(), offset, stamp, METADATA_LIMIT);
+    let metadata = offset_map::encode(&part.progress.offset_map(), offset, scope, METADATA_LIMIT);
     Commit {
         partition,
         offset,

@@ -21,16 +21,16 @@ use std::time::{Duration, Instant};
 use crate::config::Unmatched;
 use crate::dead_letter::{DeadLetter, DeadLetters, Written};
 use crate::report::repeat::Repeats;
-use delivery::fate::Settlement;
+use delivery::completion::Completion;
 use delivery::{Delivery, RouteState};
 use kafka::batch::Queue;
 use kafka::commit::Committer;
 use kafka::member::{Commit, GroupEvent};
 use kafka::reader::{Reader, SourceError};
-use offsets::donemap::{self, DoneMap, Stamp, Unbelieved};
+use offsets::counters::{PartitionCounters, RouteCounters};
+use offsets::offset_map::{self, InvalidMetadata, OffsetMap, Scope};
 use offsets::progress::{Class, Progress};
-use offsets::tally::{PartitionTally, RouteTally};
-use offsets::window::{Span, Window};
+use offsets::window::{OffsetRange, Window};
 use routes::Routes;
 
 /// The rules of a scan.
@@ -38,7 +38,7 @@ use routes::Routes;
 pub struct Rules {
     /// What becomes of a record that no route matches.
     pub unmatched: Unmatched,
-    /// True: a record without a value is a dead letter; false: it is passed over.
+    /// True: a record without a value is a dead letter; false: it is skipped.
     pub tombstones_are_dead_letters: bool,
     /// The most bytes of values that are read.
     pub bytes: Option<u64>,
@@ -47,16 +47,16 @@ pub struct Rules {
     /// How many dead letters are written before the share counts.
     pub dead_letter_min_count: u64,
     /// The most dead letters of records without a route that are sent and not committed.
-    pub uncommitted: usize,
+    pub max_uncommitted: usize,
     /// How long the log may stay silent although the window is not read to its end.
     pub silence: Duration,
     /// How long requests in flight may take when the run stops early.
-    pub grace: Duration,
+    pub shutdown_timeout: Duration,
     /// How long they may take when their partition is to be given up: as long as any may take. Another run deals with the
     /// partition from then on, and what it would find unfinished it would deliver a second time.
     pub handover: Duration,
     /// What done-maps are made for.
-    pub stamp: Stamp,
+    pub scope: Scope,
 }
 
 /// Why a scan ended before its window did.
@@ -65,17 +65,17 @@ pub enum Stop {
     /// The deadline.
     Deadline,
     /// SIGTERM or SIGINT.
-    Asked,
+    Shutdown,
     /// Another run has our partitions.
-    Fenced(String),
+    ConcurrentRun(String),
     /// Too many dead letters.
-    Poison(String),
+    DeadLetterThreshold(String),
     /// A record that no route matches, and such records end a run by setting.
     Unmatched(String),
     /// The broker does not give what it promised.
     Source(String),
     /// Records are gone from the log.
-    Loss(String),
+    DataLoss(String),
 }
 
 /// When a scan with a deadline must be where.
@@ -100,7 +100,7 @@ pub struct Tools<'r> {
     /// Delivers; absent in a dry run.
     pub delivery: Option<Delivery>,
     /// What delivery says.
-    pub settled: Receiver<Vec<Settlement>>,
+    pub settled: Receiver<Vec<Completion>>,
     /// Keeps what nobody takes; absent in a dry run.
     pub dead_letters: Option<DeadLetters>,
     /// What the dead-letter topic says.
@@ -112,7 +112,7 @@ pub struct Tools<'r> {
     /// The whole window, of which the partitions may come one after another.
     pub window: &'r Window,
     /// Set by a signal.
-    pub asked_to_stop: &'r AtomicBool,
+    pub shutdown: &'r AtomicBool,
 }
 
 /// One partition of the window.
@@ -121,7 +121,7 @@ pub struct Part {
     /// What is settled.
     pub progress: Progress,
     /// What was counted.
-    pub tally: PartitionTally,
+    pub counters: PartitionCounters,
     /// The newest commit that the broker has.
     pub committed: Option<i64>,
     asked: Option<Commit>,
@@ -139,44 +139,49 @@ impl Part {
         window: &Window,
         partition: i32,
         routes: usize,
-        stamp: &Stamp,
+        scope: &Scope,
         committed: Option<i64>,
         metadata: &str,
     ) -> Option<Self> {
-        let span = window.span(partition)?;
+        let range = window.range(partition)?;
         let of_another_log = window.restarted.get(&partition).copied();
         let Some(offset) = committed.filter(|_| committed != of_another_log) else {
-            return Some(Self::begin(span, routes, committed, None));
+            return Some(Self::begin(range, routes, committed, None));
         };
-        let done = match donemap::decode(metadata, offset, stamp) {
-            Ok(_) if window.cut.contains(&partition) => None,
+        let done = match offset_map::decode(metadata, offset, scope) {
+            Ok(_) if window.truncated.contains(&partition) => None,
             Ok(done) => Some(done),
-            Err(Unbelieved::Absent) => None,
+            Err(InvalidMetadata::Missing) => None,
             Err(error) => {
                 tracing::warn!(partition, %error, "what was done beyond the commit may be sent again");
                 None
             }
         };
         // Another run may have come beyond our window meanwhile: then nothing of it is left, and its place stands.
-        let start = offset.max(span.start);
-        let end = span.end.max(start);
-        let span = Span {
+        let start = offset.max(range.start);
+        let end = range.end.max(start);
+        let range = OffsetRange {
             partition,
             start,
             end,
         };
-        Some(Self::begin(&span, routes, committed, done))
+        Some(Self::begin(&range, routes, committed, done))
     }
 
     /// A partition of a replay: the window as it is, whatever the group has done.
-    pub fn replay(span: &Span, routes: usize) -> Self {
-        Self::begin(span, routes, None, None)
+    pub fn replay(range: &OffsetRange, routes: usize) -> Self {
+        Self::begin(range, routes, None, None)
     }
 
-    fn begin(span: &Span, routes: usize, committed: Option<i64>, done: Option<DoneMap>) -> Self {
-        let progress = Progress::new(span.start, span.end, routes, done);
+    fn begin(
+        range: &OffsetRange,
+        routes: usize,
+        committed: Option<i64>,
+        done: Option<OffsetMap>,
+    ) -> Self {
+        let progress = Progress::new(range.start, range.end, routes, done);
         Self {
-            tally: PartitionTally::new(span.clone()),
+            counters: PartitionCounters::new(range.clone()),
             committed,
             asked: None,
             closed: false,
@@ -186,13 +191,13 @@ impl Part {
     }
 
     /// True when records beyond the commit are settled, which only the commit's metadata remembers.
-    pub fn has_holes(&self) -> bool {
-        self.asked.is_some() && self.progress.commit() < self.progress.done_map().scanned
+    pub fn has_gaps(&self) -> bool {
+        self.asked.is_some() && self.progress.commit() < self.progress.offset_map().scanned
     }
 
     /// True when records of this route stay although they are ours: their endpoint did not take them.
     pub fn is_left_by(&self, route: Class) -> bool {
-        !self.closed && self.progress.has_hole(route)
+        !self.closed && self.progress.has_gap(route)
     }
 
     fn is_read(&self) -> bool {
@@ -207,7 +212,7 @@ pub struct Scan<'r> {
     /// The partitions of the window.
     pub parts: BTreeMap<i32, Part>,
     /// The counts of each route.
-    pub routes: Vec<RouteTally>,
+    pub routes: Vec<RouteCounters>,
     /// What a person should know, in the order in which it happened.
     pub notes: Vec<String>,
     /// Why it ended early.
@@ -243,12 +248,12 @@ impl<'r> Scan<'r> {
     ) -> Self {
         let routes = tools.routes.names().len();
         if let (Some(delivery), Some(deadlines)) = (&tools.delivery, deadlines) {
-            delivery.hasten(deadlines.drained);
+            delivery.set_deadline(deadlines.drained);
         }
         Self {
             intake: intake::Intake::new(routes),
             keeping: keeping::Keeping::new(routes),
-            routes: vec![RouteTally::default(); routes],
+            routes: vec![RouteCounters::default(); routes],
             tools,
             rules,
             parts,
@@ -294,7 +299,7 @@ impl<'r> Scan<'r> {
     /// Offsets of our partitions' windows, and how many of them are behind us.
     pub fn offsets(&self) -> (i64, i64) {
         let parts = || self.parts.values();
-        let planned: i64 = parts().map(|part| part.tally.planned()).sum();
+        let planned: i64 = parts().map(|part| part.counters.planned()).sum();
         (
             planned,
             planned - parts().map(|part| part.progress.unread()).sum::<i64>(),
@@ -377,10 +382,10 @@ impl<'r> Scan<'r> {
         if self.stop.is_none() {
             if self
                 .tools
-                .asked_to_stop
+                .shutdown
                 .load(std::sync::atomic::Ordering::Relaxed)
             {
-                self.stop = Some(Stop::Asked);
+                self.stop = Some(Stop::Shutdown);
             } else if self
                 .deadlines
                 .is_some_and(|deadlines| Instant::now() >= deadlines.reading)
@@ -393,21 +398,23 @@ impl<'r> Scan<'r> {
 
     /// After the last record was read: requests in flight end or are given up, dead letters are acknowledged.
     fn settle_the_rest(&mut self, tick: &mut impl FnMut(&Self)) {
-        let grace = self.deadlines.map_or(self.rules.grace, |deadlines| {
-            self.rules
-                .grace
-                .min(deadlines.drained.saturating_duration_since(Instant::now()))
-        });
+        let shutdown_timeout = self
+            .deadlines
+            .map_or(self.rules.shutdown_timeout, |deadlines| {
+                self.rules
+                    .shutdown_timeout
+                    .min(deadlines.drained.saturating_duration_since(Instant::now()))
+            });
         if let Some(delivery) = &self.tools.delivery {
             for (route, given_up) in self.given_up.iter_mut().enumerate() {
-                if let RouteState::GivenUp { reason } = delivery.state(route) {
+                if let RouteState::Deferred { reason } = delivery.state(route) {
                     *given_up = Some(reason.to_string());
                 }
             }
-            delivery.stop(grace);
+            delivery.stop(shutdown_timeout);
         }
-        // Delivery answers for every record within its grace; the margin is for the threads' own pace.
-        let end = Instant::now() + grace + Duration::from_secs(1);
+        // Delivery answers for every record within its shutdown_timeout; the margin is for the threads' own pace.
+        let end = Instant::now() + shutdown_timeout + Duration::from_secs(1);
         while self
             .parts
             .values()
@@ -419,7 +426,7 @@ impl<'r> Scan<'r> {
             tick(self);
         }
         if let Some(dead_letters) = &self.tools.dead_letters {
-            dead_letters.flush(grace.max(Duration::from_secs(1)));
+            dead_letters.flush(shutdown_timeout.max(Duration::from_secs(1)));
         }
         self.take_outcomes();
     }
@@ -432,8 +439,8 @@ impl<'r> Scan<'r> {
             tracing::warn!(cause, count, "set aside more of the same kind");
         }
         for part in self.parts.values_mut() {
-            part.tally.span.end = part.progress.end();
-            part.tally.unread = part.progress.unread();
+            part.counters.range.end = part.progress.end();
+            part.counters.unread = part.progress.unread();
         }
     }
 }

@@ -6,14 +6,14 @@ use std::time::Duration;
 use crate::dead_letter::{Cause, DeadLetter};
 use crate::scan::Scan;
 use crate::scan::intake::Handed;
-use delivery::fate::{Fate, Settlement};
-use offsets::tally::PartitionTally;
+use delivery::completion::{Completion, DeliveryOutcome};
+use offsets::counters::PartitionCounters;
 
 impl Scan<'_> {
     /// Takes every outcome that is there.
     pub(super) fn take_outcomes(&mut self) {
-        while let Ok(settlements) = self.tools.settled.try_recv() {
-            self.take_settlements(settlements);
+        while let Ok(completions) = self.tools.settled.try_recv() {
+            self.take_settlements(completions);
         }
         while let Ok(written) = self.tools.written.try_recv() {
             self.take_written(written);
@@ -24,37 +24,37 @@ impl Scan<'_> {
     /// Waits for outcomes of deliveries, and takes every outcome that is there.
     pub(super) fn wait_for_outcomes(&mut self, patience: Duration) {
         match self.tools.settled.recv_timeout(patience) {
-            Ok(settlements) => self.take_settlements(settlements),
+            Ok(completions) => self.take_settlements(completions),
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => std::thread::sleep(patience),
         }
         self.take_outcomes();
     }
 
-    fn take_settlements(&mut self, settlements: Vec<Settlement>) {
-        for settlement in settlements {
-            self.take_settlement(settlement);
+    fn take_settlements(&mut self, completions: Vec<Completion>) {
+        for completion in completions {
+            self.take_settlement(completion);
         }
     }
 
-    fn take_settlement(&mut self, settlement: Settlement) {
-        let Settlement {
+    fn take_settlement(&mut self, completion: Completion) {
+        let Completion {
             route,
             message,
-            fate,
-        } = settlement;
+            outcome,
+        } = completion;
         let (partition, offset) = (message.at.partition, message.at.offset);
-        match fate {
-            Fate::Delivered(receipt) => {
+        match outcome {
+            DeliveryOutcome::Delivered(receipt) => {
                 self.keeping.exposure.add(route);
                 let (at, attempts) = (&message.at, receipt.attempts());
                 tracing::debug!(partition, offset, route, attempts, "delivered {at}");
-                if let Some(tally) = self.settle(partition, route, offset) {
-                    tally.delivered += 1;
+                if let Some(counters) = self.complete(partition, route, offset) {
+                    counters.delivered += 1;
                     self.routes[route].delivered += 1;
                 }
             }
-            Fate::Left { reason } => {
+            DeliveryOutcome::Deferred { reason } => {
                 tracing::debug!(
                     partition,
                     offset,
@@ -63,9 +63,9 @@ impl Scan<'_> {
                     "left {} for the next run",
                     message.at
                 );
-                self.leave(partition, route, offset);
+                self.defer(partition, route, offset);
             }
-            Fate::Refused { status, reason } => {
+            DeliveryOutcome::Rejected { status, reason } => {
                 let status = status.map_or_else(String::new, |status| format!("{status}: "));
                 let name = self.tools.routes.names().nth(route).map(str::to_owned);
                 let letter = DeadLetter {
@@ -77,7 +77,7 @@ impl Scan<'_> {
                 };
                 if !matches!(self.set_aside(letter), Handed::Expected) {
                     self.keeping.exposure.add(route);
-                    self.leave(partition, route, offset);
+                    self.defer(partition, route, offset);
                 }
             }
         }
@@ -85,14 +85,14 @@ impl Scan<'_> {
 
     /// The counts of the partition, in which the caller enters how the record was settled; `None` if nobody expected
     /// it.
-    pub(super) fn settle(
+    pub(super) fn complete(
         &mut self,
         partition: i32,
         class: usize,
         offset: i64,
-    ) -> Option<&mut PartitionTally> {
+    ) -> Option<&mut PartitionCounters> {
         let part = self.parts.get_mut(&partition)?;
-        if !part.progress.settle(class, offset) {
+        if !part.progress.complete(class, offset) {
             tracing::error!(
                 partition,
                 offset,
@@ -101,16 +101,16 @@ impl Scan<'_> {
             );
             return None;
         }
-        part.tally.open -= 1;
+        part.counters.open -= 1;
         if let Some(route) = self.routes.get_mut(class) {
             route.open -= 1;
         }
-        Some(&mut part.tally)
+        Some(&mut part.counters)
     }
 
-    pub(super) fn leave(&mut self, partition: i32, class: usize, offset: i64) {
+    pub(super) fn defer(&mut self, partition: i32, class: usize, offset: i64) {
         if let Some(part) = self.parts.get_mut(&partition)
-            && !part.progress.leave(class, offset)
+            && !part.progress.defer(class, offset)
         {
             tracing::error!(
                 partition,

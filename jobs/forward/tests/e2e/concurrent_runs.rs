@@ -135,7 +135,7 @@ async fn a_run_that_shares_where_others_have_all_partitions_says_so_and_leaves_t
     let second = stage.run().expect(20);
     let told = second.report["notes"].to_string();
     assert!(told.contains("gave this run no partition"), "{told}");
-    assert_eq!(second.report["outcome"], "fenced");
+    assert_eq!(second.report["outcome"], "concurrent_run");
     let first = first.end().expect(0);
     assert_eq!(first.total("delivered"), 600);
     assert_eq!(assert_took_all(&a, "u", 600), 0);

@@ -306,7 +306,7 @@ async fn d5_a_dead_letter_that_cannot_be_written_holds_the_commit() {
         run.log
     );
     assert!(
-        run.total("left") >= 1 && run.total("dead_lettered") == 0,
+        run.total("deferred") >= 1 && run.total("dead_lettered") == 0,
         "{:#}",
         run.report
     );
@@ -343,16 +343,16 @@ async fn d6_an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_se
         .collect();
     stage.write(&mixed);
     let run = stage.run().expect(11);
-    assert_eq!((run.total("delivered"), run.total("left")), (150, 150));
+    assert_eq!((run.total("delivered"), run.total("deferred")), (150, 150));
     assert_eq!(assert_took_all(&b, "v", 150), 0);
-    assert_eq!(run.route("A")["state"], "left");
+    assert_eq!(run.route("A")["state"], "deferred");
     assert_eq!(stage.committed().values().copied().max().unwrap_or(0), 0);
 
     let a = takes_all();
     stage.set("API_TYPE_A_URL", a.url());
     let run = stage.run().expect(0);
     assert_eq!(
-        (run.total("delivered"), run.total("settled_before")),
+        (run.total("delivered"), run.total("already_completed")),
         (150, 150)
     );
     assert_eq!(assert_took_all(&a, "u", 150), 0);
@@ -386,7 +386,7 @@ async fn d6_a_broker_that_keeps_no_commit_metadata_is_noticed_and_costs_repeats_
         run.report,
         run.log
     );
-    assert_eq!((run.total("delivered"), run.total("left")), (80, 40));
+    assert_eq!((run.total("delivered"), run.total("deferred")), (80, 40));
     assert_eq!(stage.committed(), [(0, 10), (1, 10)].into());
 
     let a = takes_all();
@@ -450,7 +450,7 @@ async fn d8_a_decoded_field_decides_the_endpoint() {
         (assert_took_all(&a, "u", 30), assert_took_all(&b, "v", 20)),
         (0, 0)
     );
-    assert_eq!((run.total("delivered"), run.total("passed_over")), (50, 10));
+    assert_eq!((run.total("delivered"), run.total("skipped")), (50, 10));
     assert_eq!(
         (&run.route("A")["delivered"], &run.route("B")["delivered"]),
         (&json!(30), &json!(20))
@@ -464,7 +464,7 @@ async fn d8_a_decoded_field_decides_the_endpoint() {
     stage.write_users(7, "u", 20, 1);
     let run = stage.run().expect(0);
     assert_eq!(run.route("letters")["delivered"], 11);
-    assert_eq!(run.total("passed_over"), 9);
+    assert_eq!(run.total("skipped"), 9);
     assert_eq!(
         c.requests()[0].header("content-type"),
         Some("application/octet-stream")
@@ -484,7 +484,7 @@ async fn d9_what_no_route_matches_is_counted_and_goes_where_the_setting_says() {
         }
     };
     let passing = stage("d9-pass", "skip").await;
-    assert_eq!(passing.run().expect(0).total("passed_over"), 5);
+    assert_eq!(passing.run().expect(0).total("skipped"), 5);
 
     let burying = stage("d9-bury", "dead_letter").await;
     assert_eq!(burying.run().expect(10).total("dead_lettered"), 5);

@@ -189,7 +189,7 @@ async fn redirect(status: u16, name: &str) {
     assert_eq!(login.count(), 0, "{status} was followed");
     assert!(a.requests().iter().all(|request| request.method == "POST"));
     assert_eq!(run.total("delivered"), 0, "{status} counted as delivered");
-    assert_eq!((run.total("dead_lettered"), run.total("left")), (0, 3));
+    assert_eq!((run.total("dead_lettered"), run.total("deferred")), (0, 3));
     assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
 }
 
@@ -230,7 +230,7 @@ async fn b0_07_a_broker_that_goes_away_is_not_the_end_of_the_window() {
         run.log
     );
     assert!(run.total("delivered") < 2_000);
-    assert!(run.total("left") > 0);
+    assert!(run.total("deferred") > 0);
     assert!(run.took < Duration::from_secs(35), "{:?}", run.took);
     // Every line of the log is one of the job's own.
     let foreign = run.log.lines().find(|line| !line.starts_with('{'));
@@ -271,7 +271,7 @@ async fn b0_09_batches_use_the_dead_letter_topic_and_a_null_value_kills_nothing(
     let run = stage.run();
     match run.code {
         10 => assert_eq!(stage.dead_letters().len(), 21),
-        11 | 75 => assert!(run.total("left") > 0),
+        11 | 75 => assert!(run.total("deferred") > 0),
         code => panic!("exit {code}: {}", run.log),
     }
     assert_eq!(run.total("delivered"), 0);
@@ -331,7 +331,7 @@ async fn b0_12_a_failed_request_is_not_completed_by_being_counted() {
         run.code,
         run.log
     );
-    assert_eq!((run.total("delivered"), run.total("left")), (0, 5));
+    assert_eq!((run.total("delivered"), run.total("deferred")), (0, 5));
     assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
     let fine = takes_all();
     stage.to(&fine, &b).run().expect(0);

@@ -75,7 +75,7 @@ async fn p2_a_tombstone_never_ends_a_run() {
     records.push(tombstone());
     stage.write(&records);
     let run = stage.run().expect(0);
-    assert_eq!((run.total("delivered"), run.total("passed_over")), (20, 2));
+    assert_eq!((run.total("delivered"), run.total("skipped")), (20, 2));
     assert_eq!(assert_took_all(&a, "u", 20), 0);
     assert_eq!(stage.committed(), [(0, 22)].into());
 
@@ -176,7 +176,7 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
     let written = stage.dead_letters().len() as i64;
     assert!((50..1_000).contains(&written), "{written} dead letters");
     assert_eq!(run.total("dead_lettered"), written);
-    assert!(run.total("left") > 0);
+    assert!(run.total("deferred") > 0);
     let committed = stage.committed().get(&0).copied().unwrap_or(0);
     assert!(committed <= written, "{committed} > {written}");
 
@@ -253,7 +253,7 @@ async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_s
         New::to(0, vec![0xff; 9]),
     ]);
     let run = stage.run().expect(74);
-    assert_eq!((run.total("dead_lettered"), run.total("left")), (2, 1));
+    assert_eq!((run.total("dead_lettered"), run.total("deferred")), (2, 1));
     assert_eq!(stage.committed(), [(0, 1)].into());
     let told = run.report["notes"].to_string();
     let record = format!("{}/0@1 has 60", stage.topic);
@@ -269,7 +269,7 @@ async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_s
     stage.set("DEAD_LETTER_TOPIC", format!("{small}-not"));
     let run = stage.run().expect(10);
     assert_eq!(
-        (run.total("dead_lettered"), run.total("settled_before")),
+        (run.total("dead_lettered"), run.total("already_completed")),
         (1, 1)
     );
     assert_eq!(stage.committed(), [(0, 3)].into());
@@ -296,12 +296,12 @@ async fn p4_a_dead_letter_topic_of_the_jobs_own_has_room_for_an_envelope() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn p4_a_grace_of_no_time_is_time_enough_for_a_dead_letter() {
     let (a, b) = (takes_all(), takes_all());
-    let mut stage = Stage::new("p4-grace", 1).await.to(&a, &b);
-    for (number, grace) in ["0s", "5ms"].into_iter().enumerate() {
-        stage.set("SHUTDOWN_TIMEOUT", grace);
+    let mut stage = Stage::new("p4-shutdown_timeout", 1).await.to(&a, &b);
+    for (number, shutdown_timeout) in ["0s", "5ms"].into_iter().enumerate() {
+        stage.set("SHUTDOWN_TIMEOUT", shutdown_timeout);
         stage.write(&[New::to(0, vec![0xff; 9])]);
         let run = stage.run().expect(10);
-        assert_eq!(run.total("dead_lettered"), 1, "{grace}");
+        assert_eq!(run.total("dead_lettered"), 1, "{shutdown_timeout}");
         assert_eq!(stage.committed(), [(0, number as i64 + 1)].into());
     }
 }

@@ -105,11 +105,11 @@ pub(crate) struct Run {
 
 const PARTS: [&str; 6] = [
     "delivered",
-    "passed_over",
+    "skipped",
     "dead_lettered",
-    "settled_before",
-    "left",
-    "gaps",
+    "already_completed",
+    "deferred",
+    "empty_offsets",
 ];
 
 impl Run {

@@ -66,7 +66,10 @@ async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() 
     let run = stage.run().expect(0);
     assert_eq!(assert_took_all(&a, "u", 5), 0);
     // Ten aborted records and three markers.
-    assert_eq!((run.total("delivered"), run.total("gaps")), (5, 13));
+    assert_eq!(
+        (run.total("delivered"), run.total("empty_offsets")),
+        (5, 13)
+    );
     assert_eq!(stage.committed(), [(0, 18)].into());
 
     // Nothing but aborted records.
@@ -74,7 +77,7 @@ async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() 
         .whole_transaction(topic, &users(1010, "aborted", 3, 1), false)
         .unwrap();
     let run = stage.run().expect(0);
-    assert_eq!((run.total("delivered"), run.total("gaps")), (0, 4));
+    assert_eq!((run.total("delivered"), run.total("empty_offsets")), (0, 4));
     assert_eq!(stage.run().expect(0).total("planned"), 0);
 }
 
@@ -110,7 +113,7 @@ async fn w3_a_run_counts_what_compaction_removed_as_gaps() {
     let run = stage.run().expect(0);
     // Compaction may have gone on since, so the balance says it all; ten keys are left at most.
     assert!(
-        run.total("gaps") >= 190 && run.total("delivered") <= 10,
+        run.total("empty_offsets") >= 190 && run.total("delivered") <= 10,
         "{:#}",
         run.report
     );
@@ -328,7 +331,7 @@ async fn w9_what_a_route_had_left_and_the_log_has_lost_holds_up_nothing_behind_i
     );
     stage.set("ON_DATA_LOSS", "continue");
     let run = stage.run().expect(0);
-    assert_eq!((run.total("delivered"), run.total("left")), (20, 0));
+    assert_eq!((run.total("delivered"), run.total("deferred")), (20, 0));
     assert_eq!((a.count(), b.count()), (20, 50));
     assert_eq!(stage.committed(), [(0, 100)].into());
     stage.set("ON_DATA_LOSS", "stop");

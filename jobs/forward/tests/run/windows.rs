@@ -44,7 +44,7 @@ fn a_dry_run_counts_and_touches_nothing() {
     assert_eq!(
         (
             dry.total("planned"),
-            dry.total("passed_over"),
+            dry.total("skipped"),
             dry.total("delivered")
         ),
         (3, 1, 0)
@@ -52,7 +52,7 @@ fn a_dry_run_counts_and_touches_nothing() {
     assert_eq!(stage.a.count(), 0);
     stage.run(&[]).assert(
         10,
-        &json!({"planned": 3, "delivered": 1, "passed_over": 1, "dead_lettered": 1}),
+        &json!({"planned": 3, "delivered": 1, "skipped": 1, "dead_lettered": 1}),
     );
 }
 
@@ -153,7 +153,7 @@ fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
             assert!(run.total("delivered") <= 10, "{:#}", run.report);
         }
         assert_eq!(stage.b.count(), 40, "{bound:?}");
-        assert_eq!(runs[4].total("left"), 1, "{:#}", runs[4].report);
+        assert_eq!(runs[4].total("deferred"), 1, "{:#}", runs[4].report);
     }
 }
 
@@ -189,11 +189,11 @@ fn bounds_on_records_and_bytes_end_a_window_early_and_say_so() {
         assert_eq!(run.report["notes"], json!([note]));
     };
     let records = stage.run(&["--window-max-records", "6"]);
-    records.assert(12, &json!({"planned": 6, "delivered": 6, "left": 0}));
+    records.assert(12, &json!({"planned": 6, "delivered": 6, "deferred": 0}));
     noted(&records, "WINDOW_MAX_RECORDS");
     let size = user(1010, "same").len();
     let bytes = stage.run(&["--window-max-bytes", &(5 * size + 1).to_string()]);
-    bytes.assert(12, &json!({"planned": 5, "delivered": 5, "left": 0}));
+    bytes.assert(12, &json!({"planned": 5, "delivered": 5, "deferred": 0}));
     noted(&bytes, "WINDOW_MAX_BYTES");
     stage
         .run(&[])

@@ -5,7 +5,7 @@ use std::mem::take;
 use super::codec::Refusal;
 use super::{CODEC_KEY, Codec, SCHEMA_KEY, Sync};
 use crate::framing::CONTAINER_MAGIC;
-use crate::intake::{Data, IntakeError, Limits, Place};
+use crate::intake::{Data, DecodeError, Limits, Place};
 use crate::resolve::{Plan, Refused};
 use crate::wire::{Cursor, Reason};
 use crate::{Fault, Schema, walk};
@@ -26,7 +26,7 @@ pub struct Header<'a> {
 ///
 /// # Errors
 /// No header, or a codec that is not known.
-pub fn header(bytes: &[u8]) -> Result<Header<'_>, IntakeError> {
+pub fn header(bytes: &[u8]) -> Result<Header<'_>, DecodeError> {
     read_header(&mut Cursor::new(bytes))
 }
 
@@ -38,7 +38,7 @@ pub(crate) fn read<'a>(
     schema: &Schema,
     bytes: &'a [u8],
     limits: &Limits,
-) -> Result<Data<'a>, IntakeError> {
+) -> Result<Data<'a>, DecodeError> {
     let mut cursor = Cursor::new(bytes);
     let header = read_header(&mut cursor)?;
     let written = Written::with(header.schema, schema)?;
@@ -61,7 +61,7 @@ pub(crate) fn read<'a>(
         // They cost time as well.
         empty += usize::from(count == 0);
         if empty > limits.max_records {
-            return Err(IntakeError::OverLimit {
+            return Err(DecodeError::OverLimit {
                 what: "blocks without records",
                 limit: limits.max_records,
             });
@@ -80,11 +80,11 @@ enum Written<'s> {
 }
 
 impl<'s> Written<'s> {
-    fn with(text: &str, configured: &'s Schema) -> Result<Self, IntakeError> {
+    fn with(text: &str, configured: &'s Schema) -> Result<Self, DecodeError> {
         if text == configured.json() {
             return Ok(Self::Alike(configured));
         }
-        let incompatible = |reason: String| IntakeError::IncompatibleSchema {
+        let incompatible = |reason: String| DecodeError::IncompatibleSchema {
             block: None,
             record: None,
             reason: brief(&reason),
@@ -118,10 +118,10 @@ impl<'a> Taken<'_, 'a> {
         count: u64,
         stored: &'a [u8],
         codec: Codec,
-    ) -> Result<(), IntakeError> {
+    ) -> Result<(), DecodeError> {
         let room = self.limits.max_records - self.data.places.len();
         if count > room as u64 {
-            return Err(IntakeError::OverLimit {
+            return Err(DecodeError::OverLimit {
                 what: "records",
                 limit: self.limits.max_records,
             });
@@ -133,7 +133,7 @@ impl<'a> Taken<'_, 'a> {
             .map_err(|refusal| match refusal {
                 Refusal::TooMuch => self.too_much(),
                 Refusal::Broken(reason) => {
-                    IntakeError::broken_at(Some(block), None, Fault::plain(0, reason))
+                    DecodeError::broken_at(Some(block), None, Fault::plain(0, reason))
                 }
             })?;
         self.decoded += content.len();
@@ -154,7 +154,7 @@ impl<'a> Taken<'_, 'a> {
         if cursor.left() > 0 {
             let reason = Reason::LeftOver(cursor.left()).to_string();
             let reason = format!("{reason} after the block's {count} records");
-            return Err(IntakeError::broken_at(
+            return Err(DecodeError::broken_at(
                 Some(block),
                 None,
                 Fault::plain(cursor.pos, reason),
@@ -187,7 +187,7 @@ impl<'a> Taken<'_, 'a> {
         block: u64,
         cursor: &mut Cursor<'_>,
         resolved: &mut Vec<u8>,
-    ) -> Result<Option<std::ops::Range<usize>>, IntakeError> {
+    ) -> Result<Option<std::ops::Range<usize>>, DecodeError> {
         let record = Some(self.records);
         let start = cursor.pos;
         let (program, plan) = match &self.written {
@@ -196,7 +196,7 @@ impl<'a> Taken<'_, 'a> {
         };
         cursor.pos = walk::pass(program, cursor.bytes, start).map_err(|fault| {
             let path = brief(&fault.path);
-            IntakeError::broken_at(Some(block), record, Fault { path, ..fault })
+            DecodeError::broken_at(Some(block), record, Fault { path, ..fault })
         })?;
         let Some((writer, plan)) = plan else {
             return Ok(None);
@@ -208,7 +208,7 @@ impl<'a> Taken<'_, 'a> {
         match plan.apply(writer, datum, resolved, most) {
             Ok(()) => Ok(Some(from..resolved.len())),
             Err(Refused::TooMuch) => Err(self.too_much()),
-            Err(Refused::Misfit(reason)) => Err(IntakeError::IncompatibleSchema {
+            Err(Refused::Misfit(reason)) => Err(DecodeError::IncompatibleSchema {
                 block: Some(block),
                 record,
                 reason: brief(&reason),
@@ -216,8 +216,8 @@ impl<'a> Taken<'_, 'a> {
         }
     }
 
-    fn too_much(&self) -> IntakeError {
-        IntakeError::OverLimit {
+    fn too_much(&self) -> DecodeError {
+        DecodeError::OverLimit {
             what: "bytes after decompression",
             limit: self.limits.max_decoded,
         }
@@ -237,10 +237,10 @@ fn brief(reason: &str) -> String {
     brief
 }
 
-fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, IntakeError> {
+fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, DecodeError> {
     let bytes = cursor.bytes;
     if !bytes.starts_with(&CONTAINER_MAGIC) {
-        return Err(IntakeError::broken(
+        return Err(DecodeError::broken(
             0,
             "the bytes do not begin as a container file does",
         ));
@@ -254,13 +254,13 @@ fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, IntakeError> {
         found.map(|(_, value)| *value)
     };
     let Some(schema) = entry(SCHEMA_KEY) else {
-        return Err(IntakeError::broken(
+        return Err(DecodeError::broken(
             start,
             format!("the header has no {SCHEMA_KEY}"),
         ));
     };
     let Ok(schema) = std::str::from_utf8(schema) else {
-        return Err(IntakeError::broken(
+        return Err(DecodeError::broken(
             start,
             format!("the header's {SCHEMA_KEY} is not UTF-8"),
         ));
@@ -273,7 +273,7 @@ fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, IntakeError> {
                 Some(codec) => codec,
                 None => {
                     let short: String = name.chars().take(40).collect();
-                    return Err(IntakeError::UnsupportedCodec(short));
+                    return Err(DecodeError::UnsupportedCodec(short));
                 }
             }
         }
@@ -325,7 +325,7 @@ fn next_block<'a>(
     cursor: &mut Cursor<'a>,
     sync: &Sync,
     block: u64,
-) -> Result<(u64, &'a [u8]), IntakeError> {
+) -> Result<(u64, &'a [u8]), DecodeError> {
     let start = cursor.pos;
     let mut parts = || {
         let count = cursor.long("a block's count")?;
@@ -337,7 +337,7 @@ fn next_block<'a>(
     let (count, stored, end, found) =
         parts().map_err(|reason| of_file(start, Some(block), reason))?;
     if found != sync {
-        return Err(IntakeError::broken_at(
+        return Err(DecodeError::broken_at(
             Some(block),
             None,
             Fault::plain(end, "the block does not end with the file's sync marker"),
@@ -346,11 +346,11 @@ fn next_block<'a>(
     Ok((count, stored))
 }
 
-fn of_file(offset: usize, block: Option<u64>, reason: Reason) -> IntakeError {
+fn of_file(offset: usize, block: Option<u64>, reason: Reason) -> DecodeError {
     let offset = match reason {
         Reason::Utf8(at) => at,
         _ => offset,
     };
     let reason = reason.to_string().replacen("the datum", "the file", 1);
-    IntakeError::broken_at(block, None, Fault::plain(offset, reason))
+    DecodeError::broken_at(block, None, Fault::plain(offset, reason))
 }

@@ -139,7 +139,7 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// Passes over a value that has been proven.
+/// Skips a value that has been proven.
 fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Reason> {
     if level > MAX_LEVELS {
         return Err(Reason::Depth(MAX_LEVELS));

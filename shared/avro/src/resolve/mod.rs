@@ -35,7 +35,7 @@ enum Step {
         keyed: bool,
         step: usize,
     },
-    /// The reader's fields in order, and the writer's that take any bytes, to pass over.
+    /// The reader's fields in order, and the writer's that take any bytes, to skip.
     Record {
         fields: Vec<Source>,
         writer: Vec<Id>,

@@ -3,7 +3,7 @@
 use apache_avro::types::Value as Avro;
 use apache_avro::{DeflateSettings, Writer, ZstandardSettings};
 use avro::container::{self, Codec};
-use avro::{Framing, IntakeError, Limits, Schema, intake, single_object};
+use avro::{DecodeError, Framing, Limits, Schema, intake, single_object};
 use serde_json::{Value, json};
 
 use crate::schemas::{USER, WIDE, schema, user, wide};
@@ -23,7 +23,7 @@ fn encode(schema: &Schema, values: &[Value]) -> Vec<Vec<u8>> {
         .collect()
 }
 
-fn read(schema: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, IntakeError> {
+fn read(schema: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     let data = intake(schema, file, Framing::of(file), &Limits::default())?;
     Ok(data.iter().map(<[u8]>::to_vec).collect())
 }
@@ -213,7 +213,7 @@ fn structural_faults_say_what_the_file_lacks() {
     other[at..at + 4].copy_from_slice(b"lzma");
     assert_eq!(
         intake(&schema, &other, Framing::Container, &Limits::default()).unwrap_err(),
-        IntakeError::UnsupportedCodec("lzma".to_owned())
+        DecodeError::UnsupportedCodec("lzma".to_owned())
     );
 }
 
@@ -230,7 +230,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
         };
         assert_eq!(
             intake(&schema, &file, Framing::Container, &limits).unwrap_err(),
-            IntakeError::OverLimit {
+            DecodeError::OverLimit {
                 what: "bytes after decompression",
                 limit: 1_000_000
             }
@@ -241,7 +241,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
         };
         assert_eq!(
             intake(&schema, &file, Framing::Container, &limits).unwrap_err(),
-            IntakeError::OverLimit {
+            DecodeError::OverLimit {
                 what: "records",
                 limit: 49
             }
@@ -257,7 +257,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
     );
     let found = intake(&null, &file, Framing::Container, &Limits::default());
     assert!(
-        matches!(found, Err(IntakeError::OverLimit { .. })),
+        matches!(found, Err(DecodeError::OverLimit { .. })),
         "{found:?}"
     );
 }
@@ -342,7 +342,7 @@ fn another_schema_that_resolves_is_resolved() {
     assert!(
         matches!(
             error,
-            IntakeError::Broken {
+            DecodeError::Broken {
                 record: Some(2),
                 ..
             }
@@ -357,7 +357,7 @@ fn another_schema_that_does_not_resolve_is_refused_and_says_why() {
     let refused = |writer: &str| {
         let file = container::write(writer, SYNC, &[], &Vec::<Vec<u8>>::new());
         match read(&schema, &file).unwrap_err() {
-            IntakeError::IncompatibleSchema {
+            DecodeError::IncompatibleSchema {
                 block: None,
                 record: None,
                 reason,
@@ -442,7 +442,7 @@ fn a_single_object_is_told_by_its_fingerprint() {
 
     let other = crate::schemas::schema(r#"{"type":"record","name":"Other","fields":[]}"#);
     let error = read(&other, &message).unwrap_err();
-    assert!(matches!(error, IntakeError::UnknownFingerprint { .. }));
+    assert!(matches!(error, DecodeError::UnknownFingerprint { .. }));
     let text = error.to_string();
     let hex: String = schema
         .fingerprint()
@@ -452,7 +452,7 @@ fn a_single_object_is_told_by_its_fingerprint() {
     assert!(text.contains(&hex), "{text}");
 
     for cut in 2..message.len() {
-        let Err(IntakeError::Broken { fault, .. }) = read(&schema, &message[..cut]) else {
+        let Err(DecodeError::Broken { fault, .. }) = read(&schema, &message[..cut]) else {
             panic!("cut at {cut}")
         };
         assert!(fault.offset <= cut);

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use avro::container;
-use avro::{Framing, IntakeError, Limits, MAX_DEPTH, Schema, intake};
+use avro::{DecodeError, Framing, Limits, MAX_DEPTH, Schema, intake};
 use serde_json::json;
 
 use crate::memory::within;
@@ -274,7 +274,7 @@ fn a_schema_that_grows_when_written_out_stays_small() {
             .map(|data| data.len())
             .unwrap_err()
     });
-    assert!(matches!(found, IntakeError::Broken { .. }), "{found}");
+    assert!(matches!(found, DecodeError::Broken { .. }), "{found}");
 }
 
 #[test]
@@ -313,7 +313,7 @@ fn a_strangers_schema_cannot_make_resolution_slow_or_deep() {
             .map(|data| data.len())
             .unwrap_err()
     });
-    assert!(matches!(found, IntakeError::OverLimit { .. }), "{found}");
+    assert!(matches!(found, DecodeError::OverLimit { .. }), "{found}");
 
     // A chain of types of the same short name, against one that holds itself.
     let mut chain = r#"{"type":"record","name":"n0.List","fields":[]}"#.to_owned();
@@ -354,7 +354,7 @@ fn a_strangers_schema_cannot_make_resolution_slow_or_deep() {
     assert!(
         matches!(
             deep,
-            IntakeError::IncompatibleSchema {
+            DecodeError::IncompatibleSchema {
                 record: Some(1),
                 ..
             }

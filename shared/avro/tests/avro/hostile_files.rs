@@ -1,7 +1,7 @@
 //! Container files made to do harm: each is refused, at once and with little memory.
 
 use avro::container::{self, Codec};
-use avro::{Framing, IntakeError, Limits, intake};
+use avro::{DecodeError, Framing, Limits, intake};
 use serde_json::json;
 
 use crate::hostile::{MIB, SYNC, long};
@@ -60,7 +60,7 @@ fn a_bomb_in_any_codec_stops_at_the_bound() {
                 .unwrap_err()
         });
         assert!(
-            matches!(found, IntakeError::OverLimit { .. }),
+            matches!(found, DecodeError::OverLimit { .. }),
             "{codec:?}: {found}"
         );
     }

@@ -48,7 +48,11 @@ fn a_request_is_a_container_file_of_one_partition_in_offset_order() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let rig = Rig::to(&endpoint, batch(10));
     rig.offer((0..100).map(|offset| datum((offset % 3) as i32, offset)));
-    assert!(rig.fates(100).values().all(|fate| fate == "delivered"));
+    assert!(
+        rig.fates(100)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     let requests = endpoint.requests();
     // 34, 33 and 33 records, at most ten together; a moment's wait may cut one more.
     assert!((12..=20).contains(&requests.len()), "{}", requests.len());
@@ -81,7 +85,7 @@ fn a_batch_has_one_key_over_all_its_attempts() {
         .expect("endpoint");
     let rig = Rig::to(&endpoint, batch(50));
     rig.offer((0..50).map(|offset| datum(0, offset)));
-    assert!(rig.fates(50).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(50).values().all(|outcome| outcome == "delivered"));
     let requests = endpoint.requests();
     assert_eq!(requests.len(), 3);
     let key = requests[0]
@@ -96,7 +100,7 @@ fn a_batch_has_one_key_over_all_its_attempts() {
     // A run later, the same records are the same request.
     let rig = Rig::to(&endpoint, batch(50));
     rig.offer((0..50).map(|offset| datum(0, offset)));
-    rig.settlements(50);
+    rig.completions(50);
     assert_eq!(
         endpoint.requests()[3].header("idempotency-key"),
         Some(key.as_str())
@@ -119,10 +123,10 @@ fn a_refused_batch_is_split_down_to_the_records_that_are_refused() {
             config.order = order;
         });
         rig.offer((0..64).map(|offset| datum(0, offset)));
-        for (offset, fate) in rig.fates(64) {
+        for (offset, outcome) in rig.fates(64) {
             let bad = [17, 18, 60].contains(&offset);
             assert_eq!(
-                fate,
+                outcome,
                 if bad { "refused 422" } else { "delivered" },
                 "{offset}"
             );
@@ -158,9 +162,9 @@ fn a_batch_that_is_too_large_is_split_and_a_record_that_is_too_large_refused() {
             ..message(0, offset)
         }
     }));
-    for (offset, fate) in rig.fates(40) {
+    for (offset, outcome) in rig.fates(40) {
         assert_eq!(
-            fate,
+            outcome,
             if offset == 33 {
                 "refused 413"
             } else {
@@ -176,7 +180,7 @@ fn an_expired_token_splits_nothing() {
     let endpoint = Endpoint::always(Answer::status(403)).expect("endpoint");
     let rig = Rig::to(&endpoint, batch(100));
     rig.offer((0..100).map(|offset| datum(0, offset)));
-    assert!(rig.fates(100).values().all(|fate| fate == "left"));
+    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
     assert_eq!(endpoint.count(), 1);
 }
 
@@ -185,7 +189,7 @@ fn a_few_records_do_not_wait_long_for_company() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let rig = Rig::to(&endpoint, batch(1000));
     rig.offer([datum(0, 0), datum(0, 1)]);
-    assert!(rig.fates(2).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(2).values().all(|outcome| outcome == "delivered"));
 
     let rig = Rig::to(&endpoint, |config| {
         batch(1000)(config);
@@ -193,7 +197,7 @@ fn a_few_records_do_not_wait_long_for_company() {
     });
     rig.offer([datum(0, 0), datum(0, 1)]);
     rig.delivery.flush();
-    assert!(rig.fates(2).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(2).values().all(|outcome| outcome == "delivered"));
     assert_eq!(endpoint.count(), 2);
 }
 
@@ -217,7 +221,7 @@ fn only_the_records_that_the_endpoint_names_are_sent_again() {
             config.order = order;
         });
         rig.offer((0..64).map(|offset| datum(0, offset)));
-        assert!(rig.fates(64).values().all(|fate| fate == "delivered"));
+        assert!(rig.fates(64).values().all(|outcome| outcome == "delivered"));
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 2);
         assert_eq!(records(&requests[1]), [7, 8, 31]);
@@ -240,10 +244,10 @@ fn a_list_of_failures_that_is_cut_or_wrong_is_no_delivery() {
         let endpoint = Endpoint::always(answer).expect("endpoint");
         let rig = Rig::to(&endpoint, |config| {
             batch(10)(config);
-            config.limits.attempts = 2;
+            config.limits.max_attempts = 2;
         });
         rig.offer((0..10).map(|offset| datum(0, offset)));
-        assert!(rig.fates(10).values().all(|fate| fate == "left"));
+        assert!(rig.fates(10).values().all(|outcome| outcome == "left"));
         assert_eq!(endpoint.count(), 2);
     }
 }

@@ -13,16 +13,16 @@ use crate::rig::{PATIENCE, Rig, config, message, reason, word};
 fn a_down_endpoint_gets_few_requests_and_is_then_given_up() {
     let endpoint = Endpoint::always(Answer::status(503)).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.in_flight = 2;
-        config.limits.attempts = 100;
+        config.limits.max_in_flight = 2;
+        config.limits.max_attempts = 100;
         config.limits.circuit_failure_threshold = 5;
         config.limits.circuit_max_probes = 3;
     });
     rig.offer((0..100).map(|offset| message(0, offset)));
-    let settlements = rig.settlements(100);
-    for settlement in &settlements {
-        assert_eq!(word(&settlement.fate), "left");
-        assert!(!reason(&settlement.fate).is_empty());
+    let completions = rig.completions(100);
+    for completion in &completions {
+        assert_eq!(word(&completion.outcome), "left");
+        assert!(!reason(&completion.outcome).is_empty());
     }
     // Five failures, one more that was under way, three probes.
     let count = endpoint.count();
@@ -38,12 +38,12 @@ fn a_down_endpoint_gets_few_requests_and_is_then_given_up() {
         );
     }
     match rig.delivery.state(0) {
-        RouteState::GivenUp { reason } => assert!(reason.contains("503"), "{reason}"),
+        RouteState::Deferred { reason } => assert!(reason.contains("503"), "{reason}"),
         other => panic!("{other:?}"),
     }
     // Whatever is offered now is left at once.
     rig.offer([message(0, 100)]);
-    assert_eq!(word(&rig.fate()), "left");
+    assert_eq!(word(&rig.outcome()), "left");
     assert_eq!(endpoint.count(), count);
 }
 
@@ -57,16 +57,16 @@ fn an_endpoint_that_comes_back_gets_everything() {
     })
     .expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.attempts = 100;
+        config.limits.max_attempts = 100;
         config.limits.circuit_failure_threshold = 3;
         config.limits.circuit_max_probes = 30;
         config.limits.circuit_cool_down = Duration::from_millis(20);
     });
     rig.offer((0..50).map(|offset| message(0, offset)));
     assert!(endpoint.wait_for(5, PATIENCE));
-    assert_eq!(rig.delivery.state(0), RouteState::CoolingDown);
+    assert_eq!(rig.delivery.state(0), RouteState::Paused);
     healthy.store(true, Ordering::SeqCst);
-    assert!(rig.fates(50).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(50).values().all(|outcome| outcome == "delivered"));
     assert_eq!(rig.delivery.state(0), RouteState::Open);
 }
 
@@ -82,8 +82,8 @@ fn a_refused_connection_is_a_failure_like_any_other() {
         config.limits.circuit_max_probes = 1;
     });
     rig.offer((0..10).map(|offset| message(0, offset)));
-    assert!(rig.fates(10).values().all(|fate| fate == "left"));
-    assert!(matches!(rig.delivery.state(0), RouteState::GivenUp { .. }));
+    assert!(rig.fates(10).values().all(|outcome| outcome == "left"));
+    assert!(matches!(rig.delivery.state(0), RouteState::Deferred { .. }));
     assert!(rig.delivery.statistics(0).connection_errors >= 3);
 }
 
@@ -95,7 +95,7 @@ fn an_expired_token_dead_letters_nothing() {
         config.limits.circuit_max_probes = 2;
     });
     rig.offer((0..1000).map(|offset| message(0, offset)));
-    assert!(rig.fates(1000).values().all(|fate| fate == "left"));
+    assert!(rig.fates(1000).values().all(|outcome| outcome == "left"));
     assert!(endpoint.count() <= 10 + 3 + 2, "{}", endpoint.count());
 }
 
@@ -113,7 +113,7 @@ fn one_record_that_is_always_forbidden_does_not_stop_the_others() {
     let fates = rig.fates(100);
     let left: Vec<_> = fates
         .iter()
-        .filter(|(_, fate)| *fate != "delivered")
+        .filter(|(_, outcome)| *outcome != "delivered")
         .collect();
     assert_eq!(left, [(&7, &"left".to_owned())]);
 }
@@ -121,11 +121,11 @@ fn one_record_that_is_always_forbidden_does_not_stop_the_others() {
 #[test]
 fn gone_ends_the_route_for_the_run() {
     let endpoint = Endpoint::always(Answer::status(410)).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.in_flight = 2);
+    let rig = Rig::to(&endpoint, |config| config.limits.max_in_flight = 2);
     rig.offer((0..100).map(|offset| message(0, offset)));
-    assert!(rig.fates(100).values().all(|fate| fate == "left"));
+    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
     assert!(endpoint.count() <= 2);
-    assert!(matches!(rig.delivery.state(0), RouteState::GivenUp { .. }));
+    assert!(matches!(rig.delivery.state(0), RouteState::Deferred { .. }));
 }
 
 #[test]
@@ -138,8 +138,8 @@ fn an_endpoint_that_hangs_costs_the_others_nothing() {
         rig.delivery.offer(1, message(1, offset)).expect("room");
     }
     // The other route hangs for ten seconds at least: these do not wait for it.
-    let settlements = rig.settlements(500);
-    assert!(settlements.iter().all(|settlement| settlement.route == 1));
+    let completions = rig.completions(500);
+    assert!(completions.iter().all(|completion| completion.route == 1));
     assert!(rig.holds(0, 500) && rig.holds(1, 0));
 }
 
@@ -152,11 +152,15 @@ fn a_message_that_hangs_or_backs_off_holds_only_its_own_slot() {
     })
     .expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.in_flight = 2;
+        config.limits.max_in_flight = 2;
         config.limits.backoff_max = Duration::from_secs(3600);
     });
     rig.offer((0..200).map(|offset| message(0, offset)));
-    assert!(rig.fates(198).values().all(|fate| fate == "delivered"));
+    assert!(
+        rig.fates(198)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     assert!(rig.holds(0, 2));
 }
 
@@ -164,11 +168,11 @@ fn a_message_that_hangs_or_backs_off_holds_only_its_own_slot() {
 fn requests_keep_to_the_rate() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.rate = Some(100.0);
-        config.limits.in_flight = 16;
+        config.limits.rate_limit = Some(100.0);
+        config.limits.max_in_flight = 16;
     });
     rig.offer((0..60).map(|offset| message(0, offset)));
-    rig.settlements(60);
+    rig.completions(60);
     let mut times: Vec<Instant> = endpoint
         .requests()
         .iter()

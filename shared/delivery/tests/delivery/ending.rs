@@ -15,15 +15,15 @@ fn no_wait_is_planned_beyond_the_budget() {
         config.limits.backoff_max = Duration::from_secs(60)
     });
     rig.delivery
-        .hasten(Instant::now() + Duration::from_secs(30));
+        .set_deadline(Instant::now() + Duration::from_secs(30));
     rig.offer((0..100).map(|offset| message(0, offset)));
     let start = Instant::now();
-    assert!(rig.fates(100).values().all(|fate| fate == "left"));
+    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
     assert!(
         start.elapsed() < Duration::from_secs(25),
         "nobody waits for a wait that is too long"
     );
-    assert!(matches!(rig.delivery.state(0), RouteState::GivenUp { .. }));
+    assert!(matches!(rig.delivery.state(0), RouteState::Deferred { .. }));
 }
 
 #[test]
@@ -33,11 +33,11 @@ fn what_hangs_at_the_end_of_the_budget_is_left() {
     rig.offer((0..100).map(|offset| message(0, offset)));
     assert!(endpoint.wait_for(4, PATIENCE));
     rig.delivery
-        .hasten(Instant::now() + Duration::from_millis(100));
-    assert!(rig.fates(100).values().all(|fate| fate == "left"));
+        .set_deadline(Instant::now() + Duration::from_millis(100));
+    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
     assert!(rig.holds(0, 0));
     rig.offer([message(0, 100)]);
-    assert_eq!(word(&rig.fate()), "left");
+    assert_eq!(word(&rig.outcome()), "left");
     assert_eq!(endpoint.count(), 4);
 }
 
@@ -50,11 +50,11 @@ fn a_stop_lets_those_in_flight_finish_and_leaves_the_rest() {
     assert!(endpoint.wait_for(4, PATIENCE));
     rig.delivery.stop(PATIENCE);
     assert!(rig.delivery.offer(0, message(0, 100)).is_err());
-    let settlements = rig.rest();
+    let completions = rig.rest();
     let count = |expected| {
-        settlements
+        completions
             .iter()
-            .filter(|settlement| word(&settlement.fate) == expected)
+            .filter(|completion| word(&completion.outcome) == expected)
             .count()
     };
     assert_eq!((count("delivered"), count("left")), (4, 96));
@@ -71,12 +71,12 @@ fn a_stop_does_not_wait_beyond_its_grace() {
     assert!(endpoint.wait_for(4, PATIENCE));
     let start = Instant::now();
     rig.delivery.stop(Duration::from_millis(200));
-    let settlements = rig.rest();
-    assert_eq!(settlements.len(), 10);
+    let completions = rig.rest();
+    assert_eq!(completions.len(), 10);
     assert!(
-        settlements
+        completions
             .iter()
-            .all(|settlement| word(&settlement.fate) == "left")
+            .all(|completion| word(&completion.outcome) == "left")
     );
     assert!(start.elapsed() < PATIENCE);
 }
@@ -89,8 +89,8 @@ fn a_failure_during_the_grace_is_not_tried_again() {
     rig.offer([message(0, 0)]);
     assert!(endpoint.wait_for(1, PATIENCE));
     rig.delivery.stop(PATIENCE);
-    let settlements = rig.rest();
-    assert_eq!(reason(&settlements[0].fate), "503");
+    let completions = rig.rest();
+    assert_eq!(reason(&completions[0].outcome), "503");
     assert_eq!(endpoint.count(), 1);
 }
 
@@ -107,22 +107,22 @@ fn a_recalled_partition_is_left_at_once_but_for_what_is_in_flight() {
         let rig = Rig::to(&endpoint, |config| {
             config.order = order;
             config.endpoints[0].batch = batch;
-            config.limits.in_flight = 1;
+            config.limits.max_in_flight = 1;
         });
         rig.offer((0..10).map(|offset| message(0, offset)));
         assert!(endpoint.wait_for(1, PATIENCE));
         rig.offer((10..20).map(|offset| message(0, offset)));
         rig.offer((20..25).map(|offset| message(1, offset)));
-        rig.delivery.recall(0);
+        rig.delivery.revoke(0);
         rig.offer([message(0, 30)]);
-        for (offset, fate) in rig.fates(26) {
+        for (offset, outcome) in rig.fates(26) {
             let first = offset < batch as i64;
             let expected = if first || offset >= 20 {
                 "delivered"
             } else {
                 "left"
             };
-            assert_eq!(fate, expected, "{order:?} {batch} {offset}");
+            assert_eq!(outcome, expected, "{order:?} {batch} {offset}");
         }
     }
 }
@@ -134,7 +134,7 @@ fn a_record_of_a_recalled_partition_is_not_tried_again() {
     let rig = Rig::to(&endpoint, |_| {});
     rig.offer([message(0, 0)]);
     assert!(endpoint.wait_for(1, PATIENCE));
-    rig.delivery.recall(0);
-    assert_eq!(word(&rig.fate()), "left");
+    rig.delivery.revoke(0);
+    assert_eq!(word(&rig.outcome()), "left");
     assert_eq!(endpoint.count(), 1);
 }

@@ -47,8 +47,8 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
         let mut config = config(&[&endpoints[0], &endpoints[1]]);
         config.order = order;
         config.endpoints[1].batch = batch;
-        config.limits.in_flight = 8;
-        config.limits.attempts = 3;
+        config.limits.max_in_flight = 8;
+        config.limits.max_attempts = 3;
         config.limits.request_timeout = Duration::from_millis(300);
         config.limits.queue_messages = 50;
         config.limits.circuit_failure_threshold = 6;
@@ -56,7 +56,7 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
         config.limits.circuit_max_probes = 50;
         let rig = Rig::start(config);
         let mut offered = HashSet::new();
-        let mut settlements = Vec::new();
+        let mut completions = Vec::new();
         for offset in 0..600 {
             let route = (offset % 2) as usize;
             let mut message = Message {
@@ -65,22 +65,23 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
             };
             while let Err(back) = rig.delivery.offer(route, message) {
                 message = back;
-                settlements.extend(rig.settlements_so_far());
+                completions.extend(rig.settlements_so_far());
                 std::thread::yield_now();
             }
             offered.insert(offset);
             if offset == 400 {
-                rig.delivery.recall(2);
+                rig.delivery.revoke(2);
             }
         }
         rig.delivery.flush();
-        rig.delivery.hasten(Instant::now() + Duration::from_secs(2));
-        while settlements.len() < offered.len() {
-            settlements.extend(rig.parcel());
+        rig.delivery
+            .set_deadline(Instant::now() + Duration::from_secs(2));
+        while completions.len() < offered.len() {
+            completions.extend(rig.parcel());
         }
         assert!(rig.holds(0, 0) && rig.holds(1, 0));
         rig.delivery.stop(Duration::ZERO);
-        settlements.extend(rig.rest());
+        completions.extend(rig.rest());
 
         let answered: HashMap<String, Vec<Option<u16>>> = {
             let mut answered: HashMap<_, Vec<_>> = HashMap::new();
@@ -91,8 +92,8 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
             }
             answered
         };
-        for settlement in &settlements {
-            let at = &settlement.message.at;
+        for completion in &completions {
+            let at = &completion.message.at;
             assert!(offered.remove(&at.offset), "{at} came back twice");
             let key = format!("cluster/topic/{}/{}", at.partition, at.offset);
             let accepted = answered.get(&key).is_some_and(|all| {
@@ -100,7 +101,7 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
                     .flatten()
                     .any(|status| (200..300).contains(status))
             });
-            if word(&settlement.fate) == "delivered" {
+            if word(&completion.outcome) == "delivered" {
                 assert!(
                     accepted,
                     "{at} is called delivered, but was not answered 2xx"

@@ -38,11 +38,15 @@ fn a_key_keeps_its_order_through_retries() {
     let endpoint = flaky();
     let rig = Rig::to(&endpoint, |config| {
         config.order = Order::Key;
-        config.limits.attempts = 100;
-        config.limits.in_flight = 16;
+        config.limits.max_attempts = 100;
+        config.limits.max_in_flight = 16;
     });
     rig.offer((0..240).map(|offset| keyed(offset, &format!("key {}", offset % 8))));
-    assert!(rig.fates(240).values().all(|fate| fate == "delivered"));
+    assert!(
+        rig.fates(240)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     for (key, bodies) in accepted(&endpoint, |request| request.body[0] % 8) {
         let expected: Vec<u8> = (0..30).map(|n| n * 8 + key).collect();
         assert_eq!(bodies, expected, "key {key}");
@@ -61,7 +65,7 @@ fn messages_without_a_key_wait_for_nobody() {
     .expect("endpoint");
     let rig = Rig::to(&endpoint, |config| config.order = Order::Key);
     rig.offer((0..100).map(|offset| message(0, offset)));
-    assert!(rig.fates(99).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(99).values().all(|outcome| outcome == "delivered"));
     drop(held);
 }
 
@@ -70,11 +74,15 @@ fn a_partition_keeps_its_order_through_retries() {
     let endpoint = flaky();
     let rig = Rig::to(&endpoint, |config| {
         config.order = Order::Partition;
-        config.limits.attempts = 100;
-        config.limits.in_flight = 16;
+        config.limits.max_attempts = 100;
+        config.limits.max_in_flight = 16;
     });
     rig.offer((0..240).map(|offset| message((offset % 6) as i32, offset)));
-    assert!(rig.fates(240).values().all(|fate| fate == "delivered"));
+    assert!(
+        rig.fates(240)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     for (partition, bodies) in accepted(&endpoint, |request| request.body[0] % 6) {
         let expected: Vec<u8> = (0..40).map(|n| n * 6 + partition).collect();
         assert_eq!(bodies, expected, "partition {partition}");
@@ -91,7 +99,7 @@ fn a_record_that_is_left_takes_its_successors_along_and_nobody_else() {
     for order in [Order::Key, Order::Partition] {
         let rig = Rig::to(&endpoint, |config| {
             config.order = order;
-            config.limits.attempts = 2;
+            config.limits.max_attempts = 2;
         });
         // The key and the partition of a record are its offset modulo 5.
         rig.offer((0..50).map(|offset| {
@@ -99,13 +107,13 @@ fn a_record_that_is_left_takes_its_successors_along_and_nobody_else() {
             message.at.partition = (offset % 5) as i32;
             message
         }));
-        for (offset, fate) in rig.fates(50) {
+        for (offset, outcome) in rig.fates(50) {
             let expected = if offset >= 13 && offset % 5 == 3 {
                 "left"
             } else {
                 "delivered"
             };
-            assert_eq!(fate, expected, "{order:?} {offset}");
+            assert_eq!(outcome, expected, "{order:?} {offset}");
         }
         // And so it is for those that come later.
         rig.offer([message(3, 53), message(2, 52)].map(|message| {
@@ -133,9 +141,9 @@ fn a_record_that_is_refused_lets_its_successors_go_on() {
     for order in [Order::Key, Order::Partition] {
         let rig = Rig::to(&endpoint, |config| config.order = order);
         rig.offer((0..10).map(|offset| keyed(offset, "k")));
-        for (offset, fate) in rig.fates(10) {
+        for (offset, outcome) in rig.fates(10) {
             assert_eq!(
-                fate,
+                outcome,
                 if offset == 3 {
                     "refused 422"
                 } else {

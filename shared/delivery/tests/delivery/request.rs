@@ -34,7 +34,7 @@ fn posts_the_raw_datum_with_the_headers_that_belong_to_it() {
         ],
         ..message(3, 42)
     }]);
-    assert_eq!(word(&rig.fate()), "delivered");
+    assert_eq!(word(&rig.outcome()), "delivered");
     let request = endpoint.requests().remove(0);
     assert_eq!(
         (request.method.as_str(), request.target.as_str()),
@@ -72,7 +72,7 @@ fn the_clients_own_key_goes_along() {
         client_key: Some("order \"7\"".into()),
         ..message(0, 1)
     }]);
-    rig.settlements(1);
+    rig.completions(1);
     let request = endpoint.requests().remove(0);
     assert_eq!(request.header("idempotency-key"), Some(r#""order \"7\"""#));
     assert_eq!(request.header("traceparent"), None);
@@ -83,9 +83,13 @@ fn the_clients_own_key_goes_along() {
 fn connections_are_kept_and_never_more_than_the_limit() {
     let endpoint = Endpoint::always(Answer::ok().body("taken").after(Duration::from_millis(1)))
         .expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.in_flight = 3);
+    let rig = Rig::to(&endpoint, |config| config.limits.max_in_flight = 3);
     rig.offer((0..200).map(|offset| message(0, offset)));
-    assert!(rig.fates(200).values().all(|fate| fate == "delivered"));
+    assert!(
+        rig.fates(200)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     assert_eq!(endpoint.count(), 200);
     assert!(endpoint.peak() <= 3, "{}", endpoint.peak());
     assert!(endpoint.connections() <= 3, "{}", endpoint.connections());
@@ -98,9 +102,9 @@ fn requests_stop_when_too_many_records_are_uncommitted_and_go_on_with_the_commit
         _ => Answer::ok(),
     };
     let endpoint = Endpoint::start(refuses_7).unwrap();
-    let rig = Rig::to(&endpoint, |config| config.limits.uncommitted = Some(10));
+    let rig = Rig::to(&endpoint, |config| config.limits.max_uncommitted = Some(10));
     rig.offer((0..30).map(|offset| message(0, offset)));
-    rig.settlements(10);
+    rig.completions(10);
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(
         endpoint.count(),
@@ -108,22 +112,22 @@ fn requests_stop_when_too_many_records_are_uncommitted_and_go_on_with_the_commit
         "a refused record counts like any other"
     );
     rig.delivery.committed(0, 4);
-    rig.settlements(4);
+    rig.completions(4);
     rig.delivery.committed(0, 10);
-    rig.settlements(10);
+    rig.completions(10);
     std::thread::sleep(Duration::from_millis(200));
     assert_eq!(endpoint.count(), 24);
     rig.delivery.committed(0, 10);
-    rig.settlements(6);
+    rig.completions(6);
 }
 
 #[test]
 fn a_bound_below_the_requests_in_flight_is_kept_too() {
     let endpoint = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(20))).unwrap();
-    let rig = Rig::to(&endpoint, |config| config.limits.uncommitted = Some(2));
+    let rig = Rig::to(&endpoint, |config| config.limits.max_uncommitted = Some(2));
     rig.offer((0..6).map(|offset| message(0, offset)));
     for _ in 0..3 {
-        rig.settlements(2);
+        rig.completions(2);
         rig.delivery.committed(0, 2);
     }
     assert_eq!(endpoint.peak(), 2);
@@ -132,9 +136,9 @@ fn a_bound_below_the_requests_in_flight_is_kept_too() {
 #[test]
 fn what_an_endpoint_talks_does_not_fill_memory_and_costs_only_the_connection() {
     let endpoint = Endpoint::always(Answer::ok().body(vec![b'x'; 4 << 20])).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.in_flight = 1);
+    let rig = Rig::to(&endpoint, |config| config.limits.max_in_flight = 1);
     rig.offer((0..3).map(|offset| message(0, offset)));
-    assert!(rig.fates(3).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(3).values().all(|outcome| outcome == "delivered"));
     assert_eq!(endpoint.connections(), 3);
 }
 
@@ -146,7 +150,7 @@ fn a_tombstone_is_refused_and_never_sent() {
         value: None,
         ..message(0, 0)
     }]);
-    assert_eq!(word(&rig.fate()), "refused -");
+    assert_eq!(word(&rig.outcome()), "refused -");
     assert_eq!(endpoint.count(), 0);
 }
 
@@ -159,7 +163,7 @@ fn a_large_record_arrives_whole() {
         value: Some(value.clone()),
         ..message(0, 0)
     }]);
-    assert_eq!(word(&rig.fate()), "delivered");
+    assert_eq!(word(&rig.outcome()), "delivered");
     assert_eq!(endpoint.requests()[0].body, value);
 }
 

@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use delivery::answer::{Verdict, verdict};
-use delivery::fate::Fate;
+use delivery::completion::DeliveryOutcome;
 use record::Message;
 use testkit::endpoint::{Answer, Endpoint};
 
@@ -18,16 +18,16 @@ fn each_status_is_retried_refused_or_left_as_its_class_says() {
         411, 413, 415, 421, 422, 423, 425, 428, 429, 431, 451, 498, 500, 501, 502, 503, 504, 507,
     ] {
         let endpoint = Endpoint::always(Answer::status(status)).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| config.limits.attempts = 3);
+        let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 3);
         rig.offer([message(0, 0)]);
-        let fate = word(&rig.fate());
+        let outcome = word(&rig.outcome());
         let (expected, requests) = match verdict(status) {
             Verdict::Delivered => ("delivered".to_owned(), 1),
             Verdict::Retry => ("left".to_owned(), 3),
             Verdict::Refused => (format!("refused {status}"), 1),
             Verdict::Leave | Verdict::Gone => ("left".to_owned(), 1),
         };
-        assert_eq!(fate, expected, "{status}");
+        assert_eq!(outcome, expected, "{status}");
         assert_eq!(endpoint.count(), requests, "{status}");
         let statistics = rig.delivery.statistics(0);
         assert_eq!(statistics.statuses[&status], requests as u64, "{status}");
@@ -42,11 +42,11 @@ fn a_redirect_is_neither_followed_nor_a_delivery() {
         Endpoint::always(Answer::status(302).header("location", &page.url())).expect("endpoint");
     let rig = Rig::to(&endpoint, |_| {});
     rig.offer([message(0, 0)]);
-    let fate = rig.fate();
-    assert_eq!(word(&fate), "left");
+    let outcome = rig.outcome();
+    assert_eq!(word(&outcome), "left");
     assert!(
-        reason(&fate).contains("redirects are not followed"),
-        "{fate:?}"
+        reason(&outcome).contains("redirects are not followed"),
+        "{outcome:?}"
     );
     assert_eq!((endpoint.count(), page.count()), (1, 0));
 }
@@ -64,8 +64,8 @@ fn a_failure_that_passes_is_delivered_with_the_same_key_and_bytes() {
     .expect("endpoint");
     let rig = Rig::to(&endpoint, |_| {});
     rig.offer([message(0, 7)]);
-    match rig.fate() {
-        Fate::Delivered(receipt) => {
+    match rig.outcome() {
+        DeliveryOutcome::Delivered(receipt) => {
             assert_eq!((receipt.status(), receipt.attempts()), (200, 5));
         }
         other => panic!("{other:?}"),
@@ -92,7 +92,7 @@ fn the_status_promises_whatever_becomes_of_the_body() {
         let endpoint = Endpoint::always(answer).expect("endpoint");
         let rig = Rig::to(&endpoint, |_| {});
         rig.offer([message(0, 0)]);
-        assert_eq!(word(&rig.fate()), "delivered");
+        assert_eq!(word(&rig.outcome()), "delivered");
         assert_eq!(endpoint.count(), 1);
     }
 }
@@ -105,11 +105,14 @@ fn an_answer_whose_head_never_arrives_whole_is_no_delivery() {
         Answer::reset(),
     ] {
         let endpoint = Endpoint::always(answer).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+        let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 2);
         rig.offer([message(0, 0)]);
-        let fate = rig.fate();
-        assert_eq!(word(&fate), "left");
-        assert!(reason(&fate).ends_with("after 2 attempts"), "{fate:?}");
+        let outcome = rig.outcome();
+        assert_eq!(word(&outcome), "left");
+        assert!(
+            reason(&outcome).ends_with("after 2 attempts"),
+            "{outcome:?}"
+        );
         assert_eq!(endpoint.count(), 2);
     }
 }
@@ -118,13 +121,13 @@ fn an_answer_whose_head_never_arrives_whole_is_no_delivery() {
 fn a_request_without_an_answer_ends_at_its_timeout() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.attempts = 2;
+        config.limits.max_attempts = 2;
         config.limits.request_timeout = Duration::from_millis(50);
     });
     rig.offer([message(0, 0)]);
-    let fate = rig.fate();
-    assert_eq!(word(&fate), "left");
-    assert_eq!(reason(&fate), "no answer in time, after 2 attempts");
+    let outcome = rig.outcome();
+    assert_eq!(word(&outcome), "left");
+    assert_eq!(reason(&outcome), "no answer in time, after 2 attempts");
     assert_eq!(rig.delivery.statistics(0).timeouts, 2);
 }
 
@@ -132,12 +135,12 @@ fn a_request_without_an_answer_ends_at_its_timeout() {
 fn a_kept_connection_that_went_stale_costs_no_attempt() {
     let endpoint = Endpoint::always(Answer::ok().closing_unannounced()).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.attempts = 1;
-        config.limits.in_flight = 1;
+        config.limits.max_attempts = 1;
+        config.limits.max_in_flight = 1;
     });
     for offset in 0..20 {
         rig.offer([message(0, offset)]);
-        assert_eq!(word(&rig.fate()), "delivered");
+        assert_eq!(word(&rig.outcome()), "delivered");
     }
     assert_eq!(rig.delivery.statistics(0).connection_errors, 0);
     assert_eq!(endpoint.count(), 20);
@@ -149,11 +152,11 @@ fn a_kept_connection_that_went_stale_costs_no_attempt() {
     })
     .expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.attempts = 1;
-        config.limits.in_flight = 1;
+        config.limits.max_attempts = 1;
+        config.limits.max_in_flight = 1;
     });
     rig.offer((0..4).map(|offset| message(0, offset)));
-    assert!(rig.fates(4).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(4).values().all(|outcome| outcome == "delivered"));
     let statistics = rig.delivery.statistics(0);
     assert_eq!((statistics.attempts, statistics.stale_connections), (4, 3));
 }
@@ -162,11 +165,11 @@ fn a_kept_connection_that_went_stale_costs_no_attempt() {
 fn an_endpoint_that_says_it_closes_is_believed() {
     let endpoint = Endpoint::always(Answer::ok().body("bye").closing()).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.attempts = 1;
-        config.limits.in_flight = 2;
+        config.limits.max_attempts = 1;
+        config.limits.max_in_flight = 2;
     });
     rig.offer((0..50).map(|offset| message(0, offset)));
-    assert!(rig.fates(50).values().all(|fate| fate == "delivered"));
+    assert!(rig.fates(50).values().all(|outcome| outcome == "delivered"));
     assert_eq!(endpoint.connections(), 50);
     assert_eq!(rig.delivery.statistics(0).stale_connections, 0);
 }
@@ -185,11 +188,11 @@ fn retry_after_holds_every_request_back_until_its_time() {
     ] {
         let endpoint = Endpoint::sequence(vec![first, Answer::ok()]).expect("endpoint");
         let rig = Rig::to(&endpoint, |config| {
-            config.limits.in_flight = 1;
+            config.limits.max_in_flight = 1;
             config.limits.backoff_max = 30 * second;
         });
         rig.offer((0..5).map(|offset| message(0, offset)));
-        assert!(rig.fates(5).values().all(|fate| fate == "delivered"));
+        assert!(rig.fates(5).values().all(|outcome| outcome == "delivered"));
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 6);
         assert!(requests[1].at - requests[0].at >= second);
@@ -208,7 +211,7 @@ fn retry_after_of_a_day_is_capped_and_of_nothing_is_no_hint() {
             config.limits.backoff_max = Duration::from_millis(200);
         });
         rig.offer([message(0, 0)]);
-        assert_eq!(word(&rig.fate()), "delivered", "{hint}");
+        assert_eq!(word(&rig.outcome()), "delivered", "{hint}");
         let requests = endpoint.requests();
         let wait = requests[1].at - requests[0].at;
         assert_eq!(
@@ -223,12 +226,12 @@ fn retry_after_of_a_day_is_capped_and_of_nothing_is_no_hint() {
 fn attempts_spread_below_the_ceiling_of_the_backoff() {
     let endpoint = Endpoint::always(Answer::status(500)).expect("endpoint");
     let rig = Rig::to(&endpoint, |config| {
-        config.limits.in_flight = 16;
-        config.limits.attempts = 2;
-        config.limits.backoff = Duration::from_millis(400);
+        config.limits.max_in_flight = 16;
+        config.limits.max_attempts = 2;
+        config.limits.backoff_initial = Duration::from_millis(400);
     });
     rig.offer((0..16).map(|offset| message(0, offset)));
-    rig.settlements(16);
+    rig.completions(16);
     let requests = endpoint.requests();
     let mut waits: Vec<Duration> = (0..16)
         .map(|offset| {
@@ -262,13 +265,13 @@ fn a_refusal_keeps_a_kibibyte_of_what_was_said() {
     let endpoint = Endpoint::always(Answer::status(422).body(words)).expect("endpoint");
     let rig = Rig::to(&endpoint, |_| {});
     rig.offer([message(0, 0)]);
-    let fate = rig.fate();
-    assert_eq!(word(&fate), "refused 422");
+    let outcome = rig.outcome();
+    assert_eq!(word(&outcome), "refused 422");
     assert!(
-        reason(&fate).starts_with("422: field  [1mid [0m is missing"),
-        "{fate:?}"
+        reason(&outcome).starts_with("422: field  [1mid [0m is missing"),
+        "{outcome:?}"
     );
-    assert!(reason(&fate).len() <= 1100);
+    assert!(reason(&outcome).len() <= 1100);
 }
 
 #[test]
@@ -279,19 +282,19 @@ fn a_success_before_the_record_was_read_is_no_delivery_but_a_refusal_is_one() {
         ..message(0, 0)
     };
     let endpoint = Endpoint::hasty(Answer::ok()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+    let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 2);
     rig.offer([large()]);
-    let fate = rig.fate();
-    assert_eq!(word(&fate), "left");
+    let outcome = rig.outcome();
+    assert_eq!(word(&outcome), "left");
     assert!(
-        reason(&fate).contains("before the whole request"),
-        "{fate:?}"
+        reason(&outcome).contains("before the whole request"),
+        "{outcome:?}"
     );
     assert_eq!(endpoint.count(), 2);
 
     let endpoint = Endpoint::hasty(Answer::status(413)).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.attempts = 2);
+    let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 2);
     rig.offer([large()]);
-    assert_eq!(word(&rig.fate()), "refused 413");
+    assert_eq!(word(&rig.outcome()), "refused 413");
     assert_eq!(endpoint.count(), 1);
 }

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::fate::{Fate, Settlement};
+use delivery::completion::{Completion, DeliveryOutcome};
 use delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
 use record::{Coordinates, Message, StreamId};
 use testkit::endpoint::Endpoint;
@@ -15,7 +15,7 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct Rig {
     pub(crate) delivery: Delivery,
-    settled: Receiver<Vec<Settlement>>,
+    settled: Receiver<Vec<Completion>>,
 }
 
 /// One route to each endpoint, with short waits.
@@ -31,8 +31,8 @@ pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
             })
             .collect(),
         limits: Limits {
-            in_flight: 4,
-            backoff: Duration::from_millis(4),
+            max_in_flight: 4,
+            backoff_initial: Duration::from_millis(4),
             backoff_max: Duration::from_secs(1),
             circuit_cool_down: Duration::from_millis(50),
             // Most tests are not about the circuit.
@@ -70,7 +70,7 @@ impl Rig {
     }
 
     /// Waits until that many messages have been settled.
-    pub(crate) fn settlements(&self, count: usize) -> Vec<Settlement> {
+    pub(crate) fn completions(&self, count: usize) -> Vec<Completion> {
         let end = Instant::now() + PATIENCE;
         let mut all = Vec::new();
         while all.len() < count {
@@ -84,10 +84,10 @@ impl Rig {
         all
     }
 
-    /// Whether so many are in hand now, or in a moment: room is made just after a settlement was sent.
+    /// Whether so many are in hand now, or in a moment: room is made just after a completion was sent.
     pub(crate) fn holds(&self, route: usize, count: usize) -> bool {
         let end = Instant::now() + PATIENCE;
-        while self.delivery.in_hand(route) != count {
+        while self.delivery.buffered(route) != count {
             if Instant::now() > end {
                 return false;
             }
@@ -96,58 +96,58 @@ impl Rig {
         true
     }
 
-    /// The next parcel of settlements.
-    pub(crate) fn parcel(&self) -> Vec<Settlement> {
+    /// The next parcel of completions.
+    pub(crate) fn parcel(&self) -> Vec<Completion> {
         self.settled
             .recv_timeout(PATIENCE)
             .expect("something is settled")
     }
 
     /// What has been settled by now, without waiting.
-    pub(crate) fn settlements_so_far(&self) -> Vec<Settlement> {
+    pub(crate) fn settlements_so_far(&self) -> Vec<Completion> {
         self.settled.try_iter().flatten().collect()
     }
 
-    /// The fate of every message, by offset, in few words.
+    /// The outcome of every message, by offset, in few words.
     pub(crate) fn fates(&self, count: usize) -> BTreeMap<i64, String> {
         let fates: BTreeMap<i64, String> = self
-            .settlements(count)
+            .completions(count)
             .iter()
-            .map(|settlement| (settlement.message.at.offset, word(&settlement.fate)))
+            .map(|completion| (completion.message.at.offset, word(&completion.outcome)))
             .collect();
         assert_eq!(fates.len(), count, "every message once");
         fates
     }
 
-    /// The fate of the one message.
-    pub(crate) fn fate(&self) -> Fate {
-        self.settlements(1).remove(0).fate
+    /// The outcome of the one message.
+    pub(crate) fn outcome(&self) -> DeliveryOutcome {
+        self.completions(1).remove(0).outcome
     }
 
     /// Everything that is settled until the engine has ended.
-    pub(crate) fn rest(self) -> Vec<Settlement> {
+    pub(crate) fn rest(self) -> Vec<Completion> {
         self.settled.iter().flatten().collect()
     }
 }
 
 /// `delivered`, `refused 422`, `left`.
-pub(crate) fn word(fate: &Fate) -> String {
-    match fate {
-        Fate::Delivered(_) => "delivered".into(),
-        Fate::Refused { status, .. } => {
+pub(crate) fn word(outcome: &DeliveryOutcome) -> String {
+    match outcome {
+        DeliveryOutcome::Delivered(_) => "delivered".into(),
+        DeliveryOutcome::Rejected { status, .. } => {
             format!(
                 "refused {}",
                 status.map_or("-".into(), |status| status.to_string())
             )
         }
-        Fate::Left { .. } => "left".into(),
+        DeliveryOutcome::Deferred { .. } => "left".into(),
     }
 }
 
-pub(crate) fn reason(fate: &Fate) -> &str {
-    match fate {
-        Fate::Delivered(_) => "",
-        Fate::Refused { reason, .. } | Fate::Left { reason } => reason,
+pub(crate) fn reason(outcome: &DeliveryOutcome) -> &str {
+    match outcome {
+        DeliveryOutcome::Delivered(_) => "",
+        DeliveryOutcome::Rejected { reason, .. } | DeliveryOutcome::Deferred { reason } => reason,
     }
 }
 

@@ -86,17 +86,17 @@ pub(crate) fn run() {
     let unused = Endpoint::always(testkit::endpoint::Answer::ok()).expect("endpoint");
     let rig = Rig::to(&unused, |config| {
         config.endpoints[0].url = format!("https://localhost:{port}/in");
-        config.limits.attempts = 1;
-        config.limits.in_flight = 1;
+        config.limits.max_attempts = 1;
+        config.limits.max_in_flight = 1;
     });
     for offset in 0..3 {
         rig.offer([message(0, offset)]);
-        let fate = rig.fate();
-        assert_eq!(word(&fate) == "delivered", trusted, "{fate:?}");
+        let outcome = rig.outcome();
+        assert_eq!(word(&outcome) == "delivered", trusted, "{outcome:?}");
         assert_eq!(
-            reason(&fate).contains("certificate verify failed"),
+            reason(&outcome).contains("certificate verify failed"),
             !trusted,
-            "{fate:?}"
+            "{outcome:?}"
         );
     }
 }

@@ -1,24 +1,24 @@
-//! The records of one class in one partition: which are settled, as holes between those that are.
+//! The records of one class in one partition: which are completed, as gaps between those that are.
 
 use std::collections::VecDeque;
 
-use super::{Range, Standing};
+use super::{Range, RecordState};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum State {
     Pending,
-    Settled,
-    Left,
+    Completed,
+    Deferred,
 }
 
 #[derive(Debug)]
 pub(super) struct ClassProgress {
-    /// The holes known before this pass, below `scanned_before_pass`.
+    /// The gaps known before this pass, below `scanned_before_pass`.
     before: Vec<Range>,
     scanned_before_pass: i64,
-    /// The holes up to the first outstanding record.
-    holes: Vec<Range>,
-    /// True while no settled record has followed the last hole, so that it may grow.
+    /// The gaps up to the first outstanding record.
+    gaps: Vec<Range>,
+    /// True while no completed record has followed the last gap, so that it may grow.
     open: bool,
     /// The records of this pass from the first pending one on, by offset.
     outstanding: VecDeque<(i64, State)>,
@@ -29,23 +29,23 @@ pub(super) struct ClassProgress {
 }
 
 impl ClassProgress {
-    /// A pass from `from`: holes below it stand, those above it are met again.
+    /// A pass from `from`: gaps below it stand, those above it are met again.
     pub(super) fn new(from: i64, known: Vec<Range>, scanned: i64) -> Self {
-        let holes: Vec<Range> = known
+        let gaps: Vec<Range> = known
             .iter()
-            .filter(|hole| hole.0 < from)
-            .map(|hole| (hole.0, hole.1.min(from)))
+            .filter(|gap| gap.0 < from)
+            .map(|gap| (gap.0, gap.1.min(from)))
             .collect();
         let before = known
             .into_iter()
-            .filter(|hole| hole.1 > from)
-            .map(|hole| (hole.0.max(from), hole.1))
+            .filter(|gap| gap.1 > from)
+            .map(|gap| (gap.0.max(from), gap.1))
             .collect();
         Self {
             before,
             scanned_before_pass: scanned,
             open: false,
-            holes,
+            gaps,
             outstanding: VecDeque::new(),
             pending: 0,
             tried_until: from,
@@ -53,15 +53,15 @@ impl ClassProgress {
         }
     }
 
-    pub(super) fn standing(&self, offset: i64) -> Standing {
-        let after = self.before.partition_point(|hole| hole.0 <= offset);
+    pub(super) fn state_of(&self, offset: i64) -> RecordState {
+        let after = self.before.partition_point(|gap| gap.0 <= offset);
         let in_hole = after > 0 && offset < self.before[after - 1].1;
         if offset < self.scanned_before_pass && !in_hole {
-            Standing::Settled
+            RecordState::Completed
         } else if offset < self.tried_until {
-            Standing::Left
+            RecordState::Deferred
         } else {
-            Standing::Due
+            RecordState::Due
         }
     }
 
@@ -69,7 +69,7 @@ impl ClassProgress {
         if state == State::Pending {
             self.pending += 1;
         } else if self.outstanding.is_empty() {
-            grow(&mut self.holes, &mut self.open, offset, state);
+            grow(&mut self.gaps, &mut self.open, offset, state);
             return;
         }
         self.outstanding.push_back((offset, state));
@@ -89,7 +89,7 @@ impl ClassProgress {
                 break;
             }
             self.outstanding.pop_front();
-            grow(&mut self.holes, &mut self.open, offset, state);
+            grow(&mut self.gaps, &mut self.open, offset, state);
         }
         true
     }
@@ -108,36 +108,36 @@ impl ClassProgress {
         }
     }
 
-    /// Every hole below `scanned`, with the pass at `position`.
-    pub(super) fn holes(&self, position: i64, scanned: i64) -> Vec<Range> {
-        let (mut holes, mut open) = (self.holes.clone(), self.open);
+    /// Every gap below `scanned`, with the pass at `position`.
+    pub(super) fn gaps(&self, position: i64, scanned: i64) -> Vec<Range> {
+        let (mut gaps, mut open) = (self.gaps.clone(), self.open);
         for (offset, state) in &self.outstanding {
-            grow(&mut holes, &mut open, *offset, *state);
+            grow(&mut gaps, &mut open, *offset, *state);
         }
         let unread_from = self.skipped_from.unwrap_or(position);
         let unread = self
             .before
             .iter()
-            .filter(|hole| hole.1 > unread_from)
-            .map(|hole| (hole.0.max(unread_from), hole.1));
-        holes.extend(unread);
+            .filter(|gap| gap.1 > unread_from)
+            .map(|gap| (gap.0.max(unread_from), gap.1));
+        gaps.extend(unread);
         if let Some(from) = self.skipped_from {
             let from = from.max(self.scanned_before_pass);
             if from < scanned {
-                holes.push((from, scanned));
+                gaps.push((from, scanned));
             }
         }
-        holes
+        gaps
     }
 }
 
-/// Takes the next record in offset order into the holes; a pending one counts as unsettled.
-fn grow(holes: &mut Vec<Range>, open: &mut bool, offset: i64, state: State) {
-    match (state, holes.last_mut()) {
-        (State::Settled, _) => *open = false,
-        (_, Some(hole)) if *open => hole.1 = offset + 1,
+/// Takes the next record in offset order into the gaps; a pending one counts as unsettled.
+fn grow(gaps: &mut Vec<Range>, open: &mut bool, offset: i64, state: State) {
+    match (state, gaps.last_mut()) {
+        (State::Completed, _) => *open = false,
+        (_, Some(gap)) if *open => gap.1 = offset + 1,
         _ => {
-            holes.push((offset, offset + 1));
+            gaps.push((offset, offset + 1));
             *open = true;
         }
     }

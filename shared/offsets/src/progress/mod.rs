@@ -1,16 +1,16 @@
-//! What is settled in one partition, and how far its commit may go. Pure: events in, offsets out.
+//! What is completed in one partition, and how far its commit may go. Pure: events in, offsets out.
 //!
 //! Every record that somebody must deal with belongs to one *class*: its route, or the last class, which holds the
-//! records that go to the dead-letter topic without having a route. Each class keeps its *holes*: stretches of
-//! offsets in which none of its records is settled. Outside the holes, below the offset that was scanned, everything
-//! is. So a route that is down costs one hole of its own class, however long it is down, and nothing of the others.
+//! records that go to the dead-letter topic without having a route. Each class keeps its *gaps*: stretches of
+//! offsets in which none of its records is completed. Outside the gaps, below the offset that was scanned, everything
+//! is. So a route that is down costs one gap of its own class, however long it is down, and nothing of the others.
 //!
 //! A *pass* reads the partition up to the window's end. A route that does not keep up is skipped for the rest of a
 //! pass, and gets a pass of its own afterwards.
 
 mod class;
 
-use crate::donemap::DoneMap;
+use crate::offset_map::OffsetMap;
 use class::{ClassProgress, State};
 
 /// A class of records: the route's place in the table of routes, or [`Progress::aside`].
@@ -21,13 +21,13 @@ pub type Range = (i64, i64);
 
 /// What is known of a record before it is dealt with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
-    /// Nobody has settled it: deal with it now.
+pub enum RecordState {
+    /// Nobody has completed it: deal with it now.
     Due,
-    /// An earlier run, or an earlier pass of this one, has settled it.
-    Settled,
+    /// An earlier run, or an earlier pass of this one, has completed it.
+    Completed,
     /// It was tried in this run and left for the next one.
-    Left,
+    Deferred,
 }
 
 /// The progress of one partition in one run.
@@ -49,20 +49,20 @@ pub struct Progress {
 impl Progress {
     /// Begins at the committed offset `start`, with what an earlier run noted beyond it. The window ends before
     /// `end`; `routes` is the number of routes. A done-map for another number of routes is not believed.
-    pub fn new(start: i64, end: i64, routes: usize, done: Option<DoneMap>) -> Self {
-        let done = done.filter(|done| done.holes.len() == routes + 1 && done.scanned >= start);
-        let (scanned, mut holes) = match done {
-            Some(done) => (done.scanned, done.holes),
+    pub fn new(start: i64, end: i64, routes: usize, done: Option<OffsetMap>) -> Self {
+        let done = done.filter(|done| done.gaps.len() == routes + 1 && done.scanned >= start);
+        let (scanned, mut gaps) = match done {
+            Some(done) => (done.scanned, done.gaps),
             None => (start, vec![Vec::new(); routes + 1]),
         };
-        // The log may begin behind the commit that the map was made for: nobody will settle what is gone.
-        for holes in &mut holes {
-            holes.retain(|hole| hole.1 > start);
-            if let Some(first) = holes.first_mut() {
+        // The log may begin behind the commit that the map was made for: nobody will complete what is gone.
+        for gaps in &mut gaps {
+            gaps.retain(|gap| gap.1 > start);
+            if let Some(first) = gaps.first_mut() {
                 first.0 = first.0.max(start);
             }
         }
-        let classes = holes
+        let classes = gaps
             .into_iter()
             .map(|before| ClassProgress::new(start, before, scanned))
             .collect();
@@ -110,11 +110,11 @@ impl Progress {
     /// The pass moves over `offset`, where there is a record or (at the window's end) none. Answers how many offsets
     /// below it this run met for the first time and found empty.
     pub fn move_to(&mut self, offset: i64) -> i64 {
-        let gap = (offset - self.visited.max(self.position)).max(0);
+        let empty = (offset - self.visited.max(self.position)).max(0);
         self.position = self.position.max(offset);
         self.visited = self.visited.max(offset);
         self.scanned = self.scanned.max(self.position);
-        gap
+        empty
     }
 
     /// True if this run meets the record at the position for the first time.
@@ -137,8 +137,8 @@ impl Progress {
     }
 
     /// How a record of `class` stands.
-    pub fn standing(&self, class: Class, offset: i64) -> Standing {
-        self.classes[class].standing(offset)
+    pub fn state_of(&self, class: Class, offset: i64) -> RecordState {
+        self.classes[class].state_of(offset)
     }
 
     /// True when this pass skips the class.
@@ -146,14 +146,21 @@ impl Progress {
         self.classes[class].skipped_from.is_some()
     }
 
-    /// A due record of `class` has been handed on; [`Progress::settle`] or [`Progress::leave`] will follow.
+    /// A due record of `class` has been handed on; [`Progress::complete`] or [`Progress::defer`] will follow.
     pub fn expect(&mut self, class: Class, offset: i64) {
         self.classes[class].push(offset, State::Pending);
     }
 
-    /// A record of `class` needs nothing done now: it is settled, or stays unsettled in this run.
-    pub fn note(&mut self, class: Class, offset: i64, settled: bool) {
-        self.classes[class].push(offset, if settled { State::Settled } else { State::Left });
+    /// A record of `class` needs nothing done now: it is completed, or stays unsettled in this run.
+    pub fn note(&mut self, class: Class, offset: i64, completed: bool) {
+        self.classes[class].push(
+            offset,
+            if completed {
+                State::Completed
+            } else {
+                State::Deferred
+            },
+        );
     }
 
     /// This pass skips `class` from `offset` on.
@@ -163,14 +170,14 @@ impl Progress {
 
     /// An expected record is delivered, or safely in the dead-letter topic. False if it was not expected.
     #[must_use]
-    pub fn settle(&mut self, class: Class, offset: i64) -> bool {
-        self.classes[class].decide(offset, State::Settled)
+    pub fn complete(&mut self, class: Class, offset: i64) -> bool {
+        self.classes[class].decide(offset, State::Completed)
     }
 
     /// An expected record stays for the next run. False if it was not expected.
     #[must_use]
-    pub fn leave(&mut self, class: Class, offset: i64) -> bool {
-        self.classes[class].decide(offset, State::Left)
+    pub fn defer(&mut self, class: Class, offset: i64) -> bool {
+        self.classes[class].decide(offset, State::Deferred)
     }
 
     /// How many records are expected and not decided.
@@ -200,47 +207,47 @@ impl Progress {
             .min()
             .unwrap_or(self.position);
         for class in &mut self.classes {
-            let holes = class.holes(self.position, self.scanned);
+            let gaps = class.gaps(self.position, self.scanned);
             let tried_until = class
                 .skipped_from
                 .unwrap_or(self.scanned)
                 .max(class.tried_until);
-            *class = ClassProgress::new(from, holes, self.scanned);
+            *class = ClassProgress::new(from, gaps, self.scanned);
             class.tried_until = tried_until;
         }
         self.position = from;
         from
     }
 
-    /// The offset to commit: every record below it is settled.
+    /// The offset to commit: every record below it is completed.
     pub fn commit(&self) -> i64 {
-        self.holes()
+        self.gaps()
             .iter()
-            .filter_map(|holes| holes.first())
-            .map(|hole| hole.0)
+            .filter_map(|gaps| gaps.first())
+            .map(|gap| gap.0)
             .min()
             .unwrap_or(self.scanned)
     }
 
-    /// What is settled beyond the commit.
-    pub fn done_map(&self) -> DoneMap {
-        DoneMap {
+    /// What is completed beyond the commit.
+    pub fn offset_map(&self) -> OffsetMap {
+        OffsetMap {
             scanned: self.scanned,
-            holes: self.holes(),
+            gaps: self.gaps(),
         }
     }
 
-    /// True when records of the class were met and are not settled.
-    pub fn has_hole(&self, class: Class) -> bool {
+    /// True when records of the class were met and are not completed.
+    pub fn has_gap(&self, class: Class) -> bool {
         !self.classes[class]
-            .holes(self.position, self.scanned)
+            .gaps(self.position, self.scanned)
             .is_empty()
     }
 
-    fn holes(&self) -> Vec<Vec<Range>> {
+    fn gaps(&self) -> Vec<Vec<Range>> {
         self.classes
             .iter()
-            .map(|class| class.holes(self.position, self.scanned))
+            .map(|class| class.gaps(self.position, self.scanned))
             .collect()
     }
 }
@@ -264,13 +271,13 @@ mod tests {
         read(&mut progress, 10);
         assert_eq!(progress.commit(), 0);
         for offset in [1, 3, 0, 2, 7] {
-            assert!(progress.settle((offset % 2) as usize, offset));
+            assert!(progress.complete((offset % 2) as usize, offset));
         }
         assert_eq!(progress.commit(), 4);
-        assert!(!progress.settle(1, 7), "a record is settled once");
+        assert!(!progress.complete(1, 7), "a record is completed once");
         assert!(
-            !progress.settle(1, 11),
-            "a record that nobody expects is not settled"
+            !progress.complete(1, 11),
+            "a record that nobody expects is not completed"
         );
     }
 
@@ -280,24 +287,24 @@ mod tests {
         read(&mut progress, 1000);
         for offset in 0..1000 {
             assert!(if offset % 2 == 0 {
-                progress.leave(0, offset)
+                progress.defer(0, offset)
             } else {
-                progress.settle(1, offset)
+                progress.complete(1, offset)
             });
         }
         assert_eq!(progress.commit(), 0);
         assert_eq!(
-            progress.done_map(),
-            DoneMap {
+            progress.offset_map(),
+            OffsetMap {
                 scanned: 1000,
-                holes: vec![vec![(0, 999)], vec![], vec![]]
+                gaps: vec![vec![(0, 999)], vec![], vec![]]
             }
         );
 
-        let next = Progress::new(0, 1200, 2, Some(progress.done_map()));
-        assert_eq!(next.standing(0, 4), Standing::Due);
-        assert_eq!(next.standing(1, 5), Standing::Settled);
-        assert_eq!(next.standing(1, 1001), Standing::Due);
+        let next = Progress::new(0, 1200, 2, Some(progress.offset_map()));
+        assert_eq!(next.state_of(0, 4), RecordState::Due);
+        assert_eq!(next.state_of(1, 5), RecordState::Completed);
+        assert_eq!(next.state_of(1, 1001), RecordState::Due);
     }
 
     #[test]
@@ -312,21 +319,21 @@ mod tests {
             }
             assert!(progress.step());
         }
-        assert!(progress.leave(0, 0) && progress.settle(0, 2));
+        assert!(progress.defer(0, 0) && progress.complete(0, 2));
         for offset in [1, 3, 5, 7, 9] {
-            assert!(progress.settle(1, offset));
+            assert!(progress.complete(1, offset));
         }
         assert!(progress.pass_is_over() && progress.wants_another_pass());
         assert_eq!(
-            progress.done_map().holes,
+            progress.offset_map().gaps,
             [vec![(0, 1), (4, 10)], vec![], vec![]]
         );
 
         assert_eq!(progress.begin_pass(), 4);
-        assert_eq!(progress.standing(1, 5), Standing::Settled);
-        assert_eq!(progress.standing(0, 6), Standing::Due);
+        assert_eq!(progress.state_of(1, 5), RecordState::Completed);
+        assert_eq!(progress.state_of(0, 6), RecordState::Due);
         assert_eq!(
-            progress.done_map().holes,
+            progress.offset_map().gaps,
             [vec![(0, 1), (4, 10)], vec![], vec![]],
             "a pass begun loses nothing"
         );
@@ -334,7 +341,7 @@ mod tests {
             let class = (offset % 2) as usize;
             if class == 0 {
                 progress.expect(0, offset);
-                assert!(progress.settle(0, offset));
+                assert!(progress.complete(0, offset));
             } else {
                 progress.note(1, offset, true);
             }
@@ -342,7 +349,7 @@ mod tests {
         }
         assert!(!progress.wants_another_pass());
         assert_eq!(progress.commit(), 0);
-        assert_eq!(progress.done_map().holes, [vec![(0, 1)], vec![], vec![]]);
+        assert_eq!(progress.offset_map().gaps, [vec![(0, 1)], vec![], vec![]]);
     }
 
     #[test]
@@ -357,19 +364,19 @@ mod tests {
 
     #[test]
     fn a_done_map_of_other_routes_is_not_believed() {
-        let done = DoneMap {
+        let done = OffsetMap {
             scanned: 50,
-            holes: vec![vec![], vec![]],
+            gaps: vec![vec![], vec![]],
         };
         let progress = Progress::new(0, 100, 2, Some(done));
-        assert_eq!(progress.standing(0, 10), Standing::Due);
+        assert_eq!(progress.state_of(0, 10), RecordState::Due);
     }
 
     mod property {
         use proptest::prelude::*;
 
         use super::*;
-        use crate::donemap::{Stamp, decode, encode};
+        use crate::offset_map::{Scope, decode, encode};
 
         /// One record's life over two passes and a rerun, whatever happens in whatever order.
         #[derive(Clone, Debug)]
@@ -405,20 +412,20 @@ mod tests {
             fn the_commit_never_passes_and_the_done_map_never_forgets_an_unsettled_record(plan in plan()) {
                 let length = plan.class.len();
                 let mut progress = Progress::new(0, length as i64, 2, None);
-                let mut settled = vec![false; length];
+                let mut completed = vec![false; length];
                 let mut handed = vec![false; length];
-                let check = |progress: &Progress, settled: &[bool]| {
+                let check = |progress: &Progress, completed: &[bool]| {
                     let commit = progress.commit();
-                    let stamp = Stamp { topic: String::new(), routes: 7 };
-                    let text = encode(&progress.done_map(), commit, &stamp, 3000);
-                    let next = Progress::new(commit, length as i64, 2, decode(&text, commit, &stamp).ok());
+                    let scope = Scope { topic: String::new(), routes: 7 };
+                    let text = encode(&progress.offset_map(), commit, &scope, 3000);
+                    let next = Progress::new(commit, length as i64, 2, decode(&text, commit, &scope).ok());
                     for (offset, class) in plan.class.iter().enumerate() {
                         let Some(class) = class else { continue };
                         if (offset as i64) < commit {
-                            prop_assert!(settled[offset], "{offset} is below the commit {commit}");
+                            prop_assert!(completed[offset], "{offset} is below the commit {commit}");
                         } else {
-                            let standing = next.standing(*class, offset as i64);
-                            prop_assert_eq!(standing == Standing::Settled, settled[offset], "{}", offset);
+                            let state_of = next.state_of(*class, offset as i64);
+                            prop_assert_eq!(state_of == RecordState::Completed, completed[offset], "{}", offset);
                         }
                     }
                     Ok(())
@@ -427,7 +434,7 @@ mod tests {
                     if pass == 1 {
                         if !progress.wants_another_pass() { break; }
                         progress.begin_pass();
-                        check(&progress, &settled)?;
+                        check(&progress, &completed)?;
                     }
                     while !progress.pass_is_over() {
                         let offset = progress.position();
@@ -435,29 +442,29 @@ mod tests {
                         if let Some(class) = plan.class[index] {
                             if pass == 0 && plan.skip_at == Some(index) { progress.skip(class, offset); }
                             if !progress.is_skipped(class) {
-                                match progress.standing(class, offset) {
-                                    Standing::Due => { progress.expect(class, offset); handed[index] = true; }
-                                    standing => {
-                                        prop_assert_eq!(standing == Standing::Settled, settled[index]);
-                                        progress.note(class, offset, standing == Standing::Settled);
+                                match progress.state_of(class, offset) {
+                                    RecordState::Due => { progress.expect(class, offset); handed[index] = true; }
+                                    state_of => {
+                                        prop_assert_eq!(state_of == RecordState::Completed, completed[index]);
+                                        progress.note(class, offset, state_of == RecordState::Completed);
                                     }
                                 }
                             }
                         }
                         progress.step();
-                        if index == plan.stop_at { check(&progress, &settled)?; }
+                        if index == plan.stop_at { check(&progress, &completed)?; }
                     }
                     for &index in &plan.order {
                         if handed[index] {
                             let class = plan.class[index].unwrap();
                             if plan.outcome[index] {
-                                prop_assert!(progress.settle(class, index as i64));
-                                settled[index] = true;
+                                prop_assert!(progress.complete(class, index as i64));
+                                completed[index] = true;
                             } else {
-                                prop_assert!(progress.leave(class, index as i64));
+                                prop_assert!(progress.defer(class, index as i64));
                             }
                             handed[index] = false;
-                            check(&progress, &settled)?;
+                            check(&progress, &completed)?;
                         }
                     }
                     prop_assert_eq!(progress.pending(), 0);

@@ -128,7 +128,7 @@ impl Owed {
             Self::To("A") => "for A",
             Self::To(_) => "for B",
             Self::Refused(_) => "refused",
-            Self::DeadLetter => "poison",
+            Self::DeadLetter => "dead_letter_threshold",
             Self::Nothing => "for nobody",
         }
     }
@@ -342,16 +342,16 @@ fn dead_letters(evidence: &Evidence, verdict: &mut Verdict) {
     }
 }
 
-/// planned = end − start = delivered + passed over + dead-lettered + settled before + left + gaps, in every
+/// planned = end − start = delivered + skipped + dead-lettered + already completed + left + empty_offsets, in every
 /// partition; the totals are the partitions' sums; the report says itself that it balances.
 fn balance(report: &Value) -> Result<(), String> {
     const PARTS: [&str; 6] = [
         "delivered",
-        "passed_over",
+        "skipped",
         "dead_lettered",
-        "settled_before",
-        "left",
-        "gaps",
+        "already_completed",
+        "deferred",
+        "empty_offsets",
     ];
     let number = |of: &Value, name: &str| of[name].as_i64().ok_or(format!("no number {name:?}"));
     let sum = |of: &Value| {

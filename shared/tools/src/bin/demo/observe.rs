@@ -191,9 +191,9 @@ pub(crate) fn differences(
         for (name, wanted) in [
             ("planned", ends.len() as i64),
             ("delivered", count(&[End::A, End::B])),
-            ("passed_over", count(&[End::NoRoute])),
+            ("skipped", count(&[End::NoRoute])),
             ("dead_lettered", 0),
-            ("left", 0),
+            ("deferred", 0),
         ] {
             let told = report.total(name);
             if told != wanted {
@@ -225,12 +225,12 @@ mod tests {
         Received(entries.iter().map(entry).collect())
     }
 
-    fn report(delivered: i64, passed_over: i64) -> Report {
-        let planned = delivered + passed_over;
+    fn report(delivered: i64, skipped: i64) -> Report {
+        let planned = delivered + skipped;
         Report(json!({
             "exit_code": 0, "balanced": true,
-            "totals": {"planned": planned, "delivered": delivered, "passed_over": passed_over,
-                       "dead_lettered": 0, "left": 0},
+            "totals": {"planned": planned, "delivered": delivered, "skipped": skipped,
+                       "dead_lettered": 0, "deferred": 0},
             "partitions": [{"partition": 0, "start": 0, "end": planned, "committed": planned}],
         }))
     }

@@ -9,7 +9,7 @@ pub(crate) enum End {
     A,
     /// Delivered to API type B.
     B,
-    /// Stored, but no route wants it: passed over and counted.
+    /// Stored, but no route wants it: skipped and counted.
     NoRoute,
 }
 

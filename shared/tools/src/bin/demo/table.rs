@@ -46,7 +46,7 @@ pub(crate) fn render(
             row[3] = match look(record, place, a, b, report) {
                 Seen::At(End::A) => "API type A".to_owned(),
                 Seen::At(End::B) => "API type B".to_owned(),
-                Seen::At(End::NoRoute) => "no route: passed over".to_owned(),
+                Seen::At(End::NoRoute) => "no route: skipped".to_owned(),
                 Seen::Strange(what) => what,
             };
             rows.push(row);

@@ -51,7 +51,7 @@ pub enum Fenced {
     #[error(
         "group {group} gave this run no partition within {patience:?}: {who} has them; a run that was killed keeps its own until its session ends"
     )]
-    NoShare {
+    NoPartitions {
         /// The group.
         group: String,
         /// How long we waited.
@@ -93,7 +93,7 @@ pub struct Joining<'r> {
     /// How long the run may take to settle what is to be given up.
     pub settling: Duration,
     /// Set by a signal: nothing is waited for then.
-    pub asked_to_stop: &'r AtomicBool,
+    pub shutdown: &'r AtomicBool,
 }
 
 impl Joining<'_> {
@@ -159,12 +159,12 @@ impl Joining<'_> {
                 // Given nothing yet, or given and taken again before we began: wait on.
                 Ok(GroupEvent::Assigned(_) | GroupEvent::Revoking(..) | GroupEvent::Lost(_)) => {}
                 Err(RecvTimeoutError::Timeout)
-                    if left > STEP && !self.asked_to_stop.load(Ordering::Relaxed) => {}
+                    if left > STEP && !self.shutdown.load(Ordering::Relaxed) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     let members = reader
                         .group_members(&self.group, Duration::from_secs(1))
                         .unwrap_or_default();
-                    return Err(Fenced::NoShare {
+                    return Err(Fenced::NoPartitions {
                         group: self.group.clone(),
                         patience: self.patience,
                         who: list(&members),

@@ -29,30 +29,30 @@ impl Receipt {
 
 /// The end of a record's way in this run.
 #[derive(Debug)]
-pub enum Fate {
+pub enum DeliveryOutcome {
     /// The endpoint has it.
     Delivered(Receipt),
     /// The endpoint refused it for good; it belongs in the dead-letter topic.
-    Refused {
+    Rejected {
         /// The final status, if it came to an answer.
         status: Option<u16>,
         /// What the endpoint said, at most 1 KiB.
         reason: String,
     },
     /// Not delivered in this run, for the endpoint's sake: the next run sends it.
-    Left {
+    Deferred {
         /// Why.
         reason: String,
     },
 }
 
-/// One message and its fate, from delivery back to the run.
+/// One message and its outcome, from delivery back to the run.
 #[derive(Debug)]
-pub struct Settlement {
+pub struct Completion {
     /// The route's place in the table of routes.
     pub route: usize,
     /// The message, as it was handed over.
     pub message: Message,
     /// What became of it.
-    pub fate: Fate,
+    pub outcome: DeliveryOutcome,
 }

@@ -9,14 +9,14 @@ use crate::route_config::RouteConfig;
 use crate::run::Failure;
 use crate::scan::{Scan, Stop};
 use delivery::target::Target;
-use kafka::reader::{Reader, Survey};
+use kafka::reader::{Reader, TopicOffsets};
 use offsets::window::Window;
 
 /// How long the broker may take to tell where things stand after a run; the report is not worth more.
 const PATIENCE: Duration = Duration::from_secs(3);
 
 /// What a run has found out so far.
-pub(crate) struct Findings {
+pub(crate) struct ReportBuilder {
     pub(crate) identity: Identity,
     pub(crate) notes: Vec<String>,
     partitions: Vec<PartitionReport>,
@@ -24,7 +24,7 @@ pub(crate) struct Findings {
     facts: Facts,
 }
 
-impl Findings {
+impl ReportBuilder {
     /// Nothing yet.
     pub(crate) fn new(run: &str, config: &Config, routes: &[RouteConfig], dry_run: bool) -> Self {
         let idle = |route: &RouteConfig| RouteReport {
@@ -53,23 +53,23 @@ impl Findings {
     }
 
     /// The window holds nothing.
-    pub(crate) fn nothing_to_do(&mut self, survey: &Survey, window: &Window) {
-        for span in &window.spans {
-            let Some(situation) = survey
-                .situations
+    pub(crate) fn nothing_to_do(&mut self, list_offsets: &TopicOffsets, window: &Window) {
+        for range in &window.ranges {
+            let Some(offsets) = list_offsets
+                .partition_offsets
                 .iter()
-                .find(|known| known.partition == span.partition)
+                .find(|known| known.partition == range.partition)
             else {
                 continue;
             };
-            let committed = situation.committed.unwrap_or(situation.low);
+            let committed = offsets.committed.unwrap_or(offsets.low);
             self.partitions.push(PartitionReport {
-                partition: span.partition,
-                start: span.start,
-                end: span.end,
+                partition: range.partition,
+                start: range.start,
+                end: range.end,
                 committed,
-                lag_before: situation.high - committed,
-                lag_after: situation.high - committed,
+                lag_before: offsets.high - committed,
+                lag_after: offsets.high - committed,
                 ..PartitionReport::default()
             });
         }
@@ -79,7 +79,7 @@ impl Findings {
     pub(crate) fn take(
         &mut self,
         reader: &Reader,
-        survey: &Survey,
+        list_offsets: &TopicOffsets,
         window: &Window,
         scan: &Scan<'_>,
     ) {
@@ -88,44 +88,41 @@ impl Findings {
         let is_there = ends.is_ok();
         let ends = ends.unwrap_or_default();
         for (partition, part) in &scan.parts {
-            let Some(situation) = survey
-                .situations
+            let Some(offsets) = list_offsets
+                .partition_offsets
                 .iter()
                 .find(|known| known.partition == *partition)
             else {
                 continue;
             };
-            let before = situation
-                .committed
-                .unwrap_or(situation.low)
-                .max(situation.low);
-            let committed = part.committed.unwrap_or(situation.low);
+            let before = offsets.committed.unwrap_or(offsets.low).max(offsets.low);
+            let committed = part.committed.unwrap_or(offsets.low);
             let end = ends
                 .iter()
                 .find(|(known, _)| known == partition)
-                .map_or(situation.high, |(_, end)| *end);
-            let tally = &part.tally;
+                .map_or(offsets.high, |(_, end)| *end);
+            let counters = &part.counters;
             self.partitions.push(PartitionReport {
                 partition: *partition,
-                start: tally.span.start,
-                end: tally.span.end,
-                planned: tally.planned(),
-                delivered: tally.delivered,
-                passed_over: tally.passed_over,
-                dead_lettered: tally.dead_lettered,
-                settled_before: tally.settled_before,
-                left: tally.left(),
-                gaps: tally.gaps,
+                start: counters.range.start,
+                end: counters.range.end,
+                planned: counters.planned(),
+                delivered: counters.delivered,
+                skipped: counters.skipped,
+                dead_lettered: counters.dead_lettered,
+                already_completed: counters.already_completed,
+                deferred: counters.deferred(),
+                empty_offsets: counters.empty_offsets,
                 committed,
-                lag_before: (situation.high - before).max(0),
+                lag_before: (offsets.high - before).max(0),
                 lag_after: (end - committed).max(0),
             });
         }
-        for (index, (route, tally)) in self.routes.iter_mut().zip(&scan.routes).enumerate() {
-            route.matched = tally.matched;
-            route.delivered = tally.delivered;
-            route.dead_lettered = tally.dead_lettered;
-            route.left = tally.open;
+        for (index, (route, counters)) in self.routes.iter_mut().zip(&scan.routes).enumerate() {
+            route.matched = counters.matched;
+            route.delivered = counters.delivered;
+            route.dead_lettered = counters.dead_lettered;
+            route.deferred = counters.open;
             let Some(delivery) = scan.delivery() else {
                 continue;
             };
@@ -136,11 +133,11 @@ impl Findings {
             route.latency_ms = Latency::new(statistics.p50(), statistics.p99(), statistics.max());
             if let Some(reason) = &scan.given_up[index] {
                 self.notes
-                    .push(format!("route {} was left: {reason}", route.route));
+                    .push(format!("route {} was deferred: {reason}", route.route));
             }
             let is_left = scan.parts.values().any(|part| part.is_left_by(index));
             if is_left && (scan.stop.is_none() || scan.given_up[index].is_some()) {
-                route.state = report::RouteEnd::Left;
+                route.state = report::RouteEnd::Deferred;
             }
             route.statuses = statistics.statuses;
         }
@@ -174,20 +171,20 @@ impl Findings {
         let Some(stop) = &scan.stop else { return };
         let told = match stop {
             Stop::Deadline => "DEADLINE ended the run before its window".to_owned(),
-            Stop::Asked => "a signal ended the run before its window".to_owned(),
-            Stop::Fenced(what) => {
-                self.facts.fenced = true;
+            Stop::Shutdown => "a signal ended the run before its window".to_owned(),
+            Stop::ConcurrentRun(what) => {
+                self.facts.concurrent_run = true;
                 format!("another run has taken over: {what}")
             }
-            Stop::Poison(what) | Stop::Unmatched(what) => {
-                self.facts.poison = true;
+            Stop::DeadLetterThreshold(what) | Stop::Unmatched(what) => {
+                self.facts.dead_letter_threshold = true;
                 what.clone()
             }
             Stop::Source(what) => {
                 self.facts.source_failed = true;
                 what.clone()
             }
-            Stop::Loss(what) => {
+            Stop::DataLoss(what) => {
                 self.facts.data_loss = true;
                 what.clone()
             }
@@ -198,7 +195,7 @@ impl Findings {
 
     /// A broker that drops commit metadata is noticed here; what it costs is repeats after a route was left.
     fn check_metadata(&mut self, reader: &Reader, scan: &Scan<'_>, ours: &[i32]) {
-        if !scan.parts.values().any(|part| part.has_holes()) {
+        if !scan.parts.values().any(|part| part.has_gaps()) {
             return;
         }
         let Ok(committed) = reader.committed(ours, PATIENCE) else {
@@ -208,7 +205,7 @@ impl Findings {
             let part = scan.parts.get(partition);
             offset.is_some()
                 && metadata.is_empty()
-                && part.is_some_and(|part| part.has_holes() && part.committed == *offset)
+                && part.is_some_and(|part| part.has_gaps() && part.committed == *offset)
         });
         if dropped {
             let told = "this broker keeps no metadata beside commits: the next run sends everything beyond the commit again, \
@@ -236,10 +233,10 @@ impl Findings {
             Failure::Fenced(fenced) if fenced.is_the_brokers_fault() => {
                 self.facts.source_failed = true
             }
-            Failure::Fenced(_) => self.facts.fenced = true,
+            Failure::Fenced(_) => self.facts.concurrent_run = true,
             Failure::DataLoss(_) => self.facts.data_loss = true,
             Failure::Setting(_) => self.facts.setting = true,
-            Failure::Asked => self.facts.bounded = true,
+            Failure::Cancelled => self.facts.bounded = true,
             Failure::Delivery(_) | Failure::Thread(_) => self.facts.internal = true,
         }
         self.notes.push(failure.to_string());
