@@ -16,7 +16,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
@@ -57,15 +57,6 @@ impl Listener for Tcp {
         stream.set_nodelay(true)?;
         // RFC 5482; the system counts a window that stays shut as silence, too.
         SockRef::from(&stream).set_tcp_user_timeout(Some(self.patience))?;
-        Ok(stream)
-    }
-}
-
-impl Listener for UnixListener {
-    type Stream = UnixStream;
-
-    async fn next(&self) -> io::Result<UnixStream> {
-        let (stream, _) = self.accept().await?;
         Ok(stream)
     }
 }

@@ -13,10 +13,10 @@ use http::{HeaderMap, Method, Request};
 use http_body::Body;
 use tokio::time::timeout_at;
 
-use super::Call;
 use super::body::{collect, discard};
 use super::encodings::{EncodingError, undo_base64, undo_gzip};
 use super::problem::{Kind, Problem};
+use super::{Call, Refusal};
 
 /// How much one request may hold.
 #[derive(Clone, Debug)]
@@ -65,7 +65,11 @@ where
 {
     let (head, mut body) = request.into_parts();
     let end = call.body_end(Instant::now());
-    let outcome = match Encodings::of(&head) {
+    let admitted = match &call.refusal {
+        Some(refusal) => Err(refused(refusal)),
+        None => Encodings::of(&head),
+    };
+    let outcome = match admitted {
         Ok(encodings) => within(end, collect(&mut body, &head.headers, limits.body))
             .await
             .unwrap_or_else(|| {
@@ -94,6 +98,15 @@ async fn within<T>(end: Option<Instant>, work: impl Future<Output = T>) -> Optio
     match end {
         Some(end) => timeout_at(end.into(), work).await.ok(),
         None => Some(work.await),
+    }
+}
+
+fn refused(refusal: &Refusal) -> Box<Problem> {
+    match refusal {
+        Refusal::HeaderFieldsTooLarge(excess) => Problem::new(
+            Kind::HeaderFieldsTooLarge,
+            format!("The request has {excess}. Nothing was published."),
+        ),
     }
 }
 

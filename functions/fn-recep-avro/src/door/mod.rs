@@ -49,6 +49,15 @@ pub struct Call {
     /// How many bytes of a refused body are read and thrown away, so that the caller, still sending, gets to read
     /// the refusal instead of a broken connection.
     pub discard: u64,
+    /// Why the host refuses the request, whatever the rest of it says.
+    pub refusal: Option<Refusal>,
+}
+
+/// A request that the host received but cannot hand over as its caller sent it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// The header section exceeds a limit of the host; the text says what it has too much of.
+    HeaderFieldsTooLarge(String),
 }
 
 impl Call {

@@ -17,6 +17,7 @@ pub(super) enum Kind {
     MalformedHeader,
     MethodNotAllowed,
     SlowBody,
+    HeaderFieldsTooLarge,
     BodyTooLarge,
     RecordTooLarge,
     UnsupportedMediaType,
@@ -57,6 +58,11 @@ impl Kind {
                 S::REQUEST_TIMEOUT,
                 "slow-body",
                 "The body did not arrive in time",
+            ),
+            Self::HeaderFieldsTooLarge => (
+                S::REQUEST_HEADER_FIELDS_TOO_LARGE,
+                "header-fields-too-large",
+                "The header fields are too large",
             ),
             Self::BodyTooLarge => (
                 S::PAYLOAD_TOO_LARGE,

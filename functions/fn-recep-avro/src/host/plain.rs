@@ -94,6 +94,7 @@ fn call(headers: &HeaderMap, ids: &Ids) -> Call {
         } else {
             DISCARD
         },
+        refusal: None,
     }
 }
 

@@ -6,6 +6,7 @@ mod bodies;
 mod broker;
 mod config;
 mod contract;
+mod header_limits;
 mod hosts;
 mod lambda;
 mod plain;

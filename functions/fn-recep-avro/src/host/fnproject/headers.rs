@@ -13,7 +13,8 @@ use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use http::{Method, Request, Response};
 use runtime::rfc3339;
 
-use crate::door::Call;
+use super::header_limit;
+use crate::door::{Call, Refusal};
 use crate::host::deadline;
 
 const PREFIX: &str = "fn-http-h-";
@@ -60,6 +61,8 @@ pub(super) fn call(headers: &HeaderMap, wall: SystemTime, now: Instant) -> Call 
         patience: None,
         // A call answered before its body is read is lost to the agent, which is still sending.
         discard: u64::MAX,
+        refusal: header_limit::excess(headers)
+            .map(|excess| Refusal::HeaderFieldsTooLarge(excess.to_owned())),
     }
 }
 

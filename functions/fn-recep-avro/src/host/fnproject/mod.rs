@@ -4,6 +4,7 @@
 //! The agent takes only 200, 502 and 504 for an answer and kills the container over any other status. So every
 //! reply, a refusal too, is a 200 whose true status is in `Fn-Http-Status`.
 
+mod header_limit;
 mod headers;
 mod socket;
 
@@ -17,6 +18,7 @@ use hyper::server::conn::http1::Builder;
 use tracing::info;
 
 use super::entrance::Entrance;
+use header_limit::{LimitedListener, PARSER_MAX_BYTES, PARSER_MAX_FIELDS};
 use headers::Intent;
 use http_server::program::Failure;
 use http_server::server;
@@ -24,10 +26,6 @@ use socket::Socket;
 
 /// The agent keeps to one call at a time; a few more connections than that are closing ones.
 const CONNECTIONS: usize = 16;
-/// A gateway's caller may send more headers than hyper expects, and its 431 would cost the container.
-const HEADERS: usize = 1024;
-/// The same of their size: the agent itself refuses more than 1 MiB (Go's `DefaultMaxHeaderBytes`).
-const HEADER_BYTES: usize = 2 << 20;
 
 /// The contract with the agent, and the socket that it waits for.
 pub(super) struct Host {
@@ -70,11 +68,12 @@ impl Host {
     /// Answers the agent until it ends us, which it does by SIGKILL.
     pub(super) async fn serve(self, entrance: Entrance) -> Result<(), Failure> {
         let Self { socket, log_frame } = self;
-        let listener = socket.listener().map_err(Failure::software)?;
+        let listener = LimitedListener(socket.listener().map_err(Failure::software)?);
         info!(socket = %socket, "listening");
         // No timeouts: the agent's silence is its right, and we may be frozen in the middle of anything.
         let mut http = Builder::new();
-        http.max_headers(HEADERS).max_buf_size(HEADER_BYTES);
+        http.max_headers(PARSER_MAX_FIELDS)
+            .max_buf_size(PARSER_MAX_BYTES);
         let answer = move |request: Request<Incoming>| {
             let entrance = entrance.clone();
             if let Some(frame) = &log_frame {

@@ -73,6 +73,7 @@ async fn one_call(
         // The body is here in full.
         patience: None,
         discard: 0,
+        refusal: None,
     };
     let Event { request, body } = payload;
     // One adapter for each event, since the body travels past it.

@@ -1,0 +1,168 @@
+//! Which lines of one header section are forwarded. Pure.
+
+use std::fmt;
+
+/// The most header fields of a request, those of the agent included.
+pub(super) const MAX_FIELDS: usize = 1024;
+/// The most bytes of the request line and the header section together. fnserver accepts 1 MiB from its caller.
+pub(super) const MAX_BYTES: usize = 2 << 20;
+/// The most bytes of a field name; `http::HeaderName` holds no more.
+pub(super) const MAX_NAME_BYTES: usize = u16::MAX as usize;
+
+/// The field that marks a section beyond a limit; the value says which. A field of this name from outside is dropped.
+pub(super) const EXCESS: &str = "frontdoor-header-excess";
+
+/// Fields without which the call cannot be answered. Of a section beyond a limit, the first of each is forwarded.
+pub(super) const REQUIRED: [&str; 5] = [
+    "transfer-encoding",
+    "content-length",
+    "fn-call-id",
+    "fn-deadline",
+    "fn-intent",
+];
+const TRANSFER_ENCODING: usize = 0;
+const CONTENT_LENGTH: usize = 1;
+/// The most bytes of the line of a required field beyond a limit.
+const REQUIRED_LINE: usize = 512;
+
+/// A header section, as far as it has arrived.
+#[derive(Default)]
+pub(super) struct Section {
+    pub(super) has_request_line: bool,
+    /// How many bytes and fields have been forwarded.
+    bytes: usize,
+    fields: usize,
+    /// Which of the [`REQUIRED`] fields have been forwarded.
+    required: [bool; REQUIRED.len()],
+    pub(super) framing: Framing,
+    pub(super) excess: Option<Excess>,
+}
+
+/// A limit of the header section.
+#[derive(Clone, Copy)]
+pub(super) enum Excess {
+    Bytes,
+    Fields,
+    NameBytes,
+}
+
+/// How the body of a request is delimited (RFC 9112, section 6.3).
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) enum Framing {
+    #[default]
+    NoBody,
+    Length(u64),
+    Chunked,
+    Unknown,
+}
+
+/// The beginning of a line, to the limit of what is kept.
+#[derive(Default)]
+pub(super) struct Line {
+    pub(super) bytes: Vec<u8>,
+    is_cut: bool,
+}
+
+impl Section {
+    /// How many bytes of the next line may be kept.
+    pub(super) fn room(&self) -> usize {
+        match self.excess {
+            Some(_) => REQUIRED_LINE,
+            // The empty line that ends the section always fits.
+            None => MAX_BYTES - self.bytes + 2,
+        }
+    }
+
+    /// Decides whether the line is forwarded and records it.
+    pub(super) fn admit(&mut self, line: &Line) -> bool {
+        let bytes = &line.bytes;
+        let is_field = std::mem::replace(&mut self.has_request_line, true);
+        let colon = bytes.iter().position(|byte| *byte == b':');
+        let (name, value) = match colon {
+            Some(colon) if is_field => (&bytes[..colon], &bytes[colon + 1..]),
+            _ => (&bytes[..], &[][..]),
+        };
+        if name.eq_ignore_ascii_case(EXCESS.as_bytes()) {
+            return false;
+        }
+        let required = REQUIRED
+            .iter()
+            .position(|required| name.eq_ignore_ascii_case(required.as_bytes()));
+        if self.excess.is_none() {
+            self.excess = if line.is_cut || self.bytes + bytes.len() > MAX_BYTES {
+                Some(Excess::Bytes)
+            } else if self.fields == MAX_FIELDS {
+                Some(Excess::Fields)
+            } else if is_field && name.len() > MAX_NAME_BYTES {
+                Some(Excess::NameBytes)
+            } else {
+                None
+            };
+        }
+        if self.excess.is_some() {
+            let fits = !line.is_cut && bytes.len() <= REQUIRED_LINE;
+            if !required.is_some_and(|place| fits && !self.required[place]) {
+                return false;
+            }
+        } else {
+            self.bytes += bytes.len();
+            self.fields += usize::from(is_field);
+        }
+        if let Some(place) = required {
+            self.required[place] = true;
+            self.framing = self.framing.with(place, value.trim_ascii());
+        }
+        true
+    }
+}
+
+impl fmt::Display for Excess {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Bytes => write!(f, "more than {MAX_BYTES} bytes of header fields"),
+            Self::Fields => write!(f, "more than {MAX_FIELDS} header fields"),
+            Self::NameBytes => write!(f, "a header name of more than {MAX_NAME_BYTES} bytes"),
+        }
+    }
+}
+
+impl Framing {
+    /// The framing with one more of the [`REQUIRED`] fields.
+    fn with(self, place: usize, value: &[u8]) -> Self {
+        let given = match place {
+            TRANSFER_ENCODING if value.eq_ignore_ascii_case(b"chunked") => Self::Chunked,
+            CONTENT_LENGTH => number(value, 10).map_or(Self::Unknown, Self::Length),
+            TRANSFER_ENCODING => Self::Unknown,
+            _ => return self,
+        };
+        if self == Self::NoBody || self == given {
+            given
+        } else {
+            Self::Unknown
+        }
+    }
+}
+
+impl Line {
+    /// Appends bytes of the line, to at most `room` in all.
+    pub(super) fn push(&mut self, bytes: &[u8], room: usize) {
+        let left = room.saturating_sub(self.bytes.len());
+        self.is_cut |= left < bytes.len();
+        self.bytes
+            .extend_from_slice(&bytes[..left.min(bytes.len())]);
+    }
+
+    /// Tells whether the line has nothing but its end.
+    pub(super) fn is_empty(&self) -> bool {
+        !self.is_cut && matches!(self.bytes[..], [b'\n'] | [b'\r', b'\n'])
+    }
+}
+
+/// A number without a sign.
+pub(super) fn number(text: &[u8], radix: u32) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    if text.starts_with('+') {
+        return None;
+    }
+    u64::from_str_radix(text, radix).ok()
+}
