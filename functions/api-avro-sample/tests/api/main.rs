@@ -371,10 +371,17 @@ async fn a_body_over_the_limit_is_refused_however_it_comes() {
 async fn hostile_requests_are_refused_and_the_next_one_is_served() {
     let api = Endpoint::start(&[]).await;
     let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(70_000));
+    let long_name = format!("GET / HTTP/1.1\r\n{}: y\r\n\r\n", "x".repeat(70_000));
+    let long_line = format!("GET /{} HTTP/1.1\r\n\r\n", "x".repeat(70_000));
+    let many = format!("GET / HTTP/1.1\r\n{}\r\n", "x: y\r\n".repeat(5_000));
     for (request, status) in [
         ("GET / HTTP/9.9\r\n\r\n", 400),
         ("\0\0\0\r\n\r\n", 400),
-        (long.as_str(), 431),
+        ("GET / HTTP/1.1\r\nx: \0\r\n\r\n", 400),
+        (&long, 431),
+        (&long_name, 431),
+        (&long_line, 431),
+        (&many, 431),
         ("POST / HTTP/1.1\r\ncontent-length: -1\r\n\r\n", 400),
         (
             "POST / HTTP/1.1\r\ncontent-length: 3\r\ncontent-length: 4\r\n\r\nabcd",

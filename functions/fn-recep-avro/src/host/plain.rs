@@ -30,6 +30,8 @@ const TURN_PATIENCE: Duration = Duration::from_secs(10);
 const CONNECTIONS: usize = 640;
 /// How long a request's head may take, and how long a connection may lie idle.
 const HEAD_PATIENCE: Duration = Duration::from_secs(10);
+/// The most bytes of a request line and its header section together: every connection may hold so many.
+const HEADER_BYTES: usize = 64 * 1024;
 /// How long a request's body may take.
 const BODY_PATIENCE: Duration = Duration::from_secs(30);
 /// How much of a refused body is read so that its sender gets to see the refusal.
@@ -57,7 +59,8 @@ impl Host {
         http.timer(TokioTimer::new())
             .header_read_timeout(HEAD_PATIENCE)
             // Who has said everything may say so, and still wants the answer.
-            .half_close(true);
+            .half_close(true)
+            .max_header_size(HEADER_BYTES);
         let ids = Arc::new(Ids::new(SystemTime::now()));
         let calls = Arc::new(Semaphore::new(CALLS));
         let answer = move |request: Request<Incoming>| {

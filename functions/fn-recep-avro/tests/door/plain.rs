@@ -7,7 +7,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
 use super::sample::{paul, user};
-use super::world::{Plain, Request, World};
+use super::world::{Plain, Request, World, values};
 
 #[tokio::test]
 async fn it_says_that_it_lives() {
@@ -69,6 +69,56 @@ async fn a_caller_who_never_finishes_its_head_is_cut_off() {
     let mut reply = Vec::new();
     let cut = tokio::time::timeout(Duration::from_secs(40), stream.read_to_end(&mut reply)).await;
     assert!(cut.is_ok(), "still connected");
+}
+
+#[tokio::test]
+async fn a_bad_header_section_is_refused_and_the_next_caller_is_served() {
+    let world = World::new();
+    let plain = Plain::start(&world.settings("door")).await;
+    let field = |name: &str, value: &str| format!("{name}: {value}\r\n");
+    let fields = |count: usize| -> String {
+        (0..count)
+            .map(|number| field(&format!("x-{number}"), "v"))
+            .collect()
+    };
+    let long_line = format!("POST /{} HTTP/1.1", "x".repeat(70_000));
+    let line = "POST / HTTP/1.1";
+    for (name, line, fields, status) in [
+        ("5,000 fields", line, fields(5_000), 431),
+        (
+            "a value of 70 kB",
+            line,
+            field("x", &"v".repeat(70_000)),
+            431,
+        ),
+        (
+            "a value of 1 MB",
+            line,
+            field("x", &"v".repeat(1_000_000)),
+            431,
+        ),
+        (
+            "a name of 70 kB",
+            line,
+            field(&"x".repeat(70_000), "v"),
+            431,
+        ),
+        ("a request line of 70 kB", &long_line, String::new(), 431),
+        ("a NUL in a value", line, field("x", "\0"), 400),
+        ("a field without a colon", line, "x\r\n".to_owned(), 400),
+        ("a NUL for a method", "\0 / HTTP/1.1", String::new(), 400),
+    ] {
+        let mut stream = TcpStream::connect(&plain.address).await.unwrap();
+        let head = format!("{line}\r\nhost: h\r\n{fields}\r\n");
+        // The server may close the connection before it has read everything.
+        let _ = stream.write_all(head.as_bytes()).await;
+        let mut reply = [0; 12];
+        stream.read_exact(&mut reply).await.expect(name);
+        let expected = format!("HTTP/1.1 {status}");
+        assert_eq!(String::from_utf8_lossy(&reply), expected, "{name}");
+    }
+    assert_eq!(plain.call(&Request::post(paul())).await.status, 202);
+    assert_eq!(values(&world.stored()), [paul()]);
 }
 
 #[tokio::test]
