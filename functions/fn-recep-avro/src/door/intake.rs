@@ -107,6 +107,14 @@ fn refused(refusal: &Refusal) -> Box<Problem> {
             Kind::HeaderFieldsTooLarge,
             format!("The request has {excess}. Nothing was published."),
         ),
+        Refusal::BodyDecodedAsText(alteration) => Problem::new(
+            Kind::BodyDecodedAsText,
+            format!(
+                "The gateway passed the body as text (isBase64Encoded is false), and {alteration}. Send it with \
+                 Content-Type: application/octet-stream and add that type to the gateway's binaryMediaTypes, or send \
+                 base64 with Content-Transfer-Encoding: base64. Nothing was published."
+            ),
+        ),
     }
 }
 

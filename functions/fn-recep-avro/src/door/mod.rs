@@ -58,6 +58,8 @@ pub struct Call {
 pub enum Refusal {
     /// The header section exceeds a limit of the host; the text says what it has too much of.
     HeaderFieldsTooLarge(String),
+    /// The body was decoded as text on its way; the text says how that shows.
+    BodyDecodedAsText(String),
 }
 
 impl Call {

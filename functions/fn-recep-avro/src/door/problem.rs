@@ -14,6 +14,7 @@ pub(super) enum Kind {
     EmptyBody,
     BrokenBody,
     MalformedEncoding,
+    BodyDecodedAsText,
     MalformedHeader,
     MethodNotAllowed,
     SlowBody,
@@ -43,6 +44,11 @@ impl Kind {
                 S::BAD_REQUEST,
                 "malformed-encoding",
                 "The body is not what its encoding header says",
+            ),
+            Self::BodyDecodedAsText => (
+                S::BAD_REQUEST,
+                "body-decoded-as-text",
+                "The body was decoded as text on its way",
             ),
             Self::MalformedHeader => (
                 S::BAD_REQUEST,

@@ -9,6 +9,7 @@ mod contract;
 mod header_limits;
 mod hosts;
 mod lambda;
+mod lambda_text;
 mod plain;
 mod sample;
 mod traps;

@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer};
 pub(super) struct Event {
     pub(super) request: LambdaRequest,
     pub(super) body: Bytes,
+    /// Whether the event carried the body as text and not as base64.
+    pub(super) is_text: bool,
 }
 
 impl<'de> Deserialize<'de> for Event {
@@ -24,7 +26,7 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 fn disarm(mut request: LambdaRequest) -> Event {
-    let body = match &mut request {
+    let (body, is_text) = match &mut request {
         LambdaRequest::ApiGatewayV1(event) => {
             event.path = None;
             event.request_context.domain_name = None;
@@ -34,7 +36,8 @@ fn disarm(mut request: LambdaRequest) -> Event {
             disarm_headers(&mut event.multi_value_headers);
             disarm_headers(&mut event.headers);
             let text = event.body.take();
-            decode(text, event.is_base64_encoded, &mut event.headers)
+            let is_base64 = event.is_base64_encoded;
+            (decode(text, is_base64, &mut event.headers), !is_base64)
         }
         LambdaRequest::ApiGatewayV2(event) => {
             event.raw_path = None;
@@ -44,7 +47,8 @@ fn disarm(mut request: LambdaRequest) -> Event {
             event.request_context.stage = None;
             disarm_headers(&mut event.headers);
             let text = event.body.take();
-            decode(text, event.is_base64_encoded, &mut event.headers)
+            let is_base64 = event.is_base64_encoded;
+            (decode(text, is_base64, &mut event.headers), !is_base64)
         }
         LambdaRequest::Alb(event) => {
             event.path = None;
@@ -53,12 +57,17 @@ fn disarm(mut request: LambdaRequest) -> Event {
             disarm_headers(&mut event.multi_value_headers);
             disarm_headers(&mut event.headers);
             let text = event.body.take();
-            decode(text, event.is_base64_encoded, &mut event.headers)
+            let is_base64 = event.is_base64_encoded;
+            (decode(text, is_base64, &mut event.headers), !is_base64)
         }
         // The library's enum may grow; its other shapes are not asked for.
-        _ => Bytes::new(),
+        _ => (Bytes::new(), false),
     };
-    Event { request, body }
+    Event {
+        request,
+        body,
+        is_text,
+    }
 }
 
 fn disarm_headers(headers: &mut HeaderMap) {
@@ -104,7 +113,7 @@ mod tests {
     }
 
     fn converted(event: &Value) -> (http::Request<lambda_http::Body>, Bytes) {
-        let Event { request, body } = serde_json::from_str(&event.to_string()).unwrap();
+        let Event { request, body, .. } = serde_json::from_str(&event.to_string()).unwrap();
         (request.into(), body)
     }
 

@@ -3,6 +3,7 @@
 //! The sandbox is frozen as soon as the reply is out; by then every message is acknowledged.
 
 mod event;
+mod text;
 
 use std::convert::Infallible;
 use std::time::{Instant, SystemTime};
@@ -15,7 +16,7 @@ use lambda_http::{Adapter, Service, service_fn};
 
 use super::deadline;
 use super::entrance::Entrance;
-use crate::door::Call;
+use crate::door::{Call, Refusal};
 use event::Event;
 use http_server::program::Failure;
 
@@ -75,10 +76,18 @@ async fn one_call(
         discard: 0,
         refusal: None,
     };
-    let Event { request, body } = payload;
+    let Event {
+        request,
+        body,
+        is_text,
+    } = payload;
     // One adapter for each event, since the body travels past it.
     let mut adapter = Adapter::from(service_fn(move |request: lambda_http::Request| {
-        let (entrance, call, body) = (entrance.clone(), call.clone(), body.clone());
+        let (entrance, mut call, body) = (entrance.clone(), call.clone(), body.clone());
+        if is_text {
+            call.refusal =
+                text::alteration(request.headers(), &body).map(Refusal::BodyDecodedAsText);
+        }
         async move {
             let request = request.map(|_| Full::new(body));
             let response: Response<Bytes> = entrance.answer(request, &call).await;
