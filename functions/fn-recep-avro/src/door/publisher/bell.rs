@@ -12,6 +12,8 @@ use tokio::net::unix::pipe::{self, Receiver};
 
 /// Writes one byte whenever the first report joins an empty queue (`rd_kafka_queue_io_event_enable`).
 ///
+/// Events that were queued before the registration are not announced: drain the queue before the first wait.
+///
 /// Dropped before the producer that it belongs to.
 pub(super) struct Bell {
     queue: *mut sys::rd_kafka_queue_t,

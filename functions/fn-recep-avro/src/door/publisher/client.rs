@@ -35,7 +35,14 @@ impl Client {
     ///
     /// `refusal` is told whenever the broker refuses our user or password.
     pub(super) fn start(config: &ClientConfig, refusal: Arc<Notify>) -> KafkaResult<Arc<Self>> {
-        let producer = BaseProducer::from_config_and_context(config, Reports { refusal })?;
+        Self::serving(BaseProducer::from_config_and_context(
+            config,
+            Reports { refusal },
+        )?)
+    }
+
+    /// Serves this producer's events from now on, those already queued included.
+    fn serving(producer: BaseProducer<Reports>) -> KafkaResult<Arc<Self>> {
         let (bell, ear) = Bell::hang(&producer)
             .map_err(|error| KafkaError::ClientCreation(format!("making its pipe: {error}")))?;
         let client = Arc::new(Self {
@@ -124,11 +131,17 @@ impl Client {
     }
 }
 
-/// Serves reports whenever the bell rings, until the client is gone.
+/// Serves the producer's events until the client is dropped.
 async fn serve(mut ear: Receiver, client: Weak<Client>) {
     let mut rings = [0; 64];
     loop {
-        // The ring is taken before the queue is looked at: one that comes later is another ring.
+        // Drain before each wait, the first included. librdkafka writes to the pipe only when an event joins an empty
+        // queue: an event that was queued before the registration is not announced, and none after it until the queue
+        // is empty again. An event that joins after the drain is announced by a new byte.
+        match client.upgrade() {
+            Some(client) => client.drain(),
+            None => return,
+        }
         match ear.read(&mut rings).await {
             Ok(0) => return,
             Ok(_) => {}
@@ -138,10 +151,6 @@ async fn serve(mut ear: Receiver, client: Weak<Client>) {
                 return;
             }
         }
-        let Some(client) = client.upgrade() else {
-            return;
-        };
-        client.drain();
     }
 }
 
@@ -210,5 +219,55 @@ impl ProducerContext for Reports {
             }
         };
         ticket.batch.settle(ticket.place, fate);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Instant;
+
+    use testkit::broker::Broker;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn delivery_reports_arrive_although_an_event_was_queued_before_the_registration() {
+        let broker = Broker::start().unwrap();
+        broker.create_topic("door", 1).unwrap();
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", broker.bootstrap())
+            .set("reconnect.backoff.ms", "20")
+            .set("reconnect.backoff.max.ms", "100");
+        broker.down().unwrap();
+        let producers: Vec<_> = (0..10)
+            .map(|_| {
+                let refusal = Arc::default();
+                BaseProducer::from_config_and_context(&config, Reports { refusal }).unwrap()
+            })
+            .collect();
+        // Each refused connection is an event. In production it races with the registration.
+        let end = Instant::now() + Duration::from_secs(20);
+        while producers.iter().any(|known| known.in_flight_count() == 0) {
+            assert!(Instant::now() < end, "no event was queued");
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        broker.up().unwrap();
+        for producer in producers {
+            let client = Client::serving(producer).unwrap();
+            let message = Message {
+                key: None,
+                value: b"value",
+                headers: Arc::from([]),
+                idempotency_key: None,
+            };
+            let batch = Batch::of(1);
+            client.send("door", &message, &batch, 0);
+            let reported = tokio::time::timeout(Duration::from_secs(5), batch.settled()).await;
+            assert!(reported.is_ok(), "no delivery report within 5 s");
+            assert!(matches!(batch.fates(|| true)[..], [Fate::Stored(_)]));
+            // Dropping a client joins its threads and would block the runtime.
+            tokio::task::spawn_blocking(move || drop(client));
+        }
     }
 }
