@@ -85,15 +85,15 @@ class Listener:
 
 
 class Broker:
-    """Real Apache Kafka, from deploy/kafka; its topics are made by the first record, with so many partitions."""
+    """Real Apache Kafka, from deploy/kafka, with the topic FrontDoorTopic of so many partitions."""
 
     def __init__(self, folder: Path, partitions: int, *options: str):
         self.folder = folder
-        made = ("--set", "auto.create.topics.enable=true", "--set", f"num.partitions={partitions}")
-        run(KAFKA, "start", "--fast-join", "--dir", folder, "--parent", os.getpid(), *made, *options)
+        run(KAFKA, "start", "--fast-join", "--dir", folder, "--parent", os.getpid(), *options)
         lines = (folder / "env").read_text().splitlines()
         self.settings = dict(line.split("=", 1) for line in lines)
         self.bootstrap = self.settings["KAFKA_BOOTSTRAP_SERVERS"]
+        run(program("create-topic"), self.settings["PLAINTEXT_BOOTSTRAPSERVER"], "FrontDoorTopic", partitions)
 
     def end(self):
         run(KAFKA, "stop", "--dir", self.folder, check=False)

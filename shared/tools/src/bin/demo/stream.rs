@@ -5,14 +5,17 @@ use std::fmt;
 use anyhow::Result;
 use testkit::broker::Broker;
 use testkit::records;
+use testkit::topics::Topics;
 
 /// The stream's name on the embedded broker, as in the tutorial.
 const TOPIC: &str = "FrontDoorTopic";
+/// The job's dead-letter topic: the embedded broker has no CreateTopics request, by which the job creates it elsewhere.
+const DEAD_LETTER_TOPIC: &str = "FrontDoorTopic-dead-letter";
 /// The stream and the group on a broker of yours, which may hold the real ones: theirs must not get our records, and
 /// our job must not take theirs.
 const GUEST_TOPIC: &str = "FrontDoorDemo";
 const GUEST_GROUP: &str = "frontdoor-demo";
-/// The stream's partitions on the embedded broker.
+/// The stream's partitions where the demo creates it.
 const PARTITIONS: i32 = 3;
 /// The setting that names a broker other than the embedded one.
 const BOOTSTRAP: &str = "KAFKA_BOOTSTRAP_SERVERS";
@@ -43,9 +46,12 @@ pub(crate) struct Stream {
 impl Stream {
     /// Starts the embedded broker, unless `KAFKA_BOOTSTRAP_SERVERS` names another.
     ///
+    /// On a broker of yours it creates the demo's own topic if that is missing and the broker needs no TLS and no user;
+    /// any other topic has to exist.
+    ///
     /// # Errors
-    /// It does not start.
-    pub(crate) fn start() -> Result<Self> {
+    /// The embedded broker does not start; yours does not answer, or rejects the topic.
+    pub(crate) async fn start() -> Result<Self> {
         // Whoever names a broker may have to name a user, a certificate and so on.
         let mut settings: Environment = std::env::vars()
             .filter(|(name, _)| HANDED_ON.contains(&name.as_str()))
@@ -56,6 +62,14 @@ impl Stream {
                 .any(|(known, value)| known == name && !value.is_empty())
         };
         if given(&settings, BOOTSTRAP) {
+            let needs_more = ["KAFKA_TOPIC", "KAFKA_USERNAME", "KAFKA_SECURITY_PROTOCOL"];
+            if !needs_more.iter().any(|name| given(&settings, name)) {
+                let bootstrap = settings.iter().find(|(name, _)| name == BOOTSTRAP);
+                let topics = Topics::of(bootstrap.map_or("", |(_, value)| value))?;
+                if topics.watermarks(GUEST_TOPIC)?.is_empty() {
+                    topics.create(GUEST_TOPIC, PARTITIONS, &[]).await?;
+                }
+            }
             for (name, value) in [
                 ("KAFKA_TOPIC", GUEST_TOPIC),
                 ("KAFKA_GROUP_ID", GUEST_GROUP),
@@ -71,6 +85,7 @@ impl Stream {
         }
         let broker = Broker::start()?;
         broker.create_topic(TOPIC, PARTITIONS)?;
+        broker.create_topic(DEAD_LETTER_TOPIC, 1)?;
         let settings = [(BOOTSTRAP, broker.bootstrap()), ("KAFKA_TOPIC", TOPIC)];
         let settings = settings.map(|(name, value)| (name.to_owned(), value.to_owned()));
         Ok(Self {

@@ -62,7 +62,7 @@ impl World {
         ports: Ports,
         heard: impl Fn(&str, &str) + Clone + Send + 'static,
     ) -> Result<Self> {
-        let stream = Stream::start()?;
+        let stream = Stream::start().await?;
         let endpoint = program::built("api-avro-sample")?;
         let api = |title: &'static str, port: u16| {
             let listen = format!("127.0.0.1:{port}");
