@@ -130,6 +130,9 @@ impl KafkaSettings {
             .set("bootstrap.servers", &self.bootstrap)
             .set("client.id", "frontdoor")
             .set("security.protocol", self.protocol)
+            // A mistyped topic is an error: no metadata request creates it. librdkafka's default is true for producers.
+            // Brokers before Kafka 0.11 ignore the flag (Metadata version 4).
+            .set("allow.auto.create.topics", "false")
             .set("socket.keepalive.enable", "true")
             // A recycled connection is the service's daily business, not news.
             .set("log.connection.close", "false")
@@ -312,8 +315,7 @@ impl KafkaSettings {
         config
             .set("group.id", group)
             .set("enable.auto.commit", "false")
-            .set("enable.auto.offset.store", "false")
-            .set("allow.auto.create.topics", "false");
+            .set("enable.auto.offset.store", "false");
         config
     }
 }
@@ -393,6 +395,23 @@ mod tests {
             .unwrap();
         assert_eq!(plain.producer().get("enable.idempotence"), Some("true"));
         assert_eq!(plain.producer().get("acks"), Some("all"));
+    }
+
+    #[tokio::test]
+    async fn no_client_creates_topics_by_metadata_requests() {
+        let kafka = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")])
+            .await
+            .unwrap();
+        let second = Duration::from_secs(1);
+        for config in [
+            kafka.client(),
+            kafka.producer_within(second),
+            kafka.dead_letter_producer(second),
+            kafka.reader("frontdoor"),
+            kafka.member("frontdoor", GroupProtocol::Classic, second),
+        ] {
+            assert_eq!(config.get("allow.auto.create.topics"), Some("false"));
+        }
     }
 
     const STREAMING: &str = "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092";

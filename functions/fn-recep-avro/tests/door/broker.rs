@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaRespErr;
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::agent::Call;
+use testkit::topics::Topics;
 
 use super::lambda::{Lambda, Shape, event};
 use super::sample::{Codec, container, paul, user};
@@ -182,6 +183,29 @@ async fn a_topic_that_does_not_exist_is_the_operators_500() {
         "{body}"
     );
     assert_eq!(body["stored"], "no");
+}
+
+#[tokio::test]
+async fn an_unknown_topic_is_never_created_and_its_creation_is_noticed() {
+    let world = World::new();
+    let topics = Topics::of(world.broker.bootstrap()).unwrap();
+    let mut function = world
+        .function_with(&[("KAFKA_TOPIC", "no-such-topic")])
+        .await;
+    for _ in 0..2 {
+        let reply = function.call(Call::direct(paul())).await.unwrap();
+        assert_eq!(reply.status, 500, "{reply:?}");
+        let body = reply.json().unwrap();
+        assert!(body["type"].as_str().unwrap().ends_with("topic-unknown"));
+        assert_eq!(body["stored"], "no");
+    }
+    assert!(topics.watermarks("no-such-topic").unwrap().is_empty());
+    world.broker.create_topic("no-such-topic", 1).unwrap();
+    let end = Instant::now() + Duration::from_secs(10);
+    while function.call(Call::direct(paul())).await.unwrap().status != 202 {
+        assert!(Instant::now() < end, "{}", function.log());
+    }
+    assert_eq!(world.stored_in("no-such-topic").len(), 1);
 }
 
 #[tokio::test]

@@ -23,10 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Creates the topic where it is missing, with room for what a record becomes as a letter, else with the broker's own
 /// defaults. Where that is not allowed, the write itself tells.
 pub(super) fn create(config: &ClientConfig, topic: &str) {
-    let mut config = config.clone();
-    // Asking for it must not make it, with defaults that are too small.
-    config.set("allow.auto.create.topics", "false");
-    let created = AdminClient::<DefaultClientContext>::from_config(&config).and_then(|admin| {
+    let created = AdminClient::<DefaultClientContext>::from_config(config).and_then(|admin| {
         let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
         let is_there = metadata
             .topics()

@@ -16,6 +16,7 @@ use testkit::records;
 use testkit::topics::{New, Topics};
 
 const TOPIC: &str = "FrontDoorTopic";
+const DEAD_LETTER_TOPIC: &str = "FrontDoorTopic-dead-letter";
 
 struct Stage {
     broker: Broker,
@@ -27,6 +28,7 @@ impl Stage {
     fn new(a: Endpoint, b: Endpoint) -> Self {
         let broker = Broker::start().unwrap();
         broker.create_topic(TOPIC, 2).unwrap();
+        broker.create_topic(DEAD_LETTER_TOPIC, 1).unwrap();
         Self { broker, a, b }
     }
 
@@ -161,6 +163,21 @@ fn delivers_each_record_to_its_route_as_it_was_stored_and_only_once() {
 }
 
 #[test]
+fn a_dead_letter_does_not_create_its_topic_by_being_written() {
+    let stage = Stage::willing();
+    stage.write(&[b"junk that is no datum".to_vec()]);
+    // The embedded broker has no controller that creates topics, and creates them on metadata requests that allow it.
+    let topic = "no-such-topic";
+    let run = stage.run(&["--dead-letter-topic", topic]);
+    run.assert(
+        74,
+        &json!({"planned": 1, "delivered": 0, "dead_lettered": 0, "deferred": 1}),
+    );
+    let topics = Topics::of(stage.broker.bootstrap()).unwrap();
+    assert!(topics.watermarks(topic).unwrap().is_empty());
+}
+
+#[test]
 fn an_undecodable_record_goes_to_the_dead_letter_topic_unchanged_and_to_no_endpoint() {
     let stage = Stage::willing();
     let mut trailing = user(1010, "Paul");
@@ -175,7 +192,7 @@ fn an_undecodable_record_goes_to_the_dead_letter_topic_unchanged_and_to_no_endpo
         10,
         &json!({"planned": 3, "delivered": 1, "dead_lettered": 2, "deferred": 0}),
     );
-    let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+    let letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
     let letter = letters
         .iter()
         .find(|letter| letter.value.as_ref() == Some(&trailing))
@@ -221,7 +238,7 @@ fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
         10,
         &json!({"planned": 50, "delivered": 49, "dead_lettered": 1, "deferred": 0}),
     );
-    let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+    let letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
     assert_eq!(letters[0].value.as_deref(), Some(&data[20][..]));
     let reason = letters[0]
         .header("__connect.errors.exception.message")
