@@ -26,7 +26,7 @@ check: needs ## Format and lint, as CI does
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-e2e: build ## Hold the job to its promises on real Apache Kafka (Java 17, Maven)
+e2e: build ## Test the function and the job on real Apache Kafka (Java 17, Maven)
 	$(CARGO) test --workspace --test e2e -- --ignored --test-threads 2
 
 chaos: build ## Kill jobs, brokers and endpoints, and let an independent checker judge; CHAOS="--long" for 200 kills
