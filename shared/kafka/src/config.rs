@@ -216,10 +216,7 @@ impl KafkaSettings {
     /// A producer that gives a message up after `timeout`, from the moment it is handed over.
     pub fn producer_within(&self, timeout: Duration) -> ClientConfig {
         let mut config = self.producer();
-        config
-            .set("message.timeout.ms", timeout.as_millis().max(1).to_string())
-            // A topic that is being created is waited for, one that does not exist is soon told.
-            .set("topic.metadata.propagation.max.ms", "3000");
+        set_message_timeout(&mut config, timeout);
         config
     }
 
@@ -237,16 +234,13 @@ impl KafkaSettings {
                     "15000000"
                 },
             )
-            .set(
-                "message.timeout.ms",
-                patience.as_millis().max(1).to_string(),
-            )
             // Letters that wait for a slow broker are not to fill the memory: whoever writes waits instead.
             .set("queue.buffering.max.kbytes", "16384")
             // A topic with a small bound refuses a batch as it would a record: letters that fit are not to share the lot
             // of one that does not.
             .set("batch.size", "65536")
             .set("linger.ms", "5");
+        set_message_timeout(&mut config, patience);
         config
     }
 
@@ -318,6 +312,19 @@ impl KafkaSettings {
             .set("enable.auto.offset.store", "false");
         config
     }
+}
+
+/// Sets how long a message may take, and how long its topic may be missing from the metadata (a topic that was just
+/// created) before the message fails as one to an unknown topic. The latter must be shorter: else the message times out
+/// first, and the error does not name its cause.
+fn set_message_timeout(config: &mut ClientConfig, timeout: Duration) {
+    let missing = (timeout / 2).min(Duration::from_secs(3));
+    config
+        .set("message.timeout.ms", timeout.as_millis().max(1).to_string())
+        .set(
+            "topic.metadata.propagation.max.ms",
+            missing.as_millis().to_string(),
+        );
 }
 
 /// How a consumer group is joined.

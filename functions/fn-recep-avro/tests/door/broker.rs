@@ -209,6 +209,15 @@ async fn an_unknown_topic_is_never_created_and_its_creation_is_noticed() {
 }
 
 #[tokio::test]
+async fn an_unknown_topic_is_a_500_also_within_a_short_timeout() {
+    let world = World::new();
+    let settings = [("KAFKA_TOPIC", "no-such-topic"), ("PUBLISH_TIMEOUT", "2s")];
+    let mut function = world.function_with(&settings).await;
+    let reply = function.call(Call::direct(paul())).await.unwrap();
+    assert_eq!(reply.status, 500, "{reply:?}");
+}
+
+#[tokio::test]
 async fn many_calls_at_once_share_the_client_and_each_learns_its_own_fate() {
     let world = World::new();
     let settings = [&world.settings("door")[..], &[("PUBLISH_TIMEOUT", "2s")]].concat();

@@ -173,6 +173,7 @@ fn a_dead_letter_does_not_create_its_topic_by_being_written() {
         74,
         &json!({"planned": 1, "delivered": 0, "dead_lettered": 0, "deferred": 1}),
     );
+    assert!(run.log.contains("UnknownTopic"), "{}", run.log);
     let topics = Topics::of(stage.broker.bootstrap()).unwrap();
     assert!(topics.watermarks(topic).unwrap().is_empty());
 }
