@@ -105,8 +105,10 @@ fn inflate<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&
         rest = rest.get(eaten..).unwrap_or_default();
         match status {
             _ if content.len() > most => return Err(Refusal::TooMuch),
-            Status::StreamEnd if rest.is_empty() => return Ok(content),
-            Status::StreamEnd => return Err(broken("ends before its block does")),
+            // Bytes may follow: RFC 1951 marks the end of the stream itself (3.2.3, BFINAL), and Python's writers cut
+            // only part of zlib's Adler-32 off. Refusing them would protect nothing: the block's count of records has
+            // to match the content.
+            Status::StreamEnd => return Ok(content),
             _ if before == (inflate.total_in(), content.len()) => return Err(broken("is cut off")),
             _ => {}
         }
@@ -155,6 +157,9 @@ fn unzstd<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'
 
 #[cfg(test)]
 mod tests {
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
     use super::*;
 
     fn expand(codec: Codec, stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
@@ -186,16 +191,64 @@ mod tests {
     }
 
     #[test]
-    fn content_that_is_cut_or_followed_by_something_is_refused() {
+    fn refuses_truncated_content() {
         for codec in [Codec::Deflate, Codec::Snappy, Codec::Zstandard] {
             let content = b"some text, some more text, and some more text".repeat(9);
-            let mut stored = codec.compress(&content).unwrap();
+            let stored = codec.compress(&content).unwrap();
             for cut in 0..stored.len() {
                 let expanded = expand(codec, &stored[..cut], 1_000_000);
                 assert!(expanded.is_err(), "{codec:?} cut at {cut}");
             }
+        }
+    }
+
+    #[test]
+    fn refuses_bytes_after_snappy_and_zstandard_content() {
+        for codec in [Codec::Snappy, Codec::Zstandard] {
+            let mut stored = codec.compress(b"some text").unwrap();
             stored.push(1);
             assert!(expand(codec, &stored, 1_000_000).is_err(), "{codec:?}");
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig {
+            failure_persistence: None,
+            ..ProptestConfig::default()
+        })]
+
+        #[test]
+        fn ignores_bytes_after_the_deflate_stream(
+            content in vec(any::<u8>(), 0..2_000),
+            repeated in 1..40_usize,
+            trailing in vec(any::<u8>(), 0..20),
+        ) {
+            let content = content.repeat(repeated);
+            let mut stored = Codec::Deflate.compress(&content).unwrap();
+            stored.extend_from_slice(&trailing);
+            prop_assert_eq!(expand(Codec::Deflate, &stored, content.len()), Ok(content.clone()));
+            if let Some(less) = content.len().checked_sub(1) {
+                prop_assert_eq!(expand(Codec::Deflate, &stored, less), Err(Refusal::TooMuch));
+            }
+        }
+
+        #[test]
+        fn reads_several_zstandard_frames_and_skips_skippable_ones(
+            frames in vec((any::<bool>(), vec(any::<u8>(), 0..300)), 1..6),
+        ) {
+            let (mut stored, mut content) = (Vec::new(), Vec::new());
+            for (skippable, bytes) in &frames {
+                if *skippable {
+                    // RFC 8878, 3.1.2.
+                    stored.extend_from_slice(&0x184d_2a53_u32.to_le_bytes());
+                    stored.extend_from_slice(&(bytes.len() as u32).to_le_bytes());
+                    stored.extend_from_slice(bytes);
+                } else {
+                    stored.extend(Codec::Zstandard.compress(bytes).unwrap());
+                    content.extend_from_slice(bytes);
+                }
+            }
+            prop_assert_eq!(expand(Codec::Zstandard, &stored, content.len()), Ok(content));
         }
     }
 

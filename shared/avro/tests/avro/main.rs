@@ -11,3 +11,4 @@ mod memory;
 mod oracle;
 mod schemas;
 mod walk;
+mod writers;
