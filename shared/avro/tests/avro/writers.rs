@@ -13,7 +13,7 @@ macro_rules! file {
     };
 }
 
-const FILES: [(&str, &[u8]); 10] = [
+const FILES: [(&str, &[u8]); 11] = [
     file!("deflate-avro-java-1.12.0"),
     file!("deflate-avro-python-1.12.2"),
     file!("deflate-fastavro-1.13.1"),
@@ -24,6 +24,7 @@ const FILES: [(&str, &[u8]); 10] = [
     file!("zstandard-avro-python-1.12.2"),
     file!("zstandard-checksum-avro-java-1.12.0"),
     file!("zstandard-fastavro-1.13.1"),
+    file!("zstandard-level-22-avro-java-1.12.0"),
 ];
 
 #[test]
