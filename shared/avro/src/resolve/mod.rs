@@ -2,7 +2,7 @@
 //!
 //! A [`Plan`] is made once for a pair of schemas and says then whether the pair fits at all; applied to data that
 //! have been proven, it copies, converts and fills in. Fields match by name or by the configured schema's aliases;
-//! named types by their name without namespace, or by alias.
+//! named types by their name without namespace, or by alias; a union's branches by full name first.
 //!
 //! Source: Avro specification 1.12, "Schema Resolution".
 

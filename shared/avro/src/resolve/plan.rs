@@ -1,6 +1,7 @@
 //! Two schemas → the plan from one to the other, or where they do not fit.
 
 use std::collections::HashMap;
+use std::mem::discriminant;
 
 use super::{MAX_LEVELS, Plan, Source, Step};
 use crate::json_in;
@@ -59,17 +60,23 @@ impl Planner<'_> {
     fn made(&mut self, from: Id, to: Id, level: usize) -> Result<Step, String> {
         let (writer, reader) = (self.writer, self.reader);
         Ok(match (&writer.nodes[from], &reader.nodes[to]) {
-            (Node::Union(branches), _) => {
-                let steps: Vec<_> = branches
-                    .iter()
-                    .map(|branch| self.step(*branch, to, level + 1))
-                    .collect();
-                match steps.iter().any(Result::is_ok) {
-                    true => Step::OutOfUnion(steps),
-                    false => return Err(self.differ(from, to)),
+            (Node::Union(written), Node::Union(read)) => {
+                let same_union = self.is_same_union(written, read);
+                let mut steps = Vec::with_capacity(written.len());
+                for (position, branch) in written.iter().enumerate() {
+                    let position = same_union.then_some(position);
+                    let step = self.choose(*branch, to, read, position, level + 1);
+                    steps.push(step.map(|step| self.push(step)));
                 }
+                self.out_of_union(from, to, steps)?
             }
-            (_, Node::Union(branches)) => self.choose(from, to, branches, level)?,
+            (Node::Union(written), _) => {
+                let branches = written.iter();
+                let steps = branches.map(|branch| self.step(*branch, to, level + 1));
+                let steps = steps.collect();
+                self.out_of_union(from, to, steps)?
+            }
+            (_, Node::Union(branches)) => self.choose(from, to, branches, None, level)?,
             (Node::Null, Node::Null)
             | (Node::Boolean, Node::Boolean)
             | (Node::Int, Node::Int | Node::Long)
@@ -113,9 +120,41 @@ impl Planner<'_> {
         })
     }
 
-    fn choose(&mut self, from: Id, to: Id, branches: &[Id], level: usize) -> Result<Step, String> {
+    /// A writer's union, of which at least one branch has to resolve.
+    fn out_of_union(
+        &self,
+        from: Id,
+        to: Id,
+        steps: Vec<Result<usize, String>>,
+    ) -> Result<Step, String> {
+        match steps.iter().any(Result::is_ok) {
+            true => Ok(Step::OutOfUnion(steps)),
+            false => Err(self.differ(from, to)),
+        }
+    }
+
+    /// Plans a value that is not a union → a branch of the reader's union `to`: the branch of the same full name; else
+    /// the one at `position`; else the first that the value can be resolved into.
+    ///
+    /// The specification asks for the first branch that matches by unqualified name. Among several of one unqualified
+    /// name, that branch may lack fields that the branch of the full name has.
+    fn choose(
+        &mut self,
+        from: Id,
+        to: Id,
+        branches: &[Id],
+        position: Option<usize>,
+        level: usize,
+    ) -> Result<Step, String> {
+        let full_name = self.writer.name(from);
+        let is_exact = |id: &Id| self.is_same_type(from, *id) && self.reader.name(*id) == full_name;
+        if let Some(index) = branches.iter().position(is_exact).or(position) {
+            // No other branch if this one does not resolve: the data is of this type.
+            let step = self.step(from, branches[index], level + 1)?;
+            return Ok(Step::IntoUnion { index, step });
+        }
         // The same type before one that it can be turned into.
-        let kind = |tree: &Tree, id: Id| std::mem::discriminant(&tree.nodes[id]);
+        let kind = |tree: &Tree, id: Id| discriminant(&tree.nodes[id]);
         let same = kind(self.writer, from);
         let alike = |planner: &Self, id: Id| kind(planner.reader, id) == same;
         let mut order: Vec<usize> = (0..branches.len()).collect();
@@ -126,6 +165,22 @@ impl Planner<'_> {
             }
         }
         Err(self.differ(from, to))
+    }
+
+    /// Whether the unions have the same branches in the same order, except for namespaces. Java matches these by
+    /// position, if the types inside are the same as well.
+    fn is_same_union(&self, written: &[Id], read: &[Id]) -> bool {
+        written.len() == read.len()
+            && (written.iter().zip(read)).all(|(from, to)| self.is_same_type(*from, *to))
+    }
+
+    /// Whether the types match as the specification says, except for promotion, aliases and the types inside.
+    fn is_same_type(&self, from: Id, to: Id) -> bool {
+        let name = unqualified(self.writer.name(from)) == unqualified(self.reader.name(to));
+        match (&self.writer.nodes[from], &self.reader.nodes[to]) {
+            (Node::Fixed(written), Node::Fixed(read)) => name && written.size == read.size,
+            (written, read) => name && discriminant(written) == discriminant(read),
+        }
     }
 
     fn record(&mut self, written: &Record, read: &Record, level: usize) -> Result<Step, String> {
@@ -185,6 +240,9 @@ fn describe(tree: &Tree, id: Id) -> String {
 }
 
 fn same_name(written: &str, read: &str, aliases: &[String]) -> bool {
-    let short = |name: &str| name.rsplit('.').next().map(str::to_owned);
-    short(written) == short(read) || aliases.iter().any(|alias| alias == written)
+    unqualified(written) == unqualified(read) || aliases.iter().any(|alias| alias == written)
+}
+
+fn unqualified(name: &str) -> &str {
+    name.rsplit_once('.').map_or(name, |(_, name)| name)
 }

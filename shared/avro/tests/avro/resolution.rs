@@ -1,0 +1,139 @@
+//! Schema resolution: which of the writer's types, branches and fields the reader's are read from.
+
+use avro::container;
+use avro::{DecodeError, Framing, Limits, Schema, intake};
+use proptest::prelude::*;
+use proptest::sample::subsequence;
+use serde_json::{Value, json};
+
+use crate::schemas::schema;
+
+const SYNC: [u8; 16] = *b"0123456789abcdef";
+
+fn read(reader: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
+    let data = intake(reader, file, Framing::Container, &Limits::default())?;
+    Ok(data.iter().map(<[u8]>::to_vec).collect())
+}
+
+/// Writes one datum with a schema and reads it with another.
+fn resolve(writer: &Value, reader: &Value, datum: &[u8]) -> Result<Vec<u8>, DecodeError> {
+    let file = container::write(&writer.to_string(), SYNC, &[], &[datum]);
+    Ok(read(&schema(&reader.to_string()), &file)?.remove(0))
+}
+
+fn config() -> ProptestConfig {
+    ProptestConfig {
+        failure_persistence: None,
+        ..ProptestConfig::default()
+    }
+}
+
+/// A record of `int` fields.
+fn record(name: &str, fields: &[&str]) -> Value {
+    let fields: Vec<Value> = fields
+        .iter()
+        .map(|field| json!({"name": field, "type": "int"}))
+        .collect();
+    json!({"type": "record", "name": name, "fields": fields})
+}
+
+/// The same, with a default of 0 for the last field.
+fn record_with_default(name: &str, fields: &[&str]) -> Value {
+    let mut record = record(name, fields);
+    record["fields"][fields.len() - 1]["default"] = json!(0);
+    record
+}
+
+#[test]
+fn a_union_branch_matches_by_full_name_first() {
+    let reader = schema(include_str!(
+        "files/resolution/union-same-unqualified-name.avsc"
+    ));
+    let file = include_bytes!("files/resolution/union-same-unqualified-name.avro");
+    let found = read(&reader, file).unwrap();
+    // The index of the branch, its fields, `extra`.
+    assert_eq!(found, [vec![0, 2, 0], vec![2, 4, 6, 0]]);
+    assert_eq!(
+        reader.to_json(&found[1]).unwrap(),
+        json!({"e": {"x": 2, "y": 3}, "extra": 0})
+    );
+}
+
+#[test]
+fn a_record_matches_the_readers_branch_of_its_full_name_first() {
+    let reader = json!([
+        record("v1.E", &["x"]),
+        record_with_default("v2.E", &["x", "y"])
+    ]);
+    let found = resolve(&record("v2.E", &["x", "y"]), &reader, &[2, 4]);
+    assert_eq!(found, Ok(vec![2, 2, 4]));
+    // By the unqualified name, it is the first branch.
+    let found = resolve(&record("v3.E", &["x", "y"]), &reader, &[2, 4]);
+    assert_eq!(found, Ok(vec![0, 2]));
+}
+
+#[test]
+fn a_branch_of_the_same_full_name_that_does_not_resolve_is_not_replaced_by_another() {
+    let reader = json!([record("v1.E", &["x"]), record("v2.E", &["x", "y"])]);
+    let error = resolve(&record("v2.E", &["x"]), &reader, &[2]).unwrap_err();
+    let DecodeError::IncompatibleSchema { reason, .. } = error else {
+        panic!("{error}")
+    };
+    assert_eq!(reason, "y: it is missing there, and has no default");
+}
+
+#[test]
+fn branches_of_the_same_union_in_other_namespaces_match_by_position() {
+    let writer = json!([record("a.E", &["x"]), record("b.E", &["x", "y"])]);
+    let reader = json!([
+        record("c.E", &["x"]),
+        record_with_default("d.E", &["x", "y"])
+    ]);
+    assert_eq!(resolve(&writer, &reader, &[0, 2]), Ok(vec![0, 2]));
+    assert_eq!(resolve(&writer, &reader, &[2, 2, 4]), Ok(vec![2, 2, 4]));
+}
+
+#[test]
+fn enums_and_fixeds_in_a_union_match_by_full_name_first() {
+    let suit =
+        |name: &str, symbols: &[&str]| json!({"type": "enum", "name": name, "symbols": symbols});
+    let writer = json!([suit("a.E", &["A"]), suit("b.E", &["A", "B"])]);
+    let reader = json!([suit("b.E", &["A", "B"]), suit("a.E", &["A"])]);
+    assert_eq!(resolve(&writer, &reader, &[0, 0]), Ok(vec![2, 0]));
+    assert_eq!(resolve(&writer, &reader, &[2, 2]), Ok(vec![0, 2]));
+    let hash = |name: &str, size: usize| json!({"type": "fixed", "name": name, "size": size});
+    let writer = json!([hash("a.F", 1), hash("b.F", 1)]);
+    let reader = json!([hash("b.F", 1), hash("a.F", 1)]);
+    assert_eq!(resolve(&writer, &reader, &[0, 7]), Ok(vec![2, 7]));
+    // The sizes have to match as well, and then the unqualified name suffices.
+    let reader = json!([hash("a.F", 2), hash("c.F", 1)]);
+    assert_eq!(resolve(&writer, &reader, &[0, 7]), Ok(vec![2, 7]));
+}
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Whatever the order of the branches, and whatever other branches the reader has.
+    #[test]
+    fn a_branch_keeps_its_full_name_and_fields(
+        written in subsequence(vec!["a", "b", "c", "d", "e"], 1..=5).prop_shuffle(),
+        others in Just(vec!["a", "b", "c", "d", "e"]).prop_shuffle(),
+        in_a_union in any::<bool>(),
+        pick in any::<prop::sample::Index>(),
+    ) {
+        let branch = |space: &&str| record_with_default(&format!("{space}.E"), &["x", space]);
+        let reader = Value::Array(others.iter().map(branch).collect());
+        let index = pick.index(written.len());
+        let space = written[index];
+        let (writer, datum) = match in_a_union {
+            true => (
+                Value::Array(written.iter().map(branch).collect()),
+                vec![2 * index as u8, 10, 20],
+            ),
+            false => (branch(&space), vec![10, 20]),
+        };
+        let found = resolve(&writer, &reader, &datum).unwrap();
+        let expected = others.iter().position(|other| *other == space).unwrap();
+        prop_assert_eq!(found, vec![2 * expected as u8, 10, 20]);
+    }
+}
