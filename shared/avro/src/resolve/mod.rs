@@ -1,8 +1,9 @@
 //! A datum of one schema → a datum of another, by Avro's rules of schema resolution.
 //!
 //! A [`Plan`] is made once for a pair of schemas and says then whether the pair fits at all; applied to data that
-//! have been proven, it copies, converts and fills in. Fields match by name or by the configured schema's aliases;
-//! named types by their name without namespace, or by alias; a union's branches by full name first.
+//! have been proven, it copies, converts and fills in. Fields match by name, after the configured schema's aliases
+//! have renamed the writer's; named types match by their name without namespace, or by alias; a union's branches match
+//! by full name first.
 //!
 //! Source: Avro specification 1.12, "Schema Resolution".
 

@@ -185,34 +185,30 @@ impl Planner<'_> {
 
     fn record(&mut self, written: &Record, read: &Record, level: usize) -> Result<Step, String> {
         let mut fields = Vec::with_capacity(read.fields.len());
-        for field in &read.fields {
-            let place = |name: &str| written.fields.iter().position(|other| other.name == name);
-            let aliased = || field.aliases.iter().find_map(|alias| place(alias));
-            fields.push(
-                match (place(&field.name).or_else(aliased), &field.default) {
-                    (Some(index), _) => {
-                        let step = self
-                            .step(written.fields[index].node, field.node, level + 1)
-                            .map_err(|reason| format!("{}: {reason}", field.name))?;
-                        let before = &written.fields[..index];
-                        let takes = |node: Id| self.writer.least[node] > 0;
-                        let at = before.iter().filter(|field| takes(field.node)).count();
-                        let solid = takes(written.fields[index].node);
-                        Source::Field(solid.then_some(at), step)
-                    }
-                    (None, Some(default)) => {
-                        let encoded =
-                            json_in::part(self.reader, field.node, default).map_err(|misfit| {
-                                format!("{}: the default does not fit: {misfit}", field.name)
-                            })?;
-                        Source::Default(encoded)
-                    }
-                    (None, None) => {
-                        let name = &field.name;
-                        return Err(format!("{name}: it is missing there, and has no default"));
-                    }
-                },
-            );
+        for (field, source) in read.fields.iter().zip(field_sources(written, read)) {
+            fields.push(match (source, &field.default) {
+                (Some(index), _) => {
+                    let step = self
+                        .step(written.fields[index].node, field.node, level + 1)
+                        .map_err(|reason| format!("{}: {reason}", field.name))?;
+                    let before = &written.fields[..index];
+                    let takes = |node: Id| self.writer.least[node] > 0;
+                    let at = before.iter().filter(|field| takes(field.node)).count();
+                    let solid = takes(written.fields[index].node);
+                    Source::Field(solid.then_some(at), step)
+                }
+                (None, Some(default)) => {
+                    let encoded =
+                        json_in::part(self.reader, field.node, default).map_err(|misfit| {
+                            format!("{}: the default does not fit: {misfit}", field.name)
+                        })?;
+                    Source::Default(encoded)
+                }
+                (None, None) => {
+                    let name = &field.name;
+                    return Err(format!("{name}: it is missing there, and has no default"));
+                }
+            });
         }
         Ok(Step::Record {
             fields,
@@ -223,6 +219,46 @@ impl Planner<'_> {
     fn differ(&self, from: Id, to: Id) -> String {
         let (from, to) = (describe(self.writer, from), describe(self.reader, to));
         format!("it has {from} where {to} is needed")
+    }
+}
+
+/// By the reader's fields: the index of the writer's field that each is read from.
+///
+/// The reader's aliases rename the writer's fields, then fields match by name (Avro specification 1.12, "Aliases"). The
+/// specification does not say what happens if two fields then have the same name, and Java refuses the schemas. Here an
+/// alias is ignored where the writer has a field of the new name that is not renamed itself: a writer's schema with both
+/// names stays readable. Of two fields with the same alias the last has it, as in Java.
+fn field_sources(written: &Record, read: &Record) -> Vec<Option<usize>> {
+    let named = written.fields.iter().map(|field| field.name.as_str());
+    let named: HashMap<&str, usize> = named.zip(0..).collect();
+    let mut sources = vec![None; read.fields.len()];
+    let mut by_own_name = vec![false; read.fields.len()];
+    loop {
+        let mut renamed = vec![false; written.fields.len()];
+        for (index, field) in read.fields.iter().enumerate().rev() {
+            if !by_own_name[index] {
+                let mut aliased = field.aliases.iter().filter_map(|alias| named.get(&**alias));
+                sources[index] = aliased.find(|source| !renamed[**source]).copied();
+                if let Some(source) = sources[index] {
+                    renamed[source] = true;
+                }
+            }
+        }
+        // A field that keeps its name may end a renaming, and then the field that was renamed keeps its name, too.
+        let mut changed = false;
+        for (index, field) in read.fields.iter().enumerate() {
+            if let Some(source) = named.get(field.name.as_str())
+                && !renamed[*source]
+                && !by_own_name[index]
+            {
+                sources[index] = Some(*source);
+                by_own_name[index] = true;
+                changed = true;
+            }
+        }
+        if !changed {
+            return sources;
+        }
     }
 }
 

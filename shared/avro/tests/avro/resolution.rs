@@ -137,3 +137,117 @@ proptest! {
         prop_assert_eq!(found, vec![2 * expected as u8, 10, 20]);
     }
 }
+
+/// A record `R` of `int` fields with aliases.
+fn aliased(fields: &[(&str, &[&str])]) -> Value {
+    let fields: Vec<Value> = fields
+        .iter()
+        .map(|(name, aliases)| json!({"name": name, "type": "int", "aliases": aliases}))
+        .collect();
+    json!({"type": "record", "name": "R", "fields": fields})
+}
+
+#[test]
+fn field_aliases_rename_the_writers_fields_once() {
+    let reader = schema(include_str!("files/resolution/field-alias-chain.avsc"));
+    let file = include_bytes!("files/resolution/field-alias-chain.avro");
+    let found = read(&reader, file).unwrap();
+    assert_eq!(reader.to_json(&found[0]).unwrap(), json!({"b": 1, "c": 2}));
+}
+
+#[test]
+fn a_field_renamed_by_an_alias_no_longer_has_its_own_name() {
+    let writer = record("R", &["a"]);
+    let mut reader = aliased(&[("a", &[]), ("b", &["a"])]);
+    let error = resolve(&writer, &reader, &[2]).unwrap_err().to_string();
+    assert!(
+        error.ends_with("a: it is missing there, and has no default"),
+        "{error}"
+    );
+    reader["fields"][0]["default"] = json!(7);
+    assert_eq!(resolve(&writer, &reader, &[2]), Ok(vec![14, 2]));
+}
+
+#[test]
+fn an_alias_does_not_rename_a_field_to_the_name_of_another() {
+    let renamed_once = aliased(&[("b", &["a"])]);
+    let renamed_twice = aliased(&[("b", &["a"]), ("c", &["b"])]);
+    for (writer, reader, expected) in [
+        (record("R", &["a", "b"]), &renamed_once, vec![4]),
+        (record("R", &["b", "c", "d"]), &renamed_twice, vec![2, 4]),
+        (record("R", &["a", "b", "c"]), &renamed_twice, vec![4, 6]),
+    ] {
+        let datum = &[2, 4, 6][..writer["fields"].as_array().unwrap().len()];
+        assert_eq!(resolve(&writer, reader, datum), Ok(expected), "{writer}");
+    }
+}
+
+const NAMES: [&str; 6] = ["a", "b", "c", "d", "e", "f"];
+
+proptest! {
+    #![proptest_config(config())]
+
+    /// Each of the writer's fields is read at most once, and only by a field of its name or with its name as an alias.
+    #[test]
+    fn aliases_neither_duplicate_nor_mix_up_fields(
+        written in subsequence(NAMES.to_vec(), 0..=6).prop_shuffle(),
+        fields in subsequence(NAMES.to_vec(), 1..=6).prop_shuffle(),
+        aliases in prop::collection::vec(subsequence(NAMES.to_vec(), 0..=3).prop_shuffle(), 6),
+    ) {
+        let aliased_fields: Vec<(&str, &[&str])> = (fields.iter().zip(&aliases))
+            .map(|(name, aliases)| (*name, aliases.as_slice()))
+            .collect();
+        let mut reader = aliased(&aliased_fields);
+        for field in reader["fields"].as_array_mut().unwrap() {
+            field["default"] = json!(-1);
+        }
+        let reader_text = reader.to_string();
+        // Some of these schemas the parser refuses.
+        prop_assume!(Schema::parse(&reader_text).is_ok());
+        let datum: Vec<u8> = (1..=written.len()).map(|value| 2 * value as u8).collect();
+        let found = resolve(&record("R", &written), &reader, &datum).unwrap();
+        prop_assert_eq!(found.len(), fields.len());
+        let mut sources: Vec<Option<&str>> = Vec::new();
+        for value in found {
+            sources.push(match value {
+                1 => None,
+                value => Some(written[usize::from(value / 2) - 1]),
+            });
+        }
+        for (index, (source, (name, aliases))) in sources.iter().zip(&aliased_fields).enumerate() {
+            match source {
+                Some(source) => {
+                    prop_assert!(source == name || aliases.contains(source));
+                    prop_assert!(!sources[..index].contains(&Some(*source)));
+                }
+                None => {
+                    let names = aliases.iter().chain([name]);
+                    // What could have been read here was read elsewhere.
+                    for name in names.filter(|name| written.contains(name)) {
+                        prop_assert!(sources.contains(&Some(*name)));
+                    }
+                }
+            }
+        }
+        for (source, (name, _)) in sources.iter().zip(&aliased_fields) {
+            let is_alias = aliased_fields.iter().any(|(_, aliases)| aliases.contains(name));
+            if written.contains(name) && !is_alias {
+                prop_assert_eq!(source, &Some(*name));
+            }
+        }
+    }
+
+    /// A chain of renamings of any length shifts by one.
+    #[test]
+    fn a_chain_of_aliases_renames_each_field_once(length in 1..20_usize) {
+        let names: Vec<String> = (0..=length).map(|n| format!("f{n}")).collect();
+        let written: Vec<&str> = names[..length].iter().map(String::as_str).collect();
+        let aliases: Vec<[&str; 1]> = written.iter().map(|name| [*name]).collect();
+        let fields: Vec<(&str, &[&str])> = (names[1..].iter().zip(&aliases))
+            .map(|(name, aliases)| (name.as_str(), aliases.as_slice()))
+            .collect();
+        let datum: Vec<u8> = (0..length).map(|value| 2 * value as u8).collect();
+        let found = resolve(&record("R", &written), &aliased(&fields), &datum);
+        prop_assert_eq!(found, Ok(datum));
+    }
+}
