@@ -6,6 +6,9 @@
 //! - Unions: the first branch that fits, whole numbers first trying `int` and `long`; or `{"branch": value}`, the
 //!   branch by its type's name.
 //! - A field that is absent takes the schema's default; one the schema does not have is refused.
+//!
+//! In a default, a union takes the first branch that fits, and the value has no branch name (Avro specification 1.12,
+//! "Records" and "Unions").
 
 use serde_json::{Map, Value};
 
@@ -19,15 +22,20 @@ const MAX_VALUES: usize = 10_000_000;
 
 /// Encodes a value as one raw datum.
 pub(super) fn datum(tree: &Tree, value: &Value) -> Result<Vec<u8>, Mismatch> {
-    part(tree, tree.root, value)
+    encode(tree, tree.root, value, false)
 }
 
-/// Encodes a value of one of the schema's types, such as a field's default.
-pub(super) fn part(tree: &Tree, id: Id, value: &Value) -> Result<Vec<u8>, Mismatch> {
+/// Encodes the default of a field of the type.
+pub(super) fn default(tree: &Tree, id: Id, value: &Value) -> Result<Vec<u8>, Mismatch> {
+    encode(tree, id, value, true)
+}
+
+fn encode(tree: &Tree, id: Id, value: &Value, in_default: bool) -> Result<Vec<u8>, Mismatch> {
     let mut writer = Writer {
         tree,
         out: Vec::new(),
         values: 0,
+        in_default,
     };
     match writer.value(id, value, 0) {
         Ok(()) => Ok(writer.out),
@@ -42,6 +50,8 @@ struct Writer<'t> {
     tree: &'t Tree,
     out: Vec<u8>,
     values: usize,
+    /// Whether the value is a default of the schema or part of one.
+    in_default: bool,
 }
 
 impl Writer<'_> {
@@ -144,11 +154,16 @@ impl Writer<'_> {
             return Err(self.other(id, value));
         };
         known_fields(record, object)?;
+        let in_default = self.in_default;
         for field in &record.fields {
-            let Some(value) = object.get(&field.name).or(field.default.as_ref()) else {
+            let given = object.get(&field.name);
+            let Some(value) = given.or(field.default.as_ref()) else {
                 return Err(within(&field.name, self.absent(field.node)));
             };
-            if let Err(inner) = self.value(field.node, value, level + 1) {
+            self.in_default = in_default || given.is_none();
+            let written = self.value(field.node, value, level + 1);
+            self.in_default = in_default;
+            if let Err(inner) = written {
                 return Err(within(&field.name, inner));
             }
         }
@@ -176,15 +191,20 @@ impl Writer<'_> {
         }
     }
 
-    /// The branches that may hold the value, whole numbers first trying `int` and `long`.
+    /// The branches that may hold the value, in the order in which they are tried. A whole number is tried as `int` and
+    /// `long` first, unless it is a default. In a default, text is tried as `float` and `double` last: the specification
+    /// has only numbers as defaults of these.
     #[inline(never)]
     fn order(&self, branches: &[Id], value: &Value) -> Vec<usize> {
-        let whole_number = value.is_i64();
-        let is_whole = |id: Id| matches!(self.tree.nodes[id], Node::Int | Node::Long);
+        let last = |id: Id| match &self.tree.nodes[id] {
+            Node::Int | Node::Long => false,
+            Node::Float | Node::Double if self.in_default => value.is_string(),
+            _ => value.is_i64() && !self.in_default,
+        };
         let mut order: Vec<usize> = (0..branches.len())
             .filter(|index| self.may_hold(branches[*index], value))
             .collect();
-        order.sort_by_key(|index| whole_number && !is_whole(branches[*index]));
+        order.sort_by_key(|index| last(branches[*index]));
         order
     }
 
@@ -204,7 +224,8 @@ impl Writer<'_> {
 
     /// `{"branch": value}`, if the value is that.
     fn named_branch<'v>(&self, branches: &[Id], value: &'v Value) -> Option<(usize, &'v Value)> {
-        let object = value.as_object().filter(|object| object.len() == 1)?;
+        let is_one = |object: &&Map<_, _>| object.len() == 1 && !self.in_default;
+        let object = value.as_object().filter(is_one)?;
         let (name, inner) = object.iter().next()?;
         let index = branches
             .iter()

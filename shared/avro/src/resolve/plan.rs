@@ -199,7 +199,7 @@ impl Planner<'_> {
                 }
                 (None, Some(default)) => {
                     let encoded =
-                        json_in::part(self.reader, field.node, default).map_err(|misfit| {
+                        json_in::default(self.reader, field.node, default).map_err(|misfit| {
                             format!("{}: the default does not fit: {misfit}", field.name)
                         })?;
                     Source::Default(encoded)
