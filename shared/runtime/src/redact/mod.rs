@@ -1,0 +1,252 @@
+//! Masks the process's secrets in text that others wrote: an endpoint's response, a broker's error, a proxy's page.
+//!
+//! Such text may repeat a secret that was sent to its author. Each place that quotes it calls [`mask`] or [`excerpt`]
+//! before the text reaches a log, a report, an error or a dead letter. Whoever reads a secret from settings or from
+//! Oracle Cloud registers it with [`protect`].
+//!
+//! A secret is found plain and behind up to three layers of these encodings: percent-encoding, the escapes of JSON and
+//! of HTML, hex digits, and base64 (both alphabets, with and without padding, at every alignment, and so also within
+//! `user:password` of HTTP's Basic scheme).
+//!
+//! Not found: a secret of less than [`MIN_LENGTH`] bytes, a part of a secret that its author cut out, and other
+//! encodings. Private keys are not registered, since they are never sent.
+//!
+//! ```
+//! use runtime::redact;
+//! use runtime::secret::Secret;
+//!
+//! redact::protect("api_token", [Secret::new("hunter2")]);
+//! assert_eq!(redact::mask("no such token: hunter2"), "no such token: [redacted]");
+//! assert_eq!(redact::excerpt(b"Bearer aHVudGVyMg==", false), "Bearer [redacted]==");
+//! assert_eq!(redact::excerpt(b"your token, hunt", true), "your token, [redacted]");
+//! ```
+
+mod view;
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, VecDeque};
+use std::ops::Range;
+use std::sync::{PoisonError, RwLock};
+
+use crate::secret::Secret;
+use view::{Reading, View, percent_decoded};
+
+/// The length of the shortest secret that is masked, in bytes. A shorter one would mask parts of ordinary words.
+pub const MIN_LENGTH: usize = 4;
+
+/// The shortest value in a URL's query that counts as a secret, in bytes: `json` and `2026` are no keys.
+const MIN_QUERY_VALUE: usize = 6;
+
+/// The most text that is masked, in bytes; what follows is dropped.
+const MAX_TEXT: usize = 64 << 10;
+
+/// How many encodings, one inside the other, are removed.
+const MAX_LAYERS: usize = 3;
+
+/// How many versions of a secret stay masked: the current one and those that rotation replaced.
+const MAX_VERSIONS: usize = 4;
+
+/// The shortest beginning of a secret that is masked at the end of a text that was cut off, in bytes: where the text
+/// is read as it stands, and where it is decoded from digits, which read as anything at some alignment.
+const MIN_PREFIX: usize = 1;
+const MIN_PREFIX_IN_DIGITS: usize = 2;
+
+const MASK: &str = "[redacted]";
+
+/// The secrets of this process.
+static PROCESS: Redactor = Redactor::new();
+
+/// Secrets by name, and how to mask them.
+#[derive(Default)]
+pub struct Redactor(RwLock<BTreeMap<String, VecDeque<Vec<Secret>>>>);
+
+/// Masks these secrets from now on, in place of those of the same name. The replaced ones stay masked, as the other
+/// side may still repeat them, until four newer versions were registered.
+pub fn protect(name: &str, secrets: impl IntoIterator<Item = Secret>) {
+    PROCESS.protect(name, secrets);
+}
+
+/// The text with every secret of this process as `[redacted]`. Of a text above 64 KiB the rest is dropped.
+pub fn mask(text: &str) -> Cow<'_, str> {
+    PROCESS.mask(text)
+}
+
+/// As [`mask`], for bytes that may be no UTF-8. With `is_cut`, they are the beginning of a longer text: the beginning of
+/// a secret at their end is masked too.
+pub fn excerpt(bytes: &[u8], is_cut: bool) -> String {
+    PROCESS.excerpt(bytes, is_cut)
+}
+
+/// The parts of a URL that must not be printed: user and password, the query, and the values in the query.
+pub fn secrets_in_url(url: &str) -> Vec<Secret> {
+    let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
+    // A password may hold what should have been encoded, so everything before the last @ counts as one.
+    let (user, rest) = match rest.rsplit_once('@') {
+        Some((user, rest)) => (Some(user), rest),
+        None => (None, rest),
+    };
+    let query = rest.split_once('?').map(|(_, query)| query);
+    let password = user.and_then(|user| user.split_once(':'));
+    let values = query
+        .into_iter()
+        .flat_map(|query| query.split('&'))
+        .filter_map(|pair| pair.split_once('='))
+        .map(|(_, value)| value)
+        .filter(|value| value.len() >= MIN_QUERY_VALUE);
+    let raw = user
+        .into_iter()
+        .chain(password.map(|(_, password)| password))
+        .chain(query)
+        .chain(values);
+    let mut secrets = Vec::new();
+    for text in raw {
+        // The other side may repeat it as it was sent or as it was meant.
+        secrets.extend([text.to_owned(), percent_decoded(text)].map(Secret::new));
+    }
+    secrets
+}
+
+impl Redactor {
+    /// Without secrets.
+    pub const fn new() -> Self {
+        Self(RwLock::new(BTreeMap::new()))
+    }
+
+    /// As the function [`protect`].
+    pub fn protect(&self, name: &str, secrets: impl IntoIterator<Item = Secret>) {
+        let long_enough = |secret: &Secret| secret.reveal().len() >= MIN_LENGTH;
+        let secrets: Vec<Secret> = secrets.into_iter().filter(long_enough).collect();
+        if secrets.is_empty() {
+            return;
+        }
+        let mut names = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let versions = names.entry(name.to_owned()).or_default();
+        versions.retain(|version| *version != secrets);
+        versions.push_front(secrets);
+        versions.truncate(MAX_VERSIONS);
+    }
+
+    /// As the function [`mask`].
+    pub fn mask<'t>(&self, text: &'t str) -> Cow<'t, str> {
+        let (text, is_cut) = shortened(text);
+        self.masked(text, is_cut)
+    }
+
+    /// As the function [`excerpt`].
+    pub fn excerpt(&self, bytes: &[u8], is_cut: bool) -> String {
+        // A character that was cut in two is not part of the excerpt: it would hide the secret that it belongs to.
+        let bytes = match std::str::from_utf8(bytes) {
+            Err(error) if is_cut && error.error_len().is_none() => &bytes[..error.valid_up_to()],
+            _ => bytes,
+        };
+        let text = String::from_utf8_lossy(bytes);
+        let (text, is_shortened) = shortened(&text);
+        self.masked(text, is_cut || is_shortened).into_owned()
+    }
+
+    fn masked<'t>(&self, text: &'t str, is_cut: bool) -> Cow<'t, str> {
+        let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        let secrets: Vec<&[u8]> = names
+            .values()
+            .flatten()
+            .flatten()
+            .map(|secret| secret.reveal().as_bytes())
+            .collect();
+        let Some(shortest) = secrets.iter().map(|secret| secret.len()).min() else {
+            return Cow::Borrowed(text);
+        };
+        let mut search = Search {
+            secrets,
+            shortest,
+            end: text.len(),
+            found: Vec::new(),
+        };
+        search.look_into(&View::of(text, is_cut), MIN_PREFIX, 0);
+        if search.found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        Cow::Owned(with_masks(text, search.found))
+    }
+}
+
+/// One text's search for secrets.
+struct Search<'s> {
+    secrets: Vec<&'s [u8]>,
+    shortest: usize,
+    /// The length of the text.
+    end: usize,
+    /// Where secrets are in the text.
+    found: Vec<Range<usize>>,
+}
+
+impl Search<'_> {
+    fn look_into(&mut self, view: &View, min_prefix: usize, layers: usize) {
+        for secret in &self.secrets {
+            let matches =
+                places(&view.bytes, secret).map(|at| view.origin(&(at..at + secret.len())));
+            self.found.extend(matches);
+            if view.is_cut
+                && let Some(length) = prefix_at_end(&view.bytes, secret, min_prefix)
+            {
+                let at = view.bytes.len() - length;
+                let start = view.origin(&(at..view.bytes.len())).start;
+                self.found.push(start..self.end);
+            }
+        }
+        if layers < MAX_LAYERS {
+            view.readings(self.shortest, |view, reading| {
+                let min_prefix = match reading {
+                    Reading::Digits => MIN_PREFIX_IN_DIGITS,
+                    Reading::Unescaped => min_prefix,
+                };
+                self.look_into(view, min_prefix, layers + 1);
+            });
+        }
+    }
+}
+
+/// Where `part` begins in `bytes`. Each byte is looked at once for all but texts made of the secret's own beginnings.
+fn places<'b>(bytes: &'b [u8], part: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
+    bytes
+        .windows(part.len())
+        .enumerate()
+        .filter(move |(_, window)| *window == part)
+        .map(|(at, _)| at)
+}
+
+/// The length of the longest beginning of `secret`, but not all of it, with which `bytes` end.
+fn prefix_at_end(bytes: &[u8], secret: &[u8], min: usize) -> Option<usize> {
+    let longest = bytes.len().min(secret.len().saturating_sub(1));
+    (min..=longest)
+        .rev()
+        .find(|length| bytes.ends_with(&secret[..*length]))
+}
+
+/// The text with a mask in place of each of these parts.
+fn with_masks(text: &str, mut parts: Vec<Range<usize>>) -> String {
+    parts.sort_unstable_by_key(|part| (part.start, part.end));
+    let bytes = text.as_bytes();
+    let mut masked = Vec::with_capacity(bytes.len());
+    let mut at = 0;
+    for part in parts {
+        if part.start >= at {
+            masked.extend_from_slice(bytes.get(at..part.start).unwrap_or_default());
+            masked.extend_from_slice(MASK.as_bytes());
+        }
+        at = at.max(part.end);
+    }
+    masked.extend_from_slice(bytes.get(at..).unwrap_or_default());
+    String::from_utf8_lossy(&masked).into_owned()
+}
+
+/// The beginning of the text that is masked, and whether that is not all of it.
+fn shortened(text: &str) -> (&str, bool) {
+    let mut end = text.len().min(MAX_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    (&text[..end], end < text.len())
+}
+
+#[cfg(test)]
+mod tests;
