@@ -13,6 +13,7 @@ use super::error::OciError;
 use super::failure::{Call, Failure, Refusal, text};
 use super::principal::Principal;
 use super::{Clock, retry};
+use runtime::redact;
 use runtime::text::cause;
 
 /// The longest that one attempt may take; a question has time for another one.
@@ -86,7 +87,7 @@ impl Exchange {
         end: Instant,
     ) -> Result<Answer, Failure> {
         let Some(mut request) = request.try_clone() else {
-            return Err(call.unusable("the request cannot be sent twice".to_owned()));
+            return Err(call.unusable("the request cannot be sent twice"));
         };
         let host = request.url().host_str().unwrap_or_default().to_owned();
         if let Ok(id) = HeaderValue::try_from(&call.request_id) {
@@ -108,7 +109,7 @@ impl Exchange {
         match timeout(patience, exchange).await {
             Ok(result) => result,
             Err(_) => Err(call.unreachable(
-                format!(
+                &format!(
                     "no answer from {host} within {:.0}s",
                     patience.as_secs_f64()
                 ),
@@ -127,29 +128,35 @@ impl Exchange {
         let headers = std::mem::take(response.headers_mut());
         let is_error = !status.is_success() && status != http::StatusCode::NOT_MODIFIED;
         let limit = if is_error { MAX_ERROR } else { call.limit };
-        let mut body = Vec::new();
-        let request_id = text(&headers, "opc-request-id")
-            .unwrap_or(&call.request_id)
-            .to_owned();
+        let (mut body, mut is_cut) = (Vec::new(), false);
+        let request_id = text(&headers, "opc-request-id").unwrap_or(&call.request_id);
+        let request_id = redact::mask(request_id).into_owned();
         loop {
             match response.chunk().await {
                 Ok(Some(chunk)) if body.len() + chunk.len() <= limit => {
                     body.extend_from_slice(&chunk)
                 }
                 // Of an error the beginning will do.
-                Ok(Some(_)) if is_error => break,
+                Ok(Some(chunk)) if is_error => {
+                    body.extend(chunk.iter().take(limit - body.len()));
+                    is_cut = true;
+                    break;
+                }
                 Ok(Some(_)) => {
-                    return Err(call.unusable(format!("the answer is larger than {limit} bytes")));
+                    return Err(call.unusable(&format!("the answer is larger than {limit} bytes")));
                 }
                 Ok(None) => break,
-                Err(_) if is_error => break,
+                Err(_) if is_error => {
+                    is_cut = true;
+                    break;
+                }
                 Err(error) => {
                     let reason = format!(
                         "the answer of {host} broke off after {} bytes: {}",
                         body.len(),
                         cause(&error)
                     );
-                    return Err(call.unreachable(reason, true));
+                    return Err(call.unreachable(&reason, true));
                 }
             }
         }
@@ -172,6 +179,7 @@ impl Exchange {
             status: status.as_u16(),
             headers: &headers,
             body: &body,
+            is_cut,
             request_id,
             hint,
             now,
@@ -189,7 +197,7 @@ impl Answer {
     pub(super) fn unusable(&self, doing: &str, reason: impl Into<String>) -> OciError {
         OciError::Unusable {
             doing: doing.to_owned(),
-            reason: reason.into(),
+            reason: redact::mask(&reason.into()).into_owned(),
             request_id: self.request_id.clone(),
         }
     }

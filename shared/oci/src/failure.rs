@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::error::OciError;
 use super::retry;
+use runtime::redact;
 use runtime::text::cause;
 
 /// A signature holds for five minutes ("Request Signatures").
@@ -42,6 +43,8 @@ pub(super) struct Refusal<'a> {
     pub(super) headers: &'a HeaderMap,
     /// The body, or its beginning.
     pub(super) body: &'a [u8],
+    /// True if that is only its beginning.
+    pub(super) is_cut: bool,
     /// The service's id of the request, or ours if it gave none.
     pub(super) request_id: String,
     /// What we know about a 401 that the service does not say.
@@ -52,11 +55,11 @@ pub(super) struct Refusal<'a> {
 
 impl Call<'_> {
     /// No answer, or half of one.
-    pub(super) fn unreachable(&self, reason: String, is_transient: bool) -> Failure {
+    pub(super) fn unreachable(&self, reason: &str, is_transient: bool) -> Failure {
         Failure {
             error: OciError::Unreachable {
                 doing: self.doing.to_owned(),
-                reason,
+                reason: redact::mask(reason).into_owned(),
                 request_id: self.request_id.clone(),
                 attempts: self.attempts,
             },
@@ -66,11 +69,11 @@ impl Call<'_> {
     }
 
     /// Another attempt would end in the same.
-    pub(super) fn unusable(&self, reason: String) -> Failure {
+    pub(super) fn unusable(&self, reason: &str) -> Failure {
         Failure {
             error: OciError::Unusable {
                 doing: self.doing.to_owned(),
-                reason,
+                reason: redact::mask(reason).into_owned(),
                 request_id: self.request_id.clone(),
             },
             is_transient: false,
@@ -84,6 +87,7 @@ impl Call<'_> {
             status,
             headers,
             body,
+            is_cut,
             request_id,
             hint,
             now,
@@ -103,7 +107,7 @@ impl Call<'_> {
                 retry_after: None,
             };
         }
-        let (code, message) = reason(body);
+        let (code, message) = reason(body, is_cut);
         Failure {
             is_transient: retry::is_transient(status, &code),
             retry_after: text(headers, "retry-after")
@@ -125,7 +129,7 @@ impl Call<'_> {
             reqwest_middleware::Error::Reqwest(error) => error,
             // Only signing can fail there.
             reqwest_middleware::Error::Middleware(error) => {
-                return self.unusable(format!("signing the request: {error}"));
+                return self.unusable(&format!("signing the request: {error}"));
             }
         };
         let cause = cause(error);
@@ -133,14 +137,14 @@ impl Call<'_> {
             let reason = format!(
                 "the certificate of {host} is not trusted: {cause}; SSL_CERT_FILE may name other authorities"
             );
-            return self.unreachable(reason, false);
+            return self.unreachable(&reason, false);
         }
-        self.unreachable(format!("no connection to {host}: {cause}"), true)
+        self.unreachable(&format!("no connection to {host}: {cause}"), true)
     }
 }
 
 /// Code and message of an error's body: JSON from the services, anything from a load balancer.
-fn reason(body: &[u8]) -> (String, String) {
+fn reason(body: &[u8], is_cut: bool) -> (String, String) {
     #[derive(Deserialize)]
     struct Document {
         code: Option<String>,
@@ -152,9 +156,9 @@ fn reason(body: &[u8]) -> (String, String) {
             let text = format!("{code}: {}", message.unwrap_or_default());
             (code, text)
         }
-        Err(_) => (String::new(), String::from_utf8_lossy(body).into_owned()),
+        Err(_) => (String::new(), redact::excerpt(body, is_cut)),
     };
-    let line: String = text
+    let line: String = redact::mask(&text)
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
         .take(MAX_MESSAGE)

@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
 use super::ocid::Ocid;
+use runtime::redact;
 use runtime::secret::Secret;
 
 /// A session token and what its claims say.
@@ -25,7 +26,7 @@ struct Claims {
 }
 
 impl Token {
-    /// Reads the claims; white space around the token is dropped.
+    /// Reads the claims, and masks the token from now on in text that others write; white space around the token is dropped.
     ///
     /// # Errors
     /// The text is no JWT.
@@ -45,8 +46,10 @@ impl Token {
             .map_err(|_| "it is no session token (JWT): its claims are not base64url")?;
         let claims: Claims = serde_json::from_slice(&json)
             .map_err(|_| "it is no session token (JWT): its claims are not JSON")?;
+        let secret = Secret::new(text);
+        redact::protect("session token", [secret.clone()]);
         Ok(Self {
-            text: Secret::new(text),
+            text: secret,
             expires: claims.exp.and_then(instant),
             tenancy: claims
                 .res_tenant

@@ -16,6 +16,7 @@ use super::{SettingError, Settings, pasted};
 use oci::principal::{Auth, PrincipalConfig, ResourceVariables};
 use oci::{ObjectLocation, Oci, OciConfig, OciError, SecretLocation};
 use runtime::files;
+use runtime::redact;
 use runtime::secret::Secret;
 
 /// The largest settings file or document that is read, in bytes.
@@ -23,6 +24,9 @@ pub(super) const MAX_DOCUMENT: usize = 1 << 20;
 
 /// What is found out once, well or badly, and shared by all who ask.
 type Once<T> = Arc<OnceCell<Result<T, Trouble>>>;
+
+/// The variables that name a proxy; their names in lower case do so too.
+const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
 
 const NAMESPACE: &str = "the namespace";
 
@@ -237,6 +241,15 @@ fn config(
     settings: &Settings,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<OciConfig, SettingError> {
+    // A proxy's error page may repeat what it was sent.
+    for name in PROXIES {
+        let urls = [environment(name), environment(&name.to_ascii_lowercase())];
+        let secrets = urls
+            .into_iter()
+            .flatten()
+            .flat_map(|url| redact::secrets_in_url(&url));
+        redact::protect(name, secrets);
+    }
     let text = |setting| settings.optional(setting).map(str::to_owned);
     let home = environment("HOME").map(PathBuf::from);
     let file = settings.required(&OCI_CONFIG_FILE)?;

@@ -129,6 +129,7 @@ impl Origin {
             }
             parts.push(part);
         }
+        layers::protect(&values);
         (
             Gathered {
                 values,

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::{CATALOG, CONFIG_LOCATION};
+use super::catalog::{CATALOG, CONFIG_LOCATION, KAFKA_USERNAME};
 use super::cloud::MAX_DOCUMENT;
 use super::properties::{self, Given, Line};
 use super::{Location, Setting, SettingError, Source, Value, location, pasted};
 use runtime::files;
+use runtime::redact;
 use runtime::secret::Secret;
 
 /// Values by name.
@@ -28,11 +29,29 @@ pub(super) fn given(
             .find(|text| !text.is_empty())?;
         Some(value(pasted::trimmed(&text), Source::Environment))
     };
-    CATALOG
+    let values = CATALOG
         .iter()
         .filter_map(|setting| Some((setting.name, flag(setting).or_else(|| variable(setting))?)))
         .filter(|(_, value)| !value.text.reveal().is_empty())
-        .collect()
+        .collect();
+    protect(&values);
+    values
+}
+
+/// Masks from now on what is secret in these values: secret settings, and user and query of every URL. Of what came
+/// out of a vault, the user name is masked too; addresses and topics are named in logs wherever they came from.
+pub(super) fn protect(values: &Values) {
+    for setting in CATALOG {
+        let Some(Value { text, source }) = values.get(setting.name) else {
+            continue;
+        };
+        let is_hidden_user = setting.name == KAFKA_USERNAME.name && *source == Source::Vault;
+        if setting.secret || is_hidden_user {
+            redact::protect(setting.name, [text.clone()]);
+        } else if text.reveal().contains("://") && !text.reveal().starts_with("oci://") {
+            redact::protect(setting.name, redact::secrets_in_url(text.reveal()));
+        }
+    }
 }
 
 /// The lines of a settings file of this machine; none if it lies elsewhere.
@@ -76,6 +95,7 @@ pub(super) fn merge(values: &mut Values, lines: &[Line]) {
                 .or_insert_with(|| value(text, Source::File));
         }
     }
+    protect(values);
 }
 
 pub(super) fn defaults(values: &mut Values) {
