@@ -263,8 +263,19 @@ async fn no_program_ever_writes_a_secret() {
         ("KAFKA_PASSWORD".to_owned(), "canary".to_owned()),
         ("KAFKA_SSL_CA_LOCATION".to_owned(), "/nowhere".to_owned()),
     ];
+    let repeats = [
+        (
+            "KAFKA_BOOTSTRAP_SERVERS".to_owned(),
+            testkit::echo_broker::start(0).unwrap(),
+        ),
+        (
+            "KAFKA_SECURITY_PROTOCOL".to_owned(),
+            "sasl_plaintext".to_owned(),
+        ),
+    ];
     for (program, arguments, more) in [
         (door, &[][..], &[][..]),
+        (door, &[], &repeats),
         (door, &["--print-config"], &[]),
         (door, &["--print-config"], &broken),
         (door, &[], &broken),
@@ -275,6 +286,9 @@ async fn no_program_ever_writes_a_secret() {
         let variables = [place.variables.as_slice(), more].concat();
         let written = written(program, arguments, &variables).await;
         assert!(!written.is_empty());
+        if more == repeats {
+            assert!(written.contains("refused: [redacted]"), "{written}");
+        }
         for secret in ["canary", &key, &token] {
             assert!(
                 !written.contains(secret),

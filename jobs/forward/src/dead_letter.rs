@@ -240,6 +240,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let reason = kafka::config::quoted(reason);
         tracing::debug!(%error, reason, "the dead-letter producer's connection");
     }
 }

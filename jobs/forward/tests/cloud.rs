@@ -475,3 +475,62 @@ async fn wait_until(mut is_so: impl FnMut() -> bool) {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
+
+#[tokio::test]
+async fn a_cloud_that_repeats_the_session_token_puts_it_nowhere() {
+    let bodies: [fn(&str) -> String; 3] = [
+        |token| {
+            format!("{{\"code\":\"NotAuthorized\",\"message\":\"keyId ST${token} is unknown\"}}")
+        },
+        |token| format!("<html>{token}</html>"),
+        // An error's message is cut after 400 characters, within the token.
+        |token| format!("{} {token}", "x".repeat(380)),
+    ];
+    for body in bodies {
+        let mut place = Place::new().await;
+        place.set("LOG_LEVEL", "trace");
+        let token = std::fs::read_to_string(place.folder.path().join("rpst")).unwrap();
+        let token = token.trim();
+        let trouble = Trouble::Refusal(403, body(token).into_bytes());
+        place.cloud.trouble("secretbundles", trouble, 1000);
+        for arguments in [&["check"][..], &["run", "--output", "json"]] {
+            let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+            command.env_clear().envs(&place.variables).args(arguments);
+            let output = tokio::task::spawn_blocking(move || command.output())
+                .await
+                .unwrap()
+                .unwrap();
+            let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+            assert!(all.contains("403") && all.contains("[redacted]"), "{all}");
+            assert!(!all.contains(&token[..8]), "{all}");
+        }
+    }
+}
+
+#[test]
+fn a_broker_that_repeats_the_password_puts_it_nowhere() {
+    const PASSWORD: &str = "Zq-canary-of-the-broker";
+    // librdkafka keeps 511 bytes of an error; at each of these lengths it cuts the password elsewhere.
+    for padding in [0, 455, 460, 465, 470] {
+        let broker = testkit::echo_broker::start(padding).unwrap();
+        for arguments in [&["check"][..], &["run", "--output", "json"]] {
+            let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+                .env_clear()
+                .env("KAFKA_BOOTSTRAP_SERVERS", &broker)
+                .env("KAFKA_USERNAME", "u")
+                .env("KAFKA_SECURITY_PROTOCOL", "sasl_plaintext")
+                .env("KAFKA_PASSWORD", PASSWORD)
+                .env("API_TYPE_A_URL", "http://127.0.0.1:1/")
+                .env("API_TYPE_B_URL", "http://127.0.0.1:1/")
+                .env("START_TIMEOUT", "3s")
+                .env("LOG_LEVEL", "trace")
+                .args(arguments)
+                .output()
+                .unwrap();
+            let all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+            assert!(all.contains("SASL authentication error"), "{all}");
+            assert!(all.contains("[redacted]"), "{padding}: {all}");
+            assert!(!all.contains(&PASSWORD[..2]), "{padding}: {all}");
+        }
+    }
+}

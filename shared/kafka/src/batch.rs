@@ -134,7 +134,7 @@ fn item(message: &rd_kafka_message_t) -> Item<'_> {
             let said = said.map(String::from_utf8_lossy);
             let reason = said.map_or_else(
                 || text.to_string_lossy().into_owned(),
-                |said| said.into_owned(),
+                |said| crate::config::quoted(&said),
             );
             Item::Failed {
                 partition: message.partition,

@@ -5,6 +5,7 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 
+use runtime::redact;
 use runtime::secret::Secret;
 use settings::catalog::{
     KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
@@ -347,6 +348,13 @@ fn system_authorities() -> Option<String> {
         .cert_file
         .or_else(|| found.cert_dir.into_iter().next())?;
     place.into_os_string().into_string().ok()
+}
+
+/// A text of librdkafka without this process's secrets: it may quote what a broker wrote. librdkafka cuts errors at
+/// 512 bytes and log lines at 2048, so the end of a long text may be the beginning of a secret.
+pub fn quoted(text: &str) -> String {
+    const SHORTEST_CUT: usize = 500;
+    redact::excerpt(text.as_bytes(), text.len() >= SHORTEST_CUT)
 }
 
 /// OCI Streaming's brokers are `cell-1.streaming.<region>.oci.<domain>`; a private pool's FQDN has `.streaming.` too.

@@ -117,6 +117,7 @@ impl ClientContext for Logged {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let reason = crate::config::quoted(reason);
         // Every broker that is away says so each time it is asked; the run itself reports what that cost it.
         tracing::debug!(%error, reason, "the reader's connection");
         let Some(code) = error.rdkafka_error_code() else {
@@ -131,7 +132,7 @@ impl ClientContext for Logged {
             }
         };
         if is_better {
-            *said = Some((code, without_state(reason).to_owned()));
+            *said = Some((code, without_state(&reason).to_owned()));
         }
     }
 }

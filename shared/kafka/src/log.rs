@@ -36,6 +36,7 @@ unsafe extern "C" fn hear(
 /// A line at one of syslog's levels. librdkafka's warnings concern a connection, which is retried, so they are told at
 /// debug.
 pub fn tell(level: c_int, facility: &str, line: &str) {
+    let line = crate::config::quoted(line);
     if level <= CRITICAL {
         tracing::error!(facility, "{line}");
     } else {

@@ -236,6 +236,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
+        let reason = crate::config::quoted(reason);
         tracing::debug!(%error, reason, "the member's connection");
     }
 }

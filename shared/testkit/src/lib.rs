@@ -4,6 +4,7 @@
 //! - [`gateway`]: an API gateway in front of such a function
 //! - [`broker`]: an embedded Kafka-compatible broker
 //! - [`container`]: a batch request's records and keys, read apart from the code under test
+//! - [`echo_broker`]: a Kafka broker that refuses every password and repeats it
 //! - [`endpoint`]: a scripted HTTP endpoint
 //! - [`kafka`]: real Apache Kafka, one broker or three
 //! - [`topics`]: what an administrator and a producer do to a cluster
@@ -16,6 +17,7 @@
 pub mod agent;
 pub mod broker;
 pub mod container;
+pub mod echo_broker;
 pub mod endpoint;
 pub mod gateway;
 pub mod http;

@@ -26,6 +26,8 @@ pub enum Trouble {
     Cut,
     /// The answer arrives with these bytes as its body.
     Body(Vec<u8>),
+    /// The answer has this status and these bytes as its body.
+    Refusal(u16, Vec<u8>),
 }
 
 /// A body that may break off.
@@ -127,6 +129,11 @@ pub(super) fn troubled(trouble: &Trouble) -> Option<Response<Content>> {
             response
         }
         Trouble::Body(body) => bytes(body.clone()),
+        Trouble::Refusal(status, body) => {
+            let mut response = bytes(body.clone());
+            *response.status_mut() = StatusCode::from_u16(*status).ok()?;
+            response
+        }
         Trouble::Delay(_) | Trouble::Hang | Trouble::Cut => return None,
     })
 }

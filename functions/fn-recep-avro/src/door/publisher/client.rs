@@ -111,7 +111,8 @@ impl Client {
 
     /// The error that made the producer useless, if one did.
     pub(super) fn fatal_error(&self) -> Option<(RDKafkaErrorCode, String)> {
-        self.producer.client().fatal_error()
+        let (code, reason) = self.producer.client().fatal_error()?;
+        Some((code, kafka::config::quoted(&reason)))
     }
 
     /// True once a broker has told which cluster this is; messages are not sent before. Does not wait.
@@ -176,6 +177,7 @@ struct Reports {
 
 impl ClientContext for Reports {
     fn log(&self, level: RDKafkaLogLevel, facility: &str, message: &str) {
+        let message = kafka::config::quoted(message);
         match level {
             RDKafkaLogLevel::Emerg
             | RDKafkaLogLevel::Alert
@@ -187,7 +189,7 @@ impl ClientContext for Reports {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        warn!(%error, "Kafka client: {reason}");
+        warn!(%error, "Kafka client: {}", kafka::config::quoted(reason));
         if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication) {
             self.refusal.notify_one();
         }
