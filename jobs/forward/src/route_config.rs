@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use runtime::redact;
 use runtime::secret::Secret;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
@@ -59,11 +60,18 @@ impl RouteConfig {
                 )));
             }
         }
-        Self::parse(text).map_err(|reason| SettingError::Unreadable {
+        let routes = Self::parse(text).map_err(|reason| SettingError::Unreadable {
             variable: ROUTES.variable(),
             location: settings.optional(&ROUTES).unwrap_or_default().to_owned(),
             reason,
-        })
+        })?;
+        // An endpoint may repeat what it was sent. Secrets in settings are masked where those are read.
+        let secrets = routes.iter().flat_map(|route| {
+            let token = route.token.iter().cloned();
+            token.chain(redact::secrets_in_url(&route.url))
+        });
+        redact::protect(ROUTES.name, secrets);
+        Ok(routes)
     }
 
     /// The routes of a JSON text: an array of objects with `name`, `when`, `url` and, if wanted, `token` and `batch`.

@@ -7,9 +7,11 @@ use std::collections::HashMap;
 use std::process::{Command, Output};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 use testkit::broker::Broker;
-use testkit::endpoint::{Answer, Endpoint};
+use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::oci_standin::{NAMESPACE, Standin, Trouble};
 use testkit::topics::{New, Topics};
 
@@ -474,6 +476,184 @@ async fn wait_until(mut is_so: impl FnMut() -> bool) {
         assert!(std::time::Instant::now() < end);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// How a text may carry the token.
+fn encodings_of(token: &str) -> Vec<String> {
+    let hex = |byte: u8| format!("%{byte:02X}");
+    let mut all = vec![token.to_owned(), token.bytes().map(hex).collect()];
+    all.push(all[1].to_lowercase());
+    // The digits of base64 that hold nothing but the token, at each alignment.
+    for before in 0..3 {
+        for engine in [&STANDARD, &URL_SAFE] {
+            let encoded = engine.encode(format!("{}{token}", &"xx"[..before]));
+            let (start, end) = ((before * 8).div_ceil(6), (before + token.len()) * 8 / 6);
+            all.push(encoded[start..end].to_owned());
+        }
+    }
+    all
+}
+
+/// A response that repeats what was sent.
+type Echo = fn(&Request) -> Answer;
+
+fn authorization(request: &Request) -> &str {
+    request.header("authorization").unwrap_or_default()
+}
+
+fn refusal(body: impl Into<Vec<u8>>) -> Answer {
+    Answer::status(422).body(body)
+}
+
+/// A refusal with this text, cut by the bound of an excerpt so many bytes before its end.
+fn cut(text: &str, missing: usize) -> Answer {
+    refusal(".".repeat(1024 + missing - text.len()) + text)
+}
+
+const ECHOES: [(&str, Echo); 11] = [
+    ("plain", |request| {
+        refusal(format!("no such token: {}", authorization(request)))
+    }),
+    ("JSON", |request| {
+        let header = authorization(request).replace('/', "\\/");
+        refusal(format!("{{\"authorization\":\"{header}\"}}"))
+    }),
+    ("base64", |request| {
+        refusal(STANDARD.encode(authorization(request)))
+    }),
+    ("Basic", |request| {
+        let token = authorization(request).trim_start_matches("Bearer ");
+        refusal(STANDARD.encode(format!("user:{token}")))
+    }),
+    ("URL-encoded", |request| {
+        let bytes = authorization(request).bytes();
+        refusal(bytes.map(|byte| format!("%{byte:02x}")).collect::<String>())
+    }),
+    ("the query", |request| {
+        refusal(format!("no such page: {}", request.target))
+    }),
+    ("two writes", |request| {
+        refusal(authorization(request)).in_two_writes()
+    }),
+    ("cut by a stall", |request| {
+        refusal(authorization(request).repeat(2)).stalling_in_body()
+    }),
+    ("cut in plain text", |request| {
+        cut(authorization(request), 5)
+    }),
+    ("cut in base64", |request| {
+        cut(&STANDARD.encode(authorization(request)), 7)
+    }),
+    ("an error of the server", |request| {
+        Answer::status(500).body(authorization(request))
+    }),
+];
+
+#[tokio::test]
+async fn an_endpoint_that_repeats_the_token_puts_it_nowhere() {
+    const TOKEN: &str = "canary/of+the~token";
+    const KEY: &str = "canary-in-the-query";
+    let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
+    for (name, script) in ECHOES {
+        let a = Endpoint::start(script).unwrap();
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 1).unwrap();
+        broker
+            .create_topic("FrontDoorTopic-dead-letter", 1)
+            .unwrap();
+        let topics = Topics::of(broker.bootstrap()).unwrap();
+        topics.write(TOPIC, &[New::to(0, datum.clone())]).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let report = folder.path().join("report.json");
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())
+            .env("API_TYPE_A_URL", format!("{}?key={KEY}", a.url()))
+            .env("API_TYPE_A_TOKEN", TOKEN)
+            .env("API_TYPE_B_URL", "http://127.0.0.1:1/")
+            .env("LOG_LEVEL", "trace")
+            .env("MAX_ATTEMPTS", "2")
+            .args(["run", "--report"])
+            .arg(&report);
+        let output = tokio::task::spawn_blocking(move || command.output())
+            .await
+            .unwrap()
+            .unwrap();
+        let mut all = format!("{}{}", text(&output.stdout), text(&output.stderr));
+        all += &std::fs::read_to_string(&report).unwrap();
+        let status = if name == "an error of the server" {
+            "500"
+        } else {
+            "422"
+        };
+        assert!(a.count() > 0 && all.contains(status), "{name}: {all}");
+        if status == "422" {
+            let letters =
+                testkit::records::all(broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+            let reason = letters[0]
+                .header("__connect.errors.exception.message")
+                .unwrap();
+            assert!(reason.contains("[redacted]"), "{name}: {reason}");
+            for (_, value) in &letters[0].headers {
+                all += &String::from_utf8_lossy(value.as_deref().unwrap_or_default());
+                all.push('\n');
+            }
+        }
+        for secret in [TOKEN, KEY].into_iter().flat_map(encodings_of) {
+            // Its first digits must not be there either, where the endpoint's text was cut.
+            let part = &secret[..secret.len().min(8)];
+            assert!(!all.contains(part), "{name} wrote {part}:\n{all}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_token_that_was_replaced_stays_masked_beside_the_new_one() {
+    let mut place = Place::new().await;
+    let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
+    let known = std::sync::Arc::clone(&seen);
+    place.a = Endpoint::start(move |request| {
+        let header = request.header("authorization").unwrap_or_default();
+        let mut known = known.lock().unwrap();
+        if !known.iter().any(|one| one == header) {
+            known.push(header.to_owned());
+        }
+        Answer::status(403).body(format!("not among {known:?}"))
+    })
+    .unwrap();
+    let url = place.a.url();
+    place.set("API_TYPE_A_URL", &url);
+    place.set("SECRET_REFRESH_INTERVAL", "100ms");
+    let topics = Topics::of(place.broker.bootstrap()).unwrap();
+    let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
+    topics.write(TOPIC, &[New::to(0, datum)]).unwrap();
+    let log = tempfile::NamedTempFile::new().unwrap();
+    let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forward"));
+    command
+        .env_clear()
+        .envs(&place.variables)
+        .args(["run", "--every", "100ms"])
+        .stdout(log.as_file().try_clone().unwrap())
+        .stderr(log.as_file().try_clone().unwrap())
+        .kill_on_drop(true);
+    let mut child = command.spawn().unwrap();
+    let tokens = || seen.lock().unwrap().len();
+    wait_until(|| tokens() == 1).await;
+    place
+        .cloud
+        .put_secret("api_type_a_token", b"canary-the-second");
+    wait_until(|| tokens() == 2).await;
+    let count = place.a.count();
+    wait_until(|| place.a.count() > count + 1).await;
+    let id = child.id().unwrap().to_string();
+    let mut kill = tokio::process::Command::new("kill");
+    assert!(kill.arg(id).status().await.unwrap().success());
+    child.wait().await.unwrap();
+    let all = std::fs::read_to_string(log.path()).unwrap();
+    let both = "not among [\\\"Bearer [redacted]\\\", \\\"Bearer [redacted]\\\"]";
+    assert!(all.contains(both), "{all}");
+    assert!(!all.contains("canary"), "{all}");
 }
 
 #[tokio::test]

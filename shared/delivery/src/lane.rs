@@ -20,6 +20,7 @@ use hyper::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
+use runtime::redact;
 use tokio::time::Instant;
 
 use super::backoff::retry_after;
@@ -164,7 +165,10 @@ pub(super) async fn exchange(
                 (_, true) if whole => (String::new(), Names::Whole(said)),
                 (_, true) => (String::new(), Names::Cut),
                 (true, false) => (String::new(), Names::None),
-                (false, false) => (printable(&said), Names::None),
+                (false, false) => {
+                    let is_cut = !whole || said.len() == most;
+                    (printable(&said, is_cut), Names::None)
+                }
             };
             let answered = Answered {
                 status: head.status.as_u16(),
@@ -313,12 +317,13 @@ fn told(doing: &str, error: &(dyn Error + 'static)) -> String {
         }
         cause = error.source();
     }
-    text
+    redact::mask(&text).into_owned()
 }
 
-/// Text of others, fit for a log line and a header.
-fn printable(said: &[u8]) -> String {
-    let text = String::from_utf8_lossy(said);
+/// An endpoint's text without secrets, fit for a log line and a header. With `is_cut`, it is the beginning of a longer one.
+fn printable(said: &[u8], is_cut: bool) -> String {
+    // Secrets are masked first: the other steps may cut one in two.
+    let text = redact::excerpt(said, is_cut);
     let text: String = text
         .trim()
         .chars()
@@ -337,8 +342,9 @@ mod tests {
 
     #[test]
     fn what_an_endpoint_says_is_made_fit_to_print() {
-        assert_eq!(printable(b" no\r\nsuch \x1b[31mid\n"), "no  such  [31mid");
-        assert!(printable(&[0xff; 1024]).len() <= MOST_KEPT);
-        assert!(printable("é".repeat(600).as_bytes()).len() <= MOST_KEPT);
+        let text = printable(b" no\r\nsuch \x1b[31mid\n", false);
+        assert_eq!(text, "no  such  [31mid");
+        assert!(printable(&[0xff; 1024], false).len() <= MOST_KEPT);
+        assert!(printable("é".repeat(600).as_bytes(), true).len() <= MOST_KEPT);
     }
 }

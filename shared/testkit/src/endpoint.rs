@@ -82,6 +82,7 @@ enum Trick {
     ResetInHead,
     ResetInBody,
     StallInBody,
+    TwoWrites,
     Garbage,
 }
 
@@ -158,6 +159,11 @@ impl Answer {
     /// Sends the whole head and half of the body, then nothing more.
     pub fn stalling_in_body(self) -> Self {
         self.trick(Trick::StallInBody)
+    }
+
+    /// Sends the head and half of the body, and a moment later the rest.
+    pub fn in_two_writes(self) -> Self {
+        self.trick(Trick::TwoWrites)
     }
 
     fn trick(mut self, trick: Trick) -> Self {
@@ -426,6 +432,14 @@ async fn perform(stream: &mut TcpStream, answer: &Answer) -> bool {
             bytes.truncate(body_at + answer.body.len() / 2);
         }
         Trick::Garbage => bytes = b"220 mail.example ESMTP\r\n".to_vec(),
+        Trick::TwoWrites => {
+            let rest = bytes.split_off(body_at + answer.body.len() / 2);
+            if stream.write_all(&bytes).await.is_err() {
+                return false;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            bytes = rest;
+        }
         Trick::None | Trick::Close | Trick::CloseUnannounced => {}
     }
     if stream.write_all(&bytes).await.is_err() {
@@ -442,7 +456,7 @@ async fn perform(stream: &mut TcpStream, answer: &Answer) -> bool {
             let _ = stream.set_zero_linger();
             false
         }
-        Trick::None => true,
+        Trick::None | Trick::TwoWrites => true,
         _ => false,
     }
 }
