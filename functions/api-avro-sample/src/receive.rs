@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
 use record::idempotency::LONGEST;
+use runtime::redact;
 use serde_json::json;
 use tracing::{debug, info};
 
@@ -135,15 +136,11 @@ fn too_large(api: &Api) -> Problem {
 
 fn log(api: &Api, record: &Understood, again: bool) {
     let title = &api.config.title;
-    let text = match record
-        .text
-        .char_indices()
+    let end = (record.text.char_indices())
         .map(|(at, _)| at)
-        .find(|at| *at >= LOGGED)
-    {
-        Some(end) => &record.text[..end],
-        None => &record.text,
-    };
+        .find(|at| *at >= LOGGED);
+    let shown = &record.text.as_bytes()[..end.unwrap_or(record.text.len())];
+    let text = redact::excerpt(shown, end.is_some());
     if again {
         debug!(%title, record = %text, "received again");
     } else {

@@ -5,6 +5,7 @@ use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTE
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
+use runtime::redact;
 use serde_json::json;
 use tracing::warn;
 
@@ -22,7 +23,7 @@ pub(super) async fn answer(api: &Api, request: Request<Incoming>) -> Response<Fu
             let outcome = receive::receive(api, &head.headers, body).await;
             if let Err(problem) = &outcome {
                 api.state().ledger.refused();
-                warn!(title = %api.config.title, status = problem.status.as_u16(), reason = %problem.detail, "refused");
+                warn!(title = %api.config.title, status = problem.status.as_u16(), reason = %redact::mask(&problem.detail), "refused");
             }
             outcome
         }

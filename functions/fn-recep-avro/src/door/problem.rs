@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Response, StatusCode};
+use runtime::redact;
 use serde_json::{Map, Value};
 use tracing::{info, warn};
 
@@ -170,10 +171,12 @@ impl Problem {
     pub(super) fn log(&self, call: &Call) {
         let (status, problem, _) = self.kind.facts();
         let (status, id) = (status.as_u16(), call.id.as_deref().unwrap_or_default());
+        // Only in the log: in the response it would tell a caller whether a guess is right.
+        let detail = redact::mask(&self.detail);
         if status < 500 {
-            info!(call = id, status, problem, detail = %self.detail, "refused");
+            info!(call = id, status, problem, %detail, "refused");
         } else {
-            warn!(call = id, status, problem, detail = %self.detail, "not published");
+            warn!(call = id, status, problem, %detail, "not published");
         }
     }
 
