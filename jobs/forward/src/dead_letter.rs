@@ -30,6 +30,8 @@ use record::Message;
 pub enum Cause {
     /// Its bytes are not one datum of the schema.
     Undecodable,
+    /// Its header names another schema than the configured one.
+    UnknownSchema,
     /// A route's condition cannot be evaluated on it.
     Unroutable,
     /// No route matches, and such records are dead letters by setting.
@@ -45,6 +47,7 @@ impl Cause {
     pub fn name(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
+            Self::UnknownSchema => "unknown-schema",
             Self::Unroutable => "unroutable",
             Self::Unmatched => "unmatched",
             Self::Tombstone => "tombstone",
@@ -54,7 +57,7 @@ impl Cause {
 
     fn stage(self) -> &'static str {
         match self {
-            Self::Undecodable | Self::Tombstone => "VALUE_CONVERTER",
+            Self::Undecodable | Self::UnknownSchema | Self::Tombstone => "VALUE_CONVERTER",
             Self::Unroutable | Self::Unmatched => "TRANSFORMATION",
             Self::Refused => "TASK_PUT",
         }

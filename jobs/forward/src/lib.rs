@@ -12,3 +12,4 @@ pub mod run;
 pub mod scan;
 pub mod schedule;
 pub mod single_run;
+pub mod unknown_schema;

@@ -43,6 +43,10 @@ use program::{Program, Wanted};
 use schema::Origin;
 use tree::Tree;
 
+/// The Kafka header that names the schema of a record's value: its fingerprint as 16 hex digits, see
+/// [`Schema::fingerprint`].
+pub const FINGERPRINT_HEADER: &str = "avro-schema-fingerprint";
+
 /// A parsed Avro schema, compiled for walking; cheap to clone.
 #[derive(Clone, Debug)]
 pub struct Schema(Arc<Inner>);

@@ -187,26 +187,36 @@ impl<'b> Record<'b> {
 
     /// The headers, in order.
     pub fn headers(&self) -> Vec<(String, Option<Bytes>)> {
-        let mut headers: *mut rd_kafka_headers_t = ptr::null_mut();
         let mut found = Vec::new();
+        self.each_header(|name, value| {
+            // A name is text (KIP-82), and the producer's API takes no other: bytes that are no UTF-8 become U+FFFD
+            // on the way to the dead-letter topic.
+            let name = name.to_string_lossy().into_owned();
+            found.push((name, value.map(Bytes::copy_from_slice)));
+        });
+        found
+    }
+
+    /// Calls `each` with the name and the value of every header, in order. Copies nothing.
+    pub fn each_header(&self, mut each: impl FnMut(&CStr, Option<&[u8]>)) {
+        let mut headers: *mut rd_kafka_headers_t = ptr::null_mut();
         // SAFETY: the message is alive and owns the headers; a name is a C string, a value has its length beside it.
         unsafe {
             if rd_kafka_message_headers(self.message, &mut headers)
                 != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
             {
-                return found;
+                return;
             }
             let (mut name, mut value, mut size): (*const c_char, *const c_void, usize) =
                 (ptr::null(), ptr::null(), 0);
-            while rd_kafka_header_get_all(headers, found.len(), &mut name, &mut value, &mut size)
-                == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
-            {
-                let value = bytes(self.message, value, size).map(Bytes::copy_from_slice);
-                // A name is text (KIP-82), and the producer's API takes no other: bytes that are no UTF-8 become U+FFFD
-                // on the way to the dead-letter topic.
-                found.push((CStr::from_ptr(name).to_string_lossy().into_owned(), value));
+            for place in 0.. {
+                if rd_kafka_header_get_all(headers, place, &mut name, &mut value, &mut size)
+                    != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
+                {
+                    return;
+                }
+                each(CStr::from_ptr(name), bytes(self.message, value, size));
             }
         }
-        found
     }
 }

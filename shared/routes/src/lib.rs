@@ -182,6 +182,11 @@ impl Routes {
         self.fingerprint
     }
 
+    /// The fingerprint of the schema that records are decoded with.
+    pub fn schema_fingerprint(&self) -> [u8; 8] {
+        self.schema.fingerprint()
+    }
+
     #[inline]
     fn choose(&self, datum: &[u8], fields: &[Field<'_>]) -> Result<Option<usize>, Undecided> {
         for (index, route) in self.routes.iter().enumerate() {

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use avro::{Field, Projection, Schema, SchemaError};
+use avro::{FINGERPRINT_HEADER, Field, Projection, Schema, SchemaError};
 use bytes::Bytes;
 use http::HeaderMap;
 use kafka::config::MAX_MESSAGE_BYTES;
@@ -73,7 +73,7 @@ pub(super) fn seal<'a>(
     })?;
     let mut lines = vec![
         ("content-type", Bytes::from_static(b"avro/binary")),
-        ("avro-schema-fingerprint", stamp.fingerprint.clone()),
+        (FINGERPRINT_HEADER, stamp.fingerprint.clone()),
     ];
     lines.extend(trace::parent(headers).map(|parent| ("traceparent", parent.into())));
     lines.extend(call.id.clone().map(|id| ("call-id", id.into())));

@@ -1,6 +1,7 @@
 //! Whether the settings are all there and make sense. Pure: what was gathered in, a line for each thing out.
 
 use avro::Schema;
+use runtime::text::hex;
 use settings::catalog::{AVRO_SCHEMA, CONFIG_LOCATION};
 use settings::{Inspection, Part, SettingError};
 
@@ -101,7 +102,11 @@ pub(super) fn whole(
             Vec::new()
         }
     };
-    say("schema", schema.map(|schema| schema.name().to_owned()));
+    let named = |schema: Schema| {
+        let fingerprint = hex(&schema.fingerprint());
+        format!("{}, fingerprint {fingerprint}", schema.name())
+    };
+    say("schema", schema.map(named));
     (config, routes)
 }
 

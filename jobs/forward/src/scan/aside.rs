@@ -64,10 +64,21 @@ impl Scan<'_> {
     }
 
     fn write(&mut self, letter: DeadLetter) -> Handed {
+        let (at, cause, reason) = (&letter.message.at, letter.cause.name(), &letter.reason);
         let Some(dead_letters) = &mut self.tools.dead_letters else {
+            if let Some(not_logged) = self.repeats.admit(cause, Instant::now()) {
+                tracing::warn!(
+                    topic = %at.topic,
+                    partition = at.partition,
+                    offset = at.offset,
+                    cause,
+                    reason,
+                    not_logged,
+                    "not written in a dry run: the dead letter of {at}"
+                );
+            }
             return Handed::Deferred;
         };
-        let (at, cause, reason) = (&letter.message.at, letter.cause.name(), &letter.reason);
         match dead_letters.send(&letter) {
             Ok(()) => {
                 if let Some(not_logged) = self.repeats.admit(cause, Instant::now()) {

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use avro::FINGERPRINT_HEADER;
 use bytes::{Bytes, BytesMut};
 use rdkafka::error::RDKafkaErrorCode;
 use record::idempotency;
@@ -10,6 +11,7 @@ use record::idempotency;
 use crate::config::Unmatched;
 use crate::dead_letter::{Cause, DeadLetter};
 use crate::scan::{Scan, Stop};
+use crate::unknown_schema::UnknownSchema;
 use delivery::RouteState;
 use kafka::batch::{Item, Record};
 use offsets::progress::{Class, RecordState};
@@ -144,6 +146,9 @@ impl Scan<'_> {
                 Verdict::Skip
             };
         };
+        if let Err(error) = self.check_schema(record) {
+            return Verdict::SetAside(Cause::UnknownSchema, error.to_string());
+        }
         match self.tools.routes.decide(value, &mut self.intake.scratch) {
             Ok(Some(route)) => Verdict::Deliver(route),
             Ok(None) => match self.rules.unmatched {
@@ -163,6 +168,19 @@ impl Scan<'_> {
                 Verdict::SetAside(Cause::Unroutable, error.to_string())
             }
         }
+    }
+
+    /// Checks that no header names another schema than the configured one. A record without the header is decoded with
+    /// that.
+    fn check_schema(&self, record: &Record<'_>) -> Result<(), UnknownSchema> {
+        let expected = self.tools.routes.schema_fingerprint();
+        let mut checked = Ok(());
+        record.each_header(|name, value| {
+            if name.to_bytes() == FINGERPRINT_HEADER.as_bytes() && checked.is_ok() {
+                checked = UnknownSchema::check(value, expected);
+            }
+        });
+        checked
     }
 
     fn pass_over(&mut self, record: &Record<'_>, first: bool) {

@@ -1,0 +1,156 @@
+//! Records whose header names another schema than the one that the job has.
+
+use avro::{FINGERPRINT_HEADER, Schema};
+use runtime::text::hex;
+use serde_json::json;
+use testkit::records;
+use testkit::topics::{New, Topics};
+
+use super::{Run, Stage, TOPIC, bodies, user};
+
+const WRITER: &str = include_str!("../../../../schemas/user.avsc");
+/// Bytes of the writer's schema are too short for this one.
+const FIELD_AT_END: &str = include_str!("schemas/field-at-end.avsc");
+/// Bytes of the writer's schema are valid for this one, with other fields.
+const FIELD_IN_THE_MIDDLE: &str = include_str!("schemas/field-in-the-middle.avsc");
+
+fn fingerprint(schema: &str) -> String {
+    hex(&Schema::parse(schema).unwrap().fingerprint())
+}
+
+fn with_header(value: Vec<u8>, header: Option<&[u8]>) -> New {
+    New {
+        headers: vec![
+            ("content-type".to_owned(), Some(b"avro/binary".to_vec())),
+            (FINGERPRINT_HEADER.to_owned(), header.map(<[u8]>::to_vec)),
+        ],
+        ..New::to(0, value)
+    }
+}
+
+fn write(stage: &Stage, records: &[New]) {
+    let topics = Topics::of(stage.broker.bootstrap()).unwrap();
+    topics.write(TOPIC, records).unwrap();
+}
+
+fn run(stage: &Stage, schema: &str, arguments: &[&str]) -> Run {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), schema).unwrap();
+    let mut command = stage.forward(arguments);
+    Run::of(&command.env("AVRO_SCHEMA", file.path()).output().unwrap())
+}
+
+#[test]
+fn a_record_of_another_schema_is_dead_lettered_and_not_decoded() {
+    for schema in [FIELD_AT_END, FIELD_IN_THE_MIDDLE] {
+        let stage = Stage::willing();
+        let (ours, theirs) = (fingerprint(schema), fingerprint(WRITER));
+        let datum = user(1010, "Paul");
+        write(
+            &stage,
+            &[with_header(datum.clone(), Some(theirs.as_bytes()))],
+        );
+        let run = run(&stage, schema, &[]);
+        run.assert(
+            10,
+            &json!({"planned": 1, "delivered": 0, "dead_lettered": 1}),
+        );
+        assert_eq!(stage.a.count() + stage.b.count(), 0);
+        let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+        let letter = &letters[0];
+        assert_eq!(letter.value.as_ref(), Some(&datum));
+        assert_eq!(letter.header(FINGERPRINT_HEADER).as_ref(), Some(&theirs));
+        let header = |name| letter.header(name).unwrap();
+        assert_eq!(header("frontdoor.cause"), "unknown-schema");
+        assert_eq!(
+            header("__connect.errors.class.name"),
+            "frontdoor.unknown-schema"
+        );
+        assert_eq!(header("__connect.errors.stage"), "VALUE_CONVERTER");
+        let reason = header("__connect.errors.exception.message");
+        assert!(
+            reason.contains(&ours) && reason.contains(&theirs),
+            "{reason}"
+        );
+    }
+}
+
+#[test]
+fn a_record_of_the_same_schema_or_without_the_header_is_delivered() {
+    let stage = Stage::willing();
+    let fingerprint = fingerprint(WRITER);
+    let records = [
+        with_header(user(1010, "lower"), Some(fingerprint.as_bytes())),
+        with_header(
+            user(1010, "upper"),
+            Some(fingerprint.to_uppercase().as_bytes()),
+        ),
+        New::to(0, user(1010, "none")),
+    ];
+    write(&stage, &records);
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 3, "delivered": 3}));
+    assert_eq!(bodies(&stage.a).len(), 3);
+}
+
+#[test]
+fn a_header_that_is_not_this_schemas_fingerprint_is_an_unknown_schema() {
+    let stage = Stage::willing();
+    let fingerprint = fingerprint(WRITER);
+    let mut twice = with_header(user(1010, "twice"), Some(fingerprint.as_bytes()));
+    twice.headers.push((
+        FINGERPRINT_HEADER.to_owned(),
+        Some(b"0000000000000000".to_vec()),
+    ));
+    let mut records = vec![twice];
+    for value in [
+        None,
+        Some(&b""[..]),
+        Some(b"User"),
+        Some(b"\xff\xfe"),
+        Some(&[b'a'; 100_000]),
+    ] {
+        records.push(with_header(user(1010, "other"), value));
+    }
+    write(&stage, &records);
+    stage.run(&[]).assert(
+        10,
+        &json!({"planned": 6, "delivered": 0, "dead_lettered": 6}),
+    );
+    for letter in records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap() {
+        assert_eq!(
+            letter.header("frontdoor.cause").as_deref(),
+            Some("unknown-schema")
+        );
+    }
+}
+
+#[test]
+fn a_dry_run_routes_no_record_of_another_schema_and_says_so() {
+    let stage = Stage::willing();
+    let theirs = fingerprint(WRITER);
+    write(
+        &stage,
+        &[with_header(user(1010, "Paul"), Some(theirs.as_bytes()))],
+    );
+    let run = run(&stage, FIELD_IN_THE_MIDDLE, &["--dry-run"]);
+    run.assert(0, &json!({"planned": 1, "delivered": 0, "deferred": 1}));
+    assert_eq!(run.report["routes"][0]["matched"], 0, "{:#}", run.report);
+    assert!(
+        run.log.contains("unknown-schema") && run.log.contains(&theirs),
+        "{}",
+        run.log
+    );
+}
+
+#[test]
+fn a_tombstone_has_no_schema() {
+    let stage = Stage::willing();
+    let mut tombstone = with_header(Vec::new(), Some(b"0000000000000000"));
+    tombstone.value = None;
+    write(&stage, &[tombstone]);
+    stage
+        .run(&[])
+        .assert(0, &json!({"planned": 1, "skipped": 1, "dead_lettered": 0}));
+}
