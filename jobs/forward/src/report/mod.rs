@@ -1,10 +1,10 @@
-//! The report of a run: what was planned, and what became of every record of it.
+//! The report of a run: the planned window and the outcome of every record in it.
 //!
-//! A [`RunReport`] is made once, at the end, from the run's counters; it adds up, judges whether the sums balance, and
-//! names the [`RunOutcome`]. [`text`] shows it to people, JSON to machines.
+//! A [`RunReport`] is made once, at the end, from the run's counters. It adds them up, checks that they balance, and
+//! names the [`RunOutcome`]. [`text`] renders it for people; JSON is for machines.
 
+pub mod log_limit;
 pub mod progress_line;
-pub mod repeat;
 pub mod text;
 
 use std::collections::BTreeMap;
@@ -17,41 +17,41 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{Facts, RunOutcome};
 
-/// Which run on which stream.
+/// Which run of which group on which topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
     /// The run's id, as in its log lines.
     pub run: String,
-    /// The cluster's id, or the bootstrap address where the broker tells none.
+    /// The cluster's id, or the bootstrap address where the broker returns none.
     pub cluster: String,
-    /// The stream.
+    /// The topic.
     pub topic: String,
-    /// The topic's id, where the broker tells it.
+    /// The topic's id, where the broker returns it.
     pub topic_id: Option<String>,
     /// The consumer group.
     pub group: String,
 }
 
-/// What became of one partition's offsets. The unit is one offset throughout.
+/// The outcome of one partition's offsets. Every count is in offsets.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionReport {
     /// Partition.
     pub partition: i32,
-    /// The window's first offset.
+    /// The first offset of the window.
     pub start: i64,
-    /// The offset behind the window's last.
+    /// The offset after the last one of the window.
     pub end: i64,
     /// `end - start`.
     pub planned: i64,
-    /// Taken by an endpoint in this run.
+    /// Accepted by an endpoint in this run.
     pub delivered: i64,
-    /// Without a route, or without a value, and skipped by setting.
+    /// Skipped, since no route matches or there is no value (`UNMATCHED`, `TOMBSTONES`).
     pub skipped: i64,
     /// Acknowledged by the dead-letter topic in this run.
     pub dead_lettered: i64,
-    /// Above the committed offset, and settled by an earlier run.
+    /// Above the committed offset and completed by an earlier run.
     pub already_completed: i64,
-    /// What the next run finds.
+    /// Deferred to the next run.
     pub deferred: i64,
     /// Offsets without a record: control records, aborted transactions, compaction.
     pub empty_offsets: i64,
@@ -64,7 +64,7 @@ pub struct PartitionReport {
 }
 
 impl PartitionReport {
-    /// True when every planned offset is accounted for exactly once.
+    /// True when every planned offset is counted exactly once.
     pub fn balances(&self) -> bool {
         let counts = [
             self.delivered,
@@ -80,30 +80,30 @@ impl PartitionReport {
     }
 }
 
-/// How a route stood at the end of the run.
+/// The state of a route at the end of the run.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RouteEnd {
-    /// Its endpoint takes records.
+    /// Its endpoint accepts records.
     #[default]
     Open,
-    /// Its records were left for the next run.
+    /// Its records are deferred to the next run.
     Deferred,
 }
 
-/// The time to the endpoint's answer, in milliseconds.
+/// The latency of the endpoint's responses, in milliseconds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Latency {
-    /// Half of the requests stayed within it.
+    /// The median.
     pub p50: f64,
-    /// 99 of 100 stayed within it.
+    /// The 99th percentile.
     pub p99: f64,
-    /// The longest.
+    /// The maximum.
     pub max: f64,
 }
 
 impl Latency {
-    /// From durations, to a thousandth of a millisecond.
+    /// From durations, in steps of a microsecond.
     pub fn new(p50: Duration, p99: Duration, max: Duration) -> Self {
         let milliseconds = |duration: Duration| duration.as_micros() as f64 / 1000.0;
         Self {
@@ -114,39 +114,39 @@ impl Latency {
     }
 }
 
-/// What became of one route's records.
+/// The outcome of one route's records.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct RouteReport {
     /// Its name.
     pub route: String,
     /// Its endpoint.
     pub url: String,
-    /// Records of this route that were not settled when the run began.
+    /// Records of this route that were not completed when the run began.
     pub matched: i64,
-    /// Taken by the endpoint.
+    /// Accepted by the endpoint.
     pub delivered: i64,
-    /// Refused for good, and acknowledged by the dead-letter topic.
+    /// Rejected with a permanent status and acknowledged by the dead-letter topic.
     pub dead_lettered: i64,
-    /// What the next run finds.
+    /// Deferred to the next run.
     pub deferred: i64,
     /// Requests sent.
     pub attempts: u64,
-    /// How often each status was the answer. With `timeouts` and `connection_errors` they add up to `attempts`.
+    /// Responses by status. With `timeouts` and `connection_errors` they add up to `attempts`.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests without an answer in time.
+    /// Requests without a response in time.
     #[serde(default)]
     pub timeouts: u64,
-    /// Requests whose connection could not be made, or ended before a whole answer.
+    /// Requests whose connection failed, or ended before the response was complete.
     #[serde(default)]
     pub connection_errors: u64,
-    /// How long the answers took.
+    /// The latency of the responses.
     pub latency_ms: Latency,
-    /// How the route stood at the end.
+    /// The state at the end of the run.
     pub state: RouteEnd,
 }
 
 impl RouteReport {
-    /// True when every matched record is accounted for exactly once.
+    /// True when every matched record is counted exactly once.
     pub fn balances(&self) -> bool {
         let counts = [self.delivered, self.dead_lettered, self.deferred];
         counts.iter().all(|count| *count >= 0) && self.matched == counts.iter().sum::<i64>()
@@ -171,42 +171,43 @@ pub struct Totals {
 pub struct RunReport {
     /// The run's id, as in its log lines.
     pub run: String,
-    /// How it ended.
+    /// The outcome.
     pub outcome: RunOutcome,
-    /// The outcome's code.
+    /// The outcome's exit code.
     pub exit_code: u8,
-    /// True if nothing was to be posted or committed; what matched counts as left. Absent otherwise.
+    /// True for a dry run, in which matched records count as deferred. Absent otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
-    /// When it began (RFC 3339, UTC).
+    /// The start time (RFC 3339, UTC).
     pub started: String,
-    /// When it ended (RFC 3339, UTC).
+    /// The end time (RFC 3339, UTC).
     pub ended: String,
-    /// How long it took.
+    /// The duration, in seconds.
     pub seconds: f64,
-    /// The cluster's id, or the bootstrap address where the broker tells none.
+    /// The cluster's id, or the bootstrap address where the broker returns none.
     pub cluster: String,
-    /// The stream.
+    /// The topic.
     pub topic: String,
-    /// The topic's id, where the broker tells it.
+    /// The topic's id, where the broker returns it.
     pub topic_id: Option<String>,
     /// The consumer group.
     pub group: String,
     /// The sums over all partitions.
     pub totals: Totals,
-    /// Whether every partition and every route balances, and all of them together.
+    /// True when every partition, every route and the totals balance.
     pub balanced: bool,
     /// Each partition of the window.
     pub partitions: Vec<PartitionReport>,
     /// Each route, in the order of the table of routes.
     pub routes: Vec<RouteReport>,
-    /// What else is worth knowing, a sentence each.
+    /// Further findings, one sentence each.
     pub notes: Vec<String>,
 }
 
 impl RunReport {
-    /// Adds up, judges the balance and names the outcome. Of `facts`, what the counters tell (`balanced`, `delivered`,
-    /// `dead_lettered`, `left`, the numbers of routes) is filled in here. `took` comes from a monotonic clock.
+    /// Adds the counters up, checks the balance and names the outcome. The facts that follow from the counters
+    /// (`balanced`, `delivered`, `dead_lettered`, `deferred`, the numbers of routes) are set here. `took` is measured with
+    /// a monotonic clock.
     pub fn new(
         identity: Identity,
         started: SystemTime,
@@ -248,26 +249,26 @@ impl RunReport {
         }
     }
 
-    /// Whether the report's own numbers balance: what a reader of the JSON can check again.
+    /// True when the report's numbers balance. A reader of the JSON can check the same.
     pub fn balances(&self) -> bool {
         self.totals == Totals::of(&self.partitions)
             && balances(&self.totals, &self.partitions, &self.routes)
     }
 
-    /// One line of JSON, without a line break at its end.
+    /// The report as one line of JSON, without a line break.
     pub fn json(&self) -> String {
-        // Nothing in it can fail to be written: no maps with odd keys, and numbers that are not finite become null.
+        // Serialization cannot fail: map keys are integers, and non-finite numbers become null.
         serde_json::to_string(self).unwrap_or_default()
     }
 
-    /// Writes the JSON to a file, which is replaced as a whole: who reads it sees the old report or this one.
+    /// Writes the JSON to a file. The file is replaced atomically: a reader sees the previous report or this one.
     ///
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
         let text = self.json() + "\n";
         if path.exists() && !path.is_file() {
-            // A pipe or /dev/stdout cannot be replaced.
+            // A pipe or /dev/stdout cannot be replaced by a rename.
             return std::fs::write(path, text);
         }
         let mut name = path.file_name().unwrap_or_default().to_owned();
@@ -295,8 +296,8 @@ impl Totals {
     }
 }
 
-/// Every partition and route by itself; and what partitions count as delivered, routes must have delivered. Dead
-/// letters without a route and offsets that were not read belong to partitions only.
+/// Each partition and route balances, and partitions and routes agree on the delivered records. Dead letters without a
+/// route and unread offsets are counted by partitions only.
 fn balances(totals: &Totals, partitions: &[PartitionReport], routes: &[RouteReport]) -> bool {
     let sum = |count: fn(&RouteReport) -> i64| routes.iter().map(count).sum::<i64>();
     partitions.iter().all(PartitionReport::balances)

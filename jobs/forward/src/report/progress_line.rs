@@ -1,7 +1,6 @@
-//! One line on the terminal that shows how far a run is, redrawn in place and gone at the end.
+//! A progress line on the terminal, redrawn in place and removed at the end.
 //!
-//! Log lines for a terminal begin by clearing their line too (`settings::telemetry`), so that none stands behind half
-//! of a progress line.
+//! Log lines on a terminal clear their line first (`settings::telemetry`), so that none follows part of a progress line.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
@@ -10,7 +9,7 @@ use settings::telemetry::CLEAR_LINE;
 
 use super::text::thousands;
 
-/// At most ten drawings a second.
+/// The shortest time between two redraws.
 const REDRAW: Duration = Duration::from_millis(100);
 
 /// What the line shows.
@@ -18,15 +17,15 @@ const REDRAW: Duration = Duration::from_millis(100);
 pub struct ProgressSnapshot<'a> {
     /// Offsets of the window.
     pub planned: i64,
-    /// Offsets that are read.
+    /// Offsets that have been read.
     pub scanned: i64,
     /// Records delivered.
     pub delivered: i64,
-    /// Each route's name, and how many records wait for it or are under way.
+    /// Each route's name and its number of buffered and in-flight records.
     pub buffered: &'a [(&'a str, usize)],
 }
 
-/// The progress line; silent unless it was made for a terminal.
+/// The progress line. Without a terminal it writes nothing.
 #[derive(Debug)]
 pub struct ProgressLine<W: Write> {
     terminal: Option<W>,
@@ -35,7 +34,7 @@ pub struct ProgressLine<W: Write> {
 }
 
 impl<W: Write> ProgressLine<W> {
-    /// A line for this terminal, or `None` to stay silent.
+    /// A line on this terminal; `None` writes nothing.
     pub fn new(terminal: Option<W>, now: Instant) -> Self {
         Self {
             terminal,
@@ -44,7 +43,7 @@ impl<W: Write> ProgressLine<W> {
         }
     }
 
-    /// Draws the line if it is time to: cheap enough to be called for each record.
+    /// Redraws the line at most ten times a second. Cheap enough to call for each record.
     #[inline]
     pub fn show<'a>(&mut self, now: Instant, snapshot: impl FnOnce() -> ProgressSnapshot<'a>) {
         if self.terminal.is_none()
@@ -60,7 +59,7 @@ impl<W: Write> ProgressLine<W> {
         self.write(&format!("{CLEAR_LINE}\u{1b}[?7l{line}\u{1b}[?7h"));
     }
 
-    /// Takes the line away; it comes back with the next [`ProgressLine::show`].
+    /// Removes the line until the next [`ProgressLine::show`].
     pub fn clear(&mut self) {
         if self.drawn.take().is_some() {
             self.write(CLEAR_LINE);
@@ -71,7 +70,7 @@ impl<W: Write> ProgressLine<W> {
         if let Some(terminal) = &mut self.terminal {
             let written = terminal.write_all(text.as_bytes());
             if written.and_then(|()| terminal.flush()).is_err() {
-                // The terminal is gone; the run goes on.
+                // The terminal is closed; the run continues.
                 self.terminal = None;
             }
         }
@@ -105,7 +104,7 @@ fn line(snapshot: &ProgressSnapshot<'_>, elapsed: Duration) -> String {
         .collect();
     let buffered = match buffered.is_empty() {
         true => String::new(),
-        false => format!(", in hand: {}", buffered.join(" ")),
+        false => format!(", in flight: {}", buffered.join(" ")),
     };
     format!(
         "{} of {} records ({percent} %), {} delivered, {}/s{left}{buffered}",
@@ -138,10 +137,10 @@ mod tests {
     }
 
     #[test]
-    fn tells_how_far_and_how_long() {
+    fn shows_progress_rate_and_remaining_time() {
         assert_eq!(
             line(&snapshot(250_000), Duration::from_secs(30)),
-            "250,000 of 1,000,000 records (25 %), 1,234 delivered, 8,333/s, 1 min 30 s left, in hand: A 64"
+            "250,000 of 1,000,000 records (25 %), 1,234 delivered, 8,333/s, 1 min 30 s left, in flight: A 64"
         );
         assert_eq!(
             line(&ProgressSnapshot::default(), Duration::ZERO),
@@ -150,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn draws_ten_times_a_second_at_most_and_leaves_a_clean_line() {
+    fn redraws_ten_times_a_second_at_most_and_clears_the_line() {
         let start = Instant::now();
         let mut terminal = Vec::new();
         let mut line = ProgressLine::new(Some(&mut terminal), start);
@@ -167,16 +166,16 @@ mod tests {
     }
 
     #[test]
-    fn is_silent_where_there_is_no_terminal() {
+    fn writes_nothing_without_a_terminal() {
         let mut line = ProgressLine::<Vec<u8>>::new(None, Instant::now());
-        line.show(Instant::now(), || panic!("nobody looks"));
+        line.show(Instant::now(), || panic!("not called without a terminal"));
         line.clear();
     }
 
     #[test]
-    fn a_terminal_that_is_gone_does_not_end_the_run() {
-        struct Gone;
-        impl Write for Gone {
+    fn a_closed_terminal_does_not_end_the_run() {
+        struct Closed;
+        impl Write for Closed {
             fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
                 Err(std::io::ErrorKind::BrokenPipe.into())
             }
@@ -184,9 +183,11 @@ mod tests {
                 Ok(())
             }
         }
-        let mut line = ProgressLine::new(Some(Gone), Instant::now());
+        let mut line = ProgressLine::new(Some(Closed), Instant::now());
         line.show(Instant::now(), || snapshot(1));
         assert!(line.terminal.is_none());
-        line.show(Instant::now() + REDRAW, || panic!("nobody looks"));
+        line.show(Instant::now() + REDRAW, || {
+            panic!("not called without a terminal")
+        });
     }
 }

@@ -1,4 +1,4 @@
-//! The report for people: aligned tables, short. Pure: a report in, text out.
+//! The report as text with aligned tables. Pure.
 
 use std::fmt::Write;
 use std::io::IsTerminal;
@@ -6,11 +6,10 @@ use std::io::IsTerminal;
 use super::{PartitionReport, RouteEnd, RouteReport, RunReport};
 use crate::exit::RunOutcome;
 
-/// The most partitions that are shown one by one.
+/// The maximum number of partitions in the table.
 const MOST_ROWS: usize = 16;
 
-/// Whether to write in colour to this stream: it is a terminal, and nobody has set `NO_COLOR`
-/// (<https://no-color.org>).
+/// True when text for this stream may be coloured: it is a terminal, and `NO_COLOR` (<https://no-color.org>) is not set.
 pub fn wants_colour(
     stream: &impl IsTerminal,
     environment: impl Fn(&str) -> Option<String>,
@@ -18,7 +17,7 @@ pub fn wants_colour(
     stream.is_terminal() && environment("NO_COLOR").is_none_or(|value| value.is_empty())
 }
 
-/// The report as lines of text, ending with a line break.
+/// The report as text that ends with a line break.
 pub fn render(report: &RunReport, colour: bool) -> String {
     let mut text = String::new();
     let paint = Paint(colour);
@@ -29,7 +28,7 @@ pub fn render(report: &RunReport, colour: bool) -> String {
         paint.outcome(report.outcome, &report.outcome.name().replace('_', " ")),
         report.exit_code,
         match report.dry_run && report.outcome == RunOutcome::Completed {
-            true => "A dry run: nothing was posted, nothing was committed.",
+            true => "A dry run: nothing was delivered, nothing was committed.",
             false => report.outcome.meaning(),
         }
     );
@@ -73,7 +72,7 @@ fn partitions(report: &RunReport) -> String {
         ("lag before", |p| p.lag_before),
         ("lag after", |p| p.lag_after),
     ];
-    // What is zero everywhere says nothing; where the window lies, and how it went, always does.
+    // The first columns are always shown, the others where a value is not zero.
     let shown: Vec<&Column> = COLUMNS
         .iter()
         .enumerate()
@@ -199,7 +198,7 @@ fn balance(report: &RunReport, paint: &Paint) -> String {
     )
 }
 
-/// Columns as wide as their widest cell; the first `left` of them and the last two are flush left.
+/// Columns as wide as their widest cell. The first `left` columns and the last two are left-aligned.
 fn table(rows: &[Vec<String>], left: usize) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
@@ -236,7 +235,7 @@ pub(super) fn thousands(number: i64) -> String {
     text
 }
 
-/// What an endpoint or a broker wrote cannot move the cursor or change colours.
+/// Replaces control characters, so that text from endpoints and brokers cannot control the terminal.
 fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
@@ -288,7 +287,7 @@ mod tests {
     fn shows_tables_and_the_balance() {
         let text = render(&report(), false);
         let expected = "\
-more work (exit code 12): A bound was reached or the run was told to stop: the next run goes on from here.
+more work (exit code 12): A limit, the deadline or a shutdown request ended the run early. The next run continues from there.
 run r1, topic orders, group frontdoor, 0.41 s
 
 partition  start    end  planned  delivered  skipped  dead letters  already completed  deferred  empty  lag before  lag after
@@ -342,7 +341,7 @@ note: the broker keeps no commit metadata
     fn a_dry_run_says_so() {
         let mut report = report();
         (report.dry_run, report.outcome) = (true, RunOutcome::Completed);
-        assert!(render(&report, false).contains("): A dry run: nothing was posted"));
+        assert!(render(&report, false).contains("): A dry run: nothing was delivered"));
     }
 
     #[test]

@@ -20,7 +20,7 @@ use std::time::{Duration, Instant};
 
 use crate::config::Unmatched;
 use crate::dead_letter::{DeadLetter, DeadLetters, Written};
-use crate::report::repeat::Repeats;
+use crate::report::log_limit::LogLimiter;
 use delivery::completion::Completion;
 use delivery::{Delivery, RouteState};
 use kafka::batch::Queue;
@@ -231,7 +231,7 @@ pub struct Scan<'r> {
     /// Dead letters for which the producer has no room at the moment. While there are any, no record is handed on.
     letters_waiting: VecDeque<DeadLetter>,
     /// Keeps a poisoned stream from filling the log.
-    repeats: Repeats<&'static str>,
+    repeats: LogLimiter<&'static str>,
     deadlines: Option<Deadlines>,
     intake: intake::Intake,
     keeping: keeping::Keeping,
@@ -266,7 +266,7 @@ impl<'r> Scan<'r> {
             dead_letters_sent: 0,
             letters_uncommitted: 0,
             letters_waiting: VecDeque::new(),
-            repeats: Repeats::new(5, Duration::from_secs(10)),
+            repeats: LogLimiter::new(5, Duration::from_secs(10)),
             deadlines,
             last_news: Instant::now(),
         }
@@ -434,7 +434,7 @@ impl<'r> Scan<'r> {
     /// Commits what is settled, and leaves the counts complete.
     fn finish(&mut self) {
         self.commit_all();
-        for (cause, count) in self.repeats.held_back() {
+        for (cause, count) in self.repeats.suppressed() {
             let cause = cause.unwrap_or("other");
             tracing::warn!(cause, count, "set aside more of the same kind");
         }
