@@ -1,4 +1,4 @@
-//! The command line of `forward`: words in, what is to be done out.
+//! The command line of `forward`: arguments in, an action and settings out.
 
 use std::ffi::OsString;
 use std::io::IsTerminal;
@@ -25,44 +25,44 @@ pub const GROUPS: [&Group; 7] = [
     &ORACLE_CLOUD,
 ];
 
-/// The settings that a command line gives, for [`Settings::gather`]: name and value.
+/// Settings given as flags, for [`Settings::gather`]: name and value.
 pub type Flags = Vec<(&'static str, String)>;
 
-/// What the command line asks for.
+/// What the command line requests.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Action {
     /// Run windows.
     Run(RunOptions),
-    /// Check that everything a run needs is there.
+    /// Check that everything a run needs is reachable.
     Check(Output),
     /// Print a shell's completion script.
     Completions(Shell),
-    /// Print every setting with its value and where it comes from, or the README's tables.
+    /// Print every setting with its value and source, or the documentation's tables.
     Settings {
-        /// The README's tables.
+        /// Print the documentation's tables.
         markdown: bool,
     },
-    /// Print what the Kafka clients are given, by librdkafka's names.
+    /// Print the properties of the Kafka clients, by librdkafka's names.
     KafkaSettings,
 }
 
-/// How windows are run; what they do is in the settings.
+/// Options of a run that are not settings.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct RunOptions {
-    /// How often a new window begins; `None`: one window.
+    /// The interval at which windows start; `None`: one window, then exit.
     pub every: Option<Duration>,
-    /// What is printed to standard output at the end of a window.
+    /// The form of the report on standard output.
     pub output: Output,
-    /// Where the report is kept as JSON too.
+    /// A file that also receives the report, as JSON.
     pub report: Option<PathBuf>,
-    /// Read, decode, filter and route, but post nothing and commit nothing.
+    /// Read, decode and route, but deliver nothing and commit nothing.
     pub dry_run: bool,
-    /// Whether progress may be shown.
+    /// Whether progress may be shown on a terminal.
     pub progress: bool,
 }
 
 impl RunOptions {
-    /// Whether to draw a progress line on this stream: nobody said never, and it is a terminal.
+    /// True when progress is not disabled and this stream is a terminal.
     pub fn shows_progress(&self, stream: &impl IsTerminal) -> bool {
         self.progress && stream.is_terminal()
     }
@@ -78,11 +78,10 @@ pub enum Output {
     Json,
 }
 
-/// Reads a command line into an action and the settings that it gives, for [`Settings::gather`]. On `--help`,
-/// `--version` and errors it prints what is due.
+/// Parses a command line into an action and the settings given as flags. Prints help, version or the error.
 ///
 /// # Errors
-/// There is nothing more to do but exit with the code: 0, or 64 for a command line that is not understood.
+/// The exit code: 0 after `--help` or `--version`, 64 for an invalid command line.
 pub fn parse(
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<(Action, Flags), u8> {
@@ -107,10 +106,10 @@ pub fn parse(
     }
 }
 
-/// The command and all that hangs on it.
+/// The command with its subcommands and flags.
 pub fn command() -> Command {
     Command::new("forward")
-        .about("Takes one bounded window from the stream, delivers each record to the API of its route, and exits")
+        .about("Reads one bounded window of a Kafka topic, delivers each record to the endpoint of its route, and exits")
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
@@ -118,18 +117,18 @@ pub fn command() -> Command {
         .subcommand(check())
         .subcommand(cli::with_settings(
             Command::new("settings")
-                .about("Prints every setting of the job, its value and where that comes from")
+                .about("Prints every setting of the job with its value and source")
                 .arg(
                     Arg::new("kafka")
                         .long("kafka")
-                        .help("Print what the Kafka clients are given instead, by librdkafka's names.")
+                        .help("Print the properties of the Kafka clients instead, by librdkafka's names.")
                         .conflicts_with("markdown")
                         .action(ArgAction::SetTrue),
                 )
                 .arg(
                     Arg::new("markdown")
                         .long("markdown")
-                        .help("Print the README's tables instead: settings and exit codes.")
+                        .help("Print the documentation's tables instead: settings and exit codes.")
                         .action(ArgAction::SetTrue),
                 ),
             &GROUPS,
@@ -140,21 +139,21 @@ pub fn command() -> Command {
                 .arg(
                     Arg::new("shell")
                         .value_name("SHELL")
-                        .help("The shell that will read it.")
+                        .help("The shell to generate the script for.")
                         .required(true)
                         .value_parser(value_parser!(Shell)),
                 ),
         )
 }
 
-/// A shell's completion script.
+/// The completion script of a shell.
 pub fn completions(shell: Shell) -> Vec<u8> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut command(), "forward", &mut script);
     script
 }
 
-/// The README's tables: settings of every program, and the job's exit codes.
+/// The documentation's tables: settings of every program, and the job's exit codes.
 pub fn markdown() -> String {
     format!(
         "{}\n### Exit codes of `forward run`\n\n{}",
@@ -163,8 +162,8 @@ pub fn markdown() -> String {
     )
 }
 
-/// Every setting of the job that has a value, a line each: the environment variable, the value (secrets as
-/// `[redacted]`) and where it comes from.
+/// Every setting of the job that has a value, one per line: environment variable, value (secrets as `[redacted]`) and
+/// source.
 pub fn listing(settings: &Settings) -> String {
     let listing = settings.listing(&GROUPS);
     let mut rows = Vec::new();
@@ -183,43 +182,43 @@ pub fn listing(settings: &Settings) -> String {
 
 fn run() -> Command {
     let command = Command::new("run")
-        .about("Runs one window, or one after another, and reports what became of every record")
+        .about("Runs one window, or one after another, and reports the outcome of every record")
         .next_help_heading("This run")
         .arg(
             Arg::new("every")
                 .long("every")
                 .value_name("DURATION")
-                .help("Begin a new window this often, in one long-lived process, instead of exiting after the first.")
+                .help("Start a window at this interval in one long-lived process, instead of exiting after the first.")
                 .value_parser(cli::duration),
         )
         .arg(
             Arg::new("dry_run")
                 .long("dry-run")
-                .help("Read, decode, filter and route as ever, but post nothing and commit nothing.")
+                .help("Read, decode and route the records, but deliver nothing and commit nothing.")
                 .action(ArgAction::SetTrue),
         )
-        .arg(form("How the report is printed to standard output."))
+        .arg(form("The form of the report on standard output."))
         .arg(
             Arg::new("report")
                 .long("report")
                 .value_name("FILE")
-                .help("Keep the report in this file too, as JSON; each window replaces it.")
+                .help("Also write the report to this file, as JSON; each window replaces it.")
                 .value_parser(value_parser!(PathBuf)),
         )
         .arg(
             Arg::new("progress")
                 .long("progress")
                 .value_name("WHEN")
-                .help("Whether to show progress on standard error: auto (if it is a terminal) or never.")
+                .help("When to show progress on standard error: auto (if it is a terminal) or never.")
                 .value_parser(["auto", "never"])
                 .default_value("auto"),
         )
         .after_help(format!(
             "Examples:\n  \
-             See what a window would do, and change nothing:\n    \
+             Show what a window would do, without any effect:\n    \
              forward run --kafka-bootstrap-servers localhost:9092 --api-type-a-url http://localhost:9001/ \
              --api-type-b-url http://localhost:9002/ --dry-run\n  \
-             A window every 30 seconds, with settings from a file and routes of your own:\n    \
+             A window every 30 seconds, with settings and routes from files:\n    \
              forward run --config-location config.properties --routes routes.json --every 30s --output json\n\n\
              Exit codes:\n{}",
             RunOutcome::help().trim_end()
@@ -229,13 +228,13 @@ fn run() -> Command {
 
 fn check() -> Command {
     let command = Command::new("check")
-        .about("Checks that this machine can reach what a run needs, a line each, and changes nothing")
+        .about("Checks that everything a run needs is reachable, one line per check, without any effect")
         .next_help_heading("This check")
-        .arg(form("How the answers are printed to standard output."))
+        .arg(form("The form of the result on standard output."))
         .after_help(
-            "Asked are: who this machine is to Oracle Cloud, the settings file, each secret and document, the broker \
-             with its topic and group, and each route's endpoint (by GET).\n\nExit codes: 0 if nothing is wrong, else \
-             that of the first thing that is: 78 the settings, 74 the broker, 75 an endpoint.",
+            "Checked are the Oracle Cloud principal, the settings file, each secret and document, the broker with its \
+             topic and group, and each route's endpoint (by GET).\n\nExit codes: 0 if every check passed, else that of \
+             the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",
         );
     cli::with_settings(command, &GROUPS)
 }
@@ -278,7 +277,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_is_its_options_and_its_settings() {
+    fn run_has_options_and_settings() {
         let (action, flags) = parsed(
             "forward run --every 30s --output json --report r.json --dry-run --progress never --kafka-topic orders",
         )
@@ -301,7 +300,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_understood_is_a_usage_error() {
+    fn an_invalid_command_line_is_a_usage_error() {
         for line in [
             "forward",
             "forward walk",
@@ -333,7 +332,7 @@ mod tests {
             };
             assert!(help.contains(&shown), "{shown}");
         }
-        assert!(help.contains("Examples:") && help.contains("  76  Records are gone"));
+        assert!(help.contains("Examples:") && help.contains("  76  Records were deleted"));
     }
 
     #[test]

@@ -1,32 +1,32 @@
-//! How a run can end: a code for scripts, a name for reports, a sentence for people. Pure.
+//! The outcomes of a run: an exit code for scripts, a name for reports, a sentence for people. Pure.
 
 use serde::{Deserialize, Serialize};
 
-/// How a run ended. 64 and above are the codes of BSD's `sysexits.h` where it has one that fits.
+/// How a run ended. Codes from 64 follow BSD's `sysexits.h` where it has a matching one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum RunOutcome {
-    /// Every record of the window is settled.
+    /// Every record of the window is completed.
     Completed,
-    /// The same, but some records went to the dead-letter topic.
+    /// Every record of the window is completed; some went to the dead-letter topic.
     CompletedWithDeadLetters,
-    /// At least one route was left for the next run.
+    /// The records of at least one route are deferred to the next run.
     Partial,
-    /// A bound was reached, or the run was told to stop, before the window's end.
+    /// A limit, the deadline or a shutdown request ended the run before the end of the window.
     MoreWork,
-    /// Another run is live.
+    /// Another run of the consumer group is active.
     ConcurrentRun,
-    /// The command line is not understood.
+    /// The command line is invalid.
     Usage,
-    /// Too many records are poison, or one that no route matches came along and is to stop the run.
+    /// The dead-letter threshold was reached, or an unmatched record stopped the run (`UNMATCHED=stop`).
     DeadLetterThreshold,
-    /// The report does not balance, or something else that must not happen.
+    /// The report does not balance, or another internal error.
     Internal,
-    /// The broker is away, refuses us, or does not have the topic.
+    /// The broker is unreachable, rejected the connection, or has no such topic.
     Source,
-    /// No endpoint took anything.
+    /// No endpoint accepted a record.
     Endpoint,
-    /// Records are gone from the log that no run has read.
+    /// Records were deleted from the log before any run read them.
     DataLoss,
     /// A setting is missing, malformed, or contradicts another.
     Configuration,
@@ -85,42 +85,42 @@ impl RunOutcome {
         }
     }
 
-    /// What it means, in a sentence for `--help`, the README and whoever is on call.
+    /// What it means, in a sentence for `--help`, the documents and the report.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Completed => "Every record of the window is settled.",
+            Self::Completed => "Every record of the window is completed.",
             Self::CompletedWithDeadLetters => {
-                "Every record of the window is settled, some of them in the dead-letter topic: look at those."
+                "Every record of the window is completed. Some are in the dead-letter topic: inspect those."
             }
             Self::Partial => {
-                "A route was left, because its endpoint did not take records; the next run sends only what is missing."
+                "An endpoint did not accept its records. They are deferred: the next run sends only those that are missing."
             }
             Self::MoreWork => {
-                "A bound was reached or the run was told to stop: the next run goes on from here."
+                "A limit, the deadline or a shutdown request ended the run early. The next run continues from there."
             }
             Self::ConcurrentRun => {
-                "Another run is live in the same group: this one has left the records to it."
+                "Another run of the same consumer group is active. This run exited without reading."
             }
-            Self::Usage => "The command line is not understood.",
+            Self::Usage => "The command line is invalid.",
             Self::DeadLetterThreshold => {
-                "Too many records are poison, or one has no route and is to stop the run: look at them before the next run."
+                "Too many records are dead letters, or a record matches no route and UNMATCHED is stop. Inspect them before the next run."
             }
             Self::Internal => {
-                "The report does not balance, or something happened that must not: please report it."
+                "The report does not balance, or another internal error occurred. Please report it."
             }
             Self::Source => {
-                "The broker is away, refuses us, or does not have the topic; what was delivered before is committed."
+                "The broker is unreachable, rejected the connection, or has no such topic. Records delivered before that are committed."
             }
-            Self::Endpoint => "No endpoint took a single record; the next run tries again.",
+            Self::Endpoint => "No endpoint accepted a record. The next run tries again.",
             Self::DataLoss => {
-                "Records are gone from the log that no run has read; nothing was delivered. ON_DATA_LOSS=continue goes on."
+                "Records were deleted from the log before any run read them. Nothing was delivered. ON_DATA_LOSS=continue skips them."
             }
             Self::Configuration => "A setting is missing, malformed, or contradicts another.",
         }
     }
 
-    /// Chooses the outcome of a run that ended with a report. The gravest fact wins: what needs a person now comes
-    /// before what the next run mends by itself, and that before what is merely worth knowing.
+    /// The outcome of a run that ended with a report. The most severe fact wins: first what needs an operator, then what
+    /// the next run repairs, then what is only informative.
     pub fn of(facts: &Facts) -> Self {
         if !facts.balanced || facts.internal {
             Self::Internal
@@ -151,7 +151,7 @@ impl RunOutcome {
         }
     }
 
-    /// The table of codes, a line each, for `--help`.
+    /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
         Self::ALL
             .iter()
@@ -159,7 +159,7 @@ impl RunOutcome {
             .collect()
     }
 
-    /// The README's table of codes.
+    /// The documentation's table of codes, in Markdown.
     pub fn markdown() -> String {
         let head = "| Code | Name | Meaning |\n|---:|---|---|\n".to_owned();
         Self::ALL.iter().fold(head, |table, outcome| {
@@ -178,31 +178,31 @@ impl RunOutcome {
 pub struct Facts {
     /// Every planned offset is accounted for, in every partition and route.
     pub balanced: bool,
-    /// Something happened that must not.
+    /// An internal error occurred.
     pub internal: bool,
     /// A setting does not fit the topic.
     pub setting: bool,
-    /// Records were lost before the run, and it is not to go on.
+    /// Records were lost before the run, and `ON_DATA_LOSS` is `stop`.
     pub data_loss: bool,
-    /// Another run is live, or has taken our place.
+    /// Another run is active, or took over the partitions.
     pub concurrent_run: bool,
-    /// The broker failed us, or the dead-letter topic or a commit did.
+    /// Reading, committing or writing to the dead-letter topic failed.
     pub source_failed: bool,
-    /// The poison brake was pulled.
+    /// The dead-letter threshold or `UNMATCHED=stop` ended the run.
     pub dead_letter_threshold: bool,
-    /// A bound ended the window before the end of the log.
+    /// A limit ended the window before the end of the log.
     pub bounded: bool,
-    /// Nothing was to be delivered.
+    /// The run was a dry run.
     pub dry_run: bool,
     /// Routes that had records.
     pub routes_matched: usize,
-    /// Routes that were left for the next run.
+    /// Routes whose records are deferred.
     pub routes_deferred: usize,
     /// Records delivered.
     pub delivered: i64,
     /// Records in the dead-letter topic.
     pub dead_lettered: i64,
-    /// Offsets of the window that the next run finds.
+    /// Offsets of the window that are deferred to the next run.
     pub deferred: i64,
 }
 
@@ -211,7 +211,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_gravest_fact_wins() {
+    fn the_most_severe_fact_wins() {
         let none = Facts {
             balanced: true,
             ..Facts::default()
@@ -224,7 +224,7 @@ mod tests {
             routes_deferred: 1,
             ..none
         };
-        // Each row holds everything that the rows above it hold, and one fact more.
+        // Each row adds one fact to those of the rows above it.
         let rows = [
             (none, RunOutcome::Completed),
             (
@@ -356,7 +356,7 @@ mod tests {
     }
 
     #[test]
-    fn a_dry_run_that_saw_everything_is_done() {
+    fn a_dry_run_that_read_everything_is_completed() {
         let facts = Facts {
             balanced: true,
             dry_run: true,
