@@ -1,4 +1,4 @@
-//! Everything the job is told by its settings, read and checked before the first connection. Pure.
+//! The configuration of the job: settings, parsed and checked before the first connection. Pure.
 
 use std::collections::BTreeMap;
 use std::str::FromStr;
@@ -24,65 +24,65 @@ use delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
 use offsets::window::{WindowEnd, WindowStart};
 use record::StreamId;
 
-/// Every setting of a run but its routes ([`RouteConfig`]). Each field's setting has the
-/// field's name, or the one in brackets; the catalog says what it means and what its default is.
+/// The settings of a run without its routes ([`RouteConfig`]). A field's setting has the field's name or the one in
+/// brackets.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// The broker and the stream (`kafka_…`).
+    /// Broker and topic (`kafka_…`).
     pub kafka: KafkaSettings,
     /// The consumer group (`kafka_group_id`).
     pub group: String,
-    /// How it is joined (`kafka_group_protocol`); `None`: by the best protocol that the broker has.
+    /// The group protocol (`kafka_group_protocol`); `None`: the newest that the broker supports.
     pub group_protocol: Option<GroupProtocol>,
-    /// What to do when another run is live.
+    /// What a run does when another run of the group is active.
     pub concurrent_runs: ConcurrentRuns,
-    /// Where the window begins (`window_start`).
+    /// The start of the window (`window_start`).
     pub window_start: WindowStart,
-    /// Where the window ends (`window_end`).
+    /// The end of the window (`window_end`).
     pub window_end: WindowEnd,
-    /// The most records of the window (`window_max_records`).
+    /// The maximum number of records of the window (`window_max_records`).
     pub records: Option<u64>,
-    /// The most bytes of the window's values (`window_max_bytes`).
+    /// The maximum size of the window's record values, in bytes (`window_max_bytes`).
     pub bytes: Option<u64>,
-    /// How long the run may take.
+    /// The maximum duration of the run.
     pub deadline: Option<Duration>,
-    /// How long requests in flight may take when the run stops.
+    /// How long requests in flight may take to finish when the run stops early.
     pub shutdown_timeout: Duration,
-    /// How long to wait for the broker at the start.
+    /// How long the start waits for the broker.
     pub start_timeout: Duration,
-    /// What to do about records that are gone unread.
+    /// What a run does when unread records were deleted from the log.
     pub on_data_loss: OnDataLoss,
-    /// What becomes of a record that no route matches.
+    /// The treatment of a record that no route matches.
     pub unmatched: Unmatched,
-    /// Whether a record without a value is a dead letter, or skipped (`tombstones`).
+    /// True: a record without a value is a dead letter; false: it is skipped (`tombstones`).
     pub tombstones_are_dead_letters: bool,
-    /// Bounds of delivery, the same for every route.
+    /// The limits of delivery, the same for every route.
     pub limits: Limits,
-    /// What order deliveries keep.
+    /// The order that deliveries keep.
     pub order: Order,
-    /// Where dead letters go.
+    /// The dead-letter topic.
     pub dead_letter_topic: String,
-    /// Whether dead letters are wrapped in an envelope.
+    /// True: dead letters are wrapped in a JSON envelope.
     pub dead_letter_envelope: bool,
-    /// The share of dead letters at which the run stops.
+    /// The ratio of dead letters above which the run stops.
     pub dead_letter_max_ratio: f64,
-    /// How many dead letters are written before the share counts.
+    /// The number of dead letters below which the ratio is not checked.
     pub dead_letter_min_count: u64,
 }
 
-/// What a run does when records that it never read are gone from the log.
+/// What a run does when unread records were deleted from the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnDataLoss {
-    /// It stops before it delivers anything.
+    /// It stops before it delivers a record.
     Stop,
-    /// It goes on with what is there, and says how much is lost.
+    /// It continues with the records that are left and reports the loss.
     Continue,
 }
 
-/// What becomes of a record that no route matches.
+/// The treatment of a record that no route matches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unmatched {
-    /// It is counted and skipped.
+    /// It is skipped and counted.
     Skip,
     /// It is a dead letter.
     DeadLetter,
@@ -91,7 +91,7 @@ pub enum Unmatched {
 }
 
 impl Config {
-    /// Reads and checks everything.
+    /// Parses and checks the settings.
     ///
     /// # Errors
     /// A setting is missing, malformed, or contradicts another.
@@ -186,26 +186,26 @@ impl Config {
         })
     }
 
-    /// How long what is under way may take before its partition is given to another run; the margin is for the threads'
-    /// own pace.
+    /// How long requests in flight may take before their partition is handed to another run. The margin covers thread
+    /// scheduling.
     pub fn handover(&self) -> Duration {
         let longest = self.limits.request_timeout + Duration::from_secs(1);
         self.shutdown_timeout.max(longest)
     }
 
-    /// The producer of dead letters. A shutdown_timeout of no time is for requests that hang; a letter is given the time that a
-    /// broker may need.
+    /// The configuration of the dead-letter producer. At least five seconds, since a short shutdown timeout is meant for
+    /// hanging requests and not for the broker.
     pub fn dead_letter_producer(&self) -> ClientConfig {
-        let patience = self.shutdown_timeout.max(Duration::from_secs(5));
-        self.kafka.dead_letter_producer(patience)
+        let timeout = self.shutdown_timeout.max(Duration::from_secs(5));
+        self.kafka.dead_letter_producer(timeout)
     }
 
-    /// How long giving a partition up may take, its last commit included.
+    /// How long revoking a partition may take, the last commit included.
     pub fn settling(&self) -> Duration {
         self.handover() + Duration::from_secs(20)
     }
 
-    /// What delivery needs to know: an endpoint for each route, and the bounds.
+    /// The configuration of delivery: an endpoint for each route, and the limits.
     pub fn delivery(
         &self,
         routes: &[RouteConfig],
@@ -231,26 +231,28 @@ impl Config {
 }
 
 impl Config {
-    /// What each Kafka client of a run is given, by librdkafka's names, with secrets redacted.
+    /// The properties of each Kafka client of a run, by librdkafka's names, with secrets redacted.
     ///
     /// # Errors
-    /// librdkafka refuses a value.
+    /// librdkafka rejects a value.
     pub fn kafka_listing(&self) -> KafkaResult<String> {
         let kafka = &self.kafka;
         let protocol = self
             .group_protocol
             .unwrap_or_else(|| kafka.best_group_protocol());
         let clients = [
-            ("the reader", kafka.reader(&self.group)),
+            ("reader", kafka.reader(&self.group)),
             (
-                "the member of the group",
+                "group member",
                 kafka.member(&self.group, protocol, self.settling()),
             ),
-            ("the writer of dead letters", self.dead_letter_producer()),
+            ("dead-letter producer", self.dead_letter_producer()),
         ];
         let mut text = String::new();
         for (name, config) in clients {
-            text.push_str(&format!("# {name}; all else is librdkafka's default\n"));
+            text.push_str(&format!(
+                "# {name}; other properties have librdkafka's defaults\n"
+            ));
             for (option, value) in kafka.listing(&config)? {
                 text.push_str(&format!("{option}={value}\n"));
             }
@@ -295,16 +297,16 @@ fn window(settings: &Settings) -> Result<(WindowStart, WindowEnd), SettingError>
     };
     if empty {
         return Err(SettingError::Contradiction(
-            "WINDOW_START and WINDOW_END do not fit together: they must name the same partitions, and the window must \
-             begin before it ends"
+            "WINDOW_START and WINDOW_END contradict each other: they must name the same partitions, and the start must be \
+             before the end"
                 .to_owned(),
         ));
     }
     Ok((from, until))
 }
 
-/// For each request that may be under way, how many may be uncommitted: at full speed that is what is answered while a
-/// commit travels.
+/// The default of `max_uncommitted` per request in flight: at full speed, the number of requests completed during one
+/// commit.
 const UNCOMMITTED_FOR_EACH: usize = 16;
 
 fn limits(settings: &Settings) -> Result<Limits, SettingError> {
@@ -340,7 +342,7 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
         .get_or_insert(limits.max_in_flight * UNCOMMITTED_FOR_EACH);
     if limits.backoff_initial > limits.backoff_max {
         return Err(SettingError::Contradiction(
-            "BACKOFF_INITIAL is longer than BACKOFF_MAX, the longest wait of all".to_owned(),
+            "BACKOFF_INITIAL is longer than BACKOFF_MAX".to_owned(),
         ));
     }
     Ok(limits)
@@ -352,7 +354,7 @@ fn dead_letter_topic(settings: &Settings, kafka: &KafkaSettings) -> Result<Strin
     };
     if topic == kafka.topic {
         return Err(SettingError::Contradiction(
-            "DEAD_LETTER_TOPIC and KAFKA_TOPIC are the same topic: each dead letter would come back as a record"
+            "DEAD_LETTER_TOPIC and KAFKA_TOPIC are the same topic: each dead letter would be read again as a record"
                 .to_owned(),
         ));
     }
@@ -376,7 +378,7 @@ fn duration(settings: &Settings, setting: &'static Setting) -> Result<Duration, 
     let duration = settings.duration(setting)?;
     if duration.is_zero() {
         return Err(SettingError::Contradiction(format!(
-            "{} is zero: nothing could be done in no time",
+            "{} must be greater than zero",
             setting.variable()
         )));
     }

@@ -1,9 +1,8 @@
-//! The dead-letter topic: records that no endpoint will ever take, kept with their bytes, key and headers unchanged
-//! and with the reason beside them.
+//! The dead-letter topic: records that cannot be delivered, with key, value and headers unchanged and the cause added.
 //!
-//! A record that goes here is settled only when the broker has acknowledged it. The reason is in headers of the three
-//! families that other tools read: Kafka Connect's (KIP-298), Kafka Streams' (KIP-1034) and share groups' (KIP-1191).
-//! For brokers that keep no headers there is an envelope, a JSON text that holds everything.
+//! A dead-lettered record is completed only when the broker has acknowledged it. The cause is in headers of three
+//! conventions that other tools read: Kafka Connect's (KIP-298), Kafka Streams' (KIP-1034) and share groups' (KIP-1191).
+//! For brokers without record headers there is an envelope: one JSON object that holds all of it.
 
 mod topic;
 
@@ -28,22 +27,22 @@ use record::Message;
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
-    /// Its bytes are not one datum of the schema.
+    /// Its value is not one datum of the schema.
     Undecodable,
     /// Its header names another schema than the configured one.
     UnknownSchema,
-    /// A route's condition cannot be evaluated on it.
+    /// A route's condition cannot be evaluated for it.
     Unroutable,
-    /// No route matches, and such records are dead letters by setting.
+    /// No route matches it, and `UNMATCHED` is `dead_letter`.
     Unmatched,
-    /// It has no value, and such records are dead letters by setting.
+    /// It has no value, and `TOMBSTONES` is `dead_letter`.
     Tombstone,
-    /// Its endpoint refused it for good.
+    /// Its endpoint rejected it with a permanent status.
     Refused,
 }
 
 impl Cause {
-    /// The cause in a word, for headers and logs.
+    /// The name in headers, envelope and logs.
     pub fn name(self) -> &'static str {
         match self {
             Self::Undecodable => "undecodable",
@@ -69,17 +68,17 @@ impl Cause {
 pub struct DeadLetter {
     /// The record.
     pub message: Message,
-    /// Its class of progress, given back with the outcome.
+    /// Its class in the partition's progress, returned with the outcome.
     pub class: Class,
-    /// Why.
+    /// The cause.
     pub cause: Cause,
-    /// Why, in a sentence.
+    /// The reason, in a sentence.
     pub reason: String,
-    /// The route it was meant for.
+    /// The route that matched it.
     pub route: Option<String>,
 }
 
-/// What became of a dead letter.
+/// The result of writing a dead letter.
 #[derive(Debug)]
 pub struct Written {
     /// The record's partition.
@@ -88,13 +87,13 @@ pub struct Written {
     pub offset: i64,
     /// Its class of progress.
     pub class: Class,
-    /// The letter's key, value and headers, in bytes.
+    /// The size of key, value and headers, in bytes.
     pub size: usize,
-    /// The broker's acknowledgement, or why there is none.
+    /// The broker's acknowledgement, or the error.
     pub result: Result<(), KafkaError>,
 }
 
-/// Who writes dead letters, for their headers.
+/// Where dead letters are written, and by which run; part of their headers.
 #[derive(Clone, Debug)]
 pub struct Writer {
     /// The dead-letter topic.
@@ -103,34 +102,34 @@ pub struct Writer {
     pub group: String,
     /// The run.
     pub run: String,
-    /// True: the value is a JSON envelope.
+    /// True when the value is a JSON envelope.
     pub envelope: bool,
 }
 
-/// A letter that the producer did not take.
+/// A dead letter that the producer did not accept.
 #[derive(Debug)]
 pub struct Unsent {
-    /// What it met.
+    /// The error.
     pub error: KafkaError,
-    /// The letter's key, value and headers, in bytes.
+    /// The size of key, value and headers, in bytes.
     pub size: usize,
 }
 
-/// What a record alone in its batch costs beside key, value, and the headers' names and values, or a little less.
+/// An upper bound of a batch's overhead for one record beside key, value and headers, in bytes.
 const OVERHEAD: usize = 1024;
 
-/// The dead-letter topic, open for writing. Nothing is asked of the broker before the first letter.
+/// Writes to the dead-letter topic. No request is sent before the first dead letter.
 pub struct DeadLetters {
     config: ClientConfig,
     producer: Option<ThreadedProducer<Context>>,
-    /// What the topic says that it takes, once it was asked.
+    /// The topic's `max.message.bytes`, once requested; `None` inside if it is unknown.
     limit: Option<Option<usize>>,
     writer: Writer,
     outcomes: Sender<Written>,
 }
 
 impl DeadLetters {
-    /// Outcomes are sent to `outcomes`, one for each letter that [`DeadLetters::send`] took.
+    /// One result is sent to `outcomes` for each dead letter that [`DeadLetters::send`] accepted.
     pub fn new(config: ClientConfig, writer: Writer, outcomes: Sender<Written>) -> Self {
         Self {
             config,
@@ -141,10 +140,10 @@ impl DeadLetters {
         }
     }
 
-    /// Hands a letter to the producer.
+    /// Passes a dead letter to the producer.
     ///
     /// # Errors
-    /// The producer cannot be made, or does not take it (too large, queue full). The record is not settled then.
+    /// The producer cannot be created or rejected it (too large, queue full). The record stays incomplete.
     pub fn send(&mut self, letter: &DeadLetter) -> Result<(), Unsent> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
@@ -177,7 +176,8 @@ impl DeadLetters {
         })
     }
 
-    /// Says of a letter of that many bytes why it is too large, and what to do. The topic is asked once.
+    /// The message for a dead letter of `size` bytes that is too large, with the remedy. The topic's limit is requested
+    /// once.
     pub fn too_large(&mut self, at: &str, size: usize) -> String {
         let (topic, config) = (&self.writer.topic, &self.config);
         let limit = *self
@@ -187,32 +187,31 @@ impl DeadLetters {
             .get("message.max.bytes")
             .and_then(|text| text.parse().ok());
         let smaller = match self.writer.envelope {
-            true => "DEAD_LETTER_ENVELOPE=false makes it smaller by a quarter, and ",
+            true => "DEAD_LETTER_ENVELOPE=false makes it a quarter smaller; ",
             false => "",
         };
-        let said = format!("the dead letter of {at} has {size} bytes with its context, more than");
-        let held = "until then its partition's commit stays before it";
+        let message =
+            format!("the dead letter of {at} has {size} bytes with its headers, more than");
+        let effect = "until then the commit of its partition stays before it";
         match (limit, ours) {
             (_, Some(ours)) if size > ours => format!(
-                "{said} the {ours} that this broker is ever sent: {smaller}else save the record and move the group's offset past it with the broker's own tools; {held}"
+                "{message} the {ours} bytes that the producer sends at most: {smaller}otherwise save the record and move the group's offset past it with Kafka's tools; {effect}"
             ),
             (limit, _) => {
-                let limit = limit.map_or("which the broker does not tell".to_owned(), |limit| {
-                    limit.to_string()
-                });
+                let limit = limit.map_or("unknown".to_owned(), |limit| limit.to_string());
                 let (name, needed) = (topic::LIMIT, size + OVERHEAD);
                 format!(
-                    "{said} {topic} takes ({name}: {limit}): {smaller}{name}={needed} or more on {topic} lets it in; {held}"
+                    "{message} {topic} accepts ({name}: {limit}): {smaller}set {name}={needed} or more on {topic}; {effect}"
                 )
             }
         }
     }
 
-    /// Waits for the outcome of every letter sent, up to `patience`.
-    pub fn flush(&self, patience: Duration) {
+    /// Waits for the result of every dead letter sent, up to `timeout`.
+    pub fn flush(&self, timeout: Duration) {
         if let Some(producer) = &self.producer {
-            // What is not flushed in time has no outcome, and its record stays unsettled.
-            let _ = producer.flush(Timeout::After(patience));
+            // A dead letter that is not acknowledged in time has no result; its record stays incomplete.
+            let _ = producer.flush(Timeout::After(timeout));
         }
     }
 
@@ -233,7 +232,7 @@ struct About {
 }
 
 struct Context {
-    /// The producer's thread sends; a mutex makes the context shareable.
+    /// Sent to by the producer's thread; the mutex makes the context `Sync`.
     outcomes: Mutex<Sender<Written>>,
 }
 
@@ -244,7 +243,7 @@ impl ClientContext for Context {
 
     fn error(&self, error: KafkaError, reason: &str) {
         let reason = kafka::config::quoted(reason);
-        tracing::debug!(%error, reason, "the dead-letter producer's connection");
+        tracing::debug!(%error, reason, "dead-letter producer: connection error");
     }
 }
 
@@ -279,7 +278,7 @@ fn size_of_headers(headers: &OwnedHeaders) -> usize {
         .sum()
 }
 
-/// The record's own headers, then the context.
+/// The record's own headers, then the added ones.
 fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
     let at = &letter.message.at;
     let (partition, offset) = (at.partition.to_string(), at.offset.to_string());
@@ -326,7 +325,7 @@ fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
     })
 }
 
-/// Everything in one JSON text; bytes as base64.
+/// The envelope as JSON text; bytes are base64.
 fn envelope(letter: &DeadLetter, writer: &Writer) -> String {
     let message = &letter.message;
     let base64 = |bytes: &bytes::Bytes| STANDARD.encode(bytes);

@@ -80,18 +80,18 @@ async fn what_is_malformed_or_contradictory_is_named() {
         (vec![("WINDOW_END", "committed")], "WINDOW_END is"),
         (
             vec![("WINDOW_START", "0:5"), ("WINDOW_END", "0:4")],
-            "do not fit together",
+            "contradict each other",
         ),
         (
             vec![("WINDOW_START", "0:5"), ("WINDOW_END", "1:9")],
-            "do not fit together",
+            "contradict each other",
         ),
         (
             vec![
                 ("WINDOW_START", "2026-11-22T10:00:00Z"),
                 ("WINDOW_END", "2026-11-22T10:00:00Z"),
             ],
-            "do not fit together",
+            "contradict each other",
         ),
         (
             vec![("WINDOW_MAX_RECORDS", "0")],

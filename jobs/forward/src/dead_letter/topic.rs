@@ -1,4 +1,4 @@
-//! The dead-letter topic itself: made where it is missing, and asked how much it takes.
+//! Creates the dead-letter topic where it is missing, and reads its size limit.
 
 use std::time::Duration;
 
@@ -12,41 +12,41 @@ use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use kafka::describe;
 
-/// The topic's bound on a batch, which is what one large record is (Kafka's "Topic Configs").
+/// The topic's limit on a record batch; one large record is a batch of its own (Kafka, "Topic Configs").
 pub(super) const LIMIT: &str = "max.message.bytes";
 
-/// What a topic of ours takes: the largest record of Kafka's defaults, in an envelope of base64, with its context.
-const ROOM: &str = "2097152";
+/// The limit of a topic that we create: the largest record of Kafka's defaults, base64-encoded in an envelope.
+const CREATED_LIMIT: &str = "2097152";
 
-const PATIENCE: Duration = Duration::from_secs(5);
+const TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Creates the topic where it is missing, with room for what a record becomes as a letter, else with the broker's own
-/// defaults. Where that is not allowed, the write itself tells.
+/// Creates the topic where it is missing, with [`CREATED_LIMIT`], or with the broker's defaults where that is rejected.
+/// Where topics may not be created, the write fails with the broker's error.
 pub(super) fn create(config: &ClientConfig, topic: &str) {
     let created = AdminClient::<DefaultClientContext>::from_config(config).and_then(|admin| {
-        let metadata = admin.inner().fetch_metadata(Some(topic), PATIENCE)?;
-        let is_there = metadata
+        let metadata = admin.inner().fetch_metadata(Some(topic), TIMEOUT)?;
+        let exists = metadata
             .topics()
             .iter()
             .any(|found| !found.partitions().is_empty());
-        if is_there || !describe::has_controller(admin.inner(), &metadata) {
+        if exists || !describe::has_controller(admin.inner(), &metadata) {
             return Ok(());
         }
         let new = || NewTopic::new(topic, 1, TopicReplication::Fixed(-1));
-        let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-        let ask = |new: NewTopic<'_>| {
-            let answers = wait(admin.create_topics([&new], &options))?;
-            match answers.into_iter().next() {
+        let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+        let create = |new: NewTopic<'_>| {
+            let results = wait(admin.create_topics([&new], &options))?;
+            match results.into_iter().next() {
                 Some(Err((_, code))) => Err(KafkaError::AdminOp(code)),
                 _ => Ok(()),
             }
         };
-        match ask(new().set(LIMIT, ROOM)) {
+        match create(new().set(LIMIT, CREATED_LIMIT)) {
             Err(KafkaError::AdminOp(RDKafkaErrorCode::TopicAlreadyExists)) => return Ok(()),
-            // A broker may refuse the setting, and take the topic.
+            // A broker may reject the property but not the topic.
             Err(error) => {
-                tracing::debug!(topic, %error, "the dead-letter topic is made without {LIMIT}");
-                ask(new())?;
+                tracing::debug!(topic, %error, "creating the dead-letter topic without {LIMIT}");
+                create(new())?;
             }
             Ok(()) => {}
         }
@@ -58,13 +58,14 @@ pub(super) fn create(config: &ClientConfig, topic: &str) {
     }
 }
 
-/// The most bytes of one record that the topic takes; `None` where the broker does not tell.
+/// The topic's [`LIMIT`], in bytes; `None` where it cannot be read.
 pub(super) fn limit(config: &ClientConfig, topic: &str) -> Option<usize> {
     let admin = AdminClient::<DefaultClientContext>::from_config(config).ok()?;
-    let options = AdminOptions::new().request_timeout(Some(PATIENCE));
-    let asked = wait(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
-    let told: ConfigResource = asked.into_iter().next()?.ok()?;
-    told.get(LIMIT)?.value.as_ref()?.parse().ok()
+    let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
+    let described =
+        wait(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;
+    let config: ConfigResource = described.into_iter().next()?.ok()?;
+    config.get(LIMIT)?.value.as_ref()?.parse().ok()
 }
 
 /// Runs a future of the admin client on this thread.
