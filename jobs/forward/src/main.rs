@@ -1,4 +1,4 @@
-//! `forward`: takes one bounded window from the stream, delivers each record to the API of its route, and exits.
+//! `forward`: reads one bounded window of a topic, delivers each record to the endpoint of its route, and exits.
 
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +49,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Reads and checks everything, then runs. Errors here are the configuration's; a run reports its own.
+/// Loads the configuration, then runs windows. Errors here are configuration errors; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
     telemetry::start(&Settings::given(flags, environment))?;
@@ -58,40 +58,40 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
         .build()?;
     let live = runtime.block_on(LiveSettings::gather(&cli::GROUPS, flags, environment))?;
     telemetry::start(&live.current())?;
-    let mut plan = Plan::of(&live.current())?;
-    listen_for_signals()?;
+    let mut loaded = Loaded::of(&live.current())?;
+    handle_signals()?;
     let mut next = Instant::now();
     loop {
         let run = Run {
-            config: &plan.config,
-            routes: &plan.routes,
-            route_configs: &plan.route_configs,
-            schema: plan.schema.json(),
+            config: &loaded.config,
+            routes: &loaded.routes,
+            route_configs: &loaded.route_configs,
+            schema: loaded.schema.json(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
         let mut newer = None;
         let ended = schedule::run(&run, options, &mut next, |outcome| {
-            newer = runtime.block_on(newer_plan(&live, outcome));
+            newer = runtime.block_on(reload(&live, outcome));
             newer.is_some()
         });
         match (ended, newer) {
             (Some(outcome), _) => return Ok(outcome),
-            (None, Some(newer)) => plan = newer,
+            (None, Some(newer)) => loaded = newer,
             (None, None) => {}
         }
     }
 }
 
-/// Everything that a window is run by.
-struct Plan {
+/// The configuration of a window.
+struct Loaded {
     config: Config,
     schema: Schema,
     routes: Routes,
     route_configs: Vec<RouteConfig>,
 }
 
-impl Plan {
+impl Loaded {
     fn of(settings: &Settings) -> Result<Self> {
         let config = Config::from_settings(settings)?;
         let schema =
@@ -114,9 +114,9 @@ impl Plan {
     }
 }
 
-/// Reads the settings again when that is due, and at once after a window that was refused somewhere: a password may
-/// have been changed. Settings that make no plan leave the old one in place.
-async fn newer_plan(live: &LiveSettings, last: RunOutcome) -> Option<Plan> {
+/// Reloads the settings when that is due, and at once after a window in which the broker or an endpoint rejected
+/// requests: a password may have been changed. Invalid settings are logged, and the current ones stay.
+async fn reload(live: &LiveSettings, last: RunOutcome) -> Option<Loaded> {
     let is_changed = match last {
         RunOutcome::Source | RunOutcome::Endpoint | RunOutcome::Partial => {
             live.refresh(Instant::now()).await
@@ -126,32 +126,32 @@ async fn newer_plan(live: &LiveSettings, last: RunOutcome) -> Option<Plan> {
     if !is_changed {
         return None;
     }
-    match Plan::of(&live.current()) {
-        Ok(plan) => Some(plan),
+    match Loaded::of(&live.current()) {
+        Ok(loaded) => Some(loaded),
         Err(error) => {
             tracing::warn!(
                 error = format!("{error:#}"),
-                "the new settings do not hold together; keeping the old ones"
+                "the reloaded settings are invalid; keeping the current ones"
             );
             None
         }
     }
 }
 
-/// Asks everything that a run would need, once.
+/// Checks once everything that a run needs.
 fn check(output: Output, flags: &Flags) -> Result<RunOutcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let checkup = runtime.block_on(check::check(flags, environment()?));
+    let report = runtime.block_on(check::check(flags, environment()?));
     print(
         match output {
-            Output::Json => checkup.json(),
-            Output::Text => checkup.text(),
+            Output::Json => report.json(),
+            Output::Text => report.text(),
         }
         .as_bytes(),
     )?;
-    Ok(checkup.outcome())
+    Ok(report.outcome())
 }
 
 fn gather(flags: &Flags) -> Result<Settings> {
@@ -162,9 +162,9 @@ fn gather(flags: &Flags) -> Result<Settings> {
     Ok(runtime.block_on(settings)?)
 }
 
-/// The first SIGTERM or SIGINT lets the run settle what is under way; a second one ends the process at once, which
-/// loses nothing but may repeat what was in flight.
-fn listen_for_signals() -> Result<()> {
+/// The first SIGTERM or SIGINT stops reading and lets the run complete requests in flight. A second one ends the process
+/// at once, which loses no record but may repeat requests in flight.
+fn handle_signals() -> Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -187,9 +187,7 @@ fn listen_for_signals() -> Result<()> {
                     if SHUTDOWN.swap(true, Ordering::Relaxed) {
                         std::process::exit(RunOutcome::MoreWork.code().into());
                     }
-                    tracing::info!(
-                        "asked to stop: nothing more is read, what is under way is settled"
-                    );
+                    tracing::info!("shutting down: reading stops, requests in flight complete");
                 }
             });
         })?;

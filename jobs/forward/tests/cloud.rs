@@ -210,7 +210,7 @@ async fn nobody_is_told_once_and_not_for_each_thing() {
         "{wrong:?}"
     );
     assert!(
-        wrong["config_location"].ends_with("not asked for: see principal; "),
+        wrong["config_location"].ends_with("not read: see principal; "),
         "{wrong:?}"
     );
 }
@@ -231,14 +231,14 @@ async fn what_follows_from_a_part_that_is_unread_is_not_blamed_on_anything_else(
     );
     for name in ["settings", "routes", "schema"] {
         let told = wrong.get(name).map_or("", String::as_str);
-        assert_eq!(told, ": not judged: see config_location; ", "{wrong:?}");
+        assert_eq!(told, ": not checked: see config_location; ", "{wrong:?}");
     }
     let place = Place::new().await;
     place.cloud.expire_secret("kafka_bootstrap_servers");
     let (_, wrong) = place.wrong().await;
     assert_eq!(
         wrong["settings"],
-        ": not judged: see kafka_bootstrap_servers; "
+        ": not checked: see kafka_bootstrap_servers; "
     );
     assert!(!wrong.contains_key("schema"), "{wrong:?}");
 }
@@ -350,7 +350,7 @@ async fn the_kafka_clients_are_told_by_librdkafkas_names() {
         .args(["settings", "--kafka"]);
     let output = text(&command.output().unwrap().stdout);
     for line in [
-        "# the reader; all else is librdkafka's default",
+        "# reader; other properties have librdkafka's defaults",
         "security.protocol=sasl_ssl",
         "sasl.password=[redacted]",
         "enable.idempotence=false",
@@ -465,7 +465,7 @@ async fn a_process_that_stays_follows_a_secret_that_is_changed() {
     let code = output.status.code();
     assert!(matches!(code, Some(0 | 12)), "{code:?}: {log}");
     assert!(
-        log.contains("keeping the old ones") && log.contains("keeping the last good value"),
+        log.contains("keeping the current ones") && log.contains("keeping the last good value"),
         "{log}"
     );
 }

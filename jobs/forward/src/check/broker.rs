@@ -1,18 +1,18 @@
-//! Asks the broker for what a run begins with: the topic, and where its group stands.
+//! Checks the broker, the topic and the committed offsets of the group.
 
 use std::sync::atomic::AtomicBool;
 
-use super::Wrong;
+use super::CheckError;
 use crate::config::Config;
 use kafka::reader::{Reader, SourceError};
 use offsets::window::{WindowEnd, WindowStart};
 
-type Answer = (&'static str, Result<String, Wrong>);
+type Finding = (&'static str, Result<String, CheckError>);
 
-/// Broker, topic and group; what cannot be asked any more is left out.
-pub(super) fn ask(config: &Config) -> Vec<Answer> {
+/// Broker, topic and group; checks that depend on a failed one are left out.
+pub(super) fn ask(config: &Config) -> Vec<Finding> {
     let topic = &config.kafka.topic;
-    let list_offsets = Reader::new(&config.kafka.reader(&config.group), topic)
+    let offsets = Reader::new(&config.kafka.reader(&config.group), topic)
         .map_err(|error| SourceError::client(&config.kafka, error))
         .and_then(|reader| {
             let never = AtomicBool::new(false);
@@ -23,10 +23,10 @@ pub(super) fn ask(config: &Config) -> Vec<Answer> {
                 &never,
             )
         });
-    let list_offsets = match list_offsets {
-        Ok(list_offsets) => list_offsets,
+    let offsets = match offsets {
+        Ok(offsets) => offsets,
         Err(SourceError::Connection { reason, advice, .. }) => {
-            let wrong = Wrong {
+            let wrong = CheckError {
                 detail: reason,
                 advice: Some(advice),
             };
@@ -34,23 +34,20 @@ pub(super) fn ask(config: &Config) -> Vec<Answer> {
         }
         Err(error @ SourceError::NoTopic { .. }) => {
             return vec![
-                ("broker", Ok("answers".to_owned())),
-                ("topic", Err(Wrong::new(error))),
+                ("broker", Ok("reachable".to_owned())),
+                ("topic", Err(CheckError::new(error))),
             ];
         }
-        Err(error) => return vec![("broker", Err(Wrong::new(error)))],
+        Err(error) => return vec![("broker", Err(CheckError::new(error)))],
     };
-    let partitions = list_offsets.partition_offsets.len();
-    let committed = list_offsets
+    let partitions = offsets.partition_offsets.len();
+    let committed = offsets
         .partition_offsets
         .iter()
         .filter(|known| known.committed.is_some())
         .count();
     vec![
-        (
-            "broker",
-            Ok(format!("cluster {}", list_offsets.stream.cluster)),
-        ),
+        ("broker", Ok(format!("cluster {}", offsets.stream.cluster))),
         ("topic", Ok(format!("{topic}, {partitions} partitions"))),
         (
             "group",

@@ -5,27 +5,32 @@ use std::time::Duration;
 use runtime::secret::Secret;
 use runtime::text::cause;
 
-use super::Wrong;
+use super::CheckError;
 use crate::route_config::RouteConfig;
 use delivery::target::Target;
 
 /// The endpoint as it may be printed, and what it answers.
 pub(super) async fn ask(
     route: &RouteConfig,
-    patience: Duration,
-) -> (String, Result<String, Wrong>) {
+    timeout: Duration,
+) -> (String, Result<String, CheckError>) {
     let target = match Target::parse(&route.url) {
         Ok(target) => target.to_string(),
-        Err(error) => return (String::new(), Err(Wrong::new(format!("the URL {error}")))),
+        Err(error) => {
+            return (
+                String::new(),
+                Err(CheckError::new(format!("the URL {error}"))),
+            );
+        }
     };
-    let result = get(&route.url, route.token.as_ref(), patience).await;
+    let result = get(&route.url, route.token.as_ref(), timeout).await;
     (target, result)
 }
 
-async fn get(url: &str, token: Option<&Secret>, patience: Duration) -> Result<String, Wrong> {
+async fn get(url: &str, token: Option<&Secret>, timeout: Duration) -> Result<String, CheckError> {
     let unreachable = |error: &reqwest::Error| {
         let detail = if error.is_timeout() {
-            format!("no answer within {patience:?}")
+            format!("no answer within {timeout:?}")
         } else {
             format!("no connection: {}", cause(error))
         };
@@ -34,13 +39,13 @@ async fn get(url: &str, token: Option<&Secret>, patience: Duration) -> Result<St
         } else {
             "is it up, its address right, and the way to it open?"
         };
-        Wrong {
+        CheckError {
             detail,
             advice: Some(advice),
         }
     };
     let client = reqwest::Client::builder()
-        .timeout(patience)
+        .timeout(timeout)
         .redirect(reqwest::redirect::Policy::none())
         // Delivery connects directly, and what is asked here is whether delivery can.
         .no_proxy()
@@ -56,13 +61,13 @@ async fn get(url: &str, token: Option<&Secret>, patience: Duration) -> Result<St
         .map_err(|error| unreachable(&error.without_url()))?;
     let status = answer.status();
     match status.as_u16() {
-        401 | 403 => Err(Wrong {
+        401 | 403 => Err(CheckError {
             detail: format!("answers {status}"),
             advice: Some(
                 "check the route's token (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or token in ROUTES)",
             ),
         }),
-        500.. => Err(Wrong {
+        500.. => Err(CheckError {
             detail: format!("answers {status}"),
             advice: Some("it is there, but in trouble: see its log"),
         }),

@@ -1,7 +1,6 @@
-//! `forward check`: can this machine reach what a run needs? Asks everything once, tells every answer in a line, and
-//! changes nothing.
+//! `forward check`: checks once that everything a run needs is reachable, and changes nothing.
 //!
-//! - [`settings`]: who we are to Oracle Cloud, the settings file, each secret and document, and what they make
+//! - [`settings`]: the Oracle Cloud principal, the settings file, each secret and document, and the configuration
 //! - [`broker`]: the broker, the topic, the group
 //! - [`endpoint`]: each route's endpoint
 
@@ -22,83 +21,82 @@ use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
 
-/// Every answer, in the order in which a run would need it.
+/// The result of every check, in the order in which a run needs them.
 #[derive(Debug, Serialize)]
-pub struct Checkup {
-    /// True if nothing is wrong.
+pub struct CheckReport {
+    /// True if every check passed.
     pub ok: bool,
-    /// One for each thing that was asked.
+    /// The checks.
     pub checks: Vec<Check>,
 }
 
-/// One thing that a run needs.
+/// One check.
 #[derive(Clone, Debug, Serialize)]
 pub struct Check {
-    /// What it is: a setting's name, `broker`, `endpoint A`.
+    /// What was checked: a setting's name, `broker`, `endpoint A`.
     pub name: String,
-    /// Which one: an object, a secret's OCID, an address. Never a secret's content.
+    /// Its location: an object, a secret's OCID, an address. Never a secret's content.
     pub target: String,
-    /// Whether it is as it should be.
+    /// True if the check passed.
     pub ok: bool,
-    /// What was found, or what is wrong.
+    /// The finding, or the error.
     pub detail: String,
-    /// What to do about it.
+    /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
     #[serde(skip)]
     outcome: RunOutcome,
 }
 
-/// What is wrong, and what to do about it.
+/// Why a check failed, and the remedy.
 #[derive(Debug)]
-struct Wrong {
+struct CheckError {
     detail: String,
     advice: Option<&'static str>,
 }
 
-/// Checks everything that `forward run` with these flags and this environment would need.
+/// Checks everything that `forward run` needs with these flags and this environment.
 pub async fn check(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
-) -> Checkup {
+) -> CheckReport {
     let inspection = Inspection::of(&GROUPS, flags, environment).await;
     let mut checks = settings::parts(&inspection);
     let (config, routes) = settings::whole(&inspection, &mut checks);
-    // Both may take their time.
     let (broker, endpoints) = tokio::join!(
-        of_broker(config.as_ref()),
-        of_endpoints(routes, &inspection.settings)
+        check_broker(config.as_ref()),
+        check_endpoints(routes, &inspection.settings)
     );
     checks.extend(broker);
     checks.extend(endpoints);
-    Checkup {
+    CheckReport {
         ok: checks.iter().all(|check| check.ok),
         checks,
     }
 }
 
-impl Checkup {
-    /// How the process ends: as a run would that stumbled over the first thing that is wrong.
+impl CheckReport {
+    /// The outcome of a run that failed at the first failed check.
     pub fn outcome(&self) -> RunOutcome {
-        let wrong = self.checks.iter().find(|check| !check.ok);
-        wrong.map_or(RunOutcome::Completed, |check| check.outcome)
+        let failed = self.checks.iter().find(|check| !check.ok);
+        failed.map_or(RunOutcome::Completed, |check| check.outcome)
     }
 
     /// One line of JSON.
     pub fn json(&self) -> String {
-        // Strings and booleans: there is nothing that JSON could not hold.
+        // Serialization of strings and booleans cannot fail.
         serde_json::to_string(self).unwrap_or_default() + "\n"
     }
 
-    /// A line for each check.
+    /// One line for each check.
     pub fn text(&self) -> String {
         let width = self.checks.iter().map(|check| check.name.len()).max();
         let width = width.unwrap_or_default();
         let mut text = String::new();
         for check in &self.checks {
-            let verdict = if check.ok { "ok   " } else { "WRONG" };
+            let result = if check.ok { "ok  " } else { "FAIL" };
             // Writing to a String cannot fail.
-            let _ = write!(text, "{verdict}  {:width$}  ", check.name);
+            let _ = write!(text, "{result}  {:width$}  ", check.name);
             let _ = match check.target.as_str() {
                 "" => write!(text, "{}", check.detail),
                 target => write!(text, "{target}: {}", check.detail),
@@ -113,10 +111,15 @@ impl Checkup {
 }
 
 impl Check {
-    fn new(name: &str, target: &str, result: Result<String, Wrong>, outcome: RunOutcome) -> Self {
+    fn new(
+        name: &str,
+        target: &str,
+        result: Result<String, CheckError>,
+        outcome: RunOutcome,
+    ) -> Self {
         let (ok, detail, advice) = match result {
             Ok(detail) => (true, detail, None),
-            Err(wrong) => (false, wrong.detail, wrong.advice.map(str::to_owned)),
+            Err(error) => (false, error.detail, error.advice.map(str::to_owned)),
         };
         Self {
             name: name.to_owned(),
@@ -129,8 +132,8 @@ impl Check {
     }
 }
 
-impl Wrong {
-    // By value, so that it stands in a `map_err` by its name.
+impl CheckError {
+    // By value, so that it can be passed to `map_err`.
     #[allow(clippy::needless_pass_by_value)]
     fn new(detail: impl ToString) -> Self {
         Self {
@@ -140,26 +143,26 @@ impl Wrong {
     }
 }
 
-async fn of_broker(config: Option<&Config>) -> Vec<Check> {
+async fn check_broker(config: Option<&Config>) -> Vec<Check> {
     let Some(config) = config.cloned() else {
         return Vec::new();
     };
     let bootstrap = config.kafka.bootstrap.clone();
-    // The client blocks the thread that it is asked on.
+    // The Kafka client blocks its thread.
     let asked = tokio::task::spawn_blocking(move || broker::ask(&config)).await;
-    let answers = asked.unwrap_or_else(|error| vec![("broker", Err(Wrong::new(error)))]);
+    let answers = asked.unwrap_or_else(|error| vec![("broker", Err(CheckError::new(error)))]);
     answers
         .into_iter()
         .map(|(name, result)| Check::new(name, &bootstrap, result, RunOutcome::Source))
         .collect()
 }
 
-async fn of_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<Check> {
-    let patience = settings
+async fn check_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<Check> {
+    let timeout = settings
         .duration(&REQUEST_TIMEOUT)
         .unwrap_or(Duration::from_secs(10));
     let asked = routes.into_iter().map(async |route| {
-        let (target, result) = endpoint::ask(&route, patience).await;
+        let (target, result) = endpoint::ask(&route, timeout).await;
         Check::new(
             &format!("endpoint {}", route.name),
             &target,

@@ -1,20 +1,20 @@
-//! Whether the settings are all there and make sense. Pure: what was gathered in, a line for each thing out.
+//! Checks the settings, the schema and the routes. Pure: an inspection in, checks out.
 
 use avro::Schema;
 use runtime::text::hex;
 use settings::catalog::{AVRO_SCHEMA, CONFIG_LOCATION};
 use settings::{Inspection, Part, SettingError};
 
-use super::{Check, Wrong};
+use super::{Check, CheckError};
 use crate::cli::GROUPS;
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
 use routes::Routes;
 
-/// Who we are to Oracle Cloud, the namespace, and each thing that the settings are made of.
+/// The Oracle Cloud principal, the namespace, and each source of settings.
 pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
-    let wrong = |(detail, advice): (String, _)| Wrong { detail, advice };
+    let wrong = |(detail, advice): (String, _)| CheckError { detail, advice };
     let cloud = [
         ("principal", &inspection.principal),
         ("namespace", &inspection.namespace),
@@ -23,17 +23,17 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
         let result = result.clone()?.map_err(wrong);
         Some(Check::new(name, "", result, RunOutcome::Configuration))
     });
-    // A line for each part would say the same as the principal's own.
-    let is_nobody = matches!(inspection.principal, Some(Err(_)));
+    // Without a principal every part in Oracle Cloud fails for the same reason.
+    let has_no_principal = matches!(inspection.principal, Some(Err(_)));
     let in_cloud =
         |part: &Part| part.location.starts_with("oci://") || part.location.starts_with("secret ");
     let parts = inspection.parts.iter().map(|part| {
         let result = match &part.outcome {
             Ok(note) => Ok(note.clone()),
-            Err(_) if is_nobody && in_cloud(part) => {
-                Err(Wrong::new("not asked for: see principal"))
+            Err(_) if has_no_principal && in_cloud(part) => {
+                Err(CheckError::new("not read: see principal"))
             }
-            Err(error) => Err(Wrong {
+            Err(error) => Err(CheckError {
                 detail: reason(error),
                 advice: part.advice,
             }),
@@ -48,7 +48,7 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
     cloud.chain(parts).collect()
 }
 
-/// The error without what the line says already.
+/// The error without the location, which the line shows already.
 fn reason(error: &SettingError) -> String {
     match error {
         SettingError::Unfetched { reason, .. } | SettingError::Unreadable { reason, .. } => {
@@ -59,26 +59,26 @@ fn reason(error: &SettingError) -> String {
     }
 }
 
-/// Whether settings, schema and routes hold together; hands on what can be asked further.
+/// Checks settings, schema and routes together; returns what the broker and endpoint checks need.
 pub(super) fn whole(
     inspection: &Inspection,
     checks: &mut Vec<Check>,
 ) -> (Option<Config>, Vec<RouteConfig>) {
     let settings = &inspection.settings;
     let unread = Unread::of(&inspection.parts);
-    let mut say =
+    let mut add =
         |name, result| checks.push(Check::new(name, "", result, RunOutcome::Configuration));
     let config = match Config::from_settings(settings) {
         Ok(config) => {
             let count = settings.listing(&GROUPS).len();
-            say(
+            add(
                 "settings",
-                Ok(format!("{count} have a value, and they hold together")),
+                Ok(format!("{count} have a value, and they are consistent")),
             );
             Some(config)
         }
         Err(error) => {
-            say("settings", Err(unread.wrong(&error)));
+            add("settings", Err(unread.wrong(&error)));
             None
         }
     };
@@ -86,19 +86,19 @@ pub(super) fn whole(
         Some(wrong) => Err(wrong),
         None => settings
             .parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)
-            .map_err(Wrong::new),
+            .map_err(CheckError::new),
     };
     let routes = match (&schema, RouteConfig::all_from(settings)) {
         (Ok(schema), Ok(table)) => {
             let compiled =
                 Routes::compile(table.iter().map(RouteConfig::definition).collect(), schema);
-            let told = compiled.map(|_| format!("{} of them fit the schema", table.len()));
-            say("routes", told.map_err(Wrong::new));
+            let checked = compiled.map(|_| format!("{} match the schema", table.len()));
+            add("routes", checked.map_err(CheckError::new));
             table
         }
         (Err(_), Ok(table)) => table,
         (_, Err(error)) => {
-            say("routes", Err(unread.wrong(&error)));
+            add("routes", Err(unread.wrong(&error)));
             Vec::new()
         }
     };
@@ -106,11 +106,11 @@ pub(super) fn whole(
         let fingerprint = hex(&schema.fingerprint());
         format!("{}, fingerprint {fingerprint}", schema.name())
     };
-    say("schema", schema.map(named));
+    add("schema", schema.map(named));
     (config, routes)
 }
 
-/// The settings whose file, secret or document could not be had: what follows from that is not blamed a second time.
+/// The settings whose file, secret or document could not be read: errors that follow from that refer to them.
 struct Unread(Vec<&'static str>);
 
 impl Unread {
@@ -119,23 +119,23 @@ impl Unread {
         Self(unread.map(|part| part.setting.name).collect())
     }
 
-    /// What is wrong with settings of which some are unread.
-    fn wrong(&self, error: &SettingError) -> Wrong {
+    /// The error of settings of which some are unread.
+    fn wrong(&self, error: &SettingError) -> CheckError {
         match (error, self.0.first()) {
             (SettingError::Missing { .. } | SettingError::Contradiction(_), Some(name)) => {
                 Self::see(name)
             }
-            _ => Wrong::new(error),
+            _ => CheckError::new(error),
         }
     }
 
-    /// Why the schema cannot be judged: its own location or text is unread.
-    fn schema(&self) -> Option<Wrong> {
+    /// Why the schema cannot be checked: its location or text is unread.
+    fn schema(&self) -> Option<CheckError> {
         let is_its = |name: &&&str| [CONFIG_LOCATION.name, AVRO_SCHEMA.name].contains(*name);
         self.0.iter().find(is_its).map(|name| Self::see(name))
     }
 
-    fn see(name: &str) -> Wrong {
-        Wrong::new(format!("not judged: see {name}"))
+    fn see(name: &str) -> CheckError {
+        CheckError::new(format!("not checked: see {name}"))
     }
 }
