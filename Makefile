@@ -42,8 +42,8 @@ bench-parts: needs ## Measure what is done in one process: walking a datum, deci
 licences: ## Check the licence of every crate, offline
 	@.ci/licences
 
-readme: build ## Write the tables of settings and exit codes into README.md again
-	@.ci/readme
+readme: needs ## Write the tables of settings and exit codes into README.md again
+	@CARGO=$(CARGO) .ci/readme
 
 ci: ## All that CI runs
 	@.ci/run

@@ -1,36 +1,42 @@
-"""The names that settings and options may have, from the two tables they are all in."""
+"""The names that settings and options may have: from README's tables, which a Rust test keeps equal to the programs."""
 
 import re
 
 from tools import ROOT
 
-CATALOG = ROOT / "shared/settings/src/catalog.rs"
+README = ROOT / "README.md"
 COMMAND_LINE = ROOT / "jobs/forward/src/cli.rs"
+
+
+def rows() -> list[tuple[str, str, str]]:
+    """Every setting's name in lower case, with its default and its meaning."""
+    tables = README.read_text().split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
+    found = re.findall(r"^\| `([A-Z_0-9]+)` \| (?:`(.*?)`)? ?\| (.*) \|$", tables, re.MULTILINE)
+    assert len(found) > 40, f"{README}: expected more than 40 settings, found {len(found)}"
+    return [(name.lower(), default, meaning) for name, default, meaning in found]
 
 
 def catalog() -> dict[str, str | None]:
     """Every setting's name, with its default."""
-    found = re.findall(r'^\s*(?:#\[\w+\] )?[A-Z_0-9]+ = "([a-z_0-9]+)"(?: or "([^"]*)")?,', CATALOG.read_text(), re.MULTILINE)
-    assert len(found) > 40, f"{CATALOG} is not read rightly: {len(found)} settings"
-    return {name: default or None for name, default in found}
+    return {name: default or None for name, default, _ in rows()}
 
 
 def secrets() -> set[str]:
-    """The settings whose values must not be seen."""
-    return set(re.findall(r'#\[secret\] [A-Z_0-9]+ = "([a-z_0-9]+)"', CATALOG.read_text()))
+    """The settings whose values must not be printed."""
+    return {name for name, _, meaning in rows() if meaning.endswith(" Secret.")}
 
 
 def unknown_flags(arguments: list[str]) -> list[str]:
-    """The flags among the arguments of `forward run` that neither a setting has nor the command line; secrets have none."""
+    """The flags among the arguments of `forward run` that name neither a setting nor an option; secrets have no flag."""
     options = set(re.findall(r'\.long\("([a-z-]+)"\)', COMMAND_LINE.read_text()))
-    assert {"output", "every"} <= options, f"{COMMAND_LINE} is not read rightly: {sorted(options)}"
+    assert {"output", "every"} <= options, f"{COMMAND_LINE}: expected options, found {sorted(options)}"
     known = {"--" + name for name in options | {name.replace("_", "-") for name in set(catalog()) - secrets()}}
     flags = [word.split("=")[0] for word in arguments if word.startswith("-")]
     return [flag for flag in flags if flag not in known]
 
 
 def unknown_variables(names) -> list[str]:
-    """The environment variables that no setting has."""
+    """The environment variables that name no setting."""
     known = {name.upper() for name in catalog()}
     return sorted(name for name in names if name not in known)
 

@@ -1,10 +1,9 @@
 //! The endpoint's settings, read and checked before the first connection.
 
+use crate::settings::{API_MAX_KEYS, API_MAX_RECORDS, API_TITLE};
 use avro::Schema;
-use settings::catalog::{
-    API_MAX_KEYS, API_MAX_RECORDS, API_TITLE, AVRO_SCHEMA, LISTEN, MAX_BODY, MAX_DECODED,
-    MAX_RECORDS,
-};
+use http_server::settings::{LISTEN, MAX_BODY, MAX_DECODED, MAX_RECORDS};
+use settings::common::AVRO_SCHEMA;
 use settings::{SettingError, Settings};
 
 /// What one endpoint is told at its start.

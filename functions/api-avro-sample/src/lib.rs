@@ -15,6 +15,7 @@ mod page;
 mod problem;
 mod receive;
 mod router;
+pub mod settings;
 mod settle;
 
 use std::ffi::OsString;
@@ -22,16 +23,16 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use ::settings::telemetry;
+use ::settings::{LiveSettings, Settings, cli, environment};
 use clap::Command;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 use runtime::secret::Secret;
-use settings::catalog::{API_TOKEN, EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_ENDPOINT};
-use settings::telemetry;
-use settings::{Group, LiveSettings, Settings, cli, environment};
 use tokio::sync::watch;
 use tracing::info;
 
+use self::settings::{API_TOKEN, GROUPS};
 pub use config::Config;
 use http_server::program::{self, Failure};
 use http_server::server::{self, READ_PATIENCE, Tcp};
@@ -44,9 +45,6 @@ const CONNECTIONS: usize = 512;
 const HEADER_TIME: Duration = Duration::from_secs(30);
 /// The most bytes of a request's line and headers together.
 const HEADER_BYTES: usize = 64 * 1024;
-
-/// The settings of the endpoint, by heading.
-static GROUPS: [&Group; 4] = [&THE_ENDPOINT, &LISTENERS, &EVERY_PROGRAM, &ORACLE_CLOUD];
 
 /// Everything a request can touch.
 struct Api {
@@ -81,14 +79,14 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .about("Takes Avro records by HTTP, shows them on a page, and counts each of them once.");
     let command = cli::with_settings(command, &GROUPS);
     match cli::parse(command, arguments) {
-        Ok(matches) => program::run("api-avro-sample", start(&cli::given(&matches))),
+        Ok(matches) => program::run("api-avro-sample", start(&cli::given(&GROUPS, &matches))),
         Err(code) => ExitCode::from(code),
     }
 }
 
 async fn start(flags: &[(&'static str, String)]) -> Result<(), Failure> {
     let environment = environment()?;
-    telemetry::start(&Settings::given(flags, environment))?;
+    telemetry::start(&Settings::given(&GROUPS, flags, environment))?;
     let live = LiveSettings::gather(&GROUPS, flags, environment).await?;
     telemetry::start(&live.current())?;
     tokio::select! {

@@ -15,7 +15,7 @@ use avro::{self, Framing, Limits, Schema, container};
 use clap::{CommandFactory, Parser};
 use runtime::{console, exit};
 use serde_json::Value;
-use settings::catalog::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
+use settings::common::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
 use settings::{Settings, environment};
 
 use args::{Args, Task, Wrapping};
@@ -162,7 +162,7 @@ fn configured() -> Result<Schema, Failure> {
         .map_err(|error| Failure::io("starting the runtime", &error))?;
     let environment = environment().map_err(Failure::configuration)?;
     let groups = [&EVERY_PROGRAM, &ORACLE_CLOUD];
-    let settings = runtime.block_on(Settings::gather_groups(&groups, &[], environment));
+    let settings = runtime.block_on(Settings::gather(&groups, &[], environment));
     let settings = settings.map_err(Failure::configuration)?;
     settings
         .parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)

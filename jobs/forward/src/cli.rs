@@ -7,23 +7,10 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
-use settings::catalog::{
-    EVERY_PROGRAM, JOB_DELIVERY, JOB_POISON, JOB_ROUTES, JOB_WINDOW, ORACLE_CLOUD, THE_BROKER,
-};
-use settings::{Group, Settings, Source, cli};
+use settings::{Settings, Source, cli};
 
 use crate::exit::RunOutcome;
-
-/// The settings of the job, by heading.
-pub const GROUPS: [&Group; 7] = [
-    &THE_BROKER,
-    &JOB_ROUTES,
-    &JOB_WINDOW,
-    &JOB_DELIVERY,
-    &JOB_POISON,
-    &EVERY_PROGRAM,
-    &ORACLE_CLOUD,
-];
+use crate::settings::GROUPS;
 
 /// Settings given as flags, for [`Settings::gather`]: name and value.
 pub type Flags = Vec<(&'static str, String)>;
@@ -87,8 +74,10 @@ pub fn parse(
 ) -> Result<(Action, Flags), u8> {
     let matches = cli::parse(command(), arguments)?;
     match matches.subcommand() {
-        Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::given(matches))),
-        Some(("check", matches)) => Ok((Action::Check(output(matches)), cli::given(matches))),
+        Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::given(&GROUPS, matches))),
+        Some(("check", matches)) => {
+            Ok((Action::Check(output(matches)), cli::given(&GROUPS, matches)))
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -96,7 +85,7 @@ pub fn parse(
             } else {
                 Action::Settings { markdown }
             };
-            Ok((action, cli::given(matches)))
+            Ok((action, cli::given(&GROUPS, matches)))
         }
         Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
             Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
@@ -128,7 +117,7 @@ pub fn command() -> Command {
                 .arg(
                     Arg::new("markdown")
                         .long("markdown")
-                        .help("Print the documentation's tables instead: settings and exit codes.")
+                        .help("Print settings and exit codes as Markdown tables.")
                         .action(ArgAction::SetTrue),
                 ),
             &GROUPS,
@@ -153,11 +142,11 @@ pub fn completions(shell: Shell) -> Vec<u8> {
     script
 }
 
-/// The documentation's tables: settings of every program, and the job's exit codes.
+/// The job's settings and exit codes as Markdown tables.
 pub fn markdown() -> String {
     format!(
         "{}\n### Exit codes of `forward run`\n\n{}",
-        cli::markdown(),
+        cli::markdown(&GROUPS),
         RunOutcome::markdown()
     )
 }
@@ -165,7 +154,7 @@ pub fn markdown() -> String {
 /// Every setting of the job that has a value, one per line: environment variable, value (secrets as `[redacted]`) and
 /// source.
 pub fn listing(settings: &Settings) -> String {
-    let listing = settings.listing(&GROUPS);
+    let listing = settings.listing();
     let mut rows = Vec::new();
     for setting in GROUPS.iter().flat_map(|group| group.settings) {
         if let Some((_, value, source)) = listing.iter().find(|(name, ..)| *name == setting.name) {
@@ -352,7 +341,9 @@ mod tests {
     async fn the_listing_shows_where_values_come_from_and_no_secret() {
         let environment = |name: &str| (name == "KAFKA_PASSWORD").then(|| "hunter2".to_owned());
         let flags = [("kafka_topic", "orders".to_owned())];
-        let settings = Settings::gather(&flags, environment).await.unwrap();
+        let settings = Settings::gather(&GROUPS, &flags, environment)
+            .await
+            .unwrap();
         let listing = listing(&settings);
         let line = |name: &str| {
             let found = listing.lines().find(|line| line.starts_with(name));

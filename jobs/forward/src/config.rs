@@ -4,11 +4,7 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use jiff::Timestamp;
-use kafka::config::{GroupProtocol, KafkaSettings, Profile};
-use rdkafka::ClientConfig;
-use rdkafka::error::KafkaResult;
-use settings::catalog::{
+use crate::settings::{
     BACKOFF_INITIAL, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_MAX_PROBES,
     CONCURRENT_RUNS, DEAD_LETTER_ENVELOPE, DEAD_LETTER_MAX_RATIO, DEAD_LETTER_MIN_COUNT,
     DEAD_LETTER_TOPIC, DEADLINE, KAFKA_GROUP_ID, KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS, MAX_IN_FLIGHT,
@@ -16,6 +12,10 @@ use settings::catalog::{
     START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_END, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS,
     WINDOW_START,
 };
+use jiff::Timestamp;
+use kafka::config::{GroupProtocol, KafkaSettings, Profile};
+use rdkafka::ClientConfig;
+use rdkafka::error::KafkaResult;
 use settings::{Setting, SettingError, Settings};
 
 use crate::route_config::RouteConfig;

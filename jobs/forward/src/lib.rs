@@ -11,5 +11,6 @@ pub mod route_config;
 pub mod run;
 pub mod scan;
 pub mod schedule;
+pub mod settings;
 pub mod single_run;
 pub mod unknown_schema;

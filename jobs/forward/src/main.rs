@@ -13,9 +13,10 @@ use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
 use forward::run::Run;
 use forward::schedule;
+use forward::settings::GROUPS;
 use routes::Routes;
 use runtime::console;
-use settings::catalog::AVRO_SCHEMA;
+use settings::common::AVRO_SCHEMA;
 use settings::telemetry;
 use settings::{LiveSettings, Settings, environment};
 use tokio::signal::unix::{SignalKind, signal};
@@ -52,11 +53,11 @@ fn main() -> ExitCode {
 /// Loads the configuration, then runs windows. Errors here are configuration errors; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
-    telemetry::start(&Settings::given(flags, environment))?;
+    telemetry::start(&Settings::given(&GROUPS, flags, environment))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let live = runtime.block_on(LiveSettings::gather(&cli::GROUPS, flags, environment))?;
+    let live = runtime.block_on(LiveSettings::gather(&GROUPS, flags, environment))?;
     telemetry::start(&live.current())?;
     let mut loaded = Loaded::of(&live.current())?;
     handle_signals()?;
@@ -158,7 +159,7 @@ fn gather(flags: &Flags) -> Result<Settings> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let settings = Settings::gather_groups(&cli::GROUPS, flags, environment()?);
+    let settings = Settings::gather(&GROUPS, flags, environment()?);
     Ok(runtime.block_on(settings)?)
 }
 

@@ -2,13 +2,11 @@
 
 use std::net::IpAddr;
 
+use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES};
 use runtime::redact;
 use runtime::secret::Secret;
 use serde::{Deserialize, Deserializer};
 use serde_json::Value;
-use settings::catalog::{
-    API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES,
-};
 use settings::{Setting, SettingError, Settings};
 
 use delivery::target::Target;
@@ -202,7 +200,9 @@ mod tests {
             let found = environment.iter().find(|(known, _)| *known == name);
             found.map(|(_, value)| (*value).to_owned())
         };
-        Settings::gather(&[], lookup).await.unwrap()
+        Settings::gather(&crate::settings::GROUPS, &[], lookup)
+            .await
+            .unwrap()
     }
 
     #[tokio::test]

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use settings::catalog::{WINDOW_END, WINDOW_START};
+use crate::settings::{WINDOW_END, WINDOW_START};
 
 use crate::config::{Config, OnDataLoss};
 use crate::dead_letter::{DeadLetters, Writer, Written};

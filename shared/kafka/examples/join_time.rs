@@ -8,6 +8,7 @@ use anyhow::{Context, Result};
 use kafka::config::{GroupProtocol, KafkaSettings};
 use kafka::member::{GroupEvent, Member};
 use kafka::reader::Reader;
+use kafka::settings::KAFKA;
 use offsets::window::{WindowEnd, WindowStart};
 use settings::Settings;
 
@@ -22,8 +23,8 @@ fn main() -> Result<()> {
         ("kafka_bootstrap_servers", bootstrap),
         ("kafka_topic", topic.clone()),
     ];
-    let kafka =
-        KafkaSettings::from_settings(&runtime.block_on(Settings::gather(&flags, |_| None))?)?;
+    let settings = runtime.block_on(Settings::gather(&[&KAFKA], &flags, |_| None))?;
+    let kafka = KafkaSettings::from_settings(&settings)?;
     let patience = Duration::from_secs(10);
     // A topic that is there already stays as it is.
     let _ = runtime.block_on(testkit::topics::Topics::of(&kafka.bootstrap)?.create(&topic, 8, &[]));

@@ -5,12 +5,12 @@ use std::time::Duration;
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 
-use runtime::redact;
-use runtime::secret::Secret;
-use settings::catalog::{
+use crate::settings::{
     KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
     KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_TOPIC, KAFKA_USERNAME,
 };
+use runtime::redact;
+use runtime::secret::Secret;
 use settings::{SettingError, Settings};
 
 /// The largest message that is produced, as the wire counts it: what brokers take unless told otherwise, and OCI
@@ -382,7 +382,7 @@ mod tests {
                 .find(|(known, _)| known == name)
                 .map(|(_, value)| value.clone())
         };
-        let settings = Settings::gather(&[], lookup)
+        let settings = Settings::gather(&[&crate::settings::KAFKA], &[], lookup)
             .await
             .map_err(|error| error.to_string())?;
         KafkaSettings::from_settings(&settings).map_err(|error| error.to_string())

@@ -13,3 +13,4 @@ pub mod describe;
 pub mod log;
 pub mod member;
 pub mod reader;
+pub mod settings;

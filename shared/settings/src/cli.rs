@@ -9,13 +9,12 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command};
 
-use super::catalog::{CATALOG, GROUPS};
 use super::{Group, Setting};
 use runtime::exit::USAGE;
 
 /// Adds a flag for every setting of these groups, under the group's heading, and names the secrets, which have
 /// none, at the end of the help.
-pub fn with_settings(mut command: Command, groups: &[&Group]) -> Command {
+pub fn with_settings(mut command: Command, groups: &[&'static Group]) -> Command {
     let mut secrets = String::new();
     for group in groups {
         for setting in group.settings {
@@ -40,10 +39,11 @@ pub fn with_settings(mut command: Command, groups: &[&Group]) -> Command {
     ))
 }
 
-/// The flags that were given, for [`Settings::gather`](super::Settings::gather).
-pub fn given(matches: &ArgMatches) -> Vec<(&'static str, String)> {
-    CATALOG
+/// The flags for settings of these groups that were given, for [`Settings::gather`](super::Settings::gather).
+pub fn given(groups: &[&'static Group], matches: &ArgMatches) -> Vec<(&'static str, String)> {
+    groups
         .iter()
+        .flat_map(|group| group.settings)
         .filter_map(|setting| {
             let value = matches.try_get_one::<String>(setting.name).ok()??;
             Some((setting.name, value.clone()))
@@ -86,9 +86,9 @@ pub fn duration(text: &str) -> Result<Duration, String> {
 }
 
 /// The README's tables of settings, one for each group.
-pub fn markdown() -> String {
+pub fn markdown(groups: &[&Group]) -> String {
     let mut text = String::new();
-    for group in GROUPS {
+    for group in groups {
         let _ = writeln!(
             text,
             "### {}\n\n| Setting | Default | Meaning |\n|---|---|---|",
@@ -153,19 +153,20 @@ fn cell(text: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::{EVERY_PROGRAM, KAFKA_TOPIC, LOG_LEVEL, THE_BROKER};
     use super::*;
+    use crate::common::{EVERY_PROGRAM, LOG_LEVEL};
+    use crate::samples::{GROUPS, KAFKA, KAFKA_TOPIC};
 
     fn command() -> Command {
         with_settings(
             Command::new("program").after_help("Examples: none."),
-            &[&EVERY_PROGRAM, &THE_BROKER],
+            &[&EVERY_PROGRAM, &KAFKA],
         )
     }
 
     #[test]
     fn every_group_together_makes_a_command_that_clap_accepts() {
-        with_settings(Command::new("program"), GROUPS).debug_assert();
+        with_settings(Command::new("program"), &GROUPS).debug_assert();
     }
 
     #[test]
@@ -174,7 +175,7 @@ mod tests {
             .try_get_matches_from(["program", "--kafka-topic", "orders", "--log-level=debug"])
             .unwrap();
         assert_eq!(
-            given(&matches),
+            given(&GROUPS, &matches),
             [
                 (LOG_LEVEL.name, "debug".to_owned()),
                 (KAFKA_TOPIC.name, "orders".to_owned()),
@@ -188,7 +189,7 @@ mod tests {
             .try_get_matches_from(["program", "--kafka-bootstrapserver", "b:9092"])
             .unwrap();
         assert_eq!(
-            given(&matches),
+            given(&GROUPS, &matches),
             [("kafka_bootstrap_servers", "b:9092".to_owned())]
         );
         let help = command().render_help().to_string();
@@ -237,11 +238,11 @@ mod tests {
 
     #[test]
     fn the_table_has_one_row_for_each_setting() {
-        let table = markdown();
-        for setting in CATALOG {
+        let table = markdown(&GROUPS);
+        for setting in GROUPS.iter().flat_map(|group| group.settings) {
             let row = format!("| `{}` |", setting.variable());
             assert_eq!(table.matches(&row).count(), 1, "{}", setting.name);
         }
-        assert!(table.contains("| `KAFKA_TOPIC` | `FrontDoorTopic` | The stream that"));
+        assert!(table.contains("| `KAFKA_TOPIC` | `FrontDoorTopic` | The topic."));
     }
 }

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use tokio::sync::OnceCell;
 use tracing::warn;
 
-use super::catalog::{
+use super::common::{
     OCI_AUTH, OCI_CONFIG_FILE, OCI_DEFAULT_REALM, OCI_ENDPOINT, OCI_METADATA_BASE_URL, OCI_PROFILE,
     OCI_REGION, OCI_TIMEOUT,
 };

@@ -6,17 +6,17 @@ use std::sync::Arc;
 
 use futures_util::future::join_all;
 
-use super::catalog::CONFIG_LOCATION;
 use super::cloud::{Cloud, MAX_DOCUMENT, Trouble};
+use super::common::CONFIG_LOCATION;
 use super::layers::{self, Values};
 use super::properties::{Given, Line};
-use super::{Group, Location, Setting, SettingError, Settings, Source, Value};
+use super::{Group, Location, Setting, SettingError, Settings, Source, Value, setting};
 use runtime::files;
 use runtime::secret::Secret;
 
 /// Everything that settings are made from, part by part. It can be gathered again.
 pub(super) struct Origin {
-    wanted: Vec<&'static Setting>,
+    settings: Arc<[&'static Setting]>,
     given: Values,
     cloud: Cloud,
 }
@@ -36,6 +36,7 @@ pub struct Part {
 
 /// What one gathering brought.
 pub(super) struct Gathered {
+    settings: Arc<[&'static Setting]>,
     pub(super) values: Values,
     pub(super) documents: BTreeMap<&'static str, Arc<str>>,
     pub(super) parts: Vec<Part>,
@@ -44,26 +45,19 @@ pub(super) struct Gathered {
 impl Origin {
     /// Takes flags and environment, and reads a settings file of this machine: it may say how to reach the cloud.
     pub(super) fn new(
-        groups: &[&Group],
+        groups: &[&'static Group],
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let given = layers::given(flags, &environment);
+        let settings = setting::all(groups);
+        let given = layers::given(&settings, flags, &environment);
         let mut early = given.clone();
         // What is wrong with the file is told when it is gathered.
-        let local = layers::local_lines(&given);
-        layers::merge(&mut early, local.as_deref().unwrap_or_default());
-        let early = Settings {
-            values: early,
-            ..Settings::default()
-        }
-        .with_defaults();
+        let local = layers::local_lines(&settings, &given);
+        layers::merge(&settings, &mut early, local.as_deref().unwrap_or_default());
+        let early = Settings::with_defaults(Arc::clone(&settings), early);
         Self {
-            wanted: groups
-                .iter()
-                .flat_map(|group| group.settings)
-                .copied()
-                .collect(),
+            settings,
             cloud: Cloud::new(&early, environment),
             given,
         }
@@ -78,7 +72,7 @@ impl Origin {
         // Documents whose place is known already need not wait for the settings file.
         let (early, (mut gathered, read)) =
             tokio::join!(self.documents(&self.given, &[]), self.beyond_given());
-        layers::defaults(&mut gathered.values);
+        layers::defaults(&self.settings, &mut gathered.values);
         let known: Vec<&str> = early
             .iter()
             .chain(&read)
@@ -113,7 +107,7 @@ impl Origin {
     async fn beyond_given(&self) -> (Gathered, Vec<Document>) {
         let (lines, mut parts) = self.lines().await;
         let mut values = self.given.clone();
-        layers::merge(&mut values, &lines);
+        layers::merge(&self.settings, &mut values, &lines);
         let known: Vec<&str> = self.given.keys().copied().collect();
         let (secrets, documents) =
             tokio::join!(self.secrets(&lines), self.documents(&values, &known));
@@ -129,9 +123,10 @@ impl Origin {
             }
             parts.push(part);
         }
-        layers::protect(&values);
+        layers::protect(&self.settings, &values);
         (
             Gathered {
+                settings: Arc::clone(&self.settings),
                 values,
                 documents: BTreeMap::new(),
                 parts,
@@ -143,13 +138,11 @@ impl Origin {
     /// The secrets that the lines name, where nothing above the file sets the value.
     async fn secrets(&self, lines: &[Line]) -> Vec<(Part, Option<Secret>)> {
         let wanted = lines.iter().filter_map(|line| match &line.value {
-            Given::Secret(location) => Some((line.setting, location)),
+            Given::Secret(location) => Some((line.setting?, location)),
             Given::Plain(_) => None,
         });
         let fetched = wanted
-            .filter(|(setting, _)| {
-                self.is_wanted(setting) && !self.given.contains_key(setting.name)
-            })
+            .filter(|(setting, _)| !self.given.contains_key(setting.name))
             .map(async |(setting, location)| {
                 let (outcome, text, advice) = match self.cloud.secret(location).await {
                     Ok(fetched) => (Ok(fetched.note), Some(fetched.text), None),
@@ -177,10 +170,13 @@ impl Origin {
         let location = text.text.reveal();
         let (lines, advice) = match location.parse() {
             Ok(Location::Object(object)) => match self.cloud.object(&object).await {
-                Ok(fetched) => (layers::parsed(location, fetched.text.reveal()), None),
+                Ok(fetched) => (
+                    layers::parsed(&self.settings, location, fetched.text.reveal()),
+                    None,
+                ),
                 Err(trouble) => (Err(unfetched(&CONFIG_LOCATION, &trouble)), trouble.advice),
             },
-            _ => (layers::local_lines(&self.given), None),
+            _ => (layers::local_lines(&self.settings, &self.given), None),
         };
         let outcome = lines
             .as_ref()
@@ -197,7 +193,7 @@ impl Origin {
 
     /// The documents that these values name and that are not known yet.
     async fn documents(&self, values: &Values, known: &[&str]) -> Vec<Document> {
-        let wanted = self.wanted.iter().filter_map(|setting| {
+        let wanted = self.settings.iter().filter_map(|setting| {
             let value = values.get(setting.name)?;
             (setting.document && !known.contains(&setting.name))
                 .then(|| self.document(setting, value.text.reveal()))
@@ -233,10 +229,6 @@ impl Origin {
             advice,
         }
     }
-
-    fn is_wanted(&self, setting: &Setting) -> bool {
-        self.wanted.iter().any(|wanted| wanted.name == setting.name)
-    }
 }
 
 struct Document {
@@ -262,6 +254,7 @@ impl Gathered {
     /// The settings as far as they could be had.
     pub(super) fn whatever(self, cloud: &Cloud) -> Settings {
         Settings {
+            settings: self.settings,
             values: self.values,
             documents: self.documents,
             identity: match cloud.signed_in() {
@@ -281,17 +274,16 @@ fn unfetched(setting: &Setting, trouble: &Trouble) -> SettingError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::catalog::{
-        AVRO_SCHEMA, GROUPS, KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_TOPIC, ROUTES,
-    };
     use super::*;
+    use crate::common::AVRO_SCHEMA;
+    use crate::samples::{GROUPS, KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_TOPIC, ROUTES};
 
     async fn gathered(variables: &[(&str, &str)]) -> Result<Settings, String> {
         let lookup = |name: &str| {
             let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
             Some((*value).to_owned())
         };
-        Settings::gather(&[(KAFKA_TOPIC.name, String::new())], lookup)
+        Settings::gather(&GROUPS, &[(KAFKA_TOPIC.name, String::new())], lookup)
             .await
             .map_err(|error| error.to_string())
     }
@@ -309,7 +301,7 @@ mod tests {
         let settings = gathered(&[("CONFIG_LOCATION", path), ("LISTEN", "from-environment")])
             .await
             .unwrap();
-        let listing = settings.listing(GROUPS);
+        let listing = settings.listing();
         let of = |name: &str| listing.iter().find(|(known, ..)| *known == name).unwrap();
         assert_eq!(of("kafka_topic").1, "from-file");
         assert_eq!(of("listen").1, "from-environment");
@@ -377,6 +369,8 @@ mod tests {
         fn is_send(future: impl Future + Send) {
             drop(future);
         }
-        is_send(Settings::gather(&[], |name| std::env::var(name).ok()));
+        is_send(Settings::gather(&GROUPS, &[], |name| {
+            std::env::var(name).ok()
+        }));
     }
 }

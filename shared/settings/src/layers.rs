@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::catalog::{CATALOG, CONFIG_LOCATION, KAFKA_USERNAME};
 use super::cloud::MAX_DOCUMENT;
+use super::common::CONFIG_LOCATION;
 use super::properties::{self, Given, Line};
 use super::{Location, Setting, SettingError, Source, Value, location, pasted};
 use runtime::files;
@@ -15,6 +15,7 @@ pub(super) type Values = BTreeMap<&'static str, Value>;
 
 /// What flags and environment say.
 pub(super) fn given(
+    settings: &[&'static Setting],
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
 ) -> Values {
@@ -29,23 +30,23 @@ pub(super) fn given(
             .find(|text| !text.is_empty())?;
         Some(value(pasted::trimmed(&text), Source::Environment))
     };
-    let values = CATALOG
+    let values = settings
         .iter()
         .filter_map(|setting| Some((setting.name, flag(setting).or_else(|| variable(setting))?)))
         .filter(|(_, value)| !value.text.reveal().is_empty())
         .collect();
-    protect(&values);
+    protect(settings, &values);
     values
 }
 
 /// Masks from now on what is secret in these values: secret settings, and user and query of every URL. Of what came
 /// out of a vault, the user name is masked too; addresses and topics are named in logs wherever they came from.
-pub(super) fn protect(values: &Values) {
-    for setting in CATALOG {
+pub(super) fn protect(settings: &[&'static Setting], values: &Values) {
+    for setting in settings {
         let Some(Value { text, source }) = values.get(setting.name) else {
             continue;
         };
-        let is_hidden_user = setting.name == KAFKA_USERNAME.name && *source == Source::Vault;
+        let is_hidden_user = setting.user && *source == Source::Vault;
         if setting.secret || is_hidden_user {
             redact::protect(setting.name, [text.clone()]);
         } else if text.reveal().contains("://") && !text.reveal().starts_with("oci://") {
@@ -55,7 +56,10 @@ pub(super) fn protect(values: &Values) {
 }
 
 /// The lines of a settings file of this machine; none if it lies elsewhere.
-pub(super) fn local_lines(given: &Values) -> Result<Vec<Line>, SettingError> {
+pub(super) fn local_lines(
+    settings: &[&'static Setting],
+    given: &Values,
+) -> Result<Vec<Line>, SettingError> {
     let Some(location) = given.get(CONFIG_LOCATION.name) else {
         return Ok(Vec::new());
     };
@@ -69,15 +73,19 @@ pub(super) fn local_lines(given: &Values) -> Result<Vec<Line>, SettingError> {
                     reason,
                 }
             })?;
-            parsed(location, &text)
+            parsed(settings, location, &text)
         }
         Ok(Location::Object(_)) => Ok(Vec::new()),
         Err(()) => Err(malformed(&CONFIG_LOCATION, location)),
     }
 }
 
-pub(super) fn parsed(location: &str, text: &str) -> Result<Vec<Line>, SettingError> {
-    properties::parse(text).map_err(|(line, reason)| SettingError::Line {
+pub(super) fn parsed(
+    settings: &[&'static Setting],
+    location: &str,
+    text: &str,
+) -> Result<Vec<Line>, SettingError> {
+    properties::parse(settings, text).map_err(|(line, reason)| SettingError::Line {
         location: location.to_owned(),
         line,
         reason,
@@ -85,21 +93,21 @@ pub(super) fn parsed(location: &str, text: &str) -> Result<Vec<Line>, SettingErr
 }
 
 /// Adds the plain lines that nothing above them sets.
-pub(super) fn merge(values: &mut Values, lines: &[Line]) {
+pub(super) fn merge(settings: &[&'static Setting], values: &mut Values, lines: &[Line]) {
     for line in lines {
-        if let Given::Plain(text) = &line.value
+        if let (Some(setting), Given::Plain(text)) = (line.setting, &line.value)
             && !text.is_empty()
         {
             values
-                .entry(line.setting.name)
+                .entry(setting.name)
                 .or_insert_with(|| value(text, Source::File));
         }
     }
-    protect(values);
+    protect(settings, values);
 }
 
-pub(super) fn defaults(values: &mut Values) {
-    for setting in CATALOG {
+pub(super) fn defaults(settings: &[&'static Setting], values: &mut Values) {
+    for setting in settings {
         if let Some(default) = setting.default {
             values
                 .entry(setting.name)

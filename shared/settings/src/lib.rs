@@ -8,17 +8,21 @@
 //! The file and the documents that settings name lie on this machine or in Object Storage ([`Location`]). A program
 //! that runs on takes [`LiveSettings`], which reads all of it again now and then.
 
-pub mod catalog;
 pub mod cli;
 mod cloud;
+pub mod common;
 mod environment;
 mod error;
 mod gather;
 mod layers;
 mod live;
 mod location;
+pub mod names;
 mod pasted;
 mod properties;
+#[cfg(test)]
+mod samples;
+mod setting;
 pub mod telemetry;
 mod values;
 
@@ -27,7 +31,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use catalog::{CATALOG, GROUPS};
 use runtime::secret::Secret;
 
 pub use environment::environment;
@@ -35,49 +38,7 @@ pub use error::SettingError;
 pub use gather::Part;
 pub use live::{Inspection, LiveSettings};
 pub use location::Location;
-
-/// One setting: its name, its default and what it means.
-#[derive(Debug)]
-pub struct Setting {
-    /// The name in `config.properties`, in lower case with underscores.
-    pub name: &'static str,
-    /// Other names that are accepted wherever the name is; the name itself wins.
-    pub aliases: &'static [&'static str],
-    /// The value when nothing sets it; `None` means unset.
-    pub default: Option<&'static str>,
-    /// One sentence for `--help` and the README.
-    pub help: &'static str,
-    /// True for values that must not be printed.
-    pub secret: bool,
-    /// True for values that are the [`Location`] of a document which is read with the settings.
-    pub document: bool,
-}
-
-/// Settings that belong together, under one heading in `--help` and the README.
-#[derive(Debug)]
-pub struct Group {
-    /// The heading.
-    pub heading: &'static str,
-    /// The settings, in the order of the README's table.
-    pub settings: &'static [&'static Setting],
-}
-
-impl Setting {
-    /// The name and its aliases, the name first.
-    pub fn names(&self) -> impl Iterator<Item = &'static str> {
-        std::iter::once(self.name).chain(self.aliases.iter().copied())
-    }
-
-    /// The environment variable: the name in upper case.
-    pub fn variable(&self) -> String {
-        self.name.to_ascii_uppercase()
-    }
-
-    /// The command-line flag, without the leading dashes.
-    pub fn flag(&self) -> String {
-        self.name.replace('_', "-")
-    }
-}
+pub use setting::{Group, Setting};
 
 /// Where a value came from; printed beside it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,37 +76,27 @@ struct Value {
 /// Every setting's value, looked up once at the start.
 #[derive(Clone, Default)]
 pub struct Settings {
+    settings: Arc<[&'static Setting]>,
     values: BTreeMap<&'static str, Value>,
     documents: BTreeMap<&'static str, Arc<str>>,
     identity: Option<Arc<str>>,
 }
 
 impl Settings {
-    /// Looks every setting of the catalog up: `flags` (name, value), then `environment`, then the file that
+    /// Looks up every setting of these groups: `flags` (name, value), then `environment`, then the file that
     /// `config_location` names, then defaults. An empty value counts as unset. A line `name_vaultOCID=<secret OCID>`
     /// of the file means that the secret's content is the value. Documents that settings name by location
     /// (`avro_schema`, `routes`) are read too: see [`Settings::document`].
     ///
-    /// What lies in Oracle Cloud is fetched at the same time, each object and secret once. Without a word of Oracle
-    /// Cloud in flags, environment and file nothing of it is touched.
+    /// Secrets and documents of other programs are not read, so that a program needs no permission for what it does
+    /// not use. Objects and secrets in Oracle Cloud are fetched concurrently, each once. Without a reference to Oracle
+    /// Cloud in flags, environment and file, no request is made.
     ///
     /// # Errors
-    /// The first thing that is wrong: the settings file or a document cannot be read, a line is no setting, a secret
-    /// cannot be had.
+    /// The first problem: the settings file, a document or a secret cannot be read, or a line names no setting of any
+    /// program.
     pub async fn gather(
-        flags: &[(&'static str, String)],
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, SettingError> {
-        Self::gather_groups(GROUPS, flags, environment).await
-    }
-
-    /// As [`Settings::gather`], but only for settings of these groups: secrets and documents of others are left
-    /// where they are, so that a program needs no permission for what it does not use.
-    ///
-    /// # Errors
-    /// As [`Settings::gather`].
-    pub async fn gather_groups(
-        groups: &[&Group],
+        groups: &[&'static Group],
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingError> {
@@ -153,21 +104,24 @@ impl Settings {
         origin.gather().await.settings(origin.cloud())
     }
 
-    /// What flags and environment say, over the defaults, without a look at any file: enough to begin to log.
+    /// The values of flags and environment, and the defaults. Reads no file: enough to start the log.
     pub fn given(
+        groups: &[&'static Group],
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        Self {
-            values: layers::given(flags, environment),
-            ..Self::default()
-        }
-        .with_defaults()
+        let settings = setting::all(groups);
+        let values = layers::given(&settings, flags, environment);
+        Self::with_defaults(settings, values)
     }
 
-    fn with_defaults(mut self) -> Self {
-        layers::defaults(&mut self.values);
-        self
+    fn with_defaults(settings: Arc<[&'static Setting]>, mut values: layers::Values) -> Self {
+        layers::defaults(&settings, &mut values);
+        Self {
+            settings,
+            values,
+            ..Self::default()
+        }
     }
 
     /// Who we are to Oracle Cloud, if anything was fetched there.
@@ -312,7 +266,7 @@ impl Settings {
 
     /// The names of what is another value or another document there.
     fn changed(&self, other: &Self) -> Vec<&'static str> {
-        CATALOG
+        self.settings
             .iter()
             .map(|setting| setting.name)
             .filter(|name| {
@@ -329,11 +283,11 @@ impl Settings {
         setting.secret || value.is_some_and(|value| value.source == Source::Vault)
     }
 
-    /// Name, printable value (secrets as `[redacted]`) and source of everything in these groups that is set, in name
-    /// order.
-    pub fn listing(&self, groups: &[&Group]) -> Vec<(&'static str, String, Source)> {
-        let settings = groups.iter().flat_map(|group| group.settings);
-        let mut listing: Vec<_> = settings
+    /// Name, printable value (secrets as `[redacted]`) and source of every setting that has a value, in name order.
+    pub fn listing(&self) -> Vec<(&'static str, String, Source)> {
+        let mut listing: Vec<_> = self
+            .settings
+            .iter()
             .filter_map(|setting| {
                 let value = self.values.get(setting.name)?;
                 let text = value.text.reveal();
@@ -369,7 +323,7 @@ impl fmt::Debug for Settings {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_map()
             .entries(
-                self.listing(GROUPS)
+                self.listing()
                     .into_iter()
                     .map(|(name, value, source)| (name, (value, source))),
             )

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::catalog::SECRET_REFRESH_INTERVAL;
+use super::common::SECRET_REFRESH_INTERVAL;
 use super::gather::{Origin, Part};
 use super::{Group, SettingError, Settings};
 
@@ -28,12 +28,12 @@ pub struct LiveSettings {
 }
 
 impl LiveSettings {
-    /// As [`Settings::gather_groups`].
+    /// As [`Settings::gather`].
     ///
     /// # Errors
     /// As [`Settings::gather`].
     pub async fn gather(
-        groups: &[&Group],
+        groups: &[&'static Group],
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingError> {
@@ -130,9 +130,9 @@ pub struct Inspection {
 }
 
 impl Inspection {
-    /// Gathers as [`Settings::gather_groups`] does, and tells everything.
+    /// Gathers as [`Settings::gather`] does, and tells everything.
     pub async fn of(
-        groups: &[&Group],
+        groups: &[&'static Group],
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
@@ -159,8 +159,9 @@ mod tests {
 
     use testkit::oci_standin::{Standin, Trouble};
 
-    use super::super::catalog::{AVRO_SCHEMA, GROUPS, KAFKA_PASSWORD, KAFKA_TOPIC};
     use super::*;
+    use crate::common::AVRO_SCHEMA;
+    use crate::samples::{GROUPS, KAFKA_PASSWORD, KAFKA_TOPIC};
 
     /// A vault with `kafka_password` and `kafka_topic`, and a schema; and the settings out of them.
     async fn live(folder: &Path) -> (Standin, LiveSettings) {
@@ -183,7 +184,7 @@ mod tests {
             let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
             Some(value.clone())
         };
-        let live = LiveSettings::gather(GROUPS, &[], lookup).await.unwrap();
+        let live = LiveSettings::gather(&GROUPS, &[], lookup).await.unwrap();
         (cloud, live)
     }
 
@@ -230,7 +231,7 @@ mod tests {
         write("kafka_password=first\nkafka_topic=one\n");
         let place = file.to_str().unwrap().to_owned();
         let lookup = |name: &str| (name == "CONFIG_LOCATION").then(|| place.clone());
-        let live = LiveSettings::gather(GROUPS, &[], lookup).await.unwrap();
+        let live = LiveSettings::gather(&GROUPS, &[], lookup).await.unwrap();
         write("kafka_password=second\nkafka_topic=one\n");
         assert!(live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "second");

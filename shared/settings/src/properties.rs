@@ -1,6 +1,6 @@
 //! `config.properties`: lines of `name=value` and `name_vaultOCID=<secret>`. Pure: text in, settings out.
 
-use super::catalog::CATALOG;
+use super::names;
 use super::{Setting, pasted};
 use oci::SecretLocation;
 
@@ -10,7 +10,9 @@ const VAULT: &str = "_vaultocid";
 /// One setting of the file.
 #[derive(Clone, Debug)]
 pub(super) struct Line {
-    pub(super) setting: &'static Setting,
+    /// The setting, or `None` if it is another program's.
+    pub(super) setting: Option<&'static Setting>,
+    name: String,
     pub(super) value: Given,
 }
 
@@ -23,12 +25,15 @@ pub(super) enum Given {
     Secret(SecretLocation),
 }
 
-/// The settings of a file's text, or the line (from 1) that is wrong and why. The reason never holds a value: it may
+/// The lines of a file's text for a program with these settings, or the line (from 1) that is wrong and why. The reason never holds a value: it may
 /// be a password.
 ///
 /// Blank lines and lines that begin with `#` or `!` are skipped, as in Java's format. Names and values are
 /// trimmed as [`pasted`] says.
-pub(super) fn parse(text: &str) -> Result<Vec<Line>, (usize, String)> {
+pub(super) fn parse(
+    settings: &[&'static Setting],
+    text: &str,
+) -> Result<Vec<Line>, (usize, String)> {
     let mut lines: Vec<Line> = Vec::new();
     // Some editors begin a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -37,12 +42,9 @@ pub(super) fn parse(text: &str) -> Result<Vec<Line>, (usize, String)> {
         if line.is_empty() || line.starts_with(['#', '!']) {
             continue;
         }
-        let line = read(line).map_err(|reason| (index + 1, reason))?;
-        if lines
-            .iter()
-            .any(|known| known.setting.name == line.setting.name)
-        {
-            let reason = format!("{} is set a second time", line.setting.name);
+        let line = read(settings, line).map_err(|reason| (index + 1, reason))?;
+        if lines.iter().any(|known| known.name == line.name) {
+            let reason = format!("{} is set a second time", line.name);
             return Err((index + 1, reason));
         }
         lines.push(line);
@@ -50,7 +52,7 @@ pub(super) fn parse(text: &str) -> Result<Vec<Line>, (usize, String)> {
     Ok(lines)
 }
 
-fn read(line: &str) -> Result<Line, String> {
+fn read(settings: &[&'static Setting], line: &str) -> Result<Line, String> {
     let (name, value) = line
         .split_once('=')
         .ok_or("expected name=value, found no \"=\"")?;
@@ -60,18 +62,19 @@ fn read(line: &str) -> Result<Line, String> {
         .checked_sub(VAULT.len())
         .filter(|at| name.is_char_boundary(*at) && name[*at..].eq_ignore_ascii_case(VAULT))
         .map(|at| &name[..at]);
-    let setting = CATALOG
-        .iter()
-        .find(|setting| setting.names().any(|known| known == plain.unwrap_or(name)))
-        .ok_or_else(|| {
-            // What is not shaped like a name may be a secret that lost its own: it is not shown.
-            let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
-            let shown = match name.chars().all(is_name) {
-                true => format!("{name:?}"),
-                false => "what stands before the first \"=\"".to_owned(),
-            };
-            format!("{shown} is no setting; see --help for their names")
-        })?;
+    let key = plain.unwrap_or(name);
+    let mut settings = settings.iter().copied();
+    let setting = settings.find(|setting| setting.names().any(|known| known == key));
+    if setting.is_none() && !names::is_listed(key) {
+        // What is not shaped like a name may be a secret that lost its own: it is not shown.
+        let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
+        let shown = match name.chars().all(is_name) {
+            true => format!("{name:?}"),
+            false => "what stands before the first \"=\"".to_owned(),
+        };
+        return Err(format!("{shown} is no setting; see --help for their names"));
+    }
+    let known = setting.map_or(key, |setting| setting.name).to_owned();
     let value = match plain {
         None => Given::Plain(value.to_owned()),
         Some(_) => {
@@ -80,19 +83,41 @@ fn read(line: &str) -> Result<Line, String> {
             Given::Secret(location.map_err(|reason| format!("the value of {name} {reason}"))?)
         }
     };
-    Ok(Line { setting, value })
+    Ok(Line {
+        setting,
+        name: known,
+        value,
+    })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::samples::GROUPS;
+    use crate::setting;
+
+    fn parse(text: &str) -> Result<Vec<Line>, (usize, String)> {
+        super::parse(&setting::all(&GROUPS), text)
+    }
 
     fn read(text: &str) -> Vec<(&'static str, String)> {
         let line = |line: Line| match line.value {
-            Given::Plain(text) => (line.setting.name, text),
-            Given::Secret(location) => (line.setting.name, format!("secret {location}")),
+            Given::Plain(text) => (line.setting.unwrap().name, text),
+            Given::Secret(location) => (line.setting.unwrap().name, format!("secret {location}")),
         };
         parse(text).unwrap().into_iter().map(line).collect()
+    }
+
+    #[test]
+    fn accepts_a_line_of_another_program() {
+        let lines =
+            parse("api_title=A\nmax_attempts_vaultOCID=ocid1.vaultsecret.oc1..a\n").unwrap();
+        assert_eq!(lines.len(), 2);
+        assert!(lines.iter().all(|line| line.setting.is_none()));
+        assert_eq!(
+            parse("api_title=A\napi_title=B").unwrap_err(),
+            (2, "api_title is set a second time".to_owned())
+        );
     }
 
     #[test]

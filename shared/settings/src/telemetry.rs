@@ -8,7 +8,7 @@ use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
 
-use crate::catalog::{LOG_FORMAT, LOG_LEVEL};
+use crate::common::{LOG_FORMAT, LOG_LEVEL};
 use crate::{SettingError, Settings};
 
 /// Goes to the start of the terminal's line and clears it (ECMA-48's EL).
@@ -134,6 +134,7 @@ fn no_colour() -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::common::EVERY_PROGRAM;
 
     #[test]
     fn a_level_is_one_of_its_words_or_directives() {
@@ -162,7 +163,7 @@ mod tests {
     #[test]
     fn a_slip_in_the_level_is_an_error_that_names_it() {
         let given = |name: &str| (name == "LOG_LEVEL").then(|| "inof".to_owned());
-        let error = start(&Settings::given(&[], given)).unwrap_err();
+        let error = start(&Settings::given(&[&EVERY_PROGRAM], &[], given)).unwrap_err();
         assert_eq!(
             error.to_string(),
             "LOG_LEVEL is \"inof\", expected error, warn, info, debug, trace, off, or directives such as info,delivery=debug"

@@ -1,12 +1,11 @@
 //! Settings → what the door needs, all of it checked before the first connection.
 
+use crate::settings::{CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, PUBLISH_TIMEOUT};
 use avro::Schema;
+use http_server::settings::{MAX_BODY, MAX_DECODED, MAX_RECORDS};
 use kafka::config::KafkaSettings;
 use rdkafka::error::KafkaResult;
-use settings::catalog::{
-    AVRO_SCHEMA, CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, MAX_BODY, MAX_DECODED, MAX_RECORDS,
-    PUBLISH_TIMEOUT,
-};
+use settings::common::AVRO_SCHEMA;
 use settings::{SettingError, Settings, Source};
 
 use super::envelope::Stamp;

@@ -14,8 +14,8 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
-use super::GROUPS;
 use crate::door::{Call, Config, Door};
+use crate::settings::GROUPS;
 use http_server::program::Failure;
 
 /// How long a call without a deadline of its own waits for the door to open.

@@ -15,22 +15,13 @@ use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
 use runtime::console;
-use settings::catalog::{EVERY_PROGRAM, LISTENERS, ORACLE_CLOUD, THE_BROKER, THE_DOOR};
 use settings::telemetry;
-use settings::{Group, Settings, cli, environment};
+use settings::{Settings, cli, environment};
 
 use crate::door::Config;
+use crate::settings::GROUPS;
 use entrance::{Entrance, Keeper};
 use http_server::program::{self, Failure};
-
-/// The settings of the door, by heading.
-static GROUPS: [&Group; 5] = [
-    &THE_BROKER,
-    &THE_DOOR,
-    &LISTENERS,
-    &EVERY_PROGRAM,
-    &ORACLE_CLOUD,
-];
 
 /// The whole program: reads the command line and the environment, opens the door and lives until the host ends it.
 ///
@@ -40,7 +31,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return ExitCode::from(code),
     };
-    let flags = cli::given(&matches);
+    let flags = cli::given(&GROUPS, &matches);
     program::run("fn-recep-avro", async {
         let environment = environment()?;
         if matches.get_flag("print-config") {
@@ -96,7 +87,7 @@ async fn run(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     let host = Host::take(&environment)?;
-    let given = Settings::given(flags, &environment);
+    let given = Settings::given(&GROUPS, flags, &environment);
     telemetry::start(&given).map_err(Failure::configuration)?;
     let (entrance, door) = Entrance::new();
     if let Host::Fn(host) = host {
@@ -130,11 +121,11 @@ async fn print_config(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
-    let settings = Settings::gather_groups(&GROUPS, flags, environment)
+    let settings = Settings::gather(&GROUPS, flags, environment)
         .await
         .map_err(Failure::configuration)?;
     let mut text = String::new();
-    for (name, value, source) in settings.listing(&GROUPS) {
+    for (name, value, source) in settings.listing() {
         text += &format!("{name}={value} ({source})\n");
     }
     let config = Config::from_settings(&settings).map_err(Failure::configuration)?;

@@ -11,15 +11,15 @@ mod settings;
 use std::fmt::Write;
 use std::time::Duration;
 
-use ::settings::catalog::REQUEST_TIMEOUT;
+use crate::settings::REQUEST_TIMEOUT;
 use ::settings::{Inspection, Settings};
 use futures_util::future::join_all;
 use serde::Serialize;
 
-use crate::cli::GROUPS;
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
+use crate::settings::GROUPS;
 
 /// The result of every check, in the order in which a run needs them.
 #[derive(Debug, Serialize)]

@@ -2,11 +2,10 @@
 
 use avro::Schema;
 use runtime::text::hex;
-use settings::catalog::{AVRO_SCHEMA, CONFIG_LOCATION};
+use settings::common::{AVRO_SCHEMA, CONFIG_LOCATION};
 use settings::{Inspection, Part, SettingError};
 
 use super::{Check, CheckError};
-use crate::cli::GROUPS;
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
@@ -70,7 +69,7 @@ pub(super) fn whole(
         |name, result| checks.push(Check::new(name, "", result, RunOutcome::Configuration));
     let config = match Config::from_settings(settings) {
         Ok(config) => {
-            let count = settings.listing(&GROUPS).len();
+            let count = settings.listing().len();
             add(
                 "settings",
                 Ok(format!("{count} have a value, and they are consistent")),

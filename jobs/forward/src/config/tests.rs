@@ -8,7 +8,7 @@ async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
         let found = environment.iter().find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     };
-    let settings = Settings::gather(&[], lookup)
+    let settings = Settings::gather(&crate::settings::GROUPS, &[], lookup)
         .await
         .map_err(|error| error.to_string())?;
     Config::from_settings(&settings).map_err(|error| error.to_string())

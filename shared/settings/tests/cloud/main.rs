@@ -6,12 +6,31 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::time::Duration;
 
-use settings::catalog::{
-    API_TYPE_A_URL, AVRO_SCHEMA, EVERY_PROGRAM, GROUPS, KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD,
-    KAFKA_TOPIC, KAFKA_USERNAME, THE_BROKER, THE_DOOR,
-};
-use settings::{Inspection, Settings};
+use settings::common::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
+use settings::{Group, Inspection, Settings};
 use testkit::oci_standin::{Standin, Trouble};
+
+/// Settings of two programs, as they are declared in the programs.
+mod program {
+    settings::settings! {
+        [KAFKA = "Kafka"]
+        KAFKA_BOOTSTRAP_SERVERS = "kafka_bootstrap_servers" alias "kafka_bootstrapserver", "The brokers.";
+        KAFKA_TOPIC = "kafka_topic", "The topic.";
+        #[user] KAFKA_USERNAME = "kafka_username", "The SASL user name.";
+        #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password.";
+
+        [JOB = "The job"]
+        API_TYPE_A_URL = "api_type_a_url", "The endpoint of API type A.";
+        API_TYPE_B_URL = "api_type_b_url", "The endpoint of API type B.";
+    }
+}
+
+use program::{
+    API_TYPE_A_URL, JOB, KAFKA, KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_TOPIC,
+    KAFKA_USERNAME,
+};
+
+static GROUPS: [&Group; 4] = [&EVERY_PROGRAM, &ORACLE_CLOUD, &KAFKA, &JOB];
 
 /// A stand-in, a folder for files, and the variables of a process that runs as a resource principal.
 struct Place {
@@ -91,7 +110,7 @@ async fn tutorial() -> Place {
 }
 
 async fn error(place: &Place) -> String {
-    match Settings::gather(&[], place.environment()).await {
+    match Settings::gather(&GROUPS, &[], place.environment()).await {
         Ok(settings) => panic!("gathered {settings:?}"),
         Err(error) => error.to_string(),
     }
@@ -109,7 +128,9 @@ fn asked(place: &Place) -> BTreeMap<String, usize> {
 #[tokio::test]
 async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once() {
     let place = tutorial().await;
-    let settings = Settings::gather(&[], place.environment()).await.unwrap();
+    let settings = Settings::gather(&GROUPS, &[], place.environment())
+        .await
+        .unwrap();
     assert_eq!(
         settings.required(&KAFKA_BOOTSTRAP_SERVERS).unwrap(),
         "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092"
@@ -134,7 +155,7 @@ async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once
             .unwrap()
             .starts_with("resource principal, ")
     );
-    let shown = format!("{settings:?} {:?}", settings.listing(GROUPS));
+    let shown = format!("{settings:?} {:?}", settings.listing());
     assert!(
         !shown.contains("canary") && !shown.contains("streampool"),
         "what was put into a vault is not printed: {shown}"
@@ -160,8 +181,8 @@ async fn a_program_asks_for_what_it_uses_and_for_nothing_that_is_set_above_the_f
         "AVRO_SCHEMA",
         "oci://avro-schema-bucket@standinns/user.avsc",
     );
-    let groups = [&EVERY_PROGRAM, &THE_BROKER, &THE_DOOR];
-    let settings = Settings::gather_groups(&groups, &[], place.environment())
+    let groups = [&EVERY_PROGRAM, &ORACLE_CLOUD, &KAFKA];
+    let settings = Settings::gather(&groups, &[], place.environment())
         .await
         .unwrap();
     assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "mine");
@@ -186,7 +207,9 @@ async fn a_secret_that_two_settings_share_is_asked_for_once() {
     .unwrap();
     place.set("CONFIG_LOCATION", file.to_str().unwrap());
     place.variables.remove("AVRO_SCHEMA");
-    let settings = Settings::gather(&[], place.environment()).await.unwrap();
+    let settings = Settings::gather(&GROUPS, &[], place.environment())
+        .await
+        .unwrap();
     assert_eq!(settings.secret(&KAFKA_PASSWORD).unwrap().reveal(), "x");
     assert_eq!(asked(&place).into_values().collect::<Vec<_>>(), [1]);
 }
@@ -203,7 +226,9 @@ async fn a_local_file_may_say_how_to_reach_the_cloud() {
     place.set("CONFIG_LOCATION", file.to_str().unwrap());
     place.variables.remove("OCI_ENDPOINT");
     place.variables.remove("AVRO_SCHEMA");
-    let settings = Settings::gather(&[], place.environment()).await.unwrap();
+    let settings = Settings::gather(&GROUPS, &[], place.environment())
+        .await
+        .unwrap();
     assert_eq!(settings.document(&AVRO_SCHEMA).unwrap().as_bytes(), SCHEMA);
 }
 
@@ -215,7 +240,9 @@ async fn without_a_word_of_the_cloud_nothing_of_it_is_touched() {
     // Broken on purpose: nobody may look at them.
     place.set("OCI_AUTH", "nonsense");
     place.set("OCI_RESOURCE_PRINCIPAL_VERSION", "9");
-    let settings = Settings::gather(&[], place.environment()).await.unwrap();
+    let settings = Settings::gather(&GROUPS, &[], place.environment())
+        .await
+        .unwrap();
     assert_eq!(settings.identity(), None);
     assert!(place.cloud.requests().is_empty());
 }
@@ -313,7 +340,7 @@ async fn an_inspection_tells_everything_at_once() {
         Trouble::Error(404, "ObjectNotFound".to_owned()),
         1,
     );
-    let inspection = Inspection::of(GROUPS, &[], place.environment()).await;
+    let inspection = Inspection::of(&GROUPS, &[], place.environment()).await;
     assert!(
         inspection
             .principal

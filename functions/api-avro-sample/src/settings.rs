@@ -1,0 +1,21 @@
+//! The settings of the sample endpoint.
+
+use http_server::settings::HTTP_SERVER;
+use settings::Group;
+use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
+
+/// Every group of settings that the endpoint reads, in the order of its help.
+pub static GROUPS: [&Group; 4] = [
+    &SAMPLE_ENDPOINT,
+    &HTTP_SERVER,
+    &EVERY_PROGRAM,
+    &ORACLE_CLOUD,
+];
+
+settings::settings! {
+    [SAMPLE_ENDPOINT = "The sample endpoint"]
+    API_TITLE = "api_title" or "API", "The endpoint's name, in its log lines and on its page.";
+    #[secret] API_TOKEN = "api_token", "The bearer token that callers must send; unset: none is asked for.";
+    API_MAX_RECORDS = "api_max_records" or "100", "How many of the last records the endpoint shows.";
+    API_MAX_KEYS = "api_max_keys" or "100000", "How many idempotency keys the endpoint remembers; the oldest is forgotten first.";
+}

@@ -1,0 +1,119 @@
+//! The names that `config.properties` may contain.
+//!
+//! All programs read the same file, and each program declares only its own settings. A line for another program is not
+//! an error; a line whose name no program declares is. This list tells the two apart. The
+//! [`settings!`](crate::settings!) macro does not compile a setting whose name is missing here.
+
+/// Every name and alias of a setting, of all programs.
+pub const NAMES: &[&str] = &[
+    "api_max_keys",
+    "api_max_records",
+    "api_title",
+    "api_token",
+    "api_type_a_token",
+    "api_type_a_url",
+    "api_type_b_token",
+    "api_type_b_url",
+    "auth_token",
+    "avro_schema",
+    "backoff_initial",
+    "backoff_max",
+    "circuit_cool_down",
+    "circuit_failure_threshold",
+    "circuit_max_probes",
+    "concurrent_runs",
+    "config_location",
+    "connections_max_idle",
+    "dead_letter_envelope",
+    "dead_letter_max_ratio",
+    "dead_letter_min_count",
+    "dead_letter_topic",
+    "deadline",
+    "kafka_bootstrap_servers",
+    "kafka_bootstrapserver",
+    "kafka_group_id",
+    "kafka_group_protocol",
+    "kafka_key_field",
+    "kafka_password",
+    "kafka_profile",
+    "kafka_sasl_mechanism",
+    "kafka_security_protocol",
+    "kafka_ssl_ca_location",
+    "kafka_topic",
+    "kafka_username",
+    "listen",
+    "log_format",
+    "log_level",
+    "max_attempts",
+    "max_body",
+    "max_decoded",
+    "max_in_flight",
+    "max_records",
+    "max_uncommitted",
+    "oci_auth",
+    "oci_config_file",
+    "oci_default_realm",
+    "oci_endpoint",
+    "oci_metadata_base_url",
+    "oci_profile",
+    "oci_region",
+    "oci_timeout",
+    "on_data_loss",
+    "order",
+    "publish_timeout",
+    "rate_limit",
+    "request_timeout",
+    "routes",
+    "secret_refresh_interval",
+    "shutdown_timeout",
+    "start_timeout",
+    "tombstones",
+    "unmatched",
+    "window_end",
+    "window_max_bytes",
+    "window_max_records",
+    "window_start",
+];
+
+/// Whether [`NAMES`] contains this name. A constant function, so that the macro checks it during compilation.
+pub const fn is_listed(name: &str) -> bool {
+    let mut index = 0;
+    while index < NAMES.len() {
+        if is_equal(NAMES[index].as_bytes(), name.as_bytes()) {
+            return true;
+        }
+        index += 1;
+    }
+    false
+}
+
+const fn is_equal(left: &[u8], right: &[u8]) -> bool {
+    let mut index = 0;
+    while index < left.len() && index < right.len() {
+        if left[index] != right[index] {
+            return false;
+        }
+        index += 1;
+    }
+    left.len() == right.len()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_sorted_unique_and_in_lower_case() {
+        assert!(NAMES.is_sorted_by(|left, right| left < right));
+        for name in NAMES {
+            assert!(
+                name.chars().all(|c| c.is_ascii_lowercase() || c == '_'),
+                "{name}"
+            );
+            assert!(is_listed(name), "{name}");
+        }
+        for other in ["", "kafka", "kafka_topics", "KAFKA_TOPIC"] {
+            assert!(!is_listed(other), "{other}");
+        }
+    }
+}

@@ -1,0 +1,106 @@
+//! What a setting is, and the macro that declares settings.
+
+use std::sync::Arc;
+
+/// A setting: its name, default and meaning.
+#[derive(Debug)]
+pub struct Setting {
+    /// The name in `config.properties`, in lower case with underscores.
+    pub name: &'static str,
+    /// Other accepted names. The name itself takes precedence.
+    pub aliases: &'static [&'static str],
+    /// The default value; `None` means unset.
+    pub default: Option<&'static str>,
+    /// One sentence for `--help` and the README.
+    pub help: &'static str,
+    /// The value must not be printed.
+    pub secret: bool,
+    /// The value is a user name. If it comes from a vault, it is masked in text from other programs.
+    pub user: bool,
+    /// The value is the [`Location`](crate::Location) of a document, which is read with the settings.
+    pub document: bool,
+}
+
+/// Settings that belong together, under one heading in `--help` and the README.
+#[derive(Debug)]
+pub struct Group {
+    /// The heading.
+    pub heading: &'static str,
+    /// The settings, in the order of the README's table.
+    pub settings: &'static [&'static Setting],
+}
+
+impl Setting {
+    /// The name and its aliases, the name first.
+    pub fn names(&self) -> impl Iterator<Item = &'static str> {
+        std::iter::once(self.name).chain(self.aliases.iter().copied())
+    }
+
+    /// The environment variable: the name in upper case.
+    pub fn variable(&self) -> String {
+        self.name.to_ascii_uppercase()
+    }
+
+    /// The command-line flag, without the leading dashes.
+    pub fn flag(&self) -> String {
+        self.name.replace('_', "-")
+    }
+}
+
+/// The settings of these groups, in their order.
+pub(crate) fn all(groups: &[&'static Group]) -> Arc<[&'static Setting]> {
+    groups
+        .iter()
+        .flat_map(|group| group.settings)
+        .copied()
+        .collect()
+}
+
+/// Declares groups of settings: a `pub static` [`Setting`] for each line, a `pub static` [`Group`] for each heading.
+///
+/// A line is `CONSTANT = "name", "Help.";`, with `alias "other_name"` and `or "default"` after the name where needed.
+/// `#[secret]` marks a value that must not be printed, `#[user]` a user name, `#[document]` the location of a document.
+/// Every name must be listed in [`names::NAMES`](crate::names::NAMES).
+///
+/// ```
+/// settings::settings! {
+///     [KAFKA = "Kafka"]
+///     KAFKA_TOPIC = "kafka_topic" or "FrontDoorTopic", "The topic.";
+///     #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password.";
+/// }
+/// # fn main() {
+/// assert_eq!(KAFKA.settings.len(), 2);
+/// assert_eq!(KAFKA_TOPIC.default, Some("FrontDoorTopic"));
+/// # }
+/// ```
+#[macro_export]
+macro_rules! settings {
+    ($([$group:ident = $heading:literal] $($(#[$kind:ident])? $constant:ident = $name:literal $(alias $alias:literal)? $(or $default:literal)?, $help:literal;)*)*) => {
+        $($(
+            #[doc = $help]
+            pub static $constant: $crate::Setting = $crate::Setting {
+                name: $name,
+                aliases: &[$($alias)?],
+                default: $crate::settings!(@default $($default)?),
+                help: $help,
+                secret: $crate::settings!(@is secret $($kind)?),
+                user: $crate::settings!(@is user $($kind)?),
+                document: $crate::settings!(@is document $($kind)?),
+            };
+            const _: () = assert!(
+                $crate::names::is_listed($name) $(&& $crate::names::is_listed($alias))?,
+                "the name is missing in settings::names::NAMES"
+            );
+        )*)*
+        $(
+            #[doc = concat!("Settings under the heading “", $heading, "”.")]
+            pub static $group: $crate::Group = $crate::Group { heading: $heading, settings: &[$(&$constant),*] };
+        )*
+    };
+    (@default) => { None };
+    (@default $default:literal) => { Some($default) };
+    (@is secret secret) => { true };
+    (@is user user) => { true };
+    (@is document document) => { true };
+    (@is $($other:ident)+) => { false };
+}
