@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES};
+use crate::settings::{API_TYPE_A_URL, API_TYPE_B_URL, ROUTES, ROUTING};
 use runtime::redact;
 use runtime::secret::Secret;
 use serde::{Deserialize, Deserializer};
@@ -11,6 +11,9 @@ use settings::{Setting, SettingError, Settings};
 
 use delivery::target::Target;
 use routes::RouteDefinition;
+
+/// The routes without the setting `routes`.
+const BUILT_IN_ROUTES: &str = include_str!("routes.json");
 
 /// The most records of one request.
 const LARGEST_BATCH: usize = 10_000;
@@ -37,18 +40,14 @@ pub struct RouteConfig {
 }
 
 impl RouteConfig {
-    /// The routes of the file that the setting `routes` names, or the two built-in ones: `id == 1010` to API type A,
-    /// `id == 1020` to B.
+    /// The routes of the file that the setting `routes` names; without the setting, those of the built-in
+    /// `routes.json`, whose `${SETTING}` references are replaced by the settings' values.
     ///
     /// # Errors
-    /// The table is malformed (the error names the route and what is wrong), or the URL of a built-in route is
-    /// missing.
+    /// The file is malformed (the error names the route and the reason), or the URL of a built-in route is not set.
     pub fn all_from(settings: &Settings) -> Result<Vec<Self>, SettingError> {
         let Some(text) = settings.document(&ROUTES) else {
-            return Ok(vec![
-                built_in(settings, "A", 1010, &API_TYPE_A_URL, &API_TYPE_A_TOKEN)?,
-                built_in(settings, "B", 1020, &API_TYPE_B_URL, &API_TYPE_B_TOKEN)?,
-            ]);
+            return built_in(settings);
         };
         for setting in [&API_TYPE_A_URL, &API_TYPE_B_URL] {
             if settings.optional(setting).is_some() {
@@ -58,11 +57,8 @@ impl RouteConfig {
                 )));
             }
         }
-        let routes = Self::parse(text).map_err(|reason| SettingError::Unreadable {
-            variable: ROUTES.variable(),
-            location: settings.optional(&ROUTES).unwrap_or_default().to_owned(),
-            reason,
-        })?;
+        let location = settings.optional(&ROUTES).unwrap_or_default();
+        let routes = Self::parse(text).map_err(|reason| unreadable(location, reason))?;
         // An endpoint may repeat what it was sent. Secrets in settings are masked where those are read.
         let secrets = routes.iter().flat_map(|route| {
             let token = route.token.iter().cloned();
@@ -160,27 +156,48 @@ impl RouteConfig {
     }
 }
 
-fn built_in(
-    settings: &Settings,
-    name: &str,
-    id: i32,
-    url: &'static Setting,
-    token: &'static Setting,
-) -> Result<RouteConfig, SettingError> {
-    let route = RouteConfig {
-        name: name.to_owned(),
-        when: format!("id == {id}"),
-        url: settings.required(url)?.to_owned(),
-        token: settings.secret(token),
-        batch: 1,
-    };
-    route.checked().map_err(|reason| {
-        SettingError::Contradiction(format!(
-            "{} and {}: {reason}",
-            url.variable(),
-            token.variable()
-        ))
-    })
+/// The routes of the built-in file: A and B of the tutorial.
+fn built_in(settings: &Settings) -> Result<Vec<RouteConfig>, SettingError> {
+    let wrong = |reason: String| unreadable("the built-in routes.json", reason);
+    let routes: Vec<RouteConfig> =
+        serde_json::from_str(BUILT_IN_ROUTES).map_err(|error| wrong(error.to_string()))?;
+    let resolved = routes.into_iter().map(|route| {
+        let token = route.token.as_ref().map(Secret::reveal).unwrap_or_default();
+        let (Some(url), Some(token)) = (referenced(&route.url), referenced(token)) else {
+            return Err(wrong(format!(
+                "route {:?}: expected ${{SETTING}}",
+                route.name
+            )));
+        };
+        let route = RouteConfig {
+            url: settings.required(url)?.to_owned(),
+            token: settings.secret(token),
+            ..route
+        };
+        route.checked().map_err(|reason| {
+            SettingError::Contradiction(format!(
+                "{} and {}: {reason}",
+                url.variable(),
+                token.variable()
+            ))
+        })
+    });
+    resolved.collect()
+}
+
+/// The setting that `${API_TYPE_A_URL}` refers to.
+fn referenced(text: &str) -> Option<&'static Setting> {
+    let variable = text.strip_prefix("${")?.strip_suffix('}')?;
+    let mut settings = ROUTING.settings.iter().copied();
+    settings.find(|setting| setting.variable() == variable)
+}
+
+fn unreadable(location: &str, reason: String) -> SettingError {
+    SettingError::Unreadable {
+        variable: ROUTES.variable(),
+        location: location.to_owned(),
+        reason,
+    }
 }
 
 fn secret<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Secret>, D::Error> {
