@@ -1,7 +1,7 @@
 //! The idempotency keys that a container file brings in its metadata. Pure: text in, keys out.
 
 use http::StatusCode;
-use record::idempotency::{CONTAINER_KEYS, LONGEST, is_key};
+use record::idempotency::{CONTAINER_KEYS, MAX_LENGTH, is_key};
 
 use super::problem::Problem;
 
@@ -17,7 +17,7 @@ pub(super) fn read(metadata: Option<&[u8]>, count: usize) -> Result<Option<Vec<S
     let keys = lines.map(|key| match std::str::from_utf8(key) {
         Ok(text) if is_key(key) => Ok(text.to_owned()),
         _ => Err(bad(format!(
-            "a key in the metadata {CONTAINER_KEYS} is not 1 to {LONGEST} characters of printable ASCII"
+            "a key in the metadata {CONTAINER_KEYS} is not 1 to {MAX_LENGTH} characters of printable ASCII"
         ))),
     });
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
@@ -42,7 +42,7 @@ mod tests {
     fn a_container_brings_one_key_for_each_record() {
         let keys = read(Some(b"a\nb c"), 2).unwrap().unwrap();
         assert_eq!(keys, ["a", "b c"]);
-        let long = [b'k'; LONGEST + 1];
+        let long = [b'k'; MAX_LENGTH + 1];
         assert!(read(Some(&long[1..]), 1).is_ok());
         for (metadata, count) in [
             (&b"a"[..], 2),

@@ -10,7 +10,7 @@ use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::body::Incoming;
-use record::idempotency::LONGEST;
+use record::idempotency::MAX_LENGTH;
 use runtime::redact;
 use serde_json::json;
 use tracing::{debug, info};
@@ -80,7 +80,7 @@ fn admit<'a>(api: &'a Api, headers: &HeaderMap) -> Result<Option<Claim<'a>>, Pro
     if announced.is_some_and(|bytes| bytes > api.config.max_body as u64) {
         return Err(too_large(api));
     }
-    idempotency::key(headers, LONGEST)
+    idempotency::key(headers, MAX_LENGTH)
         .map_err(|reason| {
             let detail = format!("the Idempotency-Key header is not one string: {reason}");
             Problem::new(StatusCode::BAD_REQUEST, detail)

@@ -75,7 +75,7 @@ impl RequestMaker {
         };
         let prefix = format!("{}/{}/", stream.cluster, stream.topic);
         let is_simple = |byte| matches!(byte, b' '..=b'~') && !matches!(byte, b'"' | b'\\');
-        let simple = prefix.len() + 40 < idempotency::LONGEST && prefix.bytes().all(is_simple);
+        let simple = prefix.len() + 40 < idempotency::MAX_LENGTH && prefix.bytes().all(is_simple);
         Some(Self {
             target,
             authorization,

@@ -1,34 +1,34 @@
-//! Idempotency keys on their way from caller to endpoint: what they are called on the wire, and what is one. Pure.
+//! Idempotency keys between client and endpoint: header names and limits. Pure.
 //!
-//! A key grows on its way: the door adds a record's place to the caller's key for a container. The bound behind the
-//! door has room for that, so that whatever key the door takes reaches the endpoint as it is.
+//! For a container file, the ingest function appends the position of each record to the client's key. The limit in Kafka
+//! and at the endpoint is larger than the limit for clients, so every accepted key reaches the endpoint unchanged.
 
-/// The HTTP header that holds a key, and the Kafka header in which the door keeps the caller's
+/// The HTTP header of a key, and the Kafka header in which the ingest function stores the client's key
 /// (draft-ietf-httpapi-idempotency-key-header-06, section 2.1).
 pub const HEADER: &str = "idempotency-key";
 
-/// The metadata key under which a container file brings its records' keys, in order, joined by `\n`.
+/// The metadata entry of a container file with the keys of its records, in order, joined by `\n`.
 pub const CONTAINER_KEYS: &str = "frontdoor.idempotency-keys";
 
-/// The longest key that the door takes from a caller, in characters.
-pub const LONGEST_OF_CALLER: usize = 255;
+/// The maximum length of a client's key, in characters.
+pub const MAX_CLIENT_KEY_LENGTH: usize = 255;
 
-/// The longest key in the stream and at an endpoint, in characters.
-pub const LONGEST: usize = 1024;
+/// The maximum length of a key in Kafka and at an endpoint, in characters.
+pub const MAX_LENGTH: usize = 1024;
 
-/// The most that the door adds to a caller's key: `/`, and a place of 64 bits.
-const LONGEST_PLACE: usize = 1 + 20;
-const _: () = assert!(LONGEST_OF_CALLER + LONGEST_PLACE <= LONGEST);
+/// The maximum length of the suffix for a container: `/` and a position of 64 bits.
+const MAX_SUFFIX_LENGTH: usize = 1 + 20;
+const _: () = assert!(MAX_CLIENT_KEY_LENGTH + MAX_SUFFIX_LENGTH <= MAX_LENGTH);
 
-/// Whether this is a key that job and endpoint know a record by: 1 to [`LONGEST`] characters of printable ASCII, all
-/// that a structured field's string can hold (RFC 9651, section 3.3.3).
+/// Whether the text is a valid key: 1 to [`MAX_LENGTH`] characters of printable ASCII, the characters of a string in a
+/// structured field (RFC 9651, section 3.3.3).
 pub fn is_key(text: &[u8]) -> bool {
-    (1..=LONGEST).contains(&text.len()) && text.iter().all(|byte| matches!(byte, b' '..=b'~'))
+    (1..=MAX_LENGTH).contains(&text.len()) && text.iter().all(|byte| matches!(byte, b' '..=b'~'))
 }
 
-/// The key of the record at this place of a container, counted from 1, under the caller's key.
-pub fn in_container(key: &str, place: u64) -> String {
-    format!("{key}/{place}")
+/// The key of the record at this position, counted from 1, of a container file with the client's key.
+pub fn in_container(key: &str, position: u64) -> String {
+    format!("{key}/{position}")
 }
 
 #[cfg(test)]
@@ -36,8 +36,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn whatever_the_door_makes_of_a_callers_key_is_a_key() {
-        let longest = "k".repeat(LONGEST_OF_CALLER);
+    fn a_key_with_a_position_is_valid() {
+        let longest = "k".repeat(MAX_CLIENT_KEY_LENGTH);
         assert!(is_key(longest.as_bytes()));
         assert!(is_key(in_container(&longest, u64::MAX).as_bytes()));
     }
@@ -45,13 +45,13 @@ mod tests {
     #[test]
     fn a_key_is_bounded_and_printable() {
         assert!(is_key(b" a\"b\\c~"));
-        assert!(is_key(&[b'k'; LONGEST]));
+        assert!(is_key(&[b'k'; MAX_LENGTH]));
         for wrong in [
             &b""[..],
             b"a\nb",
             b"\x7f",
             "é".as_bytes(),
-            &[b'k'; LONGEST + 1],
+            &[b'k'; MAX_LENGTH + 1],
         ] {
             assert!(!is_key(wrong), "{wrong:?}");
         }

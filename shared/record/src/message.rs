@@ -1,11 +1,11 @@
-//! A matched record on its way from the stream to an endpoint.
+//! A record with its coordinates.
 
 use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// Where a record lies; prints as `orders/3@1042`.
+/// The topic, partition and offset of a record. Prints as `orders/3@1042`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Coordinates {
     /// Topic.
@@ -22,10 +22,10 @@ impl fmt::Display for Coordinates {
     }
 }
 
-/// A record with everything that delivery and the dead-letter topic need of it.
+/// A record with everything that delivery and the dead-letter topic need.
 #[derive(Clone, Debug)]
 pub struct Message {
-    /// Where it lies.
+    /// Its topic, partition and offset.
     pub at: Coordinates,
     /// The Kafka key, unchanged.
     pub key: Option<Bytes>,
@@ -33,24 +33,24 @@ pub struct Message {
     pub value: Option<Bytes>,
     /// The Kafka headers, unchanged and in order.
     pub headers: Vec<(String, Option<Bytes>)>,
-    /// Milliseconds since 1970, if the broker keeps them.
+    /// Milliseconds since 1970, if the broker stores timestamps.
     pub timestamp: Option<i64>,
-    /// The client's own idempotency key, if it sent one at the door.
+    /// The idempotency key of the client, if its request to the ingest function had one.
     pub client_key: Option<Arc<str>>,
 }
 
-/// Which stream this is, beyond its name: a topic that is deleted and made again is another stream.
+/// The identity of a stream. A topic that is deleted and created again has another identity.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamId {
-    /// The cluster's id, or the bootstrap address where the broker tells none.
+    /// The cluster's id, or the bootstrap address if the broker sends none.
     pub cluster: String,
-    /// The topic's id, or its name where the broker tells none.
+    /// The topic's id, or its name if the broker sends none.
     pub topic: String,
 }
 
 impl StreamId {
-    /// The message's idempotency key: the client's own, else made of cluster, topic, partition and offset, so that
-    /// it is the same over retries and reruns and no two records share one.
+    /// The idempotency key of the message: the client's, or else cluster, topic, partition and offset. It is the same in
+    /// retries and later runs, and different for each record.
     pub fn idempotency_key(&self, message: &Message) -> String {
         match &message.client_key {
             Some(key) => key.to_string(),
@@ -67,7 +67,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_offset_of_two_partitions_has_two_keys() {
+    fn keys_differ_between_partitions() {
         let stream = StreamId {
             cluster: "c".into(),
             topic: "t".into(),

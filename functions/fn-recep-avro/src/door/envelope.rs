@@ -6,7 +6,7 @@ use avro::{FINGERPRINT_HEADER, Field, Projection, Schema, SchemaError};
 use bytes::Bytes;
 use http::HeaderMap;
 use kafka::config::MAX_MESSAGE_BYTES;
-use record::idempotency::{LONGEST_OF_CALLER, in_container};
+use record::idempotency::{MAX_CLIENT_KEY_LENGTH, in_container};
 use runtime::text::hex;
 
 use super::Call;
@@ -64,7 +64,7 @@ pub(super) fn seal<'a>(
     stamp: &Stamp,
     call: &Call,
 ) -> Result<Vec<Message<'a>>, Box<Problem>> {
-    let caller_key = idempotency::key(headers, LONGEST_OF_CALLER).map_err(|reason| {
+    let caller_key = idempotency::key(headers, MAX_CLIENT_KEY_LENGTH).map_err(|reason| {
         Problem::new(
             Kind::MalformedHeader,
             format!("The Idempotency-Key is not one string: {reason}."),
