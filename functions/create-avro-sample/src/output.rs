@@ -1,11 +1,9 @@
 //! Where bytes go: a file that appears whole or not at all, or standard output.
 
 use std::fmt;
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use runtime::{console, exit};
+use runtime::{console, exit, files};
 
 use super::failure::Failure;
 
@@ -37,7 +35,7 @@ impl Target {
     pub(super) fn write(&self, bytes: &[u8]) -> Result<(), Failure> {
         match self {
             Target::Standard => print(bytes),
-            Target::File(path) => replace(path, bytes)
+            Target::File(path) => files::replace(path, bytes)
                 .map_err(|error| Failure::io(format!("writing {}", path.display()), &error)),
         }
     }
@@ -58,35 +56,4 @@ pub(super) fn sync_marker() -> Result<[u8; 16], Failure> {
     openssl::rand::rand_bytes(&mut marker)
         .map_err(|error| Failure::Told(exit::SOFTWARE, format!("making a sync marker: {error}")))?;
     Ok(marker)
-}
-
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // A link keeps pointing where it points.
-    let path = &fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let before = fs::metadata(path).ok();
-    if before.as_ref().is_some_and(|before| !before.is_file()) {
-        // A device or pipe is written to, never replaced; a folder says so itself.
-        return OpenOptions::new().write(true).open(path)?.write_all(bytes);
-    }
-    let Some(name) = path.file_name() else {
-        return Err(io::Error::new(ErrorKind::InvalidInput, "it names no file"));
-    };
-    let mut hidden = std::ffi::OsString::from(".");
-    hidden.push(name);
-    hidden.push(format!(".{}.part", std::process::id()));
-    let part = path.with_file_name(hidden);
-    let written = (|| {
-        let mut file = File::create_new(&part)?;
-        file.write_all(bytes)?;
-        if let Some(before) = before {
-            file.set_permissions(before.permissions())?;
-        }
-        file.sync_all()?;
-        fs::rename(&part, path)
-    })();
-    if written.is_err() {
-        // What went wrong is worth telling, not that tidying up did too.
-        fs::remove_file(&part).unwrap_or_default();
-    }
-    written
 }

@@ -1,13 +1,13 @@
-//! Standard output and standard error. Whoever reads them may go away: that is never a failure of ours, and never a
-//! panic, as it is with `println!` and `eprintln!`.
+//! Standard output and standard error. Both may be closed by the process that reads them, such as `head`. That is not
+//! an error here, and never a panic, unlike with `println!` and `eprintln!`.
 
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Write};
 
-/// Prints all of it to standard output; false if whoever reads it has read enough and closed it.
+/// Writes all bytes to standard output. Returns false if standard output is a closed pipe.
 ///
 /// # Errors
-/// It cannot be written, such as to a full disk.
+/// Writing fails for another reason, such as a full disk.
 pub fn print(text: &[u8]) -> io::Result<bool> {
     let mut out = io::stdout().lock();
     match out.write_all(text).and_then(|()| out.flush()) {
@@ -17,8 +17,8 @@ pub fn print(text: &[u8]) -> io::Result<bool> {
     }
 }
 
-/// Says one line on standard error, if anybody is there to read it.
+/// Writes one line to standard error. Errors are ignored: there is no other stream to report them on.
 pub fn say(line: impl Display) {
-    // In one piece, or it may mingle with other lines.
+    // One write: several could interleave with the lines of other threads.
     let _ = io::stderr().write_all(format!("{line}\n").as_bytes());
 }

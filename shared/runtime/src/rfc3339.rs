@@ -1,11 +1,8 @@
-//! Dates and times as RFC 3339 writes them. Pure.
-//!
-//! By hand, because a calendar library would bring a quarter of a megabyte into the function, and these are all the
-//! dates that it reads.
+//! Dates and times of RFC 3339. Pure.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// Reads a date and time as RFC 3339 writes it: `2026-11-22T08:13:29.25Z`, `2026-11-22T05:13:29-03:00`.
+/// Parses a date and time: `2026-11-22T08:13:29.25Z`, `2026-11-22T05:13:29-03:00`.
 pub fn time(text: &str) -> Option<SystemTime> {
     let (date, rest) = text.split_at_checked(10)?;
     let mut date = date.splitn(3, '-');
@@ -22,10 +19,10 @@ pub fn time(text: &str) -> Option<SystemTime> {
         digits(time.next()?, 2)?,
         digits(time.next()?, 2)?,
     );
-    // A leap second counts as the second that follows it.
     if !(1..=12).contains(&month) || day < 1 || day > days_in(year, month) {
         return None;
     }
+    // Second 60 is a leap second; it is read as the following second.
     if hour > 23 || minute > 59 || second > 60 {
         return None;
     }
@@ -43,7 +40,7 @@ fn digits(text: &str, count: usize) -> Option<i64> {
     text.parse().ok()
 }
 
-/// Nanoseconds of a fraction, if there is one, and what follows it.
+/// The nanoseconds of an optional fraction, and the text after it.
 fn fraction(text: &str) -> Option<(u32, &str)> {
     let Some(rest) = text.strip_prefix('.') else {
         return Some((0, text));
@@ -81,8 +78,8 @@ fn days_in(year: i64, month: i64) -> i64 {
     }
 }
 
-/// Days between 1970-01-01 and a date of the Gregorian calendar, years counted from March so that the leap day is
-/// the last (Howard Hinnant, "chrono-Compatible Low-Level Date Algorithms", `days_from_civil`).
+/// The days from 1970-01-01 to a date of the Gregorian calendar (Howard Hinnant, "chrono-Compatible Low-Level Date
+/// Algorithms", `days_from_civil`). Years start in March, so that the leap day is the last day.
 fn days_since_1970(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let era = year.div_euclid(400);
@@ -106,7 +103,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_what_rfc_3339_writes() {
+    fn parses_dates_of_rfc_3339() {
         assert_eq!(seconds("1970-01-01T00:00:00Z"), Some(0.0));
         assert_eq!(seconds("2026-11-22T08:13:29Z"), Some(1_795_335_209.0));
         assert_eq!(
@@ -119,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn anything_else_is_no_time() {
+    fn rejects_other_text() {
         for wrong in [
             "",
             "2026-11-22",

@@ -1,8 +1,8 @@
-//! A value that must never be seen: passwords, tokens, keys.
+//! Values that must not be printed: passwords, tokens, keys.
 
 use std::fmt;
 
-/// A secret text. `Debug` and `Display` print `[redacted]`; only [`Secret::reveal`] hands the text out.
+/// A secret text. `Debug` and `Display` print `[redacted]`; only [`Secret::reveal`] returns the text.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
@@ -12,7 +12,7 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, for the one call that needs it.
+    /// The text itself.
     pub fn reveal(&self) -> &str {
         &self.0
     }

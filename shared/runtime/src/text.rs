@@ -1,4 +1,4 @@
-//! Small things about text that more than one place needs. Pure.
+//! Small functions over text. Pure.
 
 use std::error::Error;
 use std::fmt::Write;
@@ -16,14 +16,13 @@ pub fn hex(bytes: &[u8]) -> String {
     digits
 }
 
-/// Whether it is a JSON object or array, which is what people send by mistake where Avro is due. Looks only: nothing
-/// is built.
+/// Whether the bytes are a JSON object or array, which clients send by mistake in place of Avro. Allocates nothing.
 pub fn is_json(bytes: &[u8]) -> bool {
     matches!(bytes.trim_ascii_start().first(), Some(b'{' | b'['))
         && serde_json::from_slice::<IgnoredAny>(bytes).is_ok()
 }
 
-/// The innermost cause of an error, which is the one that says something.
+/// The innermost source of an error, such as the operating system's reason below an HTTP client's error.
 pub fn cause(error: &dyn Error) -> String {
     let mut cause = error;
     while let Some(source) = cause.source() {
@@ -32,7 +31,7 @@ pub fn cause(error: &dyn Error) -> String {
     cause.to_string()
 }
 
-/// A path, in which `~/` at the beginning stands for the home folder, as in a shell.
+/// A path. A leading `~/` is replaced by the home folder, as in a shell.
 pub fn path(text: &str, home: Option<&Path>) -> PathBuf {
     match (text.strip_prefix("~/"), home) {
         (Some(rest), Some(home)) => home.join(rest),
@@ -45,13 +44,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn bytes_are_two_digits_each() {
+    fn each_byte_has_two_digits() {
         assert_eq!(hex(&[0, 0x0a, 0xff]), "000aff");
         assert_eq!(hex(&[]), "");
     }
 
     #[test]
-    fn only_a_whole_object_or_array_is_json() {
+    fn only_a_complete_object_or_array_is_json() {
         assert!(is_json(b" {\"id\":1}\n") && is_json(b"[1]"));
         for other in [&b""[..], b"{", b"7", b"{} {}", b"\x02{}"] {
             assert!(!is_json(other), "{other:?}");
@@ -59,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn a_tilde_is_the_home_folder_at_the_beginning_only() {
+    fn only_a_leading_tilde_is_the_home_folder() {
         let home = Some(Path::new("/home/me"));
         assert_eq!(
             path("~/.oci/config", home),

@@ -266,18 +266,7 @@ impl RunReport {
     /// # Errors
     /// The file cannot be written.
     pub fn save(&self, path: &Path) -> io::Result<()> {
-        let text = self.json() + "\n";
-        if path.exists() && !path.is_file() {
-            // A pipe or /dev/stdout cannot be replaced by a rename.
-            return std::fs::write(path, text);
-        }
-        let mut name = path.file_name().unwrap_or_default().to_owned();
-        name.push(format!(".{}.part", std::process::id()));
-        let part = path.with_file_name(name);
-        std::fs::write(&part, text)?;
-        std::fs::rename(&part, path).inspect_err(|_| {
-            let _ = std::fs::remove_file(&part);
-        })
+        runtime::files::replace(path, (self.json() + "\n").as_bytes())
     }
 }
 
