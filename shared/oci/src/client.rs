@@ -1,54 +1,55 @@
-//! The client: who we are, where the services answer, and requests that leave signed.
+//! The client: a principal, the addresses of the services, and signed requests.
 
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use http::{Extensions, Method};
-use reqwest::{ClientBuilder, Request, Url};
+use reqwest::{Request, Url};
 use reqwest_middleware::ClientWithMiddleware;
 
-use super::error::OciError;
-use super::exchange::{Answer, Exchange};
-use super::principal::{Principal, PrincipalConfig};
-use super::signing::Signing;
+use crate::api::{Api, ApiResponse};
+use crate::error::OciError;
+use crate::http_client;
+use crate::principal::{Principal, PrincipalConfig};
+use crate::sign::SigningMiddleware;
 
 /// How to reach Oracle Cloud.
 #[derive(Clone, Debug)]
 pub struct OciConfig {
-    /// Who we are.
+    /// The principal that signs requests.
     pub principal: PrincipalConfig,
-    /// One address for every service, in place of the region's hosts.
+    /// One address for all services, instead of the hosts of the region.
     pub endpoint: Option<String>,
-    /// How long one question may take, attempts and waits included.
+    /// The maximum duration of one operation, with all attempts and waits.
     pub timeout: Duration,
 }
 
-/// Oracle Cloud, seen by one principal.
+/// A client of Oracle Cloud for one principal.
 pub struct Oci {
-    exchange: Exchange,
+    api: Api,
     principal: Arc<Principal>,
     endpoint: Option<String>,
 }
 
 impl Oci {
-    /// Finds out who we are and makes a client; nothing else is asked yet.
+    /// Loads the principal and builds the client. Sends requests only to the metadata service and federation, and only
+    /// for an instance principal.
     ///
     /// # Errors
-    /// There is no principal, or a wrong one.
+    /// There is no principal, or its configuration is invalid.
     pub async fn sign_in(config: &OciConfig) -> Result<Self, OciError> {
-        let principal = Arc::new(Principal::take(&config.principal, config.timeout).await?);
-        let client = builder()
+        let principal = Arc::new(Principal::load(&config.principal, config.timeout).await?);
+        let client = http_client::builder()
             .build()
-            .map_err(|error| OciError::Setup(format!("making an HTTP client: {error}")))?;
-        let signing = Signing {
+            .map_err(|error| OciError::Setup(format!("building the HTTP client: {error}")))?;
+        let signing = SigningMiddleware {
             principal: Arc::clone(&principal),
             clock: config.principal.clock,
         };
         Ok(Self {
-            exchange: Exchange {
+            api: Api {
                 http: ClientWithMiddleware::new(client, [Arc::new(signing) as Arc<_>]),
-                bound: config.timeout,
-                principal: Some(Arc::clone(&principal)),
+                timeout: config.timeout,
                 clock: config.principal.clock,
             },
             principal,
@@ -56,13 +57,13 @@ impl Oci {
         })
     }
 
-    /// Who we are.
+    /// The principal that signs requests.
     pub fn principal(&self) -> &Principal {
         &self.principal
     }
 
-    /// A request to a service: `host` says where it answers in the region, unless one address serves for all.
-    pub(super) fn request(
+    /// A request to a service. `host` is the address of the service in the region.
+    pub(crate) fn request(
         &self,
         method: Method,
         host: String,
@@ -75,60 +76,29 @@ impl Oci {
             .map_err(|error| OciError::Setup(format!("OCI_ENDPOINT: {address}: {error}")))
     }
 
-    pub(super) fn now(&self) -> SystemTime {
-        (self.exchange.clock)()
+    pub(crate) fn now(&self) -> SystemTime {
+        (self.api.clock)()
     }
 
-    pub(super) async fn ask(
+    /// Sends a request as [`Api::send`] does. The error for a 401 says if the token has expired.
+    pub(crate) async fn send(
         &self,
-        doing: &str,
+        operation: &str,
         request: &Request,
         extensions: &Extensions,
         limit: usize,
-    ) -> Result<Answer, OciError> {
-        self.exchange.ask(doing, request, extensions, limit).await
-    }
-}
-
-/// What all our HTTP clients have in common. A redirect would carry a signature to where it was not meant for.
-pub(super) fn builder() -> ClientBuilder {
-    reqwest::Client::builder()
-        .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(5))
-}
-
-/// Percent-encodes everything but the unreserved characters of RFC 3986, slashes too, as Oracle's Python SDK and CLI
-/// do: a name is one segment.
-pub(super) fn encode(text: &str) -> String {
-    use std::fmt::Write;
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            let _ = write!(encoded, "%{byte:02X}");
+    ) -> Result<ApiResponse, OciError> {
+        let sent = self.api.send(operation, request, extensions, limit).await;
+        let mut error = match sent {
+            Ok(response) => return Ok(response),
+            Err(error) => error,
+        };
+        if let OciError::Refused {
+            status: 401, hint, ..
+        } = &mut error
+        {
+            *hint = self.principal.expiry_hint(self.now()).await;
         }
-    }
-    encoded
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_encoded_as_the_cli_encodes_them() {
-        assert_eq!(
-            encode("a b/ü+c&d=e?.txt"),
-            "a%20b%2F%C3%BC%2Bc%26d%3De%3F.txt"
-        );
-        assert_eq!(encode("user-1_2.~avsc"), "user-1_2.~avsc");
-        // The URL as it goes out keeps them as they are.
-        let url = Url::parse(&format!("http://h/o/{}", encode("a/../b%2F'\"<>`{}|\\^"))).unwrap();
-        assert_eq!(
-            url.path(),
-            format!("/o/{}", encode("a/../b%2F'\"<>`{}|\\^"))
-        );
+        Err(error)
     }
 }

@@ -1,79 +1,79 @@
-//! What can go wrong between us and Oracle Cloud, each in one sentence for whoever is on call.
+//! The errors of Oracle Cloud operations, each in one sentence.
 
 use std::time::Duration;
 
-/// Why Oracle Cloud did not give what we asked for. Holds no secret: neither keys, tokens nor contents.
+/// Why an operation failed. Contains no key, token or content.
 #[derive(Clone, Debug, thiserror::Error)]
 pub enum OciError {
-    /// What we start from is missing or wrong: a variable, a file, or the service that says who we are.
+    /// The principal or the configuration is missing or invalid: a variable, a file, the metadata service, federation.
     #[error("{0}")]
     Setup(String),
-    /// The service answered with an error.
+    /// The service responded with an error status.
     #[error(
-        "{doing}: {status} {message} ({}opc-request-id {request_id}){}",
+        "{operation}: {status} {message} ({}opc-request-id {request_id}){}",
         tries(*.attempts), hint.as_ref().map_or_else(String::new, |hint| format!("; {hint}"))
     )]
     Refused {
-        /// What we were doing, to what.
-        doing: String,
+        /// The operation and its object.
+        operation: String,
         /// The HTTP status.
         status: u16,
         /// The service's code and message; the beginning of the body if it was not JSON.
         message: String,
-        /// The service's id of the request, or ours if it gave none.
+        /// The service's id of the request, or the client's if the service sent none.
         request_id: String,
-        /// How many requests it took.
+        /// The number of attempts.
         attempts: u32,
-        /// What we know about it that the service does not say.
+        /// A likely reason that the service does not name.
         hint: Option<String>,
     },
-    /// The service refused the signature, and the clocks are too far apart for any signature to hold.
+    /// The service rejected the signature because the clocks differ too much.
     #[error(
-        "{doing}: this machine's clock is {} {} the service's; a signature holds for 5 minutes, so set the clock \
+        "{operation}: this machine's clock is {} {} the service's; a signature is valid for 5 minutes: set the clock \
          (opc-request-id {request_id})",
-        span(*.apart), if *.ahead { "ahead of" } else { "behind" }
+        span(*.difference), if *.ahead { "ahead of" } else { "behind" }
     )]
     Clock {
-        /// What we were doing, to what.
-        doing: String,
-        /// How far the clocks are apart.
-        apart: Duration,
-        /// True if ours is ahead.
+        /// The operation and its object.
+        operation: String,
+        /// The difference of the clocks.
+        difference: Duration,
+        /// True if this machine is ahead.
         ahead: bool,
-        /// The service's id of the request, or ours if it gave none.
+        /// The service's id of the request, or the client's if the service sent none.
         request_id: String,
     },
-    /// No answer: the network, the name, the certificate or the time.
-    #[error("{doing}: {reason} ({}our opc-request-id {request_id})", tries(*.attempts))]
+    /// No response: network, name resolution, certificate or timeout.
+    #[error("{operation}: {reason} ({}opc-client-request-id {request_id})", tries(*.attempts))]
     Unreachable {
-        /// What we were doing, to what.
-        doing: String,
-        /// What we met.
+        /// The operation and its object.
+        operation: String,
+        /// What happened.
         reason: String,
-        /// Our id of the last request.
+        /// The client's id of the last request.
         request_id: String,
-        /// How many requests it took.
+        /// The number of attempts.
         attempts: u32,
     },
-    /// An answer that is not what the service promises: damaged, too large, not of the documented form.
-    #[error("{doing}: {reason} (opc-request-id {request_id})")]
+    /// The response is not as documented: damaged, too large, malformed.
+    #[error("{operation}: {reason} (opc-request-id {request_id})")]
     Unusable {
-        /// What we were doing, to what.
-        doing: String,
-        /// What we met.
+        /// The operation and its object.
+        operation: String,
+        /// What happened.
         reason: String,
-        /// The service's id of the request, or ours if it gave none.
+        /// The service's id of the request, or the client's if the service sent none.
         request_id: String,
     },
 }
 
 impl OciError {
-    /// What to do about it, where there is something to do that the sentence does not say.
+    /// What to do about the error, if the message does not say it.
     pub fn advice(&self) -> Option<&'static str> {
         match self {
             Self::Refused { status: 404, .. } => Some(
                 "check the name or OCID, and that a policy lets this principal read it (a new policy takes up to 15 \
-                 minutes to show)",
+                 minutes to apply)",
             ),
             Self::Refused { status: 401, .. } => Some(
                 "check the key, its fingerprint, and that user and tenancy are of this region's realm",
@@ -83,7 +83,7 @@ impl OciError {
                 status: 429 | 500..,
                 ..
             } => Some(
-                "the service is busy or failing: try again later, and give Oracle the opc-request-id",
+                "the service is overloaded or failing: try again later; Oracle support needs the opc-request-id",
             ),
             Self::Unreachable { .. } => Some(
                 "check the region, the route to the internet or the service gateway (port 443), and any proxy",

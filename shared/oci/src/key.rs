@@ -1,4 +1,4 @@
-//! RSA private keys: read from PEM, sign, tell their fingerprint.
+//! RSA private keys: reading PEM, signatures, fingerprints.
 
 use std::cell::Cell;
 use std::fmt;
@@ -11,47 +11,47 @@ use openssl::sign::Signer;
 
 use runtime::secret::Secret;
 
-/// An RSA private key; prints as `[redacted]`, cheap to clone.
+/// An RSA private key. Prints as `[redacted]`; cheap to clone.
 #[derive(Clone)]
 pub struct PrivateKey(PKey<Private>);
 
-/// Why there is no key, or no signature.
+/// Why a key cannot be read or used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum KeyError {
     /// Not PEM, or damaged.
-    #[error("it is no PEM private key")]
+    #[error("it is not a PEM private key")]
     NotPem,
-    /// The key is encrypted and there is no pass phrase.
+    /// The key is encrypted and no pass phrase is set.
     #[error("the key is encrypted and no pass phrase is set")]
     NoPassphrase,
-    /// The pass phrase does not open the key.
-    #[error("the pass phrase does not open the key")]
+    /// The pass phrase does not decrypt the key.
+    #[error("the pass phrase does not decrypt the key")]
     WrongPassphrase,
     /// Another kind of key.
-    #[error("it is no RSA key")]
+    #[error("it is not an RSA key")]
     NotRsa,
-    /// OpenSSL could not sign or make a key.
-    #[error("OpenSSL refused the key")]
-    Refused,
+    /// OpenSSL could not sign or generate a key.
+    #[error("OpenSSL rejected the key")]
+    OpenSsl,
 }
 
 impl From<ErrorStack> for KeyError {
     fn from(_: ErrorStack) -> Self {
-        Self::Refused
+        Self::OpenSsl
     }
 }
 
 impl PrivateKey {
-    /// Reads a key in PKCS#1 or PKCS#8, plain or encrypted. What stands before and after it is ignored: Oracle's
+    /// Reads a key in PKCS#1 or PKCS#8, plain or encrypted. Text before and after it is ignored: Oracle's
     /// tools end the file with a line `OCI_API_KEY`.
     ///
     /// # Errors
-    /// Each way in which the text is no RSA key that we can open.
+    /// The text is not an RSA key, or cannot be decrypted.
     pub fn from_pem(pem: &[u8], passphrase: Option<&Secret>) -> Result<Self, KeyError> {
-        let asked = Cell::new(false);
-        // Always with a callback: without one OpenSSL asks at the terminal.
+        let is_encrypted = Cell::new(false);
+        // Without a callback, OpenSSL prompts on the terminal.
         let key = PKey::private_key_from_pem_callback(pem, |buffer| {
-            asked.set(true);
+            is_encrypted.set(true);
             let phrase = passphrase.map_or("", Secret::reveal).as_bytes();
             let room = buffer.get_mut(..phrase.len()).ok_or_else(ErrorStack::get)?;
             room.copy_from_slice(phrase);
@@ -60,7 +60,7 @@ impl PrivateKey {
         match key {
             Ok(key) if key.id() == Id::RSA => Ok(Self(key)),
             Ok(_) => Err(KeyError::NotRsa),
-            Err(_) if !asked.get() => Err(KeyError::NotPem),
+            Err(_) if !is_encrypted.get() => Err(KeyError::NotPem),
             Err(_) if passphrase.is_none() => Err(KeyError::NoPassphrase),
             Err(_) => Err(KeyError::WrongPassphrase),
         }
@@ -69,40 +69,40 @@ impl PrivateKey {
     /// A new key of 2048 bits, for a session.
     ///
     /// # Errors
-    /// OpenSSL has no randomness.
+    /// OpenSSL failed.
     pub fn generate() -> Result<Self, KeyError> {
         Ok(Self(PKey::from_rsa(Rsa::generate(2048)?)?))
     }
 
-    /// RSASSA-PKCS1-v1_5 with SHA-256: the same text gives the same signature.
+    /// Signs with RSASSA-PKCS1-v1_5 and SHA-256, which is deterministic.
     ///
     /// # Errors
-    /// OpenSSL refused.
+    /// OpenSSL failed.
     pub fn sign(&self, text: &[u8]) -> Result<Vec<u8>, KeyError> {
         let mut signer = Signer::new(MessageDigest::sha256(), &self.0)?;
         Ok(signer.sign_oneshot_to_vec(text)?)
     }
 
-    /// The fingerprint that the Console shows: MD5 of the public key's DER, as pairs of hex digits with colons.
+    /// The fingerprint in Oracle's Console: MD5 of the public key's DER, as pairs of hex digits with colons.
     ///
     /// # Errors
-    /// OpenSSL refused.
+    /// OpenSSL failed.
     pub fn fingerprint(&self) -> Result<String, KeyError> {
         let der = self.0.public_key_to_der()?;
-        Ok(colons(&openssl::hash::hash(MessageDigest::md5(), &der)?))
+        Ok(colon_hex(&openssl::hash::hash(MessageDigest::md5(), &der)?))
     }
 
-    /// True if this is the private half of that public key.
-    pub(super) fn is_of(&self, public: &PKey<Public>) -> bool {
+    /// Whether this is the private key of that public key.
+    pub(super) fn matches(&self, public: &PKey<Public>) -> bool {
         self.0.public_eq(public)
     }
 
-    /// The public half as PEM.
+    /// The public key as PEM.
     ///
     /// # Errors
-    /// OpenSSL refused.
+    /// OpenSSL failed.
     pub fn public_pem(&self) -> Result<String, KeyError> {
-        String::from_utf8(self.0.public_key_to_pem()?).map_err(|_| KeyError::Refused)
+        String::from_utf8(self.0.public_key_to_pem()?).map_err(|_| KeyError::OpenSsl)
     }
 }
 
@@ -118,8 +118,8 @@ impl fmt::Debug for PrivateKey {
     }
 }
 
-/// Bytes as lower-case pairs of hex digits with colons between them.
-pub(super) fn colons(bytes: &[u8]) -> String {
+/// Bytes as pairs of lower-case hex digits, separated by colons.
+pub(super) fn colon_hex(bytes: &[u8]) -> String {
     let pairs: Vec<String> = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
     pairs.join(":")
 }
@@ -130,11 +130,11 @@ mod tests {
     use openssl::nid::Nid;
     use openssl::symm::Cipher;
 
-    use super::super::samples::{self, SAMPLE_PEM};
     use super::*;
+    use crate::samples::{self, SAMPLE_PEM};
 
     #[test]
-    fn the_fingerprint_is_that_of_openssl_pkey_and_md5() {
+    fn the_fingerprint_equals_that_of_the_openssl_command() {
         // openssl pkey -in sample.pem -pubout -outform DER | openssl md5 -c
         assert_eq!(
             samples::key().fingerprint().unwrap(),
@@ -143,7 +143,7 @@ mod tests {
     }
 
     #[test]
-    fn a_label_after_the_key_is_ignored() {
+    fn ignores_a_label_after_the_key() {
         for pem in [
             format!("{SAMPLE_PEM}OCI_API_KEY\n"),
             format!("{SAMPLE_PEM}\nOCI_API_KEY"),
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn either_form_of_pem_and_either_way_of_encryption_is_read() {
+    fn reads_both_forms_of_pem_plain_and_encrypted() {
         let rsa = Rsa::generate(2048).unwrap();
         let key = PKey::from_rsa(rsa.clone()).unwrap();
         let cipher = Cipher::aes_256_cbc();
@@ -187,7 +187,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_rsa_key_is_told_apart() {
+    fn reports_what_other_text_is() {
         let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1).unwrap();
         let curve = PKey::from_ec_key(EcKey::generate(&group).unwrap()).unwrap();
         let pem = curve.private_key_to_pem_pkcs8().unwrap();

@@ -1,15 +1,51 @@
 //! Oracle Cloud: documents from Object Storage and secrets from Vault, over signed requests.
 //!
-//! - [`Oci`]: the client; made once by [`Oci::sign_in`], which finds out who we are ([`principal`])
+//! - [`Oci`]: the client; [`Oci::sign_in`] loads the [`principal`], [`Oci::object`] and [`Oci::secret`] read
+//! - [`ObjectLocation`], [`SecretLocation`]: the names of objects and secrets
+//! - [`OciError`]: each error, with advice
 //! - [`signature`], [`key`]: how a request is signed
-//! - [`ocid`], [`region`], [`token`]: the names that Oracle Cloud uses
+//! - [`ocid`], [`region`], [`token`]: identifiers of Oracle Cloud
 //!
-//! Nothing here knows of settings: [`crate::settings`] asks, and decides what an error means.
+//! A request is repeated after transient errors, within the client's timeout. The crate reads no settings, caches nothing
+//! except credentials, and writes objects only for tests and tools.
+//!
+//! ```no_run
+//! use std::{path::PathBuf, time::{Duration, SystemTime}};
+//!
+//! use oci::{Oci, OciConfig, SecretLocation};
+//! use oci::principal::{Auth, PrincipalConfig, ResourceVariables};
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let config = OciConfig {
+//!     principal: PrincipalConfig {
+//!         auth: Auth::ApiKey,
+//!         resource: ResourceVariables::default(),
+//!         metadata: "http://169.254.169.254/opc/v2".to_owned(),
+//!         federation: None,
+//!         config_file: PathBuf::from("/home/me/.oci/config"),
+//!         profile: "DEFAULT".to_owned(),
+//!         home: Some(PathBuf::from("/home/me")),
+//!         region: None,
+//!         default_domain: None,
+//!         clock: SystemTime::now,
+//!     },
+//!     endpoint: None,
+//!     timeout: Duration::from_secs(20),
+//! };
+//! let oci = Oci::sign_in(&config).await?;
+//! let location: SecretLocation = "ocid1.vaultsecret.oc1.sa-saopaulo-1.amaaaa".parse()?;
+//! let secret = oci.secret(&location).await?;
+//! println!("version {}", secret.version);
+//! # Ok(())
+//! # }
+//! ```
 
+mod api;
+mod attempt;
 mod client;
+mod clock;
 mod error;
-mod exchange;
-mod failure;
+mod http_client;
 pub mod key;
 mod object_storage;
 pub mod ocid;
@@ -18,17 +54,13 @@ pub mod region;
 mod retry;
 #[cfg(test)]
 pub(crate) mod samples;
+mod sign;
 pub mod signature;
-mod signing;
 pub mod token;
 mod vault;
 
-use std::time::SystemTime;
-
 pub use client::{Oci, OciConfig};
+pub use clock::Clock;
 pub use error::OciError;
 pub use object_storage::{Object, ObjectLocation};
 pub use vault::{SecretBundle, SecretLocation};
-
-/// What time it is; tests pass another.
-pub type Clock = fn() -> SystemTime;

@@ -1,4 +1,4 @@
-//! Object Storage (API 20160918): the namespace, an object out, an object in.
+//! Object Storage (API 20160918): the namespace, reading and writing objects.
 
 use std::fmt;
 
@@ -7,24 +7,25 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Extensions, HeaderValue, Method, StatusCode, header};
 use openssl::hash::{MessageDigest, hash};
 
-use super::client::{Oci, encode};
-use super::error::OciError;
-use super::signing::Upload;
+use crate::client::Oci;
+use crate::error::OciError;
+use crate::http_client::encode;
+use crate::sign::Upload;
 
 const MAX_NAMESPACE: usize = 4 << 10;
 
-/// Which object.
+/// The location of an object.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ObjectLocation {
-    /// The Object Storage namespace; `None` means the tenancy's own, asked for each time.
+    /// The Object Storage namespace; `None` means the tenancy's own, which is requested each time.
     pub namespace: Option<String>,
     /// The bucket.
     pub bucket: String,
-    /// The object's name; it may hold slashes.
+    /// The object's name; it may contain slashes.
     pub object: String,
 }
 
-/// An object's content; its bytes print as their number.
+/// The content of an object. Prints the number of bytes only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Object {
     /// The bytes.
@@ -37,68 +38,68 @@ impl Oci {
     /// GetNamespace: the tenancy's own namespace.
     ///
     /// # Errors
-    /// No answer, a refusal, or an answer that is no namespace.
+    /// No response, an error status, or a malformed response.
     pub async fn namespace(&self) -> Result<String, OciError> {
-        let doing = "asking for the Object Storage namespace";
+        let operation = "reading the Object Storage namespace";
         let host = self.principal().region().object_storage();
         let request = self.request(Method::GET, host, "/n")?;
-        let answer = self
-            .ask(doing, &request, &Extensions::new(), MAX_NAMESPACE)
+        let response = self
+            .send(operation, &request, &Extensions::new(), MAX_NAMESPACE)
             .await?;
-        serde_json::from_slice::<String>(&answer.body)
+        serde_json::from_slice::<String>(&response.body)
             .ok()
             .filter(|name| !name.is_empty())
-            .ok_or_else(|| answer.unusable(doing, "the answer is no JSON string"))
+            .ok_or_else(|| response.unusable(operation, "the response is not a JSON string"))
     }
 
-    /// GetObject: the whole object, at most `limit` bytes; or `None` if its entity tag still is `known` (304). If
-    /// the service sends an MD5, the content is checked against it.
+    /// GetObject: the whole object, at most `limit` bytes. `None` if the object still has the entity tag `known` (304).
+    /// If the service sends an MD5, it is verified.
     ///
     /// # Errors
-    /// No answer, a refusal, a truncated or too large object.
+    /// No response, an error status, a damaged or too large object.
     pub async fn object(
         &self,
         location: &ObjectLocation,
         known: Option<&str>,
         limit: usize,
     ) -> Result<Option<Object>, OciError> {
-        let doing = format!("reading {location}");
+        let operation = format!("reading {location}");
         let mut request = self.object_request(Method::GET, location).await?;
         if let Some(tag) = known.and_then(|tag| HeaderValue::try_from(tag).ok()) {
             request.headers_mut().insert(header::IF_NONE_MATCH, tag);
         }
-        let answer = self
-            .ask(&doing, &request, &Extensions::new(), limit)
+        let response = self
+            .send(&operation, &request, &Extensions::new(), limit)
             .await?;
-        if answer.status == StatusCode::NOT_MODIFIED {
+        if response.status == StatusCode::NOT_MODIFIED {
             return Ok(None);
         }
-        if let Some(stated) = answer.text("content-md5")
-            && md5(&answer.body).is_some_and(|own| own != stated)
+        if let Some(stated) = response.text("content-md5")
+            && md5(&response.body).is_some_and(|own| own != stated)
         {
-            return Err(answer.unusable(
-                &doing,
-                "the content does not have the MD5 that the service states",
+            return Err(response.unusable(
+                &operation,
+                "the content does not match the MD5 of the service",
             ));
         }
-        let etag = answer.text("etag").map(str::to_owned);
+        let etag = response.text("etag").map(str::to_owned);
         Ok(Some(Object {
-            bytes: answer.body,
+            bytes: response.body,
             etag,
         }))
     }
 
-    /// PutObject: replaces the object, and gives its entity tag.
+    /// PutObject: replaces the object and returns its entity tag.
     ///
     /// # Errors
-    /// No answer, or a refusal.
+    /// No response, or an error status.
     pub async fn put_object(
         &self,
         location: &ObjectLocation,
         content_type: &str,
         bytes: Vec<u8>,
     ) -> Result<Option<String>, OciError> {
-        let doing = format!("writing {location}");
+        let operation = format!("writing {location}");
         let mut request = self.object_request(Method::PUT, location).await?;
         for (name, text) in [
             ("content-type", Some(content_type)),
@@ -111,10 +112,10 @@ impl Oci {
         *request.body_mut() = Some(bytes.into());
         let mut extensions = Extensions::new();
         extensions.insert(Upload);
-        let answer = self
-            .ask(&doing, &request, &extensions, MAX_NAMESPACE)
+        let response = self
+            .send(&operation, &request, &extensions, MAX_NAMESPACE)
             .await?;
-        Ok(answer.text("etag").map(str::to_owned))
+        Ok(response.text("etag").map(str::to_owned))
     }
 
     async fn object_request(

@@ -1,20 +1,20 @@
-//! Oracle Cloud ids. Pure: text in, id out.
+//! Oracle Cloud identifiers. Pure.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// An Oracle Cloud id: `ocid1.<kind>.<realm>.[region][.future use].<unique id>` ("Resource Identifiers" in Oracle's
+/// An Oracle Cloud identifier: `ocid1.<kind>.<realm>.[region][.future use].<unique id>` ("Resource Identifiers" in Oracle's
 /// documentation).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ocid(String);
 
 impl Ocid {
-    /// The id as it is written.
+    /// The identifier as text.
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// What it is the id of: `vaultsecret`, `tenancy`, …
+    /// The kind of resource: `vaultsecret`, `tenancy`, …
     pub fn kind(&self) -> &str {
         self.part(1)
     }
@@ -64,7 +64,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_tells_its_kind_and_realm() {
+    fn reads_kind_and_realm() {
         for text in [
             "ocid1.vaultsecret.oc1.sa-saopaulo-1.amaaaaaaxyz",
             "ocid1.vaultsecret.oc1..amaaaaaaxyz",
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn refuses_what_is_no_id() {
+    fn rejects_malformed_identifiers() {
         let long = format!("ocid1.vaultsecret.oc1..{}", "a".repeat(255));
         for wrong in [
             "",

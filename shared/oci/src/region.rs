@@ -1,35 +1,35 @@
-//! Regions, realms and the hosts of the services. Pure: names in, URLs out.
+//! Regions, realms and the hosts of the services. Pure.
 
 use std::fmt;
 
-/// A region, and the domain under which its services answer.
+/// A region and the domain of its services.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
     id: String,
     domain: String,
 }
 
-/// Why there is no such region.
+/// Why a region is invalid.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RegionError {
-    /// Neither a region's name nor a known short code.
-    #[error("{0:?} is no region; expected a name such as sa-saopaulo-1")]
+    /// The text is neither a region's name nor a known short code.
+    #[error("{0:?} is not a region; expected a name such as sa-saopaulo-1")]
     Unknown(String),
-    /// A realm whose domain we do not know.
+    /// The domain of the realm is unknown.
     #[error(
-        "the domain of realm {0:?} is not known; set OCI_DEFAULT_REALM to it, such as oraclecloud99.com"
+        "the domain of realm {0:?} is unknown; set OCI_DEFAULT_REALM to it, such as oraclecloud99.com"
     )]
     UnknownRealm(String),
 }
 
 impl Region {
-    /// The region of that name or short code (`phx`), in the realm of the tenancy (`oc1`).
+    /// The region with this name or short code (`phx`), in the realm of the tenancy (`oc1`).
     ///
-    /// Regions open every few weeks, so a well-formed name that is not known is taken: the tenancy's OCID tells its
-    /// realm. `default_domain` (`OCI_DEFAULT_REALM` of Oracle's SDKs) stands in for a realm that is not known.
+    /// Every well-formed name is accepted, because Oracle opens regions every few weeks. The realm is in the tenancy's
+    /// OCID. `default_domain` (`OCI_DEFAULT_REALM` of Oracle's SDKs) is the domain of an unknown realm.
     ///
     /// # Errors
-    /// No region's name, or a realm without a known domain.
+    /// The name is malformed, or the domain of the realm is unknown.
     pub fn new(name: &str, realm: &str, default_domain: Option<&str>) -> Result<Self, RegionError> {
         let name = name.trim().to_ascii_lowercase();
         let long = SHORT_CODES
@@ -158,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn a_short_code_is_a_region() {
+    fn accepts_short_codes() {
         for code in ["gru", "GRU", " gru\n"] {
             let region = Region::new(code, "oc1", None).unwrap();
             assert_eq!(region.to_string(), "sa-saopaulo-1");
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn a_region_opened_yesterday_is_taken_and_a_slip_is_not() {
+    fn accepts_a_new_region_and_rejects_a_malformed_name() {
         assert!(Region::new("xx-newplace-12", "oc1", None).is_ok());
         for wrong in [
             "",
@@ -181,18 +181,18 @@ mod tests {
             let error = Region::new(wrong, "oc1", None).unwrap_err();
             assert_eq!(
                 error.to_string(),
-                format!("{wrong:?} is no region; expected a name such as sa-saopaulo-1")
+                format!("{wrong:?} is not a region; expected a name such as sa-saopaulo-1")
             );
         }
     }
 
     #[test]
-    fn an_unknown_realm_needs_its_domain() {
+    fn an_unknown_realm_requires_its_domain() {
         assert_eq!(
             Region::new("xx-place-1", "oc99", None)
                 .unwrap_err()
                 .to_string(),
-            "the domain of realm \"oc99\" is not known; set OCI_DEFAULT_REALM to it, such as oraclecloud99.com"
+            "the domain of realm \"oc99\" is unknown; set OCI_DEFAULT_REALM to it, such as oraclecloud99.com"
         );
         let region = Region::new("xx-place-1", "oc99", Some("oraclecloud99.com")).unwrap();
         assert_eq!(region.auth(), "https://auth.xx-place-1.oraclecloud99.com");

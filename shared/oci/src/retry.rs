@@ -1,17 +1,17 @@
-//! Whether and when a request is sent again. Pure: status and dice in, decision out.
+//! Whether and when a request is sent again. Pure.
 //!
-//! The rules are those of Oracle's "API Errors" page and its SDKs' default policy.
+//! The rules are those of Oracle's "API Errors" page and the default policy of its SDKs.
 
 use std::time::{Duration, SystemTime};
 
-/// The longest wait before the second attempt; it doubles with each one.
-const FIRST_WAIT: Duration = Duration::from_millis(500);
+/// The maximum wait before the second attempt. It doubles with each attempt.
+const BACKOFF_INITIAL: Duration = Duration::from_millis(500);
 
-/// The longest wait of all.
-const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// The maximum wait.
+const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// True if an answer with this status and error code may be another one next time: 429, 5xx except 501, and the 409
-/// codes that say so.
+/// Whether a request that failed with this status and error code may succeed later: 429, 5xx except 501, and two codes of
+/// 409.
 pub(super) fn is_transient(status: u16, code: &str) -> bool {
     match status {
         429 => true,
@@ -22,18 +22,17 @@ pub(super) fn is_transient(status: u16, code: &str) -> bool {
     }
 }
 
-/// How long to wait after this many attempts: half fixed, half by the dice (0 to 1), and never less than the server
-/// asked for.
-pub(super) fn wait(attempts: u32, dice: f64, retry_after: Option<Duration>) -> Duration {
-    let doubled = FIRST_WAIT.saturating_mul(1 << attempts.saturating_sub(1).min(10));
-    let span = doubled.min(LONGEST_WAIT);
-    let jittered = span.mul_f64(0.5 + 0.5 * dice.clamp(0.0, 1.0));
+/// The wait after this many attempts: exponential, of which `jitter` (0 to 1) decides the second half. Never shorter than
+/// `retry_after`.
+pub(super) fn backoff(attempts: u32, jitter: f64, retry_after: Option<Duration>) -> Duration {
+    let doubled = BACKOFF_INITIAL.saturating_mul(1 << attempts.saturating_sub(1).min(10));
+    let span = doubled.min(BACKOFF_MAX);
+    let jittered = span.mul_f64(0.5 + 0.5 * jitter.clamp(0.0, 1.0));
     jittered.max(retry_after.unwrap_or_default())
 }
 
-/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). A date that is past asks for no wait, which is no harm
-/// here, as [`wait`] never waits less than its own; the job's reader hands its hint on in place of a wait, and is
-/// stricter.
+/// `Retry-After`: seconds, or a date (RFC 9110, section 10.2.3). A past date is zero; [`backoff`] then waits its own
+/// time.
 pub(super) fn retry_after(header: &str, now: SystemTime) -> Option<Duration> {
     let header = header.trim();
     if let Ok(seconds) = header.parse() {
@@ -48,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_what_may_pass_is_tried_again() {
+    fn only_transient_errors_are_retried() {
         for status in [429, 500, 502, 503, 504] {
             assert!(is_transient(status, ""), "{status}");
         }
@@ -60,14 +59,14 @@ mod tests {
     }
 
     #[test]
-    fn waits_double_up_to_a_bound_and_heed_the_server() {
+    fn waits_double_up_to_a_maximum_and_respect_retry_after() {
         let ms = Duration::from_millis;
-        assert_eq!(wait(1, 0.0, None), ms(250));
-        assert_eq!(wait(1, 1.0, None), ms(500));
-        assert_eq!(wait(3, 1.0, None), ms(2000));
-        assert_eq!(wait(40, 1.0, None), ms(10_000));
-        assert_eq!(wait(u32::MAX, f64::NAN.max(0.0), None), ms(5_000));
-        assert_eq!(wait(1, 1.0, Some(ms(3000))), ms(3000));
+        assert_eq!(backoff(1, 0.0, None), ms(250));
+        assert_eq!(backoff(1, 1.0, None), ms(500));
+        assert_eq!(backoff(3, 1.0, None), ms(2000));
+        assert_eq!(backoff(40, 1.0, None), ms(10_000));
+        assert_eq!(backoff(u32::MAX, f64::NAN.max(0.0), None), ms(5_000));
+        assert_eq!(backoff(1, 1.0, Some(ms(3000))), ms(3000));
     }
 
     #[test]

@@ -1,8 +1,8 @@
-//! The key of Oracle's published test values, for tests alone.
+//! The key of Oracle's published test values, for tests.
 
-use super::key::PrivateKey;
+use crate::key::PrivateKey;
 
-/// Public sample key (oci-go-sdk, common/http_signer_test.go); it guards nothing.
+/// Public sample key (oci-go-sdk, common/http_signer_test.go); it protects nothing.
 pub(crate) const SAMPLE_PEM: &str = "-----BEGIN RSA PRIVATE KEY-----
 MIICXgIBAAKBgQDCFENGw33yGihy92pDjZQhl0C36rPJj+CvfSC8+q28hxA161QF
 NUd13wuCTUcq0Qd2qsBe/2hFyc2DCJJg0h1L78+6Z4UMR7EOcpfdUE9Hf3m/hs+F
@@ -20,10 +20,10 @@ G6aFKaqQfOXKCyWoUiVknQJAXrlgySFci/2ueKlIE1QqIiLSZ8V8OlpFLRnb1pzI
 -----END RSA PRIVATE KEY-----
 ";
 
-/// The key id that goes with it.
+/// The key id of the sample.
 pub(crate) const SAMPLE_KEY_ID: &str = "ocid1.tenancy.oc1..aaaaaaaaba3pv6wkcr4jqae5f15p2b2m2yt2j6rx32uzr4h25vqstifsfdsq/ocid1.user.oc1..aaaaaaaat5nvwcna5j6aqzjcaty5eqbb6qt2jvpkanghtgdaqedqw3rynjq/20:3b:97:13:55:1c:5b:0d:d3:37:d8:50:4e:c5:3a:34";
 
-/// The key itself.
+/// The sample key.
 pub(crate) fn key() -> PrivateKey {
     PrivateKey::from_pem(SAMPLE_PEM.as_bytes(), None).unwrap()
 }

@@ -1,24 +1,23 @@
-//! A request's signature: `Signature version="1"` of Oracle Cloud (draft-cavage-http-signatures-08). Pure: request,
-//! key id, key and date in, header out.
+//! The signature of a request: `Signature version="1"` of Oracle Cloud (draft-cavage-http-signatures-08). Pure.
 //!
-//! The rules are those of "Request Signatures" in Oracle's documentation and of its SDKs: the order of the signed
-//! headers is the SDKs', and an upload to Object Storage is signed without its body, as they do it.
+//! The rules are those of "Request Signatures" in Oracle's documentation and of its SDKs: the order of the signed headers
+//! is that of the SDKs, and an upload to Object Storage is signed without its body.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use openssl::sha::sha256;
 
-use super::key::{KeyError, PrivateKey};
+use crate::key::{KeyError, PrivateKey};
 
-/// The parts of a request that a signature covers, each exactly as it goes on the wire.
+/// The parts of a request that a signature covers, each exactly as it is sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Signable<'a> {
     /// The method.
     pub method: &'a Method,
     /// Path and query, percent-encoded.
     pub target: &'a str,
-    /// The `host` header, with the port if it is not the scheme's own. Only the federation call leaves it out.
+    /// The `host` header, with the port, unless it is the scheme's default. Only the federation call omits it.
     pub host: Option<&'a str>,
     /// The `date` header.
     pub date: &'a str,
@@ -36,7 +35,7 @@ pub struct Body<'a> {
 }
 
 impl Signable<'_> {
-    /// The names of the signed headers, as the `headers` parameter lists them, and the string that is signed.
+    /// The names of the signed headers, for the `headers` parameter, and the string that is signed.
     pub fn signing_string(&self) -> (String, String) {
         let method = self.method.as_str().to_ascii_lowercase();
         let mut lines = vec![
@@ -83,16 +82,16 @@ pub fn content_sha256(body: &[u8]) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::samples::{self, SAMPLE_KEY_ID};
     use super::*;
+    use crate::samples::{self, SAMPLE_KEY_ID};
 
-    // The test values of Oracle's documentation, as its Go SDK keeps them (oci-go-sdk, common/http_signer_test.go).
-    // The date names the wrong day of the week: it is a text like any other here.
+    // The test values of Oracle's documentation, from its Go SDK (oci-go-sdk, common/http_signer_test.go). Their date has
+    // the wrong day of the week.
     const DATE: &str = "Thu, 05 Jan 2014 21:31:40 GMT";
     const HOST: &str = "iaas.us-phoenix-1.oraclecloud.com";
 
     #[test]
-    fn the_published_get_is_signed_byte_for_byte() {
+    fn signs_the_published_get_byte_for_byte() {
         let request = Signable {
             method: &Method::GET,
             target: "/20160918/instances?availabilityDomain=Pjwf%3A%20PHX-AD-1&compartmentId=ocid1.compartment.oc1..aaaaaaaam3we6vgnherjq5q2idnccdflvjsnog7mlr6rtdb25gilchfeyjxa&displayName=TeamXInstances&volumeId=ocid1.volume.oc1.phx.abyhqljrgvttnlx73nmrwfaux7kcvzfs3s66izvxf2h4lgvyndsdsnoiwr5q",
@@ -113,7 +112,7 @@ mod tests {
     }
 
     #[test]
-    fn the_published_post_is_signed_byte_for_byte() {
+    fn signs_the_published_post_byte_for_byte() {
         let body = br#"{
     "compartmentId": "ocid1.compartment.oc1..aaaaaaaam3we6vgnherjq5q2idnccdflvjsnog7mlr6rtdb25gilchfeyjxa",
     "instanceId": "ocid1.instance.oc1.phx.abuw4ljrlsfiqw6vzzxb43vyypt4pkodawglp3wqxjqofakrwvou52gb6s5a",
@@ -147,7 +146,7 @@ mod tests {
     }
 
     #[test]
-    fn an_empty_body_is_signed_as_a_body() {
+    fn signs_an_empty_body_as_a_body() {
         let request = Signable {
             method: &Method::POST,
             target: "/x",

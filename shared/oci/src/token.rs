@@ -1,4 +1,4 @@
-//! Session tokens: JWTs that stand for a principal. We read them and do not verify them: the service does.
+//! Session tokens: JWTs of a principal. They are read here and verified by the service.
 
 use std::time::{Duration, SystemTime};
 
@@ -6,11 +6,12 @@ use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 
-use super::ocid::Ocid;
 use runtime::redact;
 use runtime::secret::Secret;
 
-/// A session token and what its claims say.
+use crate::ocid::Ocid;
+
+/// A session token and its claims.
 #[derive(Clone, Debug)]
 pub struct Token {
     text: Secret,
@@ -26,10 +27,11 @@ struct Claims {
 }
 
 impl Token {
-    /// Reads the claims, and masks the token from now on in text that others write; white space around the token is dropped.
+    /// Reads the claims. White space around the token is removed. From now on the token is masked in text from other
+    /// programs.
     ///
     /// # Errors
-    /// The text is no JWT.
+    /// The text is not a JWT.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let text = text.trim();
         let mut parts = text.split('.');
@@ -37,15 +39,15 @@ impl Token {
             (parts.next(), parts.next(), parts.next(), parts.next())
         else {
             return Err(
-                "it is no session token (JWT): expected three parts with dots between them",
+                "it is not a session token (JWT): expected three parts with dots between them",
             );
         };
         // Padding is not allowed in a JWT (RFC 7515, section 2), yet Oracle's SDKs accept it.
         let json = URL_SAFE_NO_PAD
             .decode(claims.trim_end_matches('='))
-            .map_err(|_| "it is no session token (JWT): its claims are not base64url")?;
+            .map_err(|_| "it is not a session token (JWT): its claims are not base64url")?;
         let claims: Claims = serde_json::from_slice(&json)
-            .map_err(|_| "it is no session token (JWT): its claims are not JSON")?;
+            .map_err(|_| "it is not a session token (JWT): its claims are not JSON")?;
         let secret = Secret::new(text);
         redact::protect("session token", [secret.clone()]);
         Ok(Self {
@@ -58,12 +60,12 @@ impl Token {
         })
     }
 
-    /// The key id under which requests are signed while the token stands in for an API key.
+    /// The key id of signatures with this token.
     pub fn key_id(&self) -> Secret {
         Secret::new(format!("ST${}", self.text.reveal()))
     }
 
-    /// When it ends, if it says so.
+    /// When the token expires, if it has such a claim.
     pub fn expires(&self) -> Option<SystemTime> {
         self.expires
     }
@@ -88,7 +90,7 @@ mod tests {
     }
 
     #[test]
-    fn tells_its_end_and_its_tenancy() {
+    fn reads_expiry_and_tenancy() {
         let text =
             jwt(r#"{"exp":1700000000,"res_tenant":"ocid1.tenancy.oc1..t","ptype":"resource"}"#);
         for text in [text.clone(), format!(" {text}\n")] {
@@ -102,14 +104,14 @@ mod tests {
     }
 
     #[test]
-    fn a_padded_token_is_read_as_well() {
+    fn accepts_padding() {
         let text = jwt(r#"{"exp":1}"#);
         let padded = text.replacen(".c2ln", "==.c2ln", 1);
         assert!(Token::parse(&padded).is_ok());
     }
 
     #[test]
-    fn what_is_no_token_is_refused_and_odd_claims_are_not() {
+    fn rejects_other_text_and_ignores_invalid_claims() {
         for wrong in [
             "",
             "a.b",

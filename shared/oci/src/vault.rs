@@ -1,4 +1,4 @@
-//! Secrets of Vault (secret retrieval API 20190301), by OCID or by name, at a stage or version.
+//! Secrets in Vault (secret retrieval API 20190301), by OCID or by name, with an optional stage or version.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,41 +9,43 @@ use base64::engine::general_purpose::STANDARD;
 use http::{Extensions, Method};
 use serde::Deserialize;
 
-use super::client::{Oci, encode};
-use super::error::OciError;
-use super::ocid::Ocid;
 use runtime::rfc3339;
 
-/// A secret has at most 25,600 bytes ("Vault Limits"), a third more in base64.
-const MAX_ANSWER: usize = 128 << 10;
+use crate::client::Oci;
+use crate::error::OciError;
+use crate::http_client::encode;
+use crate::ocid::Ocid;
 
-/// Which secret, and which of its contents.
+/// A secret has at most 25,600 bytes ("Vault Limits"), a third more in base64.
+const MAX_RESPONSE: usize = 128 << 10;
+
+/// The location of a secret's content.
 ///
-/// Written `<secret OCID>`, or `<vault OCID>/<name>`; then, if it is not the current content, `?stage=PENDING`
-/// (or `CURRENT`, `LATEST`, `PREVIOUS`, `DEPRECATED`) or `?version=3`.
+/// Its text is `<secret OCID>` or `<vault OCID>/<name>`, followed, unless the current content is meant, by
+/// `?stage=PENDING` (or `CURRENT`, `LATEST`, `PREVIOUS`, `DEPRECATED`) or `?version=3`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct SecretLocation {
-    secret: Which,
-    content: Content,
+    secret: SecretId,
+    content: ContentVersion,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Which {
+enum SecretId {
     Ocid(Ocid),
     Named { vault: Ocid, name: String },
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
-enum Content {
+enum ContentVersion {
     Current,
     Stage(String),
     Version(u64),
 }
 
-/// A secret's content; its bytes print as their number.
+/// The content of a secret. Prints the number of bytes only.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SecretBundle {
-    /// The content, as it was put into the vault.
+    /// The content, as it is stored in the vault.
     pub bytes: Vec<u8>,
     /// Its version, counted from 1.
     pub version: u64,
@@ -53,31 +55,31 @@ impl Oci {
     /// GetSecretBundle, by OCID or by name.
     ///
     /// # Errors
-    /// No answer, a refusal (404 also where a policy is missing), or content that is not base64.
+    /// No response, an error status (404 also if a policy is missing), or content that is not base64.
     pub async fn secret(&self, location: &SecretLocation) -> Result<SecretBundle, OciError> {
-        let doing = format!("reading secret {location}");
+        let operation = format!("reading secret {location}");
         let (method, path) = location.request();
         let request = self.request(method, self.principal().region().secrets(), &path)?;
-        let answer = self
-            .ask(&doing, &request, &Extensions::new(), MAX_ANSWER)
+        let response = self
+            .send(&operation, &request, &Extensions::new(), MAX_RESPONSE)
             .await?;
-        // Neither error names what was met: it may be the secret itself.
-        let bundle: Bundle = serde_json::from_slice(&answer.body)
-            .map_err(|_| answer.unusable(&doing, "the answer is no secret bundle"))?;
+        // The error does not contain the response, which may be the secret.
+        let bundle: Bundle = serde_json::from_slice(&response.body)
+            .map_err(|_| response.unusable(&operation, "the response is not a secret bundle"))?;
         if let Some(expiry) = &bundle.expiry
             && is_past(expiry, self.now())
         {
-            return Err(answer.unusable(
-                &doing,
-                format!("its content expired at {expiry}; put a new version into the vault"),
+            return Err(response.unusable(
+                &operation,
+                format!("its content expired at {expiry}; create a new version of the secret"),
             ));
         }
         if bundle.content.content_type != "BASE64" {
-            return Err(answer.unusable(&doing, "the content is of another type than BASE64"));
+            return Err(response.unusable(&operation, "the content type is not BASE64"));
         }
         let bytes = STANDARD
             .decode(bundle.content.content)
-            .map_err(|_| answer.unusable(&doing, "the content is not base64"))?;
+            .map_err(|_| response.unusable(&operation, "the content is not base64"))?;
         Ok(SecretBundle {
             bytes,
             version: bundle.version,
@@ -103,7 +105,7 @@ struct BundleContent {
     content: String,
 }
 
-/// True if a time, as the service writes it, is past; what is no time counts as past.
+/// Whether an RFC 3339 time is past. Malformed text counts as past.
 fn is_past(time: &str, now: SystemTime) -> bool {
     rfc3339::time(time).is_none_or(|time| time <= now)
 }
@@ -111,17 +113,17 @@ fn is_past(time: &str, now: SystemTime) -> bool {
 impl SecretLocation {
     fn request(&self) -> (Method, String) {
         let content = match &self.content {
-            Content::Current => None,
-            Content::Stage(stage) => Some(format!("stage={stage}")),
-            Content::Version(number) => Some(format!("versionNumber={number}")),
+            ContentVersion::Current => None,
+            ContentVersion::Stage(stage) => Some(format!("stage={stage}")),
+            ContentVersion::Version(number) => Some(format!("versionNumber={number}")),
         };
         match &self.secret {
-            Which::Ocid(id) => {
+            SecretId::Ocid(id) => {
                 let query = content.map_or_else(String::new, |content| format!("?{content}"));
                 let id = encode(id.as_str());
                 (Method::GET, format!("/20190301/secretbundles/{id}{query}"))
             }
-            Which::Named { vault, name } => {
+            SecretId::Named { vault, name } => {
                 let query = content.map_or_else(String::new, |content| format!("&{content}"));
                 let (name, vault) = (encode(name), encode(vault.as_str()));
                 let path = "/20190301/secretbundles/actions/getByName";
@@ -135,7 +137,7 @@ impl SecretLocation {
 }
 
 impl FromStr for SecretLocation {
-    /// What is wrong, as a phrase after the text.
+    /// What is wrong; completes a sentence that begins with the text.
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
@@ -147,29 +149,27 @@ impl FromStr for SecretLocation {
             Some((id, name)) => (id, Some(name)),
             None => (secret, None),
         };
-        let id: Ocid = id
-            .parse()
-            .map_err(|()| "is no OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>")?;
+        let id: Ocid = id.parse().map_err(
+            |()| "is not an OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
+        )?;
         let secret = match (id.kind(), name) {
-            ("vaultsecret", None) => Which::Ocid(id),
-            ("vault", Some(name)) if is_name(name) => Which::Named {
+            ("vaultsecret", None) => SecretId::Ocid(id),
+            ("vault", Some(name)) if is_name(name) => SecretId::Named {
                 vault: id,
                 name: name.to_owned(),
             },
-            ("vault", Some(_)) => return Err("has no secret's name after the vault's OCID"),
+            ("vault", Some(_)) => return Err("has no secret name after the vault OCID"),
             ("vault", None) => {
                 return Err(
-                    "is the OCID of a vault; expected the secret's own, or <vault OCID>/<name>",
+                    "is the OCID of a vault; expected the OCID of a secret, or <vault OCID>/<name>",
                 );
             }
             _ => {
-                return Err(
-                    "is the OCID of something else; expected that of a secret (ocid1.vaultsecret.…)",
-                );
+                return Err("is not the OCID of a secret; expected ocid1.vaultsecret.…");
             }
         };
         let content = match query {
-            None => Content::Current,
+            None => ContentVersion::Current,
             Some(query) => content(query)
                 .ok_or("has an unknown part after \"?\"; expected stage=… or version=<number>")?,
         };
@@ -184,12 +184,12 @@ fn is_name(name: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
 }
 
-fn content(query: &str) -> Option<Content> {
+fn content(query: &str) -> Option<ContentVersion> {
     match query.split_once('=')? {
         ("stage", stage) => ["CURRENT", "PENDING", "LATEST", "PREVIOUS", "DEPRECATED"]
             .contains(&stage)
-            .then(|| Content::Stage(stage.to_owned())),
-        ("version", number) => number.parse().ok().map(Content::Version),
+            .then(|| ContentVersion::Stage(stage.to_owned())),
+        ("version", number) => number.parse().ok().map(ContentVersion::Version),
         _ => None,
     }
 }
@@ -197,13 +197,13 @@ fn content(query: &str) -> Option<Content> {
 impl fmt::Display for SecretLocation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.secret {
-            Which::Ocid(id) => id.fmt(f)?,
-            Which::Named { vault, name } => write!(f, "{vault}/{name}")?,
+            SecretId::Ocid(id) => id.fmt(f)?,
+            SecretId::Named { vault, name } => write!(f, "{vault}/{name}")?,
         }
         match &self.content {
-            Content::Current => Ok(()),
-            Content::Stage(stage) => write!(f, "?stage={stage}"),
-            Content::Version(number) => write!(f, "?version={number}"),
+            ContentVersion::Current => Ok(()),
+            ContentVersion::Stage(stage) => write!(f, "?stage={stage}"),
+            ContentVersion::Version(number) => write!(f, "?version={number}"),
         }
     }
 }
@@ -224,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_is_asked_for_by_ocid_or_by_name() {
+    fn requests_a_secret_by_ocid_or_by_name() {
         let id = "ocid1.vaultsecret.oc1.sa-saopaulo-1.amaaaa";
         assert_eq!(request(id), format!("GET /20190301/secretbundles/{id}"));
         assert_eq!(
@@ -242,17 +242,17 @@ mod tests {
     }
 
     #[test]
-    fn what_names_no_secret_says_what_it_is() {
+    fn rejects_text_that_names_no_secret() {
         for (text, reason) in [
-            ("", "is no OCID"),
-            ("ocid1.vaultsecret.REPLACE-WITH-YOURS", "is no OCID"),
+            ("", "is not an OCID"),
+            ("ocid1.vaultsecret.REPLACE-WITH-YOURS", "is not an OCID"),
             ("ocid1.vault.oc1..v", "is the OCID of a vault"),
-            ("ocid1.vault.oc1..v/", "has no secret's name"),
-            ("ocid1.vault.oc1..v/a b", "has no secret's name"),
-            ("ocid1.bucket.oc1..v", "is the OCID of something else"),
+            ("ocid1.vault.oc1..v/", "has no secret name"),
+            ("ocid1.vault.oc1..v/a b", "has no secret name"),
+            ("ocid1.bucket.oc1..v", "is not the OCID of a secret"),
             (
                 "ocid1.vaultsecret.oc1..s/name",
-                "is the OCID of something else",
+                "is not the OCID of a secret",
             ),
             ("ocid1.vaultsecret.oc1..s?stage=OLD", "has an unknown part"),
             ("ocid1.vaultsecret.oc1..s?version=-1", "has an unknown part"),
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn a_contents_expiry_is_a_time_in_any_zone() {
+    fn an_expiry_may_have_any_time_zone() {
         let now = rfc3339::time("2026-11-22T08:13:29Z").unwrap();
         for past in [
             "2026-11-22T08:13:29.000Z",
@@ -280,7 +280,7 @@ mod tests {
     }
 
     #[test]
-    fn prints_as_it_was_written_and_never_its_content() {
+    fn prints_its_location_and_never_its_content() {
         let text = "ocid1.vault.oc1..v/NAME?version=2";
         assert_eq!(text.parse::<SecretLocation>().unwrap().to_string(), text);
         let bundle = SecretBundle {

@@ -79,7 +79,7 @@ fn read(settings: &[&'static Setting], line: &str) -> Result<Line, String> {
         None => Given::Plain(value.to_owned()),
         Some(_) => {
             let location = value.parse::<SecretLocation>();
-            // What is no OCID may be the secret itself, put here by mistake: it is not shown.
+            // What is not an OCID may be the secret itself, put here by mistake: it is not shown.
             Given::Secret(location.map_err(|reason| format!("the value of {name} {reason}"))?)
         }
     };
@@ -213,7 +213,7 @@ mod tests {
             (
                 "kafka_password_vaultOCID=hunter2",
                 1,
-                "the value of kafka_password_vaultOCID is no OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
+                "the value of kafka_password_vaultOCID is not an OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
             ),
         ] {
             assert_eq!(

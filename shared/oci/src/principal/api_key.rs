@@ -1,20 +1,23 @@
-//! A user's API key, or session token, from the configuration file of Oracle's tools (`~/.oci/config`).
+//! The API key or session token of a user, from the configuration file of Oracle's tools (`~/.oci/config`).
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use super::super::key::PrivateKey;
-use super::super::ocid::Ocid;
-use super::super::token::Token;
-use super::{Credentials, Found, PrincipalConfig, ini};
 use runtime::files;
 use runtime::secret::Secret;
 use runtime::text;
 
+use super::config::PrincipalConfig;
+use super::credentials::{Credentials, LoadedPrincipal};
+use super::ini;
+use crate::key::PrivateKey;
+use crate::ocid::Ocid;
+use crate::token::Token;
+
 const MAX_FILE: usize = 1 << 20;
 
-/// Which profile of which file.
+/// A profile of a configuration file.
 pub(super) struct ApiKeySource {
     file: PathBuf,
     profile: String,
@@ -32,15 +35,15 @@ impl ApiKeySource {
         }
     }
 
-    /// Everything anew from the disk: a key or a session that was replaced is found.
-    pub(super) fn read(&self) -> Result<Found, String> {
+    /// Reads all files again, so that a replaced key or session is used.
+    pub(super) fn load(&self) -> Result<LoadedPrincipal, String> {
         let text = files::read_text(&self.file, MAX_FILE)?;
         let mut profiles =
             ini::parse(&text).map_err(|(line, reason)| format!("line {line}: {reason}"))?;
         let Some(profile) = profiles.remove(&self.profile) else {
             let known: Vec<String> = profiles.keys().map(|name| format!("[{name}]")).collect();
             return Err(format!(
-                "there is no such profile; the file has {}",
+                "the profile does not exist; the file has {}",
                 if known.is_empty() {
                     "none".to_owned()
                 } else {
@@ -52,14 +55,14 @@ impl ApiKeySource {
             profile: &profile,
             home: self.home.as_deref(),
         };
-        self.found(&entries)
+        self.loaded(&entries)
     }
 
-    fn found(&self, entries: &Entries<'_>) -> Result<Found, String> {
+    fn loaded(&self, entries: &Entries<'_>) -> Result<LoadedPrincipal, String> {
         for unsupported in ["delegation_token_file", "authentication_type"] {
             if let Some(value) = entries.get(unsupported) {
                 return Err(format!(
-                    "{unsupported}={value} is not supported here; OCI_AUTH chooses other principals"
+                    "{unsupported}={value} is not supported; set OCI_AUTH to use another principal"
                 ));
             }
         }
@@ -68,9 +71,9 @@ impl ApiKeySource {
         let fingerprint = entries.fingerprint(&key)?;
         let region = match entries.get("region") {
             Some(region) => region.to_owned(),
-            // Never looked at: the setting oci_region takes its place.
+            // Not used: the setting oci_region overrides it.
             None if self.has_region => String::new(),
-            None => return Err("region is not set, nor is OCI_REGION".to_owned()),
+            None => return Err("neither region nor OCI_REGION is set".to_owned()),
         };
         let (key_id, expires) = match entries.get("security_token_file") {
             Some(file) => {
@@ -85,7 +88,7 @@ impl ApiKeySource {
                 (Secret::new(format!("{tenancy}/{user}/{fingerprint}")), None)
             }
         };
-        Ok(Found {
+        Ok(LoadedPrincipal {
             credentials: Credentials {
                 key_id,
                 key,
@@ -97,7 +100,7 @@ impl ApiKeySource {
     }
 }
 
-/// One profile's keys and values.
+/// The keys and values of a profile.
 struct Entries<'a> {
     profile: &'a BTreeMap<String, String>,
     home: Option<&'a Path>,
@@ -135,7 +138,7 @@ impl Entries<'_> {
             .map_err(|error| format!("key_file {}: {error}", path.display()))
     }
 
-    /// The fingerprint, which must be the key's: otherwise the service would only say 401.
+    /// The fingerprint. It must match the key: otherwise the service would respond with 401 and no reason.
     fn fingerprint(&self, key: &PrivateKey) -> Result<String, String> {
         let stated = self.required("fingerprint")?.to_ascii_lowercase();
         let own = key.fingerprint().map_err(|error| error.to_string())?;

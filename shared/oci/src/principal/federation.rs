@@ -1,4 +1,4 @@
-//! Federation of an instance principal: a certificate and a new session key in, a token for that key out.
+//! Federation of an instance principal: exchanges a certificate for a token of a new session key.
 
 use http::{Extensions, HeaderValue, Method, header};
 use openssl::hash::MessageDigest;
@@ -7,24 +7,24 @@ use reqwest::{Request, Url};
 use serde::Deserialize;
 use serde_json::json;
 
-use super::super::exchange::Exchange;
-use super::super::key::{PrivateKey, colons};
-use super::super::signature::{self, Body, Signable};
-use super::super::token::Token;
-use super::Credentials;
-use super::instance::Identity;
+use super::credentials::Credentials;
+use super::identity::Identity;
+use crate::api::Api;
+use crate::key::{PrivateKey, colon_hex};
+use crate::signature::{self, Body, Signable};
+use crate::token::Token;
 
-const MAX_ANSWER: usize = 64 << 10;
+const MAX_RESPONSE: usize = 64 << 10;
 
-/// Asks federation at `endpoint` for a token, as Oracle's Go SDK does: `POST /v1/x509`, signed with the machine's
-/// own key, without a `host`.
+/// Gets a token from federation at `endpoint`, as Oracle's Go SDK does: `POST /v1/x509`, signed with the machine's key,
+/// without a `host`.
 pub(super) async fn session(
-    exchange: &Exchange,
+    api: &Api,
     endpoint: &str,
     identity: &Identity,
 ) -> Result<Credentials, String> {
-    let refused =
-        |error: openssl::error::ErrorStack| format!("making the federation request: {error}");
+    let failed =
+        |error: openssl::error::ErrorStack| format!("building the federation request: {error}");
     let key = PrivateKey::generate().map_err(|error| error.to_string())?;
     let public = key.public_pem().map_err(|error| error.to_string())?;
     let body = json!({
@@ -37,29 +37,29 @@ pub(super) async fn session(
     let fingerprint = identity
         .certificate
         .digest(MessageDigest::sha256())
-        .map_err(refused)?;
+        .map_err(failed)?;
     let key_id = format!(
         "{}/fed-x509-sha256/{}",
         identity.tenancy,
-        colons(&fingerprint)
+        colon_hex(&fingerprint)
     );
-    let request = request(exchange, endpoint, &key_id, &identity.key, body)?;
-    let doing = format!("asking federation at {} for a token", request.url());
-    let answer = exchange
-        .ask(&doing, &request, &Extensions::new(), MAX_ANSWER)
+    let request = request(api, endpoint, &key_id, &identity.key, body)?;
+    let operation = format!("getting a token from federation at {}", request.url());
+    let response = api
+        .send(&operation, &request, &Extensions::new(), MAX_RESPONSE)
         .await
         .map_err(|error| error.to_string())?;
     #[derive(Deserialize)]
     struct Granted {
         token: String,
     }
-    let granted: Granted = serde_json::from_slice(&answer.body).map_err(|_| {
+    let granted: Granted = serde_json::from_slice(&response.body).map_err(|_| {
         format!(
-            "{doing}: the answer holds no token (opc-request-id {})",
-            answer.request_id
+            "{operation}: the response contains no token (opc-request-id {})",
+            response.request_id
         )
     })?;
-    let token = Token::parse(&granted.token).map_err(|error| format!("{doing}: {error}"))?;
+    let token = Token::parse(&granted.token).map_err(|error| format!("{operation}: {error}"))?;
     Ok(Credentials {
         key_id: token.key_id(),
         key,
@@ -68,16 +68,16 @@ pub(super) async fn session(
 }
 
 fn request(
-    exchange: &Exchange,
+    api: &Api,
     endpoint: &str,
     key_id: &str,
     key: &PrivateKey,
     body: String,
 ) -> Result<Request, String> {
-    let wrong = |error: &dyn std::fmt::Display| format!("making the federation request: {error}");
+    let wrong = |error: &dyn std::fmt::Display| format!("building the federation request: {error}");
     let url = Url::parse(&format!("{}/v1/x509", endpoint.trim_end_matches('/')))
         .map_err(|error| wrong(&error))?;
-    let date = httpdate::fmt_http_date((exchange.clock)());
+    let date = httpdate::fmt_http_date((api.clock)());
     let content_type = "application/json";
     let authorization = signature::authorization(
         &Signable {
@@ -117,7 +117,7 @@ fn pem(certificate: &X509) -> Result<String, String> {
     String::from_utf8(pem).map_err(|error| error.to_string())
 }
 
-/// PEM without its first and last line and its line breaks.
+/// PEM without its first and last line and without line breaks.
 fn bare(pem: &str) -> String {
     pem.lines()
         .filter(|line| !line.starts_with("-----"))

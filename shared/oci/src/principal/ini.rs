@@ -2,12 +2,11 @@
 
 use std::collections::BTreeMap;
 
-/// Profiles by name, each with its own keys and those of `[DEFAULT]` that it does not have itself, as in the CLI and
-/// the Python SDK.
+/// Profiles by name. Each has its own keys and inherits the others of `[DEFAULT]`, as in the CLI and the Python SDK.
 pub(super) type Profiles = BTreeMap<String, BTreeMap<String, String>>;
 
-/// The profiles of a file's text, or the line (from 1) that is wrong and why. Values never appear in the reason:
-/// one of them may be a pass phrase.
+/// The profiles of a file's text, or the number (from 1) of an invalid line and the reason. The reason never contains a
+/// value, which may be a pass phrase.
 pub(super) fn parse(text: &str) -> Result<Profiles, (usize, &'static str)> {
     let mut profiles = Profiles::new();
     let mut current = None;
@@ -61,7 +60,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_line_that_is_wrong() {
+    fn reports_the_invalid_line() {
         assert_eq!(parse("[A]\nb=c\n[D").unwrap_err().0, 3);
         assert_eq!(
             parse("[A]\n\nhunter2").unwrap_err(),

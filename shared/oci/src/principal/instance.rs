@@ -1,55 +1,50 @@
-//! Instance principal: a virtual machine asks its metadata service for a certificate, and federation for a token.
+//! Instance principal: a virtual machine gets a certificate from its metadata service and a token from federation.
 
 use std::time::Duration;
 
 use http::{Extensions, HeaderValue, Method, header};
-use openssl::x509::X509;
 use reqwest::{Request, Url};
-use tokio::time::timeout;
-
-use super::super::client;
-use super::super::exchange::Exchange;
-use super::super::key::PrivateKey;
-use super::super::ocid::Ocid;
-use super::super::region::Region;
-use super::{Found, OciError, PrincipalConfig, federation};
 use runtime::files;
 use runtime::secret::Secret;
+use tokio::time::timeout;
 
-/// A metadata service is one hop away: if it does not answer within this, there is none.
+use super::config::PrincipalConfig;
+use super::credentials::LoadedPrincipal;
+use super::federation;
+use super::identity::Identity;
+use crate::api::Api;
+use crate::error::OciError;
+use crate::http_client;
+use crate::region::Region;
+
+/// The metadata service is on the same host: without a response within this time there is none.
 const PROBE: Duration = Duration::from_secs(1);
 
-const MAX_ANSWER: usize = 64 << 10;
+const MAX_RESPONSE: usize = 64 << 10;
 
-/// Where metadata and federation answer.
+/// The addresses of metadata service and federation.
 pub(super) struct InstanceSource {
-    exchange: Exchange,
+    api: Api,
     metadata: String,
     federation: Option<String>,
     region: Option<String>,
     default_domain: Option<String>,
 }
 
-/// What the metadata service says about the machine.
-pub(super) struct Identity {
-    pub(super) certificate: X509,
-    pub(super) intermediate: X509,
-    pub(super) key: PrivateKey,
-    pub(super) tenancy: Ocid,
-}
-
 impl InstanceSource {
-    pub(super) fn new(config: &PrincipalConfig, bound: Duration) -> Result<Self, OciError> {
-        // Never through a proxy: the address means this machine's own host.
-        let client = client::builder()
+    pub(super) fn new(
+        config: &PrincipalConfig,
+        operation_timeout: Duration,
+    ) -> Result<Self, OciError> {
+        // Without a proxy: the address is link-local.
+        let client = http_client::builder()
             .no_proxy()
             .build()
             .map_err(|error| OciError::Setup(format!("instance principal: {error}")))?;
         Ok(Self {
-            exchange: Exchange {
+            api: Api {
                 http: client.into(),
-                bound,
-                principal: None,
+                timeout: operation_timeout,
                 clock: config.clock,
             },
             metadata: config.metadata.trim_end_matches('/').to_owned(),
@@ -59,14 +54,14 @@ impl InstanceSource {
         })
     }
 
-    /// True if a metadata service of Oracle Cloud answers; other clouds have other services at the same address.
-    pub(super) async fn is_there(&self) -> bool {
+    /// Whether a metadata service of Oracle Cloud responds. Other clouds have other services at the same address.
+    pub(super) async fn is_available(&self) -> bool {
         let probe = self.metadata("/instance/region");
         matches!(timeout(PROBE, probe).await, Ok(Ok(_)))
     }
 
-    /// Certificate and key from metadata, together, then a token from federation for a session key of our own.
-    pub(super) async fn read(&self) -> Result<Found, String> {
+    /// Reads certificate and key from the metadata service, then gets a token from federation for a new session key.
+    pub(super) async fn load(&self) -> Result<LoadedPrincipal, String> {
         let (region, certificate, key, intermediate) = tokio::try_join!(
             self.metadata("/instance/region"),
             self.metadata("/identity/cert.pem"),
@@ -85,8 +80,8 @@ impl InstanceSource {
             Some(endpoint) => endpoint.clone(),
             None => region.auth(),
         };
-        let credentials = federation::session(&self.exchange, &federation, &identity).await?;
-        Ok(Found {
+        let credentials = federation::session(&self.api, &federation, &identity).await?;
+        Ok(LoadedPrincipal {
             credentials,
             tenancy: identity.tenancy,
             region: region.to_string(),
@@ -98,55 +93,17 @@ impl InstanceSource {
         let mut request = Url::parse(&address)
             .map(|url| Request::new(Method::GET, url))
             .map_err(|error| format!("OCI_METADATA_BASE_URL: {error}"))?;
-        // Version 2 of the metadata service answers nobody else, so that a redirected browser cannot ask it.
+        // Version 2 of the metadata service requires this header, against request forgery.
         let header = HeaderValue::from_static("Bearer Oracle");
         request.headers_mut().insert(header::AUTHORIZATION, header);
-        let doing = format!("asking the metadata service for {address}");
-        let answer = self
-            .exchange
-            .ask(&doing, &request, &Extensions::new(), MAX_ANSWER)
+        let operation = format!("reading {address} of the metadata service");
+        let response = self
+            .api
+            .send(&operation, &request, &Extensions::new(), MAX_RESPONSE)
             .await
             .map_err(|error| error.to_string())?;
-        files::text(answer.body, MAX_ANSWER)
+        files::text(response.body, MAX_RESPONSE)
             .map(Secret::new)
-            .map_err(|error| format!("{doing}: {error}"))
+            .map_err(|error| format!("{operation}: {error}"))
     }
-}
-
-impl Identity {
-    fn new(certificate: &Secret, intermediate: &Secret, key: &Secret) -> Result<Self, String> {
-        let read = |what: &str, pem: &Secret| {
-            X509::from_pem(pem.reveal().as_bytes())
-                .map_err(|_| format!("the metadata service's {what} is no certificate"))
-        };
-        let certificate = read("cert.pem", certificate)?;
-        let intermediate = read("intermediate.pem", intermediate)?;
-        let key = PrivateKey::from_pem(key.reveal().as_bytes(), None)
-            .map_err(|error| format!("the metadata service's key.pem: {error}"))?;
-        let belongs = certificate
-            .public_key()
-            .is_ok_and(|public| key.is_of(&public));
-        if !belongs {
-            return Err("the metadata service's certificate and key do not belong together (they may be changing just now)".to_owned());
-        }
-        let tenancy = tenancy(&certificate)
-            .ok_or("the metadata service's certificate names no tenancy (opc-tenant:…)")?;
-        Ok(Self {
-            certificate,
-            intermediate,
-            key,
-            tenancy,
-        })
-    }
-}
-
-/// The tenancy stands in the subject as `opc-tenant:<OCID>`; `opc-identity:` is the form of some older images.
-fn tenancy(certificate: &X509) -> Option<Ocid> {
-    certificate.subject_name().entries().find_map(|entry| {
-        let text = entry.data().to_string().ok()?;
-        let id = text
-            .strip_prefix("opc-tenant:")
-            .or_else(|| text.strip_prefix("opc-identity:"))?;
-        id.parse().ok()
-    })
 }

@@ -1,15 +1,17 @@
-//! Resource principal 2.2: the platform hands a function or a container instance a key and a token.
+//! Resource principal 2.2: the platform gives a key and a token to a function or a container instance.
 //!
-//! Each of `OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM` and `…_RPST` is an absolute path or the text itself ("Accessing
-//! Other Oracle Cloud Infrastructure Resources from Running Functions", and Oracle's SDKs).
+//! Each of `OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM` and `…_RPST` is an absolute path or the content itself ("Accessing Other
+//! Oracle Cloud Infrastructure Resources from Running Functions", and Oracle's SDKs).
 
 use std::path::{Path, PathBuf};
 
-use super::super::key::PrivateKey;
-use super::super::token::Token;
-use super::{Credentials, Found, OciError};
 use runtime::files;
 use runtime::secret::Secret;
+
+use super::credentials::{Credentials, LoadedPrincipal};
+use crate::error::OciError;
+use crate::key::PrivateKey;
+use crate::token::Token;
 
 const VERSION: &str = "OCI_RESOURCE_PRINCIPAL_VERSION";
 const TOKEN: &str = "OCI_RESOURCE_PRINCIPAL_RPST";
@@ -17,10 +19,10 @@ const KEY: &str = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM";
 const PASSPHRASE: &str = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE";
 const REGION: &str = "OCI_RESOURCE_PRINCIPAL_REGION";
 
-/// Files of the platform are small; what is larger is something else.
+/// The maximum size of a file, in bytes. Those of the platform are small.
 const MAX_FILE: usize = 64 << 10;
 
-/// What the platform sets for a resource principal, unread.
+/// The variables that the platform sets for a resource principal. Files that they name are not read yet.
 #[derive(Clone, Debug, Default)]
 pub struct ResourceVariables {
     version: Option<String>,
@@ -31,7 +33,7 @@ pub struct ResourceVariables {
 }
 
 impl ResourceVariables {
-    /// Looks the variables up.
+    /// Reads the variables.
     pub fn from_environment(environment: impl Fn(&str) -> Option<String>) -> Self {
         let variable = |name: &str| environment(name).filter(|value| !value.is_empty());
         Self {
@@ -43,24 +45,24 @@ impl ResourceVariables {
         }
     }
 
-    /// True if the platform says that there is one.
+    /// Whether the platform provides a resource principal.
     pub(super) fn is_present(&self) -> bool {
         self.version.is_some()
     }
 }
 
-/// Where key and token are, checked but unread.
+/// Key and token, or the files that contain them.
 pub(super) struct ResourceSource {
-    token: Held,
-    key: Held,
-    passphrase: Option<Held>,
+    token: PathOrContent,
+    key: PathOrContent,
+    passphrase: Option<PathOrContent>,
     region: String,
 }
 
-/// The rule of all SDKs: an absolute path is a path, anything else is the content.
-enum Held {
+/// A variable's value: an absolute path is a file, other text is the content (the rule of Oracle's SDKs).
+enum PathOrContent {
     Path(PathBuf),
-    Inline(Secret),
+    Content(Secret),
 }
 
 impl ResourceSource {
@@ -70,36 +72,37 @@ impl ResourceSource {
         match variables.version.as_deref() {
             Some("2.2") => {}
             Some(other) => {
-                return Err(wrong(format!("{VERSION} is {other:?}; only 2.2 is known")));
+                return Err(wrong(format!("{VERSION} is {other:?}; expected 2.2")));
             }
             None => return Err(missing(VERSION)),
         }
-        let held = |secret: &Secret| match Path::new(secret.reveal()) {
-            path if path.is_absolute() => Held::Path(path.to_owned()),
-            _ => Held::Inline(secret.clone()),
+        let value = |secret: &Secret| match Path::new(secret.reveal()) {
+            path if path.is_absolute() => PathOrContent::Path(path.to_owned()),
+            _ => PathOrContent::Content(secret.clone()),
         };
         let source = Self {
-            token: held(variables.token.as_ref().ok_or_else(|| missing(TOKEN))?),
-            key: held(variables.key.as_ref().ok_or_else(|| missing(KEY))?),
-            passphrase: variables.passphrase.as_ref().map(held),
+            token: value(variables.token.as_ref().ok_or_else(|| missing(TOKEN))?),
+            key: value(variables.key.as_ref().ok_or_else(|| missing(KEY))?),
+            passphrase: variables.passphrase.as_ref().map(value),
             region: variables.region.clone().ok_or_else(|| missing(REGION))?,
         };
-        let is_path = |held: &Held| matches!(held, Held::Path(_));
+        let is_path = |value: &PathOrContent| matches!(value, PathOrContent::Path(_));
         if let Some(passphrase) = &source.passphrase
             && is_path(passphrase) != is_path(&source.key)
         {
             return Err(wrong(format!(
-                "{KEY} and {PASSPHRASE} must both be paths or both be the values themselves"
+                "{KEY} and {PASSPHRASE} must both be paths or both be contents"
             )));
         }
         Ok(source)
     }
 
-    /// Key and token, read together.
-    pub(super) fn read(&self) -> Result<Found, String> {
+    /// Reads key and token.
+    pub(super) fn load(&self) -> Result<LoadedPrincipal, String> {
         let passphrase = match &self.passphrase {
-            Some(held) => Some(Secret::new(
-                held.read(PASSPHRASE)?
+            Some(value) => Some(Secret::new(
+                value
+                    .read(PASSPHRASE)?
                     .reveal()
                     .trim_end_matches(['\r', '\n']),
             )),
@@ -114,8 +117,8 @@ impl ResourceSource {
         let tenancy = token
             .tenancy()
             .cloned()
-            .ok_or_else(|| format!("{name}: the token names no tenancy (claim res_tenant)"))?;
-        Ok(Found {
+            .ok_or_else(|| format!("{name}: the token contains no tenancy (claim res_tenant)"))?;
+        Ok(LoadedPrincipal {
             credentials: Credentials {
                 key_id: token.key_id(),
                 key,
@@ -126,29 +129,29 @@ impl ResourceSource {
         })
     }
 
-    /// Values that were given inline stay what they are.
+    /// Whether loading again can give other credentials: contents in variables never change.
     pub(super) fn is_renewable(&self) -> bool {
         matches!(
             (&self.key, &self.token),
-            (Held::Path(_), _) | (_, Held::Path(_))
+            (PathOrContent::Path(_), _) | (_, PathOrContent::Path(_))
         )
     }
 }
 
-impl Held {
+impl PathOrContent {
     fn read(&self, variable: &str) -> Result<Secret, String> {
         match self {
             Self::Path(path) => files::read_text(path, MAX_FILE)
                 .map(Secret::new)
                 .map_err(|error| format!("{variable} names {}: {error}", path.display())),
-            Self::Inline(secret) => Ok(secret.clone()),
+            Self::Content(secret) => Ok(secret.clone()),
         }
     }
 
     fn name(&self, variable: &str) -> String {
         match self {
             Self::Path(path) => format!("{variable} names {}", path.display()),
-            Self::Inline(_) => variable.to_owned(),
+            Self::Content(_) => variable.to_owned(),
         }
     }
 }

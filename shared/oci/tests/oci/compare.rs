@@ -1,6 +1,6 @@
-//! Our signatures beside those of Oracle's own Python SDK.
+//! Compares signatures with those of Oracle's Python SDK.
 //!
-//! `make oci-compare` runs this with a Python that has the SDK; without one it is skipped, and says so.
+//! `make oci-compare` runs this with a Python that has the SDK; without one it prints a line and passes.
 
 use std::io::Write;
 use std::process::{Command, Stdio};
@@ -17,7 +17,7 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/oci/comp
 const DATE: &str = "Sun, 22 Nov 2026 08:22:01 GMT";
 const HOST: &str = "https://objectstorage.sa-saopaulo-1.oraclecloud.com";
 
-/// Every verb with every body over odd paths and queries, under both forms of key id.
+/// Every method with every body, unusual paths and queries, and both forms of key id.
 fn requests() -> Vec<Value> {
     let targets = [
         "/n",
@@ -91,7 +91,7 @@ fn sign(request: &Value, key_id: &str, key: &PrivateKey) -> Value {
 }
 
 #[test]
-fn signatures_are_those_of_oracles_python_sdk() {
+fn signatures_equal_those_of_oracles_python_sdk() {
     let Ok(python) = std::env::var(PYTHON) else {
         eprintln!("SKIPPED: {PYTHON} names no Python with Oracle's SDK; run make oci-compare");
         return;

@@ -1,6 +1,6 @@
-//! Oracle Cloud, against a stand-in on loopback that verifies every signature.
+//! The client against a stand-in for Oracle Cloud on loopback, which verifies every signature.
 
-#![allow(clippy::unwrap_used)] // a test may fail; clippy sees that only inside of #[test]
+#![allow(clippy::unwrap_used)] // clippy permits it only inside #[test]
 
 mod compare;
 mod principals;
@@ -15,17 +15,17 @@ use oci::principal::{Auth, PrincipalConfig, ResourceVariables};
 use oci::{Oci, OciConfig, OciError};
 use testkit::oci_standin::Standin;
 
-/// Long enough for a busy machine; no test waits for it.
-const PATIENCE: Duration = Duration::from_secs(20);
+/// Long enough for a busy machine. No test waits for it.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A stand-in, a folder for files, and the variables of a process that runs as a resource principal.
-struct Place {
+/// A stand-in, a folder, and the environment of a resource principal.
+struct TestEnvironment {
     cloud: Standin,
     folder: tempfile::TempDir,
     variables: HashMap<String, String>,
 }
 
-impl Place {
+impl TestEnvironment {
     async fn new() -> Self {
         let cloud = Standin::start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -84,7 +84,7 @@ impl Place {
                 clock: SystemTime::now,
             },
             endpoint: Some(self.cloud.endpoint()),
-            timeout: PATIENCE,
+            timeout: TIMEOUT,
         }
     }
 

@@ -1,4 +1,4 @@
-//! Who we are: found in order, renewed in time, and told in one sentence when it is wrong.
+//! Principals: selection, renewal, errors.
 
 use std::fs;
 use std::time::{Duration, Instant};
@@ -7,11 +7,11 @@ use oci::Oci;
 use oci::principal::Auth;
 use testkit::oci_standin::{TENANCY, Trouble};
 
-use super::Place;
+use super::TestEnvironment;
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn refusal(place: &Place, auth: Auth) -> String {
+async fn sign_in_error(place: &TestEnvironment, auth: Auth) -> String {
     match place.sign_in(auth).await {
         Ok(oci) => panic!("signed in as {}", oci.principal()),
         Err(error) => error.to_string(),
@@ -19,8 +19,8 @@ async fn refusal(place: &Place, auth: Auth) -> String {
 }
 
 #[tokio::test]
-async fn a_resource_principal_is_read_from_files_or_from_the_variables() {
-    let mut place = Place::new().await;
+async fn reads_a_resource_principal_from_files_or_variables() {
+    let mut place = TestEnvironment::new().await;
     let oci = place.sign_in(Auth::Detect).await.unwrap();
     assert!(oci.namespace().await.is_ok());
     assert_eq!(
@@ -39,8 +39,8 @@ async fn a_resource_principal_is_read_from_files_or_from_the_variables() {
 }
 
 #[tokio::test]
-async fn a_token_about_to_end_is_read_again_with_its_key_before_it_is_used() {
-    let place = Place::new().await;
+async fn renews_a_token_before_it_expires() {
+    let place = TestEnvironment::new().await;
     place.resource_principal(Duration::from_secs(200));
     let oci = place.sign_in(Auth::Resource).await.unwrap();
     place.resource_principal(HOUR);
@@ -49,13 +49,13 @@ async fn a_token_about_to_end_is_read_again_with_its_key_before_it_is_used() {
     assert_eq!(
         place.statuses("/n"),
         [200],
-        "renewed before, not after a refusal"
+        "renewed before the request, not after a 401"
     );
 }
 
 #[tokio::test]
-async fn after_a_401_newer_files_are_tried_once() {
-    let place = Place::new().await;
+async fn tries_newer_files_once_after_a_401() {
+    let place = TestEnvironment::new().await;
     let oci = place.sign_in(Auth::Resource).await.unwrap();
     place.cloud.revoke_all();
     let error = oci.namespace().await.unwrap_err().to_string();
@@ -63,7 +63,7 @@ async fn after_a_401_newer_files_are_tried_once() {
     assert_eq!(
         place.statuses("/n"),
         [401],
-        "the same files are not tried again"
+        "unchanged credentials are not sent again"
     );
     place.resource_principal(HOUR);
     place.cloud.forget_requests();
@@ -72,8 +72,8 @@ async fn after_a_401_newer_files_are_tried_once() {
 }
 
 #[tokio::test]
-async fn a_token_that_has_ended_and_cannot_be_renewed_is_told() {
-    let mut place = Place::new().await;
+async fn reports_an_expired_token_that_cannot_be_renewed() {
+    let mut place = TestEnvironment::new().await;
     let files = place.resource_principal(Duration::ZERO);
     for (name, path) in &files {
         if path.starts_with('/') {
@@ -84,14 +84,14 @@ async fn a_token_that_has_ended_and_cannot_be_renewed_is_told() {
     let oci = place.sign_in(Auth::Resource).await.unwrap();
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
-        error.contains("; the token of the resource principal ended at "),
+        error.contains("; the token of the resource principal expired at "),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn a_renewal_that_fails_keeps_the_old_credentials() {
-    let place = Place::new().await;
+async fn keeps_the_old_credentials_when_renewal_fails() {
+    let place = TestEnvironment::new().await;
     place.resource_principal(Duration::from_secs(200));
     let oci = place.sign_in(Auth::Resource).await.unwrap();
     fs::remove_file(place.path().join("rpst")).unwrap();
@@ -99,7 +99,7 @@ async fn a_renewal_that_fails_keeps_the_old_credentials() {
 }
 
 #[tokio::test]
-async fn a_wrong_resource_principal_is_one_sentence_that_names_the_variable() {
+async fn reports_the_invalid_variable_of_a_resource_principal() {
     const TOKEN: &str = "OCI_RESOURCE_PRINCIPAL_RPST";
     const KEY: &str = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM";
     const PHRASE: &str = "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE";
@@ -112,7 +112,7 @@ async fn a_wrong_resource_principal_is_one_sentence_that_names_the_variable() {
         (
             "OCI_RESOURCE_PRINCIPAL_VERSION",
             "1.1",
-            "OCI_RESOURCE_PRINCIPAL_VERSION is \"1.1\"; only 2.2 is known",
+            "OCI_RESOURCE_PRINCIPAL_VERSION is \"1.1\"; expected 2.2",
         ),
         (
             "OCI_RESOURCE_PRINCIPAL_REGION",
@@ -122,7 +122,7 @@ async fn a_wrong_resource_principal_is_one_sentence_that_names_the_variable() {
         (
             "OCI_RESOURCE_PRINCIPAL_REGION",
             "moon",
-            "\"moon\" is no region; expected a name such as sa-saopaulo-1",
+            "\"moon\" is not a region; expected a name such as sa-saopaulo-1",
         ),
         (TOKEN, "", "OCI_RESOURCE_PRINCIPAL_RPST is not set"),
         (
@@ -133,35 +133,35 @@ async fn a_wrong_resource_principal_is_one_sentence_that_names_the_variable() {
         (
             TOKEN,
             "canary",
-            "OCI_RESOURCE_PRINCIPAL_RPST: it is no session token (JWT): expected three parts with dots between them",
+            "OCI_RESOURCE_PRINCIPAL_RPST: it is not a session token (JWT): expected three parts with dots between them",
         ),
         (
             TOKEN,
             "a.e30.c",
-            "OCI_RESOURCE_PRINCIPAL_RPST: the token names no tenancy (claim res_tenant)",
+            "OCI_RESOURCE_PRINCIPAL_RPST: the token contains no tenancy (claim res_tenant)",
         ),
         (
             KEY,
             "canary",
-            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM: it is no PEM private key",
+            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM: it is not a PEM private key",
         ),
         (
             PHRASE,
             "canary",
-            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM and OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE must both be paths or both be the values themselves",
+            "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM and OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE must both be paths or both be contents",
         ),
     ] {
-        let mut place = Place::new().await;
+        let mut place = TestEnvironment::new().await;
         place.set(name, value);
-        let error = refusal(&place, Auth::Resource).await;
+        let error = sign_in_error(&place, Auth::Resource).await;
         assert_eq!(error, format!("resource principal: {sentence}"));
         assert!(!error.contains("canary"));
     }
 }
 
 #[tokio::test]
-async fn a_machine_gets_a_session_from_federation_and_renews_it() {
-    let mut place = Place::new().await;
+async fn an_instance_principal_gets_and_renews_a_session() {
+    let mut place = TestEnvironment::new().await;
     place.unset_principal();
     place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
     let oci = place.sign_in(Auth::Detect).await.unwrap();
@@ -180,7 +180,7 @@ async fn a_machine_gets_a_session_from_federation_and_renews_it() {
         federation.signed,
         "date (request-target) content-length content-type x-content-sha256"
     );
-    // Somebody revokes the session: the next request gets a new one.
+    // After a revoked session, the next request gets a new one.
     place.cloud.revoke_all();
     assert!(oci.namespace().await.is_ok());
     assert_eq!(place.statuses("/v1/x509"), [200, 200]);
@@ -188,34 +188,34 @@ async fn a_machine_gets_a_session_from_federation_and_renews_it() {
 }
 
 #[tokio::test]
-async fn a_machine_without_metadata_or_federation_is_told_which() {
-    let mut place = Place::new().await;
-    let error = refusal(&place, Auth::Instance).await;
+async fn reports_missing_metadata_or_federation() {
+    let mut place = TestEnvironment::new().await;
+    let error = sign_in_error(&place, Auth::Instance).await;
     assert!(
-        error.starts_with("instance principal: asking the metadata service for http://127.0.0.1:"),
+        error.starts_with("instance principal: reading http://127.0.0.1:"),
         "{error}"
     );
     place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
     place.cloud.set_clock(3600);
-    let error = refusal(&place, Auth::Instance).await;
+    let error = sign_in_error(&place, Auth::Instance).await;
     assert!(error.contains("clock is 60 minutes behind"), "{error}");
     place.cloud.set_clock(0);
     for (trouble, sentence) in [
         (
             Trouble::Error(401, "NotAuthenticated".to_owned()),
-            "/v1/x509 for a token: 401 NotAuthenticated",
+            "/v1/x509: 401 NotAuthenticated",
         ),
         (
             Trouble::Body(b"{}".to_vec()),
-            "/v1/x509 for a token: the answer holds no token (opc-request-id ",
+            "/v1/x509: the response contains no token (opc-request-id ",
         ),
         (
             Trouble::Body(br#"{"token":"canary"}"#.to_vec()),
-            "/v1/x509 for a token: it is no session token (JWT)",
+            "/v1/x509: it is not a session token (JWT)",
         ),
     ] {
         place.cloud.trouble("/v1/x509", trouble, 1);
-        let error = refusal(&place, Auth::Instance).await;
+        let error = sign_in_error(&place, Auth::Instance).await;
         assert!(
             error.contains(sentence) && !error.contains("canary"),
             "{error}"
@@ -224,8 +224,8 @@ async fn a_machine_without_metadata_or_federation_is_told_which() {
 }
 
 #[tokio::test]
-async fn a_metadata_service_that_never_answers_is_left_within_the_bound() {
-    let mut place = Place::new().await;
+async fn stops_waiting_for_the_metadata_service_at_the_timeout() {
+    let mut place = TestEnvironment::new().await;
     place.unset_principal();
     place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
     place.cloud.trouble("/opc/v2/", Trouble::Hang, 100);
@@ -235,19 +235,19 @@ async fn a_metadata_service_that_never_answers_is_left_within_the_bound() {
     let error = Oci::sign_in(&config).await.err().unwrap().to_string();
     assert!(start.elapsed() < Duration::from_secs(9), "{error}");
     assert!(
-        error.starts_with("instance principal: asking the metadata service for http://127.0.0.1:")
-            && error.contains("no answer from 127.0.0.1 within"),
+        error.starts_with("instance principal: reading http://127.0.0.1:")
+            && error.contains("no response from 127.0.0.1 within"),
         "{error}"
     );
-    // Whoever only looks for it goes on to the next.
+    // Detection continues with the next kind of principal.
     place.cloud.api_key(place.path()).unwrap();
     let oci = place.sign_in(Auth::Detect).await.unwrap();
     assert!(oci.principal().to_string().starts_with("API key of "));
 }
 
 #[tokio::test]
-async fn an_api_key_comes_from_the_file_of_oracles_tools() {
-    let mut place = Place::new().await;
+async fn reads_an_api_key_from_the_file_of_oracles_tools() {
+    let mut place = TestEnvironment::new().await;
     place.unset_principal();
     let config = place.cloud.api_key(place.path()).unwrap();
     let oci = place.sign_in(Auth::Detect).await.unwrap();
@@ -262,8 +262,8 @@ async fn an_api_key_comes_from_the_file_of_oracles_tools() {
 }
 
 #[tokio::test]
-async fn a_session_of_the_cli_stands_in_for_an_api_key() {
-    let place = Place::new().await;
+async fn reads_a_session_of_the_cli() {
+    let place = TestEnvironment::new().await;
     let config = place.cloud.api_key(place.path()).unwrap();
     let fingerprint = {
         let pem = fs::read(place.path().join("private.pem")).unwrap();
@@ -281,8 +281,8 @@ async fn a_session_of_the_cli_stands_in_for_an_api_key() {
 }
 
 #[tokio::test]
-async fn a_wrong_api_key_is_one_sentence_that_names_the_file_and_the_entry() {
-    let place = Place::new().await;
+async fn reports_the_invalid_entry_of_an_api_key() {
+    let place = TestEnvironment::new().await;
     let path = place.cloud.api_key(place.path()).unwrap();
     let good = fs::read_to_string(&path).unwrap();
     let without = |key: &str| {
@@ -303,7 +303,7 @@ async fn a_wrong_api_key_is_one_sentence_that_names_the_file_and_the_entry() {
         ),
         (
             with("key_file", path.to_str().unwrap()),
-            "config: it is no PEM private key",
+            "config: it is not a PEM private key",
         ),
         (with("user", "me"), "user is \"me\", expected ocid1.user.…"),
         (
@@ -312,29 +312,32 @@ async fn a_wrong_api_key_is_one_sentence_that_names_the_file_and_the_entry() {
         ),
         (
             with("tenancy", "ocid1.tenancy.oc99..x"),
-            "the domain of realm \"oc99\" is not known; set OCI_DEFAULT_REALM to it",
+            "the domain of realm \"oc99\" is unknown; set OCI_DEFAULT_REALM to it",
         ),
         (without("user"), "user is not set"),
         (without("key_file"), "key_file is not set"),
-        (without("region"), "region is not set, nor is OCI_REGION"),
-        (with("region", "mars"), "\"mars\" is no region"),
+        (without("region"), "neither region nor OCI_REGION is set"),
+        (with("region", "mars"), "\"mars\" is not a region"),
         (
             with("security_token_file", "/nowhere/t"),
             "security_token_file /nowhere/t: No such file",
         ),
         (
             with("authentication_type", "instance_principal"),
-            "authentication_type=instance_principal is not supported here",
+            "authentication_type=instance_principal is not supported",
         ),
         (
             good.replace("DEFAULT", "OTHER"),
-            "there is no such profile; the file has [OTHER]",
+            "the profile does not exist; the file has [OTHER]",
         ),
-        (String::new(), "there is no such profile; the file has none"),
+        (
+            String::new(),
+            "the profile does not exist; the file has none",
+        ),
         ("[DEFAULT\n".to_owned(), "line 1: expected a closing \"]\""),
     ] {
         fs::write(&path, &text).unwrap();
-        let error = refusal(&place, Auth::ApiKey).await;
+        let error = sign_in_error(&place, Auth::ApiKey).await;
         assert!(
             error.starts_with(&format!("API key of {} [DEFAULT]: ", path.display())),
             "{error}"
@@ -342,7 +345,7 @@ async fn a_wrong_api_key_is_one_sentence_that_names_the_file_and_the_entry() {
         assert!(error.contains(sentence), "{error}");
     }
     fs::remove_file(&path).unwrap();
-    let error = refusal(&place, Auth::ApiKey).await;
+    let error = sign_in_error(&place, Auth::ApiKey).await;
     assert!(
         error.ends_with("[DEFAULT]: No such file or directory (os error 2)"),
         "{error}"
@@ -350,8 +353,8 @@ async fn a_wrong_api_key_is_one_sentence_that_names_the_file_and_the_entry() {
 }
 
 #[tokio::test]
-async fn an_encrypted_key_needs_its_pass_phrase() {
-    let place = Place::new().await;
+async fn decrypts_a_key_with_its_pass_phrase() {
+    let place = TestEnvironment::new().await;
     let path = place.cloud.api_key(place.path()).unwrap();
     let config = fs::read_to_string(&path).unwrap();
     let key_file = place.path().join("key.pem");
@@ -361,15 +364,15 @@ async fn an_encrypted_key_needs_its_pass_phrase() {
         .private_key_to_pem_pkcs8_passphrase(cipher, b"canary")
         .unwrap();
     fs::write(&key_file, pem).unwrap();
-    let error = refusal(&place, Auth::ApiKey).await;
+    let error = sign_in_error(&place, Auth::ApiKey).await;
     assert!(
         error.ends_with("key.pem: the key is encrypted and no pass phrase is set"),
         "{error}"
     );
     fs::write(&path, format!("{config}pass_phrase=wrong\n")).unwrap();
-    let error = refusal(&place, Auth::ApiKey).await;
+    let error = sign_in_error(&place, Auth::ApiKey).await;
     assert!(
-        error.ends_with("key.pem: the pass phrase does not open the key"),
+        error.ends_with("key.pem: the pass phrase does not decrypt the key"),
         "{error}"
     );
     fs::write(&path, format!("{config}pass_phrase=canary\n")).unwrap();
@@ -378,17 +381,17 @@ async fn an_encrypted_key_needs_its_pass_phrase() {
 }
 
 #[tokio::test]
-async fn nobody_at_all_is_one_sentence_that_says_where_we_looked() {
-    let mut place = Place::new().await;
+async fn reports_where_it_looked_for_a_principal() {
+    let mut place = TestEnvironment::new().await;
     place.unset_principal();
-    let error = refusal(&place, Auth::Detect).await;
+    let error = sign_in_error(&place, Auth::Detect).await;
     let metadata = &place.variables["OCI_METADATA_BASE_URL"];
     let config = place.path().join("config");
     assert_eq!(
         error,
         format!(
-            "nothing says who we are to Oracle Cloud: OCI_RESOURCE_PRINCIPAL_VERSION is not set, no metadata service \
-             answers at {metadata}, and there is no {}; set OCI_AUTH to say which it should be",
+            "found no Oracle Cloud principal: OCI_RESOURCE_PRINCIPAL_VERSION is not set, no metadata service responds at \
+             {metadata}, and {} does not exist; OCI_AUTH selects one",
             config.display()
         )
     );

@@ -6,7 +6,7 @@ use oci::principal::Auth;
 use oci::{ObjectLocation, Oci, OciError};
 use testkit::oci_standin::{NAMESPACE, Trouble};
 
-use super::Place;
+use super::TestEnvironment;
 
 const LIMIT: usize = 1 << 20;
 
@@ -18,14 +18,14 @@ fn object(name: &str) -> ObjectLocation {
     }
 }
 
-async fn signed_in() -> (Place, Oci) {
-    let place = Place::new().await;
+async fn signed_in() -> (TestEnvironment, Oci) {
+    let place = TestEnvironment::new().await;
     let oci = place.sign_in(Auth::Resource).await.unwrap();
     (place, oci)
 }
 
 #[tokio::test]
-async fn any_name_goes_in_and_comes_out() {
+async fn reads_and_writes_objects_of_any_name() {
     let (place, oci) = signed_in().await;
     for name in [
         "config.properties",
@@ -67,7 +67,7 @@ async fn any_name_goes_in_and_comes_out() {
 }
 
 #[tokio::test]
-async fn an_unchanged_object_is_not_sent_again() {
+async fn does_not_transfer_an_unchanged_object() {
     let (place, oci) = signed_in().await;
     assert_eq!(oci.namespace().await.unwrap(), NAMESPACE);
     place.cloud.put_object("config", "a", b"one");
@@ -89,7 +89,7 @@ async fn an_unchanged_object_is_not_sent_again() {
 }
 
 #[tokio::test]
-async fn a_secret_is_had_by_id_and_by_name_at_any_stage_and_version() {
+async fn reads_secrets_by_id_name_stage_and_version() {
     let (place, oci) = signed_in().await;
     place.cloud.put_secret("AUTH_KEY", b"first");
     let id = place.cloud.put_secret("AUTH_KEY", b"second\xFF");
@@ -121,7 +121,7 @@ async fn a_secret_is_had_by_id_and_by_name_at_any_stage_and_version() {
 }
 
 #[tokio::test]
-async fn what_may_pass_is_tried_again_and_signed_anew() {
+async fn retries_transient_errors_with_new_signatures() {
     let (place, oci) = signed_in().await;
     place.cloud.put_object("config", "a", b"content");
     let location = object("a");
@@ -141,7 +141,7 @@ async fn what_may_pass_is_tried_again_and_signed_anew() {
 }
 
 #[tokio::test]
-async fn a_wait_that_no_clock_can_hold_is_not_waited_for() {
+async fn does_not_wait_for_an_excessive_retry_after() {
     let (place, oci) = signed_in().await;
     place.cloud.trouble("/n", Trouble::Throttle(u64::MAX), 1);
     let error = oci.namespace().await.unwrap_err().to_string();
@@ -149,7 +149,7 @@ async fn a_wait_that_no_clock_can_hold_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn what_will_not_pass_is_asked_once_and_told_with_the_request_id() {
+async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
     let (place, oci) = signed_in().await;
     let id = place.cloud.put_secret("A", b"x").parse().unwrap();
     for (status, code) in [
@@ -189,9 +189,9 @@ async fn what_will_not_pass_is_asked_once_and_told_with_the_request_id() {
 }
 
 #[tokio::test]
-async fn a_page_of_a_load_balancer_is_shown_in_one_line() {
+async fn shows_a_page_of_a_load_balancer_in_one_line() {
     let (place, mut config) = {
-        let place = Place::new().await;
+        let place = TestEnvironment::new().await;
         let config = place.config(Auth::Resource);
         (place, config)
     };
@@ -200,14 +200,14 @@ async fn a_page_of_a_load_balancer_is_shown_in_one_line() {
     place.cloud.trouble("/n", Trouble::Page(502), 100);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
-        error.starts_with("asking for the Object Storage namespace: 502 <html> <h1>502</h1>"),
+        error.starts_with("reading the Object Storage namespace: 502 <html> <h1>502</h1>"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn a_service_that_never_answers_is_left_within_the_bound() {
-    let place = Place::new().await;
+async fn stops_waiting_for_a_service_at_the_timeout() {
+    let place = TestEnvironment::new().await;
     let mut config = place.config(Auth::Resource);
     config.timeout = Duration::from_millis(300);
     let oci = Oci::sign_in(&config).await.unwrap();
@@ -219,14 +219,14 @@ async fn a_service_that_never_answers_is_left_within_the_bound() {
     assert!(
         error
             .to_string()
-            .contains("no answer from 127.0.0.1 within 0"),
+            .contains("no response from 127.0.0.1 within 0"),
         "{error}"
     );
 }
 
 #[tokio::test]
-async fn an_object_that_always_breaks_off_is_an_error_and_never_half_an_object() {
-    let place = Place::new().await;
+async fn a_truncated_object_is_an_error() {
+    let place = TestEnvironment::new().await;
     let mut config = place.config(Auth::Resource);
     config.timeout = Duration::from_millis(900);
     let oci = Oci::sign_in(&config).await.unwrap();
@@ -238,14 +238,14 @@ async fn an_object_that_always_breaks_off_is_an_error_and_never_half_an_object()
         .unwrap_err()
         .to_string();
     assert!(
-        error.contains("the answer of 127.0.0.1 broke off after"),
+        error.contains("the response of 127.0.0.1 ended after"),
         "{error}"
     );
     assert!(place.statuses("/o/a").len() > 1);
 }
 
 #[tokio::test]
-async fn an_object_larger_than_the_limit_is_not_read() {
+async fn does_not_read_an_object_above_the_limit() {
     let (place, oci) = signed_in().await;
     place.cloud.put_object("config", "a", &[b'x'; 100]);
     let error = oci
@@ -255,7 +255,7 @@ async fn an_object_larger_than_the_limit_is_not_read() {
         .to_string();
     assert!(
         error.starts_with(
-            "reading oci://config/a: the answer is larger than 99 bytes (opc-request-id "
+            "reading oci://config/a: the response is larger than 99 bytes (opc-request-id "
         ),
         "{error}"
     );
@@ -271,13 +271,13 @@ async fn an_object_larger_than_the_limit_is_not_read() {
 }
 
 #[tokio::test]
-async fn a_clock_that_is_off_is_told_from_a_wrong_key() {
+async fn distinguishes_a_wrong_clock_from_a_wrong_key() {
     let (place, oci) = signed_in().await;
     let id = place.cloud.put_secret("A", b"x").parse().unwrap();
     for (seconds, sentence) in [
         (
             600,
-            "this machine's clock is 10 minutes behind the service's; a signature holds for 5 minutes",
+            "this machine's clock is 10 minutes behind the service's; a signature is valid for 5 minutes",
         ),
         (
             -90_000,
@@ -294,7 +294,7 @@ async fn a_clock_that_is_off_is_told_from_a_wrong_key() {
 }
 
 #[tokio::test]
-async fn answers_that_are_no_answers_are_named_and_their_content_is_not_shown() {
+async fn reports_malformed_responses_without_their_content() {
     let (place, oci) = signed_in().await;
     let id = place.cloud.put_secret("A", b"x").parse().unwrap();
     let bundle = |kind: &str, content: &str, expiry: &str| {
@@ -303,15 +303,15 @@ async fn answers_that_are_no_answers_are_named_and_their_content_is_not_shown() 
         )
     };
     for (body, reason) in [
-        ("canary".to_owned(), "the answer is no secret bundle"),
-        (String::new(), "the answer is no secret bundle"),
+        ("canary".to_owned(), "the response is not a secret bundle"),
+        (String::new(), "the response is not a secret bundle"),
         (
             bundle("BASE64", "canary!!", "null"),
             "the content is not base64",
         ),
         (
             bundle("HEX", "canary", "null"),
-            "the content is of another type than BASE64",
+            "the content type is not BASE64",
         ),
         (
             bundle("BASE64", "Y2FuYXJ5", "\"2020-01-01T00:00:00.000Z\""),
@@ -341,12 +341,15 @@ async fn answers_that_are_no_answers_are_named_and_their_content_is_not_shown() 
         .cloud
         .trouble("/n", Trouble::Body(b"<html>".to_vec()), 1);
     let error = oci.namespace().await.unwrap_err().to_string();
-    assert!(error.contains("the answer is no JSON string"), "{error}");
+    assert!(
+        error.contains("the response is not a JSON string"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
-async fn nobody_there_is_told_with_the_address() {
-    let place = Place::new().await;
+async fn reports_the_address_of_a_refused_connection() {
+    let place = TestEnvironment::new().await;
     let mut config = place.config(Auth::Resource);
     config.timeout = Duration::from_millis(100);
     config.endpoint = Some("http://127.0.0.1:1".to_owned());
@@ -363,8 +366,8 @@ async fn nobody_there_is_told_with_the_address() {
 }
 
 #[tokio::test]
-async fn the_clients_clock_is_the_one_that_signs() {
-    let place = Place::new().await;
+async fn signs_with_the_configured_clock() {
+    let place = TestEnvironment::new().await;
     let mut config = place.config(Auth::Resource);
     config.principal.clock = || SystemTime::now() - Duration::from_secs(3600);
     let oci = Oci::sign_in(&config).await.unwrap();

@@ -1,4 +1,4 @@
-//! A service whose certificate nobody vouches for.
+//! A service with an untrusted certificate.
 
 use std::net::TcpListener;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use openssl::rsa::Rsa;
 use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::X509;
 
-use super::Place;
+use super::TestEnvironment;
 
 fn self_signed() -> SslAcceptor {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
@@ -33,19 +33,19 @@ fn self_signed() -> SslAcceptor {
 }
 
 #[tokio::test]
-async fn an_unknown_authority_is_told_at_once_and_not_tried_again() {
+async fn does_not_retry_an_untrusted_certificate() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     let acceptor = self_signed();
     let server = std::thread::spawn(move || {
         let (stream, _) = listener.accept().unwrap();
-        // The client turns away: that is the point.
+        // The client closes the connection, as the test expects.
         let _ = acceptor.accept(stream);
         listener.set_nonblocking(true).unwrap();
         std::thread::sleep(Duration::from_millis(50));
         listener.accept().is_ok()
     });
-    let place = Place::new().await;
+    let place = TestEnvironment::new().await;
     let mut config = place.config(Auth::Resource);
     config.endpoint = Some(format!("https://127.0.0.1:{port}"));
     let oci = Oci::sign_in(&config).await.unwrap();

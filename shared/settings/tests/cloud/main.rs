@@ -258,15 +258,15 @@ async fn what_is_wrong_is_named_with_its_setting() {
         ),
         (
             "kafka_topic_vaultOCID=canary",
-            "oci://config/config.properties, line 2: the value of kafka_topic_vaultOCID is no OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
+            "oci://config/config.properties, line 2: the value of kafka_topic_vaultOCID is not an OCID; expected ocid1.vaultsecret.<realm>.<region>.<unique id>",
         ),
         (
             "kafka_topic_vaultOCID=ocid1.vaultsecret.REPLACE-WITH-YOURS",
-            "line 2: the value of kafka_topic_vaultOCID is no OCID",
+            "line 2: the value of kafka_topic_vaultOCID is not an OCID",
         ),
         (
             "kafka_topic_vaultOCID=ocid1.vault.oc1..v",
-            "is the OCID of a vault; expected the secret's own",
+            "is the OCID of a vault; expected the OCID of a secret",
         ),
         (
             "kafka_topic_vaultOCID=ocid1.vaultsecret.oc1..nothing",

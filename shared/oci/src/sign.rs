@@ -1,4 +1,4 @@
-//! The signing middleware: every request that passes leaves signed, with credentials that are good now.
+//! Middleware that signs every request with the current credentials of the principal.
 
 use std::sync::Arc;
 use std::time::SystemTime;
@@ -7,23 +7,23 @@ use http::{Extensions, HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
-use super::Clock;
-use super::principal::{Credentials, Principal};
-use super::signature::{self, Body, Signable};
+use crate::clock::Clock;
+use crate::principal::{Credentials, Principal};
+use crate::signature::{self, Body, Signable};
 
-/// Signs each request as the principal. Retry wraps it: a signature covers the date, so each attempt earns its own.
-pub(super) struct Signing {
+/// Signs each request. Retries are outside: the signature covers the date, so each attempt is signed again.
+pub(super) struct SigningMiddleware {
     pub(super) principal: Arc<Principal>,
     pub(super) clock: Clock,
 }
 
-/// In a request's extensions: an upload to Object Storage, which is signed without its body.
+/// Marks a request, in its extensions, as an upload to Object Storage, which is signed without its body.
 #[derive(Clone, Copy)]
 pub(super) struct Upload;
 
 #[async_trait::async_trait]
-impl Middleware for Signing {
-    /// A 401 makes the principal look for other credentials, once; the answer to those stands.
+impl Middleware for SigningMiddleware {
+    /// After a 401, renews the credentials and sends the request once more.
     async fn handle(
         &self,
         mut request: Request,
@@ -105,7 +105,7 @@ fn value(text: String) -> Result<HeaderValue> {
     HeaderValue::try_from(text).map_err(Error::middleware)
 }
 
-/// The `host` header as it goes on the wire: with the port if it is not the scheme's own.
+/// The `host` header as it is sent: with the port, unless it is the scheme's default.
 fn host(url: &Url) -> String {
     let host = url.host_str().unwrap_or_default();
     match url.port() {
@@ -114,7 +114,7 @@ fn host(url: &Url) -> String {
     }
 }
 
-/// Path and query as they go on the wire.
+/// Path and query as they are sent.
 fn target(url: &Url) -> String {
     match url.query() {
         Some(query) => format!("{}?{query}", url.path()),

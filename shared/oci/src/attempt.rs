@@ -1,64 +1,62 @@
-//! An attempt that failed, in words for whoever is on call, and whether another one makes sense. Pure: what was met
-//! in, failure out.
+//! The errors of one attempt, and whether another attempt can succeed. Pure.
 
 use std::time::{Duration, SystemTime};
 
 use http::HeaderMap;
 use serde::Deserialize;
 
-use super::error::OciError;
-use super::retry;
 use runtime::redact;
 use runtime::text::cause;
 
-/// A signature holds for five minutes ("Request Signatures").
+use crate::error::OciError;
+use crate::retry;
+
+/// A signature is valid for five minutes ("Request Signatures").
 const MAX_SKEW: Duration = Duration::from_secs(300);
 
-/// The most of an error's message that is shown.
+/// The maximum number of characters of a service's message in an error.
 const MAX_MESSAGE: usize = 400;
 
-/// An attempt that failed, and whether another one makes sense.
-pub(super) struct Failure {
+/// The error of an attempt, and whether another attempt can succeed.
+pub(super) struct AttemptError {
     pub(super) error: OciError,
     pub(super) is_transient: bool,
-    /// What the service wants us to wait.
+    /// The wait that the service requests.
     pub(super) retry_after: Option<Duration>,
 }
 
-/// One attempt, for the errors that it may end in.
-pub(super) struct Call<'a> {
-    /// What we are doing, to what.
-    pub(super) doing: &'a str,
-    /// How many attempts there were, this one included.
+/// One attempt of an operation.
+pub(super) struct Attempt<'a> {
+    /// The operation and its object, for errors.
+    pub(super) operation: &'a str,
+    /// The number of attempts, with this one.
     pub(super) attempts: u32,
-    /// Our id of the request.
+    /// The client's id of the request.
     pub(super) request_id: String,
-    /// The most bytes of an answer that are read.
+    /// The maximum number of bytes that are read of the response.
     pub(super) limit: usize,
 }
 
-/// An answer that is an error.
-pub(super) struct Refusal<'a> {
+/// A response with an error status.
+pub(super) struct ErrorResponse<'a> {
     pub(super) status: u16,
     pub(super) headers: &'a HeaderMap,
     /// The body, or its beginning.
     pub(super) body: &'a [u8],
-    /// True if that is only its beginning.
+    /// Whether `body` is only the beginning.
     pub(super) is_cut: bool,
-    /// The service's id of the request, or ours if it gave none.
+    /// The service's id of the request, or the client's if the service sent none.
     pub(super) request_id: String,
-    /// What we know about a 401 that the service does not say.
-    pub(super) hint: Option<String>,
-    /// Our own time.
+    /// The time of this machine.
     pub(super) now: SystemTime,
 }
 
-impl Call<'_> {
-    /// No answer, or half of one.
-    pub(super) fn unreachable(&self, reason: &str, is_transient: bool) -> Failure {
-        Failure {
+impl Attempt<'_> {
+    /// No response, or an incomplete one.
+    pub(super) fn unreachable(&self, reason: &str, is_transient: bool) -> AttemptError {
+        AttemptError {
             error: OciError::Unreachable {
-                doing: self.doing.to_owned(),
+                operation: self.operation.to_owned(),
                 reason: redact::mask(reason).into_owned(),
                 request_id: self.request_id.clone(),
                 attempts: self.attempts,
@@ -68,11 +66,11 @@ impl Call<'_> {
         }
     }
 
-    /// Another attempt would end in the same.
-    pub(super) fn unusable(&self, reason: &str) -> Failure {
-        Failure {
+    /// An error that another attempt cannot avoid.
+    pub(super) fn unusable(&self, reason: &str) -> AttemptError {
+        AttemptError {
             error: OciError::Unusable {
-                doing: self.doing.to_owned(),
+                operation: self.operation.to_owned(),
                 reason: redact::mask(reason).into_owned(),
                 request_id: self.request_id.clone(),
             },
@@ -81,25 +79,24 @@ impl Call<'_> {
         }
     }
 
-    /// The service answered with an error. A 401 of a service whose clock is too far from ours blames the clock.
-    pub(super) fn refused(&self, refusal: Refusal<'_>) -> Failure {
-        let Refusal {
+    /// An error response. A 401 is attributed to the clock of this machine if it differs too much from the service's.
+    pub(super) fn refused(&self, response: ErrorResponse<'_>) -> AttemptError {
+        let ErrorResponse {
             status,
             headers,
             body,
             is_cut,
             request_id,
-            hint,
             now,
-        } = refusal;
-        let doing = self.doing.to_owned();
+        } = response;
+        let operation = self.operation.to_owned();
         if status == 401
-            && let Some((apart, ahead)) = skew(headers, now)
+            && let Some((difference, ahead)) = skew(headers, now)
         {
-            return Failure {
+            return AttemptError {
                 error: OciError::Clock {
-                    doing,
-                    apart,
+                    operation,
+                    difference,
                     ahead,
                     request_id,
                 },
@@ -108,26 +105,26 @@ impl Call<'_> {
             };
         }
         let (code, message) = reason(body, is_cut);
-        Failure {
+        AttemptError {
             is_transient: retry::is_transient(status, &code),
-            retry_after: text(headers, "retry-after")
+            retry_after: header_text(headers, "retry-after")
                 .and_then(|text| retry::retry_after(text, now)),
             error: OciError::Refused {
-                doing,
+                operation,
                 status,
                 message,
                 request_id,
                 attempts: self.attempts,
-                hint,
+                hint: None,
             },
         }
     }
 
-    /// What the client met on the way to a host.
-    pub(super) fn middleware(&self, error: &reqwest_middleware::Error, host: &str) -> Failure {
+    /// An error of the HTTP client.
+    pub(super) fn middleware(&self, error: &reqwest_middleware::Error, host: &str) -> AttemptError {
         let error = match error {
             reqwest_middleware::Error::Reqwest(error) => error,
-            // Only signing can fail there.
+            // The only middleware is the one that signs.
             reqwest_middleware::Error::Middleware(error) => {
                 return self.unusable(&format!("signing the request: {error}"));
             }
@@ -143,7 +140,7 @@ impl Call<'_> {
     }
 }
 
-/// Code and message of an error's body: JSON from the services, anything from a load balancer.
+/// Code and message in the body of an error: JSON from a service, any text from a load balancer.
 fn reason(body: &[u8], is_cut: bool) -> (String, String) {
     #[derive(Deserialize)]
     struct Document {
@@ -167,24 +164,25 @@ fn reason(body: &[u8], is_cut: bool) -> (String, String) {
     (
         code,
         if line.is_empty() {
-            "without a reason".to_owned()
+            "without a message".to_owned()
         } else {
             line
         },
     )
 }
 
-/// How far our clock is from the server's `Date`, if too far; true if ours is ahead.
+/// The difference between the clock of this machine and the server's `Date`, if it is too large. True if this machine is
+/// ahead.
 fn skew(headers: &HeaderMap, now: SystemTime) -> Option<(Duration, bool)> {
-    let theirs = httpdate::parse_http_date(text(headers, "date")?).ok()?;
-    let (apart, ahead) = match now.duration_since(theirs) {
-        Ok(apart) => (apart, true),
+    let theirs = httpdate::parse_http_date(header_text(headers, "date")?).ok()?;
+    let (difference, ahead) = match now.duration_since(theirs) {
+        Ok(difference) => (difference, true),
         Err(error) => (error.duration(), false),
     };
-    (apart > MAX_SKEW).then_some((apart, ahead))
+    (difference > MAX_SKEW).then_some((difference, ahead))
 }
 
-/// A header's text.
-pub(super) fn text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+/// The text of a header.
+pub(super) fn header_text<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     headers.get(name)?.to_str().ok()
 }
