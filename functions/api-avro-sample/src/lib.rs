@@ -79,14 +79,14 @@ pub fn program(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         .about("Takes Avro records by HTTP, shows them on a page, and counts each of them once.");
     let command = cli::with_settings(command, &GROUPS);
     match cli::parse(command, arguments) {
-        Ok(matches) => program::run("api-avro-sample", start(&cli::given(&GROUPS, &matches))),
+        Ok(matches) => program::run("api-avro-sample", start(&cli::flags(&GROUPS, &matches))),
         Err(code) => ExitCode::from(code),
     }
 }
 
 async fn start(flags: &[(&'static str, String)]) -> Result<(), Failure> {
     let environment = environment()?;
-    telemetry::start(&Settings::given(&GROUPS, flags, environment))?;
+    telemetry::start(&Settings::without_files(&GROUPS, flags, environment))?;
     let live = LiveSettings::gather(&GROUPS, flags, environment).await?;
     telemetry::start(&live.current())?;
     tokio::select! {

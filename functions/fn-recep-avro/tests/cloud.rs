@@ -168,7 +168,7 @@ async fn a_secret_that_is_changed_needs_no_redeploy() {
         assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
     }
     let log = function.log();
-    assert!(log.contains("keeping the last good value"), "{log}");
+    assert!(log.contains("refresh failed, last value kept"), "{log}");
     assert!(
         log.contains("the door is open with the new settings"),
         "{log}"

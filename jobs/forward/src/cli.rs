@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use clap_complete::Shell;
-use settings::{Settings, Source, cli};
+use settings::{Settings, Source, cli, markdown};
 
 use crate::exit::RunOutcome;
 use crate::settings::GROUPS;
@@ -74,9 +74,9 @@ pub fn parse(
 ) -> Result<(Action, Flags), u8> {
     let matches = cli::parse(command(), arguments)?;
     match matches.subcommand() {
-        Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::given(&GROUPS, matches))),
+        Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::flags(&GROUPS, matches))),
         Some(("check", matches)) => {
-            Ok((Action::Check(output(matches)), cli::given(&GROUPS, matches)))
+            Ok((Action::Check(output(matches)), cli::flags(&GROUPS, matches)))
         }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
@@ -85,7 +85,7 @@ pub fn parse(
             } else {
                 Action::Settings { markdown }
             };
-            Ok((action, cli::given(&GROUPS, matches)))
+            Ok((action, cli::flags(&GROUPS, matches)))
         }
         Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
             Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
@@ -146,7 +146,7 @@ pub fn completions(shell: Shell) -> Vec<u8> {
 pub fn markdown() -> String {
     format!(
         "{}\n### Exit codes of `forward run`\n\n{}",
-        cli::markdown(&GROUPS),
+        markdown::tables(&GROUPS),
         RunOutcome::markdown()
     )
 }

@@ -53,7 +53,7 @@ fn main() -> ExitCode {
 /// Loads the configuration, then runs windows. Errors here are configuration errors; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
-    telemetry::start(&Settings::given(&GROUPS, flags, environment))?;
+    telemetry::start(&Settings::without_files(&GROUPS, flags, environment))?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;

@@ -182,7 +182,7 @@ async fn everything_that_is_wrong_is_told_at_once_with_what_to_do() {
     for (name, sentence) in [
         (
             "api_type_a_token",
-            "its content expired at 2020-01-01T00:00:00.000Z; put a new version into the vault",
+            "its content expired at 2020-01-01T00:00:00.000Z; create a new version of the secret",
         ),
         ("avro_schema", "404 ObjectNotFound"),
         (
@@ -227,7 +227,7 @@ async fn what_follows_from_a_part_that_is_unread_is_not_blamed_on_anything_else(
     assert_eq!(code, 78);
     assert_eq!(
         wrong["config_location"],
-        "oci://config/config.properties: line 2: \"auth_tokne\" is no setting; see --help for their names; "
+        "oci://config/config.properties: line 2: unknown setting \"auth_tokne\"; --help lists the settings; "
     );
     for name in ["settings", "routes", "schema"] {
         let told = wrong.get(name).map_or("", String::as_str);
@@ -465,7 +465,7 @@ async fn a_process_that_stays_follows_a_secret_that_is_changed() {
     let code = output.status.code();
     assert!(matches!(code, Some(0 | 12)), "{code:?}: {log}");
     assert!(
-        log.contains("keeping the current ones") && log.contains("keeping the last good value"),
+        log.contains("keeping the current ones") && log.contains("refresh failed, last value kept"),
         "{log}"
     );
 }

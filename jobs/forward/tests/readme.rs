@@ -10,7 +10,7 @@ use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
 use settings::names::NAMES;
-use settings::{Group, cli};
+use settings::{Group, markdown};
 
 const TOP: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 const BEGIN: &str = "<!-- settings -->\n";
@@ -39,7 +39,7 @@ fn tables_match_the_settings_and_exit_codes() {
     let (written, after) = rest.split_once(END).expect(END);
     let expected = format!(
         "{}\n### Exit codes of `forward run`\n\n{}",
-        cli::markdown(&GROUPS),
+        markdown::tables(&GROUPS),
         RunOutcome::markdown()
     );
     if std::env::var_os("UPDATE_README").is_some() {

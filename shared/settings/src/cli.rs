@@ -1,6 +1,6 @@
-//! Settings as command-line flags and back, and as the README's table. Pure, but for [`parse`], which prints.
+//! Settings as command-line flags. Pure, except [`parse`], which prints.
 //!
-//! A secret has no flag: a command line is visible to every user of the machine (`ps`).
+//! A secret has no flag: `ps` shows the command line to every user of the machine.
 
 use std::ffi::OsString;
 use std::fmt::Write;
@@ -9,11 +9,12 @@ use std::time::Duration;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Command};
 
-use super::{Group, Setting};
 use runtime::exit::USAGE;
 
-/// Adds a flag for every setting of these groups, under the group's heading, and names the secrets, which have
-/// none, at the end of the help.
+use crate::{Group, Setting, units};
+
+/// Adds a flag for every setting of these groups, under the group's heading. The end of the help lists the secrets,
+/// which have no flag.
 pub fn with_settings(mut command: Command, groups: &[&'static Group]) -> Command {
     let mut secrets = String::new();
     for group in groups {
@@ -33,14 +34,14 @@ pub fn with_settings(mut command: Command, groups: &[&'static Group]) -> Command
         None => String::new(),
     };
     command.after_help(format!(
-        "{before}Secrets are read from the environment or config.properties, never from a flag, which everyone on \
-         the machine could see:\n{}",
+        "{before}Secrets are read from the environment or config.properties, never from a flag, which other \
+         users of the machine could see:\n{}",
         secrets.trim_end()
     ))
 }
 
-/// The flags for settings of these groups that were given, for [`Settings::gather`](super::Settings::gather).
-pub fn given(groups: &[&'static Group], matches: &ArgMatches) -> Vec<(&'static str, String)> {
+/// The flags on the command line that set settings of these groups, for [`Settings::gather`](super::Settings::gather).
+pub fn flags(groups: &[&'static Group], matches: &ArgMatches) -> Vec<(&'static str, String)> {
     groups
         .iter()
         .flat_map(|group| group.settings)
@@ -51,23 +52,22 @@ pub fn given(groups: &[&'static Group], matches: &ArgMatches) -> Vec<(&'static s
         .collect()
 }
 
-/// Reads a command line. On `--help`, `--version` and on an error it prints what is due and hands back the exit
-/// code: 0, or 64 for a command line that is not understood.
+/// Parses a command line. Prints the help, the version or the error.
 ///
 /// # Errors
-/// There is nothing more to do but exit with the code.
+/// The exit code: 0 after `--help` and `--version`, 64 for an invalid command line.
 pub fn parse(
     command: Command,
     arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>,
 ) -> Result<ArgMatches, u8> {
     command.try_get_matches_from(arguments).map_err(|error| {
-        // Nobody is left to tell when the terminal is gone.
+        // Fails if the terminal is closed.
         let _ = error.print();
         exit_code(&error)
     })
 }
 
-/// The exit code of what clap has to say.
+/// The exit code for an error of clap: 0 for `--help` and `--version`, else 64.
 pub fn exit_code(error: &clap::Error) -> u8 {
     match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => 0,
@@ -78,41 +78,11 @@ pub fn exit_code(error: &clap::Error) -> u8 {
 /// A flag's value as a duration, for clap's `value_parser`.
 ///
 /// # Errors
-/// Not of the form `500ms`, `30s`, `5m`, `1h`, or nothing at all.
+/// Zero, or not of the form `500ms`, `30s`, `5m`, `1h`.
 pub fn duration(text: &str) -> Result<Duration, String> {
-    super::values::duration(text)
+    units::duration(text)
         .filter(|duration| !duration.is_zero())
         .ok_or_else(|| "expected a duration such as 500ms, 30s, 5m or 1h".to_owned())
-}
-
-/// The README's tables of settings, one for each group.
-pub fn markdown(groups: &[&Group]) -> String {
-    let mut text = String::new();
-    for group in groups {
-        let _ = writeln!(
-            text,
-            "### {}\n\n| Setting | Default | Meaning |\n|---|---|---|",
-            group.heading
-        );
-        for setting in group.settings {
-            let default = match setting.default {
-                Some(default) => format!("`{default}`"),
-                None => String::new(),
-            };
-            let note = if setting.secret { " Secret." } else { "" };
-            let _ = writeln!(
-                text,
-                "| `{}` | {} | {}{note} |",
-                setting.variable(),
-                cell(&default),
-                cell(setting.help)
-            );
-        }
-        text.push('\n');
-    }
-    text.truncate(text.trim_end().len());
-    text.push('\n');
-    text
 }
 
 fn argument(setting: &'static Setting) -> Arg {
@@ -131,24 +101,20 @@ fn argument(setting: &'static Setting) -> Arg {
         ))
 }
 
-/// What stands for the value in the help: its kind where the default shows it, else the last word of the name.
+/// The placeholder of the value in the help: its type, if the default shows it, else the last word of the name.
 fn value_name(setting: &Setting) -> String {
     let default = setting.default.unwrap_or_default();
-    if super::values::duration(default).is_some() {
+    if units::duration(default).is_some() {
         return "DURATION".to_owned();
     }
     if default.parse::<f64>().is_ok() {
         return "NUMBER".to_owned();
     }
-    if super::values::bytes(default).is_some() {
+    if units::bytes(default).is_some() {
         return "SIZE".to_owned();
     }
     let last = setting.name.rsplit('_').next().unwrap_or(setting.name);
     last.to_ascii_uppercase()
-}
-
-fn cell(text: &str) -> String {
-    text.replace('|', "\\|")
 }
 
 #[cfg(test)]
@@ -165,17 +131,17 @@ mod tests {
     }
 
     #[test]
-    fn every_group_together_makes_a_command_that_clap_accepts() {
+    fn clap_accepts_all_groups_together() {
         with_settings(Command::new("program"), &GROUPS).debug_assert();
     }
 
     #[test]
-    fn flags_come_back_under_the_names_of_their_settings() {
+    fn reads_flags_by_the_names_of_their_settings() {
         let matches = command()
             .try_get_matches_from(["program", "--kafka-topic", "orders", "--log-level=debug"])
             .unwrap();
         assert_eq!(
-            given(&GROUPS, &matches),
+            flags(&GROUPS, &matches),
             [
                 (LOG_LEVEL.name, "debug".to_owned()),
                 (KAFKA_TOPIC.name, "orders".to_owned()),
@@ -189,7 +155,7 @@ mod tests {
             .try_get_matches_from(["program", "--kafka-bootstrapserver", "b:9092"])
             .unwrap();
         assert_eq!(
-            given(&GROUPS, &matches),
+            flags(&GROUPS, &matches),
             [("kafka_bootstrap_servers", "b:9092".to_owned())]
         );
         let help = command().render_help().to_string();
@@ -197,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn the_help_names_default_and_variable_under_a_heading() {
+    fn the_help_shows_default_and_variable_under_a_heading() {
         let help = command().render_long_help().to_string();
         assert!(help.contains("The broker:"), "{help}");
         assert!(help.contains("--kafka-topic <TOPIC>"), "{help}");
@@ -209,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_has_no_flag_and_the_help_says_where_it_goes() {
+    fn a_secret_has_no_flag_and_the_help_says_how_to_set_it() {
         let error = command()
             .try_get_matches_from(["program", "--kafka-password", "hunter2"])
             .unwrap_err();
@@ -223,7 +189,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unknown_flag_is_a_usage_error_and_help_is_none() {
+    fn an_unknown_flag_is_a_usage_error_and_help_is_not() {
         let code = |argument: &str| {
             let error = command()
                 .version("1")
@@ -234,15 +200,5 @@ mod tests {
         assert_eq!(code("--kafka-topc"), 64);
         assert_eq!(code("--help"), 0);
         assert_eq!(code("--version"), 0);
-    }
-
-    #[test]
-    fn the_table_has_one_row_for_each_setting() {
-        let table = markdown(&GROUPS);
-        for setting in GROUPS.iter().flat_map(|group| group.settings) {
-            let row = format!("| `{}` |", setting.variable());
-            assert_eq!(table.matches(&row).count(), 1, "{}", setting.name);
-        }
-        assert!(table.contains("| `KAFKA_TOPIC` | `FrontDoorTopic` | The topic."));
     }
 }

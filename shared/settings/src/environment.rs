@@ -1,12 +1,12 @@
-//! The process's own environment.
+//! The environment of this process.
 
-use super::SettingError;
-use super::names::NAMES;
+use crate::SettingError;
+use crate::names::NAMES;
 
-/// How the variables of this process are looked up.
+/// A function that looks up the environment variables of this process.
 ///
 /// # Errors
-/// A variable that is a setting holds bytes that are no text. Taken for unset, it would leave a door without its token.
+/// The variable of a setting is not UTF-8. Ignoring it could, for example, leave an endpoint without its token.
 pub fn environment() -> Result<impl Fn(&str) -> Option<String> + Copy, SettingError> {
     for variable in NAMES.iter().map(|name| name.to_ascii_uppercase()) {
         if std::env::var_os(&variable).is_some_and(|value| value.to_str().is_none()) {

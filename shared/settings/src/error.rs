@@ -1,4 +1,4 @@
-//! What can be wrong with settings, each in one sentence that names the setting.
+//! What can be wrong with settings.
 
 /// What is wrong with a setting, in one sentence that names it.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -6,22 +6,22 @@ pub enum SettingError {
     /// A required setting has no value.
     #[error("{variable} is not set: {help}")]
     Missing {
-        /// The environment variable that would set it.
+        /// The environment variable of the setting.
         variable: String,
-        /// What the setting means.
+        /// The meaning of the setting.
         help: &'static str,
     },
-    /// A value does not have the form it needs.
+    /// A value does not have the expected form.
     #[error("{variable} is {value:?}, expected {expected}")]
     Malformed {
         /// The environment variable of the setting.
         variable: String,
-        /// The value met, or `[redacted]` for a secret.
+        /// The value, or `[redacted]` for a secret.
         value: String,
-        /// The form that was expected.
+        /// The expected form.
         expected: &'static str,
     },
-    /// An environment variable that is no text.
+    /// An environment variable is not UTF-8.
     #[error("{variable} is set to bytes that are not UTF-8 text")]
     NotText {
         /// The variable.
@@ -30,32 +30,32 @@ pub enum SettingError {
     /// Two settings contradict each other.
     #[error("{0}")]
     Contradiction(String),
-    /// The settings file, or a document that a setting names, could not be read.
+    /// The settings file, or the document of a setting, could not be read or parsed.
     #[error("reading {variable} from {location}: {reason}")]
     Unreadable {
-        /// The environment variable of the setting that names the location.
+        /// The environment variable of the setting that gives the location.
         variable: String,
-        /// Where it was looked for.
+        /// The location.
         location: String,
-        /// What went wrong.
+        /// What happened.
         reason: String,
     },
-    /// A secret, or a document of a setting, could not be fetched from Oracle Cloud.
+    /// A secret or document could not be fetched from Oracle Cloud.
     #[error("{variable}: {reason}")]
     Unfetched {
-        /// The environment variable of the setting that was to be had.
+        /// The environment variable of the setting.
         variable: String,
-        /// What went wrong; never the content.
+        /// What happened; never the content.
         reason: String,
     },
-    /// A line of the settings file is not understood.
+    /// A line of the settings file is invalid.
     #[error("{location}, line {line}: {reason}")]
     Line {
-        /// The file.
+        /// The location of the file.
         location: String,
-        /// The line, from 1.
+        /// The line, counted from 1.
         line: usize,
-        /// What is wrong with it.
+        /// What is wrong with it; never the value.
         reason: String,
     },
 }

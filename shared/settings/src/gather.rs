@@ -1,274 +1,303 @@
-//! Looks settings up, layer by layer: flags, environment, the settings file with its secrets, defaults; and reads
-//! the documents that they name. What does not depend on one another is fetched at the same time.
+//! Reads the values of settings from all layers, and the documents that settings name. Independent reads are concurrent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-
-use super::cloud::{Cloud, MAX_DOCUMENT, Trouble};
-use super::common::CONFIG_LOCATION;
-use super::layers::{self, Values};
-use super::properties::{Given, Line};
-use super::{Group, Location, Setting, SettingError, Settings, Source, Value, setting};
-use runtime::files;
 use runtime::secret::Secret;
 
-/// Everything that settings are made from, part by part. It can be gathered again.
-pub(super) struct Origin {
-    settings: Arc<[&'static Setting]>,
-    given: Values,
-    cloud: Cloud,
+use crate::common::CONFIG_LOCATION;
+use crate::content::{Content, ContentError, ContentSource, LocalFiles};
+use crate::oracle_cloud::OracleCloud;
+use crate::properties::{Line, LineValue};
+use crate::value::{Value, Values};
+use crate::{
+    Group, Location, Setting, SettingError, Settings, Source, layers, location, protect, setting,
+};
+
+impl Settings {
+    /// Reads every setting of these groups: `flags` (name, value), then `environment`, then the file that
+    /// `config_location` names, then defaults. An empty value counts as unset. A line `name_vaultOCID=<secret OCID>`
+    /// of the file means that the secret's content is the value. Documents whose location a setting gives (`avro_schema`,
+    /// `routes`) are read too: see [`Settings::document`].
+    ///
+    /// Secrets and documents of other programs are not read, so a program needs no permission for them. Objects and
+    /// secrets in Oracle Cloud are read concurrently, each once. Without a reference to Oracle Cloud in flags,
+    /// environment and file, no request is sent.
+    ///
+    /// # Errors
+    /// The first problem: the settings file, a document or a secret cannot be read, or a line names a setting that no
+    /// program has.
+    pub async fn gather(
+        groups: &[&'static Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, SettingError> {
+        Gatherer::new(groups, flags, environment)
+            .gather()
+            .await
+            .complete()
+    }
 }
 
-/// One thing that was read for the settings, and how it went.
+/// Reads the settings of one program, repeatedly if needed.
+pub(crate) struct Gatherer {
+    settings: Arc<[&'static Setting]>,
+    /// The values of flags and environment.
+    explicit: Values,
+    cloud: OracleCloud,
+}
+
+/// One thing that was read for the settings, and the result.
 #[derive(Clone, Debug)]
 pub struct Part {
     /// The setting that names it.
     pub setting: &'static Setting,
-    /// Where it lies: a path, an object, a secret.
+    /// Its location: a path, an object, a secret.
     pub location: String,
-    /// What may be told about it (size, version), or what is wrong.
+    /// Its size or version, or the error.
     pub outcome: Result<String, SettingError>,
-    /// What to do about it.
+    /// What to do about the error.
     pub advice: Option<&'static str>,
 }
 
-/// What one gathering brought.
-pub(super) struct Gathered {
-    settings: Arc<[&'static Setting]>,
-    pub(super) values: Values,
-    pub(super) documents: BTreeMap<&'static str, Arc<str>>,
-    pub(super) parts: Vec<Part>,
+/// The result of reading everything once.
+pub(crate) struct Gathered {
+    /// The settings, as far as they could be read.
+    pub(crate) settings: Settings,
+    pub(crate) parts: Vec<Part>,
 }
 
-impl Origin {
-    /// Takes flags and environment, and reads a settings file of this machine: it may say how to reach the cloud.
-    pub(super) fn new(
+impl Gathered {
+    /// The settings, or the first error.
+    pub(crate) fn complete(self) -> Result<Settings, SettingError> {
+        let outcomes = self.parts.into_iter().map(|part| part.outcome);
+        match outcomes.into_iter().find_map(Result::err) {
+            Some(error) => Err(error),
+            None => Ok(self.settings),
+        }
+    }
+}
+
+impl Gatherer {
+    /// Takes flags and environment. Reads a local settings file, which may contain the settings for Oracle Cloud.
+    pub(crate) fn new(
         groups: &[&'static Group],
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
         let settings = setting::all(groups);
-        let given = layers::given(&settings, flags, &environment);
-        let mut early = given.clone();
-        // What is wrong with the file is told when it is gathered.
-        let local = layers::local_lines(&settings, &given);
-        layers::merge(&settings, &mut early, local.as_deref().unwrap_or_default());
+        let explicit = layers::explicit(&settings, flags, &environment);
+        let mut early = explicit.clone();
+        // `gather` reads the file again and reports errors.
+        let lines = local_lines(&settings, &explicit).unwrap_or_default();
+        layers::merge(&mut early, &lines);
+        protect::values(&settings, &early);
         let early = Settings::with_defaults(Arc::clone(&settings), early);
         Self {
             settings,
-            cloud: Cloud::new(&early, environment),
-            given,
+            cloud: OracleCloud::new(&early, environment),
+            explicit,
         }
     }
 
-    pub(super) fn cloud(&self) -> &Cloud {
+    pub(crate) fn cloud(&self) -> &OracleCloud {
         &self.cloud
     }
 
-    /// Fetches everything that is wanted.
-    pub(super) async fn gather(&self) -> Gathered {
-        // Documents whose place is known already need not wait for the settings file.
-        let (early, (mut gathered, read)) =
-            tokio::join!(self.documents(&self.given, &[]), self.beyond_given());
-        layers::defaults(&self.settings, &mut gathered.values);
+    /// Reads everything.
+    pub(crate) async fn gather(&self) -> Gathered {
+        // Documents of flags and environment are read at the same time as the settings file.
+        let (early, (mut values, mut parts, read)) =
+            tokio::join!(self.documents(&self.explicit, &[]), self.read_file());
+        layers::defaults(&self.settings, &mut values);
         let known: Vec<&str> = early
             .iter()
             .chain(&read)
-            .map(|read| read.setting.name)
+            .map(|(part, _)| part.setting.name)
             .collect();
-        // A secret may name a place, too.
-        let late = self.documents(&gathered.values, &known).await;
-        for Document {
-            setting,
-            location,
-            result,
-            advice,
-        } in early.into_iter().chain(read).chain(late)
-        {
-            let outcome = result.map(|(text, note)| {
-                gathered
-                    .documents
-                    .insert(setting.name, Arc::from(text.reveal()));
-                note
-            });
-            gathered.parts.push(Part {
-                setting,
-                location,
-                outcome,
-                advice,
-            });
+        // The location of a document may itself be in a secret.
+        let late = self.documents(&values, &known).await;
+        let mut documents = BTreeMap::new();
+        for (part, text) in early.into_iter().chain(read).chain(late) {
+            if let Some(text) = text {
+                documents.insert(part.setting.name, Arc::from(text.reveal()));
+            }
+            parts.push(part);
         }
-        gathered
+        let principal = match self.cloud.signed_in() {
+            Some(Ok(oci)) => Some(oci.principal().to_string().into()),
+            Some(Err(_)) | None => None,
+        };
+        Gathered {
+            settings: Settings {
+                settings: Arc::clone(&self.settings),
+                values,
+                documents,
+                principal,
+            },
+            parts,
+        }
     }
 
-    /// The settings file, and at the same time the secrets and the documents that it names.
-    async fn beyond_given(&self) -> (Gathered, Vec<Document>) {
-        let (lines, mut parts) = self.lines().await;
-        let mut values = self.given.clone();
-        layers::merge(&self.settings, &mut values, &lines);
-        let known: Vec<&str> = self.given.keys().copied().collect();
+    /// Reads the settings file, then at the same time its secrets and documents.
+    async fn read_file(&self) -> (Values, Vec<Part>, Vec<Read>) {
+        let (lines, part) = self.lines().await;
+        let mut parts = Vec::from_iter(part);
+        let mut values = self.explicit.clone();
+        layers::merge(&mut values, &lines);
+        protect::values(&self.settings, &values);
+        let known: Vec<&str> = self.explicit.keys().copied().collect();
         let (secrets, documents) =
             tokio::join!(self.secrets(&lines), self.documents(&values, &known));
         for (part, text) in secrets {
             if let Some(text) = text {
-                values.insert(
-                    part.setting.name,
-                    Value {
-                        text,
-                        source: Source::Vault,
-                    },
-                );
+                let source = Source::Vault;
+                values.insert(part.setting.name, Value { text, source });
             }
             parts.push(part);
         }
-        layers::protect(&self.settings, &values);
-        (
-            Gathered {
-                settings: Arc::clone(&self.settings),
-                values,
-                documents: BTreeMap::new(),
-                parts,
-            },
-            documents,
-        )
-    }
-
-    /// The secrets that the lines name, where nothing above the file sets the value.
-    async fn secrets(&self, lines: &[Line]) -> Vec<(Part, Option<Secret>)> {
-        let wanted = lines.iter().filter_map(|line| match &line.value {
-            Given::Secret(location) => Some((line.setting?, location)),
-            Given::Plain(_) => None,
-        });
-        let fetched = wanted
-            .filter(|(setting, _)| !self.given.contains_key(setting.name))
-            .map(async |(setting, location)| {
-                let (outcome, text, advice) = match self.cloud.secret(location).await {
-                    Ok(fetched) => (Ok(fetched.note), Some(fetched.text), None),
-                    Err(trouble) => (Err(unfetched(setting, &trouble)), None, trouble.advice),
-                };
-                let location = format!("secret {location}");
-                (
-                    Part {
-                        setting,
-                        location,
-                        outcome,
-                        advice,
-                    },
-                    text,
-                )
-            });
-        join_all(fetched).await
+        protect::values(&self.settings, &values);
+        (values, parts, documents)
     }
 
     /// The lines of the settings file.
-    async fn lines(&self) -> (Vec<Line>, Vec<Part>) {
-        let Some(text) = self.given.get(CONFIG_LOCATION.name) else {
-            return (Vec::new(), Vec::new());
+    async fn lines(&self) -> (Vec<Line>, Option<Part>) {
+        let Some(value) = self.explicit.get(CONFIG_LOCATION.name) else {
+            return (Vec::new(), None);
         };
-        let location = text.text.reveal();
-        let (lines, advice) = match location.parse() {
+        let text = value.text.reveal();
+        let (lines, advice) = match text.parse() {
             Ok(Location::Object(object)) => match self.cloud.object(&object).await {
-                Ok(fetched) => (
-                    layers::parsed(&self.settings, location, fetched.text.reveal()),
-                    None,
-                ),
-                Err(trouble) => (Err(unfetched(&CONFIG_LOCATION, &trouble)), trouble.advice),
+                Ok(content) => {
+                    let lines = layers::parse(&self.settings, text, content.text.reveal());
+                    (lines, None)
+                }
+                Err(error) => (Err(unfetched(&CONFIG_LOCATION, &error)), error.advice),
             },
-            _ => (layers::local_lines(&self.settings, &self.given), None),
+            Ok(Location::File(_)) | Err(()) => (local_lines(&self.settings, &self.explicit), None),
         };
-        let outcome = lines
-            .as_ref()
-            .map(|lines| format!("{} settings", lines.len()))
-            .map_err(Clone::clone);
         let part = Part {
             setting: &CONFIG_LOCATION,
-            location: location.to_owned(),
-            outcome,
+            location: text.to_owned(),
+            outcome: lines
+                .as_ref()
+                .map(|lines| format!("{} settings", lines.len()))
+                .map_err(Clone::clone),
             advice,
         };
-        (lines.unwrap_or_default(), vec![part])
+        (lines.unwrap_or_default(), Some(part))
     }
 
-    /// The documents that these values name and that are not known yet.
-    async fn documents(&self, values: &Values, known: &[&str]) -> Vec<Document> {
-        let wanted = self.settings.iter().filter_map(|setting| {
+    /// The secrets of lines whose setting no higher layer sets.
+    async fn secrets(&self, lines: &[Line]) -> Vec<Read> {
+        let wanted = lines.iter().filter_map(|line| match &line.value {
+            LineValue::Secret(location) => Some((line.setting?, location)),
+            LineValue::Text(_) => None,
+        });
+        let reads = wanted
+            .filter(|(setting, _)| !self.explicit.contains_key(setting.name))
+            .map(async |(setting, location)| {
+                let result = self.cloud.secret(location).await;
+                let advice = result.as_ref().err().and_then(|error| error.advice);
+                let result = result.map_err(|error| unfetched(setting, &error));
+                read(setting, format!("secret {location}"), result, advice)
+            });
+        join_all(reads).await
+    }
+
+    /// The documents whose locations are in `values`, except the `known` ones.
+    async fn documents(&self, values: &Values, known: &[&str]) -> Vec<Read> {
+        let reads = self.settings.iter().filter_map(|setting| {
             let value = values.get(setting.name)?;
             (setting.document && !known.contains(&setting.name))
                 .then(|| self.document(setting, value.text.reveal()))
         });
-        join_all(wanted).await
+        join_all(reads).await
     }
 
-    async fn document(&self, setting: &'static Setting, location: &str) -> Document {
-        let (result, advice) = match location.parse() {
-            Err(()) => (Err(layers::malformed(setting, location)), None),
+    async fn document(&self, setting: &'static Setting, text: &str) -> Read {
+        let (result, advice) = match text.parse() {
             Ok(Location::File(path)) => {
-                let result = files::read_text(&path, MAX_DOCUMENT);
-                let unreadable = |reason| SettingError::Unreadable {
-                    variable: setting.variable(),
-                    location: location.to_owned(),
-                    reason,
-                };
-                let noted = |text: String| {
-                    let note = format!("{} bytes", text.len());
-                    (Secret::new(text), note)
-                };
-                (result.map(noted).map_err(unreadable), None)
+                let result = LocalFiles.read(&path, None).await;
+                (
+                    result.map_err(|error| unreadable(setting, text, error)),
+                    None,
+                )
             }
-            Ok(Location::Object(object)) => match self.cloud.object(&object).await {
-                Ok(fetched) => (Ok((fetched.text, fetched.note)), None),
-                Err(trouble) => (Err(unfetched(setting, &trouble)), trouble.advice),
-            },
+            Ok(Location::Object(object)) => {
+                let result = self.cloud.object(&object).await;
+                let advice = result.as_ref().err().and_then(|error| error.advice);
+                (result.map_err(|error| unfetched(setting, &error)), advice)
+            }
+            Err(()) => (Err(malformed(setting, text)), None),
         };
-        Document {
-            setting,
-            location: location.to_owned(),
-            result,
-            advice,
-        }
+        read(setting, text.to_owned(), result, advice)
     }
 }
 
-struct Document {
+/// A part and, if it could be read, its text.
+type Read = (Part, Option<Secret>);
+
+fn read(
     setting: &'static Setting,
     location: String,
-    result: Result<(Secret, String), SettingError>,
+    result: Result<Content, SettingError>,
     advice: Option<&'static str>,
+) -> Read {
+    let (outcome, text) = match result {
+        Ok(content) => (Ok(content.note), Some(content.text)),
+        Err(error) => (Err(error), None),
+    };
+    let part = Part {
+        setting,
+        location,
+        outcome,
+        advice,
+    };
+    (part, text)
 }
 
-impl Gathered {
-    /// The settings, or the first thing that is wrong.
-    pub(super) fn settings(self, cloud: &Cloud) -> Result<Settings, SettingError> {
-        if let Some(error) = self
-            .parts
-            .iter()
-            .find_map(|part| part.outcome.as_ref().err())
-        {
-            return Err(error.clone());
+/// The lines of a settings file of this machine; none if there is no file or it is an object.
+fn local_lines(
+    settings: &[&'static Setting],
+    explicit: &Values,
+) -> Result<Vec<Line>, SettingError> {
+    let Some(value) = explicit.get(CONFIG_LOCATION.name) else {
+        return Ok(Vec::new());
+    };
+    let text = value.text.reveal();
+    match text.parse() {
+        Ok(Location::File(path)) => {
+            let content = LocalFiles::read_now(&path)
+                .map_err(|error| unreadable(&CONFIG_LOCATION, text, error))?;
+            layers::parse(settings, text, content.text.reveal())
         }
-        Ok(self.whatever(cloud))
-    }
-
-    /// The settings as far as they could be had.
-    pub(super) fn whatever(self, cloud: &Cloud) -> Settings {
-        Settings {
-            settings: self.settings,
-            values: self.values,
-            documents: self.documents,
-            identity: match cloud.signed_in() {
-                Some(Ok(oci)) => Some(oci.principal().to_string().into()),
-                Some(Err(_)) | None => None,
-            },
-        }
+        Ok(Location::Object(_)) => Ok(Vec::new()),
+        Err(()) => Err(malformed(&CONFIG_LOCATION, text)),
     }
 }
 
-fn unfetched(setting: &Setting, trouble: &Trouble) -> SettingError {
+fn malformed(setting: &Setting, text: &str) -> SettingError {
+    SettingError::Malformed {
+        variable: setting.variable(),
+        value: text.to_owned(),
+        expected: location::EXPECTED,
+    }
+}
+
+fn unreadable(setting: &Setting, location: &str, error: ContentError) -> SettingError {
+    SettingError::Unreadable {
+        variable: setting.variable(),
+        location: location.to_owned(),
+        reason: error.reason,
+    }
+}
+
+fn unfetched(setting: &Setting, error: &ContentError) -> SettingError {
     SettingError::Unfetched {
         variable: setting.variable(),
-        reason: trouble.reason.clone(),
+        reason: error.reason.clone(),
     }
 }
 
@@ -295,7 +324,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_environment_beats_the_file_and_the_file_beats_the_default() {
+    async fn the_environment_overrides_the_file_which_overrides_the_default() {
         let file = file_with(b"\xEF\xBB\xBFkafka_topic=from-file\nlisten=from-file\n");
         let path = file.to_str().unwrap();
         let settings = gathered(&[("CONFIG_LOCATION", path), ("LISTEN", "from-environment")])
@@ -310,7 +339,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_tutorials_variables_are_accepted_and_the_settings_own_win() {
+    async fn accepts_aliases_and_prefers_the_name() {
         let settings = gathered(&[("KAFKA_BOOTSTRAPSERVER", "old:9092"), ("AUTH_TOKEN", "t")])
             .await
             .unwrap();
@@ -332,7 +361,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_document_is_read_with_the_settings() {
+    async fn reads_documents() {
         let file = file_with(b"\"string\"");
         let settings = gathered(&[("AVRO_SCHEMA", file.to_str().unwrap())])
             .await
@@ -342,7 +371,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_document_that_cannot_be_read_is_named() {
+    async fn reports_an_unreadable_document() {
         let binary = file_with(b"\xFF\xFE");
         let large = file_with(&vec![b' '; (1 << 20) + 1]);
         for (location, error) in [
@@ -365,7 +394,7 @@ mod tests {
     }
 
     #[test]
-    fn gathering_may_run_in_a_task_of_its_own() {
+    fn gathering_is_send() {
         fn is_send(future: impl Future + Send) {
             drop(future);
         }

@@ -1,30 +1,30 @@
-//! Settings of a program that runs on: read at the start, and again now and then and when something is refused.
+//! Settings of a long-running program: read at the start, at an interval, and after an authentication failure.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 use tracing::{info, warn};
 
-use super::common::SECRET_REFRESH_INTERVAL;
-use super::gather::{Origin, Part};
-use super::{Group, SettingError, Settings};
+use crate::cache::lock;
+use crate::common::SECRET_REFRESH_INTERVAL;
+use crate::gather::Gatherer;
+use crate::{Group, SettingError, Settings};
 
-/// Everything is read again at most this often when something is refused: a refused password may be refused a thousand times.
-const MIN_GAP: Duration = Duration::from_secs(10);
+/// The minimum time between two calls of [`LiveSettings::refresh`] that read: one wrong password can cause thousands of
+/// failures.
+const MIN_INTERVAL: Duration = Duration::from_secs(10);
 
-/// Settings that follow their sources: a rotated secret needs no redeploy.
+/// Settings that are read again: a rotated secret needs no redeployment.
 ///
-/// How a program uses it that must listen before its settings are there (Fn kills a container that does not listen
-/// within 5 s): bind the socket first, then `LiveSettings::gather(…)` in the same task set; a request that arrives
-/// meanwhile waits for it up to its own deadline, and is answered 503 with `Retry-After` then. Afterwards
-/// [`LiveSettings::keep_fresh`] runs beside the server, and whoever meets an authentication failure (Kafka's
-/// `Authentication`, an endpoint's 401 or 403) calls [`LiveSettings::refresh`] and, if that says `true`, makes its
-/// client anew from [`LiveSettings::current`].
+/// Fn kills a container that does not listen within 5 s, so a function binds its socket before it calls
+/// [`LiveSettings::gather`]; requests wait until that is complete. Afterwards [`LiveSettings::keep_fresh`] runs next to
+/// the server. After an authentication failure (of Kafka, or 401 or 403 of an endpoint) the program calls
+/// [`LiveSettings::refresh`] and, if that returns `true`, builds its client from [`LiveSettings::current`].
 pub struct LiveSettings {
-    origin: Origin,
+    gatherer: Gatherer,
     current: watch::Sender<Arc<Settings>>,
-    last: Mutex<Instant>,
+    last_read: Mutex<Instant>,
 }
 
 impl LiveSettings {
@@ -37,42 +37,42 @@ impl LiveSettings {
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, SettingError> {
-        let origin = Origin::new(groups, flags, environment);
-        let settings = origin.gather().await.settings(origin.cloud())?;
+        let gatherer = Gatherer::new(groups, flags, environment);
+        let settings = gatherer.gather().await.complete()?;
         Ok(Self {
-            origin,
+            gatherer,
             current: watch::Sender::new(Arc::new(settings)),
-            last: Mutex::new(Instant::now()),
+            last_read: Mutex::new(Instant::now()),
         })
     }
 
-    /// The settings as they are now.
+    /// The current settings.
     pub fn current(&self) -> Arc<Settings> {
         Arc::clone(&self.current.borrow())
     }
 
-    /// Tells of every change.
+    /// A channel that receives every change.
     pub fn changes(&self) -> watch::Receiver<Arc<Settings>> {
         self.current.subscribe()
     }
 
-    /// Reads the settings file, secrets and documents again; true if anything has changed. What cannot be had keeps
-    /// its last good value, with a warning. Called again within ten seconds of the last time it does nothing.
+    /// Reads the settings file, secrets and documents again. Returns true if anything has changed. What cannot be read
+    /// keeps its last value, and a warning is logged. Does nothing within ten seconds of the last read.
     pub async fn refresh(&self, now: Instant) -> bool {
-        if now.saturating_duration_since(*self.last()) < MIN_GAP {
+        if now.saturating_duration_since(*self.last_read()) < MIN_INTERVAL {
             return false;
         }
         self.refresh_now(now).await
     }
 
-    /// As [`LiveSettings::refresh`], if that is due by `secret_refresh_interval`.
+    /// As [`LiveSettings::refresh`], if `secret_refresh_interval` has passed since the last read.
     pub async fn refresh_if_due(&self, now: Instant) -> bool {
-        let since = now.saturating_duration_since(*self.last());
+        let since = now.saturating_duration_since(*self.last_read());
         let is_due = self.interval().is_some_and(|interval| since >= interval);
         is_due && self.refresh_now(now).await
     }
 
-    /// Refreshes every `secret_refresh_interval`, for ever; does nothing, for ever, if nothing came from Oracle Cloud.
+    /// Refreshes every `secret_refresh_interval` and never returns. Does nothing if no value came from Oracle Cloud.
     pub async fn keep_fresh(&self) {
         loop {
             let Some(interval) = self.interval() else {
@@ -83,24 +83,24 @@ impl LiveSettings {
         }
     }
 
-    /// How often to refresh; `None`: never, since nobody wants it or nothing came from Oracle Cloud.
+    /// The refresh interval; `None` if it is zero or no value came from Oracle Cloud.
     fn interval(&self) -> Option<Duration> {
         let settings = self.current();
         let interval = settings.duration(&SECRET_REFRESH_INTERVAL).ok()?;
-        (!interval.is_zero() && settings.identity().is_some()).then_some(interval)
+        (!interval.is_zero() && settings.principal().is_some()).then_some(interval)
     }
 
-    fn last(&self) -> MutexGuard<'_, Instant> {
-        self.last.lock().unwrap_or_else(PoisonError::into_inner)
+    fn last_read(&self) -> MutexGuard<'_, Instant> {
+        lock(&self.last_read)
     }
 
     async fn refresh_now(&self, now: Instant) -> bool {
-        *self.last() = now;
-        self.origin.cloud().begin_round();
-        let fresh = match self.origin.gather().await.settings(self.origin.cloud()) {
+        *self.last_read() = now;
+        self.gatherer.cloud().begin_round();
+        let fresh = match self.gatherer.gather().await.complete() {
             Ok(fresh) => fresh,
             Err(error) => {
-                warn!(%error, "reading the settings again failed; keeping the last good ones");
+                warn!(%error, "refreshing the settings failed, last settings kept");
                 return false;
             }
         };
@@ -109,47 +109,10 @@ impl LiveSettings {
             if changed.is_empty() {
                 return false;
             }
-            info!(settings = changed.join(" "), "settings have changed");
+            info!(settings = changed.join(" "), "settings changed");
             *current = Arc::new(fresh);
             true
         })
-    }
-}
-
-/// Everything that settings are made from, part by part, each with its own outcome: for a person who asks what is
-/// wrong, all at once.
-pub struct Inspection {
-    /// Who we are to Oracle Cloud, or why we are nobody and what to do; `None` if nothing of it is needed.
-    pub principal: Option<Result<String, (String, Option<&'static str>)>>,
-    /// The Object Storage namespace, or why it is not known; `None` if nobody had to ask.
-    pub namespace: Option<Result<String, (String, Option<&'static str>)>>,
-    /// The settings file, each secret, each document.
-    pub parts: Vec<Part>,
-    /// The settings as far as they could be had.
-    pub settings: Settings,
-}
-
-impl Inspection {
-    /// Gathers as [`Settings::gather`] does, and tells everything.
-    pub async fn of(
-        groups: &[&'static Group],
-        flags: &[(&'static str, String)],
-        environment: impl Fn(&str) -> Option<String>,
-    ) -> Self {
-        let origin = Origin::new(groups, flags, environment);
-        let gathered = origin.gather().await;
-        let cloud = origin.cloud();
-        Self {
-            principal: cloud.signed_in().map(|signed_in| match signed_in {
-                Ok(oci) => Ok(oci.principal().to_string()),
-                Err(trouble) => Err((trouble.reason, trouble.advice)),
-            }),
-            namespace: cloud
-                .known_namespace()
-                .map(|known| known.map_err(|trouble| (trouble.reason, trouble.advice))),
-            parts: gathered.parts.clone(),
-            settings: gathered.whatever(cloud),
-        }
     }
 }
 
@@ -163,7 +126,7 @@ mod tests {
     use crate::common::AVRO_SCHEMA;
     use crate::samples::{GROUPS, KAFKA_PASSWORD, KAFKA_TOPIC};
 
-    /// A vault with `kafka_password` and `kafka_topic`, and a schema; and the settings out of them.
+    /// Settings from a vault with `kafka_password` and `kafka_topic`, and a bucket with a schema.
     async fn live(folder: &Path) -> (Standin, LiveSettings) {
         let cloud = Standin::start().await.unwrap();
         let mut variables = cloud
@@ -197,7 +160,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_rotated_secret_and_a_new_schema_are_taken_and_told() {
+    async fn reports_a_rotated_secret_and_a_new_schema() {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
         let mut changes = live.changes();
@@ -224,7 +187,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_settings_file_of_this_machine_is_read_again_as_well() {
+    async fn reads_a_local_settings_file_again() {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("config.properties");
         let write = |text: &str| std::fs::write(&file, text).unwrap();
@@ -244,7 +207,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_be_read_again_keeps_its_last_good_value() {
+    async fn keeps_the_last_value_when_a_read_fails() {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
         cloud.put_secret("kafka_password", b"second");
@@ -270,18 +233,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_thousand_refusals_read_everything_again_once() {
+    async fn refresh_reads_once_in_the_minimum_interval() {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
         cloud.forget_requests();
-        let start = *live.last();
+        let start = *live.last_read();
         for _ in 0..1000 {
-            live.refresh(start + MIN_GAP - Duration::from_millis(1))
+            live.refresh(start + MIN_INTERVAL - Duration::from_millis(1))
                 .await;
         }
-        assert!(cloud.requests().is_empty(), "they were read just now");
+        assert!(
+            cloud.requests().is_empty(),
+            "the last read was within the interval"
+        );
         for _ in 0..1000 {
-            live.refresh(start + MIN_GAP).await;
+            live.refresh(start + MIN_INTERVAL).await;
         }
         let parts = "the settings file, the schema and two secrets, once each";
         assert_eq!(cloud.requests().len(), 4, "{parts}");

@@ -1,8 +1,8 @@
-//! Where a document lies: a file of this machine, or an object in Object Storage. Pure: text in, location out.
+//! The location of a document: a file of this machine, or an object in Object Storage. Pure.
 //!
-//! An object is `oci://BUCKET/OBJECT`, or `oci://BUCKET@NAMESPACE/OBJECT` where the namespace is known: the form
-//! that Oracle's HDFS connector and Data Flow use. Without a namespace the service is asked for the tenancy's own.
-//! Everything after the bucket's slash is the object's name, as it is: nothing in it is decoded.
+//! An object is `oci://BUCKET/OBJECT` or `oci://BUCKET@NAMESPACE/OBJECT`, the form of Oracle's HDFS connector and Data
+//! Flow. Without a namespace, the tenancy's own is used. Everything after the slash that follows the bucket is the
+//! object's name; it is not decoded.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,11 +10,11 @@ use std::str::FromStr;
 
 use oci::ObjectLocation;
 
-/// What a location looks like, for the error that names it.
-pub(super) const EXPECTED: &str =
+/// The forms of a location, for error messages.
+pub(crate) const EXPECTED: &str =
     "a path, or an object as oci://BUCKET/OBJECT or oci://BUCKET@NAMESPACE/OBJECT";
 
-/// Where a document lies.
+/// The location of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Location {
     /// A file of this machine.
@@ -26,7 +26,7 @@ pub enum Location {
 impl FromStr for Location {
     type Err = ();
 
-    /// Anything with another scheme than `oci` is refused, so that a slip is not taken for an odd file name.
+    /// Schemes other than `oci` are rejected: a URL with a typing error must not become a file name.
     fn from_str(text: &str) -> Result<Self, ()> {
         if let Some(rest) = text.strip_prefix("oci://") {
             return object(rest).map(Self::Object).ok_or(());
@@ -38,8 +38,8 @@ impl FromStr for Location {
     }
 }
 
-/// Bucket names hold letters, digits, `-`, `_` and `.`; an object's name has 1 to 1024 bytes without line breaks or
-/// NUL (Object Storage documentation, "Managing Buckets" and "Object Names").
+/// Bucket names hold letters, digits, `-`, `_` and `.`; an object's name has 1 to 1024 bytes without line breaks
+/// or NUL (Object Storage documentation, "Managing Buckets" and "Object Names").
 fn object(text: &str) -> Option<ObjectLocation> {
     let (bucket, object) = text.split_once('/')?;
     let (bucket, namespace) = match bucket.split_once('@') {
@@ -54,7 +54,7 @@ fn object(text: &str) -> Option<ObjectLocation> {
     };
     let is_object = (1..=1024).contains(&object.len())
         && !object.contains(['\0', '\r', '\n'])
-        // In a URL these mean a folder.
+        // URL parsers remove these segments.
         && ![".", ".."].contains(&object);
     (is_name(bucket) && namespace.is_none_or(is_name) && is_object).then(|| ObjectLocation {
         namespace: namespace.map(str::to_owned),
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_object_is_named_with_or_without_its_namespace() {
+    fn an_object_has_an_optional_namespace() {
         for text in [
             "oci://config/config.properties",
             "oci://avro-schema-bucket@idabc/dir/user v2?#%41.avsc",
@@ -94,14 +94,14 @@ mod tests {
     }
 
     #[test]
-    fn anything_without_a_scheme_is_a_path() {
+    fn text_without_a_scheme_is_a_path() {
         for path in ["config.properties", "/etc/a b.properties", "oci:/x", "@"] {
             assert_eq!(path.parse(), Ok(Location::File(PathBuf::from(path))));
         }
     }
 
     #[test]
-    fn refuses_what_names_nothing() {
+    fn rejects_malformed_locations() {
         let long = format!("oci://b/{}", "x".repeat(1025));
         for wrong in [
             "",

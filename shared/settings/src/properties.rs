@@ -1,41 +1,41 @@
-//! `config.properties`: lines of `name=value` and `name_vaultOCID=<secret>`. Pure: text in, settings out.
+//! `config.properties`: lines of `name=value` and `name_vaultOCID=<secret>`. Pure.
 
-use super::names;
-use super::{Setting, pasted};
 use oci::SecretLocation;
 
-/// Behind a setting's name: the value is the OCID of the secret that holds it. Any case will do.
+use crate::{Setting, names, trim};
+
+/// The suffix of a name whose value is the OCID of a secret. Case is ignored.
 const VAULT: &str = "_vaultocid";
 
-/// One setting of the file.
+/// One line of the file.
 #[derive(Clone, Debug)]
-pub(super) struct Line {
+pub(crate) struct Line {
     /// The setting, or `None` if it is another program's.
-    pub(super) setting: Option<&'static Setting>,
+    pub(crate) setting: Option<&'static Setting>,
     name: String,
-    pub(super) value: Given,
+    pub(crate) value: LineValue,
 }
 
-/// How a line gives the value.
+/// The value of a line.
 #[derive(Clone, Debug)]
-pub(super) enum Given {
-    /// As it is. Empty means unset.
-    Plain(String),
-    /// In a secret of Vault.
+pub(crate) enum LineValue {
+    /// The value itself. Empty means unset.
+    Text(String),
+    /// The location of the secret that contains the value.
     Secret(SecretLocation),
 }
 
-/// The lines of a file's text for a program with these settings, or the line (from 1) that is wrong and why. The reason never holds a value: it may
-/// be a password.
+/// The lines of a file's text for a program with these settings, or the number (from 1) of an invalid line and the
+/// reason. The reason never contains a value, which may be a password.
 ///
-/// Blank lines and lines that begin with `#` or `!` are skipped, as in Java's format. Names and values are
-/// trimmed as [`pasted`] says.
-pub(super) fn parse(
+/// Blank lines and lines that begin with `#` or `!` are skipped, as in Java's format. Values are trimmed by
+/// [`trim::value`].
+pub(crate) fn parse(
     settings: &[&'static Setting],
     text: &str,
 ) -> Result<Vec<Line>, (usize, String)> {
     let mut lines: Vec<Line> = Vec::new();
-    // Some editors begin a file with a byte order mark.
+    // Some editors start a file with a byte order mark.
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     for (index, line) in text.lines().enumerate() {
         let line = line.trim();
@@ -44,7 +44,7 @@ pub(super) fn parse(
         }
         let line = read(settings, line).map_err(|reason| (index + 1, reason))?;
         if lines.iter().any(|known| known.name == line.name) {
-            let reason = format!("{} is set a second time", line.name);
+            let reason = format!("{} is set twice", line.name);
             return Err((index + 1, reason));
         }
         lines.push(line);
@@ -56,7 +56,7 @@ fn read(settings: &[&'static Setting], line: &str) -> Result<Line, String> {
     let (name, value) = line
         .split_once('=')
         .ok_or("expected name=value, found no \"=\"")?;
-    let (name, value) = (name.trim(), pasted::trimmed(value));
+    let (name, value) = (name.trim(), trim::value(value));
     let plain = name
         .len()
         .checked_sub(VAULT.len())
@@ -66,21 +66,21 @@ fn read(settings: &[&'static Setting], line: &str) -> Result<Line, String> {
     let mut settings = settings.iter().copied();
     let setting = settings.find(|setting| setting.names().any(|known| known == key));
     if setting.is_none() && !names::is_listed(key) {
-        // What is not shaped like a name may be a secret that lost its own: it is not shown.
+        // Text that cannot be a name may be a secret without its name: it is not shown.
         let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
         let shown = match name.chars().all(is_name) {
-            true => format!("{name:?}"),
-            false => "what stands before the first \"=\"".to_owned(),
+            true => format!("unknown setting {name:?}"),
+            false => "unknown setting before the first \"=\"".to_owned(),
         };
-        return Err(format!("{shown} is no setting; see --help for their names"));
+        return Err(format!("{shown}; --help lists the settings"));
     }
     let known = setting.map_or(key, |setting| setting.name).to_owned();
     let value = match plain {
-        None => Given::Plain(value.to_owned()),
+        None => LineValue::Text(value.to_owned()),
         Some(_) => {
             let location = value.parse::<SecretLocation>();
-            // What is not an OCID may be the secret itself, put here by mistake: it is not shown.
-            Given::Secret(location.map_err(|reason| format!("the value of {name} {reason}"))?)
+            // The text may be the secret itself instead of its OCID: it is not shown.
+            LineValue::Secret(location.map_err(|reason| format!("the value of {name} {reason}"))?)
         }
     };
     Ok(Line {
@@ -102,8 +102,10 @@ mod tests {
 
     fn read(text: &str) -> Vec<(&'static str, String)> {
         let line = |line: Line| match line.value {
-            Given::Plain(text) => (line.setting.unwrap().name, text),
-            Given::Secret(location) => (line.setting.unwrap().name, format!("secret {location}")),
+            LineValue::Text(text) => (line.setting.unwrap().name, text),
+            LineValue::Secret(location) => {
+                (line.setting.unwrap().name, format!("secret {location}"))
+            }
         };
         parse(text).unwrap().into_iter().map(line).collect()
     }
@@ -116,12 +118,12 @@ mod tests {
         assert!(lines.iter().all(|line| line.setting.is_none()));
         assert_eq!(
             parse("api_title=A\napi_title=B").unwrap_err(),
-            (2, "api_title is set a second time".to_owned())
+            (2, "api_title is set twice".to_owned())
         );
     }
 
     #[test]
-    fn reads_names_and_values_and_passes_over_comments() {
+    fn reads_names_and_values_and_skips_comments() {
         let text = "# broker\n\nkafka_bootstrap_servers = localhost:9092\r\n! old style\nkafka_topic=\"orders\"\n";
         assert_eq!(
             read(text),
@@ -133,7 +135,7 @@ mod tests {
     }
 
     #[test]
-    fn reads_the_tutorials_six_lines_as_they_are() {
+    fn reads_the_six_lines_of_the_tutorial() {
         let text = "kafka_bootstrapserver_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aaa\n\
                     kafka_topic_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aab\n\
                     kafka_username_vaultOCID=ocid1.vaultsecret.oc1.sa-saopaulo-1.aac\n\
@@ -162,14 +164,14 @@ mod tests {
     }
 
     #[test]
-    fn a_name_and_its_alias_are_one_setting() {
+    fn rejects_a_name_and_its_alias_together() {
         let (line, reason) = parse("auth_token=a\nkafka_password=b\n").unwrap_err();
         assert_eq!(line, 2);
-        assert_eq!(reason, "kafka_password is set a second time");
+        assert_eq!(reason, "kafka_password is set twice");
     }
 
     #[test]
-    fn a_value_may_hold_equals_signs() {
+    fn a_value_may_contain_equals_signs() {
         assert_eq!(
             read("kafka_password=a=b=="),
             [("kafka_password", "a=b==".to_owned())]
@@ -177,38 +179,38 @@ mod tests {
     }
 
     #[test]
-    fn names_the_line_that_is_wrong_and_never_its_value() {
+    fn reports_the_invalid_line_without_its_value() {
         for (text, number, reason) in [
             (
                 "kafka_topic=a\nkafka_topc=b",
                 2,
-                "\"kafka_topc\" is no setting; see --help for their names",
+                "unknown setting \"kafka_topc\"; --help lists the settings",
             ),
             (
                 "hunter2==",
                 1,
-                "what stands before the first \"=\" is no setting; see --help for their names",
+                "unknown setting before the first \"=\"; --help lists the settings",
             ),
             ("\n\nkafka_topic", 3, "expected name=value, found no \"=\""),
             (
                 "kafka_topic=a\nkafka_topic=b",
                 2,
-                "kafka_topic is set a second time",
+                "kafka_topic is set twice",
             ),
             (
                 "kafka_topic_vaultOCID=ocid1.vaultsecret.oc1..a\nkafka_topic=b",
                 2,
-                "kafka_topic is set a second time",
+                "kafka_topic is set twice",
             ),
             (
                 "x_vaultOCID=ocid1.vaultsecret.oc1..a",
                 1,
-                "\"x_vaultOCID\" is no setting; see --help for their names",
+                "unknown setting \"x_vaultOCID\"; --help lists the settings",
             ),
             (
                 "_vaultOCID=a",
                 1,
-                "\"_vaultOCID\" is no setting; see --help for their names",
+                "unknown setting \"_vaultOCID\"; --help lists the settings",
             ),
             (
                 "kafka_password_vaultOCID=hunter2",

@@ -31,7 +31,7 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(matches) => matches,
         Err(code) => return ExitCode::from(code),
     };
-    let flags = cli::given(&GROUPS, &matches);
+    let flags = cli::flags(&GROUPS, &matches);
     program::run("fn-recep-avro", async {
         let environment = environment()?;
         if matches.get_flag("print-config") {
@@ -87,7 +87,7 @@ async fn run(
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
     let host = Host::take(&environment)?;
-    let given = Settings::given(&GROUPS, flags, &environment);
+    let given = Settings::without_files(&GROUPS, flags, &environment);
     telemetry::start(&given).map_err(Failure::configuration)?;
     let (entrance, door) = Entrance::new();
     if let Host::Fn(host) = host {

@@ -1,11 +1,11 @@
 //! A progress line on the terminal, redrawn in place and removed at the end.
 //!
-//! Log lines on a terminal clear their line first (`settings::telemetry`), so that none follows part of a progress line.
+//! Log lines on a terminal clear their line first (`runtime::telemetry`), so that none follows part of a progress line.
 
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use settings::telemetry::CLEAR_LINE;
+use runtime::telemetry::CLEAR_LINE;
 
 use super::text::thousands;
 

@@ -1,6 +1,6 @@
-//! Settings out of a bucket and a vault, as the tutorial lays them out.
+//! Settings in a bucket and a vault, as in the tutorial.
 
-#![allow(clippy::unwrap_used)] // a test may fail; clippy sees that only inside of #[test]
+#![allow(clippy::unwrap_used)] // clippy permits it only inside #[test]
 
 use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
@@ -32,14 +32,14 @@ use program::{
 
 static GROUPS: [&Group; 4] = [&EVERY_PROGRAM, &ORACLE_CLOUD, &KAFKA, &JOB];
 
-/// A stand-in, a folder for files, and the variables of a process that runs as a resource principal.
-struct Place {
+/// A stand-in, a folder, and the environment of a resource principal.
+struct TestEnvironment {
     cloud: Standin,
     folder: tempfile::TempDir,
     variables: HashMap<String, String>,
 }
 
-impl Place {
+impl TestEnvironment {
     async fn new() -> Self {
         let cloud = Standin::start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
@@ -81,9 +81,9 @@ impl Place {
 
 const SCHEMA: &[u8] = br#"{"type":"record","name":"user","fields":[{"name":"id","type":"int"}]}"#;
 
-/// The tutorial's bucket, vault and six lines.
-async fn tutorial() -> Place {
-    let mut place = Place::new().await;
+/// Bucket, vault and settings file of the tutorial.
+async fn tutorial() -> TestEnvironment {
+    let mut place = TestEnvironment::new().await;
     let lines = place.cloud.put_secrets(&[
         (
             "kafka_bootstrap_servers",
@@ -109,24 +109,24 @@ async fn tutorial() -> Place {
     place
 }
 
-async fn error(place: &Place) -> String {
+async fn error(place: &TestEnvironment) -> String {
     match Settings::gather(&GROUPS, &[], place.environment()).await {
         Ok(settings) => panic!("gathered {settings:?}"),
         Err(error) => error.to_string(),
     }
 }
 
-/// How often each path was asked for.
-fn asked(place: &Place) -> BTreeMap<String, usize> {
-    let mut asked = BTreeMap::new();
+/// The number of requests for each path.
+fn requests(place: &TestEnvironment) -> BTreeMap<String, usize> {
+    let mut requests = BTreeMap::new();
     for seen in place.cloud.requests() {
-        *asked.entry(seen.target).or_insert(0) += 1;
+        *requests.entry(seen.target).or_insert(0) += 1;
     }
-    asked
+    requests
 }
 
 #[tokio::test]
-async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once() {
+async fn reads_the_six_lines_of_the_tutorial_with_one_request_each() {
     let place = tutorial().await;
     let settings = Settings::gather(&GROUPS, &[], place.environment())
         .await
@@ -151,26 +151,26 @@ async fn the_tutorials_six_lines_work_unchanged_and_each_thing_is_asked_for_once
     assert_eq!(settings.document(&AVRO_SCHEMA).unwrap().as_bytes(), SCHEMA);
     assert!(
         settings
-            .identity()
+            .principal()
             .unwrap()
             .starts_with("resource principal, ")
     );
     let shown = format!("{settings:?} {:?}", settings.listing());
     assert!(
         !shown.contains("canary") && !shown.contains("streampool"),
-        "what was put into a vault is not printed: {shown}"
+        "contents of a vault are not printed: {shown}"
     );
-    let asked = asked(&place);
+    let requests = requests(&place);
     assert_eq!(
-        asked.len(),
+        requests.len(),
         9,
-        "a namespace, two objects, six secrets: {asked:?}"
+        "a namespace, two objects, six secrets: {requests:?}"
     );
-    assert!(asked.values().all(|times| *times == 1), "{asked:?}");
+    assert!(requests.values().all(|times| *times == 1), "{requests:?}");
 }
 
 #[tokio::test]
-async fn a_program_asks_for_what_it_uses_and_for_nothing_that_is_set_above_the_file() {
+async fn reads_neither_unused_secrets_nor_overridden_values() {
     let mut place = tutorial().await;
     place.set("KAFKA_TOPIC", "mine");
     place.set(
@@ -188,15 +188,15 @@ async fn a_program_asks_for_what_it_uses_and_for_nothing_that_is_set_above_the_f
     assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "mine");
     assert_eq!(settings.optional(&API_TYPE_A_URL), None);
     assert_eq!(
-        asked(&place).len(),
+        requests(&place).len(),
         5,
         "two objects, three secrets: {:?}",
-        asked(&place)
+        requests(&place)
     );
 }
 
 #[tokio::test]
-async fn a_secret_that_two_settings_share_is_asked_for_once() {
+async fn reads_a_shared_secret_once() {
     let mut place = tutorial().await;
     let id = place.cloud.put_secret("shared", b"x");
     let file = place.path().join("local.properties");
@@ -211,11 +211,11 @@ async fn a_secret_that_two_settings_share_is_asked_for_once() {
         .await
         .unwrap();
     assert_eq!(settings.secret(&KAFKA_PASSWORD).unwrap().reveal(), "x");
-    assert_eq!(asked(&place).into_values().collect::<Vec<_>>(), [1]);
+    assert_eq!(requests(&place).into_values().collect::<Vec<_>>(), [1]);
 }
 
 #[tokio::test]
-async fn a_local_file_may_say_how_to_reach_the_cloud() {
+async fn a_local_file_may_contain_the_settings_for_oracle_cloud() {
     let mut place = tutorial().await;
     let file = place.path().join("local.properties");
     let text = format!(
@@ -233,22 +233,22 @@ async fn a_local_file_may_say_how_to_reach_the_cloud() {
 }
 
 #[tokio::test]
-async fn without_a_word_of_the_cloud_nothing_of_it_is_touched() {
+async fn sends_no_request_without_a_reference_to_oracle_cloud() {
     let mut place = tutorial().await;
     place.variables.remove("CONFIG_LOCATION");
     place.variables.remove("AVRO_SCHEMA");
-    // Broken on purpose: nobody may look at them.
+    // Invalid: they must not be read.
     place.set("OCI_AUTH", "nonsense");
     place.set("OCI_RESOURCE_PRINCIPAL_VERSION", "9");
     let settings = Settings::gather(&GROUPS, &[], place.environment())
         .await
         .unwrap();
-    assert_eq!(settings.identity(), None);
+    assert_eq!(settings.principal(), None);
     assert!(place.cloud.requests().is_empty());
 }
 
 #[tokio::test]
-async fn what_is_wrong_is_named_with_its_setting() {
+async fn errors_name_the_setting() {
     let mut place = tutorial().await;
     let id = place.cloud.put_secret("odd", b"x");
     for (line, sentence) in [
@@ -322,7 +322,7 @@ async fn what_is_wrong_is_named_with_its_setting() {
 }
 
 #[tokio::test]
-async fn a_wrong_word_for_the_principal_is_told_when_it_is_needed() {
+async fn reports_an_invalid_principal_when_it_is_needed() {
     let mut place = tutorial().await;
     place.set("OCI_AUTH", "magic");
     assert_eq!(
@@ -332,7 +332,7 @@ async fn a_wrong_word_for_the_principal_is_told_when_it_is_needed() {
 }
 
 #[tokio::test]
-async fn an_inspection_tells_everything_at_once() {
+async fn an_inspection_reports_every_part() {
     let place = tutorial().await;
     place.cloud.expire_secret("kafka_password");
     place.cloud.trouble(

@@ -1,14 +1,14 @@
-//! Values as people paste them. Pure: text in, value out.
+//! Trims values that were copied and pasted. Pure.
 //!
-//! The rule, for an environment variable, a line of `config.properties` and the content of a secret alike: white space at
-//! both ends is dropped (a final newline, a byte order mark, a space that came with the copy), then one pair of quotes
-//! that encloses all the rest: `"…"`, `'…'` or `“…”`. What stands between the quotes is kept as it is.
+//! The rule is the same for an environment variable, a line of `config.properties` and the content of a secret: white
+//! space and byte order marks at both ends are removed, then one pair of quotes that encloses the rest: `"…"`, `'…'` or
+//! `“…”`. The text between the quotes is not changed.
 
-/// The pairs that are taken for quotes; the last is what word processors and the tutorial's own page make of them.
+/// Opening and closing quotes. Word processors and the tutorial's web page use the last pair.
 const PAIRS: &[(char, char)] = &[('"', '"'), ('\'', '\''), ('“', '”')];
 
-/// The value that was meant.
-pub(super) fn trimmed(text: &str) -> &str {
+/// The value without surrounding white space and quotes.
+pub(crate) fn value(text: &str) -> &str {
     let text = text.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');
     PAIRS
         .iter()
@@ -16,13 +16,13 @@ pub(super) fn trimmed(text: &str) -> &str {
         .unwrap_or(text)
 }
 
-/// A secret's content as a value.
+/// The content of a secret as a value.
 ///
 /// # Errors
-/// It is not text, or nothing is left of it. The reason never holds the content.
-pub(super) fn secret(bytes: Vec<u8>) -> Result<String, &'static str> {
+/// It is not text, or empty after trimming. The reason never contains the content.
+pub(crate) fn secret(bytes: Vec<u8>) -> Result<String, &'static str> {
     let text = String::from_utf8(bytes).map_err(|_| "its content is not UTF-8 text")?;
-    let text = trimmed(&text);
+    let text = value(&text);
     if text.is_empty() {
         return Err("its content is empty");
     }
@@ -37,7 +37,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn white_space_and_one_pair_of_quotes_are_dropped() {
+    fn removes_white_space_and_one_pair_of_quotes() {
         for pasted in [
             "FrontDoorTopic",
             "FrontDoorTopic\n",
@@ -48,22 +48,22 @@ mod tests {
             " 'FrontDoorTopic'\n",
             "“FrontDoorTopic”",
         ] {
-            assert_eq!(trimmed(pasted), "FrontDoorTopic", "{pasted:?}");
+            assert_eq!(value(pasted), "FrontDoorTopic", "{pasted:?}");
         }
     }
 
     #[test]
-    fn what_only_looks_like_quotes_is_kept() {
+    fn keeps_unpaired_quotes() {
         for kept in ["a\"b", "\"a", "a'", "'a\"", "\"", "“a\""] {
-            assert_eq!(trimmed(kept), kept);
+            assert_eq!(value(kept), kept);
         }
-        assert_eq!(trimmed("\" a \""), " a ");
-        assert_eq!(trimmed("\"'a'\""), "'a'");
-        assert_eq!(trimmed("\"\""), "");
+        assert_eq!(value("\" a \""), " a ");
+        assert_eq!(value("\"'a'\""), "'a'");
+        assert_eq!(value("\"\""), "");
     }
 
     #[test]
-    fn a_secret_that_is_no_value_is_refused_without_showing_it() {
+    fn rejects_an_unusable_secret_without_showing_it() {
         assert_eq!(secret(b"token\n".to_vec()).unwrap(), "token");
         assert_eq!(secret(b" \n".to_vec()).unwrap_err(), "its content is empty");
         assert_eq!(

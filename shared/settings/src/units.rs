@@ -1,12 +1,12 @@
-//! The forms a setting's value can take. Pure: text in, value out.
+//! Durations and sizes with units. Pure.
 
 use std::time::Duration;
 
-/// Nobody waits longer than a year, and clocks can be set ahead by that.
+/// The maximum duration. Adding it to the current time cannot overflow.
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
-/// `500ms`, `30s`, `5m`, `1h`, up to a year; a unit is required, so that nobody has to guess it.
-pub(super) fn duration(text: &str) -> Option<Duration> {
+/// A duration of up to a year: `500ms`, `30s`, `5m`, `1h`. The unit is required.
+pub(crate) fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let duration = match unit {
         "ms" => Some(Duration::from_millis(number)),
@@ -18,8 +18,8 @@ pub(super) fn duration(text: &str) -> Option<Duration> {
     duration.filter(|duration| *duration <= LONGEST)
 }
 
-/// `4096`, `64KiB`, `1MiB`, `6MB`.
-pub(super) fn bytes(text: &str) -> Option<usize> {
+/// A number of bytes: `4096`, `64KiB`, `1MiB`, `6MB`.
+pub(crate) fn bytes(text: &str) -> Option<usize> {
     let (number, unit) = split(text)?;
     let factor = match unit {
         "" | "B" => 1,
@@ -47,7 +47,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_duration_needs_its_unit() {
+    fn a_duration_requires_a_unit() {
         assert_eq!(duration("500ms"), Some(Duration::from_millis(500)));
         assert_eq!(duration("90s"), Some(Duration::from_secs(90)));
         assert_eq!(duration("2h"), Some(Duration::from_secs(7200)));
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn a_size_is_exact_in_either_family_of_units() {
+    fn accepts_decimal_and_binary_units() {
         assert_eq!(bytes("4096"), Some(4096));
         assert_eq!(bytes("64KiB"), Some(65536));
         assert_eq!(bytes("6MB"), Some(6_000_000));

@@ -1,0 +1,83 @@
+//! Settings printed with their sources, without secrets.
+
+use std::fmt;
+
+use runtime::secret::Secret;
+
+use crate::{Settings, Source};
+
+impl Settings {
+    /// Name, printable value (secrets as `[redacted]`) and source of every setting that has a value, in name order.
+    pub fn listing(&self) -> Vec<(&'static str, String, Source)> {
+        let mut listing: Vec<_> = self
+            .settings
+            .iter()
+            .filter_map(|setting| {
+                let value = self.values.get(setting.name)?;
+                let text = value.text.reveal();
+                let shown = match text.contains("://") {
+                    _ if self.is_secret(setting) => value.text.to_string(),
+                    true => redacted_url(text, &value.text),
+                    false => text.to_owned(),
+                };
+                Some((setting.name, shown, value.source))
+            })
+            .collect();
+        listing.sort_unstable_by_key(|(name, ..)| *name);
+        listing
+    }
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_map()
+            .entries(
+                self.listing()
+                    .into_iter()
+                    .map(|(name, value, source)| (name, (value, source))),
+            )
+            .finish()
+    }
+}
+
+/// A URL with `redacted` in place of user, password and query, which may contain a key. A password may contain
+/// characters that should have been encoded, so everything before the last `@` counts as user and password.
+fn redacted_url(url: &str, redacted: &Secret) -> String {
+    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let (user, rest) = match rest.rsplit_once('@') {
+        // In the location of an object, `@` separates bucket and namespace.
+        Some((_, rest)) if scheme != "oci" => (format!("{redacted}@"), rest),
+        _ => (String::new(), rest),
+    };
+    match rest.split_once('?') {
+        Some((shown, _)) => format!("{scheme}://{user}{shown}?{redacted}"),
+        None => format!("{scheme}://{user}{rest}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn redacts_user_and_query_of_a_url() {
+        let redacted = Secret::new("");
+        for (url, shown) in [
+            ("http://h:1/p", "http://h:1/p"),
+            ("http://h/p?key=hunter2", "http://h/p?[redacted]"),
+            ("http://u:hunter2@h:1/p", "http://[redacted]@h:1/p"),
+            (
+                "http://u:hunter2@h?hunter2",
+                "http://[redacted]@h?[redacted]",
+            ),
+            ("http://u:hun/ter?2@h/p", "http://[redacted]@h/p"),
+            ("http://h/a@b", "http://[redacted]@b"),
+            (
+                "oci://bucket@namespace/object",
+                "oci://bucket@namespace/object",
+            ),
+        ] {
+            assert_eq!(redacted_url(url, &redacted), shown, "{url}");
+        }
+    }
+}

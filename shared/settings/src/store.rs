@@ -1,0 +1,198 @@
+//! The values of a program's settings, and typed access to them.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::str::FromStr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use runtime::secret::Secret;
+
+use crate::value::Values;
+use crate::{Group, Setting, SettingError, Source, layers, protect, setting, units};
+
+/// The values of a program's settings, read once.
+#[derive(Clone, Default)]
+pub struct Settings {
+    pub(crate) settings: Arc<[&'static Setting]>,
+    pub(crate) values: Values,
+    pub(crate) documents: BTreeMap<&'static str, Arc<str>>,
+    pub(crate) principal: Option<Arc<str>>,
+}
+
+impl Settings {
+    /// The values of flags, environment and defaults. Reads no file: enough to start the log.
+    pub fn without_files(
+        groups: &[&'static Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        let settings = setting::all(groups);
+        let values = layers::explicit(&settings, flags, environment);
+        protect::values(&settings, &values);
+        Self::with_defaults(settings, values)
+    }
+
+    pub(crate) fn with_defaults(settings: Arc<[&'static Setting]>, mut values: Values) -> Self {
+        layers::defaults(&settings, &mut values);
+        Self {
+            settings,
+            values,
+            ..Self::default()
+        }
+    }
+
+    /// The Oracle Cloud principal that was used, if anything was fetched from Oracle Cloud.
+    pub fn principal(&self) -> Option<&str> {
+        self.principal.as_deref()
+    }
+
+    /// The text of the document at the location that the setting gives (a file, or `oci://BUCKET/OBJECT`), or `None`
+    /// when the setting is unset. [`Settings::gather`] has read it.
+    pub fn document(&self, setting: &'static Setting) -> Option<&str> {
+        debug_assert!(setting.document, "{} is not a document", setting.name);
+        self.documents.get(setting.name).map(AsRef::as_ref)
+    }
+
+    /// The document of a setting, parsed. When the setting is unset, `built_in` is parsed, a pair of location and text.
+    ///
+    /// # Errors
+    /// `parse` failed.
+    pub fn parsed_document<T, E: fmt::Display>(
+        &self,
+        setting: &'static Setting,
+        built_in: (&str, &str),
+        parse: impl FnOnce(&str) -> Result<T, E>,
+    ) -> Result<T, SettingError> {
+        let (location, text) = built_in;
+        parse(self.document(setting).unwrap_or(text)).map_err(|error| SettingError::Unreadable {
+            variable: setting.variable(),
+            location: self.optional(setting).unwrap_or(location).to_owned(),
+            reason: error.to_string(),
+        })
+    }
+
+    /// The value, or `None` when it is unset.
+    pub fn optional(&self, setting: &'static Setting) -> Option<&str> {
+        self.values
+            .get(setting.name)
+            .map(|value| value.text.reveal())
+    }
+
+    /// The source of the value, or `None` when it is unset.
+    pub fn source(&self, setting: &'static Setting) -> Option<Source> {
+        self.values.get(setting.name).map(|value| value.source)
+    }
+
+    /// The value of a required setting.
+    ///
+    /// # Errors
+    /// [`SettingError::Missing`].
+    pub fn required(&self, setting: &'static Setting) -> Result<&str, SettingError> {
+        self.optional(setting).ok_or_else(|| SettingError::Missing {
+            variable: setting.variable(),
+            help: setting.help,
+        })
+    }
+
+    /// A secret's value, or `None` when it is unset.
+    pub fn secret(&self, setting: &'static Setting) -> Option<Secret> {
+        self.values
+            .get(setting.name)
+            .map(|value| value.text.clone())
+    }
+
+    /// The value as a duration: `500ms`, `30s`, `5m`, `1h`.
+    ///
+    /// # Errors
+    /// Missing or malformed.
+    pub fn duration(&self, setting: &'static Setting) -> Result<Duration, SettingError> {
+        self.parsed(
+            setting,
+            units::duration,
+            "a duration such as 500ms, 30s, 5m or 1h",
+        )
+    }
+
+    /// The value as a number of bytes: `4096`, `64KiB`, `6MB`.
+    ///
+    /// # Errors
+    /// Missing or malformed.
+    pub fn bytes(&self, setting: &'static Setting) -> Result<usize, SettingError> {
+        self.parsed(
+            setting,
+            units::bytes,
+            "a size such as 4096, 64KiB, 1MiB or 6MB",
+        )
+    }
+
+    /// The value as a number.
+    ///
+    /// # Errors
+    /// Missing, or not a number of that type.
+    pub fn number<T: FromStr>(&self, setting: &'static Setting) -> Result<T, SettingError> {
+        self.parsed(setting, |text| text.parse().ok(), "a number")
+    }
+
+    /// The value as one of a few words.
+    ///
+    /// # Errors
+    /// Missing, or none of the words. `expected` lists them for the error message.
+    pub fn choice<T: Copy>(
+        &self,
+        setting: &'static Setting,
+        choices: &[(&str, T)],
+        expected: &'static str,
+    ) -> Result<T, SettingError> {
+        self.parsed(
+            setting,
+            |text| {
+                choices
+                    .iter()
+                    .find(|(word, _)| *word == text)
+                    .map(|(_, choice)| *choice)
+            },
+            expected,
+        )
+    }
+
+    /// The value, parsed. `expected` completes the sentence "KAFKA_TOPIC is …, expected …".
+    ///
+    /// # Errors
+    /// Missing, or `parse` returned `None`.
+    pub fn parsed<T>(
+        &self,
+        setting: &'static Setting,
+        parse: impl FnOnce(&str) -> Option<T>,
+        expected: &'static str,
+    ) -> Result<T, SettingError> {
+        let text = self.required(setting)?;
+        parse(text).ok_or_else(|| SettingError::Malformed {
+            variable: setting.variable(),
+            value: if self.is_secret(setting) {
+                "[redacted]".to_owned()
+            } else {
+                text.to_owned()
+            },
+            expected,
+        })
+    }
+
+    /// Whether the value must not be printed: its setting is declared `#[secret]`, or it comes from a vault.
+    pub fn is_secret(&self, setting: &'static Setting) -> bool {
+        let value = self.values.get(setting.name);
+        setting.secret || value.is_some_and(|value| value.source == Source::Vault)
+    }
+
+    /// The names of the settings whose value or document differs.
+    pub(crate) fn changed(&self, other: &Self) -> Vec<&'static str> {
+        self.settings
+            .iter()
+            .map(|setting| setting.name)
+            .filter(|name| {
+                self.values.get(name) != other.values.get(name)
+                    || self.documents.get(name) != other.documents.get(name)
+            })
+            .collect()
+    }
+}
