@@ -6,8 +6,8 @@
 //! `name=` gives the OCID of a secret whose content is the value.
 //!
 //! The crate reads the settings file, secrets and documents from this machine or from Oracle Cloud ([`Location`]). It
-//! does not know what a setting means: each program declares its own settings with [`settings!`] and passes its groups
-//! to [`Settings::gather`]. `config.properties` is shared by all programs, so [`names::NAMES`] lists the names that the
+//! contains no meaning of a setting: each program declares its own settings with [`settings!`] and passes its groups to
+//! [`Settings::gather`]. `config.properties` is shared by all programs, so [`names::NAMES`] lists the names that the
 //! file may contain.
 //!
 //! Start with [`settings!`] and [`Settings`]. A long-running program uses [`LiveSettings`], which reads everything again

@@ -1,7 +1,7 @@
 //! The names that `config.properties` may contain.
 //!
 //! All programs read the same file, and each program declares only its own settings. A line for another program is not
-//! an error; a line whose name no program declares is. This list tells the two apart. The
+//! an error; a line whose name no program declares is. This list distinguishes the two. The
 //! [`settings!`](crate::settings!) macro does not compile a setting whose name is missing here.
 
 /// Every name and alias of a setting, of all programs.

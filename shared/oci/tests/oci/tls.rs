@@ -58,5 +58,5 @@ async fn does_not_retry_an_untrusted_certificate() {
         error.contains("SSL_CERT_FILE may name other authorities"),
         "{error}"
     );
-    assert!(!server.join().unwrap(), "asked a second time");
+    assert!(!server.join().unwrap(), "connected twice");
 }
