@@ -13,9 +13,9 @@ pub static GROUPS: [&Group; 4] = [
 ];
 
 settings::settings! {
-    [SAMPLE_ENDPOINT = "The sample endpoint"]
+    [SAMPLE_ENDPOINT = "Sample endpoint"]
     API_TITLE = "api_title" or "API", "The endpoint's name, in its log lines and on its page.";
-    #[secret] API_TOKEN = "api_token", "The bearer token that callers must send; unset: none is asked for.";
-    API_MAX_RECORDS = "api_max_records" or "100", "How many of the last records the endpoint shows.";
-    API_MAX_KEYS = "api_max_keys" or "100000", "How many idempotency keys the endpoint remembers; the oldest is forgotten first.";
+    #[secret] API_TOKEN = "api_token", "The bearer token that clients must send. Unset: no token is required.";
+    API_MAX_RECORDS = "api_max_records" or "100", "The number of most recent records on the page.";
+    API_MAX_KEYS = "api_max_keys" or "100000", "The number of idempotency keys that the endpoint keeps. The oldest is removed first.";
 }

@@ -9,8 +9,8 @@ use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
 pub static GROUPS: [&Group; 5] = [&KAFKA, &INGEST, &HTTP_SERVER, &EVERY_PROGRAM, &ORACLE_CLOUD];
 
 settings::settings! {
-    [INGEST = "The door"]
+    [INGEST = "Ingest function"]
     KAFKA_KEY_FIELD = "kafka_key_field" or "id", "The field whose value becomes the Kafka key.";
-    PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a call waits for the broker's acknowledgement; the caller's own deadline may end it sooner.";
-    CONNECTIONS_MAX_IDLE = "connections_max_idle" or "4m", "After how long without a call the connection to the broker is made anew; it may have died unnoticed while the function was frozen.";
+    PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a request waits for the broker's acknowledgement. The deadline of the client may be earlier.";
+    CONNECTIONS_MAX_IDLE = "connections_max_idle" or "4m", "The idle time after which the function connects to the broker again. A connection can close unnoticed while the function is frozen.";
 }

@@ -227,7 +227,7 @@ mod tests {
         let error = RouteConfig::all_from(&settings(&[("API_TYPE_A_URL", "http://a/")]).await);
         assert_eq!(
             error.unwrap_err().to_string(),
-            "API_TYPE_B_URL is not set: Where records with id 1020 are delivered."
+            "API_TYPE_B_URL is not set: The URL for records with id 1020."
         );
         let routes = RouteConfig::all_from(
             &settings(&[
