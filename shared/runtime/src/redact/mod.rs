@@ -1,15 +1,15 @@
-//! Masks the process's secrets in text that others wrote: an endpoint's response, a broker's error, a proxy's page.
+//! Masks the process's secrets in text from other programs: an endpoint's response, a broker's error, a proxy's page.
 //!
-//! Such text may repeat a secret that was sent to its author. Each place that quotes it calls [`mask`] or [`excerpt`]
-//! before the text reaches a log, a report, an error or a dead letter. Whoever reads a secret from settings or from
-//! Oracle Cloud registers it with [`protect`].
+//! Such text may repeat a secret of the request. Code that quotes it calls [`mask`] or [`excerpt`] before the text
+//! reaches a log, a report, an error or a dead letter. Code that reads a secret from settings or from Oracle Cloud
+//! registers it with [`protect`].
 //!
 //! A secret is found plain and behind up to three layers of these encodings: percent-encoding, the escapes of JSON and
 //! of HTML, hex digits, and base64 (both alphabets, with and without padding, at every alignment, and so also within
 //! `user:password` of HTTP's Basic scheme).
 //!
-//! Not found: a secret of less than [`MIN_LENGTH`] bytes, a part of a secret that its author cut out, and other
-//! encodings. Private keys are not registered, since they are never sent.
+//! Not found: a secret of less than [`MIN_LENGTH`] bytes, an inner part of a secret, and other encodings.
+//! Private keys are not registered, because they are never sent.
 //!
 //! ```
 //! use runtime::redact;
@@ -34,20 +34,21 @@ use view::{Reading, View, percent_decoded};
 /// The length of the shortest secret that is masked, in bytes. A shorter one would mask parts of ordinary words.
 pub const MIN_LENGTH: usize = 4;
 
-/// The shortest value in a URL's query that counts as a secret, in bytes: `json` and `2026` are no keys.
+/// The minimum length of a secret value in a URL's query, in bytes. Shorter values such as `json` and `2026` are not
+/// keys.
 const MIN_QUERY_VALUE: usize = 6;
 
-/// The most text that is masked, in bytes; what follows is dropped.
+/// The maximum length of a text, in bytes. The rest is removed.
 const MAX_TEXT: usize = 64 << 10;
 
-/// How many encodings, one inside the other, are removed.
+/// The maximum number of nested encodings that are decoded.
 const MAX_LAYERS: usize = 3;
 
-/// How many versions of a secret stay masked: the current one and those that rotation replaced.
+/// The number of versions of a secret that are masked: the current one and those before rotations.
 const MAX_VERSIONS: usize = 4;
 
-/// The shortest beginning of a secret that is masked at the end of a text that was cut off, in bytes: where the text
-/// is read as it stands, and where it is decoded from digits, which read as anything at some alignment.
+/// The minimum length, in bytes, of the beginning of a secret that is masked at the end of a truncated text: in plain
+/// text, and in text decoded from digits, which has more chance matches.
 const MIN_PREFIX: usize = 1;
 const MIN_PREFIX_IN_DIGITS: usize = 2;
 
@@ -60,19 +61,19 @@ static PROCESS: Redactor = Redactor::new();
 #[derive(Default)]
 pub struct Redactor(RwLock<BTreeMap<String, VecDeque<Vec<Secret>>>>);
 
-/// Masks these secrets from now on, in place of those of the same name. The replaced ones stay masked, as the other
-/// side may still repeat them, until four newer versions were registered.
+/// Masks these secrets from now on. They are a new version of the secrets with the same name. The last four versions
+/// are masked, because a peer may still repeat an old one.
 pub fn protect(name: &str, secrets: impl IntoIterator<Item = Secret>) {
     PROCESS.protect(name, secrets);
 }
 
-/// The text with every secret of this process as `[redacted]`. Of a text above 64 KiB the rest is dropped.
+/// The text with `[redacted]` in place of every secret of this process. A text is truncated to 64 KiB.
 pub fn mask(text: &str) -> Cow<'_, str> {
     PROCESS.mask(text)
 }
 
-/// As [`mask`], for bytes that may be no UTF-8. With `is_cut`, they are the beginning of a longer text: the beginning of
-/// a secret at their end is masked too.
+/// As [`mask`], for bytes that may not be UTF-8. With `is_cut`, they are the beginning of a longer text, and the
+/// beginning of a secret at their end is masked too.
 pub fn excerpt(bytes: &[u8], is_cut: bool) -> String {
     PROCESS.excerpt(bytes, is_cut)
 }
@@ -80,7 +81,7 @@ pub fn excerpt(bytes: &[u8], is_cut: bool) -> String {
 /// The parts of a URL that must not be printed: user and password, the query, and the values in the query.
 pub fn secrets_in_url(url: &str) -> Vec<Secret> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
-    // A password may hold what should have been encoded, so everything before the last @ counts as one.
+    // A password may contain characters that should have been encoded, so everything before the last @ counts.
     let (user, rest) = match rest.rsplit_once('@') {
         Some((user, rest)) => (Some(user), rest),
         None => (None, rest),
@@ -100,7 +101,7 @@ pub fn secrets_in_url(url: &str) -> Vec<Secret> {
         .chain(values);
     let mut secrets = Vec::new();
     for text in raw {
-        // The other side may repeat it as it was sent or as it was meant.
+        // A peer may repeat the encoded or the decoded form.
         secrets.extend([text.to_owned(), percent_decoded(text)].map(Secret::new));
     }
     secrets
@@ -134,7 +135,7 @@ impl Redactor {
 
     /// As the function [`excerpt`].
     pub fn excerpt(&self, bytes: &[u8], is_cut: bool) -> String {
-        // A character that was cut in two is not part of the excerpt: it would hide the secret that it belongs to.
+        // An incomplete character at the end is removed: it would hide the secret that it belongs to.
         let bytes = match std::str::from_utf8(bytes) {
             Err(error) if is_cut && error.error_len().is_none() => &bytes[..error.valid_up_to()],
             _ => bytes,
@@ -175,7 +176,7 @@ struct Search<'s> {
     shortest: usize,
     /// The length of the text.
     end: usize,
-    /// Where secrets are in the text.
+    /// The positions of secrets in the text.
     found: Vec<Range<usize>>,
 }
 
@@ -205,7 +206,7 @@ impl Search<'_> {
     }
 }
 
-/// Where `part` begins in `bytes`. Each byte is looked at once for all but texts made of the secret's own beginnings.
+/// The positions of `part` in `bytes`.
 fn places<'b>(bytes: &'b [u8], part: &'b [u8]) -> impl Iterator<Item = usize> + 'b {
     bytes
         .windows(part.len())
@@ -214,7 +215,7 @@ fn places<'b>(bytes: &'b [u8], part: &'b [u8]) -> impl Iterator<Item = usize> + 
         .map(|(at, _)| at)
 }
 
-/// The length of the longest beginning of `secret`, but not all of it, with which `bytes` end.
+/// The length of the longest incomplete beginning of `secret` at the end of `bytes`.
 fn prefix_at_end(bytes: &[u8], secret: &[u8], min: usize) -> Option<usize> {
     let longest = bytes.len().min(secret.len().saturating_sub(1));
     (min..=longest)
@@ -239,7 +240,7 @@ fn with_masks(text: &str, mut parts: Vec<Range<usize>>) -> String {
     String::from_utf8_lossy(&masked).into_owned()
 }
 
-/// The beginning of the text that is masked, and whether that is not all of it.
+/// The text, truncated to the maximum length, and whether it was longer.
 fn shortened(text: &str) -> (&str, bool) {
     let mut end = text.len().min(MAX_TEXT);
     while !text.is_char_boundary(end) {

@@ -70,7 +70,7 @@ impl View {
     /// Calls `each` with every other reading of the view: without escapes, and each run of base64 or hex digits at each
     /// alignment. `shortest` is the number of bytes that a reading needs to be of interest.
     pub(super) fn readings(&self, shortest: usize, mut each: impl FnMut(&Self, Reading)) {
-        // One kind at a time: a backslash that stands for itself in percent-encoding is no escape.
+        // One kind at a time: a literal backslash in percent-encoding is not an escape.
         for mark in *b"%\\&+" {
             if let Some(view) = self.unescaped(mark) {
                 each(&view, Reading::Unescaped);
