@@ -171,8 +171,8 @@ fn reason(body: &[u8], is_cut: bool) -> (String, String) {
     )
 }
 
-/// The difference between the clock of this machine and the server's `Date`, if it is too large. True if this machine is
-/// ahead.
+/// The difference between the clock of this machine and the server's `Date`, if it is too large. True if this machine
+/// is ahead.
 fn skew(headers: &HeaderMap, now: SystemTime) -> Option<(Duration, bool)> {
     let theirs = httpdate::parse_http_date(header_text(headers, "date")?).ok()?;
     let (difference, ahead) = match now.duration_since(theirs) {

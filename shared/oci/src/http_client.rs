@@ -13,8 +13,8 @@ pub(crate) fn builder() -> ClientBuilder {
         .connect_timeout(Duration::from_secs(5))
 }
 
-/// Percent-encodes everything except the unreserved characters of RFC 3986. Slashes are encoded too, as in Oracle's Python
-/// SDK and CLI: a name is one path segment.
+/// Percent-encodes everything except the unreserved characters of RFC 3986. Slashes are encoded too, as in Oracle's
+/// Python SDK and CLI: a name is one path segment.
 pub(crate) fn encode(text: &str) -> String {
     let mut encoded = String::with_capacity(text.len());
     for byte in text.bytes() {

@@ -6,8 +6,8 @@
 //! - [`signature`], [`key`]: how a request is signed
 //! - [`ocid`], [`region`], [`token`]: identifiers of Oracle Cloud
 //!
-//! A request is repeated after transient errors, within the client's timeout. The crate reads no settings, caches nothing
-//! except credentials, and writes objects only for tests and tools.
+//! A request is repeated after transient errors, within the client's timeout. The crate reads no settings, caches
+//! nothing except credentials, and writes objects only for tests and tools.
 //!
 //! ```no_run
 //! use std::{path::PathBuf, time::{Duration, SystemTime}};

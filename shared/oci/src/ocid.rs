@@ -3,8 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
-/// An Oracle Cloud identifier: `ocid1.<kind>.<realm>.[region][.future use].<unique id>` ("Resource Identifiers" in Oracle's
-/// documentation).
+/// An Oracle Cloud identifier: `ocid1.<kind>.<realm>.[region][.future use].<unique id>` ("Resource Identifiers" in
+/// Oracle's documentation).
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Ocid(String);
 

@@ -10,8 +10,8 @@ const BACKOFF_INITIAL: Duration = Duration::from_millis(500);
 /// The maximum wait.
 const BACKOFF_MAX: Duration = Duration::from_secs(10);
 
-/// Whether a request that failed with this status and error code may succeed later: 429, 5xx except 501, and two codes of
-/// 409.
+/// Whether a request that failed with this status and error code may succeed later: 429, 5xx except 501, and two codes
+/// of 409.
 pub(super) fn is_transient(status: u16, code: &str) -> bool {
     match status {
         429 => true,
@@ -22,8 +22,8 @@ pub(super) fn is_transient(status: u16, code: &str) -> bool {
     }
 }
 
-/// The wait after this many attempts: exponential, of which `jitter` (0 to 1) decides the second half. Never shorter than
-/// `retry_after`.
+/// The wait after this many attempts: exponential, of which `jitter` (0 to 1) decides the second half. Never shorter
+/// than `retry_after`.
 pub(super) fn backoff(attempts: u32, jitter: f64, retry_after: Option<Duration>) -> Duration {
     let doubled = BACKOFF_INITIAL.saturating_mul(1 << attempts.saturating_sub(1).min(10));
     let span = doubled.min(BACKOFF_MAX);

@@ -1,7 +1,7 @@
 //! The signature of a request: `Signature version="1"` of Oracle Cloud (draft-cavage-http-signatures-08). Pure.
 //!
-//! The rules are those of "Request Signatures" in Oracle's documentation and of its SDKs: the order of the signed headers
-//! is that of the SDKs, and an upload to Object Storage is signed without its body.
+//! The rules are those of "Request Signatures" in Oracle's documentation and of its SDKs: the order of the signed
+//! headers is that of the SDKs, and an upload to Object Storage is signed without its body.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -85,8 +85,8 @@ mod tests {
     use super::*;
     use crate::samples::{self, SAMPLE_KEY_ID};
 
-    // The test values of Oracle's documentation, from its Go SDK (oci-go-sdk, common/http_signer_test.go). Their date has
-    // the wrong day of the week.
+    // The test values of Oracle's documentation, from its Go SDK (oci-go-sdk, common/http_signer_test.go). Their date
+    // has the wrong day of the week.
     const DATE: &str = "Thu, 05 Jan 2014 21:31:40 GMT";
     const HOST: &str = "iaas.us-phoenix-1.oraclecloud.com";
 

@@ -1,7 +1,8 @@
 //! Idempotency keys between client and endpoint: header names and limits. Pure.
 //!
-//! For a container file, the ingest function appends the position of each record to the client's key. The limit in Kafka
-//! and at the endpoint is larger than the limit for clients, so every accepted key reaches the endpoint unchanged.
+//! For a container file, the ingest function appends the position of each record to the client's key. The limit in
+//! Kafka and at the endpoint is larger than the limit for clients, so every accepted key reaches the endpoint
+//! unchanged.
 
 /// The HTTP header of a key, and the Kafka header in which the ingest function stores the client's key
 /// (draft-ietf-httpapi-idempotency-key-header-06, section 2.1).

@@ -49,8 +49,8 @@ pub struct StreamId {
 }
 
 impl StreamId {
-    /// The idempotency key of the message: the client's, or else cluster, topic, partition and offset. It is the same in
-    /// retries and later runs, and different for each record.
+    /// The idempotency key of the message: the client's, or else cluster, topic, partition and offset. It is the same
+    /// in retries and later runs, and different for each record.
     pub fn idempotency_key(&self, message: &Message) -> String {
         match &message.client_key {
             Some(key) => key.to_string(),

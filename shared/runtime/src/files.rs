@@ -31,8 +31,8 @@ pub fn text(bytes: Vec<u8>, limit: usize) -> Result<String, String> {
 /// Replaces a file atomically: a reader sees the old content or the new content, also after a crash. Symbolic links are
 /// followed and permissions are kept. A device or a pipe is written to.
 ///
-/// The new content is first written to `.NAME.PID.part` in the same folder. A crash may leave that file behind; the next
-/// call with the same process id removes it.
+/// The new content is first written to `.NAME.PID.part` in the same folder. A crash may leave that file behind; the
+/// next call with the same process id removes it.
 ///
 /// # Errors
 /// Writing fails; the old content is unchanged then.

@@ -1,4 +1,5 @@
-//! Reads the values of settings from all layers, and the documents that settings name. Independent reads are concurrent.
+//! Reads the values of settings from all layers, and the documents that settings name. Independent reads are
+//! concurrent.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -17,8 +18,8 @@ use crate::{
 
 impl Settings {
     /// Reads every setting of these groups: `flags` (name, value), then `environment`, then the file that
-    /// `config_location` names, then defaults. An empty value counts as unset. A line `name_vaultOCID=<secret OCID>`
-    /// of the file means that the secret's content is the value. Documents whose location a setting gives (`avro_schema`,
+    /// `config_location` names, then defaults. An empty value counts as unset. A line `name_vaultOCID=<secret OCID>` of
+    /// the file means that the secret's content is the value. Documents whose location a setting gives (`avro_schema`,
     /// `routes`) are read too: see [`Settings::document`].
     ///
     /// Secrets and documents of other programs are not read, so a program needs no permission for them. Objects and

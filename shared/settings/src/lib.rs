@@ -10,9 +10,9 @@
 //! [`Settings::gather`]. `config.properties` is shared by all programs, so [`names::NAMES`] lists the names that the
 //! file may contain.
 //!
-//! Start with [`settings!`] and [`Settings`]. A long-running program uses [`LiveSettings`], which reads everything again
-//! at an interval; [`Inspection`] reports each part separately. [`cli`] makes flags of settings, [`telemetry`] starts
-//! the log.
+//! Start with [`settings!`] and [`Settings`]. A long-running program uses [`LiveSettings`], which reads everything
+//! again at an interval; [`Inspection`] reports each part separately. [`cli`] makes flags of settings, [`telemetry`]
+//! starts the log.
 //!
 //! ```
 //! use settings::{Settings, Source};

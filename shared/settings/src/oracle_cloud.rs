@@ -1,5 +1,5 @@
-//! Object Storage and Vault as stores of documents and secrets. Sign-in happens at the first read; each object and secret
-//! is read once in a round.
+//! Object Storage and Vault as stores of documents and secrets. Sign-in happens at the first read; each object and
+//! secret is read once in a round.
 
 use std::fmt;
 use std::path::PathBuf;

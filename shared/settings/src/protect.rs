@@ -8,8 +8,8 @@ use crate::{Setting, Source};
 /// The environment variables of proxies. Their names in lower case have the same meaning.
 const PROXIES: [&str; 3] = ["HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY"];
 
-/// Registers secret settings, user names from a vault, and user and query of every URL. Addresses and topics from a vault
-/// are not masked: logs name them.
+/// Registers secret settings, user names from a vault, and user and query of every URL. Addresses and topics from a
+/// vault are not masked: logs name them.
 pub(crate) fn values(settings: &[&'static Setting], values: &Values) {
     for setting in settings {
         let Some(Value { text, source }) = values.get(setting.name) else {

@@ -1,7 +1,7 @@
 //! Resource principal 2.2: the platform gives a key and a token to a function or a container instance.
 //!
-//! Each of `OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM` and `…_RPST` is an absolute path or the content itself ("Accessing Other
-//! Oracle Cloud Infrastructure Resources from Running Functions", and Oracle's SDKs).
+//! Each of `OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM` and `…_RPST` is an absolute path or the content itself ("Accessing
+//! Other Oracle Cloud Infrastructure Resources from Running Functions", and Oracle's SDKs).
 
 use std::path::{Path, PathBuf};
 
