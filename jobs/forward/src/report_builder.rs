@@ -1,35 +1,38 @@
-//! Turns what a run has found into its report, whatever way the run ended.
+//! Collects what the report of a run says, whatever ends the run.
 
 use std::time::{Duration, SystemTime};
 
-use crate::config::Config;
-use crate::exit::Facts;
-use crate::report::{self, Identity, Latency, PartitionReport, RouteReport, RunReport};
-use crate::route_config::RouteConfig;
-use crate::run::Failure;
-use crate::scan::{Scan, Stop};
 use delivery::target::Target;
 use kafka::reader::{Reader, TopicOffsets};
-use offsets::window::Window;
+use offsets::window::{OffsetRange, PartitionOffsets, Window};
 
-/// How long the broker may take to tell where things stand after a run; the report is not worth more.
-const PATIENCE: Duration = Duration::from_secs(3);
+use crate::config::Config;
+use crate::error::RunError;
+use crate::exit::Facts;
+use crate::pipeline::{PartitionState, Pipeline, StopReason};
+use crate::plan::PlanError;
+use crate::report::{self, Identity, Latency, PartitionReport, RouteReport, RunReport};
+use crate::route_config::RouteConfig;
+use crate::single_run::JoinError;
 
-/// What a run has found out so far.
+/// How long the broker may take to answer after the pipeline. The report is complete enough without the answers.
+const BROKER_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// What the report says so far.
 pub(crate) struct ReportBuilder {
-    pub(crate) identity: Identity,
-    pub(crate) notes: Vec<String>,
+    identity: Identity,
+    notes: Vec<String>,
     partitions: Vec<PartitionReport>,
     routes: Vec<RouteReport>,
     facts: Facts,
 }
 
 impl ReportBuilder {
-    /// Nothing yet.
+    /// A report without partitions.
     pub(crate) fn new(run: &str, config: &Config, routes: &[RouteConfig], dry_run: bool) -> Self {
         let idle = |route: &RouteConfig| RouteReport {
             route: route.name.clone(),
-            // As a target prints: a query may hold a key.
+            // Printed as a target, which leaves out the query: it may hold a key.
             url: Target::parse(&route.url)
                 .map_or_else(|_| String::new(), |target| target.to_string()),
             ..RouteReport::default()
@@ -52,14 +55,32 @@ impl ReportBuilder {
         }
     }
 
-    /// The window holds nothing.
-    pub(crate) fn nothing_to_do(&mut self, list_offsets: &TopicOffsets, window: &Window) {
+    /// The run's id.
+    pub(crate) fn run_id(&self) -> &str {
+        &self.identity.run
+    }
+
+    /// The cluster and the topic have these ids.
+    pub(crate) fn set_topic(&mut self, topic: &TopicOffsets) {
+        self.identity.cluster.clone_from(&topic.stream.cluster);
+        self.identity.topic_id.clone_from(&topic.topic_id);
+    }
+
+    /// Records were deleted before they were read, and the run goes on without them.
+    pub(crate) fn add_data_loss(&mut self, loss: Option<String>) {
+        if let Some(loss) = loss {
+            tracing::error!(
+                loss,
+                "records are lost; continuing, by ON_DATA_LOSS=continue"
+            );
+            self.notes.push(loss);
+        }
+    }
+
+    /// The window has no records.
+    pub(crate) fn add_empty_window(&mut self, topic: &TopicOffsets, window: &Window) {
         for range in &window.ranges {
-            let Some(offsets) = list_offsets
-                .partition_offsets
-                .iter()
-                .find(|known| known.partition == range.partition)
-            else {
+            let Some(offsets) = offsets_of(topic, range.partition) else {
                 continue;
             };
             let committed = offsets.committed.unwrap_or(offsets.low);
@@ -75,55 +96,41 @@ impl ReportBuilder {
         }
     }
 
-    /// Takes over everything that the scan has counted.
-    pub(crate) fn take(
+    /// Adds the counts of the pipeline.
+    pub(crate) fn add_pipeline(
         &mut self,
         reader: &Reader,
-        list_offsets: &TopicOffsets,
+        topic: &TopicOffsets,
         window: &Window,
-        scan: &Scan<'_>,
+        pipeline: &Pipeline<'_>,
     ) {
-        let ours: Vec<i32> = scan.parts.keys().copied().collect();
-        let ends = reader.ends(&ours, PATIENCE);
-        let is_there = ends.is_ok();
+        let assigned: Vec<i32> = pipeline.partitions().iter().map(|(id, _)| id).collect();
+        let ends = reader.ends(&assigned, BROKER_TIMEOUT);
+        let is_broker_reachable = ends.is_ok();
         let ends = ends.unwrap_or_default();
-        for (partition, part) in &scan.parts {
-            let Some(offsets) = list_offsets
-                .partition_offsets
-                .iter()
-                .find(|known| known.partition == *partition)
-            else {
-                continue;
-            };
-            let before = offsets.committed.unwrap_or(offsets.low).max(offsets.low);
-            let committed = part.committed.unwrap_or(offsets.low);
-            let end = ends
-                .iter()
-                .find(|(known, _)| known == partition)
-                .map_or(offsets.high, |(_, end)| *end);
-            let counters = &part.counters;
-            self.partitions.push(PartitionReport {
-                partition: *partition,
-                start: counters.range.start,
-                end: counters.range.end,
-                planned: counters.planned(),
-                delivered: counters.delivered,
-                skipped: counters.skipped,
-                dead_lettered: counters.dead_lettered,
-                already_completed: counters.already_completed,
-                deferred: counters.deferred(),
-                empty_offsets: counters.empty_offsets,
-                committed,
-                lag_before: (offsets.high - before).max(0),
-                lag_after: (end - committed).max(0),
-            });
+        for (partition, state) in pipeline.partitions().iter() {
+            if let Some(offsets) = offsets_of(topic, partition) {
+                let end = ends.iter().find(|(known, _)| *known == partition);
+                let end = end.map_or(offsets.high, |(_, end)| *end);
+                self.partitions.push(partition_report(offsets, end, state));
+            }
         }
-        for (index, (route, counters)) in self.routes.iter_mut().zip(&scan.routes).enumerate() {
+        self.add_routes(pipeline);
+        self.add_outcome(window, pipeline);
+        // An unreachable broker is not asked a second time: the run may have a deadline.
+        if is_broker_reachable {
+            self.check_metadata(reader, pipeline, &assigned);
+        }
+    }
+
+    fn add_routes(&mut self, pipeline: &Pipeline<'_>) {
+        let counters = pipeline.partitions().routes();
+        for (index, (route, counters)) in self.routes.iter_mut().zip(counters).enumerate() {
             route.matched = counters.matched;
             route.delivered = counters.delivered;
             route.dead_lettered = counters.dead_lettered;
             route.deferred = counters.open;
-            let Some(delivery) = scan.delivery() else {
+            let Some(delivery) = pipeline.delivery() else {
                 continue;
             };
             let statistics = delivery.statistics(index);
@@ -131,33 +138,30 @@ impl ReportBuilder {
             route.timeouts = statistics.timeouts;
             route.connection_errors = statistics.connection_errors;
             route.latency_ms = Latency::new(statistics.p50(), statistics.p99(), statistics.max());
-            if let Some(reason) = &scan.given_up[index] {
+            route.statuses = statistics.statuses;
+            let reason = pipeline.deferred_reason(index);
+            if let Some(reason) = reason {
                 self.notes
                     .push(format!("route {} was deferred: {reason}", route.route));
             }
-            let is_left = scan.parts.values().any(|part| part.is_left_by(index));
-            if is_left && (scan.stop.is_none() || scan.given_up[index].is_some()) {
+            let mut states = pipeline.partitions().iter();
+            let has_deferred = states.any(|(_, state)| state.has_deferred(index));
+            if has_deferred && (pipeline.stop_reason().is_none() || reason.is_some()) {
                 route.state = report::RouteEnd::Deferred;
             }
-            route.statuses = statistics.statuses;
-        }
-        self.judge(window, scan);
-        // A broker that is away is not asked twice: the run may have a deadline.
-        if is_there {
-            self.check_metadata(reader, scan, &ours);
         }
     }
 
-    fn judge(&mut self, window: &Window, scan: &Scan<'_>) {
-        self.notes.extend(scan.notes.iter().cloned());
-        if scan.dead_letters_failed > 0 {
+    fn add_outcome(&mut self, window: &Window, pipeline: &Pipeline<'_>) {
+        self.notes.extend(pipeline.notes().iter().cloned());
+        let failed = pipeline.failed_dead_letters();
+        if failed > 0 {
             self.facts.source_failed = true;
             self.notes.push(format!(
-                "{} dead letters were not acknowledged; their records stay for the next run",
-                scan.dead_letters_failed
+                "{failed} dead letters were not acknowledged; their records stay for the next run"
             ));
         }
-        let bound = match (scan.bounded, window.capped) {
+        let bound = match (pipeline.partitions().is_bounded(), window.capped) {
             (true, _) => Some("WINDOW_MAX_BYTES"),
             (false, true) => Some("WINDOW_MAX_RECORDS"),
             (false, false) => None,
@@ -168,82 +172,85 @@ impl ReportBuilder {
                 "{bound} ended the window before the end of the log"
             ));
         }
-        let Some(stop) = &scan.stop else { return };
-        let told = match stop {
-            Stop::Deadline => "DEADLINE ended the run before its window".to_owned(),
-            Stop::Shutdown => "a signal ended the run before its window".to_owned(),
-            Stop::ConcurrentRun(what) => {
+        let Some(reason) = pipeline.stop_reason() else {
+            return;
+        };
+        let message = match reason {
+            StopReason::Deadline => "DEADLINE ended the run before its window".to_owned(),
+            StopReason::Signal => "a signal ended the run before its window".to_owned(),
+            StopReason::ConcurrentRun(what) => {
                 self.facts.concurrent_run = true;
                 format!("another run has taken over: {what}")
             }
-            Stop::DeadLetterThreshold(what) | Stop::Unmatched(what) => {
+            StopReason::DeadLetterThreshold(what) | StopReason::Unmatched(what) => {
                 self.facts.dead_letter_threshold = true;
                 what.clone()
             }
-            Stop::Source(what) => {
+            StopReason::Source(what) => {
                 self.facts.source_failed = true;
                 what.clone()
             }
-            Stop::DataLoss(what) => {
+            StopReason::DataLoss(what) => {
                 self.facts.data_loss = true;
                 what.clone()
             }
         };
-        tracing::warn!(run = self.identity.run, "{told}");
-        self.notes.push(told);
+        tracing::warn!(run = self.identity.run, "{message}");
+        self.notes.push(message);
     }
 
-    /// A broker that drops commit metadata is noticed here; what it costs is repeats after a route was left.
-    fn check_metadata(&mut self, reader: &Reader, scan: &Scan<'_>, ours: &[i32]) {
-        if !scan.parts.values().any(|part| part.has_gaps()) {
+    /// Notes completed records beyond the commits that the next run sends again, because the broker drops the metadata of
+    /// commits, or because the metadata has no room for them.
+    fn check_metadata(&mut self, reader: &Reader, pipeline: &Pipeline<'_>, assigned: &[i32]) {
+        let partitions = pipeline.partitions();
+        if !partitions.iter().any(|(_, state)| state.has_gaps()) {
             return;
         }
-        let Ok(committed) = reader.committed(ours, PATIENCE) else {
+        let Ok(committed) = reader.committed(assigned, BROKER_TIMEOUT) else {
             return;
         };
-        let dropped = committed.iter().any(|(partition, offset, metadata)| {
-            let part = scan.parts.get(partition);
+        let is_dropped = committed.iter().any(|(partition, offset, metadata)| {
+            let state = partitions.get(*partition);
             offset.is_some()
                 && metadata.is_empty()
-                && part.is_some_and(|part| part.has_gaps() && part.committed == *offset)
+                && state.is_some_and(|state| state.has_gaps() && state.committed() == *offset)
         });
-        if dropped {
-            let told = "this broker keeps no metadata beside commits: the next run sends everything beyond the commit again, \
-                        with the same idempotency keys";
-            tracing::warn!(run = self.identity.run, "{told}");
-            self.notes.push(told.to_owned());
+        if is_dropped {
+            let message = "this broker keeps no metadata beside commits: the next run sends everything beyond the commit \
+                           again, with the same idempotency keys";
+            tracing::warn!(run = self.identity.run, "{message}");
+            self.notes.push(message.to_owned());
             return;
         }
-        for (partition, class, offset) in scan.forgotten() {
-            let whose = match self.routes.get(class) {
-                Some(route) => format!("what went to route {}", route.route),
+        for (partition, class, offset) in pipeline.not_encoded() {
+            let records = match self.routes.get(class) {
+                Some(route) => format!("records of route {}", route.route),
                 None => "dead letters".to_owned(),
             };
             self.notes.push(format!(
-                "partition {partition} has more gaps than a commit has room for: from offset {offset} on the next run \
-                 sends some of {whose} again, with the same idempotency keys"
+                "partition {partition} has more gaps than a commit's metadata has room for: from offset {offset} on the \
+                 next run sends some {records} again, with the same idempotency keys"
             ));
         }
     }
 
-    /// The run ended before it had anything to count.
-    pub(crate) fn blame(&mut self, failure: &Failure) {
-        match failure {
-            Failure::Source(_) => self.facts.source_failed = true,
-            Failure::Fenced(fenced) if fenced.is_the_brokers_fault() => {
-                self.facts.source_failed = true
+    /// Attributes the end of the run to an error from before the pipeline.
+    pub(crate) fn attribute(&mut self, error: &RunError) {
+        match error {
+            RunError::Source(_) | RunError::Join(JoinError::Broker { .. }) => {
+                self.facts.source_failed = true;
             }
-            Failure::Fenced(_) => self.facts.concurrent_run = true,
-            Failure::DataLoss(_) => self.facts.data_loss = true,
-            Failure::Setting(_) => self.facts.setting = true,
-            Failure::Cancelled => self.facts.bounded = true,
-            Failure::Delivery(_) | Failure::Thread(_) => self.facts.internal = true,
+            RunError::Join(_) => self.facts.concurrent_run = true,
+            RunError::Plan(PlanError::DataLoss(_)) => self.facts.data_loss = true,
+            RunError::Plan(PlanError::Setting(_)) => self.facts.setting = true,
+            RunError::Cancelled => self.facts.bounded = true,
+            RunError::Delivery(_) | RunError::Thread(_) => self.facts.internal = true,
         }
-        self.notes.push(failure.to_string());
+        self.notes.push(error.to_string());
     }
 
     /// The report.
-    pub(crate) fn report(self, started: SystemTime, took: Duration) -> RunReport {
+    pub(crate) fn build(self, started: SystemTime, took: Duration) -> RunReport {
         RunReport::new(
             self.identity,
             started,
@@ -253,5 +260,41 @@ impl ReportBuilder {
             self.notes,
             self.facts,
         )
+    }
+}
+
+fn offsets_of(topic: &TopicOffsets, partition: i32) -> Option<&PartitionOffsets> {
+    let mut offsets = topic.partition_offsets.iter();
+    offsets.find(|known| known.partition == partition)
+}
+
+/// `offsets` from before the run, and the log's `end` after it.
+fn partition_report(
+    offsets: &PartitionOffsets,
+    end: i64,
+    state: &PartitionState,
+) -> PartitionReport {
+    let before = offsets.committed.unwrap_or(offsets.low).max(offsets.low);
+    let committed = state.committed().unwrap_or(offsets.low);
+    let counters = state.counters();
+    let OffsetRange {
+        partition,
+        start,
+        end: window_end,
+    } = counters.range;
+    PartitionReport {
+        partition,
+        start,
+        end: window_end,
+        planned: counters.planned(),
+        delivered: counters.delivered,
+        skipped: counters.skipped,
+        dead_lettered: counters.dead_lettered,
+        already_completed: counters.already_completed,
+        deferred: counters.deferred(),
+        empty_offsets: counters.empty_offsets,
+        committed,
+        lag_before: (offsets.high - before).max(0),
+        lag_after: (end - committed).max(0),
     }
 }

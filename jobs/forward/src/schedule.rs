@@ -1,4 +1,4 @@
-//! Window after window: one for cron, or one every so often in a process that stays.
+//! Runs one window, for cron, or one window every interval in a process that stays.
 
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,18 +6,19 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::cli::{Output, RunOptions};
 use crate::exit::RunOutcome;
+use crate::pipeline::Pipeline;
 use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
 use crate::run::Run;
-use crate::scan::Scan;
 
-/// Runs one window, or one every `options.every` until the process is asked to stop, and tells of each.
+/// Runs one window, or one every `options.every` until a shutdown is requested, and prints the report of each.
 ///
-/// Before each window but the first `is_outdated` hears how the last one went; if it says that there are other settings
-/// now, this ends with `None`, to be called again with those. `next` is when the next window is due.
+/// Before each window but the first, `is_outdated` is called with the outcome of the last one. If it returns true, the
+/// settings have changed: this returns `None`, to be called again with the new ones. `next` is when the next window is
+/// due.
 ///
-/// A window that another overlaps, that finds the broker away or an endpoint down is the next window's business. What
-/// needs a person ends the process: records lost, poisoned or not accounted for.
+/// After an outcome that the next window may correct (a concurrent run, an unreachable broker, an endpoint that is down)
+/// the next window runs. After one that an operator must correct, the process ends.
 pub fn run(
     run: &Run<'_>,
     options: &RunOptions,
@@ -29,11 +30,11 @@ pub fn run(
     };
     loop {
         let outcome = window(run, options).outcome;
-        if needs_a_person(outcome) || run.shutdown.load(Ordering::Relaxed) {
+        if needs_operator(outcome) || run.shutdown.load(Ordering::Relaxed) {
             return Some(outcome);
         }
-        // A window that took longer than the interval is followed by the next one at once, and missed ones are not
-        // made up for: the next window holds their records.
+        // After a window that took longer than the interval, the next one starts at once. Missed windows are not run:
+        // the next window has their records.
         *next = (*next + every).max(Instant::now());
         if !sleep_until(*next, run.shutdown) {
             return Some(outcome);
@@ -44,7 +45,7 @@ pub fn run(
     }
 }
 
-fn needs_a_person(outcome: RunOutcome) -> bool {
+fn needs_operator(outcome: RunOutcome) -> bool {
     matches!(
         outcome,
         RunOutcome::DataLoss
@@ -60,18 +61,18 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
     let names: Vec<&str> = run.routes.names().collect();
     let terminal = options.shows_progress(&io::stderr()).then(io::stderr);
     let mut line = ProgressLine::new(terminal, Instant::now());
-    let report = run.window(&id, |scan| show(scan, &names, &mut line));
+    let report = run.window(&id, |pipeline| show(pipeline, &names, &mut line));
     line.clear();
-    tell(&report, options);
+    print(&report, options);
     report
 }
 
-fn show(scan: &Scan<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
+fn show(pipeline: &Pipeline<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
     let buffered: Vec<_> = names
         .iter()
         .enumerate()
         .map(|(route, name)| {
-            let delivery = scan.delivery();
+            let delivery = pipeline.delivery();
             (
                 *name,
                 delivery.map_or(0, |delivery| delivery.buffered(route)),
@@ -79,8 +80,13 @@ fn show(scan: &Scan<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
         })
         .collect();
     line.show(Instant::now(), || {
-        let (planned, scanned) = scan.offsets();
-        let delivered = scan.routes.iter().map(|route| route.delivered).sum();
+        let partitions = pipeline.partitions();
+        let (planned, scanned) = partitions.offsets();
+        let delivered = partitions
+            .routes()
+            .iter()
+            .map(|route| route.delivered)
+            .sum();
         ProgressSnapshot {
             planned,
             scanned,
@@ -90,8 +96,8 @@ fn show(scan: &Scan<'_>, names: &[&str], line: &mut ProgressLine<io::Stderr>) {
     });
 }
 
-/// To standard output, and to the file that was asked for.
-fn tell(report: &RunReport, options: &RunOptions) {
+/// Prints the report to standard output, and saves it to the file of `--report`.
+fn print(report: &RunReport, options: &RunOptions) {
     let mut out = io::stdout().lock();
     let printed = match options.output {
         Output::Json => writeln!(out, "{}", report.json()),
@@ -101,12 +107,12 @@ fn tell(report: &RunReport, options: &RunOptions) {
         }
     };
     if let Err(error) = printed.and_then(|()| out.flush()) {
-        tracing::warn!(%error, "the report could not be printed");
+        tracing::warn!(%error, "cannot print the report");
     }
     if let Some(path) = &options.report
         && let Err(error) = report.save(path)
     {
-        tracing::error!(path = %path.display(), %error, "the report could not be saved");
+        tracing::error!(path = %path.display(), %error, "cannot save the report");
     }
     let totals = &report.totals;
     tracing::info!(
@@ -116,14 +122,14 @@ fn tell(report: &RunReport, options: &RunOptions) {
         delivered = totals.delivered,
         skipped = totals.skipped,
         dead_lettered = totals.dead_lettered,
-        left = totals.deferred,
+        deferred = totals.deferred,
         balanced = report.balanced,
         seconds = report.seconds,
         "the window ended"
     );
 }
 
-/// When the run began, to the millisecond, and the process: unique among the runs of one machine, and sorted by time.
+/// The start of the run in milliseconds since 1970, and the process id: unique on one machine, and sorted by time.
 fn run_id(now: SystemTime) -> String {
     let milliseconds = now
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -131,7 +137,7 @@ fn run_id(now: SystemTime) -> String {
     format!("{milliseconds}-{}", std::process::id())
 }
 
-/// False if the process was asked to stop before.
+/// False if a shutdown was requested before.
 fn sleep_until(moment: Instant, shutdown: &AtomicBool) -> bool {
     loop {
         if shutdown.load(Ordering::Relaxed) {

@@ -1,130 +1,125 @@
-//! Sees to it that two live runs never deal with the same record.
+//! Ensures that two live runs never read the same partition.
 //!
-//! Partitions are ours only while the consumer group says so. A group whose protocol the broker assigns itself
-//! (KIP-848) gives a first member its partitions at once; the classic one waits three seconds for more members. So
-//! nothing is joined for a window that holds nothing.
+//! A run reads only partitions that the consumer group assigns to it. A run whose window is empty does not join the group:
+//! the classic protocol waits three seconds for more members. The consumer protocol (KIP-848) assigns partitions to a
+//! first member at once.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
 use kafka::config::{GroupProtocol, KafkaSettings};
-use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-
 use kafka::describe::GroupMember;
 use kafka::member::{GroupEvent, Member};
 use kafka::reader::Reader;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
-/// What a run does when another is live.
+/// What a run does while another is live.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ConcurrentRuns {
-    /// It leaves.
+    /// It exits.
     Exit,
-    /// It takes its part of the partitions.
+    /// It shares the partitions with the other.
     Share,
 }
 
-/// The partitions that the group gave us, and our place in it.
+/// The membership of the group, with the assigned partitions.
 pub struct Membership {
     /// Commits, and leaves the group when dropped.
     pub member: Member,
-    /// What the group says from now on.
+    /// What the group assigns and revokes from now on.
     pub events: Receiver<GroupEvent>,
-    /// The partitions that are ours.
+    /// The assigned partitions.
     pub partitions: Vec<i32>,
 }
 
-/// Why we are not in.
+/// Why a run has no partitions.
 #[derive(Debug, thiserror::Error)]
-pub enum Fenced {
-    /// Another run is live.
+pub enum JoinError {
+    /// Another run is live, and `CONCURRENT_RUNS=exit`.
     #[error(
-        "another run is live in group {group}: {who}; this one leaves (CONCURRENT_RUNS=share would take a part; a run that was killed counts until its session ends)"
+        "another run is live in group {group}: {members}; this one exits (CONCURRENT_RUNS=share would take a part; a run that was killed counts until its session ends)"
     )]
-    Live {
+    ConcurrentRun {
         /// The group.
         group: String,
         /// Its members.
-        who: String,
+        members: String,
     },
-    /// Others have all the partitions.
+    /// Other members have all partitions.
     #[error(
-        "group {group} gave this run no partition within {patience:?}: {who} has them; a run that was killed keeps its own until its session ends"
+        "group {group} gave this run no partition within {timeout:?}: {members} has them; a run that was killed keeps its own until its session ends"
     )]
     NoPartitions {
         /// The group.
         group: String,
-        /// How long we waited.
-        patience: Duration,
-        /// Its members.
-        who: String,
+        /// How long this run waited.
+        timeout: Duration,
+        /// The other members.
+        members: String,
     },
-    /// The broker would not have us.
+    /// The broker failed, or rejected the member.
     #[error("joining group {group}: {error}")]
     Broker {
         /// The group.
         group: String,
-        /// What we met.
+        /// Why.
         error: KafkaError,
     },
 }
 
-impl Fenced {
-    /// True when not another run but the broker kept us out.
-    pub fn is_the_brokers_fault(&self) -> bool {
-        matches!(self, Self::Broker { .. })
-    }
-}
+/// How often a wait checks for a shutdown.
+const POLL_TIMEOUT: Duration = Duration::from_millis(50);
 
-/// How often somebody who waits looks whether the run is asked to stop.
-const STEP: Duration = Duration::from_millis(50);
+/// How long listing the members for an error message may take.
+const MEMBERS_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How a group is joined.
 #[derive(Clone, Debug)]
-pub struct Joining<'r> {
+pub struct GroupJoin<'r> {
     /// The group.
     pub group: String,
-    /// The protocol; `None`: the broker's best.
+    /// The protocol; `None`: the best one that the broker supports.
     pub protocol: Option<GroupProtocol>,
-    /// What to do about others.
+    /// What to do while another run is live.
     pub concurrent_runs: ConcurrentRuns,
     /// How long to wait for a partition.
-    pub patience: Duration,
-    /// How long the run may take to settle what is to be given up.
-    pub settling: Duration,
-    /// Set by a signal: nothing is waited for then.
+    pub timeout: Duration,
+    /// How long the group waits for the run to drain a revoked partition.
+    pub revoke_timeout: Duration,
+    /// Set by a signal: the wait for a partition ends.
     pub shutdown: &'r AtomicBool,
 }
 
-impl Joining<'_> {
-    /// Joins the group, and answers when it has given us partitions.
+impl GroupJoin<'_> {
+    /// Joins the group and waits until it assigns partitions.
     ///
     /// # Errors
-    /// Another run is live, or nothing was given to us in time, or before the run was asked to stop.
-    pub fn join(&self, reader: &Reader, kafka: &KafkaSettings) -> Result<Membership, Fenced> {
-        let end = Instant::now() + self.patience;
+    /// Another run is live; no partition was assigned within the timeout, or before a shutdown; the broker failed.
+    pub fn join(&self, reader: &Reader, kafka: &KafkaSettings) -> Result<Membership, JoinError> {
+        let end = Instant::now() + self.timeout;
         if self.concurrent_runs == ConcurrentRuns::Exit {
             let others = reader
-                .group_members(&self.group, self.patience)
+                .group_members(&self.group, self.timeout)
                 .unwrap_or_default();
             if !others.is_empty() {
-                return Err(Fenced::Live {
+                return Err(JoinError::ConcurrentRun {
                     group: self.group.clone(),
-                    who: list(&others),
+                    members: list(&others),
                 });
             }
         }
         let first = self.protocol.unwrap_or(match self.concurrent_runs {
             ConcurrentRuns::Exit => kafka.best_group_protocol(),
-            // Runs that start together and share are to wait for one another, and to hear of a change within seconds:
-            // what is a drawback of the classic protocol elsewhere is what they need.
+            // The classic protocol waits for more members before it assigns, and rebalances within seconds. Runs that
+            // start together need both to share the partitions.
             ConcurrentRuns::Share => GroupProtocol::Classic,
         });
         match self.join_with(first, end, reader, kafka) {
-            Err(Fenced::Broker { error, .. })
+            Err(JoinError::Broker { error, .. })
                 if self.protocol.is_none() && is_unsupported(&error) =>
             {
-                tracing::debug!(%error, "the broker does not have the consumer protocol");
+                tracing::debug!(%error, "the broker does not support the consumer protocol");
                 self.join_with(GroupProtocol::Classic, end, reader, kafka)
             }
             result => result,
@@ -137,17 +132,17 @@ impl Joining<'_> {
         end: Instant,
         reader: &Reader,
         kafka: &KafkaSettings,
-    ) -> Result<Membership, Fenced> {
-        let broker = |error| Fenced::Broker {
+    ) -> Result<Membership, JoinError> {
+        let broker = |error| JoinError::Broker {
             group: self.group.clone(),
             error,
         };
-        let config = kafka.member(&self.group, protocol, self.settling);
+        let config = kafka.member(&self.group, protocol, self.revoke_timeout);
         let (member, events) =
-            Member::join(&config, &kafka.topic, self.settling).map_err(broker)?;
+            Member::join(&config, &kafka.topic, self.revoke_timeout).map_err(broker)?;
         loop {
             let left = end.saturating_duration_since(Instant::now());
-            match events.recv_timeout(left.min(STEP)) {
+            match events.recv_timeout(left.min(POLL_TIMEOUT)) {
                 Ok(GroupEvent::Assigned(partitions)) if !partitions.is_empty() => {
                     return Ok(Membership {
                         member,
@@ -156,18 +151,18 @@ impl Joining<'_> {
                     });
                 }
                 Ok(GroupEvent::Failed(error)) => return Err(broker(error)),
-                // Given nothing yet, or given and taken again before we began: wait on.
+                // Nothing is assigned yet, or it was revoked before the run has begun.
                 Ok(GroupEvent::Assigned(_) | GroupEvent::Revoking(..) | GroupEvent::Lost(_)) => {}
                 Err(RecvTimeoutError::Timeout)
-                    if left > STEP && !self.shutdown.load(Ordering::Relaxed) => {}
+                    if left > POLL_TIMEOUT && !self.shutdown.load(Ordering::Relaxed) => {}
                 Err(RecvTimeoutError::Timeout | RecvTimeoutError::Disconnected) => {
                     let members = reader
-                        .group_members(&self.group, Duration::from_secs(1))
+                        .group_members(&self.group, MEMBERS_TIMEOUT)
                         .unwrap_or_default();
-                    return Err(Fenced::NoPartitions {
+                    return Err(JoinError::NoPartitions {
                         group: self.group.clone(),
-                        patience: self.patience,
-                        who: list(&members),
+                        timeout: self.timeout,
+                        members: list(&members),
                     });
                 }
             }

@@ -1,13 +1,13 @@
-//! Reads a consumer's queue many records a call, through librdkafka's C interface.
+//! Reads a consumer's queue in batches, through librdkafka's C interface.
 //!
-//! `rd_kafka_consume_batch_queue` takes the queue's lock once for a batch, where the safe wrapper makes an event of
-//! every record; and it tells the offset at which a partition ended, which the wrapper drops. The records are
-//! borrowed: they live as long as the batch.
+//! `rd_kafka_consume_batch_queue` takes the queue's lock once for a batch; the safe wrapper takes it for each record. It
+//! also returns the offset at which a partition ended, which the wrapper drops.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_void};
 use std::marker::PhantomData;
+use std::ops::Deref;
 use std::ptr;
 use std::slice;
 use std::time::Duration;
@@ -25,17 +25,19 @@ use crate::log;
 
 const BATCH: usize = 2000;
 
-/// The queue of a consumer that was given its partitions by `assign`.
+/// The queue of a consumer that was given its partitions by `assign`, and the batch that was read from it last.
 pub struct Queue<'c> {
     queue: *mut rd_kafka_queue_t,
-    batch: Vec<*mut rd_kafka_message_t>,
+    buffer: Vec<*mut rd_kafka_message_t>,
+    /// The items of the buffer before this index have been returned.
+    next: usize,
     consumer: PhantomData<&'c ()>,
 }
 
-/// What a batch holds, in the order of the log for each partition.
-pub enum Item<'b> {
+/// An item of the queue. The items of one partition have the order of its log.
+pub enum Item<'c> {
     /// A record.
-    Record(Record<'b>),
+    Record(Record<'c>),
     /// The partition has nothing more for now; the next record, if one comes, has this offset or a higher one.
     End {
         /// Partition.
@@ -54,9 +56,27 @@ pub enum Item<'b> {
     },
 }
 
-/// A record, borrowed from its batch.
-pub struct Record<'b> {
-    message: &'b rd_kafka_message_t,
+impl Item<'_> {
+    /// The partition that the item is about.
+    pub fn partition(&self) -> i32 {
+        match self {
+            Self::Record(record) => record.partition(),
+            Self::End { partition, .. } | Self::Failed { partition, .. } => *partition,
+        }
+    }
+
+    /// The bytes of the record's key and value.
+    pub fn size(&self) -> usize {
+        match self {
+            Self::Record(record) => record.message.key_len + record.message.len,
+            Self::End { .. } | Self::Failed { .. } => 0,
+        }
+    }
+}
+
+/// A record in the memory of the client, which is freed when this is dropped.
+pub struct Record<'c> {
+    message: Owned<'c>,
 }
 
 impl<'c> Queue<'c> {
@@ -67,59 +87,87 @@ impl<'c> Queue<'c> {
         log::take_over(consumer);
         (!queue.is_null()).then(|| Self {
             queue,
-            batch: Vec::with_capacity(BATCH),
+            buffer: Vec::with_capacity(BATCH),
+            next: 0,
             consumer: PhantomData,
         })
     }
 
-    /// Waits up to `patience` for something to read, and hands on what is there, one by one.
-    /// Answers how many items there were.
-    pub fn read(&mut self, patience: Duration, mut each: impl FnMut(Item<'_>)) -> usize {
-        // A batch call waits until its batch is full or its time is over. So: take what is there without waiting, and
-        // only if that is nothing, wait for one.
-        if self.fill(BATCH, Duration::ZERO) == 0 && self.fill(1, patience) == 0 {
-            return 0;
+    /// Waits up to `timeout` for items and reads a batch of those that are there; [`Queue::next_item`] returns them.
+    /// Does nothing while the last batch has items. Returns the number of items in the batch.
+    pub fn fetch(&mut self, timeout: Duration) -> usize {
+        if self.next < self.buffer.len() {
+            return self.buffer.len() - self.next;
         }
-        let count = self.batch.len();
-        for message in self.batch.drain(..) {
-            let message = Owned(message);
-            // SAFETY: the batch call gave us this message, not null, and `Owned` keeps it until the end of the turn.
-            each(item(unsafe { &*message.0 }));
+        self.clear();
+        // A batch call waits until its batch is full or its time is over. So take what is there without waiting; if
+        // that is nothing, wait for one item.
+        match self.fill(BATCH, Duration::ZERO) {
+            0 if !timeout.is_zero() => self.fill(1, timeout),
+            count => count,
         }
-        count
     }
 
-    fn fill(&mut self, size: usize, patience: Duration) -> usize {
-        self.batch.clear();
-        let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: the buffer has room for `size` pointers, and the call writes as many as it answers.
+    /// The next item of the batch; `None` if all have been returned.
+    pub fn next_item(&mut self) -> Option<Item<'c>> {
+        let message = *self.buffer.get(self.next)?;
+        self.next += 1;
+        Some(item(Owned {
+            message,
+            consumer: PhantomData,
+        }))
+    }
+
+    fn fill(&mut self, size: usize, timeout: Duration) -> usize {
+        let timeout = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: the buffer is empty and has room for `size` pointers; the call writes as many as it returns.
         unsafe {
             let read =
-                rd_kafka_consume_batch_queue(self.queue, timeout, self.batch.as_mut_ptr(), size);
+                rd_kafka_consume_batch_queue(self.queue, timeout, self.buffer.as_mut_ptr(), size);
             let read = usize::try_from(read).unwrap_or(0);
-            self.batch.set_len(read);
+            self.buffer.set_len(read);
             read
         }
+    }
+
+    fn clear(&mut self) {
+        while self.next_item().is_some() {}
+        self.buffer.clear();
+        self.next = 0;
     }
 }
 
 impl Drop for Queue<'_> {
     fn drop(&mut self) {
+        self.clear();
         // SAFETY: our own reference, destroyed once, before the consumer that 'c keeps alive.
         unsafe { rd_kafka_queue_destroy(self.queue) }
     }
 }
 
-struct Owned(*mut rd_kafka_message_t);
+/// A message of a batch call; it does not outlive the consumer.
+struct Owned<'c> {
+    message: *mut rd_kafka_message_t,
+    consumer: PhantomData<&'c ()>,
+}
 
-impl Drop for Owned {
-    fn drop(&mut self) {
-        // SAFETY: given to us by the batch call, destroyed once.
-        unsafe { rd_kafka_message_destroy(self.0) }
+impl Deref for Owned<'_> {
+    type Target = rd_kafka_message_t;
+
+    fn deref(&self) -> &rd_kafka_message_t {
+        // SAFETY: the batch call returned this message, which is not null and lives until this is dropped.
+        unsafe { &*self.message }
     }
 }
 
-fn item(message: &rd_kafka_message_t) -> Item<'_> {
+impl Drop for Owned<'_> {
+    fn drop(&mut self) {
+        // SAFETY: returned by the batch call, destroyed once.
+        unsafe { rd_kafka_message_destroy(self.message) }
+    }
+}
+
+fn item(message: Owned<'_>) -> Item<'_> {
     match message.err {
         rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Item::Record(Record { message }),
         rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR__PARTITION_EOF => Item::End {
@@ -130,7 +178,7 @@ fn item(message: &rd_kafka_message_t) -> Item<'_> {
             // SAFETY: librdkafka's table of texts is static.
             let text = unsafe { CStr::from_ptr(rd_kafka_err2str(error)) };
             // SAFETY: an error's text is its message's payload.
-            let said = unsafe { bytes(message, message.payload, message.len) };
+            let said = unsafe { bytes(&message, message.payload, message.len) };
             let said = said.map(String::from_utf8_lossy);
             let reason = said.map_or_else(
                 || text.to_string_lossy().into_owned(),
@@ -154,7 +202,7 @@ unsafe fn bytes(_: &rd_kafka_message_t, start: *const c_void, length: usize) -> 
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast::<u8>(), length) })
 }
 
-impl<'b> Record<'b> {
+impl Record<'_> {
     /// Partition.
     pub fn partition(&self) -> i32 {
         self.message.partition
@@ -166,22 +214,22 @@ impl<'b> Record<'b> {
     }
 
     /// The key, if there is one.
-    pub fn key(&self) -> Option<&'b [u8]> {
+    pub fn key(&self) -> Option<&[u8]> {
         // SAFETY: pointer and length of this message's key.
-        unsafe { bytes(self.message, self.message.key, self.message.key_len) }
+        unsafe { bytes(&self.message, self.message.key, self.message.key_len) }
     }
 
     /// The value; `None` is a tombstone.
-    pub fn value(&self) -> Option<&'b [u8]> {
+    pub fn value(&self) -> Option<&[u8]> {
         // SAFETY: pointer and length of this message's value.
-        unsafe { bytes(self.message, self.message.payload, self.message.len) }
+        unsafe { bytes(&self.message, self.message.payload, self.message.len) }
     }
 
     /// Milliseconds since 1970, if the broker keeps them.
     pub fn timestamp(&self) -> Option<i64> {
         let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
         // SAFETY: the message is alive, `kind` is ours.
-        let timestamp = unsafe { rd_kafka_message_timestamp(self.message, &mut kind) };
+        let timestamp = unsafe { rd_kafka_message_timestamp(&*self.message, &mut kind) };
         (timestamp >= 0).then_some(timestamp)
     }
 
@@ -202,7 +250,7 @@ impl<'b> Record<'b> {
         let mut headers: *mut rd_kafka_headers_t = ptr::null_mut();
         // SAFETY: the message is alive and owns the headers; a name is a C string, a value has its length beside it.
         unsafe {
-            if rd_kafka_message_headers(self.message, &mut headers)
+            if rd_kafka_message_headers(&*self.message, &mut headers)
                 != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
             {
                 return;
@@ -215,7 +263,7 @@ impl<'b> Record<'b> {
                 {
                     return;
                 }
-                each(CStr::from_ptr(name), bytes(self.message, value, size));
+                each(CStr::from_ptr(name), bytes(&self.message, value, size));
             }
         }
     }

@@ -284,8 +284,14 @@ impl Reader {
     }
 
     /// The queue of records.
-    pub fn queue(&self) -> Option<Queue<'_>> {
-        Queue::of(&self.consumer)
+    ///
+    /// # Errors
+    /// The client has no group id and therefore no queue.
+    pub fn queue(&self) -> Result<Queue<'_>, SourceError> {
+        Queue::of(&self.consumer).ok_or_else(|| {
+            let reason = "the client has no queue: group.id is not set".to_owned();
+            self.broker("opening the queue", KafkaError::ClientCreation(reason))
+        })
     }
 
     /// The members of the group now; `None` where the broker does not tell.

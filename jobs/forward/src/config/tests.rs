@@ -98,7 +98,10 @@ async fn what_is_malformed_or_contradictory_is_named() {
             "WINDOW_MAX_RECORDS is \"0\", expected a whole number from 1",
         ),
         (vec![("WINDOW_MAX_BYTES", "many")], "WINDOW_MAX_BYTES is"),
-        (vec![("DEADLINE", "0s")], "DEADLINE must be greater than zero"),
+        (
+            vec![("DEADLINE", "0s")],
+            "DEADLINE must be greater than zero",
+        ),
         (vec![("REQUEST_TIMEOUT", "10")], "REQUEST_TIMEOUT is \"10\""),
         (
             vec![("RATE_LIMIT", "0")],

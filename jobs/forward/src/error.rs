@@ -1,0 +1,30 @@
+//! Why a run ended before it had a window to report on.
+
+use delivery::DeliveryError;
+use kafka::reader::SourceError;
+
+use crate::plan::PlanError;
+use crate::single_run::JoinError;
+
+/// Why a run ended before its pipeline.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The broker.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The window cannot be planned.
+    #[error(transparent)]
+    Plan(#[from] PlanError),
+    /// The consumer group assigned no partition.
+    #[error(transparent)]
+    Join(#[from] JoinError),
+    /// The delivery threads cannot start.
+    #[error(transparent)]
+    Delivery(#[from] DeliveryError),
+    /// A signal came before the pipeline was started.
+    #[error("a signal ended the run before it began: nothing was read, and nothing delivered")]
+    Cancelled,
+    /// The system cannot start a thread.
+    #[error("starting a thread: {0}")]
+    Thread(#[from] std::io::Error),
+}

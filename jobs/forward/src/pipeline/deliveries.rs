@@ -1,0 +1,189 @@
+//! Hands records to the delivery threads, and skips a route that keeps the others idle.
+
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use delivery::completion::Completion;
+use delivery::{Delivery, RouteState};
+
+use super::routed_record::{Placement, RoutedRecord};
+
+/// How long a full route may keep another route idle before it is skipped for the rest of the pass.
+const LAG_TIMEOUT: Duration = Duration::from_millis(200);
+
+/// The delivery threads, with the channel that their completions come through.
+pub(super) struct Deliveries {
+    /// Absent in a dry run.
+    delivery: Option<Delivery>,
+    completions: Receiver<Vec<Completion>>,
+    routes: Vec<RouteLag>,
+    /// For each route that was deferred before the shutdown, the reason.
+    deferred: Vec<Option<String>>,
+}
+
+/// Whether a route keeps others idle.
+#[derive(Clone, Copy, Default)]
+struct RouteLag {
+    idle_since: Option<Instant>,
+    /// The route is skipped for the rest of the pass.
+    is_lagging: bool,
+}
+
+impl RouteLag {
+    fn update(&mut self, keeps_others_idle: bool, now: Instant) {
+        if keeps_others_idle {
+            let since = *self.idle_since.get_or_insert(now);
+            self.is_lagging |= now.saturating_duration_since(since) > LAG_TIMEOUT;
+        } else {
+            self.idle_since = None;
+        }
+    }
+}
+
+impl Deliveries {
+    pub(super) fn new(
+        delivery: Option<Delivery>,
+        completions: Receiver<Vec<Completion>>,
+        routes: usize,
+    ) -> Self {
+        Self {
+            delivery,
+            completions,
+            routes: vec![RouteLag::default(); routes],
+            deferred: vec![None; routes],
+        }
+    }
+
+    pub(super) fn delivery(&self) -> Option<&Delivery> {
+        self.delivery.as_ref()
+    }
+
+    /// Why a route was deferred before the shutdown.
+    pub(super) fn deferred_reason(&self, route: usize) -> Option<&str> {
+        self.deferred.get(route)?.as_deref()
+    }
+
+    /// Offers the record to its route. `is_blocked`: nothing is offered at the moment.
+    pub(super) fn place(&self, record: RoutedRecord, is_blocked: bool) -> Placement {
+        let route = record.class;
+        let Some(delivery) = &self.delivery else {
+            return Placement::Deferred;
+        };
+        if delivery.is_deferred(route) {
+            return Placement::Deferred;
+        }
+        if self.routes[route].is_lagging {
+            return Placement::RouteSkipped;
+        }
+        if is_blocked {
+            return Placement::Full(record);
+        }
+        let RoutedRecord { visit, message, .. } = record;
+        match delivery.offer(route, message) {
+            Ok(()) => Placement::InFlight,
+            Err(message) => Placement::Full(RoutedRecord {
+                class: route,
+                visit,
+                message,
+                dead_letter: None,
+            }),
+        }
+    }
+
+    /// Notes which of the routes with parked records keep others idle.
+    pub(super) fn update_lag<'p>(
+        &mut self,
+        parked: impl Iterator<Item = &'p RoutedRecord>,
+        now: Instant,
+    ) {
+        let mut is_full = vec![false; self.routes.len()];
+        for record in parked.filter(|record| record.dead_letter.is_none()) {
+            is_full[record.class] = true;
+        }
+        let idle = self.idle_routes();
+        for (route, lag) in self.routes.iter_mut().enumerate() {
+            let is_other_idle = idle.iter().flatten().any(|idle| *idle != route);
+            lag.update(is_full[route] && is_other_idle, now);
+        }
+    }
+
+    /// Two of the routes that could send and have nothing to send: enough to know of any route whether another is idle.
+    fn idle_routes(&self) -> [Option<usize>; 2] {
+        let Some(delivery) = &self.delivery else {
+            return [None; 2];
+        };
+        let mut idle = (0..self.routes.len()).filter(|route| {
+            !self.routes[*route].is_lagging
+                && delivery.buffered(*route) == 0
+                && delivery.state(*route) == RouteState::Open
+        });
+        [idle.next(), idle.next()]
+    }
+
+    /// The routes that lagged in the last pass are read again.
+    pub(super) fn begin_pass(&mut self) {
+        self.routes.fill(RouteLag::default());
+    }
+
+    /// So many records of each route are committed: others may be sent in their place.
+    pub(super) fn on_committed(&self, records: &[usize]) {
+        if let Some(delivery) = &self.delivery {
+            for (route, count) in records.iter().enumerate() {
+                delivery.committed(route, *count);
+            }
+        }
+    }
+
+    /// Defers what is queued of a partition; requests in flight are not retried.
+    pub(super) fn revoke(&self, partition: i32) {
+        if let Some(delivery) = &self.delivery {
+            delivery.revoke(partition);
+        }
+    }
+
+    /// Ends the delivery within `timeout`, and notes which routes were deferred before.
+    pub(super) fn stop(&mut self, timeout: Duration) {
+        let Some(delivery) = &self.delivery else {
+            return;
+        };
+        for (route, deferred) in self.deferred.iter_mut().enumerate() {
+            if let RouteState::Deferred { reason } = delivery.state(route) {
+                *deferred = Some(reason.to_string());
+            }
+        }
+        delivery.stop(timeout);
+    }
+
+    /// The next completions, waiting for them up to `timeout`.
+    pub(super) fn next_completions(&self, timeout: Duration) -> Option<Vec<Completion>> {
+        match self.completions.recv_timeout(timeout) {
+            Ok(completions) => Some(completions),
+            Err(RecvTimeoutError::Timeout) => None,
+            // A dry run has no threads that send.
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(timeout);
+                None
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_route_lags_when_it_has_kept_another_idle_for_the_whole_timeout() {
+        let start = Instant::now();
+        let mut lag = RouteLag::default();
+        lag.update(true, start);
+        lag.update(true, start + LAG_TIMEOUT);
+        assert!(!lag.is_lagging);
+        lag.update(false, start + LAG_TIMEOUT);
+        let again = start + 2 * LAG_TIMEOUT;
+        lag.update(true, again);
+        assert!(!lag.is_lagging);
+        lag.update(true, again + LAG_TIMEOUT + Duration::from_millis(1));
+        assert!(lag.is_lagging);
+    }
+}

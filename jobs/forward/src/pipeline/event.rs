@@ -1,0 +1,26 @@
+//! What the pipeline reacts to.
+
+use std::time::Instant;
+
+use delivery::completion::Completion;
+use kafka::batch::Item;
+use kafka::commit::CommitEvent;
+use kafka::member::GroupEvent;
+
+use crate::dead_letter::Written;
+
+/// What the pipeline reacts to.
+pub(super) enum Event<'r> {
+    /// The client has fetched a record, has reached the end of a partition, or cannot read one.
+    Fetched(Item<'r>),
+    /// Records come back from delivery.
+    Completed(Vec<Completion>),
+    /// The dead-letter topic has acknowledged or rejected a record.
+    DeadLetter(Written),
+    /// A commit is acknowledged or has failed.
+    Commit(CommitEvent),
+    /// The consumer group assigns or revokes partitions.
+    Group(GroupEvent),
+    /// Everything that had happened is handled; timers are checked.
+    Tick(Instant),
+}

@@ -1,0 +1,164 @@
+//! Holds back the items of paused partitions. Pure.
+
+use std::collections::{BTreeMap, VecDeque};
+
+/// The bounds on held items: as many as a batch may have, and as many bytes as the client reads ahead.
+const MAX_ITEMS: usize = 2_000;
+const MAX_BYTES: usize = 4 << 20;
+
+/// The items of paused partitions, and those of resumed partitions that are not returned yet.
+#[derive(Debug)]
+pub(super) struct HeldItems<T> {
+    partitions: BTreeMap<i32, HeldPartition<T>>,
+    /// The resumed partitions, in the order in which they were resumed.
+    resumed: VecDeque<i32>,
+    items: usize,
+    bytes: usize,
+}
+
+#[derive(Debug)]
+struct HeldPartition<T> {
+    is_paused: bool,
+    /// Each item with its size in bytes.
+    items: VecDeque<(T, usize)>,
+}
+
+impl<T> HeldItems<T> {
+    pub(super) fn new() -> Self {
+        Self {
+            partitions: BTreeMap::new(),
+            resumed: VecDeque::new(),
+            items: 0,
+            bytes: 0,
+        }
+    }
+
+    /// Holds the partition's items from now on.
+    pub(super) fn pause(&mut self, partition: i32) {
+        let held = self.partitions.entry(partition);
+        let held = held.or_insert_with(|| HeldPartition {
+            is_paused: true,
+            items: VecDeque::new(),
+        });
+        held.is_paused = true;
+    }
+
+    /// Returns the items of a paused partition again, the held ones first.
+    #[inline]
+    pub(super) fn resume(&mut self, partition: i32) {
+        if let Some(held) = self.partitions.get_mut(&partition)
+            && held.is_paused
+        {
+            held.is_paused = false;
+            self.resumed.push_back(partition);
+        }
+    }
+
+    /// Drops the partition's items; the partition is not paused any more.
+    pub(super) fn remove(&mut self, partition: i32) {
+        if let Some(held) = self.partitions.remove(&partition) {
+            self.items -= held.items.len();
+            self.bytes -= held.items.iter().map(|(_, size)| size).sum::<usize>();
+        }
+    }
+
+    pub(super) fn is_paused(&self, partition: i32) -> bool {
+        let held = self.partitions.get(&partition);
+        held.is_some_and(|held| held.is_paused)
+    }
+
+    /// True when [`HeldItems::next`] may return an item.
+    #[inline]
+    pub(super) fn has_resumed(&self) -> bool {
+        !self.resumed.is_empty()
+    }
+
+    /// True while there is room for another batch.
+    pub(super) fn has_room(&self) -> bool {
+        self.items < MAX_ITEMS && self.bytes < MAX_BYTES
+    }
+
+    /// Holds an item of `size` bytes if its partition is paused, or else returns it.
+    #[inline]
+    pub(super) fn hold(&mut self, partition: i32, item: T, size: usize) -> Option<T> {
+        if self.partitions.is_empty() {
+            return Some(item);
+        }
+        let Some(held) = self.partitions.get_mut(&partition) else {
+            return Some(item);
+        };
+        self.items += 1;
+        self.bytes += size;
+        held.items.push_back((item, size));
+        None
+    }
+
+    /// The next held item of a resumed partition.
+    pub(super) fn next(&mut self) -> Option<T> {
+        while let Some(partition) = self.resumed.front().copied() {
+            let held = self.partitions.get_mut(&partition);
+            if let Some(held) = held.filter(|held| !held.is_paused) {
+                if let Some((item, size)) = held.items.pop_front() {
+                    self.items -= 1;
+                    self.bytes -= size;
+                    return Some(item);
+                }
+                self.partitions.remove(&partition);
+            }
+            self.resumed.pop_front();
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_paused_partition_is_held() {
+        let mut held = HeldItems::new();
+        assert_eq!(held.hold(0, "a", 1), Some("a"));
+        held.pause(0);
+        assert_eq!(held.hold(0, "b", 1), None);
+        assert_eq!(held.hold(1, "c", 1), Some("c"));
+        assert_eq!(held.next(), None);
+    }
+
+    #[test]
+    fn a_resumed_partition_returns_its_items_in_order_before_new_ones() {
+        let mut held = HeldItems::new();
+        held.pause(0);
+        for item in ["a", "b", "c"] {
+            assert_eq!(held.hold(0, item, 1), None);
+        }
+        held.resume(0);
+        assert!(held.has_resumed());
+        assert_eq!(held.next(), Some("a"));
+        held.pause(0);
+        assert_eq!(held.next(), None);
+        assert_eq!(held.hold(0, "d", 1), None);
+        held.resume(0);
+        let rest: Vec<_> = std::iter::from_fn(|| held.next()).collect();
+        assert_eq!(rest, ["b", "c", "d"]);
+        assert_eq!(held.hold(0, "e", 1), Some("e"));
+    }
+
+    #[test]
+    fn items_and_bytes_are_bounded_until_they_are_returned_or_removed() {
+        let mut held = HeldItems::new();
+        held.pause(0);
+        held.pause(1);
+        held.hold(0, (), MAX_BYTES);
+        assert!(!held.has_room());
+        held.resume(0);
+        held.next();
+        assert!(held.has_room());
+        for _ in 0..MAX_ITEMS {
+            held.hold(1, (), 1);
+        }
+        assert!(!held.has_room());
+        held.remove(1);
+        assert!(held.has_room() && !held.is_paused(1));
+    }
+}

@@ -1,0 +1,41 @@
+//! The clients and channels of a pipeline.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::sync::mpsc::Receiver;
+
+use delivery::Delivery;
+use delivery::completion::Completion;
+use kafka::commit::Committer;
+use kafka::member::GroupEvent;
+use kafka::reader::Reader;
+use offsets::window::Window;
+use routes::Routes;
+
+use crate::dead_letter::{DeadLetters, Written};
+
+/// The clients and channels that a pipeline works with.
+pub struct PipelineIo<'r> {
+    /// The topic.
+    pub topic: Arc<str>,
+    /// The client that reads.
+    pub reader: &'r Reader,
+    /// The routes.
+    pub routes: &'r Routes,
+    /// The delivery threads; absent in a dry run.
+    pub delivery: Option<Delivery>,
+    /// The completions of `delivery`.
+    pub completions: Receiver<Vec<Completion>>,
+    /// The producer of dead letters; absent in a dry run.
+    pub dead_letters: Option<DeadLetters>,
+    /// The acknowledgements of `dead_letters`.
+    pub acknowledgements: Receiver<Written>,
+    /// The commit thread; absent in a replay and in a dry run.
+    pub committer: Option<Committer>,
+    /// The events of the consumer group; absent in a replay and in a dry run.
+    pub group: Option<Receiver<GroupEvent>>,
+    /// The window of all partitions, also of those that are not assigned to this run.
+    pub window: &'r Window,
+    /// Set by a signal that ends the run.
+    pub shutdown: &'r AtomicBool,
+}

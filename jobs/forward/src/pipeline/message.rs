@@ -1,0 +1,63 @@
+//! Copies records out of the Kafka client's memory.
+
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
+use kafka::batch::Record;
+use offsets::progress::Class;
+use record::{Coordinates, Message, idempotency};
+
+/// Makes messages of records.
+pub(super) struct MessageBuilder {
+    topic: Arc<str>,
+    /// For each class, the allocation that the next bytes are copied to. Consecutive records share one.
+    arenas: Vec<BytesMut>,
+}
+
+impl MessageBuilder {
+    pub(super) fn new(topic: Arc<str>, classes: usize) -> Self {
+        Self {
+            topic,
+            arenas: vec![BytesMut::new(); classes],
+        }
+    }
+
+    /// Where the record is in the topic.
+    pub(super) fn coordinates(&self, partition: i32, offset: i64) -> Coordinates {
+        Coordinates {
+            topic: Arc::clone(&self.topic),
+            partition,
+            offset,
+        }
+    }
+
+    /// A copy of the record.
+    pub(super) fn build(&mut self, record: &Record<'_>, class: Class) -> Message {
+        let headers = record.headers();
+        let client_key = headers
+            .iter()
+            .find(|(name, _)| name == idempotency::HEADER)
+            .and_then(|(_, value)| std::str::from_utf8(value.as_deref()?).ok())
+            // A text that is not a key cannot be an HTTP header.
+            .filter(|key| idempotency::is_key(key.as_bytes()))
+            .map(Arc::from);
+        Message {
+            at: self.coordinates(record.partition(), record.offset()),
+            key: record.key().map(|key| self.copy(class, key)),
+            value: record.value().map(|value| self.copy(class, value)),
+            headers,
+            timestamp: record.timestamp(),
+            client_key,
+        }
+    }
+
+    fn copy(&mut self, class: Class, bytes: &[u8]) -> Bytes {
+        const CHUNK: usize = 16 * 1024;
+        let arena = &mut self.arenas[class];
+        if arena.capacity() < bytes.len() {
+            *arena = BytesMut::with_capacity(bytes.len().max(CHUNK));
+        }
+        arena.extend_from_slice(bytes);
+        arena.split().freeze()
+    }
+}

@@ -1,0 +1,265 @@
+//! Reads the window, delivers its records, and commits what is delivered.
+//!
+//! ```text
+//!              pipeline thread                           │ other threads
+//!                                                        │
+//!  broker ─► Source ─► Router ─┬─► Deliveries ───────────┼─► delivery thread of the route ─► endpoint
+//!              ▲               │        ◄── Completed ───┼───────┘
+//!              │ pause, resume ├─► DeadLetterQueue ──────┼─► producer ─► dead-letter topic
+//!              │               │        ◄── DeadLetter ──┼───────┘
+//!              └─── parked ◄───┘ no room                 │
+//!                                                        │
+//!   Completed, DeadLetter ─► Partitions ─► Commits ──────┼─► commit thread ─► coordinator of the group
+//!                                       ◄── Commit ──────┼───────┘
+//!   assign, drain, revoke: Rebalance    ◄── Group ───────┼── member's thread ◄─► coordinator of the group
+//! ```
+//!
+//! One thread runs the pipeline. The others answer through channels. [`Pipeline::run`] passes each event to `step`, which
+//! changes the state; nothing else does. No step waits for another event.
+//!
+//! A record takes this way:
+//!
+//! 1. The source returns the records of each partition in offset order.
+//! 2. The router validates the value and decides: skip, deliver, dead letter, or stop.
+//! 3. The record is handed to the thread of its route, or to the dead-letter producer. If there is no room, it is
+//!    *parked* and its partition is paused: one record a partition. The other partitions go on.
+//! 4. A completion or an acknowledgement completes the record in [`Partitions`], or defers it to the next run. Either may
+//!    come in any order.
+//! 5. The commit thread commits the offset below which all records are completed, with the offset map of those above it.
+//!
+//! A full route that keeps another route idle is skipped for the rest of the pass. When all partitions are read and
+//! nothing is in flight, another pass reads the records of the skipped routes.
+//!
+//! The pipeline ends in phases: it reads, waits for what is in flight, commits, and is finished. Every end, early or not,
+//! goes through all of them.
+
+mod commits;
+mod config;
+mod dead_letters;
+mod deliveries;
+mod event;
+mod held;
+mod io;
+mod lifecycle;
+mod message;
+mod partition;
+mod partitions;
+mod rebalance;
+mod routed_record;
+mod router;
+mod shutdown;
+mod source;
+mod steps;
+mod uncommitted;
+
+pub use config::{Deadlines, PipelineConfig};
+pub use io::PipelineIo;
+pub use partition::PartitionState;
+pub use partitions::Partitions;
+pub use rebalance::partition_states;
+pub use shutdown::StopReason;
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::{Duration, Instant};
+
+use delivery::Delivery;
+use kafka::reader::SourceError;
+use offsets::progress::Class;
+
+use commits::Commits;
+use dead_letters::DeadLetterQueue;
+use deliveries::Deliveries;
+use event::Event;
+use rebalance::Rebalance;
+use routed_record::RoutedRecord;
+use router::Router;
+use shutdown::{Phase, Shutdown};
+use source::Source;
+
+/// Timers are checked after this many events, or when none is ready. A batch of records has no more.
+const MAX_EVENTS_BETWEEN_TICKS: usize = 2_000;
+
+/// How long a wait may take; timers are checked after it.
+const POLL_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// The same while a record is parked or a commit is in flight: an acknowledgement that is not waited for makes room.
+const BUSY_POLL_TIMEOUT: Duration = Duration::from_millis(2);
+
+/// The pipeline of one run.
+pub struct Pipeline<'r> {
+    source: Source<'r>,
+    router: Router<'r>,
+    /// Records that there is no room for, at most one a partition, the oldest first. Their partitions are paused.
+    parked: VecDeque<RoutedRecord>,
+    deliveries: Deliveries,
+    dead_letters: DeadLetterQueue,
+    partitions: Partitions,
+    commits: Commits,
+    rebalance: Rebalance<'r>,
+    shutdown: Shutdown<'r>,
+    /// What the report mentions beside the counts, the oldest first.
+    notes: Vec<String>,
+}
+
+impl<'r> Pipeline<'r> {
+    /// Prepares a pipeline that reads `partitions`.
+    ///
+    /// # Errors
+    /// The reader has no queue.
+    pub fn new(
+        io: PipelineIo<'r>,
+        config: &PipelineConfig,
+        partitions: BTreeMap<i32, PartitionState>,
+    ) -> Result<Self, SourceError> {
+        let routes = io.routes.names().len();
+        let mut limits = vec![usize::MAX; routes];
+        if let Some(delivery) = &io.delivery {
+            limits = (0..routes)
+                .map(|route| delivery.max_uncommitted(route))
+                .collect();
+            if let Some(deadlines) = config.deadlines {
+                delivery.set_deadline(deadlines.drained);
+            }
+        }
+        limits.push(config.max_uncommitted_dead_letters);
+        Ok(Self {
+            source: Source::new(io.reader, io.topic.clone(), routes + 1)?,
+            router: Router::new(
+                io.routes,
+                config.unmatched,
+                config.tombstones_are_dead_letters,
+            ),
+            parked: VecDeque::new(),
+            deliveries: Deliveries::new(io.delivery, io.completions, routes),
+            dead_letters: DeadLetterQueue::new(
+                io.topic,
+                io.dead_letters,
+                io.acknowledgements,
+                config,
+            ),
+            partitions: Partitions::new(partitions, routes, config.max_bytes),
+            commits: Commits::new(io.committer, config.scope.clone(), limits),
+            rebalance: Rebalance::new(io.group, io.reader, io.window, config.handover_timeout),
+            shutdown: Shutdown::new(io.shutdown, config),
+            notes: Vec::new(),
+        })
+    }
+
+    /// Reads the window, and returns when every record of it is completed or deferred. `watch` is called several times a
+    /// second, for progress displays.
+    ///
+    /// Whatever ends the pipeline, completed records are committed and the counts are complete.
+    ///
+    /// # Errors
+    /// The client cannot read the partitions; nothing was read then.
+    pub fn run(&mut self, mut watch: impl FnMut(&Self)) -> Result<(), SourceError> {
+        self.source.assign(&self.partitions.starts())?;
+        while self.shutdown.phase != Phase::Finished {
+            let mut events = 0;
+            while events < MAX_EVENTS_BETWEEN_TICKS
+                && let Some(event) = self.ready_event()
+            {
+                self.step(event);
+                events += 1;
+            }
+            self.step(Event::Tick(Instant::now()));
+            watch(self);
+            if events < MAX_EVENTS_BETWEEN_TICKS
+                && let Some(event) = self.wait()
+            {
+                self.step(event);
+            }
+        }
+        Ok(())
+    }
+
+    /// The partitions, and the counts of the run.
+    pub fn partitions(&self) -> &Partitions {
+        &self.partitions
+    }
+
+    /// The delivery threads; absent in a dry run.
+    pub fn delivery(&self) -> Option<&Delivery> {
+        self.deliveries.delivery()
+    }
+
+    /// Why a route was deferred in this run; `None` if it was not.
+    pub fn deferred_reason(&self, route: usize) -> Option<&str> {
+        self.deliveries.deferred_reason(route)
+    }
+
+    /// Why the pipeline ended before its window; `None` if it did not.
+    pub fn stop_reason(&self) -> Option<&StopReason> {
+        self.shutdown.reason()
+    }
+
+    /// The number of dead letters that the broker did not acknowledge.
+    pub fn failed_dead_letters(&self) -> u64 {
+        self.dead_letters.failed()
+    }
+
+    /// What the report mentions beside the counts, the oldest first.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Partitions and classes with completed records that the commit's metadata has no room for, each with the first
+    /// offset that the next run reads again.
+    pub fn not_encoded(&self) -> Vec<(i32, Class, i64)> {
+        self.commits.not_encoded(&self.partitions)
+    }
+
+    /// Waits for the next event, up to a timeout. `None`: it is ready, or the timeout has passed.
+    fn wait(&mut self) -> Option<Event<'r>> {
+        let is_parked = !self.parked.is_empty();
+        let timeout = if is_parked || self.commits.is_in_flight() {
+            BUSY_POLL_TIMEOUT
+        } else {
+            POLL_TIMEOUT
+        };
+        if self.source.has_resumed() {
+            return None;
+        }
+        if !self.can_fetch() {
+            self.source.reset_silence();
+        } else if !is_parked {
+            self.source.fetch(timeout);
+            return None;
+        } else if self.source.fetch(Duration::ZERO) > 0 {
+            return None;
+        }
+        if matches!(self.shutdown.phase, Phase::Commit(_)) && self.commits.is_in_flight() {
+            return self.commits.next_event(timeout).map(Event::Commit);
+        }
+        // A completion makes room for a parked record. Other answers are checked after the timeout.
+        let completions = self.deliveries.next_completions(timeout);
+        completions.map(Event::Completed)
+    }
+
+    /// An event that has happened already.
+    #[inline]
+    fn ready_event(&mut self) -> Option<Event<'r>> {
+        if let Some(item) = self.source.next_item() {
+            return Some(Event::Fetched(item));
+        }
+        if let Some(completions) = self.deliveries.next_completions(Duration::ZERO) {
+            return Some(Event::Completed(completions));
+        }
+        if let Some(written) = self.dead_letters.next_acknowledgement() {
+            return Some(Event::DeadLetter(written));
+        }
+        if let Some(event) = self.commits.next_event(Duration::ZERO) {
+            return Some(Event::Commit(event));
+        }
+        self.rebalance.next_event().map(Event::Group)
+    }
+
+    /// True when a partition may have records to fetch that there is room for.
+    fn can_fetch(&self) -> bool {
+        let is_wanted =
+            |(id, state): (i32, &PartitionState)| !state.is_read() && !self.source.is_paused(id);
+        self.shutdown.is_reading()
+            && self.source.has_room()
+            && self.partitions.iter().any(is_wanted)
+    }
+}

@@ -1,0 +1,273 @@
+//! The steps for records, completions, acknowledgements and commits.
+
+use delivery::completion::{Completion, DeliveryOutcome};
+use kafka::batch::{Item, Record};
+use kafka::commit::CommitEvent;
+use kafka::member::CommitError;
+use rdkafka::error::RDKafkaErrorCode;
+
+use super::Pipeline;
+use super::commits::Released;
+use super::dead_letters::Sent;
+use super::event::Event;
+use super::partition::Disposition;
+use super::partitions::Admission;
+use super::routed_record::{Placement, RoutedRecord};
+use super::router::Decision;
+use super::shutdown::StopReason;
+use super::source::Source;
+use crate::dead_letter::{Cause, DeadLetter, Written};
+
+impl<'r> Pipeline<'r> {
+    /// Reacts to one event. All state of the pipeline changes here.
+    pub(super) fn step(&mut self, event: Event<'r>) {
+        match event {
+            Event::Fetched(Item::Record(record)) => self.on_record(&record),
+            Event::Fetched(Item::End { partition, offset }) => self.on_end(partition, offset),
+            Event::Fetched(Item::Failed {
+                partition,
+                code,
+                reason,
+            }) => self.on_read_failure(partition, code, &reason),
+            Event::Completed(completions) => {
+                for completion in completions {
+                    self.on_completion(completion);
+                }
+                self.place_parked();
+            }
+            Event::DeadLetter(written) => {
+                self.on_dead_letter(written);
+                self.place_parked();
+            }
+            Event::Commit(event) => {
+                self.on_commit(event);
+                self.place_parked();
+            }
+            Event::Group(event) => self.on_group(event),
+            Event::Tick(now) => self.on_tick(now),
+        }
+    }
+
+    /// A fetched record: counted, routed, and handed on.
+    fn on_record(&mut self, record: &Record<'r>) {
+        if !self.shutdown.is_reading() {
+            return;
+        }
+        let (partition, offset) = (record.partition(), record.offset());
+        let size = record.value().map_or(0, <[u8]>::len);
+        let visit = match self.partitions.admit(partition, offset, size) {
+            Admission::Next(visit) => visit,
+            Admission::Ignored => return self.stop_fetching_if_read(partition),
+            Admission::WindowFull => return self.end_window(),
+        };
+        let schema = Source::check_schema(record, self.router.schema_fingerprint());
+        let (class, dead_letter) = match self.router.decide(record.value(), schema) {
+            Decision::Skip => {
+                self.partitions.skip(partition, offset, visit);
+                return self.stop_fetching_if_read(partition);
+            }
+            Decision::Deliver(route) => (route, None),
+            Decision::DeadLetter(cause, reason) => {
+                (self.partitions.unrouted(), Some((cause, reason)))
+            }
+            Decision::Stop => {
+                let at = self.source.coordinates(partition, offset);
+                let reason = format!("no route matches {at} (UNMATCHED=stop)");
+                return self.shutdown.request(StopReason::Unmatched(reason));
+            }
+        };
+        if let Some(known) = self.partitions.known_disposition(partition, offset, class) {
+            self.partitions
+                .enter(partition, offset, class, visit, known);
+            return self.stop_fetching_if_read(partition);
+        }
+        let message = self.source.message(record, class);
+        self.place(RoutedRecord {
+            class,
+            visit,
+            message,
+            dead_letter,
+        });
+    }
+
+    /// Hands a record on, or parks it if there is no room.
+    fn place(&mut self, record: RoutedRecord) {
+        let (partition, offset) = (record.message.at.partition, record.message.at.offset);
+        let (class, visit) = (record.class, record.visit);
+        let placement = if record.dead_letter.is_some() {
+            self.dead_letters.place(record, self.partitions.records())
+        } else {
+            self.deliveries.place(record, self.dead_letters.is_full())
+        };
+        let disposition = match placement {
+            Placement::InFlight => Disposition::InFlight,
+            Placement::Deferred => Disposition::Deferred,
+            Placement::RouteSkipped => Disposition::RouteSkipped,
+            Placement::Full(record) => {
+                self.source.pause(partition);
+                return self.parked.push_back(record);
+            }
+            Placement::Stopped(reason) => return self.shutdown.request(reason),
+        };
+        self.partitions
+            .enter(partition, offset, class, visit, disposition);
+        self.source.resume(partition);
+        self.stop_fetching_if_read(partition);
+    }
+
+    /// Offers each parked record once more.
+    pub(super) fn place_parked(&mut self) {
+        for _ in 0..self.parked.len() {
+            if let Some(record) = self
+                .parked
+                .pop_front()
+                .filter(|_| self.shutdown.is_reading())
+            {
+                self.place(record);
+            }
+        }
+    }
+
+    /// The partition has no record before `offset`.
+    fn on_end(&mut self, partition: i32, offset: i64) {
+        if self.shutdown.is_reading() {
+            self.partitions.on_end(partition, offset);
+            self.stop_fetching_if_read(partition);
+        }
+    }
+
+    fn on_read_failure(&mut self, partition: i32, code: RDKafkaErrorCode, reason: &str) {
+        let Some(state) = self
+            .partitions
+            .get(partition)
+            .filter(|state| !state.is_read())
+        else {
+            return;
+        };
+        let offset = state.progress.position();
+        let at = self.source.coordinates(partition, offset);
+        match code {
+            RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange => {
+                self.shutdown.request(StopReason::DataLoss(format!(
+                    "reading {at}: {reason}: the log no longer holds this offset"
+                )));
+            }
+            RDKafkaErrorCode::UnknownTopicOrPartition
+            | RDKafkaErrorCode::UnknownTopic
+            | RDKafkaErrorCode::UnknownTopicId
+            | RDKafkaErrorCode::TopicAuthorizationFailed => {
+                let reason = format!("reading {at}: {reason}");
+                self.shutdown.request(StopReason::Source(reason));
+            }
+            // The client retries. If the log stays silent, the silence timeout ends the run.
+            _ => tracing::warn!(partition, offset, reason, "reading {at}"),
+        }
+    }
+
+    /// The bound on bytes is reached.
+    fn end_window(&mut self) {
+        self.partitions.end_window();
+        self.parked.clear();
+        let partitions: Vec<i32> = self.partitions.iter().map(|(id, _)| id).collect();
+        for partition in partitions {
+            self.stop_fetching_if_read(partition);
+        }
+    }
+
+    #[inline]
+    fn stop_fetching_if_read(&mut self, partition: i32) {
+        if let Some(state) = self.partitions.get_mut(partition)
+            && state.is_fetched
+            && state.progress.pass_is_over()
+        {
+            state.is_fetched = false;
+            self.source.stop_fetching(partition);
+        }
+    }
+
+    /// A record comes back from delivery.
+    fn on_completion(&mut self, completion: Completion) {
+        let Completion {
+            route,
+            message,
+            outcome,
+        } = completion;
+        let (partition, offset) = (message.at.partition, message.at.offset);
+        match outcome {
+            DeliveryOutcome::Delivered(receipt) => {
+                let attempts = receipt.attempts();
+                tracing::debug!(partition, offset, route, attempts, "delivered a record");
+                self.commits.on_answered(route);
+                self.partitions.on_delivered(partition, route, offset);
+            }
+            DeliveryOutcome::Deferred { reason } => {
+                tracing::debug!(partition, offset, route, reason, "deferred a record");
+                self.partitions.defer(partition, route, offset);
+            }
+            DeliveryOutcome::Rejected { status, reason } => {
+                let status = status.map_or_else(String::new, |status| format!("{status}: "));
+                let letter = DeadLetter {
+                    message,
+                    class: route,
+                    cause: Cause::Refused,
+                    reason: format!("{status}{reason}"),
+                    route: self.router.name(route),
+                };
+                match self.dead_letters.send(letter, self.partitions.records()) {
+                    Sent::InFlight => return,
+                    Sent::Deferred => {}
+                    Sent::ThresholdReached(reason) => self.shutdown.request(reason),
+                }
+                self.commits.on_answered(route);
+                self.partitions.defer(partition, route, offset);
+            }
+        }
+    }
+
+    /// The dead-letter topic has answered.
+    fn on_dead_letter(&mut self, written: Written) {
+        let Written {
+            partition,
+            offset,
+            class,
+            size,
+            result,
+        } = written;
+        self.commits.on_answered(class);
+        match result {
+            Ok(()) => self.partitions.on_dead_lettered(partition, class, offset),
+            Err(error) => {
+                self.dead_letters
+                    .on_failure(partition, offset, size, &error);
+                self.partitions.defer(partition, class, offset);
+            }
+        }
+    }
+
+    /// A commit is acknowledged, or has failed.
+    fn on_commit(&mut self, event: CommitEvent) {
+        match self.commits.on_event(event, &mut self.partitions) {
+            Ok(released) => self.release(&released),
+            Err(CommitError::Fenced(error)) => {
+                let reason = format!("committing: {error}");
+                self.shutdown.request(StopReason::ConcurrentRun(reason));
+            }
+            // The group has changed. What is still assigned is part of the next commit.
+            Err(error @ CommitError::Stale(_)) => {
+                tracing::debug!(%error, "the next commit covers the progress");
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a commit failed; the next commit covers the progress");
+                self.notes.push(error.to_string());
+            }
+        }
+    }
+
+    /// So many records of each class are committed: there is room for others.
+    pub(super) fn release(&mut self, released: &Released) {
+        if let Some((dead_letters, routes)) = released.split_last() {
+            self.dead_letters.on_committed(*dead_letters);
+            self.deliveries.on_committed(routes);
+        }
+    }
+}
