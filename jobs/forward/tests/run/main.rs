@@ -2,6 +2,7 @@
 
 //! The real `forward run`, from the command line to the endpoints, on the embedded broker.
 
+mod parking;
 mod schemas;
 mod windows;
 
