@@ -1,4 +1,27 @@
-//! The batch job: one bounded window of the stream, filtered, routed, delivered, committed, reported.
+//! The batch job: reads one bounded window of a Kafka topic, delivers each record to the endpoint of its route, commits what
+//! is delivered, reports, and ends.
+//!
+//! A record is validated against the Avro schema before it is routed. A record that cannot be delivered goes to the
+//! dead-letter topic or stays for the next run; the report counts each record once. The job does not wait for records
+//! that come after the window was planned; [`schedule`] runs one window after another.
+//!
+//! - [`config`], [`route_config`], [`cli`]: the settings, the routes, the command line
+//! - [`run`]: one run from the offsets to the report
+//! - [`plan`]: which offsets the run reads
+//! - [`single_run`]: joins the consumer group, so that no two runs read the same partition
+//! - [`pipeline`]: reads, delivers, commits
+//! - [`dead_letter`]: writes dead letters
+//! - [`report`], [`exit`]: the report and the exit codes
+//! - [`check`]: checks the settings, the broker and the endpoints without a run
+//!
+//! ```
+//! use forward::route_config::RouteConfig;
+//!
+//! let routes = r#"[{"name": "A", "when": "id == 1010", "url": "https://api.example/a", "batch": 100}]"#;
+//! let routes = RouteConfig::parse(routes)?;
+//! assert_eq!((routes[0].name.as_str(), routes[0].batch), ("A", 100));
+//! # Ok::<(), String>(())
+//! ```
 
 pub mod check;
 pub mod cli;
