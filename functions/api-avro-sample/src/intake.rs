@@ -138,7 +138,7 @@ fn data<'a>(
         max_decoded: config.max_decoded,
         max_records: config.max_records,
     };
-    avro::intake(&config.schema, body, framing, &limits)
+    avro::decode(&config.schema, body, framing, &limits)
 }
 
 fn unreadable(what: &str, error: DecodeError) -> Problem {

@@ -134,7 +134,7 @@ fn decode(file: &Path, schema: Option<&Path>) -> Result<(), Failure> {
         schema = Schema::parse_writer(header.schema).map_err(|error| in_file(file, &error))?;
     }
     let data =
-        avro::intake(&schema, &bytes, framing, &LIMITS).map_err(|error| in_file(file, &error))?;
+        avro::decode(&schema, &bytes, framing, &LIMITS).map_err(|error| in_file(file, &error))?;
     let mut lines = Vec::new();
     for datum in data.iter() {
         let value: Value = schema

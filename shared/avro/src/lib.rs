@@ -2,7 +2,7 @@
 //!
 //! A [`Schema`] is parsed and compiled once; after that, every question about bytes is answered by one walk over
 //! them that allocates nothing. What arrives in a container file or a single-object encoding goes through
-//! [`intake()`].
+//! [`decode()`].
 //!
 //! What counts as one datum of a schema, where readers disagree (all others follow the specification): an `int`,
 //! a union's index and an enum's symbol take at most five bytes and a `long` ten, though fewer might do; a block of
@@ -14,8 +14,8 @@
 
 mod canonical;
 pub mod container;
+mod decode;
 mod framing;
-mod intake;
 mod json_in;
 mod json_out;
 mod program;
@@ -34,8 +34,8 @@ pub const BUILT_IN_SCHEMA: (&str, &str) = (
     include_str!("../../../schemas/user.avsc"),
 );
 
+pub use decode::{Data, DecodeError, Limits, decode};
 pub use framing::{Framing, single_object};
-pub use intake::{Data, DecodeError, Limits, intake};
 pub use projection::{Field, Projection};
 pub use walk::{MAX_DEPTH, MAX_ZERO_LENGTH_ITEMS};
 

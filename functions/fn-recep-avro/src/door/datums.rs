@@ -1,6 +1,6 @@
 //! The body as data of the schema, every one of them proven in full before any is passed on.
 
-use avro::{Data, DecodeError, Framing, Limits as AvroLimits, Schema, intake};
+use avro::{Data, DecodeError, Framing, Limits as AvroLimits, Schema, decode};
 use runtime::text::{hex, is_json};
 
 use super::intake::Limits;
@@ -29,7 +29,7 @@ pub(super) fn prove<'a>(
         max_decoded: limits.decoded,
         max_records: limits.records,
     };
-    match intake(schema, body, framing, &bounds) {
+    match decode(schema, body, framing, &bounds) {
         Ok(data) => Ok(Datums {
             data,
             many: framing == Framing::Container,

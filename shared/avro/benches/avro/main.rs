@@ -15,7 +15,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use apache_avro::reader::datum::GenericDatumReader;
-use avro::{Field, Limits, Schema, container, intake};
+use avro::{Field, Limits, Schema, container, decode};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -131,7 +131,7 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, wanted: &str) -> Vec<Lin
             Box::new(|| {
                 let framing = avro::Framing::Container;
                 let limits = Limits::default();
-                black_box(intake(&schema, &file, framing, &limits).unwrap());
+                black_box(decode(&schema, &file, framing, &limits).unwrap());
             }),
         ),
     ];

@@ -4,8 +4,8 @@ use std::mem::take;
 
 use super::codec::Refusal;
 use super::{CODEC_KEY, Codec, SCHEMA_KEY, Sync};
+use crate::decode::{Data, DecodeError, Limits, Place};
 use crate::framing::CONTAINER_MAGIC;
-use crate::intake::{Data, DecodeError, Limits, Place};
 use crate::resolve::{Plan, Refused};
 use crate::wire::{Cursor, Reason};
 use crate::{Fault, Schema, walk};

@@ -3,7 +3,7 @@
 use apache_avro::types::Value as Avro;
 use apache_avro::{DeflateSettings, Writer, ZstandardSettings};
 use avro::container::{self, Codec};
-use avro::{DecodeError, Framing, Limits, Schema, intake, single_object};
+use avro::{DecodeError, Framing, Limits, Schema, decode, single_object};
 use serde_json::{Value, json};
 
 use crate::schemas::{USER, WIDE, schema, user, wide};
@@ -24,7 +24,7 @@ fn encode(schema: &Schema, values: &[Value]) -> Vec<Vec<u8>> {
 }
 
 fn read(schema: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let data = intake(schema, file, Framing::of(file), &Limits::default())?;
+    let data = decode(schema, file, Framing::of(file), &Limits::default())?;
     Ok(data.iter().map(<[u8]>::to_vec).collect())
 }
 
@@ -79,7 +79,7 @@ fn our_files_are_read_by_others_with_every_codec() {
             })
             .collect();
         assert!(ids.iter().copied().eq(0..5_000));
-        let back = intake(&schema, &file, Framing::Container, &Limits::default()).unwrap();
+        let back = decode(&schema, &file, Framing::Container, &Limits::default()).unwrap();
         assert!(back.iter().eq(data.iter().map(Vec::as_slice)));
         assert_eq!(back.metadata("k"), Some(&b"v"[..]));
         assert_eq!(back.metadata("l"), None);
@@ -105,7 +105,7 @@ fn a_cut_file_is_refused_except_where_a_block_ends() {
         let mut file = one.clone();
         file.extend_from_slice(&one[header..]);
         for cut in 0..file.len() {
-            let found = intake(
+            let found = decode(
                 &schema,
                 &file[..cut],
                 Framing::Container,
@@ -133,7 +133,7 @@ fn a_flipped_byte_never_adds_loses_or_invents_a_record() {
             for bits in [0x01, 0x80, 0xff] {
                 file[at] ^= bits;
                 let framing = Framing::Container;
-                if let Ok(found) = intake(&schema, &file, framing, &Limits::default()) {
+                if let Ok(found) = decode(&schema, &file, framing, &Limits::default()) {
                     assert_eq!(found.len(), 4, "{codec:?}: byte {at} flipped by {bits}");
                     for datum in found.iter() {
                         assert_eq!(schema.validate(datum), Ok(()));
@@ -168,7 +168,7 @@ fn structural_faults_say_what_the_file_lacks() {
     let file = container::write(USER, SYNC, &[], &data);
     let empty = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
     let told = |file: &[u8]| {
-        intake(&schema, file, Framing::Container, &Limits::default())
+        decode(&schema, file, Framing::Container, &Limits::default())
             .unwrap_err()
             .to_string()
     };
@@ -212,7 +212,7 @@ fn structural_faults_say_what_the_file_lacks() {
     let at = other.windows(4).position(|w| w == b"null").unwrap();
     other[at..at + 4].copy_from_slice(b"lzma");
     assert_eq!(
-        intake(&schema, &other, Framing::Container, &Limits::default()).unwrap_err(),
+        decode(&schema, &other, Framing::Container, &Limits::default()).unwrap_err(),
         DecodeError::UnsupportedCodec("lzma".to_owned())
     );
 }
@@ -229,7 +229,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
             max_records: 100,
         };
         assert_eq!(
-            intake(&schema, &file, Framing::Container, &limits).unwrap_err(),
+            decode(&schema, &file, Framing::Container, &limits).unwrap_err(),
             DecodeError::OverLimit {
                 what: "bytes after decompression",
                 limit: 1_000_000
@@ -240,7 +240,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
             max_records: 49,
         };
         assert_eq!(
-            intake(&schema, &file, Framing::Container, &limits).unwrap_err(),
+            decode(&schema, &file, Framing::Container, &limits).unwrap_err(),
             DecodeError::OverLimit {
                 what: "records",
                 limit: 49
@@ -255,7 +255,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
         at..=at,
         [0xfe, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f],
     );
-    let found = intake(&null, &file, Framing::Container, &Limits::default());
+    let found = decode(&null, &file, Framing::Container, &Limits::default());
     assert!(
         matches!(found, Err(DecodeError::OverLimit { .. })),
         "{found:?}"
@@ -271,7 +271,7 @@ fn the_same_schema_in_other_words_passes_the_bytes_as_they_are() {
     let schema = schema(USER);
     let data = encode(&schema, &people(3));
     let file = container::write(words, SYNC, &[], &data);
-    let found = intake(&schema, &file, Framing::Container, &Limits::default()).unwrap();
+    let found = decode(&schema, &file, Framing::Container, &Limits::default()).unwrap();
     assert!(found.iter().eq(data.iter().map(Vec::as_slice)));
     let inside = file.as_ptr_range();
     assert!(found.iter().all(|datum| inside.contains(&datum.as_ptr())));

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use avro::container;
-use avro::{DecodeError, Framing, Limits, MAX_DEPTH, Schema, intake};
+use avro::{DecodeError, Framing, Limits, MAX_DEPTH, Schema, decode};
 use serde_json::json;
 
 use crate::memory::within;
@@ -270,7 +270,7 @@ fn a_schema_that_grows_when_written_out_stays_small() {
     let narrow = schema(r#"{"type":"record","name":"R","fields":[]}"#);
     let file = container::write(&text, SYNC, &[], &[[0; 5]]);
     let found = within(4 * MIB, || {
-        intake(&narrow, &file, Framing::Container, &Limits::default())
+        decode(&narrow, &file, Framing::Container, &Limits::default())
             .map(|data| data.len())
             .unwrap_err()
     });
@@ -295,7 +295,7 @@ fn a_strangers_schema_cannot_make_resolution_slow_or_deep() {
         r#"{"type":"record","name":"R","fields":[{"name":"items","type":{"type":"array","items":
         {"type":"record","name":"I","fields":[{"name":"b","type":"boolean"}]}}}]}"#,
     );
-    let data = intake(&narrow, &file, Framing::Container, &Limits::default()).unwrap();
+    let data = decode(&narrow, &file, Framing::Container, &Limits::default()).unwrap();
     assert_eq!(data.len(), 1);
 
     // Each item gets a long default: what is handed on is bounded, too.
@@ -309,7 +309,7 @@ fn a_strangers_schema_cannot_make_resolution_slow_or_deep() {
         max_records: 10,
     };
     let found = within(8 * MIB, || {
-        intake(&filled, &file, Framing::Container, &limits)
+        decode(&filled, &file, Framing::Container, &limits)
             .map(|data| data.len())
             .unwrap_err()
     });
@@ -328,7 +328,7 @@ fn a_strangers_schema_cannot_make_resolution_slow_or_deep() {
     let empty = Vec::<Vec<u8>>::new();
     let file = container::write(&chain, SYNC, &[], &empty);
     within(8 * MIB, || {
-        intake(&list, &file, Framing::Container, &Limits::default()).map(|data| data.len())
+        decode(&list, &file, Framing::Container, &Limits::default()).map(|data| data.len())
     })
     .unwrap();
     let long_chain: String = (1..1_000)
@@ -347,7 +347,7 @@ fn a_strangers_schema_cannot_make_resolution_slow_or_deep() {
     // The planner stops long before the chain does; only a datum that goes so deep is refused for it.
     let read = |datum: &[u8]| {
         let file = container::write(&text, SYNC, &[], &[datum]);
-        intake(&list, &file, Framing::Container, &Limits::default()).map(|data| data.len())
+        decode(&list, &file, Framing::Container, &Limits::default()).map(|data| data.len())
     };
     assert_eq!(read(&[vec![0; 999], vec![0]].concat()), Ok(1));
     let deep = read(&[vec![0; 999], vec![2; 200], vec![0]].concat()).unwrap_err();
@@ -373,7 +373,7 @@ fn a_strangers_attributes_do_no_harm() {
         .from_json(&json!({"id":1,"name":"","email":""}))
         .unwrap();
     let file = container::write(text, SYNC, &[], &[datum]);
-    let data = intake(&schema(USER), &file, Framing::Container, &Limits::default()).unwrap();
+    let data = decode(&schema(USER), &file, Framing::Container, &Limits::default()).unwrap();
     assert_eq!(data.len(), 1);
 }
 

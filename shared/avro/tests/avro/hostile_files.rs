@@ -1,7 +1,7 @@
 //! Container files made to do harm: each is refused, at once and with little memory.
 
 use avro::container::{self, Codec};
-use avro::{DecodeError, Framing, Limits, intake};
+use avro::{DecodeError, Framing, Limits, decode};
 use serde_json::json;
 
 use crate::hostile::{MIB, SYNC, long};
@@ -14,7 +14,7 @@ fn a_containers_lengths_take_no_memory() {
     let head = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
     let told = |file: &[u8]| {
         within(MIB, || {
-            intake(&schema, file, Framing::Container, &Limits::default())
+            decode(&schema, file, Framing::Container, &Limits::default())
                 .map(|data| data.len())
                 .unwrap_err()
                 .to_string()
@@ -55,7 +55,7 @@ fn a_bomb_in_any_codec_stops_at_the_bound() {
         let file = container::write_compressed(codec, "\"bytes\"", SYNC, &[], &[&datum]).unwrap();
         assert!(file.len() < MIB);
         let found = within(6 * MIB, || {
-            intake(&bytes, &file, Framing::Container, &limits)
+            decode(&bytes, &file, Framing::Container, &limits)
                 .map(|data| data.len())
                 .unwrap_err()
         });
@@ -77,7 +77,7 @@ fn a_writers_schema_has_a_short_say_and_no_control_characters() {
         json!({"type": "enum", "name": "User", "symbols": [long]}),
     ] {
         let file = container::write(&writer.to_string(), SYNC, &[], &Vec::<Vec<u8>>::new());
-        let refusal = intake(&schema, &file, Framing::Container, &Limits::default());
+        let refusal = decode(&schema, &file, Framing::Container, &Limits::default());
         let told = refusal.unwrap_err().to_string();
         assert!(told.chars().count() < 600, "{} characters", told.len());
         assert!(!told.contains(char::is_control), "{told:?}");
@@ -94,7 +94,7 @@ fn a_writers_names_have_a_short_say_in_the_place_of_a_fault() {
     ]});
     // The datum ends where the name that is too much stands.
     let file = container::write(&writer.to_string(), SYNC, &[], &[[2, 0, 0]]);
-    let refusal = intake(&schema, &file, Framing::Container, &Limits::default()).unwrap_err();
+    let refusal = decode(&schema, &file, Framing::Container, &Limits::default()).unwrap_err();
     let told = refusal.to_string();
     assert!(told.contains("in field yyy"), "{told:.300}");
     assert!(told.chars().count() < 600, "{} characters", told.len());
@@ -124,7 +124,7 @@ fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
         for (block, records) in [(&full, 5_000), (&empty, 0)] {
             let file = [head.clone(), block.repeat(5_000)].concat();
             let found = within(MIB, || {
-                let data = intake(&schema, &file, Framing::Container, &limits).unwrap();
+                let data = decode(&schema, &file, Framing::Container, &limits).unwrap();
                 data.iter().filter(|found| **found == *datum).count()
             });
             assert_eq!(found, records, "{codec:?}");
@@ -134,7 +134,7 @@ fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
             ..limits
         };
         let file = [head, empty.repeat(101)].concat();
-        let refusal = intake(&schema, &file, Framing::Container, &limits).unwrap_err();
+        let refusal = decode(&schema, &file, Framing::Container, &limits).unwrap_err();
         assert_eq!(
             refusal.to_string(),
             "the container holds more than 100 blocks without records"

@@ -1,7 +1,7 @@
 //! Schema resolution: which of the writer's types, branches and fields the reader's are read from.
 
 use avro::container;
-use avro::{DecodeError, Framing, Limits, Schema, intake};
+use avro::{DecodeError, Framing, Limits, Schema, decode};
 use proptest::prelude::*;
 use proptest::sample::subsequence;
 use serde_json::{Value, json};
@@ -11,7 +11,7 @@ use crate::schemas::schema;
 const SYNC: [u8; 16] = *b"0123456789abcdef";
 
 fn read(reader: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
-    let data = intake(reader, file, Framing::Container, &Limits::default())?;
+    let data = decode(reader, file, Framing::Container, &Limits::default())?;
     Ok(data.iter().map(<[u8]>::to_vec).collect())
 }
 

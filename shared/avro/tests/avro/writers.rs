@@ -1,6 +1,6 @@
 //! Container files written by other libraries: see `files/README.md`.
 
-use avro::{Framing, Limits, intake};
+use avro::{Framing, Limits, decode};
 
 use crate::schemas::{USER, schema};
 
@@ -36,7 +36,7 @@ fn reads_the_files_of_java_and_python_writers() {
     ];
     let mut failed = Vec::new();
     for (name, file) in FILES {
-        match intake(&schema, file, Framing::of(file), &Limits::default()) {
+        match decode(&schema, file, Framing::of(file), &Limits::default()) {
             Ok(data) => {
                 let found: Vec<_> = data.iter().map(|d| schema.to_json(d).unwrap()).collect();
                 assert_eq!(found, records, "{name}");

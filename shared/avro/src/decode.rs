@@ -149,7 +149,7 @@ impl<'a> Data<'a> {
 ///
 /// # Errors
 /// Any fault anywhere: then nothing is to be passed on.
-pub fn intake<'a>(
+pub fn decode<'a>(
     schema: &Schema,
     bytes: &'a [u8],
     framing: Framing,
