@@ -148,7 +148,7 @@ fn unreadable(what: &str, error: DecodeError) -> Problem {
     };
     let problem = Problem::new(status, format!("the body is {what}, but {error}"));
     match error {
-        DecodeError::Broken {
+        DecodeError::Malformed {
             block,
             record,
             fault,

@@ -1,40 +1,40 @@
-//! A schema's canonical form, and the fingerprint of it.
+//! The parsing canonical form of a schema, and its fingerprint.
 //!
-//! The schema crate's own canonical form keeps `precision`, `scale` and `order`, and writes a type with a logical
-//! type as an object; Java does not, and the fingerprint in a single-object header would then be nobody else's.
+//! The canonical form of the `apache-avro` crate keeps `precision`, `scale` and `order`, and writes a type with a logical
+//! type as an object. Java does not, so the fingerprints would differ from those of other implementations.
 //!
 //! Source: Avro specification 1.12, "Parsing Canonical Form for Schemas" and "Schema Fingerprints".
 
-use super::tree::{Id, Node, Tree};
+use crate::graph::{Graph, Node, NodeId};
 
-/// The canonical form: two schemas with the same one read and write the same bytes.
-pub(super) fn form(tree: &Tree) -> String {
+/// The canonical form. Schemas with the same form encode data the same way.
+pub(super) fn form(graph: &Graph) -> String {
     let mut writer = Writer {
-        tree,
-        defined: vec![false; tree.nodes.len()],
+        graph,
+        defined: vec![false; graph.nodes.len()],
         out: String::new(),
     };
-    writer.node(tree.root);
+    writer.node(graph.root);
     writer.out
 }
 
 struct Writer<'t> {
-    tree: &'t Tree,
+    graph: &'t Graph,
     defined: Vec<bool>,
     out: String,
 }
 
 impl Writer<'_> {
-    // As deep as definitions are nested in the text: a type met again is only named.
-    fn node(&mut self, id: Id) {
-        let tree = self.tree;
-        let name = tree.name(id);
+    // Recursion is limited by the nesting of the JSON text: of a type that is already defined only the name is written.
+    fn node(&mut self, id: NodeId) {
+        let graph = self.graph;
+        let name = graph.name(id);
         if self.defined[id] {
             return self.quoted(name);
         }
-        match &tree.nodes[id] {
-            Node::Array(item) => self.holder("array", "items", *item),
-            Node::Map(value) => self.holder("map", "values", *value),
+        match &graph.nodes[id] {
+            Node::Array(item) => self.container("array", "items", *item),
+            Node::Map(value) => self.container("map", "values", *value),
             Node::Union(branches) => {
                 self.list('[', branches, ']', |writer, branch| writer.node(*branch));
             }
@@ -68,7 +68,7 @@ impl Writer<'_> {
         }
     }
 
-    fn open(&mut self, id: Id, name: &str, kind: &str) {
+    fn open(&mut self, id: NodeId, name: &str, kind: &str) {
         self.defined[id] = true;
         self.out.push_str("{\"name\":");
         self.quoted(name);
@@ -76,7 +76,7 @@ impl Writer<'_> {
         self.quoted(kind);
     }
 
-    fn holder(&mut self, kind: &str, key: &str, item: Id) {
+    fn container(&mut self, kind: &str, key: &str, item: NodeId) {
         self.out.push_str("{\"type\":");
         self.quoted(kind);
         self.out.push(',');
@@ -97,7 +97,7 @@ impl Writer<'_> {
         self.out.push(close);
     }
 
-    // Names are letters, digits, `_` and `.`: the schema parser refuses others, so there is nothing to escape.
+    // Nothing needs escaping: the schema parser rejects names with other characters than letters, digits, `_` and `.`.
     fn quoted(&mut self, text: &str) {
         self.out.push('"');
         self.out.push_str(text);
@@ -105,7 +105,7 @@ impl Writer<'_> {
     }
 }
 
-/// CRC-64-AVRO, little-endian as in a single-object header.
+/// CRC-64-AVRO, little-endian as in the header of the single-object encoding.
 pub(super) fn fingerprint(canonical: &str) -> [u8; 8] {
     let mut crc = EMPTY;
     for byte in canonical.bytes() {

@@ -1,29 +1,34 @@
-//! What a datum arrives in: nothing, a container file, or the single-object encoding.
+//! The framing of Avro data: none, the single-object encoding, or a container file.
+//!
+//! Source: Avro specification 1.12, "Single-object encoding" and "Object Container Files".
 
-use super::{DecodeError, Schema};
+use crate::{DecodeError, Schema};
 
 /// The first bytes of a container file.
 pub(super) const CONTAINER_MAGIC: [u8; 4] = *b"Obj\x01";
 
-/// The first bytes of a single-object encoding; the writer schema's fingerprint follows.
-pub(super) const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
+/// The first bytes of the single-object encoding. The writer schema's fingerprint follows.
+const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
 
-/// What arrived, by its first bytes (magic), before anything else is read.
+/// The length of the single-object encoding's header: magic and fingerprint.
+pub(super) const SINGLE_OBJECT_HEADER: usize = 10;
+
+/// How input is framed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Framing {
-    /// No known magic: one raw datum.
+    /// One raw datum.
     Raw,
-    /// `Obj\x01`: an object container file.
+    /// An object container file; begins with `Obj\x01`.
     Container,
-    /// `C3 01`: single-object encoding.
+    /// The single-object encoding; begins with `C3 01`.
     SingleObject,
 }
 
 impl Framing {
-    /// Tells the framing by the magic bytes at the start.
+    /// The framing by the first bytes only.
     ///
-    /// A raw datum can begin with the same bytes (a record whose first field is the int −98 does): where raw data
-    /// are expected too, ask [`detect`](Self::detect).
+    /// A raw datum can begin with the same bytes, for example a record whose first field is the int −98. Use
+    /// [`detect`](Self::detect) where raw datums are expected.
     pub fn of(bytes: &[u8]) -> Self {
         if bytes.starts_with(&CONTAINER_MAGIC) {
             Framing::Container
@@ -34,25 +39,30 @@ impl Framing {
         }
     }
 
-    /// Tells the framing by the magic bytes and, where a raw datum begins with those, by what the rest proves.
+    /// The framing by the first bytes and, if a raw datum could begin with them, by validation.
     ///
-    /// The schema's own fingerprint is proof of a single object; else bytes that are exactly one datum are that
-    /// datum; else the magic holds.
+    /// A single object with the schema's own fingerprint is a single object. Otherwise bytes that are exactly one datum
+    /// are a raw datum. Otherwise the first bytes decide.
     pub fn detect(schema: &Schema, bytes: &[u8]) -> Self {
         match Self::of(bytes) {
             Framing::Raw => Framing::Raw,
-            Framing::SingleObject if strip(schema, bytes).is_ok() => Framing::SingleObject,
+            Framing::SingleObject if single_object_datum(schema, bytes).is_ok() => {
+                Framing::SingleObject
+            }
             _ if schema.validate(bytes).is_ok() => Framing::Raw,
-            magic => magic,
+            by_magic => by_magic,
         }
     }
 }
 
-/// The datum inside a single-object encoding, unproven.
+/// The datum of a single-object encoding, not validated.
 ///
 /// # Errors
-/// No such encoding, or of another schema.
-pub(super) fn strip<'a>(schema: &Schema, bytes: &'a [u8]) -> Result<&'a [u8], DecodeError> {
+/// The header is incomplete, or has another schema's fingerprint.
+pub(super) fn single_object_datum<'a>(
+    schema: &Schema,
+    bytes: &'a [u8],
+) -> Result<&'a [u8], DecodeError> {
     let header = bytes.strip_prefix(&SINGLE_OBJECT_MAGIC);
     match header.and_then(|rest| rest.split_first_chunk::<8>()) {
         Some((fingerprint, datum)) if *fingerprint == schema.fingerprint() => Ok(datum),
@@ -60,16 +70,16 @@ pub(super) fn strip<'a>(schema: &Schema, bytes: &'a [u8]) -> Result<&'a [u8], De
             found: *fingerprint,
             expected: schema.fingerprint(),
         }),
-        None => Err(DecodeError::broken(
+        None => Err(DecodeError::malformed(
             bytes.len(),
             "the bytes end inside the header of a single-object encoding",
         )),
     }
 }
 
-/// A raw datum in the single-object encoding.
+/// Encodes a raw datum in the single-object encoding.
 pub fn single_object(schema: &Schema, datum: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(10 + datum.len());
+    let mut out = Vec::with_capacity(SINGLE_OBJECT_HEADER + datum.len());
     out.extend_from_slice(&SINGLE_OBJECT_MAGIC);
     out.extend_from_slice(&schema.fingerprint());
     out.extend_from_slice(datum);

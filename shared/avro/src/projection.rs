@@ -1,48 +1,29 @@
-//! A few wanted fields, read while the whole datum is proven.
+//! Reads named fields of a datum while it is validated.
 
 use std::sync::Arc;
 
-use super::program::{Program, Wanted};
-use super::tree::{Id, Node, Tree};
-use super::{Fault, SchemaError, walk};
+use crate::graph::{Graph, Node, NodeId, Record};
+use crate::program::{Program, Selection};
+use crate::{Fault, Field, SchemaError, compile, validate};
 
-/// One captured field of a datum, borrowed from its bytes.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub enum Field<'a> {
-    /// `null`, and the null branch of a union.
-    Null,
-    /// `boolean`.
-    Bool(bool),
-    /// `int` and `long`.
-    Int(i64),
-    /// `float` and `double`.
-    Double(f64),
-    /// `string`, and the symbol of an `enum`.
-    Str(&'a str),
-    /// `bytes` and `fixed`.
-    Bytes(&'a [u8]),
-    /// A record, array, map, as the bytes that encode it.
-    Complex(&'a [u8]),
-}
-
-/// Reads a few named fields while it validates the whole datum; cheap to clone.
+/// Validates a datum and reads the named fields; cheap to clone.
 ///
-/// A field of a record in a union (`address.city`, with `address` null in this datum) is [`Field::Null`] where the
-/// datum holds another branch.
+/// A field of a record in a union is [`Field::Null`] if the datum has another branch: `address.city` is null if `address`
+/// is null.
 #[derive(Clone, Debug)]
 pub struct Projection {
     program: Arc<Program>,
-    /// For a field named again: where it was named first.
+    /// Fields that are named repeatedly: the first position and the other position.
     repeats: Vec<(usize, usize)>,
 }
 
 impl Projection {
-    pub(super) fn new(tree: &Tree, names: &[&str]) -> Result<Self, SchemaError> {
-        let mut wanted = Wanted::default();
+    pub(super) fn new(graph: &Graph, names: &[&str]) -> Result<Self, SchemaError> {
+        let mut selection = Selection::default();
         let mut repeats = Vec::new();
         for (slot, name) in names.iter().enumerate() {
-            find(tree, tree.root, name)?;
-            let mut node = &mut wanted;
+            check_field(graph, name)?;
+            let mut node = &mut selection;
             for step in name.split('.') {
                 node = node.enter(step);
             }
@@ -51,20 +32,20 @@ impl Projection {
                 None => node.slot = Some(slot as u32),
             }
         }
-        let program = Program::compile(tree, &wanted, names.len())?;
+        let program = compile::program(graph, &selection, names.len())?;
         Ok(Self {
             program: Arc::new(program),
             repeats,
         })
     }
 
-    /// How many fields were named.
+    /// The number of named fields.
     pub fn width(&self) -> usize {
         self.program.slots
     }
 
-    /// Validates the whole datum and stores the wanted fields, in the order in which they were named, into
-    /// `fields` (cleared first; no allocation once it has grown).
+    /// Validates the datum, and replaces the content of `fields` with the named fields, in the order of their names. Does
+    /// not allocate if `fields` has the capacity.
     ///
     /// # Errors
     /// The bytes are not exactly one datum.
@@ -74,17 +55,17 @@ impl Projection {
         self.read_into(datum, fields)
     }
 
-    /// The same into a slice of [`width`](Self::width) fields, such as an array on the stack.
+    /// The same for a slice of at least [`width`](Self::width) fields.
     ///
     /// # Errors
     /// The bytes are not exactly one datum.
     ///
     /// # Panics
-    /// The slice is shorter than the projection is wide.
+    /// The slice is shorter than [`width`](Self::width).
     pub fn read_into<'a>(&'a self, datum: &'a [u8], fields: &mut [Field<'a>]) -> Result<(), Fault> {
         let fields = &mut fields[..self.width()];
         fields.fill(Field::Null);
-        walk::whole(&self.program, datum, fields)?;
+        validate::datum(&self.program, datum, fields)?;
         for &(first, again) in &self.repeats {
             fields[again] = fields[first];
         }
@@ -92,12 +73,12 @@ impl Projection {
     }
 }
 
-impl Wanted {
-    fn enter(&mut self, step: &str) -> &mut Wanted {
+impl Selection {
+    fn enter(&mut self, step: &str) -> &mut Selection {
         let at = match self.fields.iter().position(|(name, _)| name == step) {
             Some(at) => at,
             None => {
-                self.fields.push((step.to_owned(), Wanted::default()));
+                self.fields.push((step.to_owned(), Selection::default()));
                 self.fields.len() - 1
             }
         };
@@ -105,44 +86,45 @@ impl Wanted {
     }
 }
 
-/// Fails unless some record on the way has the field.
-fn find(tree: &Tree, root: Id, name: &str) -> Result<(), SchemaError> {
-    let mut here = vec![root];
-    let mut walked = String::new();
+/// Checks that the field exists.
+fn check_field(graph: &Graph, name: &str) -> Result<(), SchemaError> {
+    let mut nodes = vec![graph.root];
+    let mut path = String::new();
     for step in name.split('.') {
-        let records: Vec<_> = here.iter().flat_map(|id| records(tree, *id)).collect();
-        here = records
+        let records: Vec<_> = nodes.iter().flat_map(|id| records(graph, *id)).collect();
+        nodes = records
             .iter()
             .flat_map(|record| &record.fields)
             .filter(|field| field.name == step)
             .map(|field| field.node)
             .collect();
-        if here.is_empty() {
-            let place = match (walked.is_empty(), records.is_empty()) {
-                (_, true) => format!("{walked} is no record"),
-                (true, _) => format!("it has {}", names(&records)),
-                (false, _) => format!("{walked} has {}", names(&records)),
+        if nodes.is_empty() {
+            let place = match (path.is_empty(), records.is_empty()) {
+                (true, true) => "it is not a record".to_owned(),
+                (false, true) => format!("{path} is not a record"),
+                (true, false) => format!("it has {}", names(&records)),
+                (false, false) => format!("{path} has {}", names(&records)),
             };
             return Err(SchemaError(format!(
                 "the schema {} has no field {name}: {place}",
-                tree.name(tree.root)
+                graph.name(graph.root)
             )));
         }
-        if !walked.is_empty() {
-            walked.push('.');
+        if !path.is_empty() {
+            path.push('.');
         }
-        walked.push_str(step);
+        path.push_str(step);
     }
     Ok(())
 }
 
 /// The record itself, or the records among a union's branches.
-fn records(tree: &Tree, id: Id) -> Vec<&super::tree::Record> {
-    match &tree.nodes[id] {
+fn records(graph: &Graph, id: NodeId) -> Vec<&Record> {
+    match &graph.nodes[id] {
         Node::Record(record) => vec![record],
         Node::Union(branches) => branches
             .iter()
-            .filter_map(|branch| match &tree.nodes[*branch] {
+            .filter_map(|branch| match &graph.nodes[*branch] {
                 Node::Record(record) => Some(record),
                 _ => None,
             })
@@ -151,7 +133,7 @@ fn records(tree: &Tree, id: Id) -> Vec<&super::tree::Record> {
     }
 }
 
-fn names(records: &[&super::tree::Record]) -> String {
+fn names(records: &[&Record]) -> String {
     let names: Vec<&str> = records
         .iter()
         .flat_map(|record| &record.fields)

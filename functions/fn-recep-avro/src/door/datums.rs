@@ -45,7 +45,7 @@ pub(super) fn prove<'a>(
 fn problem(schema: &Schema, body: &[u8], framing: Framing, error: DecodeError) -> Box<Problem> {
     let words = error.to_string();
     match error {
-        DecodeError::Broken {
+        DecodeError::Malformed {
             block,
             record,
             fault,

@@ -1,10 +1,9 @@
-//! What it costs to prove a datum, beside the schema crate's generic decode of the same bytes.
+//! The time to validate a datum, compared with the `apache-avro` crate's generic decode of the same bytes.
 //!
-//! All contestants take turns in one run, and each one's best turn counts, so that a busy machine slows all of them
-//! or none. Allocations are counted over one turn after the others have warmed up. `--json` prints one object a
-//! line.
+//! All candidates run alternately, and the fastest round of each is reported, so that other load on the machine affects
+//! all of them. Allocations are counted in one round after the warm-up. `--json` prints one JSON object per line.
 
-// A benchmark that cannot be set up ends, and says so.
+// A benchmark may panic.
 #![allow(clippy::unwrap_used)]
 
 mod counting;
@@ -23,7 +22,7 @@ static ALLOCATOR: counting::Counting = counting::Counting::new();
 
 const USER: &str = include_str!("../../../../schemas/user.avsc");
 
-/// A record as services have them: many fields, nested, nullable, repeated.
+/// A typical record of a service: many fields, nested, nullable, repeated.
 const WIDE: &str = r#"{"type":"record","name":"Order","fields":[
   {"name":"order_id","type":"string"},{"name":"created","type":"long"},{"name":"version","type":"int"},
   {"name":"tenant","type":"string"},{"name":"state","type":{"type":"enum","name":"State",
@@ -40,9 +39,9 @@ const WIDE: &str = r#"{"type":"record","name":"Order","fields":[
   {"name":"labels","type":{"type":"map","values":"string"}},{"name":"note","type":["null","string","long","double"]},
   {"name":"routing_code","type":"int"},{"name":"weight","type":"float"}]}"#;
 
-/// So many that no branch predictor knows them by heart, so few that a turn is not interrupted every time.
+/// More than a branch predictor can memorize, but few enough that most rounds are not interrupted.
 const RECORDS: usize = 3_000;
-const TURNS: usize = 100;
+const ROUNDS: usize = 100;
 
 fn main() {
     let as_json = std::env::args().any(|arg| arg == "--json");
@@ -58,12 +57,12 @@ fn main() {
             let ratio = slowest / line.nanoseconds;
             if as_json {
                 let line = json!({
-                    "benchmark": "avro", "record": name, "bytes": line.bytes, "contestant": line.name,
+                    "benchmark": "avro", "record": name, "bytes": line.bytes, "candidate": line.name,
                     "nanoseconds": line.nanoseconds, "times_faster": ratio, "allocations": line.allocations,
                 });
-                say(&line);
+                print(&line);
             } else {
-                say(&format!(
+                print(&format!(
                     "{name} ({:.0} bytes): {:44} {:8.1} ns  {:6.2} allocations  {ratio:5.1} x",
                     line.bytes, line.name, line.nanoseconds, line.allocations,
                 ));
@@ -72,8 +71,8 @@ fn main() {
     }
 }
 
-/// Prints a line; whoever has read enough may go.
-fn say(line: &dyn Display) {
+/// Prints a line. A closed output is not an error.
+fn print(line: &dyn Display) {
     writeln!(std::io::stdout(), "{line}").unwrap_or_default();
 }
 
@@ -87,19 +86,19 @@ struct Line {
     allocations: f64,
 }
 
-type Contestant<'a> = (&'static str, Box<dyn FnMut() + 'a>);
+type Candidate<'a> = (&'static str, Box<dyn FnMut() + 'a>);
 
-/// The first is what the others are compared with.
-fn compare(text: &str, mut make: impl FnMut() -> Value, wanted: &str) -> Vec<Line> {
+/// Measures all candidates. The first is the baseline.
+fn compare(text: &str, mut make: impl FnMut() -> Value, field: &str) -> Vec<Line> {
     let schema = Schema::parse(text).unwrap();
     let data: Vec<Vec<u8>> = (0..RECORDS)
         .map(|_| schema.from_json(&make()).unwrap())
         .collect();
     let file = container::write(text, [7; 16], &[], &data);
-    let projection = schema.projection(&[wanted]).unwrap();
+    let projection = schema.projection(&[field]).unwrap();
     let apache = apache_avro::Schema::parse_str(text).unwrap();
     let reader = GenericDatumReader::builder(&apache).build().unwrap();
-    let contestants: Vec<Contestant<'_>> = vec![
+    let candidates: Vec<Candidate<'_>> = vec![
         (
             "apache-avro, generic decode",
             Box::new(|| {
@@ -109,7 +108,7 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, wanted: &str) -> Vec<Lin
             }),
         ),
         (
-            "prove the whole datum",
+            "validate the datum",
             Box::new(|| {
                 for datum in &data {
                     schema.validate(black_box(datum)).unwrap();
@@ -117,7 +116,7 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, wanted: &str) -> Vec<Lin
             }),
         ),
         (
-            "prove it and read one field",
+            "validate it and read one field",
             Box::new(|| {
                 let mut fields = [Field::Null];
                 for datum in &data {
@@ -127,7 +126,7 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, wanted: &str) -> Vec<Lin
             }),
         ),
         (
-            "take it out of a container file and prove it",
+            "decode a container file of it",
             Box::new(|| {
                 let framing = avro::Framing::Container;
                 let limits = Limits::default();
@@ -136,25 +135,25 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, wanted: &str) -> Vec<Lin
         ),
     ];
     let bytes = data.iter().map(Vec::len).sum::<usize>() as f64 / data.len() as f64;
-    race(contestants, bytes)
+    measure(candidates, bytes)
 }
 
-fn race(mut contestants: Vec<Contestant<'_>>, bytes: f64) -> Vec<Line> {
-    let mut best = vec![Duration::MAX; contestants.len()];
-    for _ in 0..TURNS {
-        for ((_, turn), best) in contestants.iter_mut().zip(&mut best) {
+fn measure(mut candidates: Vec<Candidate<'_>>, bytes: f64) -> Vec<Line> {
+    let mut best = vec![Duration::MAX; candidates.len()];
+    for _ in 0..ROUNDS {
+        for ((_, round), best) in candidates.iter_mut().zip(&mut best) {
             let start = Instant::now();
-            turn();
+            round();
             *best = start.elapsed().min(*best);
         }
     }
     let per_record = |total: f64| total / RECORDS as f64;
-    contestants
+    candidates
         .iter_mut()
         .zip(best)
-        .map(|((name, turn), best)| {
+        .map(|((name, round), best)| {
             let before = ALLOCATOR.calls();
-            turn();
+            round();
             Line {
                 name,
                 bytes,
@@ -165,7 +164,7 @@ fn race(mut contestants: Vec<Contestant<'_>>, bytes: f64) -> Vec<Line> {
         .collect()
 }
 
-/// The same numbers in every run (an xorshift generator), so that runs can be compared.
+/// An xorshift generator with a fixed seed, so that all runs have the same data.
 struct Random(u64);
 
 impl Random {
@@ -181,7 +180,7 @@ impl Random {
     }
 }
 
-/// One in twenty is not ASCII.
+/// One of twenty is not ASCII.
 const NAMES: [&str; 20] = [
     "John Smith",
     "Mary Shelley",
@@ -237,6 +236,6 @@ fn order(random: &mut Random) -> Value {
         "customer": {"id": random.below(1 << 40), "name": random.pick(&NAMES), "email": "a@b.c", "vip": true},
         "shipping": address(random), "billing": address(random), "lines": lines,
         "labels": {"source": "web", "campaign": "spring", "language": "pt-BR"},
-        "note": random.pick(&["leave at the door", ""]), "routing_code": random.below(5_000), "weight": 2.5,
+        "note": random.pick(&["leave with the neighbour", ""]), "routing_code": random.below(5_000), "weight": 2.5,
     })
 }

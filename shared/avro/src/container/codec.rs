@@ -1,18 +1,18 @@
-//! The codecs of a container's blocks, with a bound on what comes out.
+//! The codecs of a container's blocks, with a limit for the decompressed content.
 //!
-//! A length in the compressed bytes never decides how much memory is taken: output grows as it is produced, and
-//! stops at the bound.
+//! Lengths in the compressed bytes do not decide how much memory is allocated: the output grows as it is produced, up to the
+//! limit.
 
 use std::io::{self, Read, Write};
 
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 
-/// How a container's blocks are compressed.
+/// The codec of a container's blocks.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Codec {
-    /// Not at all.
+    /// No compression.
     Null,
-    /// RFC 1951, without zlib's header or checksum.
+    /// Deflate (RFC 1951), without zlib's header and checksum.
     Deflate,
     /// Snappy's block format, then the content's CRC-32, big-endian.
     Snappy,
@@ -20,20 +20,20 @@ pub enum Codec {
     Zstandard,
 }
 
-/// Why a block's content cannot be had.
+/// Why a block cannot be decompressed.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Refusal {
-    /// It would be more than the bound.
-    TooMuch,
-    /// It is not what the codec's compressor makes.
-    Broken(String),
+pub(super) enum CodecError {
+    /// The content exceeds the limit.
+    TooLong,
+    /// The compressed bytes are malformed.
+    Malformed(String),
 }
 
 impl Codec {
-    /// All of them, in the specification's order.
+    /// All codecs, in the specification's order.
     pub const ALL: [Codec; 4] = [Codec::Null, Codec::Deflate, Codec::Snappy, Codec::Zstandard];
 
-    /// The name in a file's metadata.
+    /// The name in the file's metadata.
     pub fn name(self) -> &'static str {
         match self {
             Codec::Null => "null",
@@ -43,12 +43,12 @@ impl Codec {
         }
     }
 
-    /// The codec of that name.
+    /// The codec of this name.
     pub fn named(name: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|codec| codec.name() == name)
     }
 
-    /// A block's content as it is stored.
+    /// Compresses a block's content.
     pub(super) fn compress(self, content: &[u8]) -> io::Result<Vec<u8>> {
         match self {
             Codec::Null => Ok(content.to_vec()),
@@ -67,96 +67,112 @@ impl Codec {
         }
     }
 
-    /// A block's content, at most `most` bytes of it: as it is stored, or in `room`, whatever was there before.
-    pub(super) fn expand<'b>(
+    /// Decompresses a block's content of at max `max` bytes. Returns it from `stored` or in `buffer`, whose previous
+    /// content is lost.
+    pub(super) fn decompress<'b>(
         self,
         stored: &'b [u8],
-        most: usize,
-        room: &'b mut Vec<u8>,
-    ) -> Result<&'b [u8], Refusal> {
-        room.clear();
+        max: usize,
+        buffer: &'b mut Vec<u8>,
+    ) -> Result<&'b [u8], CodecError> {
+        buffer.clear();
         let content = match self {
             Codec::Null => stored,
-            Codec::Deflate => inflate(stored, most, room)?,
-            Codec::Snappy => unsnap(stored, most, room)?,
-            Codec::Zstandard => unzstd(stored, most, room)?,
+            Codec::Deflate => inflate(stored, max, buffer)?,
+            Codec::Snappy => decompress_snappy(stored, max, buffer)?,
+            Codec::Zstandard => decompress_zstandard(stored, max, buffer)?,
         };
-        match content.len() > most {
-            true => Err(Refusal::TooMuch),
+        match content.len() > max {
+            true => Err(CodecError::TooLong),
             false => Ok(content),
         }
     }
 }
 
-/// How much more room the output gets at a time.
-const STEP: usize = 32 * 1024;
+/// The number of bytes by which the output grows at a time.
+const OUTPUT_STEP: usize = 32 * 1024;
 
-fn inflate<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
-    let broken = |reason: &str| Refusal::Broken(format!("the deflated content {reason}"));
+fn inflate<'b>(
+    stored: &[u8],
+    max: usize,
+    content: &'b mut Vec<u8>,
+) -> Result<&'b [u8], CodecError> {
+    let malformed = |reason: &str| CodecError::Malformed(format!("the deflated content {reason}"));
     let mut inflate = Decompress::new(false);
     let mut rest = stored;
     loop {
-        content.reserve(STEP);
+        content.reserve(OUTPUT_STEP);
         let before = (inflate.total_in(), content.len());
         let status = inflate
             .decompress_vec(rest, content, FlushDecompress::None)
-            .map_err(|error| broken(&format!("is damaged: {error}")))?;
-        let eaten = usize::try_from(inflate.total_in() - before.0).unwrap_or(rest.len());
-        rest = rest.get(eaten..).unwrap_or_default();
+            .map_err(|error| malformed(&format!("is damaged: {error}")))?;
+        let consumed = usize::try_from(inflate.total_in() - before.0).unwrap_or(rest.len());
+        rest = rest.get(consumed..).unwrap_or_default();
         match status {
-            _ if content.len() > most => return Err(Refusal::TooMuch),
-            // Bytes may follow: RFC 1951 marks the end of the stream itself (3.2.3, BFINAL), and Python's writers cut
-            // only part of zlib's Adler-32 off. Refusing them would protect nothing: the block's count of records has
-            // to match the content.
+            _ if content.len() > max => return Err(CodecError::TooLong),
+            // Bytes may follow. RFC 1951 marks the end of the stream (3.2.3, BFINAL), and Python's writers remove only part
+            // of zlib's Adler-32. Rejecting such bytes would protect nothing, because the block's count of records has to
+            // match the content.
             Status::StreamEnd => return Ok(content),
-            _ if before == (inflate.total_in(), content.len()) => return Err(broken("is cut off")),
+            _ if before == (inflate.total_in(), content.len()) => {
+                return Err(malformed("is truncated"));
+            }
             _ => {}
         }
     }
 }
 
-fn unsnap<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
-    let broken = |reason: String| Refusal::Broken(format!("the snappy content {reason}"));
+fn decompress_snappy<'b>(
+    stored: &[u8],
+    max: usize,
+    content: &'b mut Vec<u8>,
+) -> Result<&'b [u8], CodecError> {
+    let malformed = |reason: String| CodecError::Malformed(format!("the snappy content {reason}"));
     let Some((compressed, checksum)) = stored.split_last_chunk::<4>() else {
-        return Err(broken("has no checksum".to_owned()));
+        return Err(malformed("has no checksum".to_owned()));
     };
     let size = snap::raw::decompress_len(compressed)
-        .map_err(|error| broken(format!("is damaged: {error}")))?;
-    // The longest copy gives 64 bytes for 3, so a length beyond that is a lie, and is not allocated.
+        .map_err(|error| malformed(format!("is damaged: {error}")))?;
+    // The longest copy element expands 3 bytes to 64, so a larger length is false and is not allocated.
     if size / 22 > compressed.len() {
-        return Err(broken(format!("says it has {size} bytes")));
+        return Err(malformed(format!("has a false length of {size} bytes")));
     }
-    if size > most {
-        return Err(Refusal::TooMuch);
+    if size > max {
+        return Err(CodecError::TooLong);
     }
     content.resize(size, 0);
     let written = snap::raw::Decoder::new()
         .decompress(compressed, content)
-        .map_err(|error| broken(format!("is damaged: {error}")))?;
+        .map_err(|error| malformed(format!("is damaged: {error}")))?;
     content.truncate(written);
     match crc32fast::hash(content).to_be_bytes() == *checksum {
         true => Ok(content),
-        false => Err(broken("does not have its checksum".to_owned())),
+        false => Err(malformed("does not match its checksum".to_owned())),
     }
 }
 
 /// The largest window of a Zstandard frame, as a power of two: 128 MiB, which level 22 uses.
 ///
-/// Not derived from the bound on the content: a streaming writer such as Java's states the level's window however small
-/// the content is. The decoder reserves the window and writes only as much of it as the content fills.
+/// Not derived from the limit for the content: a streaming writer such as Java's states the window of its level even if the
+/// content is small. The decoder reserves the window, and writes only as much of it as the content fills.
 const ZSTANDARD_WINDOW_LOG: u32 = 27;
 
-fn unzstd<'b>(stored: &[u8], most: usize, content: &'b mut Vec<u8>) -> Result<&'b [u8], Refusal> {
-    let broken =
-        |error: io::Error| Refusal::Broken(format!("the zstandard content is damaged: {error}"));
-    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(broken)?;
+fn decompress_zstandard<'b>(
+    stored: &[u8],
+    max: usize,
+    content: &'b mut Vec<u8>,
+) -> Result<&'b [u8], CodecError> {
+    let malformed = |error: io::Error| {
+        CodecError::Malformed(format!("the zstandard content is damaged: {error}"))
+    };
+    let mut decoder = zstd::stream::read::Decoder::with_buffer(stored).map_err(malformed)?;
     decoder
         .window_log_max(ZSTANDARD_WINDOW_LOG)
-        .map_err(broken)?;
+        .map_err(malformed)?;
     decoder
-        .take(most as u64 + 1)
+        .take(max as u64 + 1)
         .read_to_end(content)
-        .map_err(broken)?;
+        .map_err(malformed)?;
     Ok(content)
 }
 
@@ -167,10 +183,12 @@ mod tests {
 
     use super::*;
 
-    fn expand(codec: Codec, stored: &[u8], most: usize) -> Result<Vec<u8>, Refusal> {
-        // What another block left there is of no consequence.
-        let mut room = vec![7; 100];
-        codec.expand(stored, most, &mut room).map(<[u8]>::to_vec)
+    fn decompress(codec: Codec, stored: &[u8], max: usize) -> Result<Vec<u8>, CodecError> {
+        // The content of another block does not matter.
+        let mut buffer = vec![7; 100];
+        codec
+            .decompress(stored, max, &mut buffer)
+            .map(<[u8]>::to_vec)
     }
 
     fn samples() -> Vec<Vec<u8>> {
@@ -182,37 +200,40 @@ mod tests {
     }
 
     #[test]
-    fn content_comes_back_and_no_more_than_the_bound() {
+    fn decompresses_up_to_the_limit() {
         for codec in Codec::ALL {
             for content in samples() {
                 let stored = codec.compress(&content).unwrap();
                 let size = content.len();
-                assert!(expand(codec, &stored, size).unwrap() == content);
+                assert!(decompress(codec, &stored, size).unwrap() == content);
                 if size > 0 {
-                    assert_eq!(expand(codec, &stored, size - 1), Err(Refusal::TooMuch));
+                    assert_eq!(
+                        decompress(codec, &stored, size - 1),
+                        Err(CodecError::TooLong)
+                    );
                 }
             }
         }
     }
 
     #[test]
-    fn refuses_truncated_content() {
+    fn rejects_truncated_content() {
         for codec in [Codec::Deflate, Codec::Snappy, Codec::Zstandard] {
             let content = b"some text, some more text, and some more text".repeat(9);
             let stored = codec.compress(&content).unwrap();
             for cut in 0..stored.len() {
-                let expanded = expand(codec, &stored[..cut], 1_000_000);
-                assert!(expanded.is_err(), "{codec:?} cut at {cut}");
+                let found = decompress(codec, &stored[..cut], 1_000_000);
+                assert!(found.is_err(), "{codec:?} cut at {cut}");
             }
         }
     }
 
     #[test]
-    fn refuses_bytes_after_snappy_and_zstandard_content() {
+    fn rejects_bytes_after_snappy_and_zstandard_content() {
         for codec in [Codec::Snappy, Codec::Zstandard] {
             let mut stored = codec.compress(b"some text").unwrap();
             stored.push(1);
-            assert!(expand(codec, &stored, 1_000_000).is_err(), "{codec:?}");
+            assert!(decompress(codec, &stored, 1_000_000).is_err(), "{codec:?}");
         }
     }
 
@@ -231,9 +252,9 @@ mod tests {
             let content = content.repeat(repeated);
             let mut stored = Codec::Deflate.compress(&content).unwrap();
             stored.extend_from_slice(&trailing);
-            prop_assert_eq!(expand(Codec::Deflate, &stored, content.len()), Ok(content.clone()));
+            prop_assert_eq!(decompress(Codec::Deflate, &stored, content.len()), Ok(content.clone()));
             if let Some(less) = content.len().checked_sub(1) {
-                prop_assert_eq!(expand(Codec::Deflate, &stored, less), Err(Refusal::TooMuch));
+                prop_assert_eq!(decompress(Codec::Deflate, &stored, less), Err(CodecError::TooLong));
             }
         }
 
@@ -253,18 +274,22 @@ mod tests {
                     content.extend_from_slice(bytes);
                 }
             }
-            prop_assert_eq!(expand(Codec::Zstandard, &stored, content.len()), Ok(content));
+            prop_assert_eq!(decompress(Codec::Zstandard, &stored, content.len()), Ok(content));
         }
     }
 
     #[test]
-    fn a_length_that_snappy_cannot_reach_is_not_believed() {
+    fn rejects_lengths_that_snappy_cannot_reach() {
         let mut stored = vec![0xff, 0xff, 0xff, 0xff, 0x0f];
         stored.extend_from_slice(&[0; 8]);
-        let Err(Refusal::Broken(reason)) = expand(Codec::Snappy, &stored, usize::MAX) else {
+        let Err(CodecError::Malformed(reason)) = decompress(Codec::Snappy, &stored, usize::MAX)
+        else {
             panic!()
         };
-        assert_eq!(reason, "the snappy content says it has 4294967295 bytes");
+        assert_eq!(
+            reason,
+            "the snappy content has a false length of 4294967295 bytes"
+        );
     }
 
     #[test]
@@ -272,11 +297,12 @@ mod tests {
         // Magic, a header without content size, a window of 2^log bytes, one empty last block.
         let frame = |log: u8| [0x28, 0xb5, 0x2f, 0xfd, 0x00, (log - 10) << 3, 1, 0, 0];
         for log in [10, 23, 24, 27] {
-            let expanded = expand(Codec::Zstandard, &frame(log), 1 << 20);
-            assert_eq!(expanded, Ok(Vec::new()), "2^{log}");
+            let found = decompress(Codec::Zstandard, &frame(log), 1 << 20);
+            assert_eq!(found, Ok(Vec::new()), "2^{log}");
         }
         for log in [28, 31] {
-            let Err(Refusal::Broken(reason)) = expand(Codec::Zstandard, &frame(log), 1 << 20)
+            let Err(CodecError::Malformed(reason)) =
+                decompress(Codec::Zstandard, &frame(log), 1 << 20)
             else {
                 panic!("2^{log} is accepted")
             };

@@ -1,24 +1,18 @@
-//! Object container files (OCF): a header with the writer's schema, then blocks of records.
+//! Object container files: a header with the writer's schema, then blocks of records.
 //!
-//! [`read`] takes them apart, [`write()`] makes them. A file cut exactly at the end of a block is a shorter file that
-//! nobody can tell from a whole one: the format has no end mark. Any other cut is found.
+//! [`decode()`](crate::decode()) reads a file, [`write()`] and [`write_compressed`] make one.
+//!
+//! The format has no end mark, so a file that was truncated at the end of a block cannot be distinguished from a complete
+//! file. Any other truncation is an error.
 //!
 //! Source: Avro specification 1.12, "Object Container Files".
 
 mod codec;
+mod header;
 mod read;
 mod write;
 
 pub use codec::Codec;
+pub use header::{Header, SyncMarker, header};
 pub(super) use read::read;
-pub use read::{Header, header};
 pub use write::{write, write_compressed};
-
-/// The metadata key of the writer's schema.
-const SCHEMA_KEY: &str = "avro.schema";
-
-/// The metadata key of the codec; absent means null.
-const CODEC_KEY: &str = "avro.codec";
-
-/// The bytes between blocks, the same throughout a file.
-pub type Sync = [u8; 16];

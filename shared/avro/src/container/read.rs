@@ -1,39 +1,19 @@
-//! A container file → the proven data in it.
+//! Reads the records of a container file.
 
 use std::mem::take;
 
-use super::codec::Refusal;
-use super::{CODEC_KEY, Codec, SCHEMA_KEY, Sync};
-use crate::decode::{Data, DecodeError, Limits, Place};
-use crate::framing::CONTAINER_MAGIC;
-use crate::resolve::{Plan, Refused};
-use crate::wire::{Cursor, Reason};
-use crate::{Fault, Schema, walk};
+use super::codec::{Codec, CodecError};
+use super::header::{SyncMarker, malformed_file, read_header, sync_marker};
+use crate::binary::Cursor;
+use crate::datums::Location;
+use crate::reason::Reason;
+use crate::resolve::{self, Plan, ResolveError};
+use crate::{Data, DecodeError, Fault, Limits, Schema, validate};
 
-/// What a container's header says.
-#[derive(Clone, Debug)]
-pub struct Header<'a> {
-    /// The writer's schema, as JSON text.
-    pub schema: &'a str,
-    /// How blocks are compressed.
-    pub codec: Codec,
-    /// All metadata entries, in order.
-    pub metadata: Vec<(&'a str, &'a [u8])>,
-    sync: &'a Sync,
-}
-
-/// Reads a container's header.
+/// Reads and validates the records of a container file, in the configured schema.
 ///
-/// # Errors
-/// No header, or a codec that is not known.
-pub fn header(bytes: &[u8]) -> Result<Header<'_>, DecodeError> {
-    read_header(&mut Cursor::new(bytes))
-}
-
-/// Proves every record of a file, and hands them on in the configured schema.
-///
-/// Written with the same schema (by canonical form), they pass as they are. With another one they are proven with
-/// that one first, then resolved into the configured one.
+/// Records whose writer's schema has the same canonical form are not changed. Others are validated with the writer's schema
+/// first, then resolved to the configured schema.
 pub(crate) fn read<'a>(
     schema: &Schema,
     bytes: &'a [u8],
@@ -41,9 +21,9 @@ pub(crate) fn read<'a>(
 ) -> Result<Data<'a>, DecodeError> {
     let mut cursor = Cursor::new(bytes);
     let header = read_header(&mut cursor)?;
-    let written = Written::with(header.schema, schema)?;
-    let mut taken = Taken {
-        written,
+    let writer = Writer::new(header.schema, schema)?;
+    let mut reader = BlockReader {
+        writer,
         limits,
         decoded: 0,
         records: 0,
@@ -55,10 +35,10 @@ pub(crate) fn read<'a>(
         },
     };
     let (mut block, mut empty) = (0, 0);
-    while cursor.left() > 0 {
+    while cursor.remaining() > 0 {
         block += 1;
         let (count, stored) = next_block(&mut cursor, header.sync, block)?;
-        // They cost time as well.
+        // Empty blocks are limited because they take time, too.
         empty += usize::from(count == 0);
         if empty > limits.max_records {
             return Err(DecodeError::OverLimit {
@@ -66,52 +46,54 @@ pub(crate) fn read<'a>(
                 limit: limits.max_records,
             });
         }
-        taken.block(block, count, stored, header.codec)?;
+        reader.block(block, count, stored, header.codec)?;
     }
-    Ok(taken.data)
+    Ok(reader.data)
 }
 
-/// How the records were written.
-enum Written<'s> {
-    /// With the configured schema.
-    Alike(&'s Schema),
-    /// With another one, from which the configured one can be had.
-    Otherwise(Schema, Plan),
+/// The writer's schema.
+enum Writer<'s> {
+    /// It has the same canonical form as the configured schema.
+    Same(&'s Schema),
+    /// It differs, and this plan resolves it to the configured schema.
+    Other(Schema, Plan),
 }
 
-impl<'s> Written<'s> {
-    fn with(text: &str, configured: &'s Schema) -> Result<Self, DecodeError> {
+impl<'s> Writer<'s> {
+    fn new(text: &str, configured: &'s Schema) -> Result<Self, DecodeError> {
         if text == configured.json() {
-            return Ok(Self::Alike(configured));
+            return Ok(Self::Same(configured));
         }
         let incompatible = |reason: String| DecodeError::IncompatibleSchema {
             block: None,
             record: None,
-            reason: brief(&reason),
+            reason: printable(&reason),
         };
         let writer = Schema::parse_writer(text).map_err(|error| incompatible(error.0))?;
         if writer.canonical_form() == configured.canonical_form() {
-            return Ok(Self::Alike(configured));
+            return Ok(Self::Same(configured));
         }
-        let plan = Plan::new(&writer, configured).map_err(incompatible)?;
-        Ok(Self::Otherwise(writer, plan))
+        let plan = resolve::plan(writer.graph(), configured.graph()).map_err(incompatible)?;
+        Ok(Self::Other(writer, plan))
     }
 }
 
-struct Taken<'s, 'a> {
-    written: Written<'s>,
+/// Reads the blocks of a file, one after another.
+struct BlockReader<'s, 'a> {
+    writer: Writer<'s>,
     limits: &'s Limits,
-    /// Bytes after decompression so far, and records.
+    /// The bytes after decompression so far.
     decoded: usize,
+    /// The records so far.
     records: u64,
-    /// Room for one block's content, used again for the next.
+    /// Memory for a block's content, reused for each block.
     content: Vec<u8>,
-    /// The same for its records as they are resolved.
+    /// Memory for a block's resolved records, reused for each block.
     resolved: Vec<u8>,
     data: Data<'a>,
 }
 
-impl<'a> Taken<'_, 'a> {
+impl<'a> BlockReader<'_, 'a> {
     fn block(
         &mut self,
         block: u64,
@@ -119,69 +101,71 @@ impl<'a> Taken<'_, 'a> {
         stored: &'a [u8],
         codec: Codec,
     ) -> Result<(), DecodeError> {
-        let room = self.limits.max_records - self.data.places.len();
-        if count > room as u64 {
+        let allowed = self.limits.max_records - self.data.datums.len();
+        if count > allowed as u64 {
             return Err(DecodeError::OverLimit {
                 what: "records",
                 limit: self.limits.max_records,
             });
         }
-        let (mut room, mut resolved) = (take(&mut self.content), take(&mut self.resolved));
+        let (mut buffer, mut resolved) = (take(&mut self.content), take(&mut self.resolved));
         resolved.clear();
         let content = codec
-            .expand(stored, self.limits.max_decoded - self.decoded, &mut room)
-            .map_err(|refusal| match refusal {
-                Refusal::TooMuch => self.too_much(),
-                Refusal::Broken(reason) => {
-                    DecodeError::broken_at(Some(block), None, Fault::plain(0, reason))
+            .decompress(stored, self.limits.max_decoded - self.decoded, &mut buffer)
+            .map_err(|error| match error {
+                CodecError::TooLong => self.too_long(),
+                CodecError::Malformed(reason) => {
+                    DecodeError::malformed_at(Some(block), None, Fault::without_path(0, reason))
                 }
             })?;
         self.decoded += content.len();
-        let base = self.data.made.len();
+        let base = self.data.buffer.len();
         let mut cursor = Cursor::new(content);
         for _ in 0..count {
             self.records += 1;
             let start = cursor.pos;
-            let place = match self.record(block, &mut cursor, &mut resolved)? {
-                Some(range) => Place::Made(base + range.start..base + range.end),
+            let location = match self.record(block, &mut cursor, &mut resolved)? {
+                Some(range) => Location::Buffer(base + range.start..base + range.end),
                 None if codec == Codec::Null => {
-                    Place::Arrived(stored.get(start..cursor.pos).unwrap_or_default())
+                    Location::Input(stored.get(start..cursor.pos).unwrap_or_default())
                 }
-                None => Place::Made(base + start..base + cursor.pos),
+                None => Location::Buffer(base + start..base + cursor.pos),
             };
-            self.data.places.push(place);
+            self.data.datums.push(location);
         }
-        if cursor.left() > 0 {
-            let reason = Reason::LeftOver(cursor.left()).to_string();
-            let reason = format!("{reason} after the block's {count} records");
-            return Err(DecodeError::broken_at(
+        if cursor.remaining() > 0 {
+            let reason = match cursor.remaining() {
+                1 => format!("1 byte follows the block's {count} records"),
+                bytes => format!("{bytes} bytes follow the block's {count} records"),
+            };
+            return Err(DecodeError::malformed_at(
                 Some(block),
                 None,
-                Fault::plain(cursor.pos, reason),
+                Fault::without_path(cursor.pos, reason),
             ));
         }
-        match self.written {
-            Written::Alike(_) if codec == Codec::Null => {}
-            Written::Alike(_) => self.keep(&mut room),
-            Written::Otherwise(..) => {
+        match self.writer {
+            Writer::Same(_) if codec == Codec::Null => {}
+            Writer::Same(_) => self.append(&mut buffer),
+            Writer::Other(..) => {
                 self.decoded += resolved.len();
-                self.keep(&mut resolved);
+                self.append(&mut resolved);
             }
         }
-        (self.content, self.resolved) = (room, resolved);
+        (self.content, self.resolved) = (buffer, resolved);
         Ok(())
     }
 
-    /// Keeps what was made. That of a file's first block, often the only one, is not copied.
-    fn keep(&mut self, made: &mut Vec<u8>) {
-        if self.data.made.is_empty() {
-            std::mem::swap(&mut self.data.made, made);
+    /// Appends decompressed or resolved records. Those of the first block, often the only one, are not copied.
+    fn append(&mut self, datums: &mut Vec<u8>) {
+        if self.data.buffer.is_empty() {
+            std::mem::swap(&mut self.data.buffer, datums);
         } else {
-            self.data.made.append(made);
+            self.data.buffer.append(datums);
         }
     }
 
-    /// Proves one record; resolved, it is at the end of `resolved`, and this says where.
+    /// Validates one record. If it has to be resolved, appends it to `resolved` and returns its range there.
     fn record(
         &self,
         block: u64,
@@ -190,33 +174,33 @@ impl<'a> Taken<'_, 'a> {
     ) -> Result<Option<std::ops::Range<usize>>, DecodeError> {
         let record = Some(self.records);
         let start = cursor.pos;
-        let (program, plan) = match &self.written {
-            Written::Alike(schema) => (&schema.0.program, None),
-            Written::Otherwise(writer, plan) => (&writer.0.program, Some((writer, plan))),
+        let (program, plan) = match &self.writer {
+            Writer::Same(schema) => (schema.program(), None),
+            Writer::Other(writer, plan) => (writer.program(), Some((writer, plan))),
         };
-        cursor.pos = walk::pass(program, cursor.bytes, start).map_err(|fault| {
-            let path = brief(&fault.path);
-            DecodeError::broken_at(Some(block), record, Fault { path, ..fault })
+        cursor.pos = validate::prefix(program, cursor.bytes, start).map_err(|fault| {
+            let path = printable(&fault.path);
+            DecodeError::malformed_at(Some(block), record, Fault { path, ..fault })
         })?;
         let Some((writer, plan)) = plan else {
             return Ok(None);
         };
         let from = resolved.len();
         let datum = &cursor.bytes[start..cursor.pos];
-        // Defaults make records longer: the bound holds for what is handed on, too.
-        let most = self.limits.max_decoded - self.decoded;
-        match plan.apply(writer, datum, resolved, most) {
+        // Defaults make records longer, so the limit applies to resolved records, too.
+        let max = self.limits.max_decoded - self.decoded;
+        match resolve::apply(plan, writer.graph(), datum, resolved, max) {
             Ok(()) => Ok(Some(from..resolved.len())),
-            Err(Refused::TooMuch) => Err(self.too_much()),
-            Err(Refused::Misfit(reason)) => Err(DecodeError::IncompatibleSchema {
+            Err(ResolveError::TooLong) => Err(self.too_long()),
+            Err(ResolveError::Incompatible(reason)) => Err(DecodeError::IncompatibleSchema {
                 block: Some(block),
                 record,
-                reason: brief(&reason),
+                reason: printable(&reason),
             }),
         }
     }
 
-    fn too_much(&self) -> DecodeError {
+    fn too_long(&self) -> DecodeError {
         DecodeError::OverLimit {
             what: "bytes after decompression",
             limit: self.limits.max_decoded,
@@ -224,106 +208,23 @@ impl<'a> Taken<'_, 'a> {
     }
 }
 
-/// A reason in which the writer's schema has its say, fit for an answer and a log line: that schema may be as long as the
-/// body, and its names may hold anything.
-fn brief(reason: &str) -> String {
-    const MOST: usize = 400;
+/// Shortens a text that may quote the writer's schema, and replaces control characters: the schema may be as long as the
+/// input, and its names may contain any character.
+fn printable(reason: &str) -> String {
+    const MAX: usize = 400;
     let mut letters = reason.chars();
-    let harmless = |letter: char| if letter.is_control() { ' ' } else { letter };
-    let mut brief: String = letters.by_ref().take(MOST).map(harmless).collect();
+    let printable = |letter: char| if letter.is_control() { ' ' } else { letter };
+    let mut short: String = letters.by_ref().take(MAX).map(printable).collect();
     if letters.next().is_some() {
-        brief.push('…');
+        short.push('…');
     }
-    brief
+    short
 }
 
-fn read_header<'a>(cursor: &mut Cursor<'a>) -> Result<Header<'a>, DecodeError> {
-    let bytes = cursor.bytes;
-    if !bytes.starts_with(&CONTAINER_MAGIC) {
-        return Err(DecodeError::broken(
-            0,
-            "the bytes do not begin as a container file does",
-        ));
-    }
-    cursor.pos = CONTAINER_MAGIC.len();
-    let mut start = cursor.pos;
-    let (metadata, sync) =
-        metadata(cursor, &mut start).map_err(|reason| of_file(start, None, reason))?;
-    let entry = |key: &str| {
-        let found = metadata.iter().find(|(known, _)| *known == key);
-        found.map(|(_, value)| *value)
-    };
-    let Some(schema) = entry(SCHEMA_KEY) else {
-        return Err(DecodeError::broken(
-            start,
-            format!("the header has no {SCHEMA_KEY}"),
-        ));
-    };
-    let Ok(schema) = std::str::from_utf8(schema) else {
-        return Err(DecodeError::broken(
-            start,
-            format!("the header's {SCHEMA_KEY} is not UTF-8"),
-        ));
-    };
-    let codec = match entry(CODEC_KEY) {
-        None => Codec::Null,
-        Some(name) => {
-            let name = String::from_utf8_lossy(name);
-            match Codec::named(&name) {
-                Some(codec) => codec,
-                None => {
-                    let short: String = name.chars().take(40).collect();
-                    return Err(DecodeError::UnsupportedCodec(short));
-                }
-            }
-        }
-    };
-    Ok(Header {
-        schema,
-        codec,
-        metadata,
-        sync,
-    })
-}
-
-type Metadata<'a> = Vec<(&'a str, &'a [u8])>;
-
-/// The metadata map and the sync marker. `start` is where the part begins that is being read.
-fn metadata<'a>(
-    cursor: &mut Cursor<'a>,
-    start: &mut usize,
-) -> Result<(Metadata<'a>, &'a Sync), Reason> {
-    let mut metadata: Metadata<'a> = Vec::new();
-    loop {
-        *start = cursor.pos;
-        // A key and a value take at least a byte each, their lengths.
-        let (count, end) = cursor.block(2)?;
-        for _ in 0..count {
-            *start = cursor.pos;
-            let key = cursor.text()?;
-            metadata.push((key, cursor.sized("a metadata value")?));
-        }
-        if end.is_some_and(|end| end != cursor.pos) {
-            return Err(Reason::BlockSize);
-        }
-        if count == 0 {
-            break;
-        }
-    }
-    *start = cursor.pos;
-    Ok((metadata, sync_marker(cursor)?))
-}
-
-fn sync_marker<'a>(cursor: &mut Cursor<'a>) -> Result<&'a Sync, Reason> {
-    const WHAT: &str = "a sync marker";
-    let bytes = cursor.take(16, WHAT)?;
-    bytes.first_chunk().ok_or(Reason::EndsInside(WHAT, 16))
-}
-
-/// The next block: how many records, and its content as it is stored.
+/// Reads the next block: the number of records, and the compressed content.
 fn next_block<'a>(
     cursor: &mut Cursor<'a>,
-    sync: &Sync,
+    sync: &SyncMarker,
     block: u64,
 ) -> Result<(u64, &'a [u8]), DecodeError> {
     let start = cursor.pos;
@@ -331,26 +232,17 @@ fn next_block<'a>(
         let count = cursor.long("a block's count")?;
         let count = u64::try_from(count)
             .map_err(|_| Reason::NegativeCount("a block's count of records", count))?;
-        let stored = cursor.sized("a block")?;
+        let stored = cursor.bytes("a block")?;
         Ok((count, stored, cursor.pos, sync_marker(cursor)?))
     };
     let (count, stored, end, found) =
-        parts().map_err(|reason| of_file(start, Some(block), reason))?;
+        parts().map_err(|reason| malformed_file(start, Some(block), reason))?;
     if found != sync {
-        return Err(DecodeError::broken_at(
+        return Err(DecodeError::malformed_at(
             Some(block),
             None,
-            Fault::plain(end, "the block does not end with the file's sync marker"),
+            Fault::without_path(end, "the block does not end with the file's sync marker"),
         ));
     }
     Ok((count, stored))
-}
-
-fn of_file(offset: usize, block: Option<u64>, reason: Reason) -> DecodeError {
-    let offset = match reason {
-        Reason::Utf8(at) => at,
-        _ => offset,
-    };
-    let reason = reason.to_string().replacen("the datum", "the file", 1);
-    DecodeError::broken_at(block, None, Fault::plain(offset, reason))
 }

@@ -1,51 +1,58 @@
-//! A plan and a proven datum → the datum in the other schema.
+//! Converts a datum with a plan.
 
-use super::{MAX_LEVELS, Plan, Refused, Source, Step};
-use crate::tree::{Id, Node, Tree};
-use crate::wire::{Cursor, Reason, put_long};
+use super::steps::{FieldSource, MAX_LEVELS, Plan, ResolveError, Step};
+use crate::binary::{Cursor, put_long};
+use crate::graph::{Graph, Node, NodeId};
+use crate::reason::Reason;
 
-pub(super) fn run(
+/// Appends the reader's datum, made from a validated datum of the writer.
+///
+/// `writer` is the writer's schema, with which the plan was made. `out` has at most `max` bytes afterwards.
+///
+/// # Errors
+/// The datum contains a value that the reader's schema does not allow, or the output is too long.
+pub(crate) fn apply(
     plan: &Plan,
-    tree: &Tree,
+    writer: &Graph,
     datum: &[u8],
     out: &mut Vec<u8>,
-    most: usize,
-) -> Result<(), Refused> {
-    let mut run = Run {
+    max: usize,
+) -> Result<(), ResolveError> {
+    let mut conversion = Conversion {
         steps: &plan.steps,
-        tree,
+        graph: writer,
         cursor: Cursor::new(datum),
         out,
-        most,
+        max,
     };
-    run.step(plan.root, 0)?;
-    match run.out.len() > most {
-        true => Err(Refused::TooMuch),
+    conversion.step(plan.root, 0)?;
+    match conversion.out.len() > max {
+        true => Err(ResolveError::TooLong),
         false => Ok(()),
     }
 }
 
-struct Run<'p, 'a, 'o> {
+struct Conversion<'p, 'a, 'o> {
     steps: &'p [Step],
-    tree: &'p Tree,
+    graph: &'p Graph,
     cursor: Cursor<'a>,
     out: &'o mut Vec<u8>,
-    most: usize,
+    max: usize,
 }
 
-impl Run<'_, '_, '_> {
-    fn step(&mut self, step: usize, level: usize) -> Result<(), Refused> {
+impl Conversion<'_, '_, '_> {
+    fn step(&mut self, step: usize, level: usize) -> Result<(), ResolveError> {
         if level > MAX_LEVELS {
             return Err(Reason::Depth(MAX_LEVELS).into());
         }
-        if self.out.len() > self.most {
-            return Err(Refused::TooMuch);
+        if self.out.len() > self.max {
+            return Err(ResolveError::TooLong);
         }
         let steps = self.steps;
         match &steps[step] {
             Step::Copy(id) => {
                 let start = self.cursor.pos;
-                skip(self.tree, *id, &mut self.cursor, level)?;
+                skip(self.graph, *id, &mut self.cursor, level)?;
                 let copied = &self.cursor.bytes[start..self.cursor.pos];
                 self.out.extend_from_slice(copied);
             }
@@ -62,51 +69,51 @@ impl Run<'_, '_, '_> {
                 let value = bytes.first_chunk().map_or(0.0, |b| f32::from_le_bytes(*b));
                 self.out.extend_from_slice(&f64::from(value).to_le_bytes());
             }
-            Step::BytesToText => {
+            Step::BytesToString => {
                 let start = self.cursor.pos;
-                self.cursor.skip_text()?;
+                self.cursor.skip_string()?;
                 let copied = &self.cursor.bytes[start..self.cursor.pos];
                 self.out.extend_from_slice(copied);
             }
-            Step::Enum(places) => {
+            Step::Enum(symbols) => {
                 let index = self.cursor.long("an enum's symbol")?;
-                let place = usize::try_from(index).ok().and_then(|at| places.get(at));
-                match place {
-                    Some(Some(place)) => put_long(self.out, *place as i64),
+                let symbol = usize::try_from(index).ok().and_then(|at| symbols.get(at));
+                match symbol {
+                    Some(Some(symbol)) => put_long(self.out, *symbol as i64),
                     _ => {
-                        return Err(misfit(format!(
-                            "it holds an enum's symbol, number {index}, that is unknown here"
+                        return Err(incompatible(format!(
+                            "the configured enum has no symbol for the writer's symbol number {index}"
                         )));
                     }
                 }
             }
             Step::Items { keyed, step } => self.items(*keyed, *step, level)?,
             Step::Record { fields, writer } => self.record(fields, writer, level)?,
-            Step::OutOfUnion(branches) => {
+            Step::FromUnion(branches) => {
                 let index = self.cursor.long("a union's index")?;
                 match usize::try_from(index).ok().and_then(|at| branches.get(at)) {
                     Some(Ok(step)) => self.step(*step, level + 1)?,
-                    Some(Err(reason)) => return Err(misfit(reason.clone())),
+                    Some(Err(reason)) => return Err(incompatible(reason.clone())),
                     None => return Err(Reason::UnionIndex(index, branches.len() as u32).into()),
                 }
             }
-            Step::IntoUnion { index, step } => {
+            Step::ToUnion { index, step } => {
                 put_long(self.out, *index as i64);
                 self.step(*step, level + 1)?;
             }
-            Step::Pending => return Err(misfit("its types do not fit".to_owned())),
+            Step::Pending => return Err(incompatible("its types are incompatible".to_owned())),
         }
         Ok(())
     }
 
-    fn items(&mut self, keyed: bool, step: usize, level: usize) -> Result<(), Refused> {
+    fn items(&mut self, keyed: bool, step: usize, level: usize) -> Result<(), ResolveError> {
         loop {
             let (count, _) = self.cursor.block(0)?;
             put_long(self.out, count as i64);
             for _ in 0..count {
                 if keyed {
                     let start = self.cursor.pos;
-                    self.cursor.skip_text()?;
+                    self.cursor.skip_string()?;
                     let key = &self.cursor.bytes[start..self.cursor.pos];
                     self.out.extend_from_slice(key);
                 }
@@ -118,17 +125,22 @@ impl Run<'_, '_, '_> {
         }
     }
 
-    fn record(&mut self, fields: &[Source], writer: &[Id], level: usize) -> Result<(), Refused> {
+    fn record(
+        &mut self,
+        fields: &[FieldSource],
+        writer: &[NodeId],
+        level: usize,
+    ) -> Result<(), ResolveError> {
         let mut starts = Vec::with_capacity(writer.len());
         for field in writer {
             starts.push(self.cursor.pos);
-            skip(self.tree, *field, &mut self.cursor, level)?;
+            skip(self.graph, *field, &mut self.cursor, level)?;
         }
         let end = self.cursor.pos;
         for field in fields {
             match field {
-                Source::Default(encoded) => self.out.extend_from_slice(encoded),
-                Source::Field(index, step) => {
+                FieldSource::Default(encoded) => self.out.extend_from_slice(encoded),
+                FieldSource::Field(index, step) => {
                     self.cursor.pos = index.map_or(end, |index| starts[index]);
                     self.step(*step, level + 1)?;
                 }
@@ -139,12 +151,12 @@ impl Run<'_, '_, '_> {
     }
 }
 
-/// Skips a value that has been proven.
-fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Reason> {
+/// Skips a value that has been validated.
+fn skip(graph: &Graph, id: NodeId, cursor: &mut Cursor<'_>, level: usize) -> Result<(), Reason> {
     if level > MAX_LEVELS {
         return Err(Reason::Depth(MAX_LEVELS));
     }
-    match &tree.nodes[id] {
+    match &graph.nodes[id] {
         Node::Null => {}
         Node::Boolean => {
             cursor.boolean()?;
@@ -159,7 +171,7 @@ fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<()
             cursor.take(8, "a double")?;
         }
         Node::Bytes | Node::String => {
-            cursor.sized("bytes")?;
+            cursor.bytes("bytes")?;
         }
         Node::Fixed(fixed) => {
             cursor.take(fixed.size, "a fixed")?;
@@ -168,13 +180,13 @@ fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<()
             let index = cursor.long("a union's index")?;
             let branch = usize::try_from(index).ok().and_then(|at| branches.get(at));
             match branch {
-                Some(branch) => skip(tree, *branch, cursor, level + 1)?,
+                Some(branch) => skip(graph, *branch, cursor, level + 1)?,
                 None => return Err(Reason::UnionIndex(index, branches.len() as u32)),
             }
         }
         Node::Record(record) => {
-            for field in &record.solid {
-                skip(tree, *field, cursor, level + 1)?;
+            for field in &record.nonempty_fields {
+                skip(graph, *field, cursor, level + 1)?;
             }
         }
         Node::Array(item) => loop {
@@ -182,7 +194,7 @@ fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<()
                 0 => break,
                 count => {
                     for _ in 0..count {
-                        skip(tree, *item, cursor, level + 1)?;
+                        skip(graph, *item, cursor, level + 1)?;
                     }
                 }
             }
@@ -192,8 +204,8 @@ fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<()
                 0 => break,
                 count => {
                     for _ in 0..count {
-                        cursor.sized("a key")?;
-                        skip(tree, *value, cursor, level + 1)?;
+                        cursor.bytes("a key")?;
+                        skip(graph, *value, cursor, level + 1)?;
                     }
                 }
             }
@@ -202,6 +214,6 @@ fn skip(tree: &Tree, id: Id, cursor: &mut Cursor<'_>, level: usize) -> Result<()
     Ok(())
 }
 
-fn misfit(reason: String) -> Refused {
-    Refused::Misfit(reason)
+fn incompatible(reason: String) -> ResolveError {
+    ResolveError::Incompatible(reason)
 }

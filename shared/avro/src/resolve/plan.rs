@@ -1,13 +1,18 @@
-//! Two schemas → the plan from one to the other, or where they do not fit.
+//! Plans the resolution of two schemas.
 
 use std::collections::HashMap;
 use std::mem::discriminant;
 
-use super::{MAX_LEVELS, Plan, Source, Step};
-use crate::json_in;
-use crate::tree::{Id, Node, Record, Tree};
+use super::field_sources::field_sources;
+use super::steps::{FieldSource, MAX_LEVELS, Plan, Step};
+use crate::from_json;
+use crate::graph::{Graph, Node, NodeId, Record};
 
-pub(super) fn make(writer: &Tree, reader: &Tree) -> Result<Plan, String> {
+/// Plans how to convert the writer's datums to the reader's schema.
+///
+/// # Errors
+/// The schemas are incompatible: which type, and where.
+pub(crate) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
     let mut planner = Planner {
         writer,
         reader,
@@ -22,11 +27,11 @@ pub(super) fn make(writer: &Tree, reader: &Tree) -> Result<Plan, String> {
 }
 
 struct Planner<'t> {
-    writer: &'t Tree,
-    reader: &'t Tree,
+    writer: &'t Graph,
+    reader: &'t Graph,
     steps: Vec<Step>,
-    /// By pair of types. Failures too, so that no pair is tried twice.
-    known: HashMap<(Id, Id), Result<usize, String>>,
+    /// The step for each pair of types, or why they are incompatible, so that each pair is planned once.
+    known: HashMap<(NodeId, NodeId), Result<usize, String>>,
 }
 
 impl Planner<'_> {
@@ -35,17 +40,17 @@ impl Planner<'_> {
         self.steps.len() - 1
     }
 
-    fn step(&mut self, from: Id, to: Id, level: usize) -> Result<usize, String> {
+    fn step(&mut self, from: NodeId, to: NodeId, level: usize) -> Result<usize, String> {
         if level > MAX_LEVELS {
             return Err(format!("its types are nested deeper than {MAX_LEVELS}"));
         }
         if let Some(known) = self.known.get(&(from, to)) {
             return known.clone();
         }
-        // Known before it is made: a type may hold itself.
+        // Known before it is planned, because a type may contain itself.
         let pending = self.push(Step::Pending);
         self.known.insert((from, to), Ok(pending));
-        match self.made(from, to, level) {
+        match self.plan_step(from, to, level) {
             Ok(step) => {
                 self.steps[pending] = step;
                 Ok(pending)
@@ -57,7 +62,7 @@ impl Planner<'_> {
         }
     }
 
-    fn made(&mut self, from: Id, to: Id, level: usize) -> Result<Step, String> {
+    fn plan_step(&mut self, from: NodeId, to: NodeId, level: usize) -> Result<Step, String> {
         let (writer, reader) = (self.writer, self.reader);
         Ok(match (&writer.nodes[from], &reader.nodes[to]) {
             (Node::Union(written), Node::Union(read)) => {
@@ -68,13 +73,13 @@ impl Planner<'_> {
                     let step = self.choose(*branch, to, read, position, level + 1);
                     steps.push(step.map(|step| self.push(step)));
                 }
-                self.out_of_union(from, to, steps)?
+                self.from_union(from, to, steps)?
             }
             (Node::Union(written), _) => {
                 let branches = written.iter();
                 let steps = branches.map(|branch| self.step(*branch, to, level + 1));
                 let steps = steps.collect();
-                self.out_of_union(from, to, steps)?
+                self.from_union(from, to, steps)?
             }
             (_, Node::Union(branches)) => self.choose(from, to, branches, None, level)?,
             (Node::Null, Node::Null)
@@ -88,7 +93,7 @@ impl Planner<'_> {
             (Node::Int | Node::Long, Node::Float) => Step::IntToFloat,
             (Node::Int | Node::Long, Node::Double) => Step::IntToDouble,
             (Node::Float, Node::Double) => Step::FloatToDouble,
-            (Node::Bytes, Node::String) => Step::BytesToText,
+            (Node::Bytes, Node::String) => Step::BytesToString,
             (Node::Fixed(written), Node::Fixed(read))
                 if written.size == read.size
                     && same_name(&written.name, &read.name, &read.aliases) =>
@@ -98,10 +103,11 @@ impl Planner<'_> {
             (Node::Enum(written), Node::Enum(read))
                 if same_name(&written.name, &read.name, &read.aliases) =>
             {
-                let place = |symbol: &str| read.symbols.iter().position(|known| **known == *symbol);
-                let default = read.default.as_deref().and_then(place);
-                let places = written.symbols.iter();
-                Step::Enum(places.map(|symbol| place(symbol).or(default)).collect())
+                let position =
+                    |symbol: &str| read.symbols.iter().position(|known| **known == *symbol);
+                let default = read.default.as_deref().and_then(position);
+                let symbols = written.symbols.iter();
+                Step::Enum(symbols.map(|symbol| position(symbol).or(default)).collect())
             }
             (Node::Array(from), Node::Array(to)) => Step::Items {
                 keyed: false,
@@ -116,66 +122,67 @@ impl Planner<'_> {
             {
                 self.record(written, read, level)?
             }
-            _ => return Err(self.differ(from, to)),
+            _ => return Err(self.incompatible(from, to)),
         })
     }
 
-    /// A writer's union, of which at least one branch has to resolve.
-    fn out_of_union(
+    /// A union of the writer. At least one branch must be compatible.
+    fn from_union(
         &self,
-        from: Id,
-        to: Id,
+        from: NodeId,
+        to: NodeId,
         steps: Vec<Result<usize, String>>,
     ) -> Result<Step, String> {
         match steps.iter().any(Result::is_ok) {
-            true => Ok(Step::OutOfUnion(steps)),
-            false => Err(self.differ(from, to)),
+            true => Ok(Step::FromUnion(steps)),
+            false => Err(self.incompatible(from, to)),
         }
     }
 
-    /// Plans a value that is not a union → a branch of the reader's union `to`: the branch of the same full name; else
-    /// the one at `position`; else the first that the value can be resolved into.
+    /// Plans the conversion of a value that is not a union to a branch of the reader's union `to`: the branch of the same
+    /// full name; otherwise the one at `position`; otherwise the first compatible branch.
     ///
-    /// The specification asks for the first branch that matches by unqualified name. Among several of one unqualified
+    /// The specification requires the first branch that matches by unqualified name. If several have the same unqualified
     /// name, that branch may lack fields that the branch of the full name has.
     fn choose(
         &mut self,
-        from: Id,
-        to: Id,
-        branches: &[Id],
+        from: NodeId,
+        to: NodeId,
+        branches: &[NodeId],
         position: Option<usize>,
         level: usize,
     ) -> Result<Step, String> {
         let full_name = self.writer.name(from);
-        let is_exact = |id: &Id| self.is_same_type(from, *id) && self.reader.name(*id) == full_name;
+        let is_exact =
+            |id: &NodeId| self.is_same_type(from, *id) && self.reader.name(*id) == full_name;
         if let Some(index) = branches.iter().position(is_exact).or(position) {
-            // No other branch if this one does not resolve: the data is of this type.
+            // If this branch is incompatible, no other is tried, because the value is of this type.
             let step = self.step(from, branches[index], level + 1)?;
-            return Ok(Step::IntoUnion { index, step });
+            return Ok(Step::ToUnion { index, step });
         }
-        // The same type before one that it can be turned into.
-        let kind = |tree: &Tree, id: Id| discriminant(&tree.nodes[id]);
-        let same = kind(self.writer, from);
-        let alike = |planner: &Self, id: Id| kind(planner.reader, id) == same;
+        // Prefer a branch of the same kind to one that needs a promotion.
+        let kind = |graph: &Graph, id: NodeId| discriminant(&graph.nodes[id]);
+        let own_kind = kind(self.writer, from);
+        let is_same_kind = |planner: &Self, id: NodeId| kind(planner.reader, id) == own_kind;
         let mut order: Vec<usize> = (0..branches.len()).collect();
-        order.sort_by_key(|index| !alike(self, branches[*index]));
+        order.sort_by_key(|index| !is_same_kind(self, branches[*index]));
         for index in order {
             if let Ok(step) = self.step(from, branches[index], level + 1) {
-                return Ok(Step::IntoUnion { index, step });
+                return Ok(Step::ToUnion { index, step });
             }
         }
-        Err(self.differ(from, to))
+        Err(self.incompatible(from, to))
     }
 
-    /// Whether the unions have the same branches in the same order, except for namespaces. Java matches these by
-    /// position, if the types inside are the same as well.
-    fn is_same_union(&self, written: &[Id], read: &[Id]) -> bool {
+    /// Whether the unions have the same branches in the same order, apart from namespaces. Java matches such branches by
+    /// position if the types inside are the same as well.
+    fn is_same_union(&self, written: &[NodeId], read: &[NodeId]) -> bool {
         written.len() == read.len()
             && (written.iter().zip(read)).all(|(from, to)| self.is_same_type(*from, *to))
     }
 
-    /// Whether the types match as the specification says, except for promotion, aliases and the types inside.
-    fn is_same_type(&self, from: Id, to: Id) -> bool {
+    /// Whether the types match by the specification's rules, without promotion, aliases and the types inside.
+    fn is_same_type(&self, from: NodeId, to: NodeId) -> bool {
         let name = unqualified(self.writer.name(from)) == unqualified(self.reader.name(to));
         match (&self.writer.nodes[from], &self.reader.nodes[to]) {
             (Node::Fixed(written), Node::Fixed(read)) => name && written.size == read.size,
@@ -192,86 +199,46 @@ impl Planner<'_> {
                         .step(written.fields[index].node, field.node, level + 1)
                         .map_err(|reason| format!("{}: {reason}", field.name))?;
                     let before = &written.fields[..index];
-                    let takes = |node: Id| self.writer.least[node] > 0;
-                    let at = before.iter().filter(|field| takes(field.node)).count();
-                    let solid = takes(written.fields[index].node);
-                    Source::Field(solid.then_some(at), step)
+                    let has_bytes = |node: NodeId| self.writer.min_sizes[node] > 0;
+                    let at = before.iter().filter(|field| has_bytes(field.node)).count();
+                    let is_nonempty = has_bytes(written.fields[index].node);
+                    FieldSource::Field(is_nonempty.then_some(at), step)
                 }
                 (None, Some(default)) => {
                     let encoded =
-                        json_in::default(self.reader, field.node, default).map_err(|misfit| {
-                            format!("{}: the default does not fit: {misfit}", field.name)
+                        from_json::default_value(self.reader, field.node, default).map_err(|mismatch| {
+                            format!("{}: the default does not fit: {mismatch}", field.name)
                         })?;
-                    Source::Default(encoded)
+                    FieldSource::Default(encoded)
                 }
                 (None, None) => {
                     let name = &field.name;
-                    return Err(format!("{name}: it is missing there, and has no default"));
+                    return Err(format!("{name}: the writer's schema has no such field, and the configured schema has no default for it"));
                 }
             });
         }
         Ok(Step::Record {
             fields,
-            writer: written.solid.clone(),
+            writer: written.nonempty_fields.clone(),
         })
     }
 
-    fn differ(&self, from: Id, to: Id) -> String {
+    fn incompatible(&self, from: NodeId, to: NodeId) -> String {
         let (from, to) = (describe(self.writer, from), describe(self.reader, to));
-        format!("it has {from} where {to} is needed")
+        format!("{from} cannot be read as {to}")
     }
 }
 
-/// By the reader's fields: the index of the writer's field that each is read from.
-///
-/// The reader's aliases rename the writer's fields, then fields match by name (Avro specification 1.12, "Aliases"). The
-/// specification does not say what happens if two fields then have the same name, and Java refuses the schemas. Here an
-/// alias is ignored where the writer has a field of the new name that is not renamed itself: a writer's schema with both
-/// names stays readable. Of two fields with the same alias the last has it, as in Java.
-fn field_sources(written: &Record, read: &Record) -> Vec<Option<usize>> {
-    let named = written.fields.iter().map(|field| field.name.as_str());
-    let named: HashMap<&str, usize> = named.zip(0..).collect();
-    let mut sources = vec![None; read.fields.len()];
-    let mut by_own_name = vec![false; read.fields.len()];
-    loop {
-        let mut renamed = vec![false; written.fields.len()];
-        for (index, field) in read.fields.iter().enumerate().rev() {
-            if !by_own_name[index] {
-                let mut aliased = field.aliases.iter().filter_map(|alias| named.get(&**alias));
-                sources[index] = aliased.find(|source| !renamed[**source]).copied();
-                if let Some(source) = sources[index] {
-                    renamed[source] = true;
-                }
-            }
-        }
-        // A field that keeps its name may end a renaming, and then the field that was renamed keeps its name, too.
-        let mut changed = false;
-        for (index, field) in read.fields.iter().enumerate() {
-            if let Some(source) = named.get(field.name.as_str())
-                && !renamed[*source]
-                && !by_own_name[index]
-            {
-                sources[index] = Some(*source);
-                by_own_name[index] = true;
-                changed = true;
-            }
-        }
-        if !changed {
-            return sources;
-        }
-    }
-}
-
-fn describe(tree: &Tree, id: Id) -> String {
-    match &tree.nodes[id] {
+fn describe(graph: &Graph, id: NodeId) -> String {
+    match &graph.nodes[id] {
         Node::Union(branches) => {
-            let names: Vec<&str> = branches.iter().map(|id| tree.name(*id)).collect();
+            let names: Vec<&str> = branches.iter().map(|id| graph.name(*id)).collect();
             format!("a union of {}", names.join(", "))
         }
         Node::Record(record) => format!("the record {}", record.name),
         Node::Enum(symbols) => format!("the enum {}", symbols.name),
         Node::Fixed(fixed) => format!("the fixed {} of {} bytes", fixed.name, fixed.size),
-        _ => tree.name(id).to_owned(),
+        _ => graph.name(id).to_owned(),
     }
 }
 

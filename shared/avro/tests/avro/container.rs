@@ -1,4 +1,4 @@
-//! Container files and the single-object encoding, through the one entry.
+//! Container files and the single-object encoding.
 
 use apache_avro::types::Value as Avro;
 use apache_avro::{DeflateSettings, Writer, ZstandardSettings};
@@ -28,8 +28,8 @@ fn read(schema: &Schema, file: &[u8]) -> Result<Vec<Vec<u8>>, DecodeError> {
     Ok(data.iter().map(<[u8]>::to_vec).collect())
 }
 
-/// A file as the schema crate's writer makes it.
-fn by_apache(schema: &str, codec: apache_avro::Codec, values: &[Value]) -> Vec<u8> {
+/// A file written by the `apache-avro` crate.
+fn written_by_apache(schema: &str, codec: apache_avro::Codec, values: &[Value]) -> Vec<u8> {
     let schema = apache_avro::Schema::parse_str(schema).unwrap();
     let mut writer = Writer::with_codec(&schema, Vec::new(), codec).unwrap();
     for (index, value) in values.iter().enumerate() {
@@ -44,7 +44,7 @@ fn by_apache(schema: &str, codec: apache_avro::Codec, values: &[Value]) -> Vec<u
 }
 
 #[test]
-fn files_of_other_writers_are_read_with_every_codec() {
+fn reads_files_of_another_writer_with_every_codec() {
     let schema = schema(USER);
     let people = people(100);
     for codec in [
@@ -53,13 +53,13 @@ fn files_of_other_writers_are_read_with_every_codec() {
         apache_avro::Codec::Snappy,
         apache_avro::Codec::Zstandard(ZstandardSettings::default()),
     ] {
-        let file = by_apache(USER, codec, &people);
+        let file = written_by_apache(USER, codec, &people);
         assert_eq!(read(&schema, &file), Ok(encode(&schema, &people)));
     }
 }
 
 #[test]
-fn our_files_are_read_by_others_with_every_codec() {
+fn another_reader_reads_files_with_every_codec() {
     let schema = schema(USER);
     let data = encode(&schema, &people(5_000));
     for codec in Codec::ALL {
@@ -88,13 +88,13 @@ fn our_files_are_read_by_others_with_every_codec() {
 }
 
 #[test]
-fn a_file_without_records_holds_none() {
+fn reads_files_without_records() {
     let file = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
     assert_eq!(read(&schema(USER), &file), Ok(vec![]));
 }
 
 #[test]
-fn a_cut_file_is_refused_except_where_a_block_ends() {
+fn rejects_truncated_files_except_at_the_end_of_a_block() {
     for codec in Codec::ALL {
         let schema = schema(USER);
         let data = encode(&schema, &people(3));
@@ -114,7 +114,7 @@ fn a_cut_file_is_refused_except_where_a_block_ends() {
             if [header, one.len()].contains(&cut) {
                 assert_eq!(found.unwrap().len(), if cut == header { 0 } else { 3 });
             } else {
-                let error = found.expect_err("cut").to_string();
+                let error = found.expect_err("truncated").to_string();
                 assert!(error.contains("at byte"), "{error}");
             }
         }
@@ -124,7 +124,7 @@ fn a_cut_file_is_refused_except_where_a_block_ends() {
 }
 
 #[test]
-fn a_flipped_byte_never_adds_loses_or_invents_a_record() {
+fn flipped_bytes_never_change_the_number_of_records() {
     let schema = schema(USER);
     let data = encode(&schema, &people(4));
     for codec in Codec::ALL {
@@ -139,7 +139,7 @@ fn a_flipped_byte_never_adds_loses_or_invents_a_record() {
                         assert_eq!(schema.validate(datum), Ok(()));
                     }
                     if codec == Codec::Snappy {
-                        // Its checksum leaves no room: only the header's text may differ.
+                        // Because of the checksum, only the text of the header may differ.
                         assert!(found.iter().eq(data.iter().map(Vec::as_slice)));
                     }
                 }
@@ -150,7 +150,7 @@ fn a_flipped_byte_never_adds_loses_or_invents_a_record() {
 }
 
 #[test]
-fn a_fault_names_block_record_and_byte() {
+fn faults_name_the_block_record_and_byte() {
     let user_schema = schema(USER);
     let mut data = encode(&user_schema, &people(3));
     data[1] = vec![2, 0xff];
@@ -162,29 +162,29 @@ fn a_fault_names_block_record_and_byte() {
 }
 
 #[test]
-fn structural_faults_say_what_the_file_lacks() {
+fn faults_in_the_structure_name_the_missing_part() {
     let schema = schema(USER);
     let data = encode(&schema, &people(2));
     let file = container::write(USER, SYNC, &[], &data);
     let empty = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
-    let told = |file: &[u8]| {
+    let message = |file: &[u8]| {
         decode(&schema, file, Framing::Container, &Limits::default())
             .unwrap_err()
             .to_string()
     };
     assert_eq!(
-        told(b"Obj\x02"),
-        "the bytes do not begin as a container file does at byte 0"
+        message(b"Obj\x02"),
+        "the bytes do not begin with a container file's magic at byte 0"
     );
     assert_eq!(
-        told(b"Obj\x01"),
+        message(b"Obj\x01"),
         "the file ends where a block count should be at byte 4"
     );
     let end = file.len() - 1;
     let mut wrong = file.clone();
     wrong[end] ^= 1;
     assert_eq!(
-        told(&wrong),
+        message(&wrong),
         format!(
             "block 1: the block does not end with the file's sync marker at byte {}",
             end - 15
@@ -193,16 +193,16 @@ fn structural_faults_say_what_the_file_lacks() {
     let mut more = file.clone();
     more[empty.len()] = 2;
     assert_eq!(
-        told(&more),
+        message(&more),
         format!(
-            "block 1: {} bytes are left over after the block's 1 records at byte {}",
+            "block 1: {} bytes follow the block's 1 records at byte {}",
             data[1].len(),
             data[0].len()
         )
     );
     more[empty.len()] = 1;
     assert_eq!(
-        told(&more),
+        message(&more),
         format!(
             "block 1: a block's count of records is -1 at byte {}",
             empty.len()
@@ -218,7 +218,7 @@ fn structural_faults_say_what_the_file_lacks() {
 }
 
 #[test]
-fn the_limits_hold_before_the_memory_is_taken() {
+fn checks_the_limits_before_allocating() {
     let schema = schema(USER);
     let long = vec![json!({"id": 1, "name": "a".repeat(100_000), "email": ""}); 50];
     let data = encode(&schema, &long);
@@ -247,7 +247,7 @@ fn the_limits_hold_before_the_memory_is_taken() {
             }
         );
     }
-    // Records without bytes are only bounded by their number.
+    // Zero-length records are limited only by their number.
     let null = crate::schemas::schema("\"null\"");
     let mut file = container::write("\"null\"", SYNC, &[], &[b""]);
     let at = file.len() - 18;
@@ -263,14 +263,14 @@ fn the_limits_hold_before_the_memory_is_taken() {
 }
 
 #[test]
-fn the_same_schema_in_other_words_passes_the_bytes_as_they_are() {
-    let words = r#"{"name":"User","type":"record","doc":"other","aliases":["Person"],"fields":[
+fn does_not_copy_records_of_a_schema_with_the_same_canonical_form() {
+    let writer = r#"{"name":"User","type":"record","doc":"other","aliases":["Person"],"fields":[
         {"name":"id","type":{"type":"int"},"default":3,"order":"ignore"},
         {"name":"name","type":{"type":"string","avro.java.string":"String"}},
         {"name":"email","type":"string"}]}"#;
     let schema = schema(USER);
     let data = encode(&schema, &people(3));
-    let file = container::write(words, SYNC, &[], &data);
+    let file = container::write(writer, SYNC, &[], &data);
     let found = decode(&schema, &file, Framing::Container, &Limits::default()).unwrap();
     assert!(found.iter().eq(data.iter().map(Vec::as_slice)));
     let inside = file.as_ptr_range();
@@ -278,7 +278,7 @@ fn the_same_schema_in_other_words_passes_the_bytes_as_they_are() {
 }
 
 #[test]
-fn another_schema_that_resolves_is_resolved() {
+fn resolves_records_of_another_schema() {
     let old = r#"{"type":"record","name":"old.User","fields":[
         {"name":"gone","type":["null",{"type":"map","values":{"type":"array","items":"string"}}]},
         {"name":"mail","type":"bytes"},
@@ -320,21 +320,21 @@ fn another_schema_that_resolves_is_resolved() {
                    "scores":{},"country":"PT"})
         );
     }
-    // What one record holds may not fit though the schemas do.
-    let mut misfit = values[0].clone();
-    misfit["id"] = json!(null);
+    // The schemas are compatible, but one record is not.
+    let mut incompatible = values[0].clone();
+    incompatible["id"] = json!(null);
     let file = container::write(
         old,
         SYNC,
         &[],
-        &encode(&old_schema, &[values[1].clone(), misfit]),
+        &encode(&old_schema, &[values[1].clone(), incompatible]),
     );
     assert_eq!(
         read(&new, &file).unwrap_err().to_string(),
-        "block 1, record 2: the container's schema cannot be read as the configured one: \
-         it has null where long is needed"
+        "block 1, record 2: the container's schema cannot be resolved to the configured schema: \
+         null cannot be read as long"
     );
-    // And damaged ones are refused with their own schema first.
+    // Records are validated with their own schema first.
     let mut data = encode(&old_schema, &values);
     data[1].pop();
     let file = container::write(old, SYNC, &[], &data);
@@ -342,7 +342,7 @@ fn another_schema_that_resolves_is_resolved() {
     assert!(
         matches!(
             error,
-            DecodeError::Broken {
+            DecodeError::Malformed {
                 record: Some(2),
                 ..
             }
@@ -352,9 +352,9 @@ fn another_schema_that_resolves_is_resolved() {
 }
 
 #[test]
-fn another_schema_that_does_not_resolve_is_refused_and_says_why() {
+fn rejects_incompatible_schemas_with_the_reason() {
     let schema = schema(USER);
-    let refused = |writer: &str| {
+    let rejection = |writer: &str| {
         let file = container::write(writer, SYNC, &[], &Vec::<Vec<u8>>::new());
         match read(&schema, &file).unwrap_err() {
             DecodeError::IncompatibleSchema {
@@ -367,35 +367,35 @@ fn another_schema_that_does_not_resolve_is_refused_and_says_why() {
     };
     let user = |fields: &str| format!(r#"{{"type":"record","name":"User","fields":[{fields}]}}"#);
     assert_eq!(
-        refused(&user(
+        rejection(&user(
             r#"{"name":"id","type":"long"},{"name":"name","type":"string"},{"name":"email","type":"string"}"#
         )),
-        "id: it has long where int is needed"
+        "id: long cannot be read as int"
     );
     assert_eq!(
-        refused(&user(
+        rejection(&user(
             r#"{"name":"id","type":"int"},{"name":"name","type":"string"}"#
         )),
-        "email: it is missing there, and has no default"
+        "email: the writer's schema has no such field, and the configured schema has no default for it"
     );
     assert_eq!(
-        refused(&user("").replace("User", "Person")),
-        "it has the record Person where the record User is needed"
+        rejection(&user("").replace("User", "Person")),
+        "the record Person cannot be read as the record User"
     );
     assert_eq!(
-        refused("\"int\""),
-        "it has int where the record User is needed"
+        rejection("\"int\""),
+        "int cannot be read as the record User"
     );
-    assert!(refused("nonsense").starts_with("the schema is not JSON"));
+    assert!(rejection("nonsense").starts_with("the schema is not JSON"));
     assert!(
-        refused(&user(r#"{"name":"a b","type":"int"}"#))
+        rejection(&user(r#"{"name":"a b","type":"int"}"#))
             .starts_with("the schema is not valid Avro")
     );
 }
 
 #[test]
-fn resolution_agrees_with_the_schema_crates() {
-    // The schema crate has its own ideas of decimals.
+fn resolves_as_the_apache_avro_crate_does() {
+    // The crate's value of a decimal is not its bytes.
     let writer = &WIDE.replace(r#""logicalType":"decimal","#, "");
     let reader = writer
         .replace(
@@ -433,7 +433,7 @@ fn resolution_agrees_with_the_schema_crates() {
 }
 
 #[test]
-fn a_single_object_is_told_by_its_fingerprint() {
+fn identifies_single_objects_by_their_fingerprint() {
     let schema = schema(USER);
     let datum = schema.from_json(&user()).unwrap();
     let message = single_object(&schema, &datum);
@@ -452,8 +452,8 @@ fn a_single_object_is_told_by_its_fingerprint() {
     assert!(text.contains(&hex), "{text}");
 
     for cut in 2..message.len() {
-        let Err(DecodeError::Broken { fault, .. }) = read(&schema, &message[..cut]) else {
-            panic!("cut at {cut}")
+        let Err(DecodeError::Malformed { fault, .. }) = read(&schema, &message[..cut]) else {
+            panic!("truncated at {cut}")
         };
         assert!(fault.offset <= cut);
     }
@@ -468,7 +468,7 @@ fn a_single_object_is_told_by_its_fingerprint() {
 }
 
 #[test]
-fn a_raw_datum_that_begins_like_a_magic_is_still_a_datum() {
+fn detects_raw_datums_that_begin_like_a_magic() {
     let schema = schema(USER);
     let datum = schema
         .from_json(&json!({"id": -98, "name": "", "email": ""}))

@@ -1,4 +1,4 @@
-//! Canonical forms and fingerprints, against those that others publish and compute.
+//! Canonical forms and fingerprints, compared with those of other implementations.
 
 use apache_avro::rabin::Rabin;
 use avro::Schema;
@@ -9,9 +9,9 @@ fn number(text: &str) -> u64 {
     u64::from_le_bytes(schema(text).fingerprint())
 }
 
-/// From the Java project's `schema-tests.txt`, which all of Avro's languages test against.
+/// The values are from Apache Avro's `schema-tests.txt`, the common test data of its implementations.
 #[test]
-fn published_fingerprints_are_ours() {
+fn fingerprints_match_the_published_ones() {
     for (text, fingerprint) in [
         ("\"null\"", 7_195_948_357_588_979_594_i64),
         ("\"boolean\"", -6_970_731_678_124_411_036),
@@ -31,7 +31,7 @@ fn published_fingerprints_are_ours() {
 }
 
 #[test]
-fn the_schema_crate_agrees_where_there_is_no_logical_type() {
+fn fingerprints_match_the_apache_avro_crate_without_logical_types() {
     for text in [
         USER,
         LIST,
@@ -44,15 +44,18 @@ fn the_schema_crate_agrees_where_there_is_no_logical_type() {
                 {"type":"enum","name":"T","symbols":["A"]}}]}},{"name":"j","type":"other.T"}]}"#,
     ] {
         let apache = apache_avro::Schema::parse_str(text).unwrap();
-        let ours = schema(text);
-        assert_eq!(ours.canonical_form(), apache.canonical_form());
-        assert_eq!(ours.fingerprint()[..], apache.fingerprint::<Rabin>().bytes);
+        let schema = schema(text);
+        assert_eq!(schema.canonical_form(), apache.canonical_form());
+        assert_eq!(
+            schema.fingerprint()[..],
+            apache.fingerprint::<Rabin>().bytes
+        );
     }
 }
 
-/// The rules of the specification, one by one.
+/// Each rule of the specification.
 #[test]
-fn the_canonical_form_keeps_only_what_the_wire_depends_on() {
+fn the_canonical_form_has_only_what_the_encoding_depends_on() {
     let text = r#"{"fields":[
         {"order":"descending","type":{"logicalType":"decimal","precision":4,"scale":2,"type":"bytes"},
          "doc":"d","default":"","name":"price","aliases":["p"]},
@@ -65,7 +68,7 @@ fn the_canonical_form_keeps_only_what_the_wire_depends_on() {
 }
 
 #[test]
-fn names_are_resolved_in_their_namespace() {
+fn resolves_names_in_their_namespace() {
     let text = r#"{"type":"record","name":"R","namespace":"a","fields":[
         {"name":"x","type":{"type":"fixed","name":"F","size":1,"namespace":""}},
         {"name":"y","type":{"type":"fixed","name":"F","size":2}},
@@ -78,7 +81,7 @@ fn names_are_resolved_in_their_namespace() {
     assert_eq!(
         schema(text).validate(&[0; 5]),
         Ok(()),
-        "one byte, two, and the namespace's own two"
+        "one byte, two, and two of the type in the same namespace"
     );
     assert!(Schema::parse(&text.replace("\"\"", "1")).is_err());
 }

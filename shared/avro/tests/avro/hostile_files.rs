@@ -1,18 +1,18 @@
-//! Container files made to do harm: each is refused, at once and with little memory.
+//! Hostile container files: each is rejected quickly and with little memory.
 
 use avro::container::{self, Codec};
 use avro::{DecodeError, Framing, Limits, decode};
 use serde_json::json;
 
-use crate::hostile::{MIB, SYNC, long};
+use crate::hostile_data::{MIB, SYNC, long};
 use crate::memory::within;
 use crate::schemas::{USER, schema};
 
 #[test]
-fn a_containers_lengths_take_no_memory() {
+fn lengths_in_a_container_allocate_nothing() {
     let schema = schema(USER);
     let head = container::write(USER, SYNC, &[], &Vec::<Vec<u8>>::new());
-    let told = |file: &[u8]| {
+    let message = |file: &[u8]| {
         within(MIB, || {
             decode(&schema, file, Framing::Container, &Limits::default())
                 .map(|data| data.len())
@@ -22,29 +22,30 @@ fn a_containers_lengths_take_no_memory() {
     };
     for count in [1, 1 << 20, i64::MAX] {
         for size in [1 << 20, 1 << 40, i64::MAX, -1, i64::MIN] {
-            let told = told(&[head.clone(), long(count), long(size), vec![0; 50]].concat());
+            let found = message(&[head.clone(), long(count), long(size), vec![0; 50]].concat());
             let reason = match size {
                 0.. => format!("the file ends inside a block of {size} bytes"),
                 _ => format!("a block has the length {size}"),
             };
-            assert!(told.starts_with(&format!("block 1: {reason}")), "{told}");
+            assert!(found.starts_with(&format!("block 1: {reason}")), "{found}");
         }
     }
     for count in [1 << 40, i64::MAX, i64::MIN, -(1 << 40)] {
-        let told = told(&[b"Obj\x01".to_vec(), long(count), long(1 << 40), vec![0; 50]].concat());
+        let found =
+            message(&[b"Obj\x01".to_vec(), long(count), long(1 << 40), vec![0; 50]].concat());
         let reason = match count {
-            0.. => format!("a block of {count} items cannot lie in the 56 bytes left"),
-            _ => "a block's byte size is not that of its items".to_owned(),
+            0.. => format!("a block of {count} items does not fit into the remaining 56 bytes"),
+            _ => "a block's stated size is not the size of its items".to_owned(),
         };
-        assert!(told.starts_with(&reason), "{told}");
+        assert!(found.starts_with(&reason), "{found}");
     }
-    let endless = told(&[b"Obj\x01".to_vec(), vec![2; 10_000]].concat());
+    let endless = message(&[b"Obj\x01".to_vec(), vec![2; 10_000]].concat());
     let reason = "the file ends where a block count should be";
     assert!(endless.starts_with(reason), "{endless}");
 }
 
 #[test]
-fn a_bomb_in_any_codec_stops_at_the_bound() {
+fn decompression_stops_at_the_limit_with_every_codec() {
     let bytes = schema("\"bytes\"");
     let datum = bytes.from_json(&json!("\0".repeat(16 * MIB))).unwrap();
     let limits = Limits {
@@ -67,7 +68,7 @@ fn a_bomb_in_any_codec_stops_at_the_bound() {
 }
 
 #[test]
-fn a_writers_schema_has_a_short_say_and_no_control_characters() {
+fn errors_quote_a_writers_schema_shortened_and_without_control_characters() {
     let schema = schema(USER);
     let long = "y".repeat(MIB);
     for writer in [
@@ -77,31 +78,39 @@ fn a_writers_schema_has_a_short_say_and_no_control_characters() {
         json!({"type": "enum", "name": "User", "symbols": [long]}),
     ] {
         let file = container::write(&writer.to_string(), SYNC, &[], &Vec::<Vec<u8>>::new());
-        let refusal = decode(&schema, &file, Framing::Container, &Limits::default());
-        let told = refusal.unwrap_err().to_string();
-        assert!(told.chars().count() < 600, "{} characters", told.len());
-        assert!(!told.contains(char::is_control), "{told:?}");
+        let result = decode(&schema, &file, Framing::Container, &Limits::default());
+        let message = result.unwrap_err().to_string();
+        assert!(
+            message.chars().count() < 600,
+            "{} characters",
+            message.len()
+        );
+        assert!(!message.contains(char::is_control), "{message:?}");
     }
 }
 
 #[test]
-fn a_writers_names_have_a_short_say_in_the_place_of_a_fault() {
+fn faults_quote_a_writers_names_shortened() {
     let schema = schema(USER);
     let long = "y".repeat(MIB / 2);
     let writer = json!({"type": "record", "name": "User", "fields": [
         {"name": "id", "type": "int"}, {"name": "name", "type": "string"},
         {"name": "email", "type": "string"}, {"name": long, "type": "string"},
     ]});
-    // The datum ends where the name that is too much stands.
+    // The datum ends before the field with the long name.
     let file = container::write(&writer.to_string(), SYNC, &[], &[[2, 0, 0]]);
-    let refusal = decode(&schema, &file, Framing::Container, &Limits::default()).unwrap_err();
-    let told = refusal.to_string();
-    assert!(told.contains("in field yyy"), "{told:.300}");
-    assert!(told.chars().count() < 600, "{} characters", told.len());
+    let error = decode(&schema, &file, Framing::Container, &Limits::default()).unwrap_err();
+    let message = error.to_string();
+    assert!(message.contains("in field yyy"), "{message:.300}");
+    assert!(
+        message.chars().count() < 600,
+        "{} characters",
+        message.len()
+    );
 }
 
 #[test]
-fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
+fn small_blocks_allocate_only_for_their_content() {
     let schema = schema(USER);
     let datum = schema
         .from_json(&json!({"id": 1010, "name": "Paul", "email": "p@x"}))
@@ -112,14 +121,14 @@ fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
             |data: &[Vec<u8>]| container::write_compressed(codec, USER, SYNC, &[], data).unwrap();
         let head = write(&none);
         let full = write(std::slice::from_ref(&datum))[head.len()..].to_vec();
-        // A count of 0, and what the codec makes of nothing.
-        let nothing: &[u8] = match codec {
+        // The compressed empty content.
+        let compressed: &[u8] = match codec {
             Codec::Null => &[],
             Codec::Deflate => &[3, 0],
             Codec::Snappy => &[0, 0, 0, 0, 0],
             Codec::Zstandard => &[0x28, 0xb5, 0x2f, 0xfd, 0x20, 0, 1, 0, 0],
         };
-        let empty = [&[0, 2 * nothing.len() as u8], nothing, &SYNC].concat();
+        let empty = [&[0, 2 * compressed.len() as u8], compressed, &SYNC].concat();
         let limits = Limits::default();
         for (block, records) in [(&full, 5_000), (&empty, 0)] {
             let file = [head.clone(), block.repeat(5_000)].concat();
@@ -134,9 +143,9 @@ fn many_small_blocks_take_no_more_memory_than_what_is_in_them() {
             ..limits
         };
         let file = [head, empty.repeat(101)].concat();
-        let refusal = decode(&schema, &file, Framing::Container, &limits).unwrap_err();
+        let error = decode(&schema, &file, Framing::Container, &limits).unwrap_err();
         assert_eq!(
-            refusal.to_string(),
+            error.to_string(),
             "the container holds more than 100 blocks without records"
         );
     }

@@ -1,4 +1,4 @@
-//! JSON in and out.
+//! Conversion between JSON and Avro.
 
 use avro::Mismatch;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use crate::schemas::{LIST, USER, WIDE, schema, user, wide};
 
 #[test]
-fn the_tutorials_record_is_the_bytes_the_tutorial_shows() {
+fn encodes_the_tutorials_record_as_in_the_tutorial() {
     let user_schema = schema(USER);
     let datum = user_schema.from_json(&user()).unwrap();
     let mut expected = vec![0xda, 0x9c, 0x01, 8];
@@ -17,84 +17,84 @@ fn the_tutorials_record_is_the_bytes_the_tutorial_shows() {
 }
 
 #[test]
-fn every_type_comes_back_as_it_went_in() {
+fn values_of_every_type_survive_a_round_trip() {
     let schema = schema(WIDE);
     let datum = schema.from_json(&wide()).unwrap();
     assert_eq!(schema.to_json(&datum).unwrap(), wide());
     assert_eq!(schema.name(), "shop.Wide");
 }
 
-fn refused(schema_text: &str, value: &Value) -> String {
+fn mismatch(schema_text: &str, value: &Value) -> String {
     let mismatch: Mismatch = schema(schema_text).from_json(value).unwrap_err();
     mismatch.to_string()
 }
 
 #[test]
-fn a_misfit_names_the_field_what_was_expected_and_what_was_found() {
+fn a_mismatch_names_the_field_the_expected_and_the_found_value() {
     assert_eq!(
-        refused(USER, &json!({"id":"x","name":"John","email":"e"})),
+        mismatch(USER, &json!({"id":"x","name":"John","email":"e"})),
         "id: expected an int, a whole number of 32 bits, found the text \"x\""
     );
     assert_eq!(
-        refused(USER, &json!({"id":3_000_000_000_i64,"name":"","email":""})),
+        mismatch(USER, &json!({"id":3_000_000_000_i64,"name":"","email":""})),
         "id: expected an int, a whole number of 32 bits, found the number 3000000000"
     );
     assert_eq!(
-        refused(USER, &json!({"id":1.0,"name":"","email":""})),
+        mismatch(USER, &json!({"id":1.0,"name":"","email":""})),
         "id: expected an int, a whole number of 32 bits, found the number 1.0"
     );
     assert_eq!(
-        refused(USER, &json!({"id":1,"name":""})),
+        mismatch(USER, &json!({"id":1,"name":""})),
         "email: expected string, found nothing: the field is absent, and the schema has no default for it"
     );
     assert_eq!(
-        refused(USER, &json!({"id":1,"name":"","email":"","age":3})),
+        mismatch(USER, &json!({"id":1,"name":"","email":"","age":3})),
         "age: expected one of the fields id, name, email, found a field the schema does not have"
     );
     assert_eq!(
-        refused(USER, &json!([1])),
+        mismatch(USER, &json!([1])),
         "the value: expected the record User, an object, found an array of 1"
     );
     let mut value = wide();
     value["lines"][1]["tags"] = json!([1]);
     assert_eq!(
-        refused(WIDE, &value),
+        mismatch(WIDE, &value),
         "lines[1].tags[0]: expected string, found the number 1"
     );
     let mut value = wide();
     value["labels"]["a \"b\""] = json!(false);
     assert_eq!(
-        refused(WIDE, &value),
+        mismatch(WIDE, &value),
         "labels[\"a \\\"b\\\"\"]: expected a long, a whole number of 64 bits, found the boolean false"
     );
     let mut value = wide();
     value["address"]["city"] = json!(null);
     assert_eq!(
-        refused(WIDE, &value),
+        mismatch(WIDE, &value),
         "address.city: expected string, found null"
     );
     let mut value = wide();
     value["any"] = json!(true);
     assert_eq!(
-        refused(WIDE, &value),
+        mismatch(WIDE, &value),
         "any: expected null or long or string or shop.Colour, found the boolean true"
     );
     let mut value = wide();
     value["hash"] = json!("abc");
     assert_eq!(
-        refused(WIDE, &value),
+        mismatch(WIDE, &value),
         "hash: expected the fixed shop.Hash, as text of 4 characters up to U+00FF, found text of 3 characters"
     );
     let mut value = wide();
     value["colour"] = json!("red");
     assert_eq!(
-        refused(WIDE, &value),
+        mismatch(WIDE, &value),
         "colour: expected the enum shop.Colour: RED, GREEN, BLUE, found the text \"red\""
     );
 }
 
 #[test]
-fn absent_fields_take_the_schemas_defaults() {
+fn absent_fields_have_the_schemas_defaults() {
     let schema = schema(
         r#"{"type":"record","name":"D","fields":[
         {"name":"a","type":"int","default":7},
@@ -111,7 +111,7 @@ fn absent_fields_take_the_schemas_defaults() {
 }
 
 #[test]
-fn a_union_takes_the_branch_that_fits_or_the_one_that_is_named() {
+fn a_union_has_the_first_matching_or_the_named_branch() {
     let schema = schema(
         r#"{"type":"record","name":"U","fields":[{"name":"u","type":
         ["null","double","int",{"type":"enum","name":"C","symbols":["A"]},"string",
@@ -136,7 +136,7 @@ fn a_union_takes_the_branch_that_fits_or_the_one_that_is_named() {
 }
 
 #[test]
-fn numbers_that_json_lacks_are_text() {
+fn floats_that_json_cannot_represent_are_strings() {
     let schema = schema(r#"{"type":"array","items":"double"}"#);
     let value = json!(["NaN", "Infinity", "-Infinity", -0.5]);
     let datum = schema.from_json(&value).unwrap();
@@ -148,7 +148,7 @@ fn numbers_that_json_lacks_are_text() {
 }
 
 #[test]
-fn nesting_without_end_is_refused() {
+fn rejects_deep_nesting() {
     let schema = schema(LIST);
     let mut value = json!({"value": 0});
     for at in 1..300 {

@@ -1,15 +1,15 @@
-//! Avro, as those outside the module see it.
+//! Tests of the public API.
 
 #![cfg(test)]
 
 mod container;
 mod fingerprint;
-mod hostile;
+mod hostile_data;
 mod hostile_files;
 mod json;
 mod memory;
 mod oracle;
 mod resolution;
 mod schemas;
-mod walk;
+mod validate;
 mod writers;

@@ -1,4 +1,4 @@
-//! How much memory a thread takes at most while it does something.
+//! Measures the peak memory of a thread.
 
 #![allow(unsafe_code)]
 
@@ -11,58 +11,58 @@ thread_local! {
 }
 
 #[global_allocator]
-static ALLOCATOR: Watched = Watched;
+static ALLOCATOR: PeakAllocator = PeakAllocator;
 
-struct Watched;
+struct PeakAllocator;
 
-fn took(size: usize) {
+fn allocated(size: usize) {
     let held = HELD.get().wrapping_add(size);
     HELD.set(held);
-    // What another thread took and this one gave back wraps around; it is no peak.
+    // The count wraps around if this thread frees memory of another thread. That is not a peak.
     if held < usize::MAX / 2 {
         PEAK.set(PEAK.get().max(held));
     }
 }
 
-fn gave_back(size: usize) {
+fn freed(size: usize) {
     HELD.set(HELD.get().wrapping_sub(size));
 }
 
-// SAFETY: every call goes to the system's allocator as it came; counting takes no memory.
-unsafe impl GlobalAlloc for Watched {
+// SAFETY: every call is forwarded unchanged to the system's allocator; counting allocates nothing.
+unsafe impl GlobalAlloc for PeakAllocator {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        took(layout.size());
-        // SAFETY: the caller's promises are passed on.
+        allocated(layout.size());
+        // SAFETY: the caller upholds the contract.
         unsafe { System.alloc(layout) }
     }
 
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
-        gave_back(layout.size());
+        freed(layout.size());
         // SAFETY: as above.
         unsafe { System.dealloc(at, layout) }
     }
 
     unsafe fn realloc(&self, at: *mut u8, layout: Layout, size: usize) -> *mut u8 {
-        gave_back(layout.size());
-        took(size);
+        freed(layout.size());
+        allocated(size);
         // SAFETY: as above.
         unsafe { System.realloc(at, layout, size) }
     }
 }
 
-/// Does it, and fails if this thread held more than so many bytes more at any time.
+/// Runs `work`, and panics if this thread allocates more than `bytes` bytes at the same time.
 pub(crate) fn within<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
     HELD.set(0);
     PEAK.set(0);
     let result = work();
     let peak = PEAK.get();
-    assert!(peak <= bytes, "took {peak} bytes, more than {bytes}");
+    assert!(peak <= bytes, "{peak} bytes allocated, more than {bytes}");
     result
 }
 
 #[test]
-fn memory_is_really_watched() {
-    let seen = std::panic::catch_unwind(|| within(1_000, || vec![0_u8; 1_001].len()));
-    assert!(seen.is_err());
+fn measures_the_peak_memory() {
+    let result = std::panic::catch_unwind(|| within(1_000, || vec![0_u8; 1_001].len()));
+    assert!(result.is_err());
     assert_eq!(within(1_000_000, || vec![0_u8; 1_001].len()), 1_001);
 }

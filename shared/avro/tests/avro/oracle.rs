@@ -1,4 +1,4 @@
-//! Damaged data, judged beside another implementation: where the two differ, it is for a reason we know.
+//! Compares validation with another implementation on damaged data. Differences must have a known reason.
 
 use std::cell::Cell;
 use std::io::BufRead;
@@ -13,7 +13,7 @@ use serde_json::Value;
 
 use crate::schemas::{LIST, USER, WIDE, schema, user, wide};
 
-/// Looks at every value there is: what is only skipped is not checked.
+/// Visits every value, because the other implementation does not check values that are skipped.
 struct Check;
 
 impl<'de> Deserialize<'de> for Check {
@@ -74,7 +74,7 @@ struct Oracle(serde_avro_fast::Schema);
 
 impl Oracle {
     fn new(text: &str) -> Self {
-        // It wants decimals in 16 bytes, and checks dates: plain types, as we read them.
+        // It limits decimals to 16 bytes and checks dates. Use the underlying types, as this crate does.
         let plain = text
             .replace(r#""logicalType":"decimal","#, "")
             .replace(r#","logicalType":"timestamp-millis""#, "");
@@ -91,26 +91,26 @@ impl Oracle {
     }
 }
 
-/// Why we refuse what the oracle takes: it does not check these.
+/// Faults that the other implementation does not check.
 const STRICTER: [&str; 4] = [
-    "a block's byte size is not that of its items",
+    "a block's stated size is not the size of its items",
     "encoded in too many bytes",
-    "cannot lie in the",
+    "does not fit into the",
     "nested deeper than",
 ];
 
 fn agree(schema: &Schema, oracle: &Oracle, datum: &[u8]) {
-    let theirs = oracle.read::<Check>(datum).is_some();
+    let is_accepted = oracle.read::<Check>(datum).is_some();
     match schema.validate(datum) {
-        Ok(()) => assert!(theirs, "only we take {datum:02x?}"),
+        Ok(()) => assert!(is_accepted, "only this crate accepts {datum:02x?}"),
         Err(fault) => assert!(
-            !theirs || STRICTER.iter().any(|known| fault.reason.contains(known)),
-            "only we refuse {datum:02x?}: {fault}"
+            !is_accepted || STRICTER.iter().any(|known| fault.reason.contains(known)),
+            "only this crate rejects {datum:02x?}: {fault}"
         ),
     }
 }
 
-/// What happens to data on the way.
+/// One change to a datum.
 #[derive(Clone, Debug)]
 enum Damage {
     Set(usize, u8),
@@ -143,7 +143,7 @@ impl Damage {
 }
 
 fn byte() -> impl Strategy<Value = u8> {
-    // The bytes at which meanings change, more often than others.
+    // Bytes with special meanings are more frequent.
     prop_oneof![
         any::<u8>(),
         prop::sample::select(vec![0, 1, 2, 3, 4, 0x7f, 0x80, 0x81, 0xc3, 0xfe, 0xff]),
@@ -162,7 +162,7 @@ fn damage() -> impl Strategy<Value = Vec<Damage>> {
     prop::collection::vec(one, 0..4)
 }
 
-/// The schemas compared, with a datum of each.
+/// The compared schemas, with a datum of each.
 fn pairs() -> Vec<(Schema, Oracle, Vec<u8>)> {
     let list =
         serde_json::json!({"value": 3, "next": {"value": 1_i64 << 40, "next": {"value": -1}}});
@@ -177,9 +177,9 @@ fn pairs() -> Vec<(Schema, Oracle, Vec<u8>)> {
 }
 
 #[test]
-fn damaged_data_are_judged_as_another_implementation_judges_them() {
+fn validates_damaged_data_as_another_implementation() {
     let pairs = pairs();
-    let (taken, refused) = (Cell::new(0), Cell::new(0));
+    let (accepted, rejected) = (Cell::new(0), Cell::new(0));
     let config = ProptestConfig {
         cases: 15_000,
         failure_persistence: None,
@@ -191,22 +191,22 @@ fn damaged_data_are_judged_as_another_implementation_judges_them() {
         damage.iter().for_each(|damage| damage.to(&mut datum));
         agree(schema, oracle, &datum);
         match schema.validate(&datum) {
-            Ok(()) => taken.set(taken.get() + 1),
-            Err(_) => refused.set(refused.get() + 1),
+            Ok(()) => accepted.set(accepted.get() + 1),
+            Err(_) => rejected.set(rejected.get() + 1),
         }
     });
-    // Both verdicts were put to the test.
-    assert!(taken.get() > 1_000 && refused.get() > 1_000);
+    // Both results occurred.
+    assert!(accepted.get() > 1_000 && rejected.get() > 1_000);
 }
 
 #[test]
-fn random_bytes_are_judged_as_another_implementation_judges_them() {
+fn validates_random_bytes_as_another_implementation() {
     const NUMBERS: &str = r#"{"type":"record","name":"Numbers","fields":[
         {"name":"a","type":"int"},{"name":"b","type":"long"}]}"#;
     let pairs = pairs();
-    // Hardly any random bytes are a datum of those; of these, one in a dozen is.
-    let (numbers, theirs) = (schema(NUMBERS), Oracle::new(NUMBERS));
-    let (taken, refused) = (Cell::new(0), Cell::new(0));
+    // Random bytes are rarely a datum of these schemas. About one in twelve is a datum of `NUMBERS`.
+    let (numbers, numbers_oracle) = (schema(NUMBERS), Oracle::new(NUMBERS));
+    let (accepted, rejected) = (Cell::new(0), Cell::new(0));
     let config = ProptestConfig {
         cases: 5_000,
         failure_persistence: None,
@@ -217,21 +217,21 @@ fn random_bytes_are_judged_as_another_implementation_judges_them() {
         for (schema, oracle, _) in &pairs {
             agree(schema, oracle, &datum);
         }
-        agree(&numbers, &theirs, &short);
+        agree(&numbers, &numbers_oracle, &short);
         match numbers.validate(&short) {
-            Ok(()) => taken.set(taken.get() + 1),
-            Err(_) => refused.set(refused.get() + 1),
+            Ok(()) => accepted.set(accepted.get() + 1),
+            Err(_) => rejected.set(rejected.get() + 1),
         }
     });
-    // Both verdicts were put to the test.
+    // Both results occurred.
     assert!(
-        taken.get() > 100 && refused.get() > 1_000,
-        "{taken:?} taken, {refused:?} refused"
+        accepted.get() > 100 && rejected.get() > 1_000,
+        "{accepted:?} accepted, {rejected:?} rejected"
     );
 }
 
 #[test]
-fn what_both_take_both_read_alike() {
+fn reads_the_same_values_as_another_implementation() {
     let text = r#"{"type":"record","name":"R","fields":[
         {"name":"a","type":"long"},{"name":"b","type":"double"},{"name":"c","type":["null","string"]},
         {"name":"d","type":{"type":"array","items":{"type":"enum","name":"E","symbols":["X","Y"]}}},
@@ -252,7 +252,7 @@ fn what_both_take_both_read_alike() {
         damage.iter().for_each(|damage| damage.to(&mut datum));
         if let Ok(ours) = schema.to_json(&datum) {
             let theirs: Option<Value> = oracle.read(&datum);
-            // JSON has no NaN: they say null where we say "NaN".
+            // The other implementation represents NaN as null, this crate as "NaN".
             let number = ours["b"].is_number();
             let theirs = theirs.filter(|_| number);
             prop_assert_eq!(theirs.as_ref(), Some(&ours).filter(|_| number));
@@ -263,7 +263,7 @@ fn what_both_take_both_read_alike() {
 }
 
 #[test]
-fn the_oracle_looks_at_what_it_checks() {
+fn the_oracle_checks_visited_values() {
     let oracle = Oracle::new(USER);
     let broken = [2, 2, 0xff, 0];
     assert!(oracle.read::<Check>(&broken).is_none());

@@ -1,4 +1,4 @@
-//! Schema resolution: which of the writer's types, branches and fields the reader's are read from.
+//! Schema resolution: from which of the writer's types, branches and fields a datum is read.
 
 use avro::container;
 use avro::{DecodeError, Framing, Limits, Schema, decode};
@@ -24,7 +24,7 @@ fn resolve(writer: &Value, reader: &Value, datum: &[u8]) -> Result<Vec<u8>, Deco
 fn config() -> ProptestConfig {
     ProptestConfig {
         failure_persistence: None,
-        // The parser refuses about half of the schemas with random aliases.
+        // The parser rejects about half of the schemas with random aliases.
         max_global_rejects: u32::MAX,
         ..ProptestConfig::default()
     }
@@ -81,7 +81,10 @@ fn a_branch_of_the_same_full_name_that_does_not_resolve_is_not_replaced_by_anoth
     let DecodeError::IncompatibleSchema { reason, .. } = error else {
         panic!("{error}")
     };
-    assert_eq!(reason, "y: it is missing there, and has no default");
+    assert_eq!(
+        reason,
+        "y: the writer's schema has no such field, and the configured schema has no default for it"
+    );
 }
 
 #[test]
@@ -107,7 +110,7 @@ fn enums_and_fixeds_in_a_union_match_by_full_name_first() {
     let writer = json!([hash("a.F", 1), hash("b.F", 1)]);
     let reader = json!([hash("b.F", 1), hash("a.F", 1)]);
     assert_eq!(resolve(&writer, &reader, &[0, 7]), Ok(vec![2, 7]));
-    // The sizes have to match as well, and then the unqualified name suffices.
+    // The sizes must match, too. Then the unqualified name suffices.
     let reader = json!([hash("a.F", 2), hash("c.F", 1)]);
     assert_eq!(resolve(&writer, &reader, &[0, 7]), Ok(vec![2, 7]));
 }
@@ -115,7 +118,7 @@ fn enums_and_fixeds_in_a_union_match_by_full_name_first() {
 proptest! {
     #![proptest_config(config())]
 
-    /// Whatever the order of the branches, and whatever other branches the reader has.
+    /// The order of the branches and other branches of the reader do not matter.
     #[test]
     fn a_branch_keeps_its_full_name_and_fields(
         written in subsequence(vec!["a", "b", "c", "d", "e"], 1..=5).prop_shuffle(),
@@ -163,7 +166,7 @@ fn a_field_renamed_by_an_alias_no_longer_has_its_own_name() {
     let mut reader = aliased(&[("a", &[]), ("b", &["a"])]);
     let error = resolve(&writer, &reader, &[2]).unwrap_err().to_string();
     assert!(
-        error.ends_with("a: it is missing there, and has no default"),
+        error.ends_with("a: the writer's schema has no such field, and the configured schema has no default for it"),
         "{error}"
     );
     reader["fields"][0]["default"] = json!(7);
@@ -204,7 +207,7 @@ proptest! {
             field["default"] = json!(-1);
         }
         let reader_text = reader.to_string();
-        // Some of these schemas the parser refuses.
+        // The parser rejects some of these schemas.
         prop_assume!(Schema::parse(&reader_text).is_ok());
         let datum: Vec<u8> = (1..=written.len()).map(|value| 2 * value as u8).collect();
         let found = resolve(&record("R", &written), &reader, &datum).unwrap();
@@ -224,7 +227,7 @@ proptest! {
                 }
                 None => {
                     let names = aliases.iter().chain([name]);
-                    // What could have been read here was read elsewhere.
+                    // All fields that could be read here are read elsewhere.
                     for name in names.filter(|name| written.contains(name)) {
                         prop_assert!(sources.contains(&Some(*name)));
                     }
@@ -254,12 +257,12 @@ proptest! {
     }
 }
 
-/// What a field that the writer lacks is read as.
+/// The encoding of a field that the writer does not have.
 fn default_of(kind: &Value, default: &Value) -> Vec<u8> {
     let reader = json!({"type": "record", "name": "R", "fields": [
         {"name": "d", "type": kind, "default": default}]});
     let found = resolve(&record("R", &["a"]), &reader, &[2]).unwrap();
-    // A field that a JSON value lacks is the same.
+    // A field that is absent in a JSON value has the same encoding.
     assert_eq!(
         schema(&reader.to_string()).from_json(&json!({})),
         Ok(found.clone())
@@ -268,7 +271,7 @@ fn default_of(kind: &Value, default: &Value) -> Vec<u8> {
 }
 
 #[test]
-fn the_default_of_a_union_is_of_the_first_branch_that_matches() {
+fn the_default_of_a_union_has_the_first_matching_branch() {
     let reader = schema(include_str!("files/resolution/union-default.avsc"));
     let file = include_bytes!("files/resolution/union-default.avro");
     let found = read(&reader, file).unwrap();
@@ -293,7 +296,7 @@ fn the_default_of_a_union_is_of_the_first_branch_that_matches() {
 }
 
 #[test]
-fn the_default_of_a_union_inside_a_default_is_of_the_first_branch_that_matches() {
+fn the_default_of_a_union_inside_a_default_has_the_first_matching_branch() {
     let one = 1.0_f64.to_le_bytes();
     let array = json!({"type": "array", "items": ["double", "long"]});
     let expected = [&[2, 0], &one[..], &[0]].concat();
@@ -322,7 +325,7 @@ fn a_string_is_the_default_of_a_string_before_a_double() {
 }
 
 #[test]
-fn a_json_value_after_a_default_is_not_taken_as_one() {
+fn a_json_value_after_a_default_is_not_encoded_as_a_default() {
     let reader = schema(
         r#"{"type":"record","name":"R","fields":[
         {"name":"d","type":["double","long"],"default":1},

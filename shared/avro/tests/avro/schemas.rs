@@ -1,4 +1,4 @@
-//! The schemas and data the tests of this area share.
+//! Schemas and values for the tests.
 
 use avro::Schema;
 use serde_json::{Value, json};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 /// The tutorial's record.
 pub(crate) const USER: &str = include_str!("../../../../schemas/user.avsc");
 
-/// One of everything.
+/// A record with fields of all types.
 pub(crate) const WIDE: &str = r#"{"type":"record","name":"Wide","namespace":"shop","fields":[
   {"name":"flag","type":"boolean"},
   {"name":"small","type":"int"},
@@ -30,7 +30,7 @@ pub(crate) const WIDE: &str = r#"{"type":"record","name":"Wide","namespace":"sho
   {"name":"price","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}}
 ]}"#;
 
-/// A list that holds itself.
+/// A linked list.
 pub(crate) const LIST: &str = r#"{"type":"record","name":"List","fields":[
   {"name":"value","type":"long"},{"name":"next","type":["null","List"],"default":null}]}"#;
 

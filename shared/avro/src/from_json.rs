@@ -1,82 +1,83 @@
-//! JSON → a datum, strictly: what does not fit is named, never bent.
+//! Encodes JSON as a datum, strictly: values are never rounded, truncated or coerced.
 //!
-//! - Numbers: an `int` or `long` takes a whole number within its range, written without a fraction; `float` and
-//!   `double` take any number, and `"NaN"`, `"Infinity"`, `"-Infinity"`.
-//! - `bytes` and `fixed`: text of one character a byte, U+0000 to U+00FF, as in Avro's own JSON encoding.
-//! - Unions: the first branch that fits, whole numbers first trying `int` and `long`; or `{"branch": value}`, the
-//!   branch by its type's name.
-//! - A field that is absent takes the schema's default; one the schema does not have is refused.
+//! - Numbers: `int` and `long` accept whole numbers in their range, written without a fraction. `float` and `double`
+//!   accept all numbers, and `"NaN"`, `"Infinity"`, `"-Infinity"`.
+//! - `bytes` and `fixed`: a string of one character (U+0000 to U+00FF) for each byte, as in Avro's JSON encoding.
+//! - Unions: the first branch that fits, where whole numbers try `int` and `long` first; or `{"branch": value}` with the
+//!   name of the branch.
+//! - Records: an absent field takes the schema's default; an unknown field is an error.
 //!
 //! In a default, a union takes the first branch that fits, and the value has no branch name (Avro specification 1.12,
 //! "Records" and "Unions").
 
 use serde_json::{Map, Value};
 
-use super::Mismatch;
-use super::json_out::MAX_LEVELS;
-use super::tree::{Id, Node, Record, Tree};
-use super::wire::{put_long, put_sized};
+use crate::binary::{put_bytes, put_long};
+use crate::graph::{Graph, Node, NodeId, Record};
+use crate::mismatch::{self, Mismatch};
+use crate::to_json::MAX_LEVELS;
 
-/// The most values written for one datum, tried union branches counted: a bound on time, far above any message.
+/// The maximum number of values encoded for one datum, including rejected union branches. It limits the time.
 const MAX_VALUES: usize = 10_000_000;
 
 /// Encodes a value as one raw datum.
-pub(super) fn datum(tree: &Tree, value: &Value) -> Result<Vec<u8>, Mismatch> {
-    encode(tree, tree.root, value, false)
+pub(super) fn datum(graph: &Graph, value: &Value) -> Result<Vec<u8>, Mismatch> {
+    encode(graph, graph.root, value, false)
 }
 
-/// Encodes the default of a field of the type.
-pub(super) fn default(tree: &Tree, id: Id, value: &Value) -> Result<Vec<u8>, Mismatch> {
-    encode(tree, id, value, true)
+/// Encodes the default of a field of this type.
+pub(super) fn default_value(graph: &Graph, id: NodeId, value: &Value) -> Result<Vec<u8>, Mismatch> {
+    encode(graph, id, value, true)
 }
 
-fn encode(tree: &Tree, id: Id, value: &Value, in_default: bool) -> Result<Vec<u8>, Mismatch> {
-    let mut writer = Writer {
-        tree,
+fn encode(graph: &Graph, id: NodeId, value: &Value, in_default: bool) -> Result<Vec<u8>, Mismatch> {
+    let mut encoder = Encoder {
+        graph,
         out: Vec::new(),
         values: 0,
         in_default,
     };
-    match writer.value(id, value, 0) {
-        Ok(()) => Ok(writer.out),
+    match encoder.value(id, value, 0) {
+        Ok(()) => Ok(encoder.out),
         Err(mismatch) => Err(*mismatch),
     }
 }
 
-/// A mismatch is rare and large, so it lies in a box.
-type Written = Result<(), Box<Mismatch>>;
+/// The mismatch is boxed because it is large and rare.
+type Encoded = Result<(), Box<Mismatch>>;
 
-struct Writer<'t> {
-    tree: &'t Tree,
+struct Encoder<'t> {
+    graph: &'t Graph,
     out: Vec<u8>,
     values: usize,
-    /// Whether the value is a default of the schema or part of one.
+    /// True while a default of the schema is encoded.
     in_default: bool,
 }
 
-impl Writer<'_> {
-    // What recurs is kept apart from what does not, and small: it may lie on the stack a thousand times.
-    fn value(&mut self, id: Id, value: &Value, level: usize) -> Written {
+impl Encoder<'_> {
+    // Recursive functions are small and call the others without inlining, because a thousand of their frames may be on
+    // the stack.
+    fn value(&mut self, id: NodeId, value: &Value, level: usize) -> Encoded {
         self.values += 1;
         if level > MAX_LEVELS || self.values > MAX_VALUES {
-            return Err(too_much());
+            return Err(too_large());
         }
-        let tree = self.tree;
-        match &tree.nodes[id] {
+        let graph = self.graph;
+        match &graph.nodes[id] {
             Node::Array(item) => self.array(id, *item, value, level),
             Node::Map(node) => self.map(id, *node, value, level),
             Node::Union(branches) => self.union(id, branches, value, level),
             Node::Record(record) => self.record(id, record, value, level),
-            scalar => match self.scalar(scalar, value) {
+            leaf => match self.leaf(leaf, value) {
                 Some(()) => Ok(()),
-                None => Err(self.other(id, value)),
+                None => Err(self.mismatch(id, value)),
             },
         }
     }
 
-    /// Writes a value without parts; `None` if it is another.
+    /// Encodes a value that contains no other values. `None` if it is not of the type.
     #[inline(never)]
-    fn scalar(&mut self, node: &Node, value: &Value) -> Option<()> {
+    fn leaf(&mut self, node: &Node, value: &Value) -> Option<()> {
         match node {
             Node::Null => value.as_null()?,
             Node::Boolean => self.out.push(u8::from(value.as_bool()?)),
@@ -97,8 +98,8 @@ impl Writer<'_> {
                 let value = float(value)?;
                 self.out.extend_from_slice(&value.to_le_bytes());
             }
-            Node::String => put_sized(&mut self.out, value.as_str()?.as_bytes()),
-            Node::Bytes => put_sized(&mut self.out, &bytes(value)?),
+            Node::String => put_bytes(&mut self.out, value.as_str()?.as_bytes()),
+            Node::Bytes => put_bytes(&mut self.out, &bytes(value)?),
             Node::Fixed(fixed) => {
                 let bytes = bytes(value).filter(|bytes| bytes.len() == fixed.size)?;
                 self.out.extend_from_slice(&bytes);
@@ -116,126 +117,132 @@ impl Writer<'_> {
         Some(())
     }
 
-    fn array(&mut self, id: Id, item: Id, value: &Value, level: usize) -> Written {
+    fn array(&mut self, id: NodeId, item: NodeId, value: &Value, level: usize) -> Encoded {
         let Value::Array(items) = value else {
-            return Err(self.other(id, value));
+            return Err(self.mismatch(id, value));
         };
         if !items.is_empty() {
             put_long(&mut self.out, items.len() as i64);
         }
         for (index, value) in items.iter().enumerate() {
             if let Err(inner) = self.value(item, value, level + 1) {
-                return Err(within(&format!("[{index}]"), inner));
+                return Err(inner.within(&format!("[{index}]")));
             }
         }
         self.out.push(0);
         Ok(())
     }
 
-    fn map(&mut self, id: Id, node: Id, value: &Value, level: usize) -> Written {
+    fn map(&mut self, id: NodeId, node: NodeId, value: &Value, level: usize) -> Encoded {
         let Value::Object(entries) = value else {
-            return Err(self.other(id, value));
+            return Err(self.mismatch(id, value));
         };
         if !entries.is_empty() {
             put_long(&mut self.out, entries.len() as i64);
         }
         for (key, value) in entries {
-            put_sized(&mut self.out, key.as_bytes());
+            put_bytes(&mut self.out, key.as_bytes());
             if let Err(inner) = self.value(node, value, level + 1) {
-                return Err(within(&format!("[{key:?}]"), inner));
+                return Err(inner.within(&format!("[{key:?}]")));
             }
         }
         self.out.push(0);
         Ok(())
     }
 
-    fn record(&mut self, id: Id, record: &Record, value: &Value, level: usize) -> Written {
+    fn record(&mut self, id: NodeId, record: &Record, value: &Value, level: usize) -> Encoded {
         let Value::Object(object) = value else {
-            return Err(self.other(id, value));
+            return Err(self.mismatch(id, value));
         };
-        known_fields(record, object)?;
+        check_known_fields(record, object)?;
         let in_default = self.in_default;
         for field in &record.fields {
             let given = object.get(&field.name);
             let Some(value) = given.or(field.default.as_ref()) else {
-                return Err(within(&field.name, self.absent(field.node)));
+                return Err(self.absent(field.node).within(&field.name));
             };
             self.in_default = in_default || given.is_none();
-            let written = self.value(field.node, value, level + 1);
+            let encoded = self.value(field.node, value, level + 1);
             self.in_default = in_default;
-            if let Err(inner) = written {
-                return Err(within(&field.name, inner));
+            if let Err(inner) = encoded {
+                return Err(inner.within(&field.name));
             }
         }
         Ok(())
     }
 
-    fn union(&mut self, id: Id, branches: &[Id], value: &Value, level: usize) -> Written {
-        let mut faults = Vec::new();
+    fn union(&mut self, id: NodeId, branches: &[NodeId], value: &Value, level: usize) -> Encoded {
+        let mut mismatches = Vec::new();
         if let Some((index, inner)) = self.named_branch(branches, value) {
             match self.branch(index, branches[index], inner, level) {
                 Ok(()) => return Ok(()),
-                Err(fault) => faults.push(within(&self.step(branches[index]), fault)),
+                Err(mismatch) => {
+                    mismatches.push(mismatch.within(&self.branch_step(branches[index])))
+                }
             }
         }
         for index in self.order(branches, value) {
             match self.branch(index, branches[index], value, level) {
                 Ok(()) => return Ok(()),
-                Err(fault) => faults.push(fault),
+                Err(mismatch) => mismatches.push(mismatch),
             }
         }
-        // With one candidate its own complaint says most; a choice is best told as the choice.
-        match faults.len() {
-            1 => Err(faults.remove(0)),
-            _ => Err(self.other(id, value)),
+        // With one candidate, its own mismatch is the most precise. With several, list the branches.
+        match mismatches.len() {
+            1 => Err(mismatches.remove(0)),
+            _ => Err(self.mismatch(id, value)),
         }
     }
 
-    /// The branches that may hold the value, in the order in which they are tried. A whole number is tried as `int` and
-    /// `long` first, unless it is a default. In a default, text is tried as `float` and `double` last: the specification
-    /// has only numbers as defaults of these.
+    /// The indices of the branches that may accept the value, in the order in which they are tried. A whole number is
+    /// tried as `int` and `long` first, unless it is in a default. In a default, a string is tried as `float` and `double`
+    /// last, because the specification allows only numbers as their defaults.
     #[inline(never)]
-    fn order(&self, branches: &[Id], value: &Value) -> Vec<usize> {
-        let last = |id: Id| match &self.tree.nodes[id] {
+    fn order(&self, branches: &[NodeId], value: &Value) -> Vec<usize> {
+        let last = |id: NodeId| match &self.graph.nodes[id] {
             Node::Int | Node::Long => false,
             Node::Float | Node::Double if self.in_default => value.is_string(),
             _ => value.is_i64() && !self.in_default,
         };
         let mut order: Vec<usize> = (0..branches.len())
-            .filter(|index| self.may_hold(branches[*index], value))
+            .filter(|index| self.may_accept(branches[*index], value))
             .collect();
         order.sort_by_key(|index| last(branches[*index]));
         order
     }
 
-    fn branch(&mut self, index: usize, id: Id, value: &Value, level: usize) -> Written {
+    fn branch(&mut self, index: usize, id: NodeId, value: &Value, level: usize) -> Encoded {
         let start = self.out.len();
         put_long(&mut self.out, index as i64);
-        let written = self.value(id, value, level + 1);
-        if written.is_err() {
+        let encoded = self.value(id, value, level + 1);
+        if encoded.is_err() {
             self.out.truncate(start);
         }
-        written
+        encoded
     }
 
-    fn step(&self, branch: Id) -> String {
-        format!("[{:?}]", self.tree.name(branch))
+    fn branch_step(&self, branch: NodeId) -> String {
+        format!("[{:?}]", self.graph.name(branch))
     }
 
-    /// `{"branch": value}`, if the value is that.
-    fn named_branch<'v>(&self, branches: &[Id], value: &'v Value) -> Option<(usize, &'v Value)> {
+    /// The branch and the value of `{"branch": value}`. `None` if the value does not have this form.
+    fn named_branch<'v>(
+        &self,
+        branches: &[NodeId],
+        value: &'v Value,
+    ) -> Option<(usize, &'v Value)> {
         let is_one = |object: &&Map<_, _>| object.len() == 1 && !self.in_default;
         let object = value.as_object().filter(is_one)?;
         let (name, inner) = object.iter().next()?;
         let index = branches
             .iter()
-            .position(|branch| self.tree.name(*branch) == name)?;
+            .position(|branch| self.graph.name(*branch) == name)?;
         Some((index, inner))
     }
 
-    /// Whether a value of this JSON kind can be of the type at all.
-    fn may_hold(&self, id: Id, value: &Value) -> bool {
-        match &self.tree.nodes[id] {
+    /// Whether the type accepts values of this JSON kind.
+    fn may_accept(&self, id: NodeId, value: &Value) -> bool {
+        match &self.graph.nodes[id] {
             Node::Null => value.is_null(),
             Node::Boolean => value.is_boolean(),
             Node::Int | Node::Long => value.is_number(),
@@ -248,22 +255,22 @@ impl Writer<'_> {
     }
 
     #[cold]
-    fn other(&self, id: Id, value: &Value) -> Box<Mismatch> {
-        let found = match (&self.tree.nodes[id], bytes(value)) {
+    fn mismatch(&self, id: NodeId, value: &Value) -> Box<Mismatch> {
+        let found = match (&self.graph.nodes[id], bytes(value)) {
             (Node::Fixed(_), Some(bytes)) => format!("text of {} characters", bytes.len()),
-            _ => found(value),
+            _ => mismatch::describe(value),
         };
-        mismatch(self.expected(id), found)
+        Mismatch::new(self.expected(id), found)
     }
 
     #[cold]
-    fn absent(&self, id: Id) -> Box<Mismatch> {
+    fn absent(&self, id: NodeId) -> Box<Mismatch> {
         let found = "nothing: the field is absent, and the schema has no default for it";
-        mismatch(self.expected(id), found)
+        Mismatch::new(self.expected(id), found)
     }
 
-    fn expected(&self, id: Id) -> String {
-        match &self.tree.nodes[id] {
+    fn expected(&self, id: NodeId) -> String {
+        match &self.graph.nodes[id] {
             Node::Int => "an int, a whole number of 32 bits".to_owned(),
             Node::Long => "a long, a whole number of 64 bits".to_owned(),
             Node::Bytes => "bytes, as text of characters up to U+00FF".to_owned(),
@@ -278,10 +285,10 @@ impl Writer<'_> {
                 format!("the enum {}: {}", symbols.name, symbols.symbols.join(", "))
             }
             Node::Union(branches) => {
-                let names: Vec<&str> = branches.iter().map(|id| self.tree.name(*id)).collect();
+                let names: Vec<&str> = branches.iter().map(|id| self.graph.name(*id)).collect();
                 names.join(" or ")
             }
-            _ => self.tree.name(id).to_owned(),
+            _ => self.graph.name(id).to_owned(),
         }
     }
 }
@@ -304,28 +311,9 @@ fn bytes(value: &Value) -> Option<Vec<u8>> {
     characters.map(|c| u8::try_from(c).ok()).collect()
 }
 
-/// The value as an error shows it: its kind, and itself if it is short.
-fn found(value: &Value) -> String {
-    match value {
-        Value::Null => "null".to_owned(),
-        Value::Bool(value) => format!("the boolean {value}"),
-        Value::Number(number) => format!("the number {number}"),
-        Value::String(text) => {
-            let short: String = text.chars().take(40).collect();
-            let more = if short.len() < text.len() { "…" } else { "" };
-            format!("the text {short:?}{more}")
-        }
-        Value::Array(items) => format!("an array of {}", items.len()),
-        Value::Object(object) => match object.len() {
-            1 => "an object of 1 field".to_owned(),
-            fields => format!("an object of {fields} fields"),
-        },
-    }
-}
-
-/// Fails at the first field that the record does not have.
+/// Checks that the record has all fields of the object.
 #[inline(never)]
-fn known_fields(record: &Record, object: &Map<String, Value>) -> Written {
+fn check_known_fields(record: &Record, object: &Map<String, Value>) -> Encoded {
     let known = |key: &String| record.fields.iter().any(|field| field.name == *key);
     let Some(key) = object.keys().find(|key| !known(key)) else {
         return Ok(());
@@ -333,30 +321,11 @@ fn known_fields(record: &Record, object: &Map<String, Value>) -> Written {
     let names: Vec<&str> = record.fields.iter().map(|f| f.name.as_str()).collect();
     let expected = format!("one of the fields {}", names.join(", "));
     let found = "a field the schema does not have";
-    Err(within(key, mismatch(expected, found)))
+    Err(Mismatch::new(expected, found).within(key))
 }
 
 #[cold]
-fn too_much() -> Box<Mismatch> {
+fn too_large() -> Box<Mismatch> {
     let expected = format!("at most {MAX_LEVELS} levels and {MAX_VALUES} values");
-    mismatch(expected, "more")
-}
-
-#[cold]
-fn mismatch(expected: impl Into<String>, found: impl Into<String>) -> Box<Mismatch> {
-    Box::new(Mismatch {
-        path: String::new(),
-        expected: expected.into(),
-        found: found.into(),
-    })
-}
-
-#[cold]
-fn within(step: &str, mut inner: Box<Mismatch>) -> Box<Mismatch> {
-    let dot = match inner.path.chars().next() {
-        None | Some('[') => "",
-        Some(_) => ".",
-    };
-    inner.path = format!("{step}{dot}{}", inner.path);
-    inner
+    Mismatch::new(expected, "more")
 }

@@ -1,44 +1,45 @@
-//! A datum → JSON for people.
+//! Converts a datum to JSON.
 //!
-//! Unions show the value without the branch's name. `bytes` and `fixed` are text of one character a byte, U+0000 to
-//! U+00FF, as in Avro's own JSON encoding. A float that JSON has no number for is `"NaN"`, `"Infinity"` or
-//! `"-Infinity"`.
+//! The value of a union has no branch name. `bytes` and `fixed` are strings of one character (U+0000 to U+00FF) for each
+//! byte, as in Avro's JSON encoding. Floats that JSON cannot represent are `"NaN"`, `"Infinity"` and `"-Infinity"`.
 
 use serde_json::{Map, Number, Value};
 
-use super::tree::{Id, Node, Record, Tree};
-use super::wire::{Cursor, Reason};
-use super::{Fault, MAX_DEPTH};
+use crate::binary::Cursor;
+use crate::graph::{Graph, Node, NodeId, Record};
+use crate::reason::Reason;
+use crate::{Fault, MAX_DEPTH};
 
-/// How many types a value may lie inside: above what the walk lets through for schemas people write (a list of
-/// nullable records has two types a level), and low enough for any thread's stack.
+/// The maximum nesting of types around a value. It is more than validation accepts for typical schemas (a linked list of
+/// nullable records has two types for each level), and low enough for the stack of any thread.
 pub(super) const MAX_LEVELS: usize = 2 * MAX_DEPTH + 10;
 
-/// The value at the start of bytes that have been walked already.
-pub(super) fn value(tree: &Tree, datum: &[u8]) -> Result<Value, Fault> {
+/// Converts a datum that has been validated.
+pub(super) fn value(graph: &Graph, datum: &[u8]) -> Result<Value, Fault> {
     let mut cursor = Cursor::new(datum);
     let mut reader = Reader {
-        tree,
+        graph,
         cursor: &mut cursor,
     };
     reader
-        .value(tree.root, 0)
-        .map_err(|reason| Fault::plain(cursor.pos, reason.to_string()))
+        .value(graph.root, 0)
+        .map_err(|reason| Fault::without_path(cursor.pos, reason.to_string()))
 }
 
 struct Reader<'t, 'c, 'a> {
-    tree: &'t Tree,
+    graph: &'t Graph,
     cursor: &'c mut Cursor<'a>,
 }
 
 impl Reader<'_, '_, '_> {
-    // What recurs is kept apart from what does not, and small: it may lie on the stack a thousand times.
-    fn value(&mut self, id: Id, level: usize) -> Result<Value, Reason> {
+    // Recursive functions are small and call the others without inlining, because a thousand of their frames may be on
+    // the stack.
+    fn value(&mut self, id: NodeId, level: usize) -> Result<Value, Reason> {
         if level > MAX_LEVELS {
             return Err(Reason::Depth(MAX_LEVELS));
         }
-        let tree = self.tree;
-        match &tree.nodes[id] {
+        let graph = self.graph;
+        match &graph.nodes[id] {
             Node::Union(branches) => {
                 let branch = self.branch(branches)?;
                 self.value(branch, level + 1)
@@ -46,12 +47,12 @@ impl Reader<'_, '_, '_> {
             Node::Record(record) => self.record(record, level),
             Node::Array(item) => self.array(*item, level),
             Node::Map(value) => self.map(*value, level),
-            scalar => self.scalar(scalar),
+            leaf => self.leaf(leaf),
         }
     }
 
     #[inline(never)]
-    fn scalar(&mut self, node: &Node) -> Result<Value, Reason> {
+    fn leaf(&mut self, node: &Node) -> Result<Value, Reason> {
         Ok(match node {
             Node::Boolean => self.cursor.boolean()?.into(),
             Node::Int => self.cursor.int("an int")?.into(),
@@ -66,16 +67,20 @@ impl Reader<'_, '_, '_> {
                 let value = bytes.first_chunk().map_or(0.0, |b| f64::from_le_bytes(*b));
                 number(value)
             }
-            Node::Bytes => characters(self.cursor.sized("bytes")?),
-            Node::String => self.cursor.text()?.into(),
-            Node::Fixed(fixed) => characters(self.cursor.take(fixed.size, "a fixed")?),
+            Node::Bytes => latin1(self.cursor.bytes("bytes")?),
+            Node::String => self.cursor.string()?.into(),
+            Node::Fixed(fixed) => latin1(self.cursor.take(fixed.size, "a fixed")?),
             Node::Enum(symbols) => {
                 let index = self.cursor.int("an enum's symbol")?;
-                let of = symbols.symbols.len() as u32;
                 let symbol = usize::try_from(index).ok();
                 match symbol.and_then(|index| symbols.symbols.get(index)) {
                     Some(symbol) => Value::String(symbol.to_string()),
-                    None => return Err(Reason::EnumIndex(i64::from(index), of)),
+                    None => {
+                        return Err(Reason::EnumIndex(
+                            i64::from(index),
+                            symbols.symbols.len() as u32,
+                        ));
+                    }
                 }
             }
             _ => Value::Null,
@@ -83,14 +88,14 @@ impl Reader<'_, '_, '_> {
     }
 
     #[inline(never)]
-    fn branch(&mut self, branches: &[Id]) -> Result<Id, Reason> {
+    fn branch(&mut self, branches: &[NodeId]) -> Result<NodeId, Reason> {
         let index = self.cursor.int("a union's index")?;
         let branch = usize::try_from(index).ok();
         match branch.and_then(|index| branches.get(index)) {
             Some(branch) => Ok(*branch),
             None => {
-                let of = branches.len() as u32;
-                Err(Reason::UnionIndex(i64::from(index), of))
+                let count = branches.len() as u32;
+                Err(Reason::UnionIndex(i64::from(index), count))
             }
         }
     }
@@ -104,7 +109,7 @@ impl Reader<'_, '_, '_> {
         Ok(Value::Object(object))
     }
 
-    fn array(&mut self, item: Id, level: usize) -> Result<Value, Reason> {
+    fn array(&mut self, item: NodeId, level: usize) -> Result<Value, Reason> {
         let mut items = Vec::new();
         self.blocks(|reader| {
             items.push(reader.value(item, level + 1)?);
@@ -113,10 +118,10 @@ impl Reader<'_, '_, '_> {
         Ok(Value::Array(items))
     }
 
-    fn map(&mut self, node: Id, level: usize) -> Result<Value, Reason> {
+    fn map(&mut self, node: NodeId, level: usize) -> Result<Value, Reason> {
         let mut object = Map::new();
         self.blocks(|reader| {
-            let key = reader.cursor.text()?.to_owned();
+            let key = reader.cursor.string()?.to_owned();
             object.insert(key, reader.value(node, level + 1)?);
             Ok(())
         })?;
@@ -136,11 +141,12 @@ impl Reader<'_, '_, '_> {
     }
 }
 
-fn characters(bytes: &[u8]) -> Value {
+/// A string with one character for each byte.
+fn latin1(bytes: &[u8]) -> Value {
     Value::String(bytes.iter().copied().map(char::from).collect())
 }
 
-/// A float's shortest decimal: 0.1, not the 0.10000000149011612 that it is as a double.
+/// The shortest decimal number of a float: 0.1, not 0.10000000149011612, which is its value as a double.
 fn shortest(value: f32) -> Value {
     match value.to_string().parse() {
         Ok(value) => number(value),

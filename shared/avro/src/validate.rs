@@ -1,72 +1,49 @@
-//! The one walk over a datum: is it exactly what the schema says, and what do the wanted fields hold?
+//! Validates a datum with the program of its schema.
 //!
-//! An explicit stack instead of recursion, borrowed values instead of copies. Nothing is allocated once the stack
-//! has grown, and no count or length in the bytes is believed before it has been compared with the bytes left.
+//! The program runs with an explicit stack instead of recursion, and borrows values instead of copying them. Nothing is
+//! allocated once the stack has grown. A count or length in the bytes is compared with the remaining bytes before it is
+//! used.
 
-use std::cell::Cell;
 use std::fmt::Write;
 
-use super::program::{Op, Program};
-use super::wire::{Cursor, Reason};
-use super::{Fault, Field};
+use crate::binary::Cursor;
+use crate::program::{Op, Program};
+use crate::reason::Reason;
+use crate::stack::{Frame, Stack};
+use crate::{Fault, Field};
 
-/// How deep arrays, maps and records that occur in several places may nest in one datum.
-///
-/// Each counts one. The readers downstream set their own: 64 in `serde_avro_fast`, the thread's stack in Java.
-pub const MAX_DEPTH: usize = 256;
-
-/// How many array items that take no bytes one datum may hold in all.
+/// The maximum number of zero-length array items in one datum, over all arrays.
 pub const MAX_ZERO_LENGTH_ITEMS: u64 = 65_536;
 
-/// Where the walk has to come back to: the caller of a record, or the start of an item.
-#[derive(Clone, Copy, Debug)]
-struct Frame {
-    /// The call, or the array or map.
-    at: u32,
-    /// Items left in this block; of a call, none.
-    left: u64,
-    /// Where this block says it ends.
-    end: Option<usize>,
-    /// The item's number, from 0.
-    index: u64,
-    /// Where the entry's key begins and ends, in a map.
-    key: (usize, usize),
-}
-
-thread_local! {
-    static STACK: Cell<Vec<Frame>> = const { Cell::new(Vec::new()) };
-}
-
-/// Proves that the bytes are exactly one datum.
-pub(super) fn whole<'a>(
+/// Validates that the bytes are exactly one datum, and captures the fields of the program.
+pub(super) fn datum<'a>(
     program: &'a Program,
     bytes: &'a [u8],
     fields: &mut [Field<'a>],
 ) -> Result<(), Fault> {
-    let end = prefix(program, bytes, 0, fields)?;
+    let end = run_from(program, bytes, 0, fields)?;
     if end == bytes.len() {
         return Ok(());
     }
-    let reason = Reason::LeftOver(bytes.len() - end).to_string();
-    Err(Fault::plain(end, reason))
+    let reason = Reason::Trailing(bytes.len() - end).to_string();
+    Err(Fault::without_path(end, reason))
 }
 
-/// Proves one datum from a place in the bytes on, and says where it ends.
-pub(super) fn pass(program: &Program, bytes: &[u8], start: usize) -> Result<usize, Fault> {
-    prefix(program, bytes, start, &mut [])
+/// Validates one datum that begins at `start`. Returns the offset of its end.
+// Not inlined into its caller, where the loop would have fewer registers (6 % slower on large records).
+#[inline(never)]
+pub(super) fn prefix(program: &Program, bytes: &[u8], start: usize) -> Result<usize, Fault> {
+    run_from(program, bytes, start, &mut [])
 }
 
 #[inline(always)]
-fn prefix<'a>(
+fn run_from<'a>(
     program: &'a Program,
     bytes: &'a [u8],
     pos: usize,
     fields: &mut [Field<'a>],
 ) -> Result<usize, Fault> {
-    let mut stack = Stack {
-        frames: Vec::new(),
-        taken: false,
-    };
+    let mut stack = Stack::new();
     let mut cursor = Cursor { bytes, pos };
     let (mut pc, mut start) = (0, pos);
     match run(
@@ -82,38 +59,7 @@ fn prefix<'a>(
     }
 }
 
-/// The stack, fetched from its thread when the first frame is pushed, and brought back.
-struct Stack {
-    frames: Vec<Frame>,
-    taken: bool,
-}
-
-impl Stack {
-    #[inline]
-    fn push(&mut self, frame: Frame) -> Result<(), Reason> {
-        if !self.taken {
-            self.frames = STACK.take();
-            self.taken = true;
-        }
-        if self.frames.len() >= MAX_DEPTH {
-            return Err(Reason::Depth(MAX_DEPTH));
-        }
-        self.frames.push(frame);
-        Ok(())
-    }
-}
-
-impl Drop for Stack {
-    #[inline]
-    fn drop(&mut self) {
-        if self.taken {
-            self.frames.clear();
-            STACK.set(std::mem::take(&mut self.frames));
-        }
-    }
-}
-
-// `pc` is one past the instruction that runs, `start` the first byte of its value: what an error needs to know.
+// For the error: `pc` is the address behind the current instruction, `start` the offset of its value.
 #[inline(always)]
 fn run<'a>(
     program: &'a Program,
@@ -123,7 +69,7 @@ fn run<'a>(
     stack: &mut Stack,
     fields: &mut [Field<'a>],
 ) -> Result<(), Reason> {
-    let mut nothings = 0;
+    let mut zero_length_items = 0;
     loop {
         let op = program.ops[*pc];
         *pc += 1;
@@ -145,33 +91,33 @@ fn run<'a>(
                 cursor.take(8, "a double")?;
             }
             Op::Bytes => {
-                cursor.sized("bytes")?;
+                cursor.bytes("bytes")?;
             }
-            Op::String => cursor.skip_text()?,
+            Op::String => cursor.skip_string()?,
             Op::Fixed(size) => {
                 cursor.take(size as usize, "a fixed")?;
             }
-            Op::Enum(of) => {
-                enum_index(cursor, of)?;
+            Op::Enum(count) => {
+                enum_index(cursor, count)?;
             }
-            Op::Union { first, of } => {
+            Op::Union { first, count } => {
                 let index = cursor.int("a union's index")?;
                 match u32::try_from(index) {
-                    Ok(index) if index < of => {
+                    Ok(index) if index < count => {
                         *pc = program.targets[(first + index) as usize] as usize;
                     }
-                    _ => return Err(Reason::UnionIndex(i64::from(index), of)),
+                    _ => return Err(Reason::UnionIndex(i64::from(index), count)),
                 }
             }
-            Op::Blocks { least, end } => {
-                let (left, block_end) = cursor.block(least as usize)?;
-                if left == 0 {
+            Op::Blocks { min_size, end } => {
+                let (remaining, block_end) = cursor.block(min_size as usize)?;
+                if remaining == 0 {
                     empty_block(cursor, block_end)?;
                     *pc = end as usize;
                 } else {
                     stack.push(Frame {
                         at: *pc as u32 - 1,
-                        left,
+                        remaining,
                         end: block_end,
                         index: 0,
                         key: (0, 0),
@@ -179,7 +125,7 @@ fn run<'a>(
                 }
             }
             Op::Key => {
-                cursor.skip_text()?;
+                cursor.skip_string()?;
                 if let Some(frame) = stack.frames.last_mut() {
                     frame.key = (*start, cursor.pos);
                 }
@@ -189,19 +135,19 @@ fn run<'a>(
                     continue;
                 };
                 frame.index += 1;
-                frame.left -= 1;
+                frame.remaining -= 1;
                 frame.key = (0, 0);
-                let Op::Blocks { least, end } = program.ops[frame.at as usize] else {
+                let Op::Blocks { min_size, end } = program.ops[frame.at as usize] else {
                     continue;
                 };
-                if frame.left == 0 {
+                if frame.remaining == 0 {
                     if let Some(block_end) = frame.end
                         && block_end != cursor.pos
                     {
                         return Err(Reason::BlockSize);
                     }
-                    (frame.left, frame.end) = cursor.block(least as usize)?;
-                    if frame.left == 0 {
+                    (frame.remaining, frame.end) = cursor.block(min_size as usize)?;
+                    if frame.remaining == 0 {
                         empty_block(cursor, frame.end)?;
                         stack.frames.pop();
                         *pc = end as usize;
@@ -210,22 +156,22 @@ fn run<'a>(
                 }
                 *pc = frame.at as usize + 1;
             }
-            Op::Nothings => loop {
+            Op::ZeroLengthItems => loop {
                 let (count, end) = cursor.block(0)?;
                 empty_block(cursor, end)?;
                 if count == 0 {
                     break;
                 }
-                if count > MAX_ZERO_LENGTH_ITEMS - nothings {
-                    return Err(Reason::Nothings(MAX_ZERO_LENGTH_ITEMS));
+                if count > MAX_ZERO_LENGTH_ITEMS - zero_length_items {
+                    return Err(Reason::ZeroLengthItems(MAX_ZERO_LENGTH_ITEMS));
                 }
-                nothings += count;
+                zero_length_items += count;
             },
             Op::Jump(to) => *pc = to as usize,
             Op::Call(to) => {
                 stack.push(Frame {
                     at: *pc as u32 - 1,
-                    left: 0,
+                    remaining: 0,
                     end: None,
                     index: 0,
                     key: (0, 0),
@@ -238,38 +184,38 @@ fn run<'a>(
                 }
             }
             Op::Halt => return Ok(()),
-            Op::KeepBoolean(slot) => fields[slot as usize] = Field::Bool(cursor.boolean()?),
-            Op::KeepInt(slot) => {
+            Op::CaptureBoolean(slot) => fields[slot as usize] = Field::Bool(cursor.boolean()?),
+            Op::CaptureInt(slot) => {
                 fields[slot as usize] = Field::Int(i64::from(cursor.int("an int")?));
             }
-            Op::KeepLong(slot) => fields[slot as usize] = Field::Int(cursor.long("a long")?),
-            Op::KeepFloat(slot) => {
+            Op::CaptureLong(slot) => fields[slot as usize] = Field::Int(cursor.long("a long")?),
+            Op::CaptureFloat(slot) => {
                 let bytes = cursor.take(4, "a float")?;
                 let value = bytes.first_chunk().map_or(0.0, |b| f32::from_le_bytes(*b));
                 fields[slot as usize] = Field::Double(f64::from(value));
             }
-            Op::KeepDouble(slot) => {
+            Op::CaptureDouble(slot) => {
                 let bytes = cursor.take(8, "a double")?;
                 let value = bytes.first_chunk().map_or(0.0, |b| f64::from_le_bytes(*b));
                 fields[slot as usize] = Field::Double(value);
             }
-            Op::KeepBytes(slot) => fields[slot as usize] = Field::Bytes(cursor.sized("bytes")?),
-            Op::KeepString(slot) => fields[slot as usize] = Field::Str(cursor.text()?),
-            Op::KeepFixed { slot, size } => {
+            Op::CaptureBytes(slot) => fields[slot as usize] = Field::Bytes(cursor.bytes("bytes")?),
+            Op::CaptureString(slot) => fields[slot as usize] = Field::Str(cursor.string()?),
+            Op::CaptureFixed { slot, size } => {
                 fields[slot as usize] = Field::Bytes(cursor.take(size as usize, "a fixed")?);
             }
-            Op::KeepEnum { slot, symbols } => {
+            Op::CaptureEnum { slot, symbols } => {
                 let symbols = &program.symbols[symbols as usize];
                 let index = enum_index(cursor, symbols.len() as u32)?;
                 fields[slot as usize] = Field::Str(&symbols[index]);
             }
-            Op::KeepFrom(slot) => {
-                // What is left from here on; shortened at its end.
+            Op::CaptureStart(slot) => {
+                // Up to the end of the datum; `CaptureEnd` shortens it.
                 fields[slot as usize] = Field::Complex(&cursor.bytes[cursor.pos..]);
             }
-            Op::KeepTo(slot) => {
+            Op::CaptureEnd(slot) => {
                 if let Field::Complex(from) = &mut fields[slot as usize] {
-                    *from = &from[..from.len() - cursor.left()];
+                    *from = &from[..from.len() - cursor.remaining()];
                 }
             }
         }
@@ -277,15 +223,15 @@ fn run<'a>(
 }
 
 #[inline(always)]
-fn enum_index(cursor: &mut Cursor<'_>, of: u32) -> Result<usize, Reason> {
+fn enum_index(cursor: &mut Cursor<'_>, count: u32) -> Result<usize, Reason> {
     let index = cursor.int("an enum's symbol")?;
     match u32::try_from(index) {
-        Ok(index) if index < of => Ok(index as usize),
-        _ => Err(Reason::EnumIndex(i64::from(index), of)),
+        Ok(index) if index < count => Ok(index as usize),
+        _ => Err(Reason::EnumIndex(i64::from(index), count)),
     }
 }
 
-/// A block without bytes that still says where it ends says: here.
+/// If a block without items states its size, the size must be 0.
 #[inline(always)]
 fn empty_block(cursor: &Cursor<'_>, end: Option<usize>) -> Result<(), Reason> {
     match end {
@@ -331,11 +277,11 @@ fn append(path: &mut String, segment: &str) {
     path.push_str(segment);
 }
 
-/// `["key"]` of an entry whose key is known, else `[2]`.
+/// Appends `["key"]` for an entry whose key is known, otherwise `[2]`.
 fn index(path: &mut String, bytes: &[u8], frame: &Frame) {
     let (from, to) = frame.key;
     let key = bytes.get(from..to).unwrap_or_default();
-    let written = match Cursor::new(key).text() {
+    let written = match Cursor::new(key).string() {
         Ok(key) if from < to => {
             let short: String = key.chars().take(40).collect();
             write!(path, "[{short:?}]")

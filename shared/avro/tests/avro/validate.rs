@@ -1,4 +1,4 @@
-//! The verdict on whole data, and the fields read on the way.
+//! Validation of datums, and projections.
 
 use avro::{Fault, Field};
 use serde_json::json;
@@ -14,7 +14,7 @@ fn fault(offset: usize, path: &str, reason: &str) -> Fault {
 }
 
 #[test]
-fn every_prefix_is_refused_and_so_is_a_byte_more() {
+fn rejects_every_prefix_and_trailing_bytes() {
     for (text, value) in [
         (USER, user()),
         (WIDE, wide()),
@@ -37,13 +37,13 @@ fn every_prefix_is_refused_and_so_is_a_byte_more() {
         let end = datum.len() - 1;
         assert_eq!(
             schema.validate(&datum),
-            Err(fault(end, "", "1 byte is left over"))
+            Err(fault(end, "", "1 byte follows the datum"))
         );
     }
 }
 
 #[test]
-fn a_fault_names_the_byte_and_the_field() {
+fn faults_name_the_byte_and_the_field() {
     let user_schema = schema(USER);
     let datum = user_schema.from_json(&user()).unwrap();
     assert_eq!(
@@ -73,21 +73,24 @@ fn a_fault_names_the_byte_and_the_field() {
             .position(|w| w == needle)
             .unwrap()
     };
-    let spoilt = |at: usize, byte: u8| {
+    let damaged = |at: usize, byte: u8| {
         let mut datum = datum.clone();
         datum[at] = byte;
         wide_schema.validate(&datum).unwrap_err()
     };
     assert_eq!(
-        spoilt(at(b"\x02y") + 1, 0x80),
+        damaged(at(b"\x02y") + 1, 0x80),
         fault(at(b"\x02y") + 1, "lines[0].tags[1]", "text is not UTF-8")
     );
-    assert_eq!(spoilt(at(b"Porto"), 0xff).path, "address.city");
-    assert_eq!(spoilt(at(b"\x06two") + 1, 0xff).path, "labels[1]");
-    assert_eq!(spoilt(0, 2), fault(0, "flag", "a boolean is 0 or 1, not 2"));
+    assert_eq!(damaged(at(b"Porto"), 0xff).path, "address.city");
+    assert_eq!(damaged(at(b"\x06two") + 1, 0xff).path, "labels[1]");
+    assert_eq!(
+        damaged(0, 2),
+        fault(0, "flag", "a boolean is 0 or 1, not 2")
+    );
     let colour = at(b"abcd") + 4;
     assert_eq!(
-        spoilt(colour, 6),
+        damaged(colour, 6),
         fault(
             colour,
             "colour",
@@ -95,7 +98,7 @@ fn a_fault_names_the_byte_and_the_field() {
         )
     );
     assert_eq!(
-        spoilt(colour, 1),
+        damaged(colour, 1),
         fault(
             colour,
             "colour",
@@ -103,7 +106,7 @@ fn a_fault_names_the_byte_and_the_field() {
         )
     );
     assert_eq!(
-        spoilt(colour + 1, 4),
+        damaged(colour + 1, 4),
         fault(
             colour + 1,
             "address",
@@ -122,7 +125,7 @@ fn a_fault_names_the_byte_and_the_field() {
 }
 
 #[test]
-fn wanted_fields_come_in_the_order_named() {
+fn reads_fields_in_the_order_of_their_names() {
     let schema = schema(WIDE);
     let datum = schema.from_json(&wide()).unwrap();
     let names = [
@@ -182,7 +185,7 @@ fn wanted_fields_come_in_the_order_named() {
 }
 
 #[test]
-fn a_projection_still_proves_the_fields_it_does_not_want() {
+fn a_projection_validates_the_other_fields() {
     let schema = schema(USER);
     let projection = schema.projection(&["id"]).unwrap();
     let mut datum = schema.from_json(&user()).unwrap();
@@ -198,7 +201,7 @@ fn a_projection_still_proves_the_fields_it_does_not_want() {
 }
 
 #[test]
-fn a_projection_goes_down_a_type_that_holds_itself() {
+fn a_projection_reads_fields_of_recursive_types() {
     let schema = schema(LIST);
     let projection = schema
         .projection(&["value", "next.value", "next.next.value", "next.next.next"])
@@ -215,22 +218,22 @@ fn a_projection_goes_down_a_type_that_holds_itself() {
 }
 
 #[test]
-fn a_field_the_schema_lacks_is_named_with_those_it_has() {
+fn an_unknown_field_is_an_error_that_lists_the_fields() {
     let user = schema(USER);
-    let refused = |schema: &avro::Schema, name| schema.projection(&[name]).unwrap_err().to_string();
+    let message = |schema: &avro::Schema, name| schema.projection(&[name]).unwrap_err().to_string();
     assert_eq!(
-        refused(&user, "age"),
+        message(&user, "age"),
         "the schema User has no field age: it has id, name, email"
     );
     assert_eq!(
-        refused(&user, "name.first"),
-        "the schema User has no field name.first: name is no record"
+        message(&user, "name.first"),
+        "the schema User has no field name.first: name is not a record"
     );
     let wide = schema(WIDE);
     assert_eq!(
-        refused(&wide, "address.zip"),
+        message(&wide, "address.zip"),
         "the schema shop.Wide has no field address.zip: address has street, city, second"
     );
-    assert!(refused(&wide, "lines.sku").contains("lines is no record"));
-    assert!(refused(&wide, "").contains("it has flag"));
+    assert!(message(&wide, "lines.sku").contains("lines is not a record"));
+    assert!(message(&wide, "").contains("it has flag"));
 }

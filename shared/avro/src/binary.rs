@@ -1,81 +1,13 @@
-//! Avro's atoms on the wire: variable-length zigzag numbers, lengths, text.
+//! Reads and writes the values of Avro's binary encoding: variable-length numbers, lengths, strings.
 //!
-//! Everything here reads from a slice that someone else wrote, so nothing trusts a length before it has been
-//! compared with what is left. Hands on values, or a [`Reason`]; whoever asked knows where in the datum it was.
+//! The bytes are untrusted: a length is compared with the remaining bytes before it is used. Errors are [`Reason`]s; the
+//! caller adds the offset and the field.
 //!
 //! Source: Avro specification 1.12, "Binary encoding".
 
-use std::fmt;
+use crate::reason::Reason;
 
-/// What is wrong with the bytes. Small and `Copy`, so that the walk pays nothing for errors that do not happen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Reason {
-    /// The bytes end inside a value of this kind.
-    Ends(&'static str),
-    /// The bytes end inside a value of this many bytes.
-    EndsInside(&'static str, u64),
-    /// A number takes more bytes than its kind may, or more than 64 bits.
-    TooLong(&'static str),
-    /// An `int` outside 32 bits.
-    IntRange(i64),
-    /// A boolean that is neither 0 nor 1.
-    Bool(u8),
-    /// A length below zero.
-    NegativeLength(&'static str, i64),
-    /// A count below zero where there is no such thing.
-    NegativeCount(&'static str, i64),
-    /// Text that is not UTF-8, from this byte on.
-    Utf8(usize),
-    /// A union branch the schema does not have.
-    UnionIndex(i64, u32),
-    /// An enum symbol the schema does not have.
-    EnumIndex(i64, u32),
-    /// More items than can lie in the bytes left.
-    Count(u64, usize),
-    /// A block whose byte size is not that of its items.
-    BlockSize,
-    /// Nested beyond the limit.
-    Depth(usize),
-    /// More items without bytes than the limit.
-    Nothings(u64),
-    /// Bytes after the datum.
-    LeftOver(usize),
-}
-
-impl fmt::Display for Reason {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Reason::Ends(what) => write!(f, "the datum ends where {what} should be"),
-            Reason::EndsInside(what, 1) => write!(f, "the datum ends inside {what} of 1 byte"),
-            Reason::EndsInside(what, size) => {
-                write!(f, "the datum ends inside {what} of {size} bytes")
-            }
-            Reason::TooLong(what) => write!(f, "{what} is encoded in too many bytes"),
-            Reason::IntRange(value) => write!(f, "{value} does not fit an int of 32 bits"),
-            Reason::Bool(byte) => write!(f, "a boolean is 0 or 1, not {byte}"),
-            Reason::NegativeLength(what, length) => write!(f, "{what} has the length {length}"),
-            Reason::NegativeCount(what, count) => write!(f, "{what} is {count}"),
-            Reason::Utf8(_) => f.write_str("text is not UTF-8"),
-            Reason::UnionIndex(index, of) => {
-                write!(f, "the union has {of} branches, none with index {index}")
-            }
-            Reason::EnumIndex(index, of) => {
-                write!(f, "the enum has {of} symbols, none with index {index}")
-            }
-            Reason::Count(count, left) => write!(
-                f,
-                "a block of {count} items cannot lie in the {left} bytes left"
-            ),
-            Reason::BlockSize => f.write_str("a block's byte size is not that of its items"),
-            Reason::Depth(limit) => write!(f, "nested deeper than {limit}"),
-            Reason::Nothings(limit) => write!(f, "more than {limit} items without bytes"),
-            Reason::LeftOver(1) => f.write_str("1 byte is left over"),
-            Reason::LeftOver(bytes) => write!(f, "{bytes} bytes are left over"),
-        }
-    }
-}
-
-/// A place in bytes, and how to read on from it.
+/// A position in bytes from which values are read.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cursor<'a> {
     pub(super) bytes: &'a [u8],
@@ -88,11 +20,11 @@ impl<'a> Cursor<'a> {
     }
 
     #[inline(always)]
-    pub(super) fn left(&self) -> usize {
+    pub(super) fn remaining(&self) -> usize {
         self.bytes.len() - self.pos
     }
 
-    /// The next bytes, if there are that many.
+    /// The next `size` bytes.
     #[inline(always)]
     pub(super) fn take(&mut self, size: usize, what: &'static str) -> Result<&'a [u8], Reason> {
         // `pos` never passes the end, so the rest is a slice.
@@ -104,9 +36,10 @@ impl<'a> Cursor<'a> {
         Ok(taken)
     }
 
-    /// Seven bits a byte, low ones first; the top bit says that more follow.
+    /// A variable-length number of at most `max` bytes: seven bits in each byte, low bits first. The top bit is set if
+    /// another byte follows.
     #[inline(always)]
-    fn varint(&mut self, most: usize, what: &'static str) -> Result<u64, Reason> {
+    fn varint(&mut self, max: usize, what: &'static str) -> Result<u64, Reason> {
         let rest = &self.bytes[self.pos..];
         match rest.first() {
             Some(&first) if first < 0x80 => {
@@ -116,32 +49,32 @@ impl<'a> Cursor<'a> {
             Some(_) => {}
             None => return Err(Reason::Ends(what)),
         }
-        // Up to eight bytes at once: ids are two to five bytes long, and a branch for each would often be guessed
-        // wrong.
+        // Read up to eight bytes at once. Typical numbers have two to five bytes, and a branch for each byte would often
+        // be mispredicted.
         if let Some(word) = rest.first_chunk::<8>() {
             let word = u64::from_le_bytes(*word);
             let ends = !word & HIGH_BITS;
             if ends != 0 {
                 let size = ends.trailing_zeros() as usize / 8 + 1;
-                if size > most {
+                if size > max {
                     return Err(Reason::TooLong(what));
                 }
                 self.pos += size;
-                return Ok(sevens(word & (u64::MAX >> (64 - 8 * size))));
+                return Ok(join_sevens(word & (u64::MAX >> (64 - 8 * size))));
             }
         }
-        let (value, size) = slow_varint(rest, most, what)?;
+        let (value, size) = slow_varint(rest, max, what)?;
         self.pos += size;
         Ok(value)
     }
 
-    /// A `long`: at most ten bytes and 64 bits. Longer encodings than needed are Avro.
+    /// A `long`: at most ten bytes and 64 bits. Longer encodings than necessary are accepted.
     #[inline(always)]
     pub(super) fn long(&mut self, what: &'static str) -> Result<i64, Reason> {
         self.varint(10, what).map(unzigzag)
     }
 
-    /// An `int`: at most five bytes, as the Java reader insists, and 32 bits.
+    /// An `int`: at most five bytes, as in Java, and 32 bits.
     #[inline(always)]
     pub(super) fn int(&mut self, what: &'static str) -> Result<i32, Reason> {
         let raw = self.varint(5, what)?;
@@ -164,9 +97,9 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A length, and as many bytes.
+    /// `bytes`: a length and as many bytes.
     #[inline(always)]
-    pub(super) fn sized(&mut self, what: &'static str) -> Result<&'a [u8], Reason> {
+    pub(super) fn bytes(&mut self, what: &'static str) -> Result<&'a [u8], Reason> {
         let length = self.long("a length")?;
         let rest = &self.bytes[self.pos..];
         match u64::try_from(length) {
@@ -180,42 +113,45 @@ impl<'a> Cursor<'a> {
         }
     }
 
-    /// A length, and as many bytes of UTF-8.
+    /// A `string`: a length and as many bytes of UTF-8.
     #[inline(always)]
-    pub(super) fn text(&mut self) -> Result<&'a str, Reason> {
-        let bytes = self.sized("a string")?;
+    pub(super) fn string(&mut self) -> Result<&'a str, Reason> {
+        let bytes = self.bytes("a string")?;
         utf8(bytes, self.pos - bytes.len())
     }
 
-    /// Skips a length and as many bytes of UTF-8.
+    /// Validates and skips a `string`.
     #[inline(always)]
-    pub(super) fn skip_text(&mut self) -> Result<(), Reason> {
-        let bytes = self.sized("a string")?;
+    pub(super) fn skip_string(&mut self) -> Result<(), Reason> {
+        let bytes = self.bytes("a string")?;
         if !is_short_ascii(bytes) {
             utf8(bytes, self.pos - bytes.len())?;
         }
         Ok(())
     }
 
-    /// A block's header in an array or map: how many items, and where the block ends if it says so.
+    /// The header of a block of an array or map: the number of items, and the offset at which the block ends if it states
+    /// its size.
     ///
-    /// `least` is the fewest bytes an item takes; more items than could lie in the bytes left are refused here,
-    /// whatever the items are. With 0 the caller counts.
+    /// `min_size` is the minimum size of an item in bytes. A block with more items than fit into the remaining bytes is
+    /// an error. If `min_size` is 0, the caller must limit the number of items.
     #[inline(always)]
-    pub(super) fn block(&mut self, least: usize) -> Result<(u64, Option<usize>), Reason> {
+    pub(super) fn block(&mut self, min_size: usize) -> Result<(u64, Option<usize>), Reason> {
         let count = self.long("a block count")?;
         let (count, end) = if count >= 0 {
             (count as u64, None)
         } else {
             let size = self.long("a block's byte size")?;
             match usize::try_from(size) {
-                Ok(bytes) if bytes <= self.left() => (count.unsigned_abs(), Some(self.pos + bytes)),
+                Ok(bytes) if bytes <= self.remaining() => {
+                    (count.unsigned_abs(), Some(self.pos + bytes))
+                }
                 _ => return Err(Reason::BlockSize),
             }
         };
-        let left = end.unwrap_or(self.bytes.len()) - self.pos;
-        if least > 0 && count > (left / least) as u64 {
-            return Err(Reason::Count(count, left));
+        let remaining = end.unwrap_or(self.bytes.len()) - self.pos;
+        if min_size > 0 && count > (remaining / min_size) as u64 {
+            return Err(Reason::Count(count, remaining));
         }
         Ok((count, end))
     }
@@ -226,13 +162,13 @@ fn unzigzag(raw: u64) -> i64 {
     ((raw >> 1) as i64) ^ -((raw & 1) as i64)
 }
 
-/// Near the end of the bytes, and for numbers of nine or ten: the value, and how many bytes it takes.
-// Without the cursor, so that that can stay in registers; the same goes for all that is not inlined here.
+/// A variable-length number near the end of the bytes, or of nine or ten bytes. Returns the value and its length.
+// Functions that are not inlined do not take the cursor, so that it stays in registers.
 #[inline(never)]
-fn slow_varint(rest: &[u8], most: usize, what: &'static str) -> Result<(u64, usize), Reason> {
+fn slow_varint(rest: &[u8], max: usize, what: &'static str) -> Result<(u64, usize), Reason> {
     let mut value = 0;
     for (index, &byte) in rest.iter().enumerate() {
-        if index >= most || (index == 9 && byte > 1) {
+        if index >= max || (index == 9 && byte > 1) {
             return Err(Reason::TooLong(what));
         }
         value |= u64::from(byte & 0x7f) << (7 * index);
@@ -243,7 +179,7 @@ fn slow_varint(rest: &[u8], most: usize, what: &'static str) -> Result<(u64, usi
     Err(Reason::Ends(what))
 }
 
-/// Text that begins at `start`: whether it is UTF-8.
+/// The bytes as UTF-8. `start` is their offset, for the error.
 #[inline(never)]
 fn utf8(bytes: &[u8], start: usize) -> Result<&str, Reason> {
     std::str::from_utf8(bytes).map_err(|error| Reason::Utf8(start + error.valid_up_to()))
@@ -252,19 +188,19 @@ fn utf8(bytes: &[u8], start: usize) -> Result<&str, Reason> {
 /// The top bit of every byte.
 const HIGH_BITS: u64 = 0x8080_8080_8080_8080;
 
-/// The low seven bits of each of eight bytes, moved together: pairs of bytes, then of pairs, then of those.
+/// Joins the low seven bits of each of eight bytes: in pairs of bytes, then of 16-bit words, then of 32-bit words.
 #[inline(always)]
-fn sevens(word: u64) -> u64 {
+fn join_sevens(word: u64) -> u64 {
     let word = word & !HIGH_BITS;
     let word = (word & 0x007f_007f_007f_007f) | ((word & 0x7f00_7f00_7f00_7f00) >> 1);
     let word = (word & 0x0000_3fff_0000_3fff) | ((word & 0x3fff_0000_3fff_0000) >> 2);
     (word & 0x0000_0000_0fff_ffff) | ((word & 0x0fff_ffff_0000_0000) >> 4)
 }
 
-/// Whether the bytes are at most 32 and all ASCII; those in the middle are looked at twice rather than one by one,
-/// since a loop whose length differs from field to field is often guessed wrong.
+/// Whether there are at most 32 bytes and all are ASCII.
 ///
-/// The standard library's check wins on long text; most fields are short, and there this is five times faster.
+/// Overlapping words cover the bytes: the branches of a loop, whose length differs between fields, would often be
+/// mispredicted. For short text this is five times as fast as the standard library's check, which is faster for long text.
 #[inline(always)]
 fn is_short_ascii(bytes: &[u8]) -> bool {
     let size = bytes.len();
@@ -300,8 +236,8 @@ pub(super) fn put_long(out: &mut Vec<u8>, value: i64) {
     out.push(raw as u8);
 }
 
-/// Appends a length and the bytes.
-pub(super) fn put_sized(out: &mut Vec<u8>, bytes: &[u8]) {
+/// Appends `bytes` or a `string`: a length and the bytes.
+pub(super) fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     put_long(out, bytes.len() as i64);
     out.extend_from_slice(bytes);
 }
@@ -311,14 +247,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_number_reads_back_as_it_was_written() {
+    fn numbers_decode_to_the_encoded_value() {
         for shift in 0..64 {
             for value in [1_i64 << shift, -(1_i64 << (shift % 63)), !(1 << shift)] {
                 let mut bytes = Vec::new();
                 put_long(&mut bytes, value);
                 let mut cursor = Cursor::new(&bytes);
                 assert_eq!(cursor.long("a long"), Ok(value));
-                assert_eq!(cursor.left(), 0);
+                assert_eq!(cursor.remaining(), 0);
                 for cut in 0..bytes.len() {
                     assert_eq!(
                         Cursor::new(&bytes[..cut]).long("a long"),
@@ -330,7 +266,7 @@ mod tests {
     }
 
     #[test]
-    fn a_number_of_more_than_64_bits_is_refused() {
+    fn rejects_numbers_of_more_than_64_bits() {
         let mut bytes = vec![0xff; 9];
         bytes.push(1);
         assert_eq!(Cursor::new(&bytes).long("a long"), Ok(i64::MIN));
@@ -346,7 +282,7 @@ mod tests {
     }
 
     #[test]
-    fn an_int_keeps_to_32_bits_and_five_bytes() {
+    fn rejects_ints_of_more_than_32_bits_or_five_bytes() {
         let mut bytes = Vec::new();
         put_long(&mut bytes, (1 << 32) + 1010);
         assert_eq!(
@@ -365,15 +301,15 @@ mod tests {
     }
 
     #[test]
-    fn text_is_checked_at_every_length() {
+    fn validates_utf8_in_strings_of_every_length() {
         for length in 0..130 {
             let mut bytes = Vec::new();
-            put_sized(&mut bytes, &vec![b'a'; length]);
-            assert_eq!(Cursor::new(&bytes).skip_text(), Ok(()));
+            put_bytes(&mut bytes, &vec![b'a'; length]);
+            assert_eq!(Cursor::new(&bytes).skip_string(), Ok(()));
             let prefix = bytes.len() - length;
             for at in prefix..bytes.len() {
                 bytes[at] = 0xff;
-                assert_eq!(Cursor::new(&bytes).skip_text(), Err(Reason::Utf8(at)));
+                assert_eq!(Cursor::new(&bytes).skip_string(), Err(Reason::Utf8(at)));
                 bytes[at] = b'a';
             }
         }
