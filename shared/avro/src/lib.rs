@@ -11,6 +11,7 @@
 //! | validate a request body of any framing | [`decode()`], [`Framing`] |
 //! | convert between JSON and Avro | [`Schema::from_json`], [`Schema::to_json`] |
 //! | read or write container files | [`container`] |
+//! | inspect the types of a schema | [`Schema::root`], [`SchemaNode`] |
 //!
 //! Not part of this crate: schema registries, Avro RPC, code generation, and the values of logical types. A logical type
 //! is read as its underlying type: neither a date's range nor a UUID's format is checked.
@@ -65,6 +66,7 @@ mod graph;
 mod graph_builder;
 mod min_size;
 mod mismatch;
+mod node;
 mod parse;
 mod program;
 mod projection;
@@ -82,6 +84,7 @@ pub use error::{Fault, SchemaError};
 pub use field::Field;
 pub use framing::{Framing, single_object};
 pub use mismatch::Mismatch;
+pub use node::{SchemaNode, SchemaType};
 pub use projection::Projection;
 pub use schema::{BUILT_IN_SCHEMA, FINGERPRINT_HEADER, Schema};
 pub use stack::MAX_DEPTH;

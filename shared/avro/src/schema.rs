@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::node::SchemaNode;
 use crate::parse::{self, Origin};
 use crate::program::{Program, Selection};
 use crate::projection::Projection;
@@ -71,6 +72,11 @@ impl Schema {
     /// The JSON text that the schema was parsed from.
     pub fn json(&self) -> &str {
         &self.0.json
+    }
+
+    /// The type of the datum, to inspect the schema.
+    pub fn root(&self) -> SchemaNode<'_> {
+        SchemaNode::new(&self.0.graph, self.0.graph.root)
     }
 
     /// The parsing canonical form. Schemas with the same form encode data the same way.
