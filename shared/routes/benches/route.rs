@@ -1,6 +1,6 @@
-//! What a decision costs: the route table beside a full decode and the CEL interpreter, in one run, best of several.
+//! The time to route a record, compared with a full decode and the CEL interpreter. Reports the fastest of several rounds.
 
-// A benchmark may end at once.
+// A benchmark may panic.
 #![allow(clippy::expect_used)]
 
 use std::hint::black_box;
@@ -62,7 +62,7 @@ fn main() {
     );
 }
 
-/// As the tutorial's messages are: a name, an address; one of a hundred has a route.
+/// Records of the tutorial. One of a hundred has a route.
 fn data(schema: &Schema) -> Vec<Vec<u8>> {
     let record = |index: usize| {
         let id = match index % 200 {
@@ -88,7 +88,7 @@ fn routes(schema: &Schema, data: &[Vec<u8>], conditions: &[&str]) -> f64 {
     })
 }
 
-/// What a straightforward job does: decode everything, give every field to the interpreter, ask each condition.
+/// A simple implementation: decode the record, pass all fields to the interpreter, evaluate each condition.
 fn interpreter(data: &[Vec<u8>]) -> f64 {
     let schema = apache_avro::Schema::parse_str(USER).expect("the built-in schema");
     let programs = BUILT_IN.map(|when| Program::compile(when).expect("it is CEL"));
@@ -115,7 +115,7 @@ fn interpreter(data: &[Vec<u8>]) -> f64 {
     })
 }
 
-/// Nanoseconds a record in the fastest round.
+/// Nanoseconds for each record in the fastest round.
 fn best(data: &[Vec<u8>], mut decide: impl FnMut(&[u8]) -> bool) -> f64 {
     let mut fastest = Duration::MAX;
     for _ in 0..ROUNDS {

@@ -1,23 +1,25 @@
-//! Reads a condition and checks it against the schema, so that a slip of the pen is found before the first record
-//! and not by it. Pure: a condition and the types of the fields in, a checked expression out.
+//! Parses a condition and checks it against the schema, so that mistakes are found before the first record.
 //!
-//! A condition is CEL (<https://github.com/google/cel-spec>): the standard macros, operators and functions, without
-//! timestamps, durations and optional values. The record's fields are its variables. A field of a record that is
-//! null is null, and `has(record.field)` asks whether it is not, as CEL does for messages.
+//! A condition is CEL (<https://github.com/google/cel-spec>) with the standard macros, operators and functions, but without
+//! timestamps, durations and optional values. The record's fields are the variables. A field of a record that is null is
+//! null. `has(record.field)` is true if the field is not null, as for CEL's messages.
 
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{Env, IdedExpr};
 
-use super::infer::{Checker, Problem};
-use super::shape::Shapes;
+use crate::infer::Inference;
+use crate::operators;
+use crate::problem::Problem;
+use crate::types::Types;
 
-/// The longest condition, in bytes.
-const LONGEST: usize = 4 << 10;
+/// The maximum length of a condition, in bytes.
+const MAX_LENGTH: usize = 4 << 10;
 
-/// How deep an expression may be nested, so that the interpreter, which recurses, stays within the stack.
-const DEEPEST: usize = 64;
+/// The maximum nesting of an expression. It limits the recursion of the interpreter.
+const MAX_DEPTH: usize = 64;
 
-/// Room for the parser, which recurses for each of [`LONGEST`] bytes at worst; only what is used takes memory.
+/// The stack of the parser's thread, in bytes. The parser recurses at most once for each of [`MAX_LENGTH`] bytes. Only the
+/// used part of the stack takes memory.
 const PARSER_STACK: usize = 256 << 20;
 
 /// A condition that fits the schema.
@@ -25,55 +27,54 @@ const PARSER_STACK: usize = 256 << 20;
 pub(super) struct Checked {
     /// The condition, in which a field of the record is a plain identifier (`address.city`).
     pub(super) expression: IdedExpr,
-    /// The fields it names, each once.
+    /// The fields in the condition, without duplicates.
     pub(super) fields: Vec<String>,
-    /// What is allowed but hardly meant.
+    /// Parts that are valid but suspicious.
     pub(super) warnings: Vec<String>,
 }
 
-/// Reads a condition and checks it.
+/// Parses and checks a condition.
 ///
 /// # Errors
-/// It is no CEL, names a field that does not exist, uses a value as what it is not, or is not true or false.
-pub(super) fn check(condition: &str, shapes: &Shapes) -> Result<Checked, String> {
-    if condition.len() > LONGEST {
+/// The condition is not CEL, names an unknown field, uses a value of the wrong type, or is not a boolean.
+pub(super) fn check(condition: &str, types: &Types) -> Result<Checked, String> {
+    if condition.len() > MAX_LENGTH {
         return Err(format!(
-            "it has {} bytes, and at most {LONGEST} are read",
+            "it has {} bytes; at most {MAX_LENGTH} are supported",
             condition.len()
         ));
     }
     std::thread::scope(|scope| {
         std::thread::Builder::new()
             .stack_size(PARSER_STACK)
-            .spawn_scoped(scope, || parse_and_check(condition, shapes))
-            .map_err(|error| format!("starting a thread to read it: {error}"))?
+            .spawn_scoped(scope, || parse_and_check(condition, types))
+            .map_err(|error| format!("starting a thread to parse it: {error}"))?
             .join()
-            .unwrap_or_else(|_| Err("the CEL parser gave up on it".to_owned()))
+            .unwrap_or_else(|_| Err("the CEL parser panicked".to_owned()))
     })
 }
 
-fn parse_and_check(condition: &str, shapes: &Shapes) -> Result<Checked, String> {
+fn parse_and_check(condition: &str, types: &Types) -> Result<Checked, String> {
     let program = Env::stdlib()
         .with_optional_support(false)
         .compile(condition)
         .map_err(|errors| syntax(condition, &errors))?;
-    if depth(program.expression()) > DEEPEST {
-        return Err(format!("it is nested more than {DEEPEST} deep"));
+    if depth(program.expression()) > MAX_DEPTH {
+        return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
     }
     let mut expression = program.expression().clone();
-    let mut checker = Checker::new(shapes);
-    let place = |problem: Problem| match program.source_info().offset_for(problem.id) {
-        Some((start, _)) => format!("{} (at character {})", problem.text, start + 1),
-        None => problem.text,
+    let mut inference = Inference::new(types);
+    let with_position = |problem: Problem| match program.source_info().offset_for(problem.id) {
+        Some((start, _)) => format!("{} (at character {})", problem.message, start + 1),
+        None => problem.message,
     };
-    let result = checker.infer(&mut expression).map_err(place)?;
-    checker
-        .boolean(&expression, &result, "a condition")
-        .map_err(place)?;
+    let result = inference.infer(&mut expression).map_err(with_position)?;
+    operators::require_boolean(&mut inference.warnings, &expression, &result, "a condition")
+        .map_err(with_position)?;
     Ok(Checked {
         expression,
-        warnings: checker.all_warnings(),
-        fields: checker.fields,
+        warnings: inference.warnings.into_messages(&inference.fields),
+        fields: inference.fields,
     })
 }
 
@@ -103,11 +104,11 @@ fn depth(expression: &IdedExpr) -> usize {
 
 fn syntax(condition: &str, errors: &cel::ParseErrors) -> String {
     let Some(first) = errors.errors.first() else {
-        return "it is no CEL expression".to_owned();
+        return "it is not a CEL expression".to_owned();
     };
     let single_equals = condition.replace(['=', '!', '<', '>'], "=").contains("==");
     let hint = if condition.contains('=') && !single_equals {
-        "; to compare, write =="
+        "; use == to compare"
     } else {
         ""
     };
@@ -132,11 +133,11 @@ mod tests {
             {"name":"city","type":"string"},{"name":"zip","type":["null","string"]}]}]}]}"#;
 
     fn checked(condition: &str) -> Result<Checked, String> {
-        check(condition, &Shapes::of(SCHEMA).unwrap())
+        check(condition, &Types::of(&avro::Schema::parse(SCHEMA).unwrap()))
     }
 
     #[test]
-    fn accepts_what_fits_the_schema_and_names_the_fields_it_needs() {
+    fn accepts_conditions_that_fit_the_schema_and_lists_their_fields() {
         for (condition, fields) in [
             ("id == 1010", "id"),
             ("id in [1, 2] && !paid || price < 2", "id paid price"),
@@ -171,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn a_mistake_is_explained_where_it_is() {
+    fn mistakes_are_reported_with_their_position() {
         for (condition, expected) in [
             (
                 "idd == 1",
@@ -185,45 +186,39 @@ mod tests {
                 "id == '1010'",
                 "== compares id (an int) with a string, which are never equal",
             ),
-            ("name > 5", "> compares name (a string) with an int"),
+            ("name > 5", "> cannot compare name (a string) with an int"),
             (
                 "colour == 'GREEN'",
                 "the enum has no symbol \"GREEN\"; it has RED, BLUE (at character 11)",
             ),
             ("colour in ['RED', 'GREEN']", "no symbol \"GREEN\""),
-            (
-                "id",
-                "a condition is made of true and false; this is an int",
-            ),
-            (
-                "name || paid",
-                "|| is made of true and false; this is a string",
-            ),
+            ("id", "a condition requires a boolean, not an int"),
+            ("name || paid", "|| requires a boolean, not a string"),
             (
                 "id.startsWith('1')",
-                "startsWith() is not for id (an int) and a string",
+                "startsWith() does not accept id (an int) and a string",
             ),
             ("id.city == 'x'", "id (an int)"),
-            ("name.matches('[')", "\"[\" is no pattern"),
+            ("name.matches('[')", "invalid pattern \"[\""),
             (
                 "price % 2.0 == 0.0",
-                "% is not for price (a double) and a double",
+                "% does not accept price (a double) and a double",
             ),
             (
                 "id + name == 'x'",
-                "+ is not for id (an int) and name (a string)",
+                "+ does not accept id (an int) and name (a string)",
             ),
-            ("frobnicate(id)", "there is no function frobnicate()"),
+            ("frobnicate(id)", "unknown function frobnicate()"),
             (
                 "name in ['a', 'b'].map(x, size(x))",
-                "in looks for name (a string) in a list of another type",
+                "in cannot find name (a string) in a list of another type",
             ),
             (
                 "lines.exists(l, l.price > 1)",
                 "no field price; it has sku, discount",
             ),
-            ("Order{id: 1} == null", "messages cannot be built here"),
-            ("id = 1010", "to compare, write =="),
+            ("Order{id: 1} == null", "messages are not supported"),
+            ("id = 1010", "use == to compare"),
             ("id == ", "(at character"),
             ("", "(at character"),
         ] {
@@ -235,7 +230,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_be_null_is_asked_for_or_warned_about() {
+    fn warns_of_nullable_fields_without_a_null_check() {
         let warnings = |condition: &str| checked(condition).unwrap().warnings;
         assert_eq!(warnings("email == 'x'"), [] as [&str; 0]);
         assert_eq!(
@@ -258,7 +253,7 @@ mod tests {
     }
 
     #[test]
-    fn hostile_conditions_are_refused_and_do_not_overflow_the_stack() {
+    fn rejects_hostile_conditions_without_a_stack_overflow() {
         for condition in [
             "(".repeat(4_000),
             format!("{}id == 1{}", "(".repeat(1_900), ")".repeat(1_900)),
@@ -280,12 +275,12 @@ mod tests {
     proptest::proptest! {
         #![proptest_config(proptest::prelude::ProptestConfig::with_cases(300))]
 
-        /// A release build ends at a panic, so the parser must not have one.
+        /// A panic ends a release build.
         #[test]
-        fn no_condition_makes_the_parser_give_up(words in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..12)) {
+        fn the_parser_never_panics(words in proptest::collection::vec(proptest::sample::select(WORDS.to_vec()), 0..12)) {
             for condition in [words.join(" "), words.concat()] {
                 if let Err(error) = checked(&condition) {
-                    proptest::prop_assert!(!error.contains("gave up"), "{}: {}", condition, error);
+                    proptest::prop_assert!(!error.contains("panicked"), "{}: {}", condition, error);
                 }
             }
         }

@@ -1,60 +1,40 @@
-//! Finds the type of each part of an expression, and turns fields of the record into plain identifiers. Pure.
-
-use std::collections::HashSet;
+//! Infers the type of an expression, and replaces fields of the record with plain identifiers.
 
 use cel::IdedExpr;
 use cel::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SelectExpr, operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SelectExpr,
+    operators as cel_operators,
 };
 
-use super::operations::{self, described};
-use super::shape::{Kind, Shapes, Type};
+use crate::operators;
+use crate::problem::{Operand, Problem, describe};
+use crate::types::{Kind, Type, Types};
+use crate::warnings::Warnings;
 
-/// What is wrong, and in which part of the expression.
-pub(super) struct Problem {
-    pub(super) id: u64,
-    pub(super) text: String,
-}
-
-impl Problem {
-    pub(super) fn new(expression: &IdedExpr, text: impl Into<String>) -> Self {
-        Self {
-            id: expression.id,
-            text: text.into(),
-        }
-    }
-}
-
-/// An expression and its type.
-pub(super) type Operand<'a> = (&'a IdedExpr, Type);
-
-/// Walks one expression, and remembers what it names.
-pub(super) struct Checker<'a> {
-    pub(super) shapes: &'a Shapes,
-    /// The fields named so far, each once.
+/// Infers the types of one condition.
+pub(super) struct Inference<'a> {
+    types: &'a Types,
+    /// The fields in the expression, without duplicates.
     pub(super) fields: Vec<String>,
+    pub(super) warnings: Warnings,
+    /// The variables of macros.
     locals: Vec<(String, Type)>,
-    guarded: HashSet<String>,
-    fragile: Vec<(String, String)>,
-    warnings: Vec<String>,
 }
 
-impl<'a> Checker<'a> {
-    pub(super) fn new(shapes: &'a Shapes) -> Self {
+impl<'a> Inference<'a> {
+    pub(super) fn new(types: &'a Types) -> Self {
         Self {
-            shapes,
+            types,
             fields: Vec::new(),
+            warnings: Warnings::default(),
             locals: Vec::new(),
-            guarded: HashSet::new(),
-            fragile: Vec::new(),
-            warnings: Vec::new(),
         }
     }
 
-    /// The type of an expression; fields of the record become plain identifiers on the way.
+    /// The type of an expression. Fields of the record in it are replaced with plain identifiers.
     ///
     /// # Errors
-    /// A part of it does not fit the schema, or another part.
+    /// A part does not fit the schema or another part.
     pub(super) fn infer(&mut self, expression: &mut IdedExpr) -> Result<Type, Problem> {
         if let Some(kind) = self.field(expression)? {
             return Ok(kind);
@@ -64,10 +44,9 @@ impl<'a> Checker<'a> {
             Expr::Literal(literal) => Ok(literal_kind(literal).into()),
             Expr::Ident(name) => {
                 let local = self.locals.iter().rev().find(|(known, _)| known == name);
-                local.map(|(_, kind)| kind.clone()).ok_or_else(|| Problem {
-                    id,
-                    text: format!("{name} is unknown"),
-                })
+                local
+                    .map(|(_, kind)| kind.clone())
+                    .ok_or_else(|| Problem::new(id, format!("unknown name {name}")))
             }
             Expr::Select(select) if select.test => self.presence(expression),
             Expr::Select(select) => {
@@ -80,10 +59,7 @@ impl<'a> Checker<'a> {
                 let mut kinds: Option<(Type, Type)> = None;
                 for entry in &mut map.entries {
                     let EntryExpr::MapEntry(entry) = &mut entry.expr else {
-                        return Err(Problem {
-                            id,
-                            text: "messages cannot be built here".to_owned(),
-                        });
+                        return Err(Problem::new(id, "messages are not supported"));
                     };
                     let (key, value) = (self.infer(&mut entry.key)?, self.infer(&mut entry.value)?);
                     kinds = Some(match kinds {
@@ -95,35 +71,34 @@ impl<'a> Checker<'a> {
                 Ok(Kind::Map(Box::new(key), Box::new(value)).into())
             }
             Expr::Comprehension(comprehension) => self.comprehension(comprehension),
-            Expr::Struct(_) | Expr::Unspecified => Err(Problem {
-                id,
-                text: "messages cannot be built here".to_owned(),
-            }),
+            Expr::Struct(_) | Expr::Unspecified => {
+                Err(Problem::new(id, "messages are not supported"))
+            }
         }
     }
 
-    /// A field of the record, or of a record in it: becomes one identifier. `None` if it is something else.
+    /// Replaces a field of the record, or of a record inside it, with one identifier. `None` for other expressions.
     fn field(&mut self, expression: &mut IdedExpr) -> Result<Option<Type>, Problem> {
-        let Some(path) = segments(expression) else {
+        let Some(path) = path_segments(expression) else {
             return Ok(None);
         };
         if self.locals.iter().any(|(local, _)| *local == path[0]) {
             return Ok(None);
         }
-        let mut fields = self.shapes.fields();
+        let mut fields = self.types.fields();
         let mut nullable = false;
         let mut found = None;
         for (index, name) in path.iter().enumerate() {
-            let Some(kind) = Shapes::field(fields, name) else {
+            let Some(kind) = Types::field(fields, name) else {
                 return Err(Problem::new(
-                    expression,
-                    unknown(&path[..index].join("."), name, fields),
+                    expression.id,
+                    unknown_field(&path[..index].join("."), name, fields),
                 ));
             };
             nullable |= kind.nullable;
             match kind.kind {
-                Kind::Record(record) => fields = &self.shapes.records[record],
-                // The rest of the path leads into a map, or is a mistake: the operand is looked at first.
+                Kind::Record(record) => fields = &self.types.records[record],
+                // The rest of the path is a map's key or a mistake; infer the operand first.
                 _ if index + 1 < path.len() => return Ok(None),
                 _ => {}
             }
@@ -140,7 +115,7 @@ impl<'a> Checker<'a> {
         Ok(found)
     }
 
-    /// `has(operand.field)`: of a record, that the field is not null; of a map, that the key is there.
+    /// `has(operand.field)`: the field of a record is not null, or the key of a map is present.
     fn presence(&mut self, expression: &mut IdedExpr) -> Result<Type, Problem> {
         let id = expression.id;
         let Expr::Select(select) = &mut expression.expr else {
@@ -160,13 +135,13 @@ impl<'a> Checker<'a> {
                     }),
                 };
                 self.infer(&mut field)?;
-                self.guard(&field);
+                self.warnings.add_null_check(&field);
                 let null = IdedExpr {
                     id,
                     expr: Expr::Literal(LiteralValue::Null),
                 };
                 expression.expr = Expr::Call(CallExpr {
-                    func_name: operators::NOT_EQUALS.to_owned(),
+                    func_name: cel_operators::NOT_EQUALS.to_owned(),
                     target: None,
                     args: vec![field, null],
                 });
@@ -174,33 +149,30 @@ impl<'a> Checker<'a> {
             }
             Kind::Map(..) | Kind::Any => {
                 self.infer(&mut select.operand)?;
-                self.fragile(&select.operand, &operand, "has()");
+                self.warnings.add_use(&select.operand, &operand, "has()");
                 Ok(Kind::Bool.into())
             }
-            _ => Err(Problem {
+            _ => Err(Problem::new(
                 id,
-                text: format!(
-                    "has() asks a record for a field or a map for a key; this is {operand}"
-                ),
-            }),
+                format!("has() requires a field of a record or a key of a map, not of {operand}"),
+            )),
         }
     }
 
     fn member(&self, id: u64, operand: &Operand<'_>, name: &str) -> Result<Type, Problem> {
         match &operand.1.kind {
             Kind::Record(record) => {
-                let fields = &self.shapes.records[*record];
-                Shapes::field(fields, name).cloned().ok_or_else(|| Problem {
-                    id,
-                    text: unknown("", name, fields),
-                })
+                let fields = &self.types.records[*record];
+                Types::field(fields, name)
+                    .cloned()
+                    .ok_or_else(|| Problem::new(id, unknown_field("", name, fields)))
             }
             Kind::Map(_, value) => Ok((**value).clone()),
             Kind::Any => Ok(Kind::Any.into()),
-            _ => Err(Problem {
+            _ => Err(Problem::new(
                 id,
-                text: format!("{} has no field {name}", described(operand)),
-            }),
+                format!("{} has no field {name}", describe(operand)),
+            )),
         }
     }
 
@@ -219,8 +191,15 @@ impl<'a> Checker<'a> {
             .chain(&call.args)
             .zip(kinds)
             .collect();
-        let member = call.target.is_some();
-        operations::result(self, id, &call.func_name, member, &operands)
+        let is_method = call.target.is_some();
+        operators::result_type(
+            self.types,
+            &mut self.warnings,
+            id,
+            &call.func_name,
+            is_method,
+            &operands,
+        )
     }
 
     fn list(&mut self, list: &mut ListExpr) -> Result<Type, Problem> {
@@ -232,21 +211,22 @@ impl<'a> Checker<'a> {
                 None => element,
             });
         }
-        Ok(Kind::List(Box::new(kinds.unwrap_or(Type::NOTHING))).into())
+        Ok(Kind::List(Box::new(kinds.unwrap_or(Type::NEVER))).into())
     }
 
-    /// `all`, `exists`, `exists_one`, `map` and `filter`, as the parser has expanded them.
+    /// `all`, `exists`, `exists_one`, `map` and `filter`, which the parser expands to comprehensions.
     fn comprehension(&mut self, comprehension: &mut ComprehensionExpr) -> Result<Type, Problem> {
         let range = self.infer(&mut comprehension.iter_range)?;
-        self.fragile(&comprehension.iter_range, &range, "a macro over it");
+        self.warnings
+            .add_use(&comprehension.iter_range, &range, "a macro over it");
         let (first, second) = match range.kind {
             Kind::List(element) => (*element, Kind::Any.into()),
             Kind::Map(key, value) => (*key, *value),
             Kind::Any => (Kind::Any.into(), Kind::Any.into()),
             _ => {
                 return Err(Problem::new(
-                    &comprehension.iter_range,
-                    format!("only lists and maps can be gone through; this is {range}"),
+                    comprehension.iter_range.id,
+                    format!("a macro requires a list or a map, not {range}"),
                 ));
             }
         };
@@ -259,7 +239,12 @@ impl<'a> Checker<'a> {
         self.locals
             .push((comprehension.accu_var.clone(), start.clone()));
         let condition = self.infer(&mut comprehension.loop_cond)?;
-        self.boolean(&comprehension.loop_cond, &condition, "a macro")?;
+        operators::require_boolean(
+            &mut self.warnings,
+            &comprehension.loop_cond,
+            &condition,
+            "a macro",
+        )?;
         let step = self.infer(&mut comprehension.loop_step)?;
         if let Some((_, accumulated)) = self.locals.last_mut() {
             *accumulated = step.or(start);
@@ -267,59 +252,6 @@ impl<'a> Checker<'a> {
         let result = self.infer(&mut comprehension.result)?;
         self.locals.truncate(depth);
         Ok(result)
-    }
-
-    /// An operand that must be true or false.
-    pub(super) fn boolean(
-        &mut self,
-        expression: &IdedExpr,
-        kind: &Type,
-        user: &str,
-    ) -> Result<(), Problem> {
-        if !matches!(kind.kind, Kind::Bool | Kind::Any) {
-            return Err(Problem::new(
-                expression,
-                format!("{user} is made of true and false; this is {kind}"),
-            ));
-        }
-        self.fragile(expression, kind, user);
-        Ok(())
-    }
-
-    /// Notes that `user` fails on an operand that may be null.
-    pub(super) fn fragile(&mut self, expression: &IdedExpr, kind: &Type, user: &str) {
-        if let (true, Expr::Ident(path)) = (kind.nullable, &expression.expr) {
-            self.fragile.push((path.clone(), user.to_owned()));
-        }
-    }
-
-    /// Notes that the condition asks whether an operand is null.
-    pub(super) fn guard(&mut self, expression: &IdedExpr) {
-        if let Expr::Ident(path) = &expression.expr {
-            self.guarded.insert(path.clone());
-        }
-    }
-
-    pub(super) fn warn(&mut self, text: String) {
-        self.warnings.push(text);
-    }
-
-    /// What is allowed but hardly meant.
-    pub(super) fn all_warnings(&self) -> Vec<String> {
-        let mut warnings = self.warnings.clone();
-        for (path, user) in &self.fragile {
-            let mut prefixes = path.match_indices('.').map(|(end, _)| &path[..end]);
-            let asked =
-                self.guarded.contains(path) || prefixes.any(|part| self.guarded.contains(part));
-            let warning = format!(
-                "{path} may be null, and {user} fails on null, which makes the record a dead letter: ask for \
-                 {path} != null first"
-            );
-            if self.fields.contains(path) && !asked && !warnings.contains(&warning) {
-                warnings.push(warning);
-            }
-        }
-        warnings
     }
 }
 
@@ -335,8 +267,8 @@ fn literal_kind(literal: &LiteralValue) -> Kind {
     }
 }
 
-/// `a.b.c` as its parts; `None` for anything else.
-fn segments(expression: &IdedExpr) -> Option<Vec<String>> {
+/// The parts of `a.b.c`. `None` for other expressions.
+fn path_segments(expression: &IdedExpr) -> Option<Vec<String>> {
     let mut parts = Vec::new();
     let mut rest = &expression.expr;
     loop {
@@ -355,7 +287,7 @@ fn segments(expression: &IdedExpr) -> Option<Vec<String>> {
     }
 }
 
-fn unknown(owner: &str, name: &str, fields: &[(String, Type)]) -> String {
+fn unknown_field(owner: &str, name: &str, fields: &[(String, Type)]) -> String {
     let mut known: Vec<&str> = fields.iter().map(|(name, _)| name.as_str()).collect();
     let more = if known.len() > 20 { ", …" } else { "" };
     known.truncate(20);

@@ -1,4 +1,4 @@
-//! The conditions that [`flat`](super::flat) cannot do, in the CEL interpreter.
+//! Evaluates conditions in the CEL interpreter: those that cannot be compiled, and those without a compiled result.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -12,21 +12,21 @@ use cel::context::VariableResolver;
 use cel::{Context, Env, IdedExpr, Value};
 use serde_json::Value as Json;
 
-use super::shape::{Kind, Shapes, Type};
+use crate::types::{Kind, Type, Types};
 
-/// The fields of one record, as the interpreter asks for them.
+/// The fields of one record, as variables of the interpreter.
 pub(super) struct Record<'a> {
     /// The fields' names, in the order of `fields`.
     pub(super) names: &'a [String],
-    /// What was found in them.
+    /// The fields' values.
     pub(super) fields: &'a [Field<'a>],
-    /// The whole record, if a field is a list, a map or a record.
-    pub(super) whole: Option<&'a Json>,
-    /// The fields' types, for what JSON does not tell apart.
-    pub(super) shapes: &'a Shapes,
+    /// The record as JSON, if a field is a list, a map or a record.
+    pub(super) json: Option<&'a Json>,
+    /// The fields' types, because JSON does not distinguish all of them.
+    pub(super) types: &'a Types,
 }
 
-/// The interpreter with CEL's standard functions; built once.
+/// The interpreter with CEL's standard functions.
 pub(super) struct Interpreter(Arc<Env>);
 
 impl Interpreter {
@@ -37,7 +37,7 @@ impl Interpreter {
     /// Whether a record matches.
     ///
     /// # Errors
-    /// What CEL says about an expression that has no value for this record.
+    /// CEL's error message, if the expression has no value for this record.
     pub(super) fn matches(
         &self,
         expression: &IdedExpr,
@@ -49,7 +49,7 @@ impl Interpreter {
             Ok(value) => match value.downcast_ref::<CelBool>() {
                 Some(boolean) => Ok(*boolean.inner()),
                 None => Err(format!(
-                    "the condition is {}, not true or false",
+                    "the condition is of type {}, not a boolean",
                     value.get_type().name()
                 )),
             },
@@ -81,13 +81,13 @@ impl VariableResolver for Record<'_> {
 
 impl Record<'_> {
     fn complex<'b>(&'b self, path: &str) -> Option<CowVal<'b, 'b>> {
-        let (mut value, mut fields) = (self.whole?, self.shapes.fields());
+        let (mut value, mut fields) = (self.json?, self.types.fields());
         let mut kind = None;
         for name in path.split('.') {
             value = value.get(name)?;
-            let known = Shapes::field(fields, name)?;
+            let known = Types::field(fields, name)?;
             if let Kind::Record(record) = known.kind {
-                fields = &self.shapes.records[record];
+                fields = &self.types.records[record];
             }
             kind = Some(known);
         }
@@ -103,7 +103,7 @@ impl Record<'_> {
                 (Some(int), _) => Box::new(CelInt::from(int)),
                 (None, _) => Box::new(CelDouble::from(number.as_f64().unwrap_or(f64::NAN))),
             },
-            // JSON has no numbers for these; the schema says that they are some.
+            // NaN and infinities are strings in JSON.
             (Json::String(text), Kind::Double) => {
                 Box::new(CelDouble::from(text.parse().unwrap_or(f64::NAN)))
             }
@@ -124,7 +124,7 @@ impl Record<'_> {
                 let value_kind = |name: &str| match kind {
                     Kind::Map(_, value) => &**value,
                     Kind::Record(record) => {
-                        Shapes::field(&self.shapes.records[*record], name).unwrap_or(&ANY)
+                        Types::field(&self.types.records[*record], name).unwrap_or(&ANY)
                     }
                     _ => &ANY,
                 };

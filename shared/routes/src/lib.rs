@@ -1,47 +1,75 @@
-//! Chooses where a record goes. Pure: bytes in, a route out.
+//! Selects the route of a record by CEL conditions over its fields.
 //!
-//! [`Routes::decide`] validates the whole datum in the same walk that reads the few fields which the conditions name,
-//! and asks the routes in order; the first that matches has the record.
+//! [`Routes::compile`] checks an ordered list of [`RouteDefinition`]s against the schema. [`Routes::decide`] validates a
+//! datum, reads the fields that occur in conditions, and returns the first route whose condition is true.
+//!
+//! The conditions are CEL (<https://github.com/google/cel-spec>). Common conditions are compiled to predicates over fields;
+//! the `cel` crate interprets the others. The crate does no I/O and depends neither on Kafka nor on the endpoints of the routes.
+//!
+//! # Example
+//!
+//! ```
+//! use avro::Schema;
+//! use routes::{RouteDefinition, Routes, Scratch};
+//!
+//! let schema = Schema::parse(
+//!     r#"{"type":"record","name":"Order","fields":[
+//!         {"name":"id","type":"long"},{"name":"country","type":"string"}]}"#,
+//! )?;
+//! let definition = |name: &str, when: &str| RouteDefinition {
+//!     name: name.to_owned(),
+//!     when: when.to_owned(),
+//! };
+//! let routes = Routes::compile(
+//!     vec![definition("iberia", "country in ['ES', 'PT']"), definition("large", "id > 1000")],
+//!     &schema,
+//! )?;
+//! let datum = schema.from_json(&serde_json::json!({"id": 7, "country": "PT"}))?;
+//! assert_eq!(routes.decide(&datum, &mut Scratch::default())?, Some(0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
-#[cfg(test)]
-mod agreement;
 mod check;
-mod flat;
+mod compiled;
+#[cfg(test)]
+mod equivalence;
 mod infer;
 mod interpret;
-mod operations;
-mod overlap;
-mod question;
-mod shape;
+mod operators;
+mod predicate;
+mod problem;
 #[cfg(test)]
 mod tests;
+mod types;
+mod unreachable;
+mod warnings;
 
 use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
-use flat::Flat;
+use compiled::Compiled;
 use interpret::{Interpreter, Record};
-use shape::Shapes;
+use types::Types;
 
-/// The table of routes, ready to decide.
+/// An ordered list of routes, compiled for a schema.
 #[derive(Debug)]
 pub struct Routes {
     routes: Vec<Route>,
     fields: Vec<String>,
     projection: Projection,
     schema: Schema,
-    shapes: Shapes,
+    types: Types,
     interpreter: Interpreter,
     fingerprint: u64,
     warnings: Vec<String>,
 }
 
-/// One route of the table: a name, and which records it takes.
+/// The name of a route, and the condition of its records.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteDefinition {
-    /// Its name in logs and reports.
+    /// The name in logs and reports.
     pub name: String,
-    /// The condition, in CEL, over the record's fields.
+    /// A CEL condition over the record's fields.
     pub when: String,
 }
 
@@ -49,47 +77,46 @@ pub struct RouteDefinition {
 struct Route {
     definition: RouteDefinition,
     expression: IdedExpr,
-    /// The same as steps, if it is one of the common shapes.
-    flat: Option<Flat>,
+    /// The compiled condition, if it can be compiled.
+    compiled: Option<Compiled>,
     matches_all: bool,
 }
 
-/// Memory that [`Routes::decide`] uses again for each record.
+/// Memory that [`Routes::decide`] reuses for each record.
 #[derive(Debug, Default)]
 pub struct Scratch(Vec<Field<'static>>);
 
-/// Why there is no decision about a record; either way it is a dead letter.
+/// Why no route can be selected for a record.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum Undecided {
-    /// The bytes are not one datum of the schema.
+pub enum EvalError {
+    /// The bytes are not exactly one datum of the schema.
     #[error("{0}")]
-    Undecodable(#[from] Fault),
-    /// A condition has no value for this record: it divides by zero, compares null, looks up a key that is not there.
-    #[error("the condition of route {name} has no value for this record: {reason}")]
-    Evaluation {
-        /// The route's place in the table.
+    InvalidDatum(#[from] Fault),
+    /// A condition has no value for this record: for example it divides by zero, orders null, or reads an absent key.
+    #[error("evaluating the condition of route {name}: {reason}")]
+    Condition {
+        /// The index of the route.
         route: usize,
         /// The route's name.
         name: String,
-        /// What CEL says.
+        /// CEL's error message.
         reason: String,
     },
 }
 
-/// What is wrong with the table of routes, in one sentence that names the route.
+/// The routes are invalid. The message names the route and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0}")]
 pub struct RouteError(String);
 
 impl Routes {
-    /// Checks the routes against the schema and prepares them.
+    /// Checks the routes against the schema and compiles them.
     ///
     /// # Errors
-    /// Two routes have one name; a condition does not fit the schema; a route can never match, because its condition
-    /// is false, or because an earlier route takes all that it would match.
+    /// Two routes have the same name, a condition does not fit the schema, or a route never matches, because its condition
+    /// is false or an earlier route matches the same records.
     pub fn compile(definitions: Vec<RouteDefinition>, schema: &Schema) -> Result<Self, RouteError> {
-        let shapes = Shapes::of(schema.json())
-            .map_err(|reason| RouteError(format!("reading the schema for the routes: {reason}")))?;
+        let types = Types::of(schema);
         let interpreter = Interpreter::new();
         let (mut fields, mut warnings) = (Vec::new(), Vec::new());
         let mut routes: Vec<Route> = Vec::with_capacity(definitions.len());
@@ -101,29 +128,30 @@ impl Routes {
             {
                 return Err(error("another route has this name"));
             }
-            let checked = check::check(&definition.when, &shapes)
+            let checked = check::check(&definition.when, &types)
                 .map_err(|reason| error(&format!("{}: {reason}", definition.when)))?;
-            let matches_all = constant(&checked, &interpreter, &shapes).map_err(|r| error(&r))?;
-            if let Some(taker) = routes.iter().find(|earlier| {
-                earlier.matches_all || overlap::takes_all(&earlier.expression, &checked.expression)
+            let matches_all =
+                is_always_true(&checked, &interpreter, &types).map_err(|r| error(&r))?;
+            if let Some(other) = routes.iter().find(|earlier| {
+                earlier.matches_all || unreachable::covers(&earlier.expression, &checked.expression)
             }) {
                 return Err(error(&format!(
-                    "it can never match, because route {:?} before it takes all of its records",
-                    taker.definition.name
+                    "it never matches, because route {:?} before it matches the same records",
+                    other.definition.name
                 )));
             }
             if matches_all {
                 warnings.push(format!("route {:?} matches every record", definition.name));
             }
-            let named = |text: String| format!("route {:?}: {text}", definition.name);
-            warnings.extend(checked.warnings.into_iter().map(named));
+            let with_name = |text: String| format!("route {:?}: {text}", definition.name);
+            warnings.extend(checked.warnings.into_iter().map(with_name));
             for field in checked.fields {
                 if !fields.contains(&field) {
                     fields.push(field);
                 }
             }
             routes.push(Route {
-                flat: None,
+                compiled: None,
                 expression: checked.expression,
                 matches_all,
                 definition,
@@ -131,7 +159,7 @@ impl Routes {
         }
         for route in &mut routes {
             let slot = |path: &str| fields.iter().position(|field| field == path);
-            route.flat = Flat::compile(&route.expression, &slot);
+            route.compiled = Compiled::compile(&route.expression, &slot);
         }
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
         let projection = schema
@@ -143,18 +171,18 @@ impl Routes {
             fields,
             routes,
             schema: schema.clone(),
-            shapes,
+            types,
             interpreter,
             warnings,
         })
     }
 
-    /// The route that takes this datum, or `None` if none does. The datum has been validated in full.
+    /// Validates the datum, and returns the index of the first route that matches it. `None` if no route matches.
     ///
     /// # Errors
-    /// The bytes are not exactly one datum, or a condition that was asked has no value for it.
+    /// The bytes are not exactly one datum, or a condition that was evaluated has no value for it.
     #[inline]
-    pub fn decide(&self, datum: &[u8], scratch: &mut Scratch) -> Result<Option<usize>, Undecided> {
+    pub fn decide(&self, datum: &[u8], scratch: &mut Scratch) -> Result<Option<usize>, EvalError> {
         let mut fields = with_lifetime(std::mem::take(&mut scratch.0));
         let decision = match self.projection.read(datum, &mut fields) {
             Ok(()) => self.choose(datum, &fields),
@@ -164,20 +192,20 @@ impl Routes {
         decision
     }
 
-    /// The names of the routes, in order; a record's route is its place here.
+    /// The names of the routes, in the order of their indices.
     pub fn names(&self) -> impl ExactSizeIterator<Item = &str> {
         self.routes
             .iter()
             .map(|route| route.definition.name.as_str())
     }
 
-    /// What is allowed in the table but hardly meant; for the log, once.
+    /// Valid but suspicious conditions, to be logged once.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// A number that changes when records may be routed otherwise: made of the names, conditions and order of the
-    /// routes and of the schema. Where records are posted, and with which token, is not part of it.
+    /// A hash of everything that decides about routes: the schema, and the names, conditions and order of the routes.
+    /// Endpoints and their settings are not part of it. Equal on every machine and in every version.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
     }
@@ -188,9 +216,13 @@ impl Routes {
     }
 
     #[inline]
-    fn choose(&self, datum: &[u8], fields: &[Field<'_>]) -> Result<Option<usize>, Undecided> {
+    fn choose(&self, datum: &[u8], fields: &[Field<'_>]) -> Result<Option<usize>, EvalError> {
         for (index, route) in self.routes.iter().enumerate() {
-            let matches = match route.flat.as_ref().and_then(|flat| flat.matches(fields)) {
+            let matches = match route
+                .compiled
+                .as_ref()
+                .and_then(|compiled| compiled.matches(fields))
+            {
                 Some(matches) => matches,
                 None => self.interpret(index, route, datum, fields)?,
             };
@@ -208,11 +240,11 @@ impl Routes {
         route: &Route,
         datum: &[u8],
         fields: &[Field<'_>],
-    ) -> Result<bool, Undecided> {
-        let complex = fields
+    ) -> Result<bool, EvalError> {
+        let has_complex = fields
             .iter()
             .any(|field| matches!(field, Field::Complex(_)));
-        let whole = if complex {
+        let json = if has_complex {
             Some(self.schema.to_json(datum)?)
         } else {
             None
@@ -220,12 +252,12 @@ impl Routes {
         let record = Record {
             names: &self.fields,
             fields,
-            whole: whole.as_ref(),
-            shapes: &self.shapes,
+            json: json.as_ref(),
+            types: &self.types,
         };
         self.interpreter
             .matches(&route.expression, &record)
-            .map_err(|reason| Undecided::Evaluation {
+            .map_err(|reason| EvalError::Condition {
                 route: index,
                 name: route.definition.name.clone(),
                 reason,
@@ -233,38 +265,38 @@ impl Routes {
     }
 }
 
-/// An empty list that may borrow for another lifetime, in the memory of the old one.
+/// An empty list of another lifetime with the memory of this list.
 fn with_lifetime<'to>(mut fields: Vec<Field<'_>>) -> Vec<Field<'to>> {
     fields.clear();
-    // Of an empty list nothing is mapped; `collect` keeps the memory of a list that it turns into its like.
+    // The list is empty, so nothing is mapped. `collect` reuses the memory, because the item types have the same layout.
     fields.into_iter().map(|_| Field::Null).collect()
 }
 
-/// Whether a condition that names no field is always true.
+/// Whether a condition without fields is always true. False if the condition has fields.
 ///
 /// # Errors
-/// It is never true.
-fn constant(
+/// The condition is always false, or has no value.
+fn is_always_true(
     checked: &check::Checked,
     interpreter: &Interpreter,
-    shapes: &Shapes,
+    types: &Types,
 ) -> Result<bool, String> {
     if !checked.fields.is_empty() {
         return Ok(false);
     }
-    let nothing = Record {
+    let no_fields = Record {
         names: &[],
         fields: &[],
-        whole: None,
-        shapes,
+        json: None,
+        types,
     };
-    match interpreter.matches(&checked.expression, &nothing)? {
+    match interpreter.matches(&checked.expression, &no_fields)? {
         true => Ok(true),
-        false => Err("it can never match, because its condition is false".to_owned()),
+        false => Err("it never matches, because its condition is false".to_owned()),
     }
 }
 
-/// FNV-1a (<https://www.rfc-editor.org/rfc/rfc9923>): the same on every machine and in every version.
+/// FNV-1a, 64 bits (<https://www.rfc-editor.org/rfc/rfc9923>).
 fn fingerprint(routes: &[Route], schema: [u8; 8]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |bytes: &[u8]| {
@@ -275,7 +307,7 @@ fn fingerprint(routes: &[Route], schema: [u8; 8]) -> u64 {
     add(&schema);
     for route in routes {
         for text in [&route.definition.name, &route.definition.when] {
-            // The length keeps "ab" + "c" apart from "a" + "bc".
+            // The length distinguishes "ab" + "c" from "a" + "bc".
             add(&(text.len() as u64).to_le_bytes());
             add(text.as_bytes());
         }

@@ -1,4 +1,4 @@
-//! The table of routes as its user meets it: conditions, records, decisions.
+//! Tests of the public API: conditions, records, decisions.
 
 use serde_json::json;
 
@@ -16,7 +16,7 @@ const ORDER: &str = r#"{"type":"record","name":"Order","fields":[
     {"name":"address","type":["null",{"type":"record","name":"Address","fields":[
         {"name":"city","type":"string"},{"name":"zips","type":{"type":"array","items":"int"}}]}]}]}"#;
 
-fn config(name: &str, when: &str) -> RouteDefinition {
+fn definition(name: &str, when: &str) -> RouteDefinition {
     RouteDefinition {
         name: name.to_owned(),
         when: when.to_owned(),
@@ -24,9 +24,9 @@ fn config(name: &str, when: &str) -> RouteDefinition {
 }
 
 fn routes(conditions: &[&str]) -> Result<Routes, RouteError> {
-    let configs = conditions.iter().enumerate();
-    let configs = configs.map(|(index, when)| config(&index.to_string(), when));
-    Routes::compile(configs.collect(), &Schema::parse(ORDER).unwrap())
+    let definitions = conditions.iter().enumerate();
+    let definitions = definitions.map(|(index, when)| definition(&index.to_string(), when));
+    Routes::compile(definitions.collect(), &Schema::parse(ORDER).unwrap())
 }
 
 fn order() -> serde_json::Value {
@@ -35,7 +35,7 @@ fn order() -> serde_json::Value {
         "address": {"city": "Rome", "zips": [1, 2]}})
 }
 
-fn decide(conditions: &[&str], record: &serde_json::Value) -> Result<Option<usize>, Undecided> {
+fn decide(conditions: &[&str], record: &serde_json::Value) -> Result<Option<usize>, EvalError> {
     let datum = Schema::parse(ORDER).unwrap().from_json(record).unwrap();
     routes(conditions)
         .unwrap()
@@ -43,7 +43,7 @@ fn decide(conditions: &[&str], record: &serde_json::Value) -> Result<Option<usiz
 }
 
 #[test]
-fn the_first_route_that_matches_has_the_record() {
+fn returns_the_first_matching_route() {
     let conditions = ["id == 1020", "id == 1010", "id > 0"];
     assert_eq!(decide(&conditions, &order()), Ok(Some(1)));
     let mut other = order();
@@ -54,7 +54,7 @@ fn the_first_route_that_matches_has_the_record() {
 }
 
 #[test]
-fn conditions_reach_every_kind_of_field() {
+fn conditions_support_every_kind_of_field() {
     for condition in [
         "email == null && colour == 'RED' && raw == b'\\x00\\xff'",
         "tags['a'] == 'b' && has(tags.a) && !has(tags.z) && tags.size() == 1",
@@ -68,7 +68,7 @@ fn conditions_reach_every_kind_of_field() {
 }
 
 #[test]
-fn a_field_of_a_record_that_is_null_is_null() {
+fn fields_of_null_records_are_null() {
     let mut order = order();
     order["address"] = json!(null);
     for (condition, expected) in [
@@ -83,12 +83,13 @@ fn a_field_of_a_record_that_is_null_is_null() {
 }
 
 #[test]
-fn numbers_that_json_cannot_write_reach_the_interpreter() {
+fn the_interpreter_gets_numbers_that_json_cannot_represent() {
     let schema = Schema::parse(
         r#"{"type":"record","name":"R","fields":[{"name":"n","type":{"type":"array","items":"double"}}]}"#,
     )
     .unwrap();
-    let routes = Routes::compile(vec![config("A", "n.exists(x, x < -1e300)")], &schema).unwrap();
+    let routes =
+        Routes::compile(vec![definition("A", "n.exists(x, x < -1e300)")], &schema).unwrap();
     let mut datum = vec![4];
     datum.extend(f64::NEG_INFINITY.to_le_bytes());
     datum.extend(1.0_f64.to_le_bytes());
@@ -97,7 +98,7 @@ fn numbers_that_json_cannot_write_reach_the_interpreter() {
 }
 
 #[test]
-fn what_is_not_one_whole_datum_is_never_routed() {
+fn never_routes_invalid_datums() {
     let routes = routes(&["true"]).unwrap();
     let schema = Schema::parse(ORDER).unwrap();
     let datum = schema.from_json(&order()).unwrap();
@@ -106,17 +107,17 @@ fn what_is_not_one_whole_datum_is_never_routed() {
     for length in 0..datum.len() {
         let decision = routes.decide(&datum[..length], &mut scratch);
         assert!(
-            matches!(decision, Err(Undecided::Undecodable(_))),
+            matches!(decision, Err(EvalError::InvalidDatum(_))),
             "{length}"
         );
     }
     let longer = [datum.as_slice(), &[0]].concat();
     let decision = routes.decide(&longer, &mut scratch);
-    assert!(matches!(decision, Err(Undecided::Undecodable(_))));
+    assert!(matches!(decision, Err(EvalError::InvalidDatum(_))));
 }
 
 #[test]
-fn a_condition_without_a_value_is_neither_a_match_nor_passed_over() {
+fn a_condition_without_a_value_is_an_error() {
     for (condition, reason) in [
         ("email > 'a'", "no matching overload"),
         ("1 / (id - 1010) > 0", "ivision by zero"),
@@ -126,26 +127,69 @@ fn a_condition_without_a_value_is_neither_a_match_nor_passed_over() {
         ("lines[0].stamp.size() > 0", "no matching overload"),
     ] {
         match decide(&["id == 1", condition, "true"], &order()) {
-            Err(error @ Undecided::Evaluation { route: 1, .. }) => {
+            Err(error @ EvalError::Condition { route: 1, .. }) => {
                 let text = error.to_string();
                 assert!(text.contains(reason), "{condition}: {text}");
                 assert!(
-                    text.starts_with("the condition of route 1 has no value"),
+                    text.starts_with("evaluating the condition of route 1: "),
                     "{text}"
                 );
             }
             other => panic!("{condition}: {other:?}"),
         }
     }
-    // An earlier match does not ask it.
+    // It is not evaluated after a match.
     assert_eq!(
         decide(&["id == 1010", "tags['z'] == 'b'"], &order()),
         Ok(Some(0))
     );
 }
 
+/// Avro specification 1.12: unknown and invalid logical types are ignored, and an error is a record.
 #[test]
-fn a_table_that_cannot_be_meant_is_refused() {
+fn accepts_every_schema_that_the_validator_accepts() {
+    for (field, value) in [
+        (json!({"type": "string", "logicalType": null}), json!("x")),
+        (json!({"type": "string", "logicalType": 7}), json!("x")),
+        (
+            json!({"type": "string", "logicalType": "unknown"}),
+            json!("x"),
+        ),
+        (json!({"type": "string", "logicalType": "date"}), json!("x")),
+        (json!({"type": "int", "logicalType": "uuid"}), json!(1)),
+        (
+            json!({"type": "enum", "name": "E", "symbols": ["A"], "logicalType": "uuid"}),
+            json!("A"),
+        ),
+        (
+            json!({"type": "bytes", "logicalType": "decimal", "precision": -1, "scale": 9}),
+            json!("x"),
+        ),
+        (
+            json!({"type": "fixed", "name": "F", "size": 2, "logicalType": "duration"}),
+            json!("xy"),
+        ),
+        (
+            json!({"type": "error", "name": "Failed", "fields": [{"name": "code", "type": "int"}]}),
+            json!({"code": 1}),
+        ),
+    ] {
+        for kind in ["record", "error"] {
+            let text = json!({"type": kind, "name": "R", "fields": [
+                {"name": "id", "type": "int"}, {"name": "field", "type": field}]});
+            let schema = Schema::parse(&text.to_string()).unwrap();
+            let datum = schema.from_json(&json!({"id": 1, "field": value})).unwrap();
+            assert_eq!(schema.validate(&datum), Ok(()));
+            let conditions = vec![definition("A", "id == 2"), definition("B", "field != null")];
+            let routes = Routes::compile(conditions, &schema).unwrap();
+            let decision = routes.decide(&datum, &mut Scratch::default());
+            assert_eq!(decision, Ok(Some(1)), "{text}");
+        }
+    }
+}
+
+#[test]
+fn rejects_invalid_routes() {
     for (conditions, expected) in [
         (
             vec!["idd == 1"],
@@ -153,27 +197,27 @@ fn a_table_that_cannot_be_meant_is_refused() {
         ),
         (
             vec!["id == 1", "id==1"],
-            r#"route "1": it can never match, because route "0" before it"#,
+            r#"route "1": it never matches, because route "0" before it"#,
         ),
         (
             vec!["id == 1", "email == 'x' && id == 1"],
-            r#"route "1": it can never match"#,
+            r#"route "1": it never matches"#,
         ),
-        (vec!["true", "id == 1"], r#"route "1": it can never match"#),
+        (vec!["true", "id == 1"], r#"route "1": it never matches"#),
         (
             vec!["1 + 1 == 2", "id == 1"],
-            r#"route "1": it can never match"#,
+            r#"route "1": it never matches"#,
         ),
         (
             vec!["1 > 2"],
-            r#"route "0": it can never match, because its condition is false"#,
+            r#"route "0": it never matches, because its condition is false"#,
         ),
         (vec!["1 / 0 == 1"], r#"route "0": Division by zero"#),
     ] {
         let error = routes(&conditions).unwrap_err().to_string();
         assert!(error.starts_with(expected), "{conditions:?}: {error}");
     }
-    let twice = vec![config("A", "id == 1"), config("A", "id == 2")];
+    let twice = vec![definition("A", "id == 1"), definition("A", "id == 2")];
     let error = Routes::compile(twice, &Schema::parse(ORDER).unwrap()).unwrap_err();
     assert_eq!(
         error.to_string(),
@@ -182,7 +226,7 @@ fn a_table_that_cannot_be_meant_is_refused() {
 }
 
 #[test]
-fn what_is_allowed_but_hardly_meant_is_a_warning() {
+fn warns_of_suspicious_conditions() {
     let routes = routes(&["email.contains('x')", "true"]).unwrap();
     assert_eq!(routes.warnings().len(), 2);
     assert!(routes.warnings()[0].starts_with(r#"route "0": email may be null"#));
@@ -190,25 +234,29 @@ fn what_is_allowed_but_hardly_meant_is_a_warning() {
 }
 
 #[test]
-fn the_fingerprint_is_of_what_decides_and_of_nothing_else() {
+fn the_fingerprint_depends_only_on_schema_names_conditions_and_order() {
     let schema = Schema::parse(ORDER).unwrap();
-    let print =
-        |configs: Vec<RouteDefinition>| Routes::compile(configs, &schema).unwrap().fingerprint();
-    let (a, b) = (config("A", "id == 1"), config("B", "id == 2"));
-    let first = print(vec![a.clone(), b.clone()]);
-    assert_eq!(first, print(vec![a.clone(), b.clone()]));
-    assert_ne!(first, print(vec![b.clone(), a.clone()]));
-    assert_ne!(first, print(vec![config("A2", "id == 1"), b.clone()]));
-    assert_ne!(first, print(vec![config("A", "id == 3"), b]));
+    let fingerprint = |definitions: Vec<RouteDefinition>| {
+        Routes::compile(definitions, &schema).unwrap().fingerprint()
+    };
+    let (a, b) = (definition("A", "id == 1"), definition("B", "id == 2"));
+    let first = fingerprint(vec![a.clone(), b.clone()]);
+    assert_eq!(first, fingerprint(vec![a.clone(), b.clone()]));
+    assert_ne!(first, fingerprint(vec![b.clone(), a.clone()]));
+    assert_ne!(
+        first,
+        fingerprint(vec![definition("A2", "id == 1"), b.clone()])
+    );
+    assert_ne!(first, fingerprint(vec![definition("A", "id == 3"), b]));
     let user = Schema::parse(include_str!("../../../schemas/user.avsc")).unwrap();
-    let built_in = vec![config("A", "id == 1010"), config("B", "id == 1020")];
+    let built_in = vec![definition("A", "id == 1010"), definition("B", "id == 1020")];
     let built_in = Routes::compile(built_in, &user).unwrap();
-    // Computed from the definitions of CRC-64-AVRO and FNV-1a by another program.
+    // Computed with an independent implementation of CRC-64-AVRO and FNV-1a.
     assert_eq!(built_in.fingerprint(), 0x925efbbfa48dcfb7);
 }
 
 #[test]
-fn scratch_keeps_its_memory_from_record_to_record() {
+fn scratch_memory_is_reused() {
     let routes = routes(&["id == 1", "address.city == 'x'"]).unwrap();
     let datum = Schema::parse(ORDER).unwrap().from_json(&order()).unwrap();
     let mut scratch = Scratch::default();

@@ -1,6 +1,6 @@
 //! Decides what happens to a record. Pure: a value in, a decision out.
 
-use routes::{Routes, Scratch, Undecided};
+use routes::{EvalError, Routes, Scratch};
 
 use crate::config::Unmatched;
 use crate::dead_letter::Cause;
@@ -77,10 +77,10 @@ impl<'r> Router<'r> {
                 Unmatched::Skip => Decision::Skip,
                 Unmatched::Stop => Decision::Stop,
             },
-            Err(Undecided::Undecodable(fault)) => {
+            Err(EvalError::InvalidDatum(fault)) => {
                 Decision::DeadLetter(Cause::Undecodable, fault.to_string())
             }
-            Err(error @ Undecided::Evaluation { .. }) => {
+            Err(error @ EvalError::Condition { .. }) => {
                 Decision::DeadLetter(Cause::Unroutable, error.to_string())
             }
         }

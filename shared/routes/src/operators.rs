@@ -1,33 +1,31 @@
-//! Which operators and functions a condition may use, on what, and what comes out. Pure.
+//! The signatures of the supported operators and functions.
 //!
-//! The rows are those of CEL's standard definitions
-//! (<https://github.com/google/cel-spec/blob/master/doc/langdef.md#list-of-standard-definitions>) that the
-//! interpreter has.
+//! Source: CEL's list of standard definitions
+//! (<https://github.com/google/cel-spec/blob/master/doc/langdef.md#list-of-standard-definitions>), as far as the interpreter
+//! implements it.
 
 use cel::IdedExpr;
 use cel::common::ast::{Expr, LiteralValue, operators};
 
-use super::infer::{Checker, Operand, Problem};
-use super::shape::{Kind, Type};
+use crate::problem::{Operand, Problem, describe, describe_all};
+use crate::types::{Kind, Type, Types};
+use crate::warnings::Warnings;
 
-/// The type of an operator's or a function's result.
+/// The type of the result of an operator or function.
 ///
 /// # Errors
-/// There is no such function, or not for these operands.
-pub(super) fn result(
-    checker: &mut Checker<'_>,
+/// The function does not exist or does not accept these operands.
+pub(super) fn result_type(
+    types: &Types,
+    warnings: &mut Warnings,
     id: u64,
     name: &str,
-    member: bool,
+    is_method: bool,
     operands: &[Operand<'_>],
 ) -> Result<Type, Problem> {
-    let whole = IdedExpr {
-        id,
-        expr: Expr::Unspecified,
-    };
     match (name, operands) {
         (operators::EQUALS | operators::NOT_EQUALS, [left, right]) => {
-            equality(checker, left, right, sign(name))?;
+            equality(types, warnings, left, right, sign(name))?;
             Ok(Kind::Bool.into())
         }
         (
@@ -37,40 +35,40 @@ pub(super) fn result(
             | operators::GREATER_EQUALS,
             [left, right],
         ) => {
-            if !alike(&left.1.kind, &right.1.kind)
-                || !ordered(&left.1.kind)
-                || !ordered(&right.1.kind)
+            if !is_comparable(&left.1.kind, &right.1.kind)
+                || !is_ordered(&left.1.kind)
+                || !is_ordered(&right.1.kind)
             {
                 return Err(Problem::new(
-                    left.0,
+                    left.0.id,
                     format!(
-                        "{} compares {} with {}",
+                        "{} cannot compare {} with {}",
                         sign(name),
-                        described(left),
-                        described(right)
+                        describe(left),
+                        describe(right)
                     ),
                 ));
             }
-            all_fragile(checker, operands, sign(name));
+            add_uses(warnings, operands, sign(name));
             Ok(Kind::Bool.into())
         }
         (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, _) => {
             for (expression, kind) in operands {
-                checker.boolean(expression, kind, sign(name))?;
+                require_boolean(warnings, expression, kind, sign(name))?;
             }
             Ok(Kind::Bool.into())
         }
         (operators::NOT_STRICTLY_FALSE, _) => Ok(Kind::Bool.into()),
         (operators::CONDITIONAL, [condition, yes, no]) => {
-            checker.boolean(condition.0, &condition.1, sign(name))?;
+            require_boolean(warnings, condition.0, &condition.1, sign(name))?;
             Ok(yes.1.clone().or(no.1.clone()))
         }
         (operators::IN, [element, container]) => {
-            contained(checker, element, container)?;
+            membership(types, warnings, element, container)?;
             Ok(Kind::Bool.into())
         }
         (operators::INDEX, [container, index]) => {
-            all_fragile(checker, operands, sign(name));
+            add_uses(warnings, operands, sign(name));
             element(container, index)
         }
         (
@@ -82,62 +80,63 @@ pub(super) fn result(
             | operators::NEGATE,
             _,
         ) => {
-            all_fragile(checker, operands, sign(name));
+            add_uses(warnings, operands, sign(name));
             arithmetic(name, operands).ok_or_else(|| {
                 Problem::new(
-                    &whole,
-                    format!("{} is not for {}", sign(name), these(operands)),
+                    id,
+                    format!("{} does not accept {}", sign(name), describe_all(operands)),
                 )
             })
         }
-        _ => function(checker, &whole, name, member, operands),
+        _ => function(warnings, id, name, is_method, operands),
     }
 }
 
 fn equality(
-    checker: &mut Checker<'_>,
+    types: &Types,
+    warnings: &mut Warnings,
     left: &Operand<'_>,
     right: &Operand<'_>,
     sign: &str,
 ) -> Result<(), Problem> {
     for (one, other) in [(left, right), (right, left)] {
-        symbol(checker, &one.1, other.0)?;
+        check_symbol(types, &one.1, other.0)?;
         if one.1.kind == Kind::Null {
-            checker.guard(other.0);
+            warnings.add_null_check(other.0);
             if !other.1.nullable && other.1.kind != Kind::Any {
-                checker.warn(format!(
-                    "{} is never null, so comparing it with null says nothing",
-                    described(other)
+                warnings.add(format!(
+                    "{} is never null, so that its comparison with null is constant",
+                    describe(other)
                 ));
             }
             return Ok(());
         }
     }
-    if alike(&left.1.kind, &right.1.kind) {
+    if is_comparable(&left.1.kind, &right.1.kind) {
         return Ok(());
     }
     Err(Problem::new(
-        left.0,
+        left.0.id,
         format!(
             "{sign} compares {} with {}, which are never equal",
-            described(left),
-            described(right)
+            describe(left),
+            describe(right)
         ),
     ))
 }
 
-/// An enum is compared with a text: the text must be one of its symbols.
-fn symbol(checker: &Checker<'_>, kind: &Type, other: &IdedExpr) -> Result<(), Problem> {
+/// Checks that a string literal that is compared with an enum is one of its symbols.
+fn check_symbol(types: &Types, kind: &Type, other: &IdedExpr) -> Result<(), Problem> {
     let (Kind::Enum(index), Expr::Literal(LiteralValue::String(text))) = (&kind.kind, &other.expr)
     else {
         return Ok(());
     };
-    let symbols = &checker.shapes.symbols[*index];
+    let symbols = &types.symbols[*index];
     if symbols.iter().any(|symbol| symbol == text.inner()) {
         return Ok(());
     }
     Err(Problem::new(
-        other,
+        other.id,
         format!(
             "the enum has no symbol {:?}; it has {}",
             text.inner(),
@@ -146,44 +145,45 @@ fn symbol(checker: &Checker<'_>, kind: &Type, other: &IdedExpr) -> Result<(), Pr
     ))
 }
 
-fn contained(
-    checker: &mut Checker<'_>,
+fn membership(
+    types: &Types,
+    warnings: &mut Warnings,
     element: &Operand<'_>,
     container: &Operand<'_>,
 ) -> Result<(), Problem> {
-    checker.fragile(container.0, &container.1, "in");
+    warnings.add_use(container.0, &container.1, "in");
     match &container.1.kind {
         Kind::Any => Ok(()),
-        Kind::Map(key, _) if alike(&key.kind, &element.1.kind) => {
-            checker.fragile(element.0, &element.1, "in");
+        Kind::Map(key, _) if is_comparable(&key.kind, &element.1.kind) => {
+            warnings.add_use(element.0, &element.1, "in");
             Ok(())
         }
         Kind::List(item) => {
             if let Expr::List(list) = &container.0.expr {
                 for literal in &list.elements {
-                    symbol(checker, &element.1, literal)?;
+                    check_symbol(types, &element.1, literal)?;
                 }
             }
             if item.kind == Kind::Null || element.1.kind == Kind::Null {
                 return Ok(());
             }
-            if alike(&item.kind, &element.1.kind) {
+            if is_comparable(&item.kind, &element.1.kind) {
                 return Ok(());
             }
             Err(Problem::new(
-                element.0,
+                element.0.id,
                 format!(
-                    "in looks for {} in a list of another type",
-                    described(element)
+                    "in cannot find {} in a list of another type",
+                    describe(element)
                 ),
             ))
         }
         _ => Err(Problem::new(
-            element.0,
+            element.0.id,
             format!(
-                "in looks for {} in {}",
-                described(element),
-                described(container)
+                "in cannot find {} in {}",
+                describe(element),
+                describe(container)
             ),
         )),
     }
@@ -192,18 +192,18 @@ fn contained(
 fn element(container: &Operand<'_>, index: &Operand<'_>) -> Result<Type, Problem> {
     match &container.1.kind {
         Kind::Any => Ok(Kind::Any.into()),
-        Kind::List(item) if number(&index.1.kind) => Ok((**item).clone()),
-        Kind::Map(key, value) if alike(&key.kind, &index.1.kind) => Ok((**value).clone()),
+        Kind::List(item) if is_number(&index.1.kind) => Ok((**item).clone()),
+        Kind::Map(key, value) if is_comparable(&key.kind, &index.1.kind) => Ok((**value).clone()),
         Kind::Record(_) => Err(Problem::new(
-            container.0,
-            "a record's field is written record.field",
+            container.0.id,
+            "a record has no index: write record.field",
         )),
         _ => Err(Problem::new(
-            container.0,
+            container.0.id,
             format!(
-                "{} cannot be looked up by {}",
-                described(container),
-                described(index)
+                "{} cannot be indexed by {}",
+                describe(container),
+                describe(index)
             ),
         )),
     }
@@ -232,14 +232,14 @@ fn arithmetic(name: &str, operands: &[Operand<'_>]) -> Option<Type> {
 }
 
 fn function(
-    checker: &mut Checker<'_>,
-    whole: &IdedExpr,
+    warnings: &mut Warnings,
+    id: u64,
     name: &str,
-    member: bool,
+    is_method: bool,
     operands: &[Operand<'_>],
 ) -> Result<Type, Problem> {
-    let text = |kind: &Kind| matches!(kind, Kind::Str | Kind::Enum(_) | Kind::Any);
-    let (members, functions, arity, result) = match name {
+    let is_text = |kind: &Kind| matches!(kind, Kind::Str | Kind::Enum(_) | Kind::Any);
+    let (is_any_method, is_any_function, arity, result) = match name {
         "size" => (true, true, 1, Kind::Int),
         "startsWith" | "endsWith" | "contains" => (true, false, 2, Kind::Bool),
         "matches" => (true, true, 2, Kind::Bool),
@@ -252,9 +252,9 @@ fn function(
         "dyn" => (false, true, 1, Kind::Any),
         _ => {
             return Err(Problem::new(
-                whole,
+                id,
                 format!(
-                    "there is no function {name}(); there are size, startsWith, endsWith, contains, matches, has, \
+                    "unknown function {name}(); supported are size, startsWith, endsWith, contains, matches, has, \
                      all, exists, exists_one, map, filter, int, uint, double, string, bytes, bool and dyn"
                 ),
             ));
@@ -262,46 +262,60 @@ fn function(
     };
     let fits = |kind: &Kind| match (name, kind) {
         (_, Kind::Any) | ("dyn", _) => true,
-        ("size", kind) => text(kind) || matches!(kind, Kind::Bytes | Kind::List(_) | Kind::Map(..)),
-        ("int" | "uint" | "double", kind) => number(kind) || text(kind),
-        ("string", kind) => number(kind) || text(kind) || matches!(kind, Kind::Bool | Kind::Bytes),
-        ("bytes", kind) => text(kind) || matches!(kind, Kind::Bytes),
-        ("bool", kind) => text(kind) || matches!(kind, Kind::Bool),
-        (_, kind) => text(kind),
+        ("size", kind) => {
+            is_text(kind) || matches!(kind, Kind::Bytes | Kind::List(_) | Kind::Map(..))
+        }
+        ("int" | "uint" | "double", kind) => is_number(kind) || is_text(kind),
+        ("string", kind) => {
+            is_number(kind) || is_text(kind) || matches!(kind, Kind::Bool | Kind::Bytes)
+        }
+        ("bytes", kind) => is_text(kind) || matches!(kind, Kind::Bytes),
+        ("bool", kind) => is_text(kind) || matches!(kind, Kind::Bool),
+        (_, kind) => is_text(kind),
     };
-    let style = if member { members } else { functions };
-    if !style || operands.len() != arity || !operands.iter().all(|(_, kind)| fits(&kind.kind)) {
+    let is_supported = if is_method {
+        is_any_method
+    } else {
+        is_any_function
+    };
+    if !is_supported
+        || operands.len() != arity
+        || !operands.iter().all(|(_, kind)| fits(&kind.kind))
+    {
         return Err(Problem::new(
-            whole,
-            format!("{name}() is not for {}", these(operands)),
+            id,
+            format!("{name}() does not accept {}", describe_all(operands)),
         ));
     }
-    all_fragile(checker, operands, &format!("{name}()"));
+    add_uses(warnings, operands, &format!("{name}()"));
     if let ("matches", [_, (pattern, _)]) = (name, operands)
         && let Expr::Literal(LiteralValue::String(text)) = &pattern.expr
     {
         regex::Regex::new(text.inner()).map_err(|error| {
             let reason = error.to_string();
             let last = reason.lines().last().unwrap_or_default().to_owned();
-            Problem::new(pattern, format!("{:?} is no pattern: {last}", text.inner()))
+            Problem::new(
+                pattern.id,
+                format!("invalid pattern {:?}: {last}", text.inner()),
+            )
         })?;
     }
     Ok(result.into())
 }
 
-fn all_fragile(checker: &mut Checker<'_>, operands: &[Operand<'_>], user: &str) {
+fn add_uses(warnings: &mut Warnings, operands: &[Operand<'_>], user: &str) {
     for (expression, kind) in operands {
-        checker.fragile(expression, kind, user);
+        warnings.add_use(expression, kind, user);
     }
 }
 
-fn alike(left: &Kind, right: &Kind) -> bool {
-    let text = |kind: &Kind| matches!(kind, Kind::Str | Kind::Enum(_));
+fn is_comparable(left: &Kind, right: &Kind) -> bool {
+    let is_text = |kind: &Kind| matches!(kind, Kind::Str | Kind::Enum(_));
     left == right
         || matches!(left, Kind::Any)
         || matches!(right, Kind::Any)
-        || (number(left) && number(right))
-        || (text(left) && text(right))
+        || (is_number(left) && is_number(right))
+        || (is_text(left) && is_text(right))
         || matches!((left, right), (Kind::List(_), Kind::List(_)))
         || matches!(
             (left, right),
@@ -312,35 +326,39 @@ fn alike(left: &Kind, right: &Kind) -> bool {
         )
 }
 
-fn ordered(kind: &Kind) -> bool {
-    number(kind)
+fn is_ordered(kind: &Kind) -> bool {
+    is_number(kind)
         || matches!(
             kind,
             Kind::Str | Kind::Enum(_) | Kind::Bytes | Kind::Bool | Kind::Any
         )
 }
 
-fn number(kind: &Kind) -> bool {
+fn is_number(kind: &Kind) -> bool {
     matches!(kind, Kind::Int | Kind::Uint | Kind::Double | Kind::Any)
 }
 
-fn these(operands: &[Operand<'_>]) -> String {
-    let kinds: Vec<String> = operands.iter().map(described).collect();
-    match kinds.is_empty() {
-        true => "nothing".to_owned(),
-        false => kinds.join(" and "),
+/// Checks that an operand is a boolean. `user` is the operator or macro, for the message.
+///
+/// # Errors
+/// The operand is of another type.
+pub(super) fn require_boolean(
+    warnings: &mut Warnings,
+    expression: &IdedExpr,
+    kind: &Type,
+    user: &str,
+) -> Result<(), Problem> {
+    if !matches!(kind.kind, Kind::Bool | Kind::Any) {
+        return Err(Problem::new(
+            expression.id,
+            format!("{user} requires a boolean, not {kind}"),
+        ));
     }
+    warnings.add_use(expression, kind, user);
+    Ok(())
 }
 
-/// `id (an int)`, or the type alone of what has no name.
-pub(super) fn described((expression, kind): &Operand<'_>) -> String {
-    match &expression.expr {
-        Expr::Ident(path) => format!("{path} ({kind})"),
-        _ => kind.to_string(),
-    }
-}
-
-/// An operator as it is written.
+/// The operator's sign in the source text.
 fn sign(name: &str) -> &str {
     match name {
         operators::NEGATE => "-",

@@ -1,12 +1,12 @@
-//! Property test: wherever the steps answer, they answer as the interpreter does.
+//! Property test: the results of compiled conditions equal the interpreter's.
 
-use avro::Field;
+use avro::{Field, Schema};
 use proptest::prelude::*;
 
-use super::check::{Checked, check};
-use super::flat::Flat;
-use super::interpret::{Interpreter, Record};
-use super::shape::Shapes;
+use crate::check::{Checked, check};
+use crate::compiled::Compiled;
+use crate::interpret::{Interpreter, Record};
+use crate::types::Types;
 
 const SCHEMA: &str = r#"{"type":"record","name":"Order","fields":[
     {"name":"id","type":"int"},
@@ -68,7 +68,7 @@ fn text() -> impl Strategy<Value = String> {
 }
 
 fn number_text() -> impl Strategy<Value = String> {
-    // CEL cannot write the smallest int but as its own literal.
+    // CEL has no other notation for the smallest int than its literal.
     prop_oneof![
         int().prop_map(|n| n.to_string()),
         double().prop_map(|n| format!("{n:?}"))
@@ -116,7 +116,7 @@ fn condition() -> impl Strategy<Value = String> {
     })
 }
 
-/// A record's values, owned; in the order of [`NAMES`].
+/// An owned value of a field.
 #[derive(Clone, Debug)]
 enum Owned {
     Null,
@@ -140,6 +140,7 @@ impl Owned {
     }
 }
 
+/// The values of a record, in the order of [`NAMES`].
 fn record() -> impl Strategy<Value = Vec<Owned>> {
     fn or_null(strategy: impl Strategy<Value = Owned> + 'static) -> BoxedStrategy<Owned> {
         prop_oneof![1 => Just(Owned::Null), 3 => strategy].boxed()
@@ -166,30 +167,30 @@ fn record() -> impl Strategy<Value = Vec<Owned>> {
         .prop_map(|(a, b, c, d, e, f, g, h, i, j)| vec![a, b, c, d, e, f, g, h, i, j])
 }
 
-fn compiled(condition: &str, shapes: &Shapes) -> Option<(Checked, Flat)> {
-    let checked = check(condition, shapes).ok()?;
+fn compile(condition: &str, types: &Types) -> Option<(Checked, Compiled)> {
+    let checked = check(condition, types).ok()?;
     let slot = |path: &str| NAMES.iter().position(|name| *name == path);
-    let flat = Flat::compile(&checked.expression, &slot)
-        .unwrap_or_else(|| panic!("{condition} is of the common shapes"));
-    Some((checked, flat))
+    let compiled = Compiled::compile(&checked.expression, &slot)
+        .unwrap_or_else(|| panic!("{condition} cannot be compiled"));
+    Some((checked, compiled))
 }
 
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(400))]
 
     #[test]
-    fn the_steps_agree_with_the_interpreter(condition in condition(), records in prop::collection::vec(record(), 1..8)) {
-        let shapes = Shapes::of(SCHEMA).unwrap();
+    fn compiled_conditions_agree_with_the_interpreter(condition in condition(), records in prop::collection::vec(record(), 1..8)) {
+        let types = Types::of(&Schema::parse(SCHEMA).unwrap());
         let interpreter = Interpreter::new();
         let names = NAMES.map(str::to_owned);
-        // What does not fit the schema (a pattern of a text, a smallest int) is refused by the check.
-        if let Some((checked, flat)) = compiled(&condition, &shapes) {
+        // The check rejects conditions that do not fit the schema, such as an invalid pattern.
+        if let Some((checked, compiled)) = compile(&condition, &types) {
             for record in &records {
                 let fields: Vec<Field<'_>> = record.iter().map(Owned::field).collect();
-                let record = Record { names: &names, fields: &fields, whole: None, shapes: &shapes };
-                if let Some(answer) = flat.matches(&fields) {
+                let record = Record { names: &names, fields: &fields, json: None, types: &types };
+                if let Some(result) = compiled.matches(&fields) {
                     prop_assert_eq!(
-                        Ok(answer),
+                        Ok(result),
                         interpreter.matches(&checked.expression, &record),
                         "{}: {:?}", condition, fields
                     );
@@ -200,8 +201,8 @@ proptest! {
 }
 
 #[test]
-fn the_steps_answer_where_nothing_is_null() {
-    let shapes = Shapes::of(SCHEMA).unwrap();
+fn compiled_conditions_have_a_result_without_nulls() {
+    let types = Types::of(&Schema::parse(SCHEMA).unwrap());
     for (condition, expected) in [
         ("id == 1010", true),
         ("id in [3, 1010, 2] && name.endsWith('ul')", true),
@@ -214,7 +215,7 @@ fn the_steps_answer_where_nothing_is_null() {
         ("late == null ? paid : late", false),
         ("email == 'x' || email in ['y']", false),
     ] {
-        let (_, flat) = compiled(condition, &shapes).unwrap();
+        let (_, compiled) = compile(condition, &types).unwrap();
         let fields = [
             Field::Int(1010),
             Field::Null,
@@ -227,6 +228,6 @@ fn the_steps_answer_where_nothing_is_null() {
             Field::Null,
             Field::Str("Rome"),
         ];
-        assert_eq!(flat.matches(&fields), Some(expected), "{condition}");
+        assert_eq!(compiled.matches(&fields), Some(expected), "{condition}");
     }
 }

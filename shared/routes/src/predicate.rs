@@ -1,4 +1,4 @@
-//! One question to one field. Pure: a field in, yes or no out; nothing is allocated.
+//! Predicates over one field. Evaluation does not allocate.
 
 use std::cmp::Ordering;
 
@@ -7,34 +7,34 @@ use cel::IdedExpr;
 use cel::common::ast::{Expr, LiteralValue, operators};
 use regex::Regex;
 
-/// What a field is asked. Each answers `None` where CEL would fail, or where types meet that are not handled here.
+/// A predicate over one field.
 #[derive(Debug)]
-pub(super) enum Question {
-    /// Is it true?
+pub(super) enum Predicate {
+    /// The field is true.
     IsTrue,
-    /// Is it null, or is it not?
+    /// The field is null, or it is not null.
     IsNull(bool),
-    /// How does it compare with a whole number?
+    /// The field compares to a whole number.
     Int(Comparison, i64),
-    /// How does it compare with a number?
+    /// The field compares to a floating-point number.
     Double(Comparison, f64),
-    /// How does it compare with a text?
+    /// The field compares to a string.
     Str(Comparison, Box<str>),
-    /// Is it this boolean, or is it not?
+    /// The field compares to a boolean.
     Bool(Comparison, bool),
-    /// Is it one of these numbers (in order)?
+    /// The field is one of these sorted numbers.
     InInts(Box<[i64]>),
-    /// Is it one of these texts (in order)?
+    /// The field is one of these sorted strings.
     InStrs(Box<[Box<str>]>),
-    /// How does the number of characters, or bytes, compare?
+    /// The number of characters or bytes compares to a number.
     Size(Comparison, i64),
-    /// Does it begin with this text?
+    /// The field starts with this string.
     StartsWith(Box<str>),
-    /// Does it end with this text?
+    /// The field ends with this string.
     EndsWith(Box<str>),
-    /// Does it hold this text?
+    /// The field contains this string.
     Contains(Box<str>),
-    /// Does it hold a match of this pattern?
+    /// The field contains a match of this pattern.
     Matches(Box<Regex>),
 }
 
@@ -50,7 +50,7 @@ pub(super) enum Comparison {
 }
 
 impl Comparison {
-    /// By CEL's name of the operator.
+    /// The comparison of CEL's operator name.
     pub(super) fn of(name: &str) -> Option<Self> {
         match name {
             operators::EQUALS => Some(Self::Equal),
@@ -63,8 +63,8 @@ impl Comparison {
         }
     }
 
-    /// The same with left and right in each other's place.
-    pub(super) fn turned_round(self) -> Self {
+    /// The comparison with exchanged operands.
+    pub(super) fn mirrored(self) -> Self {
         match self {
             Self::Less => Self::Greater,
             Self::LessOrEqual => Self::GreaterOrEqual,
@@ -86,9 +86,9 @@ impl Comparison {
         }
     }
 
-    /// Values that have no order (null with anything, NaN) are unequal; to order them is an error.
+    /// The result for values without an order (null, NaN): they are unequal, and comparing their order is an error.
     #[inline]
-    fn holds_without_order(self) -> Option<bool> {
+    fn holds_unordered(self) -> Option<bool> {
         match self {
             Self::Equal => Some(false),
             Self::NotEqual => Some(true),
@@ -97,9 +97,9 @@ impl Comparison {
     }
 }
 
-impl Question {
+impl Predicate {
     /// `field <comparison> literal`.
-    pub(super) fn compares(comparison: Comparison, literal: &IdedExpr) -> Option<Self> {
+    pub(super) fn comparison(comparison: Comparison, literal: &IdedExpr) -> Option<Self> {
         if let Some(number) = int(literal) {
             return Some(Self::Int(comparison, number));
         }
@@ -123,12 +123,12 @@ impl Question {
     }
 
     /// `size(field) <comparison> literal`.
-    pub(super) fn sizes(comparison: Comparison, literal: &IdedExpr) -> Option<Self> {
+    pub(super) fn size(comparison: Comparison, literal: &IdedExpr) -> Option<Self> {
         Some(Self::Size(comparison, int(literal)?))
     }
 
     /// `field in [literals of one type]`.
-    pub(super) fn is_in(list: &IdedExpr) -> Option<Self> {
+    pub(super) fn in_list(list: &IdedExpr) -> Option<Self> {
         let Expr::List(list) = &list.expr else {
             return None;
         };
@@ -146,7 +146,7 @@ impl Question {
     }
 
     /// `field.function(literal)`.
-    pub(super) fn of_text(function: &str, literal: &IdedExpr) -> Option<Self> {
+    pub(super) fn string_function(function: &str, literal: &IdedExpr) -> Option<Self> {
         let Expr::Literal(LiteralValue::String(text)) = &literal.expr else {
             return None;
         };
@@ -160,9 +160,9 @@ impl Question {
         }
     }
 
-    /// The field's answer; `None` if only the interpreter can tell.
+    /// Evaluates the predicate. `None` if CEL would fail, or for a combination of types that only the interpreter handles.
     #[inline]
-    pub(super) fn ask(&self, field: &Field<'_>) -> Option<bool> {
+    pub(super) fn test(&self, field: &Field<'_>) -> Option<bool> {
         match (self, field) {
             (Self::Int(comparison, literal), Field::Int(value)) => {
                 Some(comparison.holds(value.cmp(literal)))
@@ -171,15 +171,15 @@ impl Question {
                 Some(comparison.holds((*value).cmp(literal)))
             }
             (Self::IsTrue, Field::Bool(value)) => Some(*value),
-            (Self::IsNull(wanted), field) => Some(matches!(field, Field::Null) == *wanted),
+            (Self::IsNull(expected), field) => Some(matches!(field, Field::Null) == *expected),
             (Self::Double(comparison, literal), Field::Double(value)) => {
-                by_number(*comparison, *value, *literal)
+                compare_numbers(*comparison, *value, *literal)
             }
             (Self::Double(comparison, literal), Field::Int(value)) => {
-                by_number(*comparison, *value as f64, *literal)
+                compare_numbers(*comparison, *value as f64, *literal)
             }
             (Self::Int(comparison, literal), Field::Double(value)) => {
-                by_number(*comparison, *value, *literal as f64)
+                compare_numbers(*comparison, *value, *literal as f64)
             }
             (Self::Bool(comparison, literal), Field::Bool(value)) => {
                 Some(comparison.holds(value.cmp(literal)))
@@ -190,7 +190,7 @@ impl Question {
                 | Self::Str(comparison, _)
                 | Self::Bool(comparison, _),
                 Field::Null,
-            ) => comparison.holds_without_order(),
+            ) => comparison.holds_unordered(),
             (Self::InInts(numbers), Field::Int(value)) => {
                 Some(numbers.binary_search(value).is_ok())
             }
@@ -205,28 +205,28 @@ impl Question {
             (Self::Contains(text), Field::Str(value)) => Some(value.contains(&**text)),
             (Self::Matches(pattern), Field::Str(value)) => Some(pattern.is_match(value)),
             (Self::Size(comparison, literal), Field::Str(value)) => {
-                by_size(*comparison, value.chars().count(), *literal)
+                compare_sizes(*comparison, value.chars().count(), *literal)
             }
             (Self::Size(comparison, literal), Field::Bytes(value)) => {
-                by_size(*comparison, value.len(), *literal)
+                compare_sizes(*comparison, value.len(), *literal)
             }
             _ => None,
         }
     }
 }
 
-fn by_number(comparison: Comparison, value: f64, literal: f64) -> Option<bool> {
+fn compare_numbers(comparison: Comparison, value: f64, literal: f64) -> Option<bool> {
     match value.partial_cmp(&literal) {
         Some(ordering) => Some(comparison.holds(ordering)),
-        None => comparison.holds_without_order(),
+        None => comparison.holds_unordered(),
     }
 }
 
-fn by_size(comparison: Comparison, size: usize, literal: i64) -> Option<bool> {
+fn compare_sizes(comparison: Comparison, size: usize, literal: i64) -> Option<bool> {
     Some(comparison.holds(i64::try_from(size).ok()?.cmp(&literal)))
 }
 
-/// A whole number, also one behind a minus sign.
+/// A whole number, possibly with a minus sign.
 fn int(expression: &IdedExpr) -> Option<i64> {
     match &expression.expr {
         Expr::Literal(LiteralValue::Int(number)) => Some(*number.inner()),
@@ -237,6 +237,7 @@ fn int(expression: &IdedExpr) -> Option<i64> {
     }
 }
 
+/// A floating-point number, possibly with a minus sign.
 fn double(expression: &IdedExpr) -> Option<f64> {
     match &expression.expr {
         Expr::Literal(LiteralValue::Double(number)) => Some(*number.inner()),

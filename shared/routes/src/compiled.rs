@@ -1,0 +1,167 @@
+//! Common conditions, compiled to a decision list of predicates. Evaluation neither allocates nor looks up names.
+//!
+//! A predicate without a result (`null < 5`) ends the evaluation without a result, and the interpreter evaluates the
+//! condition, because only the interpreter implements CEL's handling of errors. All results equal the interpreter's.
+
+use avro::Field;
+use cel::IdedExpr;
+use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
+
+use crate::predicate::{Comparison, Predicate};
+
+/// A compiled condition.
+#[derive(Debug)]
+pub(super) struct Compiled {
+    steps: Vec<Step>,
+    start: Target,
+}
+
+/// A predicate over the field in a slot, and where evaluation continues.
+#[derive(Debug)]
+struct Step {
+    slot: usize,
+    predicate: Predicate,
+    yes: Target,
+    no: Target,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Target {
+    Match,
+    NoMatch,
+    /// An earlier step of the list. Later operands are compiled first, so that there are no loops.
+    Step(usize),
+}
+
+impl Compiled {
+    /// Compiles a condition. `None` if only the interpreter supports it. `slot` returns the slot of a field.
+    pub(super) fn compile(
+        expression: &IdedExpr,
+        slot: &dyn Fn(&str) -> Option<usize>,
+    ) -> Option<Self> {
+        let mut builder = Builder {
+            steps: Vec::new(),
+            slot,
+        };
+        let start = builder.emit(expression, Target::Match, Target::NoMatch)?;
+        Some(Self {
+            steps: builder.steps,
+            start,
+        })
+    }
+
+    /// Whether a record with these fields matches. `None` if the interpreter has to evaluate the condition.
+    #[inline]
+    pub(super) fn matches(&self, fields: &[Field<'_>]) -> Option<bool> {
+        let mut next = self.start;
+        loop {
+            let step = match next {
+                Target::Match => return Some(true),
+                Target::NoMatch => return Some(false),
+                Target::Step(index) => self.steps.get(index)?,
+            };
+            let result = step.predicate.test(fields.get(step.slot)?)?;
+            next = if result { step.yes } else { step.no };
+        }
+    }
+}
+
+struct Builder<'a> {
+    steps: Vec<Step>,
+    slot: &'a dyn Fn(&str) -> Option<usize>,
+}
+
+impl Builder<'_> {
+    fn emit(&mut self, expression: &IdedExpr, yes: Target, no: Target) -> Option<Target> {
+        if let Expr::Literal(LiteralValue::Boolean(constant)) = &expression.expr {
+            return Some(if *constant.inner() { yes } else { no });
+        }
+        if let Expr::Call(call) = &expression.expr
+            && call.target.is_none()
+        {
+            match (call.func_name.as_str(), call.args.as_slice()) {
+                (operators::LOGICAL_NOT, [operand]) => return self.emit(operand, no, yes),
+                (operators::LOGICAL_AND, [left, right]) => {
+                    let right = self.emit(right, yes, no)?;
+                    return self.emit(left, right, no);
+                }
+                (operators::LOGICAL_OR, [left, right]) => {
+                    let right = self.emit(right, yes, no)?;
+                    return self.emit(left, yes, right);
+                }
+                (operators::CONDITIONAL, [condition, then, otherwise]) => {
+                    let then = self.emit(then, yes, no)?;
+                    let otherwise = self.emit(otherwise, yes, no)?;
+                    return self.emit(condition, then, otherwise);
+                }
+                _ => {}
+            }
+        }
+        let (path, predicate) = predicate(expression)?;
+        let slot = (self.slot)(path)?;
+        self.steps.push(Step {
+            slot,
+            predicate,
+            yes,
+            no,
+        });
+        Some(Target::Step(self.steps.len() - 1))
+    }
+}
+
+/// The field and the predicate of an expression.
+fn predicate(expression: &IdedExpr) -> Option<(&str, Predicate)> {
+    let call = match &expression.expr {
+        Expr::Ident(path) => return Some((path, Predicate::IsTrue)),
+        Expr::Call(call) => call,
+        _ => return None,
+    };
+    match (&call.target, call.args.as_slice()) {
+        (Some(target), [argument]) => Some((
+            field(target)?,
+            Predicate::string_function(&call.func_name, argument)?,
+        )),
+        (None, [text, pattern]) if call.func_name == "matches" => Some((
+            field(text)?,
+            Predicate::string_function("matches", pattern)?,
+        )),
+        (None, [element, list]) if call.func_name == operators::IN => {
+            Some((field(element)?, Predicate::in_list(list)?))
+        }
+        (None, [left, right]) => {
+            let comparison = Comparison::of(&call.func_name)?;
+            comparison_predicate(left, comparison, right)
+                .or_else(|| comparison_predicate(right, comparison.mirrored(), left))
+        }
+        _ => None,
+    }
+}
+
+fn comparison_predicate<'e>(
+    left: &'e IdedExpr,
+    comparison: Comparison,
+    right: &IdedExpr,
+) -> Option<(&'e str, Predicate)> {
+    match &left.expr {
+        Expr::Ident(path) => Some((path, Predicate::comparison(comparison, right)?)),
+        Expr::Call(call) => Some((size_argument(call)?, Predicate::size(comparison, right)?)),
+        _ => None,
+    }
+}
+
+/// The field of `size(field)` or `field.size()`.
+fn size_argument(call: &CallExpr) -> Option<&str> {
+    match (call.func_name.as_str(), &call.target, call.args.as_slice()) {
+        ("size", Some(operand), []) => field(operand),
+        ("size", None, [operand]) => field(operand),
+        _ => None,
+    }
+}
+
+/// The field that an expression is.
+fn field(expression: &IdedExpr) -> Option<&str> {
+    match &expression.expr {
+        Expr::Ident(path) => Some(path),
+        _ => None,
+    }
+}

@@ -1,0 +1,248 @@
+//! The types of values in conditions, and of a record's fields.
+
+use std::collections::HashMap;
+use std::fmt;
+
+use avro::{Schema, SchemaNode, SchemaType};
+
+/// The static type of a value.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct Type {
+    pub(super) kind: Kind,
+    /// True if the value may be null.
+    pub(super) nullable: bool,
+}
+
+/// The type of a value that is not null. Avro's logical types are represented by their underlying types.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Kind {
+    Null,
+    Bool,
+    /// Avro's `int` and `long`.
+    Int,
+    /// Only in CEL; no Avro type maps to it.
+    Uint,
+    /// Avro's `float` and `double`.
+    Double,
+    Str,
+    /// A string with one of the symbols in [`Types::symbols`].
+    Enum(usize),
+    /// Avro's `bytes` and `fixed`.
+    Bytes,
+    List(Box<Type>),
+    /// The types of keys and values.
+    Map(Box<Type>, Box<Type>),
+    /// The fields are in [`Types::records`].
+    Record(usize),
+    /// Known only when a record is evaluated, for example a union of several types.
+    Any,
+}
+
+impl From<Kind> for Type {
+    fn from(kind: Kind) -> Self {
+        Self {
+            nullable: kind == Kind::Null,
+            kind,
+        }
+    }
+}
+
+impl Type {
+    /// The type of the elements of an empty list. No value has it.
+    pub(super) const NEVER: Self = Self {
+        kind: Kind::Null,
+        nullable: false,
+    };
+
+    /// The narrowest type that includes both types.
+    pub(super) fn or(self, other: Self) -> Self {
+        let nullable = self.nullable || other.nullable;
+        let kind = match (self.kind, other.kind) {
+            (Kind::Null, kind) | (kind, Kind::Null) => kind,
+            (a, b) if a == b => a,
+            (Kind::Enum(_) | Kind::Str, Kind::Enum(_) | Kind::Str) => Kind::Str,
+            (Kind::List(a), Kind::List(b)) => Kind::List(Box::new(a.or(*b))),
+            _ => Kind::Any,
+        };
+        Self { kind, nullable }
+    }
+}
+
+impl fmt::Display for Type {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let word = match self.kind {
+            Kind::Null => return f.write_str("null"),
+            Kind::Bool => "a boolean",
+            Kind::Int => "an int",
+            Kind::Uint => "an unsigned int",
+            Kind::Double => "a double",
+            Kind::Str => "a string",
+            Kind::Enum(_) => "an enum",
+            Kind::Bytes => "bytes",
+            Kind::List(_) => "a list",
+            Kind::Map(..) => "a map",
+            Kind::Record(_) => "a record",
+            Kind::Any => "a value of several types",
+        };
+        write!(f, "{word}{}", if self.nullable { " or null" } else { "" })
+    }
+}
+
+/// The types of a schema. Records refer to each other by index, because they may contain themselves.
+#[derive(Debug, Default)]
+pub(super) struct Types {
+    /// The fields of each record, in order.
+    pub(super) records: Vec<Vec<(String, Type)>>,
+    /// The symbols of each enum, in order.
+    pub(super) symbols: Vec<Vec<String>>,
+    /// The type of the datum.
+    datum: Option<Type>,
+}
+
+impl Types {
+    /// The types of a schema.
+    pub(super) fn of(schema: &Schema) -> Self {
+        let mut builder = Builder::default();
+        let datum = builder.add(schema.root());
+        builder.types.datum = Some(datum);
+        builder.types
+    }
+
+    /// The fields of the datum. Empty if the datum is not a record.
+    pub(super) fn fields(&self) -> &[(String, Type)] {
+        match &self.datum {
+            Some(Type {
+                kind: Kind::Record(index),
+                ..
+            }) => &self.records[*index],
+            _ => &[],
+        }
+    }
+
+    /// The type of the field with this name among `fields`.
+    pub(super) fn field<'a>(fields: &'a [(String, Type)], name: &str) -> Option<&'a Type> {
+        fields
+            .iter()
+            .find(|(known, _)| known == name)
+            .map(|(_, kind)| kind)
+    }
+}
+
+#[derive(Default)]
+struct Builder {
+    types: Types,
+    /// Records and enums, by the ids of their schema nodes.
+    named: HashMap<usize, Kind>,
+}
+
+impl Builder {
+    fn add(&mut self, node: SchemaNode<'_>) -> Type {
+        if let Some(kind) = self.named.get(&node.id()) {
+            return kind.clone().into();
+        }
+        match node.kind() {
+            SchemaType::Null => Kind::Null,
+            SchemaType::Boolean => Kind::Bool,
+            SchemaType::Int | SchemaType::Long => Kind::Int,
+            SchemaType::Float | SchemaType::Double => Kind::Double,
+            SchemaType::Bytes | SchemaType::Fixed(_) => Kind::Bytes,
+            SchemaType::String => Kind::Str,
+            SchemaType::Array(items) => Kind::List(Box::new(self.add(items))),
+            SchemaType::Map(values) => {
+                Kind::Map(Box::new(Kind::Str.into()), Box::new(self.add(values)))
+            }
+            SchemaType::Union(branches) => {
+                let types = branches.into_iter().map(|branch| self.add(branch));
+                return types.reduce(Type::or).unwrap_or_else(|| Kind::Any.into());
+            }
+            SchemaType::Record(fields) => self.record(node.id(), fields),
+            SchemaType::Enum(symbols) => {
+                let kind = Kind::Enum(self.types.symbols.len());
+                let symbols = symbols.into_iter().map(str::to_owned).collect();
+                self.types.symbols.push(symbols);
+                self.named.insert(node.id(), kind.clone());
+                kind
+            }
+        }
+        .into()
+    }
+
+    fn record(&mut self, id: usize, fields: Vec<(&str, SchemaNode<'_>)>) -> Kind {
+        let index = self.types.records.len();
+        self.types.records.push(Vec::new());
+        // Known before its fields are added, because one of them may be the record itself.
+        self.named.insert(id, Kind::Record(index));
+        let fields = fields
+            .into_iter()
+            .map(|(name, node)| (name.to_owned(), self.add(node)))
+            .collect();
+        self.types.records[index] = fields;
+        Kind::Record(index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn types(schema: &str) -> Types {
+        Types::of(&Schema::parse(schema).unwrap())
+    }
+
+    fn nullable(kind: Kind) -> Type {
+        Type {
+            kind,
+            nullable: true,
+        }
+    }
+
+    #[test]
+    fn fields_have_the_types_of_their_encoding() {
+        let types = types(
+            r#"{"type":"record","name":"R","namespace":"n","fields":[
+                {"name":"id","type":"int"},
+                {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
+                {"name":"email","type":["null","string"]},
+                {"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+                {"name":"colour","type":{"type":"enum","name":"Colour","symbols":["RED","BLUE"]}},
+                {"name":"second","type":"Colour"},
+                {"name":"mixed","type":["int","string"]},
+                {"name":"tags","type":{"type":"map","values":["null","long","int"]}}]}"#,
+        );
+        let kinds: Vec<Type> = types
+            .fields()
+            .iter()
+            .map(|(_, kind)| kind.clone())
+            .collect();
+        assert_eq!(
+            kinds,
+            [
+                Kind::Int.into(),
+                Kind::Int.into(),
+                nullable(Kind::Str),
+                Kind::Bytes.into(),
+                Kind::Enum(0).into(),
+                Kind::Enum(0).into(),
+                Kind::Any.into(),
+                Kind::Map(Box::new(Kind::Str.into()), Box::new(nullable(Kind::Int))).into(),
+            ]
+        );
+    }
+
+    #[test]
+    fn a_record_may_contain_itself() {
+        let types = types(
+            r#"{"type":"record","name":"Node","namespace":"a.b","fields":[
+                {"name":"value","type":"int"},{"name":"next","type":["null","Node"]}]}"#,
+        );
+        assert_eq!(
+            types.fields()[1],
+            ("next".to_owned(), nullable(Kind::Record(0)))
+        );
+    }
+
+    #[test]
+    fn datums_that_are_not_records_have_no_fields() {
+        assert!(types(r#""string""#).fields().is_empty());
+    }
+}
