@@ -100,7 +100,7 @@ fn find_data_loss(
     let mut losses: Vec<String> = window
         .data_losses
         .iter()
-        .map(|loss| format!("partition {}: {}", loss.partition, loss.what))
+        .map(|loss| format!("partition {}: {}", loss.partition, loss.message))
         .collect();
     let from_commit = config.window_start == WindowStart::Committed;
     for offsets in partitions.iter().filter(|_| from_commit) {

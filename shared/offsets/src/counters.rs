@@ -1,33 +1,33 @@
-//! Counts what became of each record, once for each record. Pure: events in, numbers out.
+//! The counters of a run.
 
 use crate::window::OffsetRange;
 
-/// The counts of one partition in one run.
+/// The counters of one partition in one run.
 ///
-/// Every offset of the window ends in exactly one of them, to which the report holds them. `open` is a gauge: it grows
-/// when a record is met that somebody must deal with, and shrinks when it is dealt with.
+/// Every offset of the window is in exactly one counter; the run report verifies the sum. `open` is a gauge: it increases
+/// when a record is read that has to be delivered, and decreases when the record is completed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PartitionCounters {
     /// The window of this partition.
     pub range: OffsetRange,
     /// Delivered to its endpoint in this run.
     pub delivered: i64,
-    /// Not matched by any route, or a tombstone, and skipped by setting.
+    /// Skipped by setting, because no route matches or the record is a tombstone.
     pub skipped: i64,
     /// Acknowledged by the dead-letter topic in this run.
     pub dead_lettered: i64,
-    /// Above the committed offset, and completed by an earlier run.
+    /// At or above the committed offset, and completed by an earlier run.
     pub already_completed: i64,
     /// Offsets without a record: control records, aborted transactions, compaction.
     pub empty_offsets: i64,
-    /// Records met and not completed.
+    /// Records that were read and are not completed.
     pub open: i64,
-    /// Offsets that were not read.
+    /// Offsets that this run has not read.
     pub unread: i64,
 }
 
 impl PartitionCounters {
-    /// Nothing read yet.
+    /// The counters before the first record is read.
     pub fn new(range: OffsetRange) -> Self {
         let unread = range.length();
         Self {
@@ -42,26 +42,26 @@ impl PartitionCounters {
         }
     }
 
-    /// Offsets that the window holds.
+    /// The number of offsets in the window.
     pub fn planned(&self) -> i64 {
         self.range.length()
     }
 
-    /// Records and unread offsets that the next run finds.
+    /// Records and unread offsets that remain for the next run.
     pub fn deferred(&self) -> i64 {
         self.open + self.unread
     }
 }
 
-/// The counts of one route in one run.
+/// The counters of one route in one run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RouteCounters {
     /// Records of this route that were not completed when the run began.
     pub matched: i64,
     /// Delivered.
     pub delivered: i64,
-    /// Refused for good, and acknowledged by the dead-letter topic.
+    /// Rejected permanently by the endpoint, and acknowledged by the dead-letter topic.
     pub dead_lettered: i64,
-    /// Met and not completed; a gauge as in [`PartitionCounters`].
+    /// Read and not completed; a gauge as in [`PartitionCounters`].
     pub open: i64,
 }

@@ -113,7 +113,7 @@ impl PartitionState {
         Self {
             counters: PartitionCounters::new(range.clone()),
             ownership: Ownership::Assigned,
-            is_fetched: !progress.pass_is_over(),
+            is_fetched: !progress.is_scan_complete(),
             committed,
             requested: None,
             acknowledged: None,
@@ -148,7 +148,7 @@ impl PartitionState {
     /// True when the pass needs no more records of this partition.
     #[inline]
     pub(super) fn is_read(&self) -> bool {
-        self.ownership != Ownership::Assigned || self.progress.pass_is_over()
+        self.ownership != Ownership::Assigned || self.progress.is_scan_complete()
     }
 
     /// Moves the pass to the record at `offset`. `None` if the record is not part of the pass: it is beyond the window,
@@ -172,7 +172,7 @@ impl PartitionState {
 
     /// What the pass does with the record; `None` if it is to be handed on now.
     pub(super) fn known_disposition(&self, class: Class, offset: i64) -> Option<Disposition> {
-        if self.progress.is_skipped(class) {
+        if self.progress.is_paused(class) {
             return Some(Disposition::RouteSkipped);
         }
         match self.progress.state_of(class, offset) {
@@ -185,12 +185,12 @@ impl PartitionState {
     /// The pass goes on behind this record.
     pub(super) fn enter(&mut self, class: Class, offset: i64, disposition: Disposition) {
         match disposition {
-            Disposition::InFlight => self.progress.expect(class, offset),
-            Disposition::Completed => self.progress.note(class, offset, true),
-            Disposition::Deferred => self.progress.note(class, offset, false),
-            Disposition::RouteSkipped => self.progress.skip(class, offset),
+            Disposition::InFlight => self.progress.add(class, offset, RecordState::Due),
+            Disposition::Completed => self.progress.add(class, offset, RecordState::Completed),
+            Disposition::Deferred => self.progress.add(class, offset, RecordState::Deferred),
+            Disposition::RouteSkipped => self.progress.pause(class, offset),
         }
-        self.progress.step();
+        self.progress.advance();
     }
 
     /// The commit of what is completed.

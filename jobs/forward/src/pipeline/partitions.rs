@@ -123,7 +123,7 @@ impl Partitions {
     pub(super) fn end_window(&mut self) {
         self.is_bounded = true;
         for state in self.states.values_mut().filter(|state| !state.is_revoked()) {
-            state.progress.end_here();
+            state.progress.truncate();
         }
     }
 
@@ -149,7 +149,7 @@ impl Partitions {
             state.counters.skipped += 1;
             self.records += 1;
         }
-        state.progress.step();
+        state.progress.advance();
     }
 
     /// What the pass does with a record; `None` if it is to be handed on now.
@@ -270,8 +270,8 @@ impl Partitions {
     pub(super) fn begin_pass(&mut self) -> Vec<(i32, i64)> {
         let mut starts = Vec::new();
         for (partition, state) in &mut self.states {
-            if state.ownership == Ownership::Assigned && state.progress.wants_another_pass() {
-                starts.push((*partition, state.progress.begin_pass()));
+            if state.ownership == Ownership::Assigned && state.progress.needs_another_scan() {
+                starts.push((*partition, state.progress.begin_scan()));
                 state.is_fetched = true;
             }
         }

@@ -178,7 +178,7 @@ impl<'r> Pipeline<'r> {
     fn stop_fetching_if_read(&mut self, partition: i32) {
         if let Some(state) = self.partitions.get_mut(partition)
             && state.is_fetched
-            && state.progress.pass_is_over()
+            && state.progress.is_scan_complete()
         {
             state.is_fetched = false;
             self.source.stop_fetching(partition);

@@ -324,7 +324,7 @@ async fn w9_what_a_route_had_left_and_the_log_has_lost_holds_up_nothing_behind_i
     let told = stage.run().expect(76);
     assert!(
         told.log.contains(
-            "offsets 0 to 59 are gone from the log, and with them what earlier runs had left there"
+            "offsets 0 to 59 are gone from the log, including records that earlier runs deferred"
         ),
         "{}",
         told.log

@@ -1,0 +1,44 @@
+//! The offset map.
+
+use crate::class::{Class, Gap};
+
+/// The completed records at and above a commit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OffsetMap {
+    /// All offsets below were read.
+    pub scanned: i64,
+    /// For each class, the gaps in ascending order.
+    pub gaps: Vec<Vec<Gap>>,
+}
+
+impl OffsetMap {
+    /// The first offset of a class that is completed in this map but not in `encoded`, a lossy copy of it.
+    pub fn first_not_encoded(&self, encoded: &Self, class: Class) -> Option<i64> {
+        let gaps = self.gaps.get(class)?;
+        let encoded_gaps = encoded.gaps.get(class)?.iter().copied();
+        for (mut from, end) in encoded_gaps.chain([(encoded.scanned, self.scanned)]) {
+            while from < end {
+                let next = gaps.partition_point(|gap| gap.1 <= from);
+                match gaps.get(next).filter(|gap| gap.0 <= from) {
+                    Some(gap) => from = gap.1,
+                    None => return Some(from),
+                }
+            }
+        }
+        None
+    }
+
+    /// The number of offsets from `commit` to `end` (exclusive) that are not known to be completed.
+    pub fn incomplete_below(&self, end: i64, commit: i64) -> i64 {
+        let mut gaps: Vec<Gap> = self.gaps.iter().flatten().copied().collect();
+        gaps.push((self.scanned, i64::MAX));
+        gaps.sort_unstable();
+        let (mut count, mut from) = (0, commit);
+        for gap in gaps {
+            let (start, stop) = (gap.0.max(from), gap.1.min(end));
+            count += (stop - start).max(0);
+            from = from.max(stop);
+        }
+        count
+    }
+}
