@@ -1,4 +1,4 @@
-//! The command line, and the task it stands for.
+//! The command line.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -10,9 +10,9 @@ use clap_complete::Shell;
 
 use super::failure::Failure;
 
-/// Makes Avro messages from JSON, and shows what is in them.
+/// Encodes JSON as Avro messages, and decodes Avro messages to JSON.
 ///
-/// The JSON is checked against the schema; what does not fit is named, and then nothing is written.
+/// The JSON must match the schema. Otherwise the error names the field, and nothing is written.
 #[derive(Debug, Parser)]
 #[command(
     name = "create-avro-sample",
@@ -25,27 +25,27 @@ pub(super) struct Args {
     #[arg(value_name = "FILE", required_unless_present_any = ["decode", "completions"])]
     file: Option<PathBuf>,
 
-    /// The record as JSON; absent or `-`, standard input, where there may be many, one after another.
+    /// The record as JSON. If absent or `-`, any number of records is read from standard input.
     #[arg(value_name = "JSON")]
     json: Option<String>,
 
-    /// The Avro schema [default: that of AVRO_SCHEMA, else the record User of id, name, email].
+    /// The Avro schema [default: the setting AVRO_SCHEMA, otherwise the record User of id, name, email].
     #[arg(long, value_name = "AVSC")]
     schema: Option<PathBuf>,
 
-    /// Write an object container file, which holds the schema and any number of records.
+    /// Write an object container file, with the schema and any number of records.
     #[arg(long, conflicts_with = "single_object")]
     container: bool,
 
-    /// How the container's blocks are compressed [default: null].
+    /// The codec of the container's blocks [default: null].
     #[arg(long, requires = "container", value_parser = PossibleValuesParser::new(Codec::ALL.map(Codec::name)))]
     codec: Option<String>,
 
-    /// Write the single-object encoding: a header with the schema's fingerprint, then the datum.
+    /// Write the single-object encoding: a header with the schema's fingerprint, and the datum.
     #[arg(long)]
     single_object: bool,
 
-    /// Show a file's records as JSON, one a line, however they are wrapped; `-` is standard input.
+    /// Print the records of a file of any of these formats as JSON, one per line; `-` is standard input.
     #[arg(long, value_name = "FILE", conflicts_with_all = ["file", "json", "container", "codec", "single_object"])]
     decode: Option<PathBuf>,
 
@@ -59,42 +59,42 @@ const EXAMPLES: &str = r#"Examples:
   create-avro-sample --container --codec deflate people.avro < people.jsonl
   create-avro-sample --decode people.avro
 
-Exit codes: 0 done; 64 usage; 65 the JSON, the schema or the file is not as it should be; 74 reading or writing failed;
-78 the settings, among which AVRO_SCHEMA is, from the environment or config.properties."#;
+Exit codes: 0 success; 64 invalid command line; 65 invalid JSON, schema or Avro file; 74 reading or writing failed;
+78 invalid settings (AVRO_SCHEMA, from the environment or config.properties)."#;
 
-/// What is to be done.
+/// What the program does.
 #[derive(Debug)]
 pub(super) enum Task {
-    /// JSON → file.
+    /// Encode JSON to a file.
     Create {
         file: PathBuf,
         json: Option<String>,
         schema: Option<PathBuf>,
-        wrapping: Wrapping,
+        format: OutputFormat,
     },
-    /// File → JSON.
+    /// Decode a file to JSON.
     Decode {
         file: PathBuf,
         schema: Option<PathBuf>,
     },
-    /// A completion script.
+    /// Print a completion script.
     Completions(Shell),
 }
 
-/// What the records are put in.
+/// The format of the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wrapping {
+pub(super) enum OutputFormat {
     Raw,
     SingleObject,
     Container(Codec),
 }
 
-impl fmt::Display for Wrapping {
+impl fmt::Display for OutputFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Wrapping::Raw => f.write_str("raw datum"),
-            Wrapping::SingleObject => f.write_str("single object"),
-            Wrapping::Container(codec) => write!(f, "container file, codec {}", codec.name()),
+            OutputFormat::Raw => f.write_str("raw datum"),
+            OutputFormat::SingleObject => f.write_str("single object"),
+            OutputFormat::Container(codec) => write!(f, "container file, codec {}", codec.name()),
         }
     }
 }
@@ -108,20 +108,18 @@ impl Args {
         if let Some(file) = self.decode {
             return Ok(Task::Decode { file, schema });
         }
-        let file = self
-            .file
-            .ok_or_else(|| Failure::usage("no file to write is named"))?;
+        let file = self.file.ok_or_else(|| Failure::usage("FILE is missing"))?;
         let codec = self.codec.as_deref().and_then(Codec::named);
-        let wrapping = match (self.container, self.single_object) {
-            (true, _) => Wrapping::Container(codec.unwrap_or(Codec::Null)),
-            (_, true) => Wrapping::SingleObject,
-            _ => Wrapping::Raw,
+        let format = match (self.container, self.single_object) {
+            (true, _) => OutputFormat::Container(codec.unwrap_or(Codec::Null)),
+            (_, true) => OutputFormat::SingleObject,
+            _ => OutputFormat::Raw,
         };
         Ok(Task::Create {
             file,
             json: self.json.filter(|json| json != "-"),
             schema,
-            wrapping,
+            format,
         })
     }
 }
@@ -133,7 +131,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_is_sound() {
+    fn the_command_line_definition_is_valid() {
         Args::command().debug_assert();
     }
 }

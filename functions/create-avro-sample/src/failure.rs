@@ -1,4 +1,4 @@
-//! Why nothing was written, and the exit code that says so to scripts.
+//! Why the program ends without success, and its exit code.
 
 use std::fmt::{self, Display};
 use std::io;
@@ -8,33 +8,33 @@ use runtime::exit;
 /// Why the program ends early.
 #[derive(Debug)]
 pub(super) enum Failure {
-    /// Told to the user, with this exit code.
-    Told(u8, String),
-    /// Whoever read our output has read enough. No failure.
-    Unheard,
+    /// An error, with this exit code and message.
+    Error(u8, String),
+    /// The reader closed standard output. Not an error: the exit code is 0.
+    OutputClosed,
 }
 
 impl Failure {
-    pub(super) fn usage(told: impl Display) -> Self {
-        Self::Told(exit::USAGE, told.to_string())
+    pub(super) fn usage(message: impl Display) -> Self {
+        Self::Error(exit::USAGE, message.to_string())
     }
 
-    pub(super) fn data(told: impl Display) -> Self {
-        Self::Told(exit::DATA, told.to_string())
+    pub(super) fn data(message: impl Display) -> Self {
+        Self::Error(exit::DATA, message.to_string())
     }
 
-    pub(super) fn io(doing: impl Display, error: &io::Error) -> Self {
-        Self::Told(exit::IO, format!("{doing}: {error}"))
+    pub(super) fn io(operation: impl Display, error: &io::Error) -> Self {
+        Self::Error(exit::IO, format!("{operation}: {error}"))
     }
 
-    pub(super) fn configuration(told: impl Display) -> Self {
-        Self::Told(exit::CONFIGURATION, told.to_string())
+    pub(super) fn configuration(message: impl Display) -> Self {
+        Self::Error(exit::CONFIGURATION, message.to_string())
     }
 
     pub(super) fn code(&self) -> u8 {
         match self {
-            Self::Told(code, _) => *code,
-            Self::Unheard => 0,
+            Self::Error(code, _) => *code,
+            Self::OutputClosed => 0,
         }
     }
 }
@@ -42,8 +42,8 @@ impl Failure {
 impl Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Told(_, told) => f.write_str(told),
-            Self::Unheard => f.write_str("the output was closed"),
+            Self::Error(_, message) => f.write_str(message),
+            Self::OutputClosed => f.write_str("the output was closed"),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Where records and files come from: the command line, standard input, a path.
+//! Reads records and files: from the command line, standard input or a path.
 
 use std::io::{IsTerminal, Read};
 use std::path::Path;
@@ -14,7 +14,7 @@ pub(super) struct Record {
     pub(super) line: usize,
 }
 
-/// The records in the argument, or else in standard input.
+/// Parses the records in the argument; without one, in standard input.
 pub(super) fn records(json: Option<&str>) -> Result<Vec<Record>, Failure> {
     match json {
         Some(json) => parse(json),
@@ -32,9 +32,9 @@ pub(super) fn records(json: Option<&str>) -> Result<Vec<Record>, Failure> {
     }
 }
 
-/// One JSON value after another, on lines of their own or not.
+/// Parses consecutive JSON values, with or without line breaks between them.
 fn parse(text: &str) -> Result<Vec<Record>, Failure> {
-    // Windows editors put a byte order mark before the first value.
+    // Editors on Windows write a byte order mark.
     let text = text.trim_start_matches('\u{feff}');
     let mut records = Vec::new();
     let mut values = Deserializer::from_str(text).into_iter::<Value>();
@@ -50,7 +50,7 @@ fn parse(text: &str) -> Result<Vec<Record>, Failure> {
     Ok(records)
 }
 
-/// All of a file; `-` is standard input.
+/// Reads a file; `-` is standard input.
 pub(super) fn bytes(path: &Path) -> Result<Vec<u8>, Failure> {
     if path != Path::new("-") {
         return std::fs::read(path)
@@ -69,18 +69,18 @@ mod tests {
     use super::*;
 
     #[test]
-    fn records_are_told_apart_with_the_lines_they_end_on() {
+    fn parses_consecutive_records_with_their_lines() {
         let records = parse("\u{feff}{\"a\":1}\n\n{\n \"a\":\n2}{\"a\":3}\n").unwrap();
-        let seen: Vec<_> = records
+        let found: Vec<_> = records
             .iter()
             .map(|record| (record.value["a"].as_i64(), record.line))
             .collect();
-        assert_eq!(seen, [(Some(1), 1), (Some(2), 5), (Some(3), 5)]);
+        assert_eq!(found, [(Some(1), 1), (Some(2), 5), (Some(3), 5)]);
         assert!(parse("  \n").unwrap().is_empty());
     }
 
     #[test]
-    fn text_that_is_not_json_is_refused_with_its_place() {
+    fn rejects_invalid_json_with_its_position() {
         let failure = parse("{\"a\":1}\n{\"a\":x}").unwrap_err();
         assert_eq!(
             failure.to_string(),

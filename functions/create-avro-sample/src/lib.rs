@@ -1,6 +1,21 @@
-//! `create-avro-sample`: JSON → Avro messages in a file, and back.
+//! The program `create-avro-sample`: encodes JSON as Avro messages, and decodes Avro messages to JSON.
 //!
-//! What enters is a command line, JSON and a schema; what leaves is a file that is complete or not there at all.
+//! ```sh
+//! create-avro-sample message.bin '{"id":10029,"name":"John","email":"john@bla.com"}'
+//! create-avro-sample --container --codec deflate people.avro < people.jsonl
+//! create-avro-sample --decode people.avro
+//! ```
+//!
+//! The formats are a raw datum, the single-object encoding and a container file. The schema is that of `--schema`,
+//! otherwise the setting `AVRO_SCHEMA`, as in the other programs. A file is replaced atomically, and only if all records
+//! are valid.
+//!
+//! The program does not send messages. The `avro` crate encodes and decodes; this crate has the command line, the files
+//! and the exit codes. Its only public item is [`main`]:
+//!
+//! ```no_run
+//! let _exit_code = create_avro_sample::main();
+//! ```
 
 mod args;
 mod failure;
@@ -18,30 +33,30 @@ use serde_json::Value;
 use settings::common::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
 use settings::{Settings, environment};
 
-use args::{Args, Task, Wrapping};
+use args::{Args, OutputFormat, Task};
 use failure::Failure;
 use output::Target;
 
-/// What one file may hold when it is decoded: far above a sample, below a small machine's memory.
+/// The limits for a decoded file: far above a sample, below the memory of a small machine.
 const LIMITS: Limits = Limits {
     max_decoded: 1 << 30,
     max_records: 10_000_000,
 };
 
-/// Runs the program on the process's arguments.
+/// Runs the program with the arguments of the process.
 pub fn main() -> ExitCode {
     let args = match Args::try_parse() {
         Ok(args) => args,
         Err(error) => {
             let code = if error.use_stderr() { exit::USAGE } else { 0 };
-            // Nothing is left to tell it to if the terminal is gone.
+            // If standard error is closed, the message cannot be printed.
             error.print().unwrap_or_default();
             return ExitCode::from(code);
         }
     };
     match run(args) {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure::Unheard) => ExitCode::SUCCESS,
+        Err(Failure::OutputClosed) => ExitCode::SUCCESS,
         Err(failure) => {
             console::say(format_args!("create-avro-sample: {failure}"));
             ExitCode::from(failure.code())
@@ -62,8 +77,8 @@ fn run(args: Args) -> Result<(), Failure> {
             file,
             json,
             schema,
-            wrapping,
-        } => create(&file, json.as_deref(), schema.as_deref(), wrapping),
+            format,
+        } => create(&file, json.as_deref(), schema.as_deref(), format),
     }
 }
 
@@ -71,12 +86,12 @@ fn create(
     file: &Path,
     json: Option<&str>,
     schema: Option<&Path>,
-    wrapping: Wrapping,
+    format: OutputFormat,
 ) -> Result<(), Failure> {
     let schema = schema_of(schema)?;
     let records = input::records(json)?;
     let data = encode(&schema, &records)?;
-    let bytes = wrap(&schema, &data, wrapping)?;
+    let bytes = frame(&schema, &data, format)?;
     let target = Target::of(file);
     target.write(&bytes)?;
     let count = match data.len() {
@@ -84,7 +99,7 @@ fn create(
         count => format!("{count} records"),
     };
     console::say(format_args!(
-        "wrote {count} of {} to {target} ({wrapping}, {} bytes)",
+        "wrote {count} of {} to {target} ({format}, {} bytes)",
         schema.name(),
         bytes.len()
     ));
@@ -107,17 +122,17 @@ fn encode(schema: &Schema, records: &[input::Record]) -> Result<Vec<Vec<u8>>, Fa
     encoded.collect()
 }
 
-fn wrap(schema: &Schema, data: &[Vec<u8>], wrapping: Wrapping) -> Result<Vec<u8>, Failure> {
-    match (wrapping, data) {
-        (_, []) => Err(Failure::data("there is no JSON record in the input")),
-        (Wrapping::Container(codec), _) => {
+fn frame(schema: &Schema, data: &[Vec<u8>], format: OutputFormat) -> Result<Vec<u8>, Failure> {
+    match (format, data) {
+        (_, []) => Err(Failure::data("the input has no JSON record")),
+        (OutputFormat::Container(codec), _) => {
             container::write_compressed(codec, schema.json(), output::sync_marker()?, &[], data)
                 .map_err(|error| Failure::io("compressing the records", &error))
         }
-        (Wrapping::Raw, [datum]) => Ok(datum.clone()),
-        (Wrapping::SingleObject, [datum]) => Ok(avro::single_object(schema, datum)),
+        (OutputFormat::Raw, [datum]) => Ok(datum.clone()),
+        (OutputFormat::SingleObject, [datum]) => Ok(avro::single_object(schema, datum)),
         (_, several) => Err(Failure::usage(format!(
-            "{} records do not fit into one {wrapping}, which holds exactly one: add --container",
+            "a {format} has exactly one record, and the input has {}: add --container",
             several.len()
         ))),
     }
@@ -125,11 +140,11 @@ fn wrap(schema: &Schema, data: &[Vec<u8>], wrapping: Wrapping) -> Result<Vec<u8>
 
 fn decode(file: &Path, schema: Option<&Path>) -> Result<(), Failure> {
     let bytes = input::bytes(file)?;
-    let named = schema.is_some();
+    let has_schema_argument = schema.is_some();
     let mut schema = schema_of(schema)?;
     let framing = Framing::detect(&schema, &bytes);
-    if framing == Framing::Container && !named {
-        // The file says itself what is in it.
+    if framing == Framing::Container && !has_schema_argument {
+        // Use the schema in the file's header.
         let header = container::header(&bytes).map_err(|error| in_file(file, &error))?;
         schema = Schema::parse_writer(header.schema).map_err(|error| in_file(file, &error))?;
     }
@@ -147,15 +162,15 @@ fn decode(file: &Path, schema: Option<&Path>) -> Result<(), Failure> {
 
 fn schema_of(path: Option<&Path>) -> Result<Schema, Failure> {
     let Some(path) = path else {
-        return configured();
+        return configured_schema();
     };
     let text = std::fs::read_to_string(path)
         .map_err(|error| Failure::io(format!("reading the schema {}", path.display()), &error))?;
     Schema::parse(&text).map_err(|error| in_file(path, &error))
 }
 
-/// The schema that every other program takes, from where it takes it.
-fn configured() -> Result<Schema, Failure> {
+/// The schema of the setting `AVRO_SCHEMA`, as in the other programs.
+fn configured_schema() -> Result<Schema, Failure> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()

@@ -1,4 +1,4 @@
-//! Makes Avro messages from JSON, and shows what is in them.
+//! Encodes JSON as Avro messages, and decodes Avro messages to JSON.
 
 use std::process::ExitCode;
 

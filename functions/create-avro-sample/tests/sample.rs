@@ -1,4 +1,4 @@
-//! `create-avro-sample`, as a user runs it.
+//! Tests of the program `create-avro-sample`.
 
 #![cfg(test)]
 
@@ -42,7 +42,7 @@ impl Shell {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        // A program that refuses its arguments does not read its input.
+        // The program does not read its input if its arguments are invalid.
         child
             .stdin
             .take()
@@ -52,19 +52,19 @@ impl Shell {
         child.wait_with_output().unwrap()
     }
 
-    fn done(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
+    fn run_ok(&self, args: &[&str], input: &[u8]) -> Vec<u8> {
         let output = self.run(args, input);
-        assert_eq!(output.status.code(), Some(0), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(0), "{}", stderr(&output));
         output.stdout
     }
 
-    fn refused(&self, args: &[&str], input: &[u8], code: i32) -> String {
+    fn run_failing(&self, args: &[&str], input: &[u8], code: i32) -> String {
         let before = self.files();
         let output = self.run(args, input);
-        assert_eq!(output.status.code(), Some(code), "{}", told(&output));
+        assert_eq!(output.status.code(), Some(code), "{}", stderr(&output));
         assert_eq!(output.stdout, b"", "nothing is written");
         assert_eq!(self.files(), before, "nothing is written");
-        told(&output)
+        stderr(&output)
     }
 
     fn files(&self) -> Vec<(String, Vec<u8>)> {
@@ -87,37 +87,37 @@ impl Shell {
     }
 }
 
-fn told(output: &Output) -> String {
+fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
 
 #[test]
-fn the_tutorials_command_writes_the_tutorials_bytes() {
+fn writes_the_tutorials_message() {
     let shell = Shell::new();
     let output = shell.run(&["meu_file.bin", JOHN], b"");
     assert_eq!(output.status.code(), Some(0));
     assert_eq!(
-        told(&output),
+        stderr(&output),
         "wrote 1 record of User to meu_file.bin (raw datum, 21 bytes)\n"
     );
     assert_eq!(shell.read("meu_file.bin"), RAW);
-    assert_eq!(shell.files().len(), 1, "no part is left behind");
-    let json = shell.done(&["--decode", "meu_file.bin"], b"");
+    assert_eq!(shell.files().len(), 1, "no temporary file remains");
+    let json = shell.run_ok(&["--decode", "meu_file.bin"], b"");
     assert_eq!(json, format!("{JOHN}\n").into_bytes());
 }
 
 #[test]
-fn json_comes_from_standard_input_and_bytes_go_to_standard_output() {
+fn reads_standard_input_and_writes_standard_output() {
     let shell = Shell::new();
-    assert_eq!(shell.done(&["-"], JOHN.as_bytes()), RAW);
-    assert_eq!(shell.done(&["-", "-"], JOHN.as_bytes()), RAW);
-    let json = shell.done(&["--decode", "-"], RAW);
+    assert_eq!(shell.run_ok(&["-"], JOHN.as_bytes()), RAW);
+    assert_eq!(shell.run_ok(&["-", "-"], JOHN.as_bytes()), RAW);
+    let json = shell.run_ok(&["--decode", "-"], RAW);
     assert_eq!(json, format!("{JOHN}\n").into_bytes());
     assert!(shell.files().is_empty());
 }
 
 #[test]
-fn a_container_of_any_codec_comes_back_line_by_line() {
+fn container_files_of_every_codec_survive_a_round_trip() {
     let shell = Shell::new();
     let lines: String = (0..2_000)
         .map(|id| format!("{{\"id\":{id},\"name\":\"n{id}\",\"email\":\"\"}}\n"))
@@ -125,54 +125,54 @@ fn a_container_of_any_codec_comes_back_line_by_line() {
     let mut sizes = Vec::new();
     for codec in ["null", "deflate", "snappy", "zstandard"] {
         let args = ["--container", "--codec", codec, "people.avro"];
-        shell.done(&args, lines.as_bytes());
+        shell.run_ok(&args, lines.as_bytes());
         let file = shell.read("people.avro");
         sizes.push(file.len());
         let reader = apache_avro::Reader::new(&file[..]).unwrap();
         assert_eq!(reader.filter(Result::is_ok).count(), 2_000);
-        let json = shell.done(&["--decode", "people.avro"], b"");
+        let json = shell.run_ok(&["--decode", "people.avro"], b"");
         assert!(json == lines.as_bytes());
     }
     assert!(sizes[1..].iter().all(|size| *size < sizes[0]), "{sizes:?}");
-    shell.done(&["--container", "one.avro", JOHN], b"");
-    let json = shell.done(&["--decode", "one.avro"], b"");
+    shell.run_ok(&["--container", "one.avro", JOHN], b"");
+    let json = shell.run_ok(&["--decode", "one.avro"], b"");
     assert_eq!(json, format!("{JOHN}\n").into_bytes());
 }
 
 #[test]
-fn a_single_object_begins_with_magic_and_fingerprint() {
+fn writes_the_single_object_encoding() {
     let shell = Shell::new();
-    shell.done(&["--single-object", "one.bin", JOHN], b"");
+    shell.run_ok(&["--single-object", "one.bin", JOHN], b"");
     let file = shell.read("one.bin");
     assert!(file.starts_with(b"\xc3\x01"));
     assert_eq!(&file[10..], RAW);
-    let json = shell.done(&["--decode", "one.bin"], b"");
+    let json = shell.run_ok(&["--decode", "one.bin"], b"");
     assert_eq!(json, format!("{JOHN}\n").into_bytes());
 }
 
 #[test]
-fn another_schema_is_taken_from_a_file_and_found_again_in_a_container() {
+fn uses_the_schema_of_a_file_or_container() {
     let shell = Shell::new();
     let schema = r#"{"type":"record","name":"Point","fields":[
         {"name":"x","type":"double"},{"name":"label","type":["null","string"],"default":null}]}"#;
     fs::write(shell.path().join("point.avsc"), schema).unwrap();
     let json = b"{\"x\":1.5}{\"x\":2,\"label\":\"two\"}";
-    shell.done(&["--schema", "point.avsc", "--container", "p.avro"], json);
+    shell.run_ok(&["--schema", "point.avsc", "--container", "p.avro"], json);
     let lines = "{\"x\":1.5,\"label\":null}\n{\"x\":2.0,\"label\":\"two\"}\n";
-    assert_eq!(shell.done(&["--decode", "p.avro"], b""), lines.as_bytes());
+    assert_eq!(shell.run_ok(&["--decode", "p.avro"], b""), lines.as_bytes());
 
-    // Read as another schema, as a consumer with that one would.
+    // Decode with another reader's schema.
     let narrow = r#"{"type":"record","name":"Point","fields":[{"name":"x","type":"double"}]}"#;
     fs::write(shell.path().join("narrow.avsc"), narrow).unwrap();
     let args = ["--schema", "narrow.avsc", "--decode", "p.avro"];
-    assert_eq!(shell.done(&args, b""), b"{\"x\":1.5}\n{\"x\":2.0}\n");
+    assert_eq!(shell.run_ok(&args, b""), b"{\"x\":1.5}\n{\"x\":2.0}\n");
     let args = ["--schema", "point.avsc", "--decode", "raw.bin"];
     fs::write(shell.path().join("raw.bin"), [0; 9]).unwrap();
-    assert_eq!(shell.done(&args, b""), b"{\"x\":0.0,\"label\":null}\n");
+    assert_eq!(shell.run_ok(&args, b""), b"{\"x\":0.0,\"label\":null}\n");
 }
 
 #[test]
-fn json_that_does_not_fit_is_named_and_nothing_is_written() {
+fn invalid_json_is_reported_and_nothing_is_written() {
     let shell = Shell::new();
     fs::write(shell.path().join("old.bin"), "as it was").unwrap();
     for (json, sentence) in [
@@ -196,40 +196,43 @@ fn json_that_does_not_fit_is_named_and_nothing_is_written() {
             "{",
             "the input is not JSON: EOF while parsing an object at line 1 column 1",
         ),
-        (" ", "there is no JSON record in the input"),
+        (" ", "the input has no JSON record"),
     ] {
         for file in ["old.bin", "new.bin", "-"] {
-            let told = shell.refused(&[file, json], b"", 65);
-            assert_eq!(told, format!("create-avro-sample: {sentence}\n"));
+            let message = shell.run_failing(&[file, json], b"", 65);
+            assert_eq!(message, format!("create-avro-sample: {sentence}\n"));
         }
     }
-    let told = shell.refused(
+    let message = shell.run_failing(
         &["--container", "new.avro"],
         format!("{JOHN}\n\n{JOHN}\n{{\"id\":1}}\n").as_bytes(),
         65,
     );
     assert!(
-        told.starts_with("create-avro-sample: record 3 (line 4): name: expected"),
-        "{told}"
+        message.starts_with("create-avro-sample: record 3 (line 4): name: expected"),
+        "{message}"
     );
-    shell.refused(&["new.bin"], b"\xff", 65);
+    shell.run_failing(&["new.bin"], b"\xff", 65);
 }
 
 #[test]
-fn many_records_need_a_container() {
+fn several_records_require_a_container() {
     let shell = Shell::new();
     let two = format!("{JOHN}\n{JOHN}\n");
-    let told = shell.refused(&["two.bin"], two.as_bytes(), 64);
+    let message = shell.run_failing(&["two.bin"], two.as_bytes(), 64);
     assert_eq!(
-        told,
-        "create-avro-sample: 2 records do not fit into one raw datum, which holds exactly one: add --container\n"
+        message,
+        "create-avro-sample: a raw datum has exactly one record, and the input has 2: add --container\n"
     );
-    let told = shell.refused(&["--single-object", "two.bin"], two.as_bytes(), 64);
-    assert!(told.contains("one single object"), "{told}");
+    let message = shell.run_failing(&["--single-object", "two.bin"], two.as_bytes(), 64);
+    assert!(
+        message.contains("a single object has exactly one record"),
+        "{message}"
+    );
 }
 
 #[test]
-fn a_command_line_that_makes_no_sense_is_a_usage_error() {
+fn an_invalid_command_line_is_a_usage_error() {
     let shell = Shell::new();
     for args in [
         &[][..],
@@ -242,15 +245,15 @@ fn a_command_line_that_makes_no_sense_is_a_usage_error() {
         &["--unknown", "file"],
         &["--completions", "cmd.com"],
     ] {
-        shell.refused(args, b"", 64);
+        shell.run_failing(args, b"", 64);
     }
     assert_eq!(shell.run(&["--help"], b"").status.code(), Some(0));
-    let version = shell.done(&["--version"], b"");
+    let version = shell.run_ok(&["--version"], b"");
     assert!(version.starts_with(b"create-avro-sample "));
 }
 
 #[test]
-fn what_cannot_be_read_or_written_is_an_io_error() {
+fn failures_to_read_or_write_are_io_errors() {
     let shell = Shell::new();
     fs::create_dir(shell.path().join("folder")).unwrap();
     for args in [
@@ -260,67 +263,70 @@ fn what_cannot_be_read_or_written_is_an_io_error() {
         &["missing/file", JOHN],
         &["--decode", "folder"],
     ] {
-        let told = shell.refused(args, b"", 74);
-        assert!(told.starts_with("create-avro-sample: "), "{told}");
+        let message = shell.run_failing(args, b"", 74);
+        assert!(message.starts_with("create-avro-sample: "), "{message}");
     }
 }
 
 #[test]
-fn damaged_files_are_refused_with_the_place() {
+fn damaged_files_are_reported_with_the_position() {
     let shell = Shell::new();
     fs::write(shell.path().join("cut.bin"), &RAW[..10]).unwrap();
     assert_eq!(
-        shell.refused(&["--decode", "cut.bin"], b"", 65),
+        shell.run_failing(&["--decode", "cut.bin"], b"", 65),
         "create-avro-sample: cut.bin: the datum ends inside a string of 12 bytes at byte 8, in field email\n"
     );
-    shell.done(&["--container", "ok.avro", JOHN], b"");
+    shell.run_ok(&["--container", "ok.avro", JOHN], b"");
     let mut file = shell.read("ok.avro");
     let end = file.len() - 20;
     file[end] = 0xff;
     fs::write(shell.path().join("bad.avro"), &file).unwrap();
-    let told = shell.refused(&["--decode", "bad.avro"], b"", 65);
+    let message = shell.run_failing(&["--decode", "bad.avro"], b"", 65);
     assert!(
-        told.contains("block 1, record 1: text is not UTF-8 at byte"),
-        "{told}"
+        message.contains("block 1, record 1: text is not UTF-8 at byte"),
+        "{message}"
     );
     fs::write(shell.path().join("bad.avsc"), "{}").unwrap();
-    let told = shell.refused(&["--schema", "bad.avsc", "x", JOHN], b"", 65);
-    assert!(told.contains("bad.avsc: a type has no \"type\""), "{told}");
+    let message = shell.run_failing(&["--schema", "bad.avsc", "x", JOHN], b"", 65);
+    assert!(
+        message.contains("bad.avsc: a type has no \"type\""),
+        "{message}"
+    );
 }
 
 #[cfg(unix)]
 #[test]
-fn a_link_a_mode_and_a_device_survive_being_written_to() {
+fn writing_keeps_symbolic_links_permissions_and_devices() {
     use std::os::unix::fs::{PermissionsExt, symlink};
     let shell = Shell::new();
     let real = shell.path().join("real.bin");
     fs::write(&real, "old").unwrap();
     fs::set_permissions(&real, fs::Permissions::from_mode(0o600)).unwrap();
     symlink("real.bin", shell.path().join("link.bin")).unwrap();
-    shell.done(&["link.bin", JOHN], b"");
+    shell.run_ok(&["link.bin", JOHN], b"");
     assert!(shell.path().join("link.bin").is_symlink());
     assert_eq!(shell.read("real.bin"), RAW);
     assert_eq!(
         fs::metadata(&real).unwrap().permissions().mode() & 0o777,
         0o600
     );
-    assert_eq!(shell.done(&["/dev/stdout", JOHN], b""), RAW);
-    shell.done(&["/dev/null", JOHN], b"");
+    assert_eq!(shell.run_ok(&["/dev/stdout", JOHN], b""), RAW);
+    shell.run_ok(&["/dev/null", JOHN], b"");
     assert!(!fs::metadata("/dev/null").unwrap().is_file());
 }
 
 #[test]
-fn each_shell_gets_its_completions() {
+fn prints_completions_for_every_shell() {
     let shell = Shell::new();
     for name in ["bash", "zsh", "fish", "powershell", "elvish"] {
-        let script = shell.done(&["--completions", name], b"");
+        let script = shell.run_ok(&["--completions", name], b"");
         let script = String::from_utf8(script).unwrap();
         assert!(script.contains("single-object"), "{name}");
     }
 }
 
 #[test]
-fn the_schema_is_the_one_that_every_other_program_takes() {
+fn uses_the_configured_schema() {
     let shell = Shell::new();
     fs::write(shell.path().join("int.avsc"), "\"int\"").unwrap();
     fs::write(shell.path().join("string.avsc"), "\"string\"").unwrap();
@@ -334,16 +340,16 @@ fn the_schema_is_the_one_that_every_other_program_takes() {
         ("CONFIG_LOCATION", "config.properties"),
     ] {
         let made = shell.run_with(&[(name, value)], &["-", "7"], b"");
-        assert_eq!(made.stdout, b"\x0e", "{}", told(&made));
-        // The flag goes before it.
+        assert_eq!(made.stdout, b"\x0e", "{}", stderr(&made));
+        // The option takes precedence.
         let made = shell.run_with(
             &[(name, value)],
             &["--schema", "string.avsc", "-", "\"a\""],
             b"",
         );
-        assert_eq!(made.stdout, b"\x02a", "{}", told(&made));
+        assert_eq!(made.stdout, b"\x02a", "{}", stderr(&made));
         let wrong = shell.run_with(&[(name, "nowhere")], &["-", "7"], b"");
         assert_eq!(wrong.status.code(), Some(78));
-        assert!(told(&wrong).contains("nowhere"), "{}", told(&wrong));
+        assert!(stderr(&wrong).contains("nowhere"), "{}", stderr(&wrong));
     }
 }
