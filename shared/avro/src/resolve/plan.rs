@@ -73,13 +73,13 @@ impl Planner<'_> {
                     let step = self.choose(*branch, to, read, position, level + 1);
                     steps.push(step.map(|step| self.push(step)));
                 }
-                self.from_union(from, to, steps)?
+                self.union_step(from, to, steps)?
             }
             (Node::Union(written), _) => {
                 let branches = written.iter();
                 let steps = branches.map(|branch| self.step(*branch, to, level + 1));
                 let steps = steps.collect();
-                self.from_union(from, to, steps)?
+                self.union_step(from, to, steps)?
             }
             (_, Node::Union(branches)) => self.choose(from, to, branches, None, level)?,
             (Node::Null, Node::Null)
@@ -127,7 +127,7 @@ impl Planner<'_> {
     }
 
     /// A union of the writer. At least one branch must be compatible.
-    fn from_union(
+    fn union_step(
         &self,
         from: NodeId,
         to: NodeId,
