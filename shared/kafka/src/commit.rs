@@ -58,8 +58,13 @@ impl Committer {
         let _ = self.requests.send(commits);
     }
 
-    /// The next result, waiting for it up to `timeout`.
-    pub fn next_event(&self, timeout: Duration) -> Option<CommitEvent> {
+    /// The next result, if there is one.
+    pub fn next_event(&self) -> Option<CommitEvent> {
+        self.events.try_recv().ok()
+    }
+
+    /// Waits for the next result up to `timeout`.
+    pub fn wait_for_event(&self, timeout: Duration) -> Option<CommitEvent> {
         self.events.recv_timeout(timeout).ok()
     }
 }

@@ -137,9 +137,14 @@ impl Commits {
                 .all(|(_, state)| state.is_committed(&self.scope))
     }
 
-    /// The next result, waiting for it up to `timeout`.
-    pub(super) fn next_event(&self, timeout: Duration) -> Option<CommitEvent> {
-        self.committer.as_ref()?.next_event(timeout)
+    /// The next result, if there is one.
+    pub(super) fn next_event(&self) -> Option<CommitEvent> {
+        self.committer.as_ref()?.next_event()
+    }
+
+    /// Waits for the next result up to `timeout`.
+    pub(super) fn wait_for_event(&self, timeout: Duration) -> Option<CommitEvent> {
+        self.committer.as_ref()?.wait_for_event(timeout)
     }
 
     /// Partitions and classes with completed records that the commit's metadata has no room for, each with the first

@@ -154,8 +154,13 @@ impl Deliveries {
         delivery.stop(timeout);
     }
 
-    /// The next completions, waiting for them up to `timeout`.
-    pub(super) fn next_completions(&self, timeout: Duration) -> Option<Vec<Completion>> {
+    /// The next completions, if there are any.
+    pub(super) fn next_completions(&self) -> Option<Vec<Completion>> {
+        self.completions.try_recv().ok()
+    }
+
+    /// Waits for the next completions up to `timeout`.
+    pub(super) fn wait_for_completions(&self, timeout: Duration) -> Option<Vec<Completion>> {
         match self.completions.recv_timeout(timeout) {
             Ok(completions) => Some(completions),
             Err(RecvTimeoutError::Timeout) => None,

@@ -229,10 +229,10 @@ impl<'r> Pipeline<'r> {
             return None;
         }
         if matches!(self.shutdown.phase, Phase::Commit(_)) && self.commits.is_in_flight() {
-            return self.commits.next_event(timeout).map(Event::Commit);
+            return self.commits.wait_for_event(timeout).map(Event::Commit);
         }
         // A completion makes room for a parked record. Other answers are checked after the timeout.
-        let completions = self.deliveries.next_completions(timeout);
+        let completions = self.deliveries.wait_for_completions(timeout);
         completions.map(Event::Completed)
     }
 
@@ -242,13 +242,13 @@ impl<'r> Pipeline<'r> {
         if let Some(item) = self.source.next_item() {
             return Some(Event::Fetched(item));
         }
-        if let Some(completions) = self.deliveries.next_completions(Duration::ZERO) {
+        if let Some(completions) = self.deliveries.next_completions() {
             return Some(Event::Completed(completions));
         }
         if let Some(written) = self.dead_letters.next_acknowledgement() {
             return Some(Event::DeadLetter(written));
         }
-        if let Some(event) = self.commits.next_event(Duration::ZERO) {
+        if let Some(event) = self.commits.next_event() {
             return Some(Event::Commit(event));
         }
         self.rebalance.next_event().map(Event::Group)

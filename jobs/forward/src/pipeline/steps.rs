@@ -49,6 +49,7 @@ impl<'r> Pipeline<'r> {
     }
 
     /// A fetched record: counted, routed, and handed on.
+    #[inline]
     fn on_record(&mut self, record: &Record<'r>) {
         if !self.shutdown.is_reading() {
             return;
