@@ -8,7 +8,7 @@ use delivery::{Delivery, RouteState};
 
 use super::routed_record::{Placement, RoutedRecord};
 
-/// How long a full route may keep another route idle before it is skipped for the rest of the pass.
+/// How long a full route may keep another route idle before it is skipped for the rest of the scan.
 const LAG_TIMEOUT: Duration = Duration::from_millis(200);
 
 /// The delivery threads, with the channel that their completions come through.
@@ -25,7 +25,7 @@ pub(super) struct Deliveries {
 #[derive(Clone, Copy, Default)]
 struct RouteLag {
     idle_since: Option<Instant>,
-    /// The route is skipped for the rest of the pass.
+    /// The route is skipped for the rest of the scan.
     is_lagging: bool,
 }
 
@@ -120,8 +120,8 @@ impl Deliveries {
         [idle.next(), idle.next()]
     }
 
-    /// The routes that lagged in the last pass are read again.
-    pub(super) fn begin_pass(&mut self) {
+    /// The routes that lagged in the last scan are read again.
+    pub(super) fn begin_scan(&mut self) {
         self.routes.fill(RouteLag::default());
     }
 

@@ -159,7 +159,7 @@ impl Pipeline<'_> {
         if self.shutdown.phase == Phase::Read {
             let is_stopped = self.shutdown.reason().is_some();
             let is_done =
-                is_stopped || (self.partitions.is_pass_complete() && !self.begin_next_pass());
+                is_stopped || (self.partitions.is_scan_complete() && !self.begin_next_scan());
             if !is_done || self.rebalance.is_draining() {
                 return;
             }
@@ -191,15 +191,15 @@ impl Pipeline<'_> {
         }
     }
 
-    /// Begins another pass if this one has skipped a route. False if it has not.
-    fn begin_next_pass(&mut self) -> bool {
-        let starts = self.partitions.begin_pass();
+    /// Begins another scan if this one has skipped a route. False if it has not.
+    fn begin_next_scan(&mut self) -> bool {
+        let starts = self.partitions.begin_scan();
         for (partition, offset) in &starts {
             if let Err(error) = self.source.seek(*partition, *offset) {
                 self.shutdown.request(StopReason::Source(error.to_string()));
             }
         }
-        self.deliveries.begin_pass();
+        self.deliveries.begin_scan();
         !starts.is_empty()
     }
 

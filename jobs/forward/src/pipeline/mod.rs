@@ -27,8 +27,8 @@
 //!    come in any order.
 //! 5. The commit thread commits the offset below which all records are completed, with the offset map of those above it.
 //!
-//! A full route that keeps another route idle is skipped for the rest of the pass. When all partitions are read and
-//! nothing is in flight, another pass reads the records of the skipped routes.
+//! A full route that keeps another route idle is skipped for the rest of the scan. When all partitions are read and
+//! nothing is in flight, another scan reads the records of the skipped routes.
 //!
 //! The pipeline ends in phases: it reads, waits for what is in flight, commits, and is finished. Every end, early or not,
 //! goes through all of them.

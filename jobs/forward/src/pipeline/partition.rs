@@ -36,16 +36,16 @@ pub(super) enum Ownership {
     Revoked,
 }
 
-/// A record that the pass has reached.
+/// A record that the scan has reached.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Visit {
-    /// No earlier pass of this run has read it.
+    /// No earlier scan of this run has read it.
     pub(super) is_first: bool,
     /// No earlier run has read it either.
     pub(super) is_new: bool,
 }
 
-/// What the pass does with a record of a class.
+/// What the scan does with a record of a class.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Disposition {
     /// It is in flight; its completion follows.
@@ -54,7 +54,7 @@ pub(super) enum Disposition {
     Completed,
     /// It stays for the next run.
     Deferred,
-    /// Its route is skipped in this pass.
+    /// Its route is skipped in this scan.
     RouteSkipped,
 }
 
@@ -145,13 +145,13 @@ impl PartitionState {
         self.ownership == Ownership::Revoked
     }
 
-    /// True when the pass needs no more records of this partition.
+    /// True when the scan needs no more records of this partition.
     #[inline]
     pub(super) fn is_read(&self) -> bool {
         self.ownership != Ownership::Assigned || self.progress.is_scan_complete()
     }
 
-    /// Moves the pass to the record at `offset`. `None` if the record is not part of the pass: it is beyond the window,
+    /// Moves the scan to the record at `offset`. `None` if the record is not part of the scan: it is beyond the window,
     /// or was fetched before a seek.
     #[inline]
     pub(super) fn advance_to(&mut self, offset: i64) -> Option<Visit> {
@@ -170,7 +170,7 @@ impl PartitionState {
         })
     }
 
-    /// What the pass does with the record; `None` if it is to be handed on now.
+    /// What the scan does with the record; `None` if it is to be handed on now.
     pub(super) fn known_disposition(&self, class: Class, offset: i64) -> Option<Disposition> {
         if self.progress.is_paused(class) {
             return Some(Disposition::RouteSkipped);
@@ -182,7 +182,7 @@ impl PartitionState {
         }
     }
 
-    /// The pass goes on behind this record.
+    /// The scan goes on behind this record.
     pub(super) fn enter(&mut self, class: Class, offset: i64, disposition: Disposition) {
         match disposition {
             Disposition::InFlight => self.progress.add(class, offset, RecordState::Due),

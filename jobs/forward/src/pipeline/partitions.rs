@@ -23,7 +23,7 @@ pub struct Partitions {
 pub(super) enum Admission {
     /// It is the next record of its partition.
     Next(Visit),
-    /// It is not part of this pass.
+    /// It is not part of this scan.
     Ignored,
     /// It is beyond the bound on bytes.
     WindowFull,
@@ -99,7 +99,7 @@ impl Partitions {
         starts(self.iter())
     }
 
-    /// Moves the pass to a record whose value has `size` bytes.
+    /// Moves the scan to a record whose value has `size` bytes.
     #[inline]
     pub(super) fn admit(&mut self, partition: i32, offset: i64, size: usize) -> Admission {
         let Some(state) = self.states.get_mut(&partition) else {
@@ -119,7 +119,7 @@ impl Partitions {
         Admission::Next(visit)
     }
 
-    /// Ends the window of every partition where its first pass is.
+    /// Ends the window of every partition where its first scan is.
     pub(super) fn end_window(&mut self) {
         self.is_bounded = true;
         for state in self.states.values_mut().filter(|state| !state.is_revoked()) {
@@ -152,7 +152,7 @@ impl Partitions {
         state.progress.advance();
     }
 
-    /// What the pass does with a record; `None` if it is to be handed on now.
+    /// What the scan does with a record; `None` if it is to be handed on now.
     pub(super) fn known_disposition(
         &self,
         partition: i32,
@@ -163,7 +163,7 @@ impl Partitions {
         state.known_disposition(class, offset)
     }
 
-    /// The pass goes on behind a record of this class.
+    /// The scan goes on behind a record of this class.
     pub(super) fn enter(
         &mut self,
         partition: i32,
@@ -261,13 +261,13 @@ impl Partitions {
     }
 
     /// True when every partition is read and no record is in flight.
-    pub(super) fn is_pass_complete(&self) -> bool {
+    pub(super) fn is_scan_complete(&self) -> bool {
         self.states.values().all(PartitionState::is_read) && self.in_flight() == 0
     }
 
-    /// Begins another pass in the partitions in which this pass has skipped a route. Returns the offset that each is
-    /// read from. Call it when the pass is complete.
-    pub(super) fn begin_pass(&mut self) -> Vec<(i32, i64)> {
+    /// Begins another scan in the partitions in which this scan has skipped a route. Returns the offset that each is
+    /// read from. Call it when the scan is complete.
+    pub(super) fn begin_scan(&mut self) -> Vec<(i32, i64)> {
         let mut starts = Vec::new();
         for (partition, state) in &mut self.states {
             if state.ownership == Ownership::Assigned && state.progress.needs_another_scan() {
@@ -359,21 +359,21 @@ mod tests {
         partitions.enter(0, 0, 0, visit, Disposition::Deferred);
         assert!(matches!(partitions.admit(0, 1, 1), Admission::WindowFull));
         partitions.end_window();
-        assert!(partitions.is_bounded() && partitions.is_pass_complete());
+        assert!(partitions.is_bounded() && partitions.is_scan_complete());
         partitions.finish();
         assert_eq!(partitions.get(0).unwrap().counters().planned(), 1);
     }
 
     #[test]
-    fn a_skipped_route_gets_another_pass_when_nothing_is_in_flight() {
+    fn a_skipped_route_gets_another_scan_when_nothing_is_in_flight() {
         let mut partitions = partitions(2, None);
         enter(&mut partitions, 0, 0, Disposition::InFlight);
         enter(&mut partitions, 1, 1, Disposition::RouteSkipped);
         partitions.on_end(0, 4);
-        assert!(!partitions.is_pass_complete());
+        assert!(!partitions.is_scan_complete());
         partitions.on_delivered(0, 0, 0);
-        assert!(partitions.is_pass_complete());
-        assert_eq!(partitions.begin_pass(), [(0, 1)]);
+        assert!(partitions.is_scan_complete());
+        assert_eq!(partitions.begin_scan(), [(0, 1)]);
         assert!(!admit(&mut partitions, 1, 1).unwrap().is_first);
     }
 

@@ -24,7 +24,7 @@ pub(super) enum Placement {
     InFlight,
     /// It stays for the next run.
     Deferred,
-    /// Its route is skipped for the rest of the pass.
+    /// Its route is skipped for the rest of the scan.
     RouteSkipped,
     /// There is no room for it at the moment.
     Full(RoutedRecord),
