@@ -5,6 +5,7 @@ use std::time::Duration;
 use tracing::{debug, warn};
 
 use super::answer::{Verdict, advice, asks_for_quiet, is_failure, verdict};
+use super::backoff::delay;
 use super::circuit::Change;
 use super::completion::{DeliveryOutcome, Receipt};
 use super::lane::{Answered, Names, Outcome};
@@ -135,7 +136,7 @@ impl Route {
 
     /// No request to this endpoint before the time that it asked for, or before `backoff_max` is over.
     fn be_quiet(&mut self, rest: Duration) {
-        let until = later(now(), self.backoff.hinted(rest));
+        let until = later(now(), rest.min(self.backoff.max));
         self.quiet_until = Some(self.quiet_until.map_or(until, |known| known.max(until)));
     }
 
@@ -153,8 +154,8 @@ impl Route {
             return self.leave(job, reason);
         }
         let wait = match hint {
-            Some(hint) => self.backoff.hinted(hint),
-            None => self.backoff.delay(job.failures, &mut self.dice),
+            Some(hint) => hint.min(self.backoff.max),
+            None => delay(&self.backoff, job.failures, &mut self.rng),
         };
         let due = later(now(), wait);
         if self.until.is_some_and(|until| due >= until) {

@@ -21,9 +21,9 @@ use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use runtime::redact;
+use runtime::retry::retry_after;
 use tokio::time::Instant;
 
-use super::backoff::retry_after;
 use super::later;
 use super::patience::Patience;
 use super::request::{Ask, RequestMaker};

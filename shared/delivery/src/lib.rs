@@ -5,7 +5,7 @@
 //! an endpoint that is slow or down costs the others nothing.
 //!
 //! - [`answer`]: what a status means
-//! - [`backoff`], [`circuit`], [`rate`]: when to ask again
+//! - [`circuit`], [`rate`]: when to ask again
 //! - [`partial`]: which records of many failed
 //! - [`queue`]: who may go, and in which order
 //! - [`request`]: what an endpoint receives
@@ -15,7 +15,7 @@
 
 mod alarm;
 pub mod answer;
-pub mod backoff;
+mod backoff;
 pub mod circuit;
 pub mod completion;
 mod inbox;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
+use runtime::retry::Backoff;
 use tracing::{info, warn};
 
 use super::alarm::Alarm;
-use super::backoff::{Backoff, Dice};
 use super::circuit::{Circuit, CircuitSettings, Gate, Pass};
 use super::completion::{Completion, DeliveryOutcome};
 use super::inbox::{Mail, weight};
@@ -35,7 +35,7 @@ pub(super) struct Route {
     pub(super) name: String,
     pub(super) limits: Limits,
     pub(super) backoff: Backoff,
-    pub(super) dice: Dice,
+    pub(super) rng: fastrand::Rng,
     pub(super) queue: Queue,
     pub(super) circuit: Circuit,
     bucket: Option<Bucket>,
@@ -96,10 +96,10 @@ impl Route {
                 .unwrap_or_default(),
             limits,
             backoff: Backoff {
-                base: limits.backoff_initial,
+                initial: limits.backoff_initial,
                 max: limits.backoff_max,
             },
-            dice: Dice::new(config.seed.wrapping_add(index as u64)),
+            rng: fastrand::Rng::with_seed(config.seed.wrapping_add(index as u64)),
             queue: Queue::new(Shape {
                 order: config.order,
                 batch: endpoint.map_or(1, |endpoint| endpoint.batch.max(1)),

@@ -70,7 +70,7 @@ impl Api {
                 Ok(response) => return Ok(response),
                 Err(failed) => failed,
             };
-            let wait = retry::backoff(attempts, jitter(), failed.retry_after);
+            let wait = retry::backoff(attempts, fastrand::f64(), failed.retry_after);
             // Compared with the remaining time: `Retry-After` may be too large to add to a time.
             if !failed.is_transient || wait >= end.saturating_duration_since(Instant::now()) {
                 return Err(failed.error);
@@ -204,11 +204,4 @@ fn random_id() -> String {
     // If OpenSSL fails, the id is all zeros. It only helps to find the request in logs.
     let _ = openssl::rand::rand_bytes(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
-}
-
-/// A random number from 0 to 1.
-fn jitter() -> f64 {
-    let mut byte = [0; 2];
-    let _ = openssl::rand::rand_bytes(&mut byte);
-    f64::from(u16::from_le_bytes(byte)) / f64::from(u16::MAX)
 }

@@ -6,6 +6,7 @@ use http::HeaderMap;
 use serde::Deserialize;
 
 use runtime::redact;
+use runtime::retry::retry_after;
 use runtime::text::cause;
 
 use crate::error::OciError;
@@ -108,7 +109,7 @@ impl Attempt<'_> {
         AttemptError {
             is_transient: retry::is_transient(status, &code),
             retry_after: header_text(headers, "retry-after")
-                .and_then(|text| retry::retry_after(text, now)),
+                .and_then(|text| retry_after(text, None, now)),
             error: OciError::Refused {
                 operation,
                 status,

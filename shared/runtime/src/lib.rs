@@ -6,6 +6,7 @@
 //! - [`exit`]: exit codes that mean the same in every program
 //! - [`files`]: bounded reads and atomic replacement of files
 //! - [`redact`]: masks secrets in text from other programs
+//! - [`retry`]: backoff with jitter, and `Retry-After`
 //! - [`rfc3339`]: dates and times in text
 //! - [`text`]: hex digits, error causes, paths
 //!
@@ -29,6 +30,7 @@ pub mod console;
 pub mod exit;
 pub mod files;
 pub mod redact;
+pub mod retry;
 pub mod rfc3339;
 pub mod secret;
 pub mod telemetry;
