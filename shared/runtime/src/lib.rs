@@ -5,6 +5,7 @@
 //! - [`console`]: standard output and standard error, which may be closed
 //! - [`exit`]: exit codes that mean the same in every program
 //! - [`files`]: bounded reads and atomic replacement of files
+//! - [`log_limit`]: limits how often the same log line is written
 //! - [`redact`]: masks secrets in text from other programs
 //! - [`retry`]: backoff with jitter, and `Retry-After`
 //! - [`rfc3339`]: dates and times in text
@@ -29,6 +30,7 @@
 pub mod console;
 pub mod exit;
 pub mod files;
+pub mod log_limit;
 pub mod redact;
 pub mod retry;
 pub mod rfc3339;

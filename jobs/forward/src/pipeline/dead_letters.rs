@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 
 use offsets::progress::Class;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use runtime::log_limit::LogLimiter;
 
 use super::config::PipelineConfig;
 use super::routed_record::{Placement, RoutedRecord};
 use super::shutdown::StopReason;
 use crate::dead_letter::{DeadLetter, DeadLetters, Unsent, Written};
-use crate::report::log_limit::LogLimiter;
 
 /// How long the last acknowledgements may take, however short the shutdown timeout is.
 const MIN_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -240,7 +240,7 @@ impl DeadLetterQueue {
 
     /// Logs how many log lines were suppressed.
     pub(super) fn log_suppressed(&mut self) {
-        for (cause, count) in self.log_limiter.suppressed() {
+        for (cause, count) in self.log_limiter.take_suppressed() {
             let cause = cause.unwrap_or("other");
             tracing::warn!(
                 cause,

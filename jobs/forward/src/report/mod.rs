@@ -3,7 +3,6 @@
 //! A [`RunReport`] is made once, at the end, from the run's counters. It adds them up, checks that they balance, and
 //! names the [`RunOutcome`]. [`text`] renders it for people; JSON is for machines.
 
-pub mod log_limit;
 pub mod progress_line;
 pub mod text;
 

@@ -1,16 +1,27 @@
-//! Limits repeated log lines: the first few of a kind in each interval are written, the rest are counted.
+//! Limits how often the same log line is written. Pure: the caller supplies the clock and writes the line.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::time::{Duration, Instant};
 
-/// The most kinds that are counted separately; all others share one allowance.
-const MOST_KINDS: usize = 256;
+/// The most kinds that are counted separately; all further kinds share one allowance.
+const MAX_KINDS: usize = 256;
 
-/// Decides which repeated log lines are written. The caller passes the clock.
+/// Allows the first few lines of a kind in each interval and counts the suppressed ones.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+/// use runtime::log_limit::LogLimiter;
+///
+/// let mut limiter = LogLimiter::new(1, Duration::from_secs(5));
+/// let now = Instant::now();
+/// assert_eq!(limiter.admit("timeout", now), Some(0));
+/// assert_eq!(limiter.admit("timeout", now), None);
+/// assert_eq!(limiter.admit("timeout", now + Duration::from_secs(5)), Some(1));
+/// ```
 #[derive(Debug)]
 pub struct LogLimiter<K> {
-    first: u32,
+    allowance: u32,
     interval: Duration,
     kinds: HashMap<Option<K>, Kind>,
 }
@@ -23,20 +34,20 @@ struct Kind {
 }
 
 impl<K: Eq + Hash> LogLimiter<K> {
-    /// The first `first` of a kind are written in each `interval`.
-    pub fn new(first: u32, interval: Duration) -> Self {
+    /// Allows `allowance` lines of a kind in each `interval`.
+    pub fn new(allowance: u32, interval: Duration) -> Self {
         Self {
-            first,
+            allowance,
             interval,
             kinds: HashMap::new(),
         }
     }
 
-    /// One more line of this kind. `Some(n)`: write it, with the count `n` of lines suppressed since the last written
-    /// one. `None`: do not write it.
+    /// Counts one line of this kind. `Some(n)`: write it, and say that `n` lines of its kind were suppressed since the
+    /// last one that was written. `None`: suppress it.
     pub fn admit(&mut self, kind: K, now: Instant) -> Option<u64> {
         let mut key = Some(kind);
-        if self.kinds.len() >= MOST_KINDS && !self.kinds.contains_key(&key) {
+        if self.kinds.len() >= MAX_KINDS && !self.kinds.contains_key(&key) {
             key = None;
         }
         let kind = self.kinds.entry(key).or_insert(Kind {
@@ -44,11 +55,11 @@ impl<K: Eq + Hash> LogLimiter<K> {
             written: 0,
             suppressed: 0,
         });
-        if now.duration_since(kind.since) >= self.interval {
+        if now.saturating_duration_since(kind.since) >= self.interval {
             kind.since = now;
             kind.written = 0;
         }
-        if kind.written < self.first {
+        if kind.written < self.allowance {
             kind.written += 1;
             return Some(std::mem::take(&mut kind.suppressed));
         }
@@ -56,9 +67,9 @@ impl<K: Eq + Hash> LogLimiter<K> {
         None
     }
 
-    /// The suppressed lines that no written line has counted, by kind; `None` stands for the kinds that share one
-    /// allowance.
-    pub fn suppressed(&mut self) -> Vec<(Option<K>, u64)> {
+    /// Removes all counts and returns those of suppressed lines that no written line has reported, for a last line of
+    /// each kind. `None` stands for the kinds that share one allowance.
+    pub fn take_suppressed(&mut self) -> Vec<(Option<K>, u64)> {
         self.kinds
             .drain()
             .filter(|(_, kind)| kind.suppressed > 0)
@@ -72,7 +83,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn writes_the_first_lines_and_counts_the_rest() {
+    fn allows_the_first_lines_and_counts_the_rest() {
         let mut limiter = LogLimiter::new(2, Duration::from_secs(10));
         let start = Instant::now();
         let admitted: Vec<_> = (0..5).map(|_| limiter.admit("refused", start)).collect();
@@ -82,8 +93,8 @@ mod tests {
         assert_eq!(limiter.admit("refused", later), Some(3));
         assert_eq!(limiter.admit("refused", later), Some(0));
         assert_eq!(limiter.admit("refused", later), None);
-        assert_eq!(limiter.suppressed(), [(Some("refused"), 1)]);
-        assert_eq!(limiter.suppressed(), []);
+        assert_eq!(limiter.take_suppressed(), [(Some("refused"), 1)]);
+        assert_eq!(limiter.take_suppressed(), []);
     }
 
     #[test]
@@ -93,9 +104,13 @@ mod tests {
         let written = (0..100_000)
             .filter(|kind| limiter.admit(*kind, now).is_some())
             .count();
-        assert_eq!(written, MOST_KINDS + 1);
-        assert_eq!(limiter.kinds.len(), MOST_KINDS + 1);
-        let suppressed: u64 = limiter.suppressed().iter().map(|(_, count)| count).sum();
-        assert_eq!(suppressed, 100_000 - MOST_KINDS as u64 - 1);
+        assert_eq!(written, MAX_KINDS + 1);
+        assert_eq!(limiter.kinds.len(), MAX_KINDS + 1);
+        let suppressed: u64 = limiter
+            .take_suppressed()
+            .iter()
+            .map(|(_, count)| count)
+            .sum();
+        assert_eq!(suppressed, 100_000 - MAX_KINDS as u64 - 1);
     }
 }
