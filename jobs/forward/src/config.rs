@@ -20,7 +20,7 @@ use settings::{Setting, SettingError, Settings};
 
 use crate::route_config::RouteConfig;
 use crate::single_run::ConcurrentRuns;
-use delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
+use delivery::{DeliveryConfig, DeliveryError, Limits, Order};
 use offsets::window::{WindowEnd, WindowStart};
 use record::StreamId;
 
@@ -206,27 +206,31 @@ impl Config {
     }
 
     /// The configuration of delivery: an endpoint for each route, and the limits.
+    ///
+    /// # Errors
+    /// A route's token has characters that are not allowed in a header.
     pub fn delivery(
         &self,
         routes: &[RouteConfig],
         stream: StreamId,
         schema: &str,
         seed: u64,
-    ) -> DeliveryConfig {
-        let endpoints = routes.iter().map(|route| EndpointConfig {
-            name: route.name.clone(),
-            url: route.url.clone(),
-            token: route.token.clone(),
-            batch: route.batch,
-        });
-        DeliveryConfig {
-            endpoints: endpoints.collect(),
+    ) -> Result<DeliveryConfig, DeliveryError> {
+        let mut endpoints = Vec::new();
+        for route in routes {
+            let endpoint = route.endpoint()?;
+            endpoints.push(match route.batch {
+                1 => endpoint,
+                records => endpoint.with_container_files(records, schema),
+            });
+        }
+        Ok(DeliveryConfig {
+            endpoints,
             limits: self.limits,
             order: self.order,
             stream,
-            schema: schema.to_owned(),
             seed,
-        }
+        })
     }
 }
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use delivery::target::Target;
+use delivery::EndpointUrl;
 use kafka::reader::{Reader, TopicOffsets};
 use offsets::window::{OffsetRange, PartitionOffsets, Window};
 
@@ -33,7 +33,7 @@ impl ReportBuilder {
         let idle = |route: &RouteConfig| RouteReport {
             route: route.name.clone(),
             // Printed as a target, which leaves out the query: it may hold a key.
-            url: Target::parse(&route.url)
+            url: EndpointUrl::parse(&route.url)
                 .map_or_else(|_| String::new(), |target| target.to_string()),
             ..RouteReport::default()
         };

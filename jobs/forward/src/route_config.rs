@@ -9,7 +9,7 @@ use serde::{Deserialize, Deserializer};
 use serde_json::Value;
 use settings::{Setting, SettingError, Settings};
 
-use delivery::target::Target;
+use delivery::{DeliveryError, EndpointConfig, EndpointUrl};
 use routes::RouteDefinition;
 
 /// The routes without the setting `routes`.
@@ -109,6 +109,18 @@ impl RouteConfig {
         }
     }
 
+    /// The route's endpoint, with its token. It receives one datum a request.
+    ///
+    /// # Errors
+    /// The token has characters that are not allowed in a header.
+    pub fn endpoint(&self) -> Result<EndpointConfig, DeliveryError> {
+        let endpoint = EndpointConfig::new(&self.name, &self.url);
+        match &self.token {
+            Some(token) => endpoint.with_bearer_token(token),
+            None => Ok(endpoint),
+        }
+    }
+
     /// What is allowed but hardly meant; for the log, once.
     pub fn warning(&self) -> Option<String> {
         self.shows_its_token().then(|| {
@@ -121,12 +133,12 @@ impl RouteConfig {
 
     /// True if the token would travel unencrypted to another machine.
     fn shows_its_token(&self) -> bool {
-        let in_the_open = |to: Target| {
+        let in_the_open = |to: EndpointUrl| {
             let address: Result<IpAddr, _> = to.host.parse();
             let here = to.host == "localhost" || address.is_ok_and(|address| address.is_loopback());
             !to.tls && !here
         };
-        self.token.is_some() && Target::parse(&self.url).is_ok_and(in_the_open)
+        self.token.is_some() && EndpointUrl::parse(&self.url).is_ok_and(in_the_open)
     }
 
     fn checked(self) -> Result<Self, String> {
@@ -139,7 +151,7 @@ impl RouteConfig {
                 "its name must have 1 to {LONGEST_NAME} printable characters"
             ));
         }
-        Target::parse(&self.url).map_err(|error| format!("its url {error}"))?;
+        EndpointUrl::parse(&self.url).map_err(|error| format!("its url {error}"))?;
         if !(1..=LARGEST_BATCH).contains(&self.batch) {
             return Err(format!(
                 "batch is {}, expected 1 to {LARGEST_BATCH}",
@@ -286,7 +298,7 @@ mod tests {
             ),
             (
                 r#"[{"name":"A","when":"true","url":"a:80/x y"}]"#,
-                r#"route "A": its url is no URL"#,
+                r#"route "A": its url is not a URL"#,
             ),
             (
                 r#"[{"name":"A","when":"true","url":"ftp://a"}]"#,
@@ -294,19 +306,19 @@ mod tests {
             ),
             (
                 r#"[{"name":"A","when":"true","url":"/path"}]"#,
-                r#"route "A": its url is no URL"#,
+                r#"route "A": its url is not a URL"#,
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://a:99999/"}]"#,
-                r#"route "A": its url is no URL"#,
+                r#"route "A": its url is not a URL"#,
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://a:0/"}]"#,
-                r#"route "A": its url is no URL"#,
+                r#"route "A": its url is not a URL"#,
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://a/#x"}]"#,
-                "its url has a fragment",
+                "its url contains a fragment",
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://u:p@a"}]"#,

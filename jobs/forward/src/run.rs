@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use delivery::{Delivery, DeliveryConfig};
+use delivery::{Delivery, DeliveryConfig, DeliveryError};
 use kafka::commit::Committer;
 use kafka::reader::{Reader, SourceError, TopicOffsets};
 use offsets::offset_map::Scope;
@@ -84,7 +84,7 @@ impl Run<'_> {
         let (acknowledged, acknowledgements) = channel();
         let delivery = match self.dry_run {
             true => None,
-            false => Some(Delivery::start(self.delivery_config(&topic), completed)?),
+            false => Some(Delivery::start(self.delivery_config(&topic)?, completed)?),
         };
         let io = PipelineIo {
             topic: Arc::from(self.config.kafka.topic.as_str()),
@@ -223,15 +223,15 @@ impl Run<'_> {
         })
     }
 
-    fn delivery_config(&self, topic: &TopicOffsets) -> DeliveryConfig {
+    fn delivery_config(&self, topic: &TopicOffsets) -> Result<DeliveryConfig, DeliveryError> {
         // The standard library's random keys: two runs must not retry at the same moments.
         let seed = RandomState::new().build_hasher().finish();
         let stream = topic.stream.clone();
         let mut config = self
             .config
-            .delivery(self.route_configs, stream, self.schema, seed);
+            .delivery(self.route_configs, stream, self.schema, seed)?;
         config.limits.max_uncommitted = self.max_uncommitted();
-        config
+        Ok(config)
     }
 
     /// `MAX_UNCOMMITTED`; a run that commits nothing has no bound.

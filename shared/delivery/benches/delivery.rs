@@ -1,12 +1,12 @@
-//! How fast delivery is, beside the limit in the same run.
+//! The throughput of delivery, compared with a bare TCP client in the same run.
 //!
-//! `cargo bench -p delivery --bench delivery [-- rounds]`: two local servers, one that only counts bytes and one made of
-//! hyper, as real endpoints are; and to each in turns, over the same number of connections,
-//! 1. a bare TCP client that writes the same request again and again and reads as many bytes as the answer has;
-//! 2. the engine, one POST for each record;
-//! 3. the engine, 500 records a POST.
+//! `cargo bench -p delivery --bench delivery [-- rounds]` starts two local servers: one that only counts bytes, and one
+//! with hyper, as real endpoints have. To each of them, in turns and over the same number of connections, send
+//! 1. a bare TCP client that repeats one request and reads as many bytes as the response has;
+//! 2. delivery, one record in a request;
+//! 3. delivery, 500 records in a request.
 //!
-//! Each best of so many rounds; what counts is the ratio.
+//! It prints the best of so many rounds. The ratio to the bare client is the result.
 
 #![allow(clippy::expect_used)]
 
@@ -16,14 +16,16 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::completion::{Completion, DeliveryOutcome};
-use delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
+use delivery::{
+    Completion, Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits, Order,
+};
 use http_body_util::{BodyExt, Full};
 use record::{Coordinates, Message, StreamId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 const CONNECTIONS: usize = 64;
+const SCHEMA: &str = r#"{"type":"record","name":"User","fields":[{"name":"id","type":"int"},{"name":"name","type":"string"},{"name":"email","type":"string"}]}"#;
 const DATUM: &[u8] = b"\xe4\x0f\x14Ada Lovelace, Countess\x24ada@example.test";
 const ANSWER: &[u8] =
     b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\ndate: Thu, 01 Jan 1970 00:00:00 GMT\r\n\r\nok";
@@ -31,7 +33,7 @@ const ANSWER: &[u8] =
 fn main() {
     let words: Vec<String> = std::env::args().skip(1).collect();
     let rounds = words.iter().find_map(|word| word.parse().ok()).unwrap_or(5);
-    // A word names what to measure alone, for a profiler.
+    // Names select what is measured, for a profiler.
     let wanted = |name: &str| {
         let mut names = words
             .iter()
@@ -44,18 +46,18 @@ fn main() {
             continue;
         }
         let mut best = [("bare TCP client", Measured::NONE); 3];
-        best[1].0 = "engine, one a request";
-        best[2].0 = "engine, 500 a request";
+        best[1].0 = "delivery, 1 a request";
+        best[2].0 = "delivery, 500 a request";
         let mut offer = f64::MAX;
         for _ in 0..rounds {
             if wanted("bare") {
                 best[0].1.improve(&bare_client(port, 100_000));
             }
             if wanted("single") {
-                best[1].1.improve(&engine(port, 1, 100_000).0);
+                best[1].1.improve(&delivery(port, 1, 100_000).0);
             }
             if wanted("batched") {
-                let (measured, nanoseconds) = engine(port, 500, 2_000_000);
+                let (measured, nanoseconds) = delivery(port, 500, 2_000_000);
                 best[2].1.improve(&measured);
                 offer = offer.min(nanoseconds);
             }
@@ -66,14 +68,14 @@ fn main() {
         let bare = best[0].1.rate;
         for (name, Measured { rate, cpu }) in best {
             println!(
-                "  {name:22} {rate:>9.0} records/s  {:>6.2}   {cpu:>6.2} µs CPU",
+                "  {name:23} {rate:>9.0} records/s  {:>6.2}   {cpu:>6.2} µs CPU",
                 rate / bare
             );
         }
     }
 }
 
-/// Records a second, and the CPU time that the thread which talks HTTP spent on each, in microseconds.
+/// Records a second, and the CPU time of the HTTP thread for each, in microseconds.
 #[derive(Clone, Copy)]
 struct Measured {
     rate: f64,
@@ -86,14 +88,14 @@ impl Measured {
         cpu: f64::NAN,
     };
 
-    /// Each figure by itself: on a busy machine the CPU time is the steadier one.
+    /// Keeps the better of each figure. On a busy machine the CPU time varies less.
     fn improve(&mut self, other: &Self) {
         self.rate = self.rate.max(other.rate);
         self.cpu = self.cpu.min(other.cpu);
     }
 }
 
-/// The CPU time of this process's thread of that name, in nanoseconds, where the system tells.
+/// The CPU time of this process's thread with that name, in nanoseconds, on Linux.
 fn cpu_of(name: &str) -> f64 {
     let tasks = std::fs::read_dir("/proc/self/task")
         .into_iter()
@@ -111,13 +113,13 @@ fn cpu_of(name: &str) -> f64 {
     paths.find_map(|path| spent(&path)).unwrap_or(f64::NAN)
 }
 
-/// A client that knows the answer beforehand.
+/// A client that knows the length of the response.
 fn bare_client(port: u16, requests: usize) -> Measured {
     let client = move || bare_requests(port, requests);
     let thread = std::thread::Builder::new()
         .name("bare".into())
         .spawn(client);
-    thread.expect("a thread").join().expect("ends well")
+    thread.expect("a thread").join().expect("a client")
 }
 
 fn bare_requests(port: u16, requests: usize) -> Measured {
@@ -128,20 +130,20 @@ fn bare_requests(port: u16, requests: usize) -> Measured {
     );
     let request: Arc<[u8]> = [request.as_bytes(), DATUM].concat().into();
     runtime().block_on(async {
-        let left = Arc::new(AtomicUsize::new(requests));
+        let remaining = Arc::new(AtomicUsize::new(requests));
         let start = Instant::now();
-        let mut lanes = Vec::new();
+        let mut connections = Vec::new();
         for _ in 0..CONNECTIONS {
-            let (request, left) = (Arc::clone(&request), Arc::clone(&left));
-            lanes.push(tokio::spawn(async move {
+            let (request, remaining) = (Arc::clone(&request), Arc::clone(&remaining));
+            connections.push(tokio::spawn(async move {
                 let mut stream = TcpStream::connect(("127.0.0.1", port))
                     .await
                     .expect("connects");
                 stream.set_nodelay(true).expect("nodelay");
                 let mut answer = [0; ANSWER.len()];
-                while left
-                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                        left.checked_sub(1)
+                while remaining
+                    .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |remaining| {
+                        remaining.checked_sub(1)
                     })
                     .is_ok()
                 {
@@ -150,8 +152,8 @@ fn bare_requests(port: u16, requests: usize) -> Measured {
                 }
             }));
         }
-        for lane in lanes {
-            lane.await.expect("a lane ends well");
+        for connection in connections {
+            connection.await.expect("a connection");
         }
         Measured {
             rate: requests as f64 / start.elapsed().as_secs_f64(),
@@ -160,15 +162,15 @@ fn bare_requests(port: u16, requests: usize) -> Measured {
     })
 }
 
-/// The engine, and nanoseconds for an offer that finds room.
-fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
+/// Delivery, and the nanoseconds of an accepted offer.
+fn delivery(port: u16, batch: usize, records: usize) -> (Measured, f64) {
+    let endpoint = EndpointConfig::new("A", format!("http://127.0.0.1:{port}/"));
+    let endpoint = match batch {
+        1 => endpoint,
+        records => endpoint.with_container_files(records, SCHEMA),
+    };
     let config = DeliveryConfig {
-        endpoints: vec![EndpointConfig {
-            name: "A".into(),
-            url: format!("http://127.0.0.1:{port}/"),
-            token: None,
-            batch,
-        }],
+        endpoints: vec![endpoint],
         limits: Limits {
             max_in_flight: CONNECTIONS,
             queue_messages: if batch > 1 { 100_000 } else { 10_000 },
@@ -180,24 +182,23 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
             cluster: "lkc-0123456789abcdef0123".into(),
             topic: "FrontDoorTopic".into(),
         },
-        schema: r#"{"type":"record","name":"User","fields":[{"name":"id","type":"int"},{"name":"name","type":"string"},{"name":"email","type":"string"}]}"#.into(),
         seed: 1,
     };
-    let (sender, settled) = channel();
+    let (sender, completions) = channel();
     let start = Instant::now();
     let delivery = Delivery::start(config, sender).expect("starts");
     let topic: Arc<str> = "FrontDoorTopic".into();
     let payload = Bytes::copy_from_slice(DATUM);
-    let (mut delivered, mut offering, mut timed) = (0, Duration::ZERO, 0_u32);
-    let mut count = |parcel: Vec<Completion>| {
-        delivered += parcel.len();
-        assert!(parcel.iter().all(is_delivered));
+    let (mut delivered, mut offer_time, mut timed) = (0, Duration::ZERO, 0_u32);
+    let mut count = |group: Vec<Completion>| {
+        delivered += group.len();
+        assert!(group.iter().all(is_delivered));
     };
     for offset in 0..records {
         let mut message = Message {
             at: Coordinates {
                 topic: Arc::clone(&topic),
-                // As a fetch brings them: a few thousand of a partition, then of the next.
+                // As in a fetch: a few thousand records of a partition, then of the next.
                 partition: (offset / 5000 % 4) as i32,
                 offset: offset as i64,
             },
@@ -211,7 +212,7 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
             let before = Instant::now();
             match delivery.offer(0, message) {
                 Ok(()) => {
-                    offering += before.elapsed();
+                    offer_time += before.elapsed();
                     timed += 1;
                     continue;
                 }
@@ -220,32 +221,32 @@ fn engine(port: u16, batch: usize, records: usize) -> (Measured, f64) {
         }
         while let Err(back) = delivery.offer(0, message) {
             message = back;
-            if let Ok(parcel) = settled.recv_timeout(Duration::from_millis(1)) {
-                count(parcel);
+            if let Ok(group) = completions.recv_timeout(Duration::from_millis(1)) {
+                count(group);
             }
         }
         if offset.is_multiple_of(64) {
-            settled.try_iter().for_each(&mut count);
+            completions.try_iter().for_each(&mut count);
         }
     }
     delivery.flush();
     while delivered < records {
-        let parcel = settled.recv().expect("the engine lives");
-        delivered += parcel.len();
-        assert!(parcel.iter().all(is_delivered));
+        let group = completions.recv().expect("delivery runs");
+        delivered += group.len();
+        assert!(group.iter().all(is_delivered));
     }
     let measured = Measured {
         rate: records as f64 / start.elapsed().as_secs_f64(),
         cpu: cpu_of("delivery") / 1000.0 / records as f64,
     };
-    (measured, offering.as_nanos() as f64 / f64::from(timed))
+    (measured, offer_time.as_nanos() as f64 / f64::from(timed))
 }
 
 fn is_delivered(completion: &Completion) -> bool {
     matches!(completion.outcome, DeliveryOutcome::Delivered(_))
 }
 
-/// A server on a thread of its own that answers as soon as a body is complete; both give the same answer.
+/// A server on a thread of its own that responds when a body is complete. Both servers send the same response.
 fn serve<F: Future<Output = Option<()>> + Send + 'static>(
     converse: impl Fn(TcpStream) -> F + Send + 'static,
 ) -> u16 {
@@ -284,7 +285,7 @@ async fn converse_hyper(stream: TcpStream) -> Option<()> {
         .ok()
 }
 
-/// Counts bytes.
+/// Responds after as many bytes as the content length.
 async fn converse(mut stream: TcpStream) -> Option<()> {
     let mut buffer = vec![0; 256 * 1024];
     let mut filled = 0;
@@ -294,7 +295,7 @@ async fn converse(mut stream: TcpStream) -> Option<()> {
             return None;
         }
         filled += read;
-        let Some(end) = whole(&buffer[..filled]) else {
+        let Some(end) = request_end(&buffer[..filled]) else {
             continue;
         };
         buffer.copy_within(end..filled, 0);
@@ -303,8 +304,8 @@ async fn converse(mut stream: TcpStream) -> Option<()> {
     }
 }
 
-/// Where the first request ends, if it is all there.
-fn whole(bytes: &[u8]) -> Option<usize> {
+/// The end of the first request, if it is complete.
+fn request_end(bytes: &[u8]) -> Option<usize> {
     let head = bytes
         .windows(4)
         .take(1024)

@@ -1,8 +1,10 @@
-//! What became of a record that was handed to delivery.
+//! The outcome of a message.
 
 use record::Message;
 
-/// Proof that the endpoint took a record: only a 2xx answer makes one, and only `delivery` reads answers.
+use crate::outcome::RequestOutcome;
+
+/// Proof that the endpoint has a record. Only delivery creates it, and only from a 2xx response.
 #[derive(Debug)]
 pub struct Receipt {
     status: u16,
@@ -10,10 +12,15 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// The endpoint has answered 2xx.
-    pub(super) fn new(status: u16, attempts: u32) -> Self {
-        debug_assert!((200..300).contains(&status));
-        Self { status, attempts }
+    /// `None`: the outcome is not a 2xx response.
+    pub(crate) fn from_outcome(outcome: &RequestOutcome, attempts: u32) -> Option<Self> {
+        match outcome {
+            RequestOutcome::Answered(response) if response.status.is_success() => Some(Self {
+                status: response.status.as_u16(),
+                attempts,
+            }),
+            _ => None,
+        }
     }
 
     /// The status, 200 to 299.
@@ -21,38 +28,38 @@ impl Receipt {
         self.status
     }
 
-    /// How many requests it took.
+    /// The number of requests sent with the record.
     pub fn attempts(&self) -> u32 {
         self.attempts
     }
 }
 
-/// The end of a record's way in this run.
+/// What happened to a record in this run.
 #[derive(Debug)]
 pub enum DeliveryOutcome {
-    /// The endpoint has it.
+    /// The endpoint has the record.
     Delivered(Receipt),
-    /// The endpoint refused it for good; it belongs in the dead-letter topic.
+    /// The endpoint rejects the record for good: it belongs in the dead-letter topic.
     Rejected {
-        /// The final status, if it came to an answer.
+        /// The status of the last response, if there was one.
         status: Option<u16>,
-        /// What the endpoint said, at most 1 KiB.
+        /// The reason, with the beginning of the response body: about 1 KiB at most.
         reason: String,
     },
-    /// Not delivered in this run, for the endpoint's sake: the next run sends it.
+    /// The record was not delivered in this run, and the cause is not the record: the next run sends it.
     Deferred {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
-/// One message and its outcome, from delivery back to the run.
+/// A message and its outcome.
 #[derive(Debug)]
 pub struct Completion {
-    /// The route's place in the table of routes.
+    /// The index of the route in [`DeliveryConfig::endpoints`](crate::DeliveryConfig::endpoints).
     pub route: usize,
-    /// The message, as it was handed over.
+    /// The message, as it was offered.
     pub message: Message,
-    /// What became of it.
+    /// What happened to it.
     pub outcome: DeliveryOutcome,
 }

@@ -1,145 +1,137 @@
-//! The bounded way from the thread that scans to the thread that delivers.
+//! The bounded buffer between the thread that offers messages and the worker of a route.
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use record::Message;
 use tokio::sync::Notify;
 
-use record::Message;
+use crate::memory::memory_bytes;
 
-/// One route's inbox. Its bounds count everything that is in hand: here, in the queue, and in flight.
+/// One route's inbox. Its bounds count every message that is not completed: here, in the queue, and in flight.
 #[derive(Debug)]
-pub(super) struct Inbox {
-    state: Mutex<State>,
-    wake: Notify,
-    most_messages: usize,
-    most_bytes: usize,
+pub(crate) struct Inbox {
+    state: Mutex<InboxState>,
+    notify: Notify,
+    max_messages: usize,
+    max_bytes: usize,
 }
 
 #[derive(Debug, Default)]
-struct State {
-    mail: Mail,
-    /// In hand.
+struct InboxState {
+    arrivals: Arrivals,
+    /// Messages that are not completed.
     messages: usize,
+    /// Their size in memory.
     bytes: usize,
-    /// With this many messages the route is woken; it says so before it sleeps.
-    wake_at: usize,
-    closed: bool,
+    /// The worker is notified when this many messages have arrived.
+    notify_at: usize,
+    is_closed: bool,
 }
 
-/// What has arrived since the last look.
+/// What has arrived since the last [`Inbox::collect`].
 #[derive(Debug, Default)]
-pub(super) struct Mail {
-    /// In the order in which they were offered.
-    pub(super) messages: Vec<Message>,
-    /// Partitions that were taken away, each with the number of messages that had been offered before.
-    pub(super) recalls: Vec<(usize, i32)>,
-    /// No message shall wait for company.
-    pub(super) flush: bool,
+pub(crate) struct Arrivals {
+    /// Messages in the order in which they were offered.
+    pub(crate) messages: Vec<Message>,
+    /// Revoked partitions, each with the number of `messages` that were offered before.
+    pub(crate) revocations: Vec<(usize, i32)>,
+    /// Partial batches are sent without waiting for the linger time.
+    pub(crate) flush: bool,
 }
 
 impl Inbox {
-    pub(super) fn new(most_messages: usize, most_bytes: usize) -> Self {
+    pub(crate) fn new(max_messages: usize, max_bytes: usize) -> Self {
         Self {
-            state: Mutex::new(State {
-                wake_at: 1,
-                ..State::default()
+            state: Mutex::new(InboxState {
+                notify_at: 1,
+                ..InboxState::default()
             }),
-            wake: Notify::new(),
-            most_messages,
-            most_bytes,
+            notify: Notify::new(),
+            max_messages,
+            max_bytes,
         }
     }
 
-    /// Takes a message in, unless there is no room for it or the inbox is closed. A message too large for any inbox
-    /// is taken when there is nothing else.
-    pub(super) fn offer(&self, message: Message) -> Result<(), Message> {
-        let weight = weight(&message);
-        let mut state = self.state();
-        let full = state.messages >= self.most_messages || state.bytes + weight > self.most_bytes;
-        if state.closed || (full && state.messages > 0) {
+    /// Adds a message, unless the inbox is full or closed. A message that exceeds the bounds by itself is accepted if
+    /// there is no other one.
+    pub(crate) fn offer(&self, message: Message) -> Result<(), Message> {
+        let size = memory_bytes(&message);
+        let mut state = self.lock();
+        let is_full = state.messages >= self.max_messages || state.bytes + size > self.max_bytes;
+        if state.is_closed || (is_full && state.messages > 0) {
             return Err(message);
         }
         state.messages += 1;
-        state.bytes += weight;
-        state.mail.messages.push(message);
-        if state.mail.messages.len() >= state.wake_at {
-            state.wake_at = usize::MAX;
+        state.bytes += size;
+        state.arrivals.messages.push(message);
+        if state.arrivals.messages.len() >= state.notify_at {
+            state.notify_at = usize::MAX;
             drop(state);
-            self.wake.notify_one();
+            self.notify.notify_one();
         }
         Ok(())
     }
 
-    pub(super) fn recall(&self, partition: i32) {
-        let mut state = self.state();
-        let before = state.mail.messages.len();
-        state.mail.recalls.push((before, partition));
+    pub(crate) fn revoke(&self, partition: i32) {
+        let mut state = self.lock();
+        let before = state.arrivals.messages.len();
+        state.arrivals.revocations.push((before, partition));
         drop(state);
-        self.wake.notify_one();
+        self.notify.notify_one();
     }
 
-    pub(super) fn flush(&self) {
-        self.state().mail.flush = true;
-        self.wake.notify_one();
+    pub(crate) fn flush(&self) {
+        self.lock().arrivals.flush = true;
+        self.notify.notify_one();
     }
 
-    /// Nothing is taken in any more.
-    pub(super) fn close(&self) {
-        self.state().closed = true;
-        self.wake.notify_one();
+    /// Accepts no more messages.
+    pub(crate) fn close(&self) {
+        self.lock().is_closed = true;
+        self.notify.notify_one();
     }
 
-    /// Moves everything into `mail`, which is empty but for its capacity.
-    pub(super) fn collect(&self, mail: &mut Mail) {
-        let mut state = self.state();
-        // Long vectors change hands, so that neither side allocates at full speed.
-        std::mem::swap(&mut state.mail, mail);
-        state.wake_at = usize::MAX;
+    /// Moves everything into `arrivals`, which is empty. Both keep their allocated memory.
+    pub(crate) fn collect(&self, arrivals: &mut Arrivals) {
+        let mut state = self.lock();
+        std::mem::swap(&mut state.arrivals, arrivals);
+        state.notify_at = usize::MAX;
     }
 
-    /// Asks to be woken when that many messages have arrived; at once if they have.
-    pub(super) fn wake_at(&self, count: usize) {
-        let mut state = self.state();
-        if state.mail.messages.len() >= count {
+    /// Notifies the worker when this many messages have arrived: immediately if they already have.
+    pub(crate) fn notify_at(&self, count: usize) {
+        let mut state = self.lock();
+        if state.arrivals.messages.len() >= count {
             drop(state);
-            self.wake.notify_one();
+            self.notify.notify_one();
         } else {
-            state.wake_at = count;
+            state.notify_at = count;
         }
     }
 
-    /// Wakes the route.
-    pub(super) fn nudge(&self) {
-        self.wake.notify_one();
+    /// Notifies the worker.
+    pub(crate) fn notify(&self) {
+        self.notify.notify_one();
     }
 
-    pub(super) async fn woken(&self) {
-        self.wake.notified().await;
+    /// Waits for a notification.
+    pub(crate) async fn notified(&self) {
+        self.notify.notified().await;
     }
 
-    /// Makes room, after these messages were handed back.
-    pub(super) fn release(&self, messages: usize, bytes: usize) {
-        let mut state = self.state();
+    /// Makes room after messages were completed.
+    pub(crate) fn release(&self, messages: usize, bytes: usize) {
+        let mut state = self.lock();
         state.messages -= messages;
         state.bytes -= bytes;
     }
 
-    pub(super) fn buffered(&self) -> usize {
-        self.state().messages
+    /// The number of messages that are not completed.
+    pub(crate) fn buffered(&self) -> usize {
+        self.lock().messages
     }
 
-    fn state(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, InboxState> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
-
-/// What a message costs in memory, in bytes.
-pub(super) fn weight(message: &Message) -> usize {
-    let length = |bytes: &Option<bytes::Bytes>| bytes.as_ref().map_or(0, bytes::Bytes::len);
-    let headers: usize = message
-        .headers
-        .iter()
-        .map(|(name, value)| 64 + name.len() + length(value))
-        .sum();
-    size_of::<Message>() + length(&message.value) + length(&message.key) + headers
 }

@@ -1,50 +1,60 @@
-//! Counts what happened on a route, in bounded memory.
+//! Statistics of a route, in bounded memory.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-/// The figures of one route.
+/// The statistics of one route.
 #[derive(Clone, Debug, Default)]
 pub struct RouteStatistics {
-    /// Requests that were sent; a request repeated on a fresh connection because the old one was stale counts once.
+    /// Requests that were sent. A request that was sent again because its connection was stale counts once.
     pub attempts: u64,
-    /// How often each status was the answer.
+    /// Responses by status.
     pub statuses: BTreeMap<u16, u64>,
-    /// Requests without an answer in time.
+    /// Requests without a response within the timeout.
     pub timeouts: u64,
-    /// Requests whose connection could not be made, or ended before a whole answer.
+    /// Requests whose connection failed before a complete response head arrived.
     pub connection_errors: u64,
-    /// Requests whose connection had gone stale, repeated at once.
+    /// Requests that were sent again because the endpoint had closed the idle connection.
     pub stale_connections: u64,
     latency: Histogram,
 }
 
 impl RouteStatistics {
-    /// The time to the head of the answer that half of the answered requests stayed within.
+    /// The median time from a request to the head of its response.
     pub fn p50(&self) -> Duration {
         self.latency.quantile(0.5)
     }
 
-    /// The time that 99 of 100 stayed within.
+    /// The 99th percentile of that time.
     pub fn p99(&self) -> Duration {
         self.latency.quantile(0.99)
     }
 
-    /// The longest time.
+    /// The maximum of that time.
     pub fn max(&self) -> Duration {
         self.latency.max
     }
 
-    pub(super) fn answered(&mut self, status: u16, latency: Duration) {
+    pub(crate) fn record_response(&mut self, status: u16, latency: Duration) {
         self.attempts += 1;
-        // A hostile endpoint can choose among 900 statuses, and no more.
+        // Bounded: there are 900 status codes.
         *self.statuses.entry(status).or_default() += 1;
         self.latency.record(latency);
     }
+
+    pub(crate) fn record_timeout(&mut self) {
+        self.attempts += 1;
+        self.timeouts += 1;
+    }
+
+    pub(crate) fn record_connection_error(&mut self) {
+        self.attempts += 1;
+        self.connection_errors += 1;
+    }
 }
 
-/// Log-linear buckets: sixteen to each power of two of microseconds, so that a figure is within 6.25 % of the truth;
-/// 28 powers reach four and a half minutes and all beyond.
+/// A log-linear histogram: sixteen buckets for each power of two of microseconds, so that an estimate is within 6.25 %.
+/// The last of 28 powers, four and a half minutes, includes all longer times.
 #[derive(Clone, Debug)]
 struct Histogram {
     counts: Vec<u64>,
@@ -77,10 +87,10 @@ impl Histogram {
 
     fn quantile(&self, quantile: f64) -> Duration {
         let rank = (self.total as f64 * quantile).ceil().max(1.0) as u64;
-        let mut seen = 0;
+        let mut cumulative = 0;
         for (index, count) in self.counts.iter().enumerate() {
-            seen += count;
-            if seen >= rank {
+            cumulative += count;
+            if cumulative >= rank {
                 return Duration::from_micros(upper(index)).min(self.max);
             }
         }
@@ -100,10 +110,10 @@ fn index(micros: u64) -> usize {
 
 /// The largest value of a bucket.
 fn upper(index: usize) -> u64 {
-    let (group, place) = (index >> LINEAR, (index & ((1 << LINEAR) - 1)) as u64);
+    let (group, position) = (index >> LINEAR, (index & ((1 << LINEAR) - 1)) as u64);
     match group {
-        0 => place,
-        _ => (((1 << LINEAR) + place + 1) << (group - 1)) - 1,
+        0 => position,
+        _ => (((1 << LINEAR) + position + 1) << (group - 1)) - 1,
     }
 }
 
@@ -130,13 +140,13 @@ mod tests {
         let mut statistics = RouteStatistics::default();
         assert_eq!(statistics.p99(), Duration::ZERO);
         for millis in 1..=1000 {
-            statistics.answered(200, Duration::from_millis(millis));
+            statistics.record_response(200, Duration::from_millis(millis));
         }
-        let within = |found: Duration, millis: f64| {
-            (found.as_secs_f64() * 1000.0 / millis - 1.0).abs() <= 0.0626
+        let is_close = |estimate: Duration, millis: f64| {
+            (estimate.as_secs_f64() * 1000.0 / millis - 1.0).abs() <= 0.0626
         };
-        assert!(within(statistics.p50(), 500.0), "{:?}", statistics.p50());
-        assert!(within(statistics.p99(), 990.0), "{:?}", statistics.p99());
+        assert!(is_close(statistics.p50(), 500.0), "{:?}", statistics.p50());
+        assert!(is_close(statistics.p99(), 990.0), "{:?}", statistics.p99());
         assert_eq!(statistics.max(), Duration::from_secs(1));
         assert_eq!(statistics.statuses[&200], 1000);
     }

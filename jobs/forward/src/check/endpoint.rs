@@ -7,14 +7,14 @@ use runtime::text::cause;
 
 use super::CheckError;
 use crate::route_config::RouteConfig;
-use delivery::target::Target;
+use delivery::EndpointUrl;
 
 /// The endpoint as it may be printed, and what it answers.
 pub(super) async fn ask(
     route: &RouteConfig,
     timeout: Duration,
 ) -> (String, Result<String, CheckError>) {
-    let target = match Target::parse(&route.url) {
+    let target = match EndpointUrl::parse(&route.url) {
         Ok(target) => target.to_string(),
         Err(error) => {
             return (

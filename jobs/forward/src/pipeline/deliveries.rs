@@ -3,8 +3,7 @@
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
-use delivery::completion::Completion;
-use delivery::{Delivery, RouteState};
+use delivery::{Completion, Delivery, RouteState};
 
 use super::routed_record::{Placement, RoutedRecord};
 

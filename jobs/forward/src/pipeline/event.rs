@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use delivery::completion::Completion;
+use delivery::Completion;
 use kafka::batch::Item;
 use kafka::commit::CommitEvent;
 use kafka::member::GroupEvent;

@@ -4,8 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 use std::sync::mpsc::Receiver;
 
-use delivery::Delivery;
-use delivery::completion::Completion;
+use delivery::{Completion, Delivery};
 use kafka::commit::Committer;
 use kafka::member::GroupEvent;
 use kafka::reader::Reader;

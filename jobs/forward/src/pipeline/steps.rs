@@ -1,6 +1,6 @@
 //! The steps for records, completions, acknowledgements and commits.
 
-use delivery::completion::{Completion, DeliveryOutcome};
+use delivery::{Completion, DeliveryOutcome};
 use kafka::batch::{Item, Record};
 use kafka::commit::CommitEvent;
 use kafka::member::CommitError;

@@ -422,7 +422,7 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
         lines.iter().filter(is_it).collect()
     };
     // Nearly all at once: one line of 64 requests that failed, five of twelve records that are no data.
-    let (failed, aside) = (of("a request failed"), of("dead-lettered a record"));
+    let (failed, aside) = (of("request failed"), of("dead-lettered a record"));
     assert!((1..20).contains(&failed.len()), "{}", run.log);
     assert_eq!(aside.len(), 5, "{}", run.log);
     for line in failed.iter().chain(&aside) {
@@ -437,7 +437,7 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
     assert_eq!(
         failed.len() as u64
             + count(&failed, "not_logged")
-            + count(&of("more requests failed"), "count"),
+            + count(&of("more requests failed"), "not_logged"),
         run.report["routes"][0]["attempts"].as_u64().unwrap(),
         "{}",
         run.log
@@ -445,7 +445,7 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
     for line in failed {
         assert_eq!(line["route"], "A", "{line}");
         assert!(line["attempt"].as_i64() >= Some(1), "{line}");
-        assert_eq!(line["met"], "503", "{line}");
+        assert_eq!(line["error"], "503", "{line}");
     }
     assert!(aside.iter().all(|line| line["cause"] == "undecodable"));
     assert_eq!(of("dead-lettered more records")[0]["count"], 7);

@@ -1,18 +1,14 @@
-//! Many records in one request.
+//! Requests with several records.
 
 use std::time::Duration;
 
 use apache_avro::Reader;
 use bytes::Bytes;
-use delivery::{DeliveryConfig, Order};
+use delivery::Order;
 use record::Message;
 use testkit::endpoint::{Answer, Endpoint, Request};
 
-use crate::rig::{Rig, message};
-
-fn batch(size: usize) -> impl FnOnce(&mut DeliveryConfig) {
-    move |config| config.endpoints[0].batch = size
-}
+use crate::harness::{Harness, batch, message};
 
 /// An Avro datum of the schema `"bytes"`: its length, then the offset in one byte.
 fn datum(partition: i32, offset: i64) -> Message {
@@ -22,7 +18,7 @@ fn datum(partition: i32, offset: i64) -> Message {
     }
 }
 
-/// What a reader that is not ours finds in the file.
+/// The records of the file, read by apache-avro.
 fn records(request: &Request) -> Vec<u8> {
     Reader::new(&request.body[..])
         .expect("a container file")
@@ -46,15 +42,16 @@ fn keys(request: &Request) -> Vec<String> {
 #[test]
 fn a_request_is_a_container_file_of_one_partition_in_offset_order() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
-    let rig = Rig::to(&endpoint, batch(10));
-    rig.offer((0..100).map(|offset| datum((offset % 3) as i32, offset)));
+    let harness = Harness::to(&endpoint, batch(10));
+    harness.offer((0..100).map(|offset| datum((offset % 3) as i32, offset)));
     assert!(
-        rig.fates(100)
+        harness
+            .outcomes(100)
             .values()
             .all(|outcome| outcome == "delivered")
     );
     let requests = endpoint.requests();
-    // 34, 33 and 33 records, at most ten together; a moment's wait may cut one more.
+    // 34, 33 and 33 records, at most ten in a request. The linger time can end a batch early.
     assert!((12..=20).contains(&requests.len()), "{}", requests.len());
     let mut all = Vec::new();
     for request in &requests {
@@ -80,12 +77,17 @@ fn a_request_is_a_container_file_of_one_partition_in_offset_order() {
 }
 
 #[test]
-fn a_batch_has_one_key_over_all_its_attempts() {
+fn a_batch_keeps_its_key_in_all_attempts() {
     let endpoint = Endpoint::sequence(vec![Answer::status(503), Answer::reset(), Answer::ok()])
         .expect("endpoint");
-    let rig = Rig::to(&endpoint, batch(50));
-    rig.offer((0..50).map(|offset| datum(0, offset)));
-    assert!(rig.fates(50).values().all(|outcome| outcome == "delivered"));
+    let harness = Harness::to(&endpoint, batch(50));
+    harness.offer((0..50).map(|offset| datum(0, offset)));
+    assert!(
+        harness
+            .outcomes(50)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     let requests = endpoint.requests();
     assert_eq!(requests.len(), 3);
     let key = requests[0]
@@ -97,10 +99,10 @@ fn a_batch_has_one_key_over_all_its_attempts() {
         assert_eq!(request.header("idempotency-key"), Some(key.as_str()));
         assert_eq!(request.body, requests[0].body);
     }
-    // A run later, the same records are the same request.
-    let rig = Rig::to(&endpoint, batch(50));
-    rig.offer((0..50).map(|offset| datum(0, offset)));
-    rig.completions(50);
+    // In a later run, the same records make the same request.
+    let harness = Harness::to(&endpoint, batch(50));
+    harness.offer((0..50).map(|offset| datum(0, offset)));
+    harness.completions(50);
     assert_eq!(
         endpoint.requests()[3].header("idempotency-key"),
         Some(key.as_str())
@@ -108,7 +110,7 @@ fn a_batch_has_one_key_over_all_its_attempts() {
 }
 
 #[test]
-fn a_refused_batch_is_split_down_to_the_records_that_are_refused() {
+fn a_rejected_batch_is_split_down_to_the_rejected_records() {
     for order in [Order::None, Order::Partition] {
         let endpoint = Endpoint::start(|request| {
             let records = records(request);
@@ -118,16 +120,16 @@ fn a_refused_batch_is_split_down_to_the_records_that_are_refused() {
             }
         })
         .expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             batch(64)(config);
             config.order = order;
         });
-        rig.offer((0..64).map(|offset| datum(0, offset)));
-        for (offset, outcome) in rig.fates(64) {
+        harness.offer((0..64).map(|offset| datum(0, offset)));
+        for (offset, outcome) in harness.outcomes(64) {
             let bad = [17, 18, 60].contains(&offset);
             assert_eq!(
                 outcome,
-                if bad { "refused 422" } else { "delivered" },
+                if bad { "rejected 422" } else { "delivered" },
                 "{offset}"
             );
         }
@@ -148,25 +150,25 @@ fn a_refused_batch_is_split_down_to_the_records_that_are_refused() {
 }
 
 #[test]
-fn a_batch_that_is_too_large_is_split_and_a_record_that_is_too_large_refused() {
+fn a_batch_that_is_too_large_is_split_down_to_the_large_record() {
     let endpoint = Endpoint::start(|request| match request.body.len() {
         0..4000 => Answer::ok(),
         _ => Answer::status(413),
     })
     .expect("endpoint");
-    let rig = Rig::to(&endpoint, batch(100));
-    rig.offer((0..40).map(|offset| {
+    let harness = Harness::to(&endpoint, batch(100));
+    harness.offer((0..40).map(|offset| {
         let size = if offset == 33 { 5000 } else { 400 };
         Message {
             value: Some(vec![offset as u8; size].into()),
             ..message(0, offset)
         }
     }));
-    for (offset, outcome) in rig.fates(40) {
+    for (offset, outcome) in harness.outcomes(40) {
         assert_eq!(
             outcome,
             if offset == 33 {
-                "refused 413"
+                "rejected 413"
             } else {
                 "delivered"
             },
@@ -176,33 +178,48 @@ fn a_batch_that_is_too_large_is_split_and_a_record_that_is_too_large_refused() {
 }
 
 #[test]
-fn an_expired_token_splits_nothing() {
+fn an_expired_token_does_not_split_a_batch() {
     let endpoint = Endpoint::always(Answer::status(403)).expect("endpoint");
-    let rig = Rig::to(&endpoint, batch(100));
-    rig.offer((0..100).map(|offset| datum(0, offset)));
-    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
+    let harness = Harness::to(&endpoint, batch(100));
+    harness.offer((0..100).map(|offset| datum(0, offset)));
+    assert!(
+        harness
+            .outcomes(100)
+            .values()
+            .all(|outcome| outcome == "deferred")
+    );
     assert_eq!(endpoint.count(), 1);
 }
 
 #[test]
-fn a_few_records_do_not_wait_long_for_company() {
+fn a_partial_batch_is_sent_after_the_linger_time_or_a_flush() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
-    let rig = Rig::to(&endpoint, batch(1000));
-    rig.offer([datum(0, 0), datum(0, 1)]);
-    assert!(rig.fates(2).values().all(|outcome| outcome == "delivered"));
+    let harness = Harness::to(&endpoint, batch(1000));
+    harness.offer([datum(0, 0), datum(0, 1)]);
+    assert!(
+        harness
+            .outcomes(2)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
 
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         batch(1000)(config);
         config.limits.linger = Duration::from_secs(3600);
     });
-    rig.offer([datum(0, 0), datum(0, 1)]);
-    rig.delivery.flush();
-    assert!(rig.fates(2).values().all(|outcome| outcome == "delivered"));
+    harness.offer([datum(0, 0), datum(0, 1)]);
+    harness.delivery.flush();
+    assert!(
+        harness
+            .outcomes(2)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     assert_eq!(endpoint.count(), 2);
 }
 
 #[test]
-fn only_the_records_that_the_endpoint_names_are_sent_again() {
+fn only_records_reported_as_failed_are_sent_again() {
     for order in [Order::None, Order::Partition] {
         let endpoint = Endpoint::start(|request| {
             let names: Vec<String> = keys(request)
@@ -216,12 +233,17 @@ fn only_the_records_that_the_endpoint_names_are_sent_again() {
                 .body(body)
         })
         .expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             batch(64)(config);
             config.order = order;
         });
-        rig.offer((0..64).map(|offset| datum(0, offset)));
-        assert!(rig.fates(64).values().all(|outcome| outcome == "delivered"));
+        harness.offer((0..64).map(|offset| datum(0, offset)));
+        assert!(
+            harness
+                .outcomes(64)
+                .values()
+                .all(|outcome| outcome == "delivered")
+        );
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 2);
         assert_eq!(records(&requests[1]), [7, 8, 31]);
@@ -233,7 +255,7 @@ fn only_the_records_that_the_endpoint_names_are_sent_again() {
 }
 
 #[test]
-fn a_list_of_failures_that_is_cut_or_wrong_is_no_delivery() {
+fn a_truncated_or_invalid_failure_report_delivers_nothing() {
     let json = Answer::ok().header("content-type", "application/json");
     for answer in [
         json.clone()
@@ -242,12 +264,17 @@ fn a_list_of_failures_that_is_cut_or_wrong_is_no_delivery() {
         json.body(vec![b' '; 2 << 20]),
     ] {
         let endpoint = Endpoint::always(answer).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             batch(10)(config);
             config.limits.max_attempts = 2;
         });
-        rig.offer((0..10).map(|offset| datum(0, offset)));
-        assert!(rig.fates(10).values().all(|outcome| outcome == "left"));
+        harness.offer((0..10).map(|offset| datum(0, offset)));
+        assert!(
+            harness
+                .outcomes(10)
+                .values()
+                .all(|outcome| outcome == "deferred")
+        );
         assert_eq!(endpoint.count(), 2);
     }
 }

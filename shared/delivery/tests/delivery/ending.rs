@@ -1,101 +1,116 @@
-//! How it ends: the budget, a stop, and a partition that is taken away.
+//! The end of delivery: deadline, stop, and revoked partitions.
 
 use std::time::{Duration, Instant};
 
 use delivery::{Order, RouteState};
 use testkit::endpoint::{Answer, Endpoint};
 
-use crate::rig::{PATIENCE, Rig, message, reason, word};
+use crate::harness::{Harness, TIMEOUT, message, reason, set_batch, word};
 
 #[test]
-fn no_wait_is_planned_beyond_the_budget() {
+fn no_retry_is_planned_after_the_deadline() {
     let endpoint =
         Endpoint::always(Answer::status(503).header("retry-after", "60")).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.limits.backoff_max = Duration::from_secs(60)
     });
-    rig.delivery
+    harness
+        .delivery
         .set_deadline(Instant::now() + Duration::from_secs(30));
-    rig.offer((0..100).map(|offset| message(0, offset)));
+    harness.offer((0..100).map(|offset| message(0, offset)));
     let start = Instant::now();
-    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
+    assert!(
+        harness
+            .outcomes(100)
+            .values()
+            .all(|outcome| outcome == "deferred")
+    );
     assert!(
         start.elapsed() < Duration::from_secs(25),
-        "nobody waits for a wait that is too long"
+        "deferred without a wait"
     );
-    assert!(matches!(rig.delivery.state(0), RouteState::Deferred { .. }));
+    assert!(matches!(
+        harness.delivery.state(0),
+        RouteState::Deferred { .. }
+    ));
 }
 
 #[test]
-fn what_hangs_at_the_end_of_the_budget_is_left() {
+fn requests_in_flight_at_the_deadline_are_deferred() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer((0..100).map(|offset| message(0, offset)));
-    assert!(endpoint.wait_for(4, PATIENCE));
-    rig.delivery
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer((0..100).map(|offset| message(0, offset)));
+    assert!(endpoint.wait_for(4, TIMEOUT));
+    harness
+        .delivery
         .set_deadline(Instant::now() + Duration::from_millis(100));
-    assert!(rig.fates(100).values().all(|outcome| outcome == "left"));
-    assert!(rig.holds(0, 0));
-    rig.offer([message(0, 100)]);
-    assert_eq!(word(&rig.outcome()), "left");
+    assert!(
+        harness
+            .outcomes(100)
+            .values()
+            .all(|outcome| outcome == "deferred")
+    );
+    assert!(harness.holds(0, 0));
+    harness.offer([message(0, 100)]);
+    assert_eq!(word(&harness.outcome()), "deferred");
     assert_eq!(endpoint.count(), 4);
 }
 
 #[test]
-fn a_stop_lets_those_in_flight_finish_and_leaves_the_rest() {
+fn stop_lets_requests_in_flight_finish_and_defers_the_rest() {
     let endpoint =
         Endpoint::always(Answer::ok().after(Duration::from_millis(300))).expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer((0..100).map(|offset| message(0, offset)));
-    assert!(endpoint.wait_for(4, PATIENCE));
-    rig.delivery.stop(PATIENCE);
-    assert!(rig.delivery.offer(0, message(0, 100)).is_err());
-    let completions = rig.rest();
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer((0..100).map(|offset| message(0, offset)));
+    assert!(endpoint.wait_for(4, TIMEOUT));
+    harness.delivery.stop(TIMEOUT);
+    assert!(harness.delivery.offer(0, message(0, 100)).is_err());
+    let completions = harness.rest();
     let count = |expected| {
         completions
             .iter()
             .filter(|completion| word(&completion.outcome) == expected)
             .count()
     };
-    assert_eq!((count("delivered"), count("left")), (4, 96));
+    assert_eq!((count("delivered"), count("deferred")), (4, 96));
     assert_eq!(endpoint.count(), 4);
 }
 
 #[test]
-fn a_stop_does_not_wait_beyond_its_grace() {
+fn stop_does_not_wait_longer_than_its_timeout() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
-        config.limits.request_timeout = 10 * PATIENCE
+    let harness = Harness::to(&endpoint, |config| {
+        config.limits.request_timeout = 10 * TIMEOUT
     });
-    rig.offer((0..10).map(|offset| message(0, offset)));
-    assert!(endpoint.wait_for(4, PATIENCE));
+    harness.offer((0..10).map(|offset| message(0, offset)));
+    assert!(endpoint.wait_for(4, TIMEOUT));
     let start = Instant::now();
-    rig.delivery.stop(Duration::from_millis(200));
-    let completions = rig.rest();
+    harness.delivery.stop(Duration::from_millis(200));
+    let completions = harness.rest();
     assert_eq!(completions.len(), 10);
     assert!(
         completions
             .iter()
-            .all(|completion| word(&completion.outcome) == "left")
+            .all(|completion| word(&completion.outcome) == "deferred")
     );
-    assert!(start.elapsed() < PATIENCE);
+    assert!(start.elapsed() < TIMEOUT);
 }
 
 #[test]
-fn a_failure_during_the_grace_is_not_tried_again() {
+fn a_failure_after_stop_is_not_retried() {
     let endpoint =
         Endpoint::always(Answer::status(503).after(Duration::from_millis(200))).expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer([message(0, 0)]);
-    assert!(endpoint.wait_for(1, PATIENCE));
-    rig.delivery.stop(PATIENCE);
-    let completions = rig.rest();
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer([message(0, 0)]);
+    assert!(endpoint.wait_for(1, TIMEOUT));
+    harness.delivery.stop(TIMEOUT);
+    let completions = harness.rest();
     assert_eq!(reason(&completions[0].outcome), "503");
     assert_eq!(endpoint.count(), 1);
 }
 
 #[test]
-fn a_recalled_partition_is_left_at_once_but_for_what_is_in_flight() {
+fn a_revoked_partition_is_deferred_except_for_requests_in_flight() {
     for (order, batch) in [
         (Order::None, 1),
         (Order::Key, 1),
@@ -104,23 +119,23 @@ fn a_recalled_partition_is_left_at_once_but_for_what_is_in_flight() {
     ] {
         let endpoint =
             Endpoint::always(Answer::ok().after(Duration::from_millis(300))).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             config.order = order;
-            config.endpoints[0].batch = batch;
+            set_batch(&mut config.endpoints[0], batch);
             config.limits.max_in_flight = 1;
         });
-        rig.offer((0..10).map(|offset| message(0, offset)));
-        assert!(endpoint.wait_for(1, PATIENCE));
-        rig.offer((10..20).map(|offset| message(0, offset)));
-        rig.offer((20..25).map(|offset| message(1, offset)));
-        rig.delivery.revoke(0);
-        rig.offer([message(0, 30)]);
-        for (offset, outcome) in rig.fates(26) {
+        harness.offer((0..10).map(|offset| message(0, offset)));
+        assert!(endpoint.wait_for(1, TIMEOUT));
+        harness.offer((10..20).map(|offset| message(0, offset)));
+        harness.offer((20..25).map(|offset| message(1, offset)));
+        harness.delivery.revoke(0);
+        harness.offer([message(0, 30)]);
+        for (offset, outcome) in harness.outcomes(26) {
             let first = offset < batch as i64;
             let expected = if first || offset >= 20 {
                 "delivered"
             } else {
-                "left"
+                "deferred"
             };
             assert_eq!(outcome, expected, "{order:?} {batch} {offset}");
         }
@@ -128,13 +143,13 @@ fn a_recalled_partition_is_left_at_once_but_for_what_is_in_flight() {
 }
 
 #[test]
-fn a_record_of_a_recalled_partition_is_not_tried_again() {
+fn a_record_of_a_revoked_partition_is_not_retried() {
     let endpoint =
         Endpoint::always(Answer::status(503).after(Duration::from_millis(200))).expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer([message(0, 0)]);
-    assert!(endpoint.wait_for(1, PATIENCE));
-    rig.delivery.revoke(0);
-    assert_eq!(word(&rig.outcome()), "left");
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer([message(0, 0)]);
+    assert!(endpoint.wait_for(1, TIMEOUT));
+    harness.delivery.revoke(0);
+    assert_eq!(word(&harness.outcome()), "deferred");
     assert_eq!(endpoint.count(), 1);
 }

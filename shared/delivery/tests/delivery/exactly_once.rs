@@ -1,4 +1,4 @@
-//! Every message that is taken comes back exactly once, whatever endpoints do.
+//! Each accepted message is completed exactly once, whatever the endpoints do.
 
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ use delivery::Order;
 use record::Message;
 use testkit::endpoint::{Answer, Endpoint, Request};
 
-use crate::rig::{Rig, config, message, word};
+use crate::harness::{Harness, config, message, set_batch, word};
 
-/// An answer drawn by the request's place: everything that an endpoint ever did to somebody.
+/// A response chosen by the request's number, from all kinds of failures.
 fn anything(request: &Request) -> Answer {
     let draw = (request.number as u64 + 1).wrapping_mul(0x9E37_79B9_7F4A_7C15) >> 58;
     match draw {
@@ -35,7 +35,7 @@ fn anything(request: &Request) -> Answer {
 }
 
 #[test]
-fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answered_2xx() {
+fn each_message_is_completed_once_and_delivered_means_a_2xx_response() {
     for (order, batch) in [
         (Order::None, 1),
         (Order::Key, 1),
@@ -46,7 +46,7 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
         let endpoints = [(); 2].map(|()| Endpoint::start(anything).expect("endpoint"));
         let mut config = config(&[&endpoints[0], &endpoints[1]]);
         config.order = order;
-        config.endpoints[1].batch = batch;
+        set_batch(&mut config.endpoints[1], batch);
         config.limits.max_in_flight = 8;
         config.limits.max_attempts = 3;
         config.limits.request_timeout = Duration::from_millis(300);
@@ -54,7 +54,7 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
         config.limits.circuit_failure_threshold = 6;
         config.limits.circuit_cool_down = Duration::from_millis(5);
         config.limits.circuit_max_probes = 50;
-        let rig = Rig::start(config);
+        let harness = Harness::start(config);
         let mut offered = HashSet::new();
         let mut completions = Vec::new();
         for offset in 0..600 {
@@ -63,25 +63,26 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
                 key: (offset % 5 != 0).then(|| Bytes::from(format!("{}", offset % 11))),
                 ..message((offset % 4) as i32, offset)
             };
-            while let Err(back) = rig.delivery.offer(route, message) {
+            while let Err(back) = harness.delivery.offer(route, message) {
                 message = back;
-                completions.extend(rig.settlements_so_far());
+                completions.extend(harness.received_completions());
                 std::thread::yield_now();
             }
             offered.insert(offset);
             if offset == 400 {
-                rig.delivery.revoke(2);
+                harness.delivery.revoke(2);
             }
         }
-        rig.delivery.flush();
-        rig.delivery
+        harness.delivery.flush();
+        harness
+            .delivery
             .set_deadline(Instant::now() + Duration::from_secs(2));
         while completions.len() < offered.len() {
-            completions.extend(rig.parcel());
+            completions.extend(harness.next_group());
         }
-        assert!(rig.holds(0, 0) && rig.holds(1, 0));
-        rig.delivery.stop(Duration::ZERO);
-        completions.extend(rig.rest());
+        assert!(harness.holds(0, 0) && harness.holds(1, 0));
+        harness.delivery.stop(Duration::ZERO);
+        completions.extend(harness.rest());
 
         let answered: HashMap<String, Vec<Option<u16>>> = {
             let mut answered: HashMap<_, Vec<_>> = HashMap::new();
@@ -94,7 +95,7 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
         };
         for completion in &completions {
             let at = &completion.message.at;
-            assert!(offered.remove(&at.offset), "{at} came back twice");
+            assert!(offered.remove(&at.offset), "{at} was completed twice");
             let key = format!("cluster/topic/{}/{}", at.partition, at.offset);
             let accepted = answered.get(&key).is_some_and(|all| {
                 all.iter()
@@ -104,20 +105,20 @@ fn whatever_endpoints_do_every_message_comes_back_once_and_delivered_means_answe
             if word(&completion.outcome) == "delivered" {
                 assert!(
                     accepted,
-                    "{at} is called delivered, but was not answered 2xx"
+                    "{at} is reported as delivered without a 2xx response"
                 );
             }
         }
-        assert!(offered.is_empty(), "{offered:?} never came back");
+        assert!(offered.is_empty(), "{offered:?} were never completed");
     }
 }
 
-/// The records that a request carried.
+/// The keys of the records in a request.
 fn keys(request: &Request) -> Vec<String> {
     if request.header("content-type") == Some("application/vnd.apache.avro") {
         let reader = apache_avro::Reader::new(&request.body[..]);
         let Ok(reader) = reader else {
-            panic!("no container file")
+            panic!("not a container file")
         };
         let keys = &reader.user_metadata()["frontdoor.idempotency-keys"];
         return String::from_utf8_lossy(keys)
@@ -130,25 +131,25 @@ fn keys(request: &Request) -> Vec<String> {
 }
 
 #[test]
-fn a_full_queue_hands_the_message_back() {
+fn a_full_queue_returns_the_message() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.queue_messages = 10);
-    rig.offer((0..10).map(|offset| message(0, offset)));
-    let back = rig.delivery.offer(0, message(0, 10)).expect_err("full");
+    let harness = Harness::to(&endpoint, |config| config.limits.queue_messages = 10);
+    harness.offer((0..10).map(|offset| message(0, offset)));
+    let back = harness.delivery.offer(0, message(0, 10)).expect_err("full");
     assert_eq!(back.at.offset, 10);
-    assert!(rig.holds(0, 10));
+    assert!(harness.holds(0, 10));
 
-    let rig = Rig::to(&endpoint, |config| config.limits.queue_bytes = 100_000);
+    let harness = Harness::to(&endpoint, |config| config.limits.queue_bytes = 100_000);
     let large = |offset| Message {
         value: Some(Bytes::from(vec![0; 60_000])),
         ..message(0, offset)
     };
-    rig.offer([large(0)]);
-    assert!(rig.delivery.offer(0, large(1)).is_err());
-    rig.offer([message(0, 2)]);
+    harness.offer([large(0)]);
+    assert!(harness.delivery.offer(0, large(1)).is_err());
+    harness.offer([message(0, 2)]);
 
-    // One that is larger than any queue still goes, alone.
-    let rig = Rig::to(&endpoint, |config| config.limits.queue_bytes = 1000);
-    rig.offer([large(0)]);
-    assert!(rig.delivery.offer(0, message(0, 1)).is_err());
+    // A message that is larger than the queue is accepted alone.
+    let harness = Harness::to(&endpoint, |config| config.limits.queue_bytes = 1000);
+    harness.offer([large(0)]);
+    assert!(harness.delivery.offer(0, message(0, 1)).is_err());
 }

@@ -1,14 +1,15 @@
-//! Delivery against real sockets: what an endpoint receives, and what becomes of every message.
+//! Delivery to endpoints on real sockets: what they receive, and the outcome of each message.
 
-// Where a helper of a test fails, the test fails.
+// A helper that fails should fail its test.
 #![allow(clippy::expect_used)]
 
 mod batches;
 mod circuit;
 mod ending;
 mod exactly_once;
+mod extension;
+mod harness;
 mod order;
 mod request;
 mod retries;
-mod rig;
 mod tls;

@@ -1,14 +1,13 @@
-//! Order, and that it survives failures.
+//! The order of deliveries, through failures too.
 
 use std::collections::HashMap;
-use std::sync::Mutex;
 
 use delivery::Order;
 use testkit::endpoint::{Answer, Endpoint, Request};
 
-use crate::rig::{Rig, keyed, message};
+use crate::harness::{Harness, keyed, message};
 
-/// Every third request fails, in one way or another.
+/// A quarter of the requests fail, each in a different way.
 fn flaky() -> Endpoint {
     Endpoint::start(|request| match request.number % 12 {
         2 => Answer::status(503),
@@ -19,13 +18,13 @@ fn flaky() -> Endpoint {
     .expect("endpoint")
 }
 
-/// The bodies that were answered 200, by the key that `of` finds.
-fn accepted(endpoint: &Endpoint, of: impl Fn(&Request) -> u8) -> HashMap<u8, Vec<u8>> {
+/// The bodies with a 200 response, grouped by `key`.
+fn accepted(endpoint: &Endpoint, key: impl Fn(&Request) -> u8) -> HashMap<u8, Vec<u8>> {
     let mut accepted: HashMap<u8, Vec<u8>> = HashMap::new();
     for request in endpoint.requests() {
         if request.answered == Some(200) {
             accepted
-                .entry(of(&request))
+                .entry(key(&request))
                 .or_default()
                 .push(request.body[0]);
         }
@@ -36,14 +35,15 @@ fn accepted(endpoint: &Endpoint, of: impl Fn(&Request) -> u8) -> HashMap<u8, Vec
 #[test]
 fn a_key_keeps_its_order_through_retries() {
     let endpoint = flaky();
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.order = Order::Key;
         config.limits.max_attempts = 100;
         config.limits.max_in_flight = 16;
     });
-    rig.offer((0..240).map(|offset| keyed(offset, &format!("key {}", offset % 8))));
+    harness.offer((0..240).map(|offset| keyed(offset, &format!("key {}", offset % 8))));
     assert!(
-        rig.fates(240)
+        harness
+            .outcomes(240)
             .values()
             .all(|outcome| outcome == "delivered")
     );
@@ -55,31 +55,34 @@ fn a_key_keeps_its_order_through_retries() {
 }
 
 #[test]
-fn messages_without_a_key_wait_for_nobody() {
-    let gate = Mutex::new(());
-    let held = gate.lock().expect("fresh");
+fn messages_without_a_key_do_not_wait() {
     let endpoint = Endpoint::start(|request| match request.body[..] {
         [0] => Answer::hang(),
         _ => Answer::ok(),
     })
     .expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.order = Order::Key);
-    rig.offer((0..100).map(|offset| message(0, offset)));
-    assert!(rig.fates(99).values().all(|outcome| outcome == "delivered"));
-    drop(held);
+    let harness = Harness::to(&endpoint, |config| config.order = Order::Key);
+    harness.offer((0..100).map(|offset| message(0, offset)));
+    assert!(
+        harness
+            .outcomes(99)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
 }
 
 #[test]
 fn a_partition_keeps_its_order_through_retries() {
     let endpoint = flaky();
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.order = Order::Partition;
         config.limits.max_attempts = 100;
         config.limits.max_in_flight = 16;
     });
-    rig.offer((0..240).map(|offset| message((offset % 6) as i32, offset)));
+    harness.offer((0..240).map(|offset| message((offset % 6) as i32, offset)));
     assert!(
-        rig.fates(240)
+        harness
+            .outcomes(240)
             .values()
             .all(|outcome| outcome == "delivered")
     );
@@ -90,62 +93,62 @@ fn a_partition_keeps_its_order_through_retries() {
 }
 
 #[test]
-fn a_record_that_is_left_takes_its_successors_along_and_nobody_else() {
+fn only_records_behind_a_deferred_one_are_deferred() {
     let endpoint = Endpoint::start(|request| match request.body[..] {
         [13] => Answer::status(500),
         _ => Answer::ok(),
     })
     .expect("endpoint");
     for order in [Order::Key, Order::Partition] {
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             config.order = order;
             config.limits.max_attempts = 2;
         });
         // The key and the partition of a record are its offset modulo 5.
-        rig.offer((0..50).map(|offset| {
+        harness.offer((0..50).map(|offset| {
             let mut message = keyed(offset, &format!("key {}", offset % 5));
             message.at.partition = (offset % 5) as i32;
             message
         }));
-        for (offset, outcome) in rig.fates(50) {
+        for (offset, outcome) in harness.outcomes(50) {
             let expected = if offset >= 13 && offset % 5 == 3 {
-                "left"
+                "deferred"
             } else {
                 "delivered"
             };
             assert_eq!(outcome, expected, "{order:?} {offset}");
         }
-        // And so it is for those that come later.
-        rig.offer([message(3, 53), message(2, 52)].map(|message| {
+        // The same applies to records that are offered later.
+        harness.offer([message(3, 53), message(2, 52)].map(|message| {
             let key = format!("key {}", message.at.partition);
             record::Message {
                 key: Some(key.into()),
                 ..message
             }
         }));
-        let fates = rig.fates(2);
+        let outcomes = harness.outcomes(2);
         assert_eq!(
-            (fates[&53].as_str(), fates[&52].as_str()),
-            ("left", "delivered")
+            (outcomes[&53].as_str(), outcomes[&52].as_str()),
+            ("deferred", "delivered")
         );
     }
 }
 
 #[test]
-fn a_record_that_is_refused_lets_its_successors_go_on() {
+fn records_behind_a_rejected_one_are_delivered() {
     let endpoint = Endpoint::start(|request| match request.body[..] {
         [3] => Answer::status(422),
         _ => Answer::ok(),
     })
     .expect("endpoint");
     for order in [Order::Key, Order::Partition] {
-        let rig = Rig::to(&endpoint, |config| config.order = order);
-        rig.offer((0..10).map(|offset| keyed(offset, "k")));
-        for (offset, outcome) in rig.fates(10) {
+        let harness = Harness::to(&endpoint, |config| config.order = order);
+        harness.offer((0..10).map(|offset| keyed(offset, "k")));
+        for (offset, outcome) in harness.outcomes(10) {
             assert_eq!(
                 outcome,
                 if offset == 3 {
-                    "refused 422"
+                    "rejected 422"
                 } else {
                     "delivered"
                 },

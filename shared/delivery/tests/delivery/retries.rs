@@ -1,49 +1,49 @@
-//! Which answers are asked for again, when, and which never.
+//! Which requests are sent again, and when.
 
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use delivery::answer::{Verdict, verdict};
-use delivery::completion::DeliveryOutcome;
+use delivery::DeliveryOutcome;
+use delivery::status::{StatusClass, classify};
 use record::Message;
 use testkit::endpoint::{Answer, Endpoint};
 
-use crate::rig::{Rig, message, reason, word};
+use crate::harness::{Harness, message, reason, word};
 
-/// How often each status is sent, and what becomes of the record.
+/// The number of requests for each status, and the outcome of the record.
 #[test]
-fn each_status_is_retried_refused_or_left_as_its_class_says() {
+fn each_status_is_handled_as_its_class() {
     for status in [
         200, 202, 204, 301, 302, 303, 307, 308, 400, 401, 402, 403, 404, 405, 406, 407, 408, 409,
         411, 413, 415, 421, 422, 423, 425, 428, 429, 431, 451, 498, 500, 501, 502, 503, 504, 507,
     ] {
         let endpoint = Endpoint::always(Answer::status(status)).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 3);
-        rig.offer([message(0, 0)]);
-        let outcome = word(&rig.outcome());
-        let (expected, requests) = match verdict(status) {
-            Verdict::Delivered => ("delivered".to_owned(), 1),
-            Verdict::Retry => ("left".to_owned(), 3),
-            Verdict::Refused => (format!("refused {status}"), 1),
-            Verdict::Leave | Verdict::Gone => ("left".to_owned(), 1),
+        let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 3);
+        harness.offer([message(0, 0)]);
+        let outcome = word(&harness.outcome());
+        let (expected, requests) = match classify(status) {
+            StatusClass::Accepted => ("delivered".to_owned(), 1),
+            StatusClass::Retryable => ("deferred".to_owned(), 3),
+            StatusClass::RecordRejected => (format!("rejected {status}"), 1),
+            StatusClass::Deferred | StatusClass::RouteGone => ("deferred".to_owned(), 1),
         };
         assert_eq!(outcome, expected, "{status}");
         assert_eq!(endpoint.count(), requests, "{status}");
-        let statistics = rig.delivery.statistics(0);
+        let statistics = harness.delivery.statistics(0);
         assert_eq!(statistics.statuses[&status], requests as u64, "{status}");
         assert_eq!(statistics.attempts, requests as u64);
     }
 }
 
 #[test]
-fn a_redirect_is_neither_followed_nor_a_delivery() {
+fn a_redirect_is_not_followed_and_not_a_delivery() {
     let page = Endpoint::always(Answer::ok().body("please log in")).expect("endpoint");
     let endpoint =
         Endpoint::always(Answer::status(302).header("location", &page.url())).expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer([message(0, 0)]);
-    let outcome = rig.outcome();
-    assert_eq!(word(&outcome), "left");
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer([message(0, 0)]);
+    let outcome = harness.outcome();
+    assert_eq!(word(&outcome), "deferred");
     assert!(
         reason(&outcome).contains("redirects are not followed"),
         "{outcome:?}"
@@ -52,9 +52,9 @@ fn a_redirect_is_neither_followed_nor_a_delivery() {
 }
 
 #[test]
-fn a_failure_that_passes_is_delivered_with_the_same_key_and_bytes() {
+fn each_attempt_sends_the_same_key_and_bytes() {
     let endpoint = Endpoint::sequence(vec![
-        // The next request finds no kept connection, which could have gone stale.
+        // The next request opens a new connection, so that a failure is not taken for a stale connection.
         Answer::status(503).closing(),
         Answer::reset(),
         Answer::ok().reset_in_head(),
@@ -62,9 +62,9 @@ fn a_failure_that_passes_is_delivered_with_the_same_key_and_bytes() {
         Answer::status(200),
     ])
     .expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer([message(0, 7)]);
-    match rig.outcome() {
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer([message(0, 7)]);
+    match harness.outcome() {
         DeliveryOutcome::Delivered(receipt) => {
             assert_eq!((receipt.status(), receipt.attempts()), (200, 5));
         }
@@ -79,36 +79,36 @@ fn a_failure_that_passes_is_delivered_with_the_same_key_and_bytes() {
         );
         assert_eq!(request.body, requests[0].body);
     }
-    let statistics = rig.delivery.statistics(0);
+    let statistics = harness.delivery.statistics(0);
     assert_eq!(statistics.connection_errors, 3);
 }
 
 #[test]
-fn the_status_promises_whatever_becomes_of_the_body() {
+fn a_failure_in_the_response_body_does_not_change_the_outcome() {
     for answer in [
         Answer::ok().body(vec![b'x'; 100]).reset_in_body(),
         Answer::ok().body(vec![b'x'; 100]).stalling_in_body(),
     ] {
         let endpoint = Endpoint::always(answer).expect("endpoint");
-        let rig = Rig::to(&endpoint, |_| {});
-        rig.offer([message(0, 0)]);
-        assert_eq!(word(&rig.outcome()), "delivered");
+        let harness = Harness::to(&endpoint, |_| {});
+        harness.offer([message(0, 0)]);
+        assert_eq!(word(&harness.outcome()), "delivered");
         assert_eq!(endpoint.count(), 1);
     }
 }
 
 #[test]
-fn an_answer_whose_head_never_arrives_whole_is_no_delivery() {
+fn an_incomplete_response_head_is_not_a_delivery() {
     for answer in [
         Answer::ok().reset_in_head(),
         Answer::garbage(),
         Answer::reset(),
     ] {
         let endpoint = Endpoint::always(answer).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 2);
-        rig.offer([message(0, 0)]);
-        let outcome = rig.outcome();
-        assert_eq!(word(&outcome), "left");
+        let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
+        harness.offer([message(0, 0)]);
+        let outcome = harness.outcome();
+        assert_eq!(word(&outcome), "deferred");
         assert!(
             reason(&outcome).ends_with("after 2 attempts"),
             "{outcome:?}"
@@ -118,81 +118,96 @@ fn an_answer_whose_head_never_arrives_whole_is_no_delivery() {
 }
 
 #[test]
-fn a_request_without_an_answer_ends_at_its_timeout() {
+fn a_request_ends_at_its_timeout() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.limits.max_attempts = 2;
         config.limits.request_timeout = Duration::from_millis(50);
     });
-    rig.offer([message(0, 0)]);
-    let outcome = rig.outcome();
-    assert_eq!(word(&outcome), "left");
-    assert_eq!(reason(&outcome), "no answer in time, after 2 attempts");
-    assert_eq!(rig.delivery.statistics(0).timeouts, 2);
+    harness.offer([message(0, 0)]);
+    let outcome = harness.outcome();
+    assert_eq!(word(&outcome), "deferred");
+    assert_eq!(reason(&outcome), "timeout after 2 attempts");
+    assert_eq!(harness.delivery.statistics(0).timeouts, 2);
 }
 
 #[test]
-fn a_kept_connection_that_went_stale_costs_no_attempt() {
+fn a_stale_connection_does_not_count_as_an_attempt() {
     let endpoint = Endpoint::always(Answer::ok().closing_unannounced()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.limits.max_attempts = 1;
         config.limits.max_in_flight = 1;
     });
     for offset in 0..20 {
-        rig.offer([message(0, offset)]);
-        assert_eq!(word(&rig.outcome()), "delivered");
+        harness.offer([message(0, offset)]);
+        assert_eq!(word(&harness.outcome()), "delivered");
     }
-    assert_eq!(rig.delivery.statistics(0).connection_errors, 0);
+    assert_eq!(harness.delivery.statistics(0).connection_errors, 0);
     assert_eq!(endpoint.count(), 20);
 
-    // The endpoint reads the request on the kept connection, and resets it without a word.
+    // The endpoint reads the request on the open connection and resets it.
     let endpoint = Endpoint::start(|request| match request.turn {
         0 => Answer::ok(),
         _ => Answer::reset(),
     })
     .expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.limits.max_attempts = 1;
         config.limits.max_in_flight = 1;
     });
-    rig.offer((0..4).map(|offset| message(0, offset)));
-    assert!(rig.fates(4).values().all(|outcome| outcome == "delivered"));
-    let statistics = rig.delivery.statistics(0);
+    harness.offer((0..4).map(|offset| message(0, offset)));
+    assert!(
+        harness
+            .outcomes(4)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
+    let statistics = harness.delivery.statistics(0);
     assert_eq!((statistics.attempts, statistics.stale_connections), (4, 3));
 }
 
 #[test]
-fn an_endpoint_that_says_it_closes_is_believed() {
+fn a_connection_is_not_reused_after_connection_close() {
     let endpoint = Endpoint::always(Answer::ok().body("bye").closing()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.limits.max_attempts = 1;
         config.limits.max_in_flight = 2;
     });
-    rig.offer((0..50).map(|offset| message(0, offset)));
-    assert!(rig.fates(50).values().all(|outcome| outcome == "delivered"));
+    harness.offer((0..50).map(|offset| message(0, offset)));
+    assert!(
+        harness
+            .outcomes(50)
+            .values()
+            .all(|outcome| outcome == "delivered")
+    );
     assert_eq!(endpoint.connections(), 50);
-    assert_eq!(rig.delivery.statistics(0).stale_connections, 0);
+    assert_eq!(harness.delivery.statistics(0).stale_connections, 0);
 }
 
 #[test]
-fn retry_after_holds_every_request_back_until_its_time() {
+fn retry_after_pauses_the_route() {
     let second = Duration::from_secs(1);
     let date = |time| httpdate::fmt_http_date(time);
     let now = SystemTime::now() - Duration::from_secs(1_000_000);
     for first in [
         Answer::status(429).header("retry-after", "1"),
-        // The endpoint's clock is far behind ours.
+        // The endpoint's clock is far behind.
         Answer::status(503)
             .header("date", &date(now))
             .header("retry-after", &date(now + second)),
     ] {
         let endpoint = Endpoint::sequence(vec![first, Answer::ok()]).expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             config.limits.max_in_flight = 1;
             config.limits.backoff_max = 30 * second;
         });
-        rig.offer((0..5).map(|offset| message(0, offset)));
-        assert!(rig.fates(5).values().all(|outcome| outcome == "delivered"));
+        harness.offer((0..5).map(|offset| message(0, offset)));
+        assert!(
+            harness
+                .outcomes(5)
+                .values()
+                .all(|outcome| outcome == "delivered")
+        );
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 6);
         assert!(requests[1].at - requests[0].at >= second);
@@ -200,18 +215,18 @@ fn retry_after_holds_every_request_back_until_its_time() {
 }
 
 #[test]
-fn retry_after_of_a_day_is_capped_and_of_nothing_is_no_hint() {
+fn retry_after_is_capped_and_ignored_if_zero_or_malformed() {
     for hint in ["86400", "0", "soon"] {
         let endpoint = Endpoint::sequence(vec![
             Answer::status(503).header("retry-after", hint),
             Answer::ok(),
         ])
         .expect("endpoint");
-        let rig = Rig::to(&endpoint, |config| {
+        let harness = Harness::to(&endpoint, |config| {
             config.limits.backoff_max = Duration::from_millis(200);
         });
-        rig.offer([message(0, 0)]);
-        assert_eq!(word(&rig.outcome()), "delivered", "{hint}");
+        harness.offer([message(0, 0)]);
+        assert_eq!(word(&harness.outcome()), "delivered", "{hint}");
         let requests = endpoint.requests();
         let wait = requests[1].at - requests[0].at;
         assert_eq!(
@@ -223,15 +238,15 @@ fn retry_after_of_a_day_is_capped_and_of_nothing_is_no_hint() {
 }
 
 #[test]
-fn attempts_spread_below_the_ceiling_of_the_backoff() {
+fn retries_spread_below_the_backoff_ceiling() {
     let endpoint = Endpoint::always(Answer::status(500)).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| {
+    let harness = Harness::to(&endpoint, |config| {
         config.limits.max_in_flight = 16;
         config.limits.max_attempts = 2;
         config.limits.backoff_initial = Duration::from_millis(400);
     });
-    rig.offer((0..16).map(|offset| message(0, offset)));
-    rig.completions(16);
+    harness.offer((0..16).map(|offset| message(0, offset)));
+    harness.completions(16);
     let requests = endpoint.requests();
     let mut waits: Vec<Duration> = (0..16)
         .map(|offset| {
@@ -249,7 +264,7 @@ fn attempts_spread_below_the_ceiling_of_the_backoff() {
         })
         .collect();
     waits.sort();
-    // With a fixed seed the draws are known: the smallest is below a quarter, the largest above three quarters.
+    // The seed is fixed, so the delays are known: the smallest is below a quarter, the largest above three quarters.
     assert!(
         waits[15] - waits[0] >= Duration::from_millis(150),
         "{waits:?}"
@@ -257,16 +272,16 @@ fn attempts_spread_below_the_ceiling_of_the_backoff() {
 }
 
 #[test]
-fn a_refusal_keeps_a_kibibyte_of_what_was_said() {
+fn a_rejection_keeps_a_kibibyte_of_the_response_body() {
     let words = format!(
         "field \u{1b}[1mid\u{1b}[0m is missing\r\n{}",
         "é".repeat(40_000)
     );
     let endpoint = Endpoint::always(Answer::status(422).body(words)).expect("endpoint");
-    let rig = Rig::to(&endpoint, |_| {});
-    rig.offer([message(0, 0)]);
-    let outcome = rig.outcome();
-    assert_eq!(word(&outcome), "refused 422");
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer([message(0, 0)]);
+    let outcome = harness.outcome();
+    assert_eq!(word(&outcome), "rejected 422");
     assert!(
         reason(&outcome).starts_with("422: field  [1mid [0m is missing"),
         "{outcome:?}"
@@ -275,17 +290,17 @@ fn a_refusal_keeps_a_kibibyte_of_what_was_said() {
 }
 
 #[test]
-fn a_success_before_the_record_was_read_is_no_delivery_but_a_refusal_is_one() {
-    // More than the buffers between the two hold.
+fn an_early_success_is_not_a_delivery_and_an_early_rejection_counts() {
+    // More than the socket buffers hold.
     let large = || Message {
         value: Some(Bytes::from(vec![0; 32 << 20])),
         ..message(0, 0)
     };
     let endpoint = Endpoint::hasty(Answer::ok()).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 2);
-    rig.offer([large()]);
-    let outcome = rig.outcome();
-    assert_eq!(word(&outcome), "left");
+    let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
+    harness.offer([large()]);
+    let outcome = harness.outcome();
+    assert_eq!(word(&outcome), "deferred");
     assert!(
         reason(&outcome).contains("before the whole request"),
         "{outcome:?}"
@@ -293,8 +308,8 @@ fn a_success_before_the_record_was_read_is_no_delivery_but_a_refusal_is_one() {
     assert_eq!(endpoint.count(), 2);
 
     let endpoint = Endpoint::hasty(Answer::status(413)).expect("endpoint");
-    let rig = Rig::to(&endpoint, |config| config.limits.max_attempts = 2);
-    rig.offer([large()]);
-    assert_eq!(word(&rig.outcome()), "refused 413");
+    let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
+    harness.offer([large()]);
+    assert_eq!(word(&harness.outcome()), "rejected 413");
     assert_eq!(endpoint.count(), 1);
 }

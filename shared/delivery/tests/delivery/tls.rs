@@ -1,4 +1,4 @@
-//! An endpoint behind TLS whose certificate is its own authority.
+//! An endpoint with TLS and a self-signed certificate.
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
@@ -14,7 +14,7 @@ use openssl::x509::extension::{BasicConstraints, SubjectAlternativeName};
 use openssl::x509::{X509, X509NameBuilder};
 use testkit::endpoint::Endpoint;
 
-use crate::rig::{Rig, message, reason, word};
+use crate::harness::{Harness, message, reason, word};
 
 /// A certificate for `localhost` and its key, both as PEM.
 fn certificate() -> (Vec<u8>, Vec<u8>) {
@@ -55,17 +55,17 @@ fn certificate() -> (Vec<u8>, Vec<u8>) {
     (certificate, key.private_key_to_pem_pkcs8().expect("pem"))
 }
 
-/// Delivers one record to `https://localhost`, and says whether that ended as it should.
+/// Delivers records to `https://localhost` and checks their outcomes.
 pub(crate) fn run() {
     let file = std::env::var("SSL_CERT_FILE").expect("set by the parent");
     let trusted = std::env::var("FRONTDOOR_TEST_TRUSTED").expect("set by the parent") == "true";
     let (certificate, key) = certificate();
-    let vouched = if trusted {
+    let authority = if trusted {
         &certificate
     } else {
         &self::certificate().0
     };
-    std::fs::write(Path::new(&file), vouched).expect("written");
+    std::fs::write(Path::new(&file), authority).expect("written");
 
     let identity = Identity::from_pkcs8(&certificate, &key).expect("identity");
     let acceptor = TlsAcceptor::new(identity).expect("acceptor");
@@ -84,14 +84,14 @@ pub(crate) fn run() {
         }
     });
     let unused = Endpoint::always(testkit::endpoint::Answer::ok()).expect("endpoint");
-    let rig = Rig::to(&unused, |config| {
+    let harness = Harness::to(&unused, |config| {
         config.endpoints[0].url = format!("https://localhost:{port}/in");
         config.limits.max_attempts = 1;
         config.limits.max_in_flight = 1;
     });
     for offset in 0..3 {
-        rig.offer([message(0, offset)]);
-        let outcome = rig.outcome();
+        harness.offer([message(0, offset)]);
+        let outcome = harness.outcome();
         assert_eq!(word(&outcome) == "delivered", trusted, "{outcome:?}");
         assert_eq!(
             reason(&outcome).contains("certificate verify failed"),

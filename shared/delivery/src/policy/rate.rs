@@ -1,20 +1,20 @@
-//! How many requests a second may go. Pure: a token bucket with the clock passed in.
+//! Rate limit: a token limiter. Pure: the caller supplies the clock.
 
 use std::time::{Duration, Instant};
 
-/// Fills at `rate` tokens a second. It holds ten milliseconds' worth, or one: enough to keep the rate where timers
-/// are coarse, too little for a burst that an endpoint would notice.
+/// A token bucket that fills at `rate` tokens a second. Its capacity is ten milliseconds of tokens, at least one: enough
+/// to reach the rate with timers of a millisecond, too little for a noticeable burst.
 #[derive(Debug)]
-pub struct Bucket {
+pub(crate) struct RateLimiter {
     rate: f64,
     capacity: f64,
     tokens: f64,
     at: Instant,
 }
 
-impl Bucket {
-    /// A full bucket; `rate` is above zero.
-    pub fn new(rate: f64, now: Instant) -> Self {
+impl RateLimiter {
+    /// A full bucket; `rate` is greater than zero.
+    pub(crate) fn new(rate: f64, now: Instant) -> Self {
         let capacity = (rate / 100.0).max(1.0);
         Self {
             rate,
@@ -24,12 +24,12 @@ impl Bucket {
         }
     }
 
-    /// `None`: a token is there now; else the moment when one will be.
-    pub fn next(&mut self, now: Instant) -> Option<Instant> {
-        let passed = now.saturating_duration_since(self.at).as_secs_f64();
-        self.tokens = (self.tokens + passed * self.rate).min(self.capacity);
+    /// When a token is available; `None`: now.
+    pub(crate) fn next_token(&mut self, now: Instant) -> Option<Instant> {
+        let elapsed = now.saturating_duration_since(self.at).as_secs_f64();
+        self.tokens = (self.tokens + elapsed * self.rate).min(self.capacity);
         self.at = self.at.max(now);
-        // A hair below one is one: else rounding would make us look again for ever.
+        // Rounding can leave the sum slightly below one at the time that was returned before.
         if self.tokens > 1.0 - 1e-6 {
             return None;
         }
@@ -38,7 +38,7 @@ impl Bucket {
     }
 
     /// Takes one token.
-    pub fn take(&mut self) {
+    pub(crate) fn take(&mut self) {
         self.tokens -= 1.0;
     }
 }
@@ -48,16 +48,16 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lets_the_rate_through_and_no_more() {
+    fn keeps_the_rate() {
         for rate in [0.5, 1.0, 7.0, 100.0, 5000.0, 250_000.0] {
             let start = Instant::now();
             let mut now = start;
-            let mut bucket = Bucket::new(rate, start);
+            let mut limiter = RateLimiter::new(rate, start);
             let mut sent = 0_u32;
             while now < start + Duration::from_secs(8) {
-                match bucket.next(now) {
+                match limiter.next_token(now) {
                     None => {
-                        bucket.take();
+                        limiter.take();
                         sent += 1;
                     }
                     // A timer of one millisecond.
@@ -71,12 +71,12 @@ mod tests {
     }
 
     #[test]
-    fn a_clock_that_steps_back_gives_nothing_away() {
+    fn a_clock_that_steps_back_adds_no_tokens() {
         let start = Instant::now() + Duration::from_secs(9);
-        let mut bucket = Bucket::new(1.0, start);
-        assert_eq!(bucket.next(start), None);
-        bucket.take();
-        assert!(bucket.next(start - Duration::from_secs(5)).is_some());
-        assert!(bucket.next(start).is_some());
+        let mut limiter = RateLimiter::new(1.0, start);
+        assert_eq!(limiter.next_token(start), None);
+        limiter.take();
+        assert!(limiter.next_token(start - Duration::from_secs(5)).is_some());
+        assert!(limiter.next_token(start).is_some());
     }
 }

@@ -1,21 +1,22 @@
-//! A delivery engine with settings for tests, and what it settles.
+//! A running delivery with settings for tests, and its completions.
 
 use std::collections::BTreeMap;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::completion::{Completion, DeliveryOutcome};
-use delivery::{Delivery, DeliveryConfig, EndpointConfig, Limits, Order};
+use delivery::{
+    Completion, Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits, Order,
+};
 use record::{Coordinates, Message, StreamId};
 use testkit::endpoint::Endpoint;
 
-/// Longer than anything here takes, also on a machine that has much else to do.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
+/// Longer than any test takes, on a busy machine too.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(60);
 
-pub(crate) struct Rig {
+pub(crate) struct Harness {
     pub(crate) delivery: Delivery,
-    settled: Receiver<Vec<Completion>>,
+    completions: Receiver<Vec<Completion>>,
 }
 
 /// One route to each endpoint, with short waits.
@@ -23,12 +24,7 @@ pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
     DeliveryConfig {
         endpoints: endpoints
             .iter()
-            .map(|endpoint| EndpointConfig {
-                name: "A".into(),
-                url: endpoint.url(),
-                token: None,
-                batch: 1,
-            })
+            .map(|endpoint| EndpointConfig::new("A", endpoint.url()))
             .collect(),
         limits: Limits {
             max_in_flight: 4,
@@ -44,19 +40,21 @@ pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
             cluster: "cluster".into(),
             topic: "topic".into(),
         },
-        schema: "\"bytes\"".into(),
         seed: 1,
     }
 }
 
-impl Rig {
+impl Harness {
     pub(crate) fn start(config: DeliveryConfig) -> Self {
-        let (sender, settled) = channel();
+        let (sender, completions) = channel();
         let delivery = Delivery::start(config, sender).expect("delivery starts");
-        Self { delivery, settled }
+        Self {
+            delivery,
+            completions,
+        }
     }
 
-    /// A rig with one route, after a change of its settings.
+    /// A delivery with one route, after a change of its settings.
     pub(crate) fn to(endpoint: &Endpoint, change: impl FnOnce(&mut DeliveryConfig)) -> Self {
         let mut config = config(&[endpoint]);
         change(&mut config);
@@ -69,24 +67,24 @@ impl Rig {
         }
     }
 
-    /// Waits until that many messages have been settled.
+    /// Waits for the completions of that many messages.
     pub(crate) fn completions(&self, count: usize) -> Vec<Completion> {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         let mut all = Vec::new();
         while all.len() < count {
-            let left = end.saturating_duration_since(Instant::now());
-            match self.settled.recv_timeout(left) {
-                Ok(parcel) => all.extend(parcel),
-                Err(_) => panic!("{} of {count} messages were settled: {all:#?}", all.len()),
+            let remaining = end.saturating_duration_since(Instant::now());
+            match self.completions.recv_timeout(remaining) {
+                Ok(group) => all.extend(group),
+                Err(_) => panic!("{} of {count} messages were completed: {all:#?}", all.len()),
             }
         }
         assert_eq!(all.len(), count);
         all
     }
 
-    /// Whether so many are in hand now, or in a moment: room is made just after a completion was sent.
+    /// Whether the number of buffered messages reaches `count`: it decreases just after completions are sent.
     pub(crate) fn holds(&self, route: usize, count: usize) -> bool {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         while self.delivery.buffered(route) != count {
             if Instant::now() > end {
                 return false;
@@ -96,51 +94,51 @@ impl Rig {
         true
     }
 
-    /// The next parcel of completions.
-    pub(crate) fn parcel(&self) -> Vec<Completion> {
-        self.settled
-            .recv_timeout(PATIENCE)
-            .expect("something is settled")
+    /// The next group of completions.
+    pub(crate) fn next_group(&self) -> Vec<Completion> {
+        self.completions
+            .recv_timeout(TIMEOUT)
+            .expect("a completion")
     }
 
-    /// What has been settled by now, without waiting.
-    pub(crate) fn settlements_so_far(&self) -> Vec<Completion> {
-        self.settled.try_iter().flatten().collect()
+    /// The completions received so far, without waiting.
+    pub(crate) fn received_completions(&self) -> Vec<Completion> {
+        self.completions.try_iter().flatten().collect()
     }
 
-    /// The outcome of every message, by offset, in few words.
-    pub(crate) fn fates(&self, count: usize) -> BTreeMap<i64, String> {
-        let fates: BTreeMap<i64, String> = self
+    /// The outcomes of that many messages by offset, as in [`word`].
+    pub(crate) fn outcomes(&self, count: usize) -> BTreeMap<i64, String> {
+        let outcomes: BTreeMap<i64, String> = self
             .completions(count)
             .iter()
             .map(|completion| (completion.message.at.offset, word(&completion.outcome)))
             .collect();
-        assert_eq!(fates.len(), count, "every message once");
-        fates
+        assert_eq!(outcomes.len(), count, "each message once");
+        outcomes
     }
 
-    /// The outcome of the one message.
+    /// The outcome of a single message.
     pub(crate) fn outcome(&self) -> DeliveryOutcome {
         self.completions(1).remove(0).outcome
     }
 
-    /// Everything that is settled until the engine has ended.
+    /// All completions until delivery has ended.
     pub(crate) fn rest(self) -> Vec<Completion> {
-        self.settled.iter().flatten().collect()
+        self.completions.iter().flatten().collect()
     }
 }
 
-/// `delivered`, `refused 422`, `left`.
+/// `delivered`, `rejected 422`, `deferred`.
 pub(crate) fn word(outcome: &DeliveryOutcome) -> String {
     match outcome {
         DeliveryOutcome::Delivered(_) => "delivered".into(),
         DeliveryOutcome::Rejected { status, .. } => {
             format!(
-                "refused {}",
+                "rejected {}",
                 status.map_or("-".into(), |status| status.to_string())
             )
         }
-        DeliveryOutcome::Deferred { .. } => "left".into(),
+        DeliveryOutcome::Deferred { .. } => "deferred".into(),
     }
 }
 
@@ -164,6 +162,18 @@ pub(crate) fn message(partition: i32, offset: i64) -> Message {
         headers: Vec::new(),
         timestamp: None,
         client_key: None,
+    }
+}
+
+/// Sends container files with at most so many records.
+pub(crate) fn batch(records: usize) -> impl FnOnce(&mut DeliveryConfig) {
+    move |config| set_batch(&mut config.endpoints[0], records)
+}
+
+/// One record in a request if `records` is 1, else container files.
+pub(crate) fn set_batch(endpoint: &mut EndpointConfig, records: usize) {
+    if records > 1 {
+        *endpoint = endpoint.clone().with_container_files(records, "\"bytes\"");
     }
 }
 

@@ -1,80 +1,83 @@
-//! An endpoint's address: a URL, checked once.
+//! The URL of an endpoint, parsed and checked once.
 
 use std::fmt;
 
 use http::Uri;
 use http::header::HeaderValue;
 
-/// Where requests go. Prints as scheme, host and path: a query may hold a key and is not shown.
+/// The URL of an endpoint. `Display` prints scheme, host and path, but not the query, which can hold a key.
 #[derive(Clone, Debug)]
-pub struct Target {
-    /// The name or address to connect to, without brackets.
+pub struct EndpointUrl {
+    /// The host name or address to connect to, without brackets.
     pub host: String,
     /// The port.
     pub port: u16,
     /// Whether the connection is TLS.
     pub tls: bool,
-    /// Path and query, as the request line has them.
+    /// Path and query, as they appear in the request line.
     pub path: Uri,
     /// The value of the `Host` header.
     pub authority: HeaderValue,
 }
 
-/// Why a URL cannot be used.
+/// Why a URL is invalid. The text completes a sentence that begins with the URL's name.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TargetError {
-    /// No URL at all.
-    #[error("is no URL: expected http://host:port/path or https://…")]
+pub enum EndpointUrlError {
+    /// Not an absolute URL.
+    #[error("is not a URL: expected http://host:port/path or https://…")]
     Malformed,
-    /// Not HTTP.
+    /// A scheme other than `http` and `https`.
     #[error("has the scheme {0:?}: expected http or https")]
     Scheme(String),
     /// `user:password@host`.
-    #[error("holds a user or a password: send a bearer token instead, as the route's token")]
+    #[error("contains a user name or a password: set the route's token instead")]
     UserInfo,
     /// `#…`.
-    #[error("has a fragment (#…), which is never sent")]
+    #[error("contains a fragment (#…), which is never sent")]
     Fragment,
 }
 
-impl Target {
-    /// Reads a URL.
+impl EndpointUrl {
+    /// Parses a URL.
     ///
     /// # Errors
-    /// It is none that a request can be sent to. The error never repeats the URL, which may hold a secret.
-    pub fn parse(url: &str) -> Result<Self, TargetError> {
+    /// The URL is not one that a request can be sent to. The error does not repeat the URL, which can hold a secret.
+    pub fn parse(url: &str) -> Result<Self, EndpointUrlError> {
         if url.contains('#') {
-            return Err(TargetError::Fragment);
+            return Err(EndpointUrlError::Fragment);
         }
-        let uri: Uri = url.trim().parse().map_err(|_| TargetError::Malformed)?;
+        let uri: Uri = url
+            .trim()
+            .parse()
+            .map_err(|_| EndpointUrlError::Malformed)?;
         let tls = match uri.scheme_str() {
             Some("http") => false,
             Some("https") => true,
-            Some(other) => return Err(TargetError::Scheme(other.to_owned())),
-            None => return Err(TargetError::Malformed),
+            Some(other) => return Err(EndpointUrlError::Scheme(other.to_owned())),
+            None => return Err(EndpointUrlError::Malformed),
         };
-        let authority = uri.authority().ok_or(TargetError::Malformed)?;
+        let authority = uri.authority().ok_or(EndpointUrlError::Malformed)?;
         if authority.as_str().contains('@') {
-            return Err(TargetError::UserInfo);
+            return Err(EndpointUrlError::UserInfo);
         }
         let host = authority.host();
-        let bare = host.trim_start_matches('[').trim_end_matches(']');
-        // `http://host:/` and `http://host:99999/` pass as URIs.
+        let address = host.trim_start_matches('[').trim_end_matches(']');
+        // `http::Uri` accepts `http://host:/` and `http://host:99999/`.
         let port = match authority.as_str().strip_prefix(host) {
             Some("") => None,
             Some(rest) => Some(
                 rest.strip_prefix(':')
                     .and_then(|port| port.parse::<u16>().ok())
                     .filter(|port| *port != 0)
-                    .ok_or(TargetError::Malformed)?,
+                    .ok_or(EndpointUrlError::Malformed)?,
             ),
-            None => return Err(TargetError::Malformed),
+            None => return Err(EndpointUrlError::Malformed),
         };
-        if bare.is_empty() {
-            return Err(TargetError::Malformed);
+        if address.is_empty() {
+            return Err(EndpointUrlError::Malformed);
         }
         let default = if tls { 443 } else { 80 };
-        let named = match port {
+        let host_header = match port {
             Some(port) if port != default => format!("{host}:{port}"),
             _ => host.to_owned(),
         };
@@ -83,16 +86,17 @@ impl Target {
             path => path.to_owned(),
         };
         Ok(Self {
-            host: bare.to_owned(),
+            host: address.to_owned(),
             port: port.unwrap_or(default),
             tls,
-            path: path.parse().map_err(|_| TargetError::Malformed)?,
-            authority: HeaderValue::from_str(&named).map_err(|_| TargetError::Malformed)?,
+            path: path.parse().map_err(|_| EndpointUrlError::Malformed)?,
+            authority: HeaderValue::from_str(&host_header)
+                .map_err(|_| EndpointUrlError::Malformed)?,
         })
     }
 }
 
-impl fmt::Display for Target {
+impl fmt::Display for EndpointUrl {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.tls { "https" } else { "http" };
         let authority = self.authority.to_str().unwrap_or_default();
@@ -131,16 +135,16 @@ mod tests {
             ),
             ("http://[::1]:9000/x", "::1", 9000, "/x", "[::1]:9000"),
         ] {
-            let target = Target::parse(url).expect(url);
-            assert_eq!((target.host.as_str(), target.port), (host, port), "{url}");
-            assert_eq!(target.path.to_string(), path, "{url}");
-            assert_eq!(target.authority, authority, "{url}");
-            assert_eq!(target.tls, url.starts_with("https"), "{url}");
+            let parsed = EndpointUrl::parse(url).expect(url);
+            assert_eq!((parsed.host.as_str(), parsed.port), (host, port), "{url}");
+            assert_eq!(parsed.path.to_string(), path, "{url}");
+            assert_eq!(parsed.authority, authority, "{url}");
+            assert_eq!(parsed.tls, url.starts_with("https"), "{url}");
         }
     }
 
     #[test]
-    fn what_no_request_can_be_sent_to_is_refused() {
+    fn rejects_urls_without_a_usable_address() {
         for url in [
             "",
             "/",
@@ -156,27 +160,27 @@ mod tests {
             "http://h/ü x",
         ] {
             assert_eq!(
-                Target::parse(url).expect_err(url),
-                TargetError::Malformed,
+                EndpointUrl::parse(url).expect_err(url),
+                EndpointUrlError::Malformed,
                 "{url}"
             );
         }
         assert_eq!(
-            Target::parse("http://h/#x").expect_err("#"),
-            TargetError::Fragment
+            EndpointUrl::parse("http://h/#x").expect_err("#"),
+            EndpointUrlError::Fragment
         );
         assert_eq!(
-            Target::parse("ftp://h/").expect_err("ftp"),
-            TargetError::Scheme("ftp".into())
+            EndpointUrl::parse("ftp://h/").expect_err("ftp"),
+            EndpointUrlError::Scheme("ftp".into())
         );
     }
 
     #[test]
-    fn neither_a_password_nor_a_query_is_ever_shown() {
-        let error = Target::parse("http://user:hunter2@h/").expect_err("user");
-        assert_eq!(error, TargetError::UserInfo);
+    fn passwords_and_queries_are_not_printed() {
+        let error = EndpointUrl::parse("http://user:hunter2@h/").expect_err("user");
+        assert_eq!(error, EndpointUrlError::UserInfo);
         assert!(!format!("{error} {error:?}").contains("hunter2"));
-        let target = Target::parse("https://h:1/p?code=hunter2").expect("url");
-        assert_eq!(target.to_string(), "https://h:1/p");
+        let parsed = EndpointUrl::parse("https://h:1/p?code=hunter2").expect("url");
+        assert_eq!(parsed.to_string(), "https://h:1/p");
     }
 }

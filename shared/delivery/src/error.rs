@@ -1,0 +1,28 @@
+//! Why delivery cannot start.
+
+use crate::endpoint_url::EndpointUrlError;
+
+/// Why delivery cannot start.
+#[derive(Debug, thiserror::Error)]
+pub enum DeliveryError {
+    /// A route's URL is invalid. The text does not repeat the URL, which can hold a secret.
+    #[error("the url of route {route} {error}")]
+    Url {
+        /// The route.
+        route: String,
+        /// Why it is invalid.
+        error: EndpointUrlError,
+    },
+    /// A route's token is invalid. The text does not repeat the token.
+    #[error("the token of route {route} has characters that are not allowed in a header")]
+    Token {
+        /// The route.
+        route: String,
+    },
+    /// No request is possible within the limits.
+    #[error("{0}")]
+    Limits(&'static str),
+    /// A thread or its runtime could not be started.
+    #[error("starting a delivery thread: {0}")]
+    Thread(#[from] std::io::Error),
+}

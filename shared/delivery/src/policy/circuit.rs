@@ -1,0 +1,254 @@
+//! Circuit breaker.
+//!
+//! Closed until enough failures in a row open it. Open for a cool-down; then one probe decides: success closes the
+//! circuit, failure doubles the cool-down. After the last failed probe the circuit stays open for the rest of the run.
+
+use std::time::{Duration, Instant};
+
+/// The circuit of one endpoint.
+#[derive(Debug)]
+pub(crate) struct Circuit {
+    settings: CircuitSettings,
+    phase: Phase,
+    /// Counts the changes of phase: the outcome of a request of an earlier phase changes nothing.
+    epoch: u64,
+}
+
+/// When a circuit opens, and for how long.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct CircuitSettings {
+    /// Failures in a row that open the circuit.
+    pub(crate) failure_threshold: u32,
+    /// The first cool-down.
+    pub(crate) cool_down: Duration,
+    /// Failed probes after which the circuit stays open.
+    pub(crate) max_probes: u32,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Closed { failures: u32 },
+    Open { until: Instant, cool_down: CoolDown },
+    Probing { cool_down: CoolDown },
+    Disabled,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct CoolDown {
+    duration: Duration,
+    failed_probes: u32,
+}
+
+/// Which requests can be sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CircuitState {
+    /// Any number.
+    Closed,
+    /// None before this time.
+    Open(Instant),
+    /// One, as a probe.
+    ProbeDue,
+    /// None until the outcome of the probe.
+    Probing,
+    /// None in this run.
+    Disabled,
+}
+
+/// Permission for one request; returned with the request's outcome.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Permit(u64);
+
+/// What a failure changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum CircuitChange {
+    /// Nothing.
+    None,
+    /// The circuit opened for this long.
+    Opened(Duration),
+    /// The last probe failed: no more requests in this run.
+    Disabled,
+}
+
+impl Circuit {
+    /// A closed circuit.
+    pub(crate) fn new(settings: CircuitSettings) -> Self {
+        Self {
+            settings,
+            phase: Phase::Closed { failures: 0 },
+            epoch: 0,
+        }
+    }
+
+    /// Which requests can be sent now.
+    pub(crate) fn state(&self, now: Instant) -> CircuitState {
+        match self.phase {
+            Phase::Closed { .. } => CircuitState::Closed,
+            Phase::Open { until, .. } if until > now => CircuitState::Open(until),
+            Phase::Open { .. } => CircuitState::ProbeDue,
+            Phase::Probing { .. } => CircuitState::Probing,
+            Phase::Disabled => CircuitState::Disabled,
+        }
+    }
+
+    /// Starts a request; the state is [`CircuitState::Closed`] or [`CircuitState::ProbeDue`].
+    pub(crate) fn acquire(&mut self) -> Permit {
+        if let Phase::Open { cool_down, .. } = self.phase {
+            self.change(Phase::Probing { cool_down });
+        }
+        Permit(self.epoch)
+    }
+
+    /// Records that the endpoint works.
+    pub(crate) fn record_success(&mut self, permit: Permit) {
+        if permit.0 != self.epoch {
+            return;
+        }
+        match &mut self.phase {
+            Phase::Closed { failures } => *failures = 0,
+            Phase::Probing { .. } => self.change(Phase::Closed { failures: 0 }),
+            Phase::Open { .. } | Phase::Disabled => {}
+        }
+    }
+
+    /// Records that the endpoint failed.
+    pub(crate) fn record_failure(&mut self, permit: Permit, now: Instant) -> CircuitChange {
+        if permit.0 != self.epoch {
+            return CircuitChange::None;
+        }
+        let cool_down = match self.phase {
+            Phase::Closed { failures } if failures + 1 < self.settings.failure_threshold => {
+                self.phase = Phase::Closed {
+                    failures: failures + 1,
+                };
+                return CircuitChange::None;
+            }
+            Phase::Closed { .. } => CoolDown {
+                duration: self.settings.cool_down,
+                failed_probes: 0,
+            },
+            Phase::Probing { cool_down } => CoolDown {
+                duration: cool_down.duration.saturating_mul(2),
+                failed_probes: cool_down.failed_probes + 1,
+            },
+            Phase::Open { .. } | Phase::Disabled => return CircuitChange::None,
+        };
+        let failed = cool_down.failed_probes;
+        match now.checked_add(cool_down.duration) {
+            Some(until) if failed == 0 || failed < self.settings.max_probes => {
+                self.change(Phase::Open { until, cool_down });
+                CircuitChange::Opened(cool_down.duration)
+            }
+            _ => {
+                self.disable();
+                CircuitChange::Disabled
+            }
+        }
+    }
+
+    /// Keeps the circuit open for the rest of the run.
+    pub(crate) fn disable(&mut self) {
+        self.change(Phase::Disabled);
+    }
+
+    fn change(&mut self, phase: Phase) {
+        self.phase = phase;
+        self.epoch += 1;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn circuit() -> Circuit {
+        Circuit::new(CircuitSettings {
+            failure_threshold: 3,
+            cool_down: SECOND,
+            max_probes: 2,
+        })
+    }
+
+    fn opened(now: Instant) -> Circuit {
+        let mut circuit = circuit();
+        for _ in 0..2 {
+            let permit = circuit.acquire();
+            assert_eq!(circuit.record_failure(permit, now), CircuitChange::None);
+        }
+        let permit = circuit.acquire();
+        assert_eq!(
+            circuit.record_failure(permit, now),
+            CircuitChange::Opened(SECOND)
+        );
+        circuit
+    }
+
+    #[test]
+    fn only_failures_in_a_row_open_the_circuit() {
+        let now = Instant::now();
+        let mut circuit = circuit();
+        for _ in 0..9 {
+            for _ in 0..2 {
+                let permit = circuit.acquire();
+                circuit.record_failure(permit, now);
+            }
+            let permit = circuit.acquire();
+            circuit.record_success(permit);
+            assert_eq!(circuit.state(now), CircuitState::Closed);
+        }
+    }
+
+    #[test]
+    fn one_probe_per_cool_down_and_success_closes_the_circuit() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        assert_eq!(circuit.state(now), CircuitState::Open(now + SECOND));
+        assert_eq!(circuit.state(now + SECOND), CircuitState::ProbeDue);
+        let probe = circuit.acquire();
+        assert_eq!(circuit.state(now + 9 * SECOND), CircuitState::Probing);
+        circuit.record_success(probe);
+        assert_eq!(circuit.state(now), CircuitState::Closed);
+    }
+
+    #[test]
+    fn the_cool_down_doubles_until_the_last_probe_fails() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        let probe = circuit.acquire();
+        assert_eq!(
+            circuit.record_failure(probe, now + SECOND),
+            CircuitChange::Opened(2 * SECOND)
+        );
+        assert_eq!(
+            circuit.state(now + 2 * SECOND),
+            CircuitState::Open(now + 3 * SECOND)
+        );
+        let probe = circuit.acquire();
+        assert_eq!(
+            circuit.record_failure(probe, now + 3 * SECOND),
+            CircuitChange::Disabled
+        );
+        assert_eq!(circuit.state(now + 999 * SECOND), CircuitState::Disabled);
+    }
+
+    #[test]
+    fn the_outcome_of_an_earlier_phase_changes_nothing() {
+        let now = Instant::now();
+        let mut circuit = circuit();
+        let old = circuit.acquire();
+        for _ in 0..3 {
+            let permit = circuit.acquire();
+            circuit.record_failure(permit, now);
+        }
+        circuit.record_success(old);
+        assert_eq!(circuit.record_failure(old, now), CircuitChange::None);
+        assert_eq!(circuit.state(now), CircuitState::Open(now + SECOND));
+        let probe = circuit.acquire();
+        circuit.record_success(old);
+        assert_eq!(circuit.record_failure(old, now), CircuitChange::None);
+        assert_eq!(circuit.state(now), CircuitState::Probing);
+        circuit.record_success(probe);
+        assert_eq!(circuit.state(now), CircuitState::Closed);
+    }
+}

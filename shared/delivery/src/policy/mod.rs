@@ -1,0 +1,17 @@
+//! When a request is sent, and what follows from its outcome. Pure: the caller supplies the clock.
+//!
+//! - [`status`]: the meaning of a status code for a record
+//! - `retry`: the retry decision
+//! - `partial`: the records of a batch that the endpoint reports as failed
+//! - `limiter`: circuit breaker, rate limit and pauses
+
+mod circuit;
+pub(crate) mod limiter;
+pub(crate) mod partial;
+mod rate;
+pub(crate) mod retry;
+mod route_policy;
+pub mod status;
+
+pub(crate) use circuit::{CircuitChange, Permit};
+pub(crate) use route_policy::RoutePolicy;

@@ -1,0 +1,58 @@
+//! The policy of one route: its limits on requests and on retries.
+
+use std::time::{Duration, Instant};
+
+use runtime::retry::Backoff;
+
+use super::circuit::CircuitSettings;
+use super::limiter::Limiter;
+use super::partial::PartialFailures;
+use super::retry::{Attempt, RetryAction, RetryPolicy};
+use crate::config::Limits;
+use crate::outcome::RequestOutcome;
+
+/// When requests of a route are sent, and what follows from their outcomes.
+#[derive(Debug)]
+pub(crate) struct RoutePolicy {
+    /// When requests are sent.
+    pub(crate) limiter: Limiter,
+    retry: RetryPolicy,
+    rng: fastrand::Rng,
+}
+
+impl RoutePolicy {
+    /// `seed` is the seed of the backoff's jitter.
+    pub(crate) fn new(limits: &Limits, seed: u64, now: Instant) -> Self {
+        let circuit = CircuitSettings {
+            failure_threshold: limits.circuit_failure_threshold,
+            cool_down: limits.circuit_cool_down,
+            max_probes: limits.circuit_max_probes,
+        };
+        Self {
+            limiter: Limiter::new(circuit, limits.rate_limit, now),
+            retry: RetryPolicy {
+                max_attempts: limits.max_attempts,
+                backoff: Backoff {
+                    initial: limits.backoff_initial,
+                    max: limits.backoff_max,
+                },
+            },
+            rng: fastrand::Rng::with_seed(seed),
+        }
+    }
+
+    /// Decides what happens to the records of a request: [`RetryPolicy::decide`].
+    pub(crate) fn decide(
+        &mut self,
+        outcome: &RequestOutcome,
+        partial: PartialFailures,
+        attempt: &Attempt,
+    ) -> RetryAction {
+        self.retry.decide(outcome, partial, attempt, &mut self.rng)
+    }
+
+    /// The longest delay between attempts, which limits `Retry-After` too.
+    pub(crate) fn max_delay(&self) -> Duration {
+        self.retry.backoff.max
+    }
+}

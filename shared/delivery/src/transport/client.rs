@@ -1,0 +1,257 @@
+//! Sends requests to one endpoint.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, SystemTime};
+
+use http::{HeaderName, StatusCode, header};
+use hyper::Response;
+use hyper::body::Incoming;
+use runtime::redact;
+use runtime::retry::retry_after;
+use tokio::time::Instant;
+
+use super::connection::{Connection, ResponseBody};
+use super::tls::TlsConfig;
+use crate::config::EndpointConfig;
+use crate::endpoint_url::EndpointUrl;
+use crate::error::DeliveryError;
+use crate::outcome::{ConnectionError, EndpointResponse, FailureReport, RequestOutcome};
+use crate::request::{PreparedRequest, RequestAuthorization};
+use crate::time::after;
+use crate::timer::Timer;
+
+/// The most bytes of a response body that are kept as the reason of a failure.
+const MAX_TEXT: usize = 1024;
+/// The most bytes of a response body that can report failed records.
+const MAX_REPORT: usize = 1024 * 1024;
+
+/// A client for one endpoint: its URL, TLS configuration and authorization.
+///
+/// Delivery sends its requests through this client, so [`EndpointClient::probe`] tests what a run would use: name
+/// resolution, a direct connection (no proxy), TLS, authorization. Redirects are not followed.
+///
+/// ```no_run
+/// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+/// use std::time::Duration;
+/// use delivery::{EndpointClient, EndpointConfig};
+///
+/// let endpoint = EndpointConfig::new("A", "https://api.example/orders");
+/// let client = EndpointClient::new(&endpoint)?;
+/// let status = client.probe(Duration::from_secs(10)).await?;
+/// println!("{} responds {status} to GET", client.url());
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct EndpointClient {
+    url: EndpointUrl,
+    authorization: Arc<dyn RequestAuthorization>,
+    tls: Arc<dyn TlsConfig>,
+    /// Requests sent again because the endpoint had closed an idle connection.
+    stale_connections: AtomicU64,
+}
+
+/// Why a probe got no response.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ProbeError {
+    /// No response within this time.
+    #[error("no response within {0:?}")]
+    TimedOut(Duration),
+    /// The connection failed.
+    #[error(transparent)]
+    Connection(#[from] ConnectionError),
+}
+
+/// A connection that is kept for the next request, and the timer of its requests.
+#[derive(Default)]
+pub(crate) struct ConnectionSlot {
+    connection: Option<Box<Connection>>,
+    timer: Timer,
+}
+
+impl ConnectionSlot {
+    /// Whether it holds an open connection.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connection.is_some()
+    }
+}
+
+impl EndpointClient {
+    /// A client without a connection.
+    ///
+    /// # Errors
+    /// [`DeliveryError::Url`]: the URL is invalid.
+    pub fn new(endpoint: &EndpointConfig) -> Result<Self, DeliveryError> {
+        let url = EndpointUrl::parse(&endpoint.url).map_err(|error| DeliveryError::Url {
+            route: endpoint.name.clone(),
+            error,
+        })?;
+        Ok(Self {
+            url,
+            authorization: Arc::clone(&endpoint.authorization),
+            tls: Arc::clone(&endpoint.tls),
+            stale_connections: AtomicU64::new(0),
+        })
+    }
+
+    /// The URL of the endpoint.
+    pub fn url(&self) -> &EndpointUrl {
+        &self.url
+    }
+
+    /// Connects, sends one authorized GET without a body, and returns the status of the response. `timeout` covers all of
+    /// it, except for up to a second to read the response body.
+    ///
+    /// # Errors
+    /// No complete response head arrived. Every status is a success here.
+    pub async fn probe(&self, timeout: Duration) -> Result<StatusCode, ProbeError> {
+        let mut slot = ConnectionSlot::default();
+        let request = PreparedRequest::probe();
+        match self.send(&mut slot, &request, timeout).await {
+            RequestOutcome::Answered(response) => Ok(response.status),
+            RequestOutcome::TimedOut => Err(ProbeError::TimedOut(timeout)),
+            RequestOutcome::Failed(error) => Err(error.into()),
+        }
+    }
+
+    /// Requests sent again because the endpoint had closed an idle connection.
+    pub(crate) fn stale_connections(&self) -> u64 {
+        self.stale_connections.load(Ordering::Relaxed)
+    }
+
+    /// Sends a request and reads the response, on the slot's connection if it is still open.
+    ///
+    /// A response counts as soon as its head has arrived completely. An error or a timeout in the body changes nothing.
+    /// A success that arrives before the whole request was sent is an error: it cannot be about the records in it.
+    ///
+    /// An endpoint may close an idle connection at the moment of a request. If no byte of a response has arrived, the
+    /// request is sent again on a new connection. That is safe, because it carries its idempotency key.
+    pub(crate) async fn send(
+        &self,
+        slot: &mut ConnectionSlot,
+        request: &PreparedRequest,
+        timeout: Duration,
+    ) -> RequestOutcome {
+        let start = Instant::now();
+        let deadline = after(start.into_std(), timeout).into();
+        let mut connection = slot.connection.take();
+        // Futures are pinned where they are created and passed by reference: a future that is moved into another one
+        // takes twice the memory, and this one is allocated for each request.
+        let sent = {
+            let sending = pin!(self.send_on(&mut connection, request));
+            slot.timer.within(deadline, sending).await
+        };
+        let latency = start.elapsed();
+        let response = match sent {
+            None => return RequestOutcome::TimedOut,
+            Some(Err(error)) => return RequestOutcome::Failed(error),
+            Some(Ok(response)) => response,
+        };
+        let (head, body) = response.into_parts();
+        let header =
+            |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
+        let requested_delay = header(header::RETRY_AFTER)
+            .and_then(|value| retry_after(value, header(header::DATE), SystemTime::now()));
+        let is_success = head.status.is_success();
+        let can_report = is_success && request.is_batch() && is_json(header(header::CONTENT_TYPE));
+        let max_kept = if can_report { MAX_REPORT } else { MAX_TEXT };
+        let body = match &mut connection {
+            Some(connection) => connection.read_body(body, max_kept, &mut slot.timer).await,
+            None => ResponseBody::default(),
+        };
+        slot.connection =
+            connection.filter(|connection| body.is_complete && connection.is_reusable());
+        let text = if is_success {
+            String::new()
+        } else {
+            let is_cut = !body.is_complete || body.bytes.len() == max_kept;
+            printable(&body.bytes, is_cut)
+        };
+        let report = match (can_report, body.is_complete) {
+            (false, _) => FailureReport::None,
+            (true, true) => FailureReport::Complete(body.bytes),
+            (true, false) => FailureReport::Truncated,
+        };
+        RequestOutcome::Answered(EndpointResponse {
+            status: head.status,
+            retry_after: requested_delay,
+            text,
+            report,
+            latency,
+        })
+    }
+
+    /// Sends the request on the open connection, or on a new one.
+    async fn send_on(
+        &self,
+        connection: &mut Option<Box<Connection>>,
+        request: &PreparedRequest,
+    ) -> Result<Response<Incoming>, ConnectionError> {
+        let mut is_reused = match connection {
+            Some(connection) => connection.ready().await,
+            None => false,
+        };
+        loop {
+            let connection = match &mut *connection {
+                Some(connection) if is_reused => connection,
+                // Boxed: few requests open a connection, and the others need not carry the memory for it.
+                slot => slot.insert(Box::pin(Connection::open(&self.url, &*self.tls)).await?),
+            };
+            let attempt = request
+                .attempt(&self.url, &*self.authorization)
+                .map_err(|error| ConnectionError::Authorization(error.to_string()))?;
+            let before = connection.received();
+            match connection.send(attempt).await {
+                Err(_) if is_reused && connection.received() == before => {
+                    self.stale_connections.fetch_add(1, Ordering::Relaxed);
+                    is_reused = false;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+fn is_json(content_type: Option<&str>) -> bool {
+    let media_type = content_type
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default();
+    let media_type = media_type.trim().to_ascii_lowercase();
+    media_type == "application/json" || media_type.ends_with("+json")
+}
+
+/// Masks secrets and replaces control characters and invalid UTF-8, so that the text can be written to logs and headers.
+/// `is_cut`: the body is longer.
+fn printable(body: &[u8], is_cut: bool) -> String {
+    // Secrets first: the other steps can cut one in two, and the rest would not be recognized.
+    let text = redact::excerpt(body, is_cut);
+    let text: String = text
+        .trim()
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .collect();
+    let mut end = text.len().min(MAX_TEXT);
+    while !text.is_char_boundary(end) {
+        end -= 1;
+    }
+    text[..end].to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn response_text_is_printable_and_bounded() {
+        assert_eq!(
+            printable(b" no\r\nsuch \x1b[31mid\n", false),
+            "no  such  [31mid"
+        );
+        assert!(printable(&[0xff; 1024], false).len() <= MAX_TEXT);
+        assert!(printable("é".repeat(600).as_bytes(), true).len() <= MAX_TEXT);
+    }
+}

@@ -1,0 +1,10 @@
+//! Connections to endpoints: TCP or TLS, HTTP/1.1, one request at a time on each.
+
+mod client;
+mod connection;
+mod stream;
+mod tls;
+
+pub(crate) use client::ConnectionSlot;
+pub use client::{EndpointClient, ProbeError};
+pub use tls::{SystemTls, TlsConfig};

@@ -1,0 +1,198 @@
+//! What follows from the outcome of a request.
+
+use std::time::Instant;
+
+use tracing::{debug, warn};
+
+use super::event_loop::{REVOKED, Worker};
+use super::in_flight::FinishedRequest;
+use crate::completion::{DeliveryOutcome, Receipt};
+use crate::outcome::{EndpointResponse, FailureReport, RequestOutcome};
+use crate::policy::partial::PartialFailures;
+use crate::policy::retry::{Attempt, Disposition, RetryAction, describe};
+use crate::policy::status::{is_endpoint_failure, is_route_pause};
+use crate::policy::{CircuitChange, Permit};
+use crate::queue::Batch;
+use crate::time::after;
+
+/// The most groups with a deferred record before the whole route is deferred: each occupies memory until the run ends.
+const MAX_DEFERRED_GROUPS: usize = 100_000;
+
+impl Worker {
+    /// Handles the outcome of a request.
+    pub(super) fn on_response(&mut self, finished: FinishedRequest, now: Instant) {
+        let Some((batch, permit, outcome)) = self.in_flight.finish(finished) else {
+            return;
+        };
+        self.count(&outcome);
+        self.update_limits(&batch, permit, &outcome, now);
+        let attempt = Attempt {
+            records: batch.messages.len(),
+            failures: batch.failures,
+            now,
+            deadline: self.deadline,
+            is_route_deferred: self.deferred.is_some(),
+        };
+        let partial = self.partial_failures(&batch, &outcome);
+        let action = self.policy.decide(&outcome, partial, &attempt);
+        self.apply(batch, &outcome, action);
+        if self.queue.deferred_groups() > MAX_DEFERRED_GROUPS {
+            self.defer_route("too many keys or partitions have a deferred record");
+        }
+    }
+
+    /// Carries out the retry decision.
+    fn apply(&mut self, mut batch: Batch, outcome: &RequestOutcome, action: RetryAction) {
+        match action {
+            RetryAction::Successful => {
+                self.queue.complete(batch.group, batch.partition());
+                for message in batch.messages {
+                    let outcome = delivered(outcome, batch.requests);
+                    self.completions.push(message, outcome);
+                }
+            }
+            RetryAction::Retry { at, is_requested } => {
+                batch.failures += 1;
+                if let Err(batch) = self.queue.retry(batch, at, is_requested) {
+                    self.defer(batch, REVOKED);
+                }
+            }
+            RetryAction::RetryPartial { failed, rest } => {
+                let mut failed = failed.into_iter().peekable();
+                let mut failed_messages = Vec::new();
+                for (position, message) in batch.messages.drain(..).enumerate() {
+                    if failed.next_if_eq(&position).is_some() {
+                        failed_messages.push(message);
+                    } else {
+                        let outcome = delivered(outcome, batch.requests);
+                        self.completions.push(message, outcome);
+                    }
+                }
+                batch.messages = failed_messages;
+                self.apply(batch, outcome, *rest);
+            }
+            RetryAction::Split => {
+                let records = batch.messages.len();
+                debug!(route = self.name, records, "splitting a rejected request");
+                if let Err(batch) = self.queue.split(batch) {
+                    self.defer(batch, REVOKED);
+                }
+            }
+            RetryAction::DontRetry(Disposition::Rejected { status, reason }) => {
+                self.queue.complete(batch.group, batch.partition());
+                for message in batch.messages {
+                    let outcome = DeliveryOutcome::Rejected {
+                        status: Some(status),
+                        reason: reason.clone(),
+                    };
+                    self.completions.push(message, outcome);
+                }
+            }
+            RetryAction::DontRetry(Disposition::Deferred { reason }) => {
+                self.defer(batch, &reason);
+            }
+            RetryAction::DontRetry(Disposition::RouteGone { reason }) => {
+                self.defer(batch, &reason);
+                self.defer_route(&reason);
+            }
+        }
+    }
+
+    /// Updates the circuit breaker, and the pause that the endpoint requests.
+    fn update_limits(
+        &mut self,
+        batch: &Batch,
+        permit: Permit,
+        outcome: &RequestOutcome,
+        now: Instant,
+    ) {
+        let response = match outcome {
+            RequestOutcome::Answered(response) => Some(response),
+            RequestOutcome::TimedOut | RequestOutcome::Failed(_) => None,
+        };
+        if response.is_some_and(|response| !is_endpoint_failure(response.status.as_u16())) {
+            self.policy.limiter.record_success(permit);
+            return;
+        }
+        self.log_failure(batch, outcome, now);
+        match self.policy.limiter.record_failure(permit, now) {
+            CircuitChange::None => {}
+            CircuitChange::Opened(cool_down) => {
+                let endpoint = self.client.url();
+                let cool_down_ms = cool_down.as_millis() as u64;
+                warn!(route = self.name, %endpoint, cool_down_ms, "circuit breaker opened: requests wait");
+            }
+            CircuitChange::Disabled => {
+                let reason = format!("the endpoint keeps failing: {}", describe(outcome));
+                self.defer_route(&reason);
+            }
+        }
+        if let Some(EndpointResponse {
+            status,
+            retry_after: Some(delay),
+            ..
+        }) = response
+            && is_route_pause(status.as_u16())
+        {
+            let delay = (*delay).min(self.policy.max_delay());
+            self.policy.limiter.pause_until(after(now, delay));
+        }
+    }
+
+    fn partial_failures(&self, batch: &Batch, outcome: &RequestOutcome) -> PartialFailures {
+        let RequestOutcome::Answered(response) = outcome else {
+            return PartialFailures::None;
+        };
+        match &response.report {
+            FailureReport::None => PartialFailures::None,
+            FailureReport::Truncated => PartialFailures::Unidentified,
+            FailureReport::Complete(body) => {
+                let keys = self.requests.record_keys(&batch.messages);
+                PartialFailures::parse(body, &keys)
+            }
+        }
+    }
+
+    fn count(&self, outcome: &RequestOutcome) {
+        let mut statistics = self.shared.statistics();
+        statistics.stale_connections = self.client.stale_connections();
+        match outcome {
+            RequestOutcome::Answered(response) => {
+                statistics.record_response(response.status.as_u16(), response.latency);
+            }
+            RequestOutcome::TimedOut => statistics.record_timeout(),
+            RequestOutcome::Failed(_) => statistics.record_connection_error(),
+        }
+    }
+
+    fn log_failure(&mut self, batch: &Batch, outcome: &RequestOutcome, now: Instant) {
+        let Some(first) = batch.messages.first() else {
+            return;
+        };
+        let Some(not_logged) = self.warnings.admit((), now) else {
+            return;
+        };
+        warn!(
+            route = self.name,
+            endpoint = %self.client.url(),
+            topic = %first.at.topic,
+            partition = first.at.partition,
+            offset = first.at.offset,
+            records = batch.messages.len(),
+            attempt = batch.failures + 1,
+            error = describe(outcome),
+            not_logged,
+            "request failed"
+        );
+    }
+}
+
+/// Delivered, if the outcome is a 2xx response.
+fn delivered(outcome: &RequestOutcome, requests: u32) -> DeliveryOutcome {
+    match Receipt::from_outcome(outcome, requests) {
+        Some(receipt) => DeliveryOutcome::Delivered(receipt),
+        None => DeliveryOutcome::Deferred {
+            reason: describe(outcome),
+        },
+    }
+}
