@@ -115,6 +115,10 @@ pub struct Unsent {
     pub size: usize,
 }
 
+/// The version of the envelope and of the `frontdoor.*` headers (`docs/FORMATS.md`). A member or header that is removed,
+/// renamed or changes its meaning raises it; a new one does not.
+const VERSION: u32 = 1;
+
 /// An upper bound of a batch's overhead for one record beside key, value and headers, in bytes.
 const OVERHEAD: usize = 1024;
 
@@ -282,7 +286,10 @@ fn size_of_headers(headers: &OwnedHeaders) -> usize {
 fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
     let at = &letter.message.at;
     let (partition, offset) = (at.partition.to_string(), at.offset.to_string());
-    let class = format!("frontdoor.{}", letter.cause.name());
+    let (class, version) = (
+        format!("frontdoor.{}", letter.cause.name()),
+        VERSION.to_string(),
+    );
     let mut headers = OwnedHeaders::new();
     for (key, value) in &letter.message.headers {
         headers = headers.insert(Header {
@@ -290,7 +297,7 @@ fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
             value: value.as_deref(),
         });
     }
-    let context: [(&str, &str); 22] = [
+    let context: [(&str, &str); 23] = [
         ("__connect.errors.topic", &at.topic),
         ("__connect.errors.partition", &partition),
         ("__connect.errors.offset", &offset),
@@ -310,6 +317,7 @@ fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
         ("__dlq.errors.offset", &offset),
         ("__dlq.errors.group", &writer.group),
         ("__dlq.errors.message", &letter.reason),
+        ("frontdoor.version", &version),
         ("frontdoor.cause", letter.cause.name()),
         ("frontdoor.run", &writer.run),
         (
@@ -335,6 +343,7 @@ fn envelope(letter: &DeadLetter, writer: &Writer) -> String {
         .map(|(name, value)| json!([name, value.as_ref().map(base64)]))
         .collect();
     json!({
+        "version": VERSION,
         "cause": letter.cause.name(),
         "reason": letter.reason,
         "route": letter.route,

@@ -16,6 +16,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::exit::{Facts, RunOutcome};
 
+/// The version of the report's JSON (`docs/schemas/run-report.schema.json`). A field that is removed, renamed or
+/// changes its meaning raises it; a new field does not.
+pub const VERSION: u32 = 1;
+
 /// Which run of which group on which topic.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Identity {
@@ -168,6 +172,8 @@ pub struct Totals {
 /// The report of one run.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct RunReport {
+    /// [`VERSION`].
+    pub version: u32,
     /// The run's id, as in its log lines.
     pub run: String,
     /// The outcome.
@@ -229,6 +235,7 @@ impl RunReport {
             ..facts
         });
         Self {
+            version: VERSION,
             run: identity.run,
             outcome,
             exit_code: outcome.code(),
@@ -419,6 +426,7 @@ pub(crate) mod tests {
         assert_eq!(
             keys,
             [
+                "version",
                 "run",
                 "outcome",
                 "exit_code",
