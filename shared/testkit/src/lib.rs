@@ -11,6 +11,7 @@
 //! - [`user`]: the tutorial's record, encoded and decoded apart from the code under test
 //! - [`oci_standin`]: Oracle Cloud's Object Storage, Vault, metadata and federation, which verify every signature
 //! - [`records`]: reads a topic from end to end
+//! - `schemas`, with the feature of that name: JSON Schemas of what the programs write
 //! - [`program`]: our own programs as processes, never left behind
 //! - [`http`]: a plain HTTP client for one request at a time
 
@@ -26,5 +27,7 @@ mod leash;
 pub mod oci_standin;
 pub mod program;
 pub mod records;
+#[cfg(feature = "schemas")]
+pub mod schemas;
 pub mod topics;
 pub mod user;
