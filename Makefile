@@ -42,7 +42,7 @@ bench-parts: needs ## Measure what is done in one process: walking a datum, deci
 licences: ## Check the licence of every crate, offline
 	@.ci/licences
 
-readme: needs ## Write the tables of settings and exit codes into README.md again
+readme: needs ## Write the tables of settings and exit codes into docs/CONFIGURATION.md
 	@CARGO=$(CARGO) .ci/readme
 
 ci: ## All that CI runs

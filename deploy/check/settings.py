@@ -1,18 +1,18 @@
-"""The names that settings and options may have: from README's tables, which a Rust test keeps equal to the programs."""
+"""The names that settings and options may have: from docs/CONFIGURATION.md, which a Rust test keeps equal to the programs."""
 
 import re
 
 from tools import ROOT
 
-README = ROOT / "README.md"
+TABLES = ROOT / "docs/CONFIGURATION.md"
 COMMAND_LINE = ROOT / "jobs/forward/src/cli.rs"
 
 
 def rows() -> list[tuple[str, str, str]]:
     """Every setting's name in lower case, with its default and its meaning."""
-    tables = README.read_text().split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
+    tables = TABLES.read_text().split("<!-- settings -->")[1].split("<!-- /settings -->")[0]
     found = re.findall(r"^\| `([A-Z_0-9]+)` \| (?:`(.*?)`)? ?\| (.*) \|$", tables, re.MULTILINE)
-    assert len(found) > 40, f"{README}: expected more than 40 settings, found {len(found)}"
+    assert len(found) > 40, f"{TABLES}: expected more than 40 settings, found {len(found)}"
     return [(name.lower(), default, meaning) for name, default, meaning in found]
 
 
