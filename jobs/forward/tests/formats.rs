@@ -1,0 +1,222 @@
+//! Validates what the job writes against the schemas in docs/schemas.
+
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+use std::process::{Command, Output};
+
+use avro::Schema;
+use forward::exit::RunOutcome;
+use forward::route_config::RouteConfig;
+use serde_json::{Map, Value, json};
+use testkit::broker::Broker;
+use testkit::endpoint::{Answer, Endpoint, Request};
+use testkit::records::{self, Stored};
+use testkit::schemas::{self, schema};
+use testkit::topics::{New, Topics};
+
+const TOPIC: &str = "orders";
+const DEAD_LETTERS: &str = "orders-dead-letter";
+const ROOT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A broker with one partition of records, and two endpoints: A rejects records that contain `rejected`, B is down.
+struct Stage {
+    broker: Broker,
+    a: Endpoint,
+    b: Endpoint,
+}
+
+impl Stage {
+    fn new() -> Self {
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 1).unwrap();
+        broker.create_topic(DEAD_LETTERS, 1).unwrap();
+        let reject = |request: &Request| {
+            let is_rejected = request.body.windows(8).any(|bytes| bytes == b"rejected");
+            Answer::status(if is_rejected { 422 } else { 200 }).body("a response")
+        };
+        Self {
+            broker,
+            a: Endpoint::start(reject).unwrap(),
+            b: Endpoint::always(Answer::status(503)).unwrap(),
+        }
+    }
+
+    fn write(&self, records: &[New]) {
+        let topics = Topics::of(self.broker.bootstrap()).unwrap();
+        topics.write(TOPIC, records).unwrap();
+    }
+
+    fn run(&self, arguments: &[&str]) -> Value {
+        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap())
+            .env("KAFKA_TOPIC", TOPIC)
+            .env("API_TYPE_A_URL", self.a.url())
+            .env("API_TYPE_B_URL", self.b.url())
+            .env("CIRCUIT_COOL_DOWN", "50ms")
+            .env("BACKOFF_INITIAL", "20ms")
+            .env("TOMBSTONES", "dead_letter")
+            .args(["run", "--output", "json"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        report(&output)
+    }
+
+    fn dead_letters(&self) -> Vec<Stored> {
+        records::all(self.broker.bootstrap(), DEAD_LETTERS).unwrap()
+    }
+}
+
+fn report(output: &Output) -> Value {
+    serde_json::from_slice(&output.stdout)
+        .unwrap_or_else(|error| panic!("{error}: {}", String::from_utf8_lossy(&output.stderr)))
+}
+
+fn user(id: i32, name: &str) -> Vec<u8> {
+    let schema = Schema::parse(include_str!("../../../schemas/user.avsc")).unwrap();
+    let record = json!({"id": id, "name": name, "email": "e@x.org"});
+    schema.from_json(&record).unwrap()
+}
+
+/// One record of each kind: delivered, skipped, rejected, deferred, undecodable, without a value.
+fn records() -> Vec<New> {
+    let record = |value: Vec<u8>| New {
+        key: Some(b"key".to_vec()),
+        headers: vec![
+            ("content-type".to_owned(), Some(b"avro/binary".to_vec())),
+            ("empty".to_owned(), None),
+        ],
+        ..New::to(0, value)
+    };
+    vec![
+        record(user(1010, "delivered")),
+        record(user(7, "skipped")),
+        record(user(1010, "rejected")),
+        record(user(1020, "deferred")),
+        record(b"\xff not a datum".to_vec()),
+        New {
+            value: None,
+            ..record(Vec::new())
+        },
+        record(user(1010, "delivered")),
+    ]
+}
+
+fn assert_valid(name: &str, value: &Value) {
+    if let Err(error) = schemas::validate(name, value) {
+        panic!("{error:#}");
+    }
+}
+
+fn headers(stored: &[(String, Option<Vec<u8>>)]) -> Value {
+    let text = |value: &Option<Vec<u8>>| String::from_utf8(value.clone().unwrap()).unwrap();
+    let members = stored
+        .iter()
+        .map(|(name, value)| (name.clone(), Value::String(text(value))));
+    Value::Object(members.collect::<Map<_, _>>())
+}
+
+#[test]
+fn the_report_of_every_kind_of_run_is_valid() {
+    let stage = Stage::new();
+    stage.write(&records());
+    let reports = [
+        (0, stage.run(&["--dry-run"])),
+        (11, stage.run(&[])),
+        (75, stage.run(&[])),
+        (
+            74,
+            stage.run(&[
+                "--kafka-bootstrap-servers",
+                "127.0.0.1:1",
+                "--start-timeout",
+                "1s",
+            ]),
+        ),
+    ];
+    for (code, report) in &reports {
+        assert_eq!(report["exit_code"], *code, "{report:#}");
+        assert_eq!(
+            report.as_object().unwrap().keys().next().unwrap(),
+            "version"
+        );
+        assert_valid("run-report", report);
+    }
+    let totals = &reports[1].1["totals"];
+    let expected = json!({"planned": 7, "delivered": 2, "skipped": 1, "dead_lettered": 3, "already_completed": 0,
+        "deferred": 1, "empty_offsets": 0});
+    assert_eq!(*totals, expected);
+}
+
+#[test]
+fn the_report_schema_lists_every_outcome() {
+    let schema = schema("run-report").unwrap();
+    let names: Vec<&str> = RunOutcome::ALL
+        .iter()
+        .map(|outcome| outcome.name())
+        .collect();
+    let codes: Vec<u8> = RunOutcome::ALL
+        .iter()
+        .map(|outcome| outcome.code())
+        .collect();
+    assert_eq!(schema["properties"]["outcome"]["enum"], json!(names));
+    assert_eq!(schema["properties"]["exit_code"]["enum"], json!(codes));
+}
+
+#[test]
+fn the_headers_of_dead_letters_are_valid_and_follow_those_of_the_record() {
+    let stage = Stage::new();
+    stage.write(&records());
+    stage.run(&[]);
+    let mut causes = Vec::new();
+    for letter in stage.dead_letters() {
+        let original = &records()[0].headers;
+        let (own, added) = letter.headers.split_at(original.len());
+        assert_eq!(own, original);
+        assert_valid("dead-letter-headers", &headers(added));
+        causes.push(letter.header("frontdoor.cause").unwrap());
+    }
+    causes.sort();
+    assert_eq!(causes, ["refused", "tombstone", "undecodable"]);
+}
+
+#[test]
+fn the_envelopes_of_dead_letters_are_valid() {
+    let stage = Stage::new();
+    stage.write(&records());
+    stage.run(&["--dead-letter-envelope", "true"]);
+    let letters = stage.dead_letters();
+    assert_eq!(letters.len(), 3);
+    for letter in letters {
+        let envelope: Value = serde_json::from_slice(&letter.value.unwrap()).unwrap();
+        assert_eq!(envelope["headers"][1], json!(["empty", null]));
+        assert_valid("dead-letter-envelope", &envelope);
+    }
+}
+
+#[test]
+fn the_metadata_of_a_commit_is_valid() {
+    let stage = Stage::new();
+    stage.write(&records());
+    stage.run(&[]);
+    let topics = Topics::of(stage.broker.bootstrap()).unwrap();
+    let committed = &topics.committed("frontdoor", TOPIC).unwrap()[&0];
+    assert_eq!(committed.offset, 3, "the deferred record");
+    assert_valid("commit-metadata", &json!(committed.metadata));
+}
+
+#[test]
+fn the_routes_in_the_documents_are_valid_and_accepted() {
+    let mut found = 0;
+    for document in ["README.md", "docs/CONFIGURATION.md"] {
+        let text = std::fs::read_to_string(format!("{ROOT}/{document}")).unwrap();
+        for block in text.split("```json\n").skip(1) {
+            let block = block.split("```").next().unwrap();
+            assert_valid("routes", &serde_json::from_str(block).unwrap());
+            RouteConfig::parse(block).unwrap();
+            found += 1;
+        }
+    }
+    assert!(found > 1, "{found} examples");
+}
