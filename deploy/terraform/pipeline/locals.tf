@@ -31,7 +31,7 @@ locals {
   } : {}
   endpoint_port = 8080
 
-  # Settings of every program here; each is documented in the README's table.
+  # Settings of every program here; each is documented in docs/CONFIGURATION.md.
   settings = {
     CONFIG_LOCATION = "oci://${oci_objectstorage_bucket.config.name}@${local.namespace}/${oci_objectstorage_object.config.object}"
     AVRO_SCHEMA     = "oci://${oci_objectstorage_bucket.schema.name}@${local.namespace}/${oci_objectstorage_object.schema.object}"

@@ -11,7 +11,7 @@ pub struct Setting {
     pub aliases: &'static [&'static str],
     /// The default value; `None` means unset.
     pub default: Option<&'static str>,
-    /// One sentence for `--help` and the README.
+    /// One sentence for `--help` and docs/CONFIGURATION.md.
     pub help: &'static str,
     /// The value must not be printed.
     pub secret: bool,
@@ -21,12 +21,12 @@ pub struct Setting {
     pub document: bool,
 }
 
-/// Settings that belong together, under one heading in `--help` and the README.
+/// Settings that belong together, under one heading in `--help` and docs/CONFIGURATION.md.
 #[derive(Debug)]
 pub struct Group {
     /// The heading.
     pub heading: &'static str,
-    /// The settings, in the order of the README's table.
+    /// The settings, in the order of docs/CONFIGURATION.md.
     pub settings: &'static [&'static Setting],
 }
 
