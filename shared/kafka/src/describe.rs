@@ -1,4 +1,4 @@
-//! Asks the broker what the safe wrapper has no words for: a topic's id, and who is in a group.
+//! Admin requests that the safe wrapper does not offer: a topic's id, and the members of a group.
 
 #![allow(unsafe_code)]
 
@@ -28,17 +28,17 @@ use rdkafka_sys::{
 /// A member of a consumer group.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct GroupMember {
-    /// The id that the broker gave it.
+    /// The id that the coordinator assigned.
     pub id: String,
-    /// The address it came from.
+    /// The address of the client.
     pub host: String,
 }
 
-/// True if one of the cluster's brokers is its controller, as far as the client knows from this metadata. Requests
-/// that only the controller answers wait for one until their time is over; the embedded broker names one that is not
-/// there.
+/// True if a broker of this metadata is the cluster's controller. Call this before an admin request that only the
+/// controller answers: without a controller the request waits until its timeout. librdkafka's mock broker returns a
+/// controller that does not exist.
 pub fn has_controller<C: ClientContext>(client: &Client<C>, metadata: &Metadata) -> bool {
-    // SAFETY: the handle is alive; without patience the call looks up what is known.
+    // SAFETY: the handle is alive. With a timeout of zero the call reads the client's cache.
     let controller = unsafe { rd_kafka_controllerid(client.native_ptr(), 0) };
     metadata
         .brokers()
@@ -46,19 +46,19 @@ pub fn has_controller<C: ClientContext>(client: &Client<C>, metadata: &Metadata)
         .any(|broker| broker.id() == controller)
 }
 
-/// The topic's id (KIP-516), in the text form that Kafka's own tools print. `None` where the broker tells none.
+/// The topic's id (KIP-516), in base64 as Kafka's tools print it. `None` if the broker returned none.
 pub fn topic_id<C: ClientContext>(
     client: &Client<C>,
     topic: &str,
     metadata: &Metadata,
-    patience: Duration,
+    timeout: Duration,
 ) -> Option<String> {
     if !has_controller(client, metadata) {
         return None;
     }
     let name = CString::new(topic).ok()?;
     let mut names = [name.as_ptr()];
-    let ask = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
+    let send = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
         // SAFETY: the names outlive the call, which copies them; the collection is destroyed once.
         unsafe {
             let topics = rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
@@ -66,15 +66,15 @@ pub fn topic_id<C: ClientContext>(
             rd_kafka_TopicCollection_destroy(topics);
         }
     };
-    let answer = Answer::to(
+    let response = AdminResponse::wait(
         client,
         rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
-        patience,
-        ask,
+        timeout,
+        send,
     )?;
-    // SAFETY: everything read here belongs to the event, which `answer` keeps alive; null is checked at each step.
+    // SAFETY: everything read here belongs to the event, which `response` keeps alive; null is checked at each step.
     unsafe {
-        let result = rd_kafka_event_DescribeTopics_result(answer.0);
+        let result = rd_kafka_event_DescribeTopics_result(response.0);
         if result.is_null() {
             return None;
         }
@@ -102,16 +102,16 @@ pub fn topic_id<C: ClientContext>(
     }
 }
 
-/// The members of a group, whatever its protocol; none for a group that does not exist. `None` where the broker
-/// does not answer or refuses to tell.
+/// The members of a group of either protocol; empty for a group that does not exist. `None` if the broker did not
+/// answer or rejected the request.
 pub fn group_members<C: ClientContext>(
     client: &Client<C>,
     group: &str,
-    patience: Duration,
+    timeout: Duration,
 ) -> Option<Vec<GroupMember>> {
     let name = CString::new(group).ok()?;
     let mut names = [name.as_ptr()];
-    let ask = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
+    let send = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
         // SAFETY: the names outlive the call, which copies them.
         unsafe {
             rd_kafka_DescribeConsumerGroups(
@@ -123,15 +123,15 @@ pub fn group_members<C: ClientContext>(
             )
         };
     };
-    let answer = Answer::to(
+    let response = AdminResponse::wait(
         client,
         rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
-        patience,
-        ask,
+        timeout,
+        send,
     )?;
-    // SAFETY: as above.
+    // SAFETY: everything read here belongs to the event, which `response` keeps alive; null is checked at each step.
     unsafe {
-        let result = rd_kafka_event_DescribeConsumerGroups_result(answer.0);
+        let result = rd_kafka_event_DescribeConsumerGroups_result(response.0);
         if result.is_null() {
             return None;
         }
@@ -152,12 +152,12 @@ pub fn group_members<C: ClientContext>(
     }
 }
 
-/// The members that a description lists.
+/// Copies the members of a description.
 ///
 /// # Safety
-/// The description belongs to an event that the caller holds.
+/// The description belongs to an event that the caller keeps alive.
 unsafe fn members(group: *const rd_kafka_ConsumerGroupDescription_t) -> Vec<GroupMember> {
-    // SAFETY: as the caller promises; the texts are C strings of the same event, copied at once.
+    // SAFETY: guaranteed by the caller. The texts are C strings of the same event, and are copied.
     unsafe {
         (0..rd_kafka_ConsumerGroupDescription_member_count(group))
             .map(|index| rd_kafka_ConsumerGroupDescription_member(group, index))
@@ -174,7 +174,7 @@ unsafe fn members(group: *const rd_kafka_ConsumerGroupDescription_t) -> Vec<Grou
 /// # Safety
 /// `start` is null or a C string.
 unsafe fn text(start: *const c_char) -> Option<String> {
-    // SAFETY: as the caller promises.
+    // SAFETY: guaranteed by the caller.
     (!start.is_null()).then(|| {
         unsafe { CStr::from_ptr(start) }
             .to_string_lossy()
@@ -182,39 +182,40 @@ unsafe fn text(start: *const c_char) -> Option<String> {
     })
 }
 
-/// An admin request's answer.
-struct Answer(*mut rd_kafka_event_t);
+/// The response to an admin request.
+struct AdminResponse(*mut rd_kafka_event_t);
 
-impl Answer {
-    fn to<C: ClientContext>(
+impl AdminResponse {
+    /// Sends a request and waits for its response. `None` after the timeout or an error.
+    fn wait<C: ClientContext>(
         client: &Client<C>,
         operation: rd_kafka_admin_op_t,
-        patience: Duration,
-        ask: impl FnOnce(*const rd_kafka_AdminOptions_t, *mut rd_kafka_queue_t),
+        timeout: Duration,
+        send: impl FnOnce(*const rd_kafka_AdminOptions_t, *mut rd_kafka_queue_t),
     ) -> Option<Self> {
-        let timeout = i32::try_from(patience.as_millis()).unwrap_or(i32::MAX);
-        // SAFETY: queue and options are ours and destroyed once; the request keeps references of its own.
+        let millis = i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: queue and options are created here and destroyed once; the request keeps its own references.
         unsafe {
             let queue = rd_kafka_queue_new(client.native_ptr());
             let options = rd_kafka_AdminOptions_new(client.native_ptr(), operation);
-            rd_kafka_AdminOptions_set_request_timeout(options, timeout, ptr::null_mut(), 0);
-            ask(options, queue);
-            let event = rd_kafka_queue_poll(queue, timeout);
+            rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
+            send(options, queue);
+            let event = rd_kafka_queue_poll(queue, millis);
             rd_kafka_AdminOptions_destroy(options);
             rd_kafka_queue_destroy(queue);
             if event.is_null() {
                 return None;
             }
-            let answer = Self(event);
+            let response = Self(event);
             (rd_kafka_event_error(event) == rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR)
-                .then_some(answer)
+                .then_some(response)
         }
     }
 }
 
-impl Drop for Answer {
+impl Drop for AdminResponse {
     fn drop(&mut self) {
-        // SAFETY: ours, destroyed once.
+        // SAFETY: this type owns the event, and destroys it once.
         unsafe { rd_kafka_event_destroy(self.0) }
     }
 }
