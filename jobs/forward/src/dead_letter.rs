@@ -12,15 +12,15 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Header, Headers, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ProducerContext, ThreadedProducer};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::util::Timeout;
-use rdkafka::{ClientConfig, ClientContext};
 use serde_json::json;
 
-use kafka::log;
+use kafka::context::{DeliveryHandler, EventHandler, LoggingContext};
 use offsets::progress::Class;
 use record::Message;
 
@@ -125,7 +125,7 @@ const OVERHEAD: usize = 1024;
 /// Writes to the dead-letter topic. No request is sent before the first dead letter.
 pub struct DeadLetters {
     config: ClientConfig,
-    producer: Option<ThreadedProducer<Context>>,
+    producer: Option<ThreadedProducer<LoggingContext<Outcomes>>>,
     /// The topic's `max.message.bytes`, once requested; `None` inside if it is unknown.
     limit: Option<Option<usize>>,
     writer: Writer,
@@ -219,11 +219,10 @@ impl DeadLetters {
         }
     }
 
-    fn open(&self) -> KafkaResult<ThreadedProducer<Context>> {
+    fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes>>> {
         topic::create(&self.config, &self.writer.topic);
-        let context = Context {
-            outcomes: Mutex::new(self.outcomes.clone()),
-        };
+        let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
+        let context = LoggingContext::new("dead-letter producer", outcomes);
         ThreadedProducer::from_config_and_context(&self.config, context)
     }
 }
@@ -235,26 +234,15 @@ struct About {
     size: usize,
 }
 
-struct Context {
-    /// Sent to by the producer's thread; the mutex makes the context `Sync`.
-    outcomes: Mutex<Sender<Written>>,
-}
+/// Sends the outcomes; the producer's thread calls it. The mutex makes it `Sync`.
+struct Outcomes(Mutex<Sender<Written>>);
 
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log::tell(level as i32, facility, line);
-    }
+impl EventHandler for Outcomes {}
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        let reason = kafka::config::quoted(reason);
-        tracing::debug!(%error, reason, "dead-letter producer: connection error");
-    }
-}
+impl DeliveryHandler for Outcomes {
+    type Opaque = Box<About>;
 
-impl ProducerContext for Context {
-    type DeliveryOpaque = Box<About>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, about: Self::DeliveryOpaque) {
+    fn on_delivery(&self, result: &DeliveryResult<'_>, about: Box<About>) {
         let result = result
             .as_ref()
             .map(|_| ())
@@ -266,7 +254,7 @@ impl ProducerContext for Context {
             size: about.size,
             result,
         };
-        if let Ok(outcomes) = self.outcomes.lock() {
+        if let Ok(outcomes) = self.0.lock() {
             let _ = outcomes.send(written);
         }
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::settings::{WINDOW_END, WINDOW_START};
-use kafka::reader::TopicOffsets;
+use kafka::list_offsets::TopicOffsets;
 use offsets::offset_map::{self, InvalidMetadata, OffsetMap, Scope};
 use offsets::window::{PartitionOffsets, Window, WindowStart};
 

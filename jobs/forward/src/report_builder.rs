@@ -3,7 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use delivery::EndpointUrl;
-use kafka::reader::{Reader, TopicOffsets};
+use kafka::list_offsets::TopicOffsets;
+use kafka::reader::Reader;
 use offsets::window::{OffsetRange, PartitionOffsets, Window};
 
 use crate::config::Config;
@@ -105,7 +106,7 @@ impl ReportBuilder {
         pipeline: &Pipeline<'_>,
     ) {
         let assigned: Vec<i32> = pipeline.partitions().iter().map(|(id, _)| id).collect();
-        let ends = reader.ends(&assigned, BROKER_TIMEOUT);
+        let ends = reader.end_offsets(&assigned, BROKER_TIMEOUT);
         let is_broker_reachable = ends.is_ok();
         let ends = ends.unwrap_or_default();
         for (partition, state) in pipeline.partitions().iter() {

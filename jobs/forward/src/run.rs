@@ -9,7 +9,8 @@ use std::time::{Duration, Instant, SystemTime};
 
 use delivery::{Delivery, DeliveryConfig, DeliveryError};
 use kafka::commit::Committer;
-use kafka::reader::{Reader, SourceError, TopicOffsets};
+use kafka::list_offsets::TopicOffsets;
+use kafka::reader::{Reader, SourceError};
 use offsets::offset_map::Scope;
 use offsets::window::{Window, WindowStart};
 use routes::Routes;

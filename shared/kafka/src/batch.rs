@@ -84,7 +84,7 @@ impl<'c> Queue<'c> {
     pub fn of<C: ConsumerContext>(consumer: &'c BaseConsumer<C>) -> Option<Self> {
         // SAFETY: the handle is alive for 'c, as the borrow of the consumer shows; the queue is a new reference.
         let queue = unsafe { rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
-        log::take_over(consumer);
+        log::forward(consumer);
         (!queue.is_null()).then(|| Self {
             queue,
             buffer: Vec::with_capacity(BATCH),
@@ -182,7 +182,7 @@ fn item(message: Owned<'_>) -> Item<'_> {
             let said = said.map(String::from_utf8_lossy);
             let reason = said.map_or_else(
                 || text.to_string_lossy().into_owned(),
-                |said| crate::config::quoted(&said),
+                |said| log::redacted(&said),
             );
             Item::Failed {
                 partition: message.partition,

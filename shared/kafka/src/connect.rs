@@ -1,158 +1,138 @@
-//! The first contact with the broker: metadata, or the client's own words on why there are none.
+//! The connection check: reads a topic's metadata, or reports why no broker returned it.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use rdkafka::client::ClientContext;
-use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 use rdkafka::metadata::Metadata;
 
-use crate::log;
+use crate::context::{EventHandler, LoggingContext};
+use crate::error_codes::{UNREACHABLE, is_permanent, remedy};
 
-/// How long one question waits before the client's words are listened to.
-const STEP: Duration = Duration::from_millis(250);
+/// The timeout of one metadata request; the client's errors are read after each.
+const REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
 
-/// How long the other brokers of the list may still answer when one has said what waiting does not mend.
-const SECOND_OPINION: Duration = Duration::from_secs(1);
+/// How long the other bootstrap servers may still answer after one of them caused a permanent error.
+const AFTER_PERMANENT_ERROR: Duration = Duration::from_secs(1);
 
-/// The most words that are listened to at once.
-const MOST_WORDS: usize = 100;
+/// The number of events that are read after a request.
+const MAX_EVENTS: usize = 100;
 
-/// Sends librdkafka's own log lines where ours go, and remembers what was last wrong with a connection.
+/// The most informative connection error of a client.
 #[derive(Default)]
-pub(super) struct Logged {
-    said: Mutex<Option<(Code, String)>>,
+pub(crate) struct ConnectionErrors {
+    last: Mutex<Option<(Code, String)>>,
 }
 
-/// Why there was no contact.
-pub(super) enum NoContact {
-    /// What is wrong with the connections, in the client's words, or that nobody answers; and what to do.
-    Said(String, &'static str),
-    /// It has said nothing, and met this.
-    Silence(KafkaError),
+/// Why no metadata could be read.
+pub(crate) enum ConnectError {
+    /// No broker could be reached.
+    Connection {
+        /// librdkafka's text.
+        reason: String,
+        /// What to do.
+        remedy: &'static str,
+    },
+    /// The request failed, and librdkafka reported no connection error.
+    Request(KafkaError),
 }
 
-/// The brokers and the partitions of a topic, within `patience`. Over sooner when waiting does not help: a password
-/// or a certificate is refused, a name does not resolve; and when the run is asked to stop.
-pub(super) fn metadata(
-    consumer: &BaseConsumer<Logged>,
+/// The brokers and the partitions of a topic. Retries up to `timeout`. Returns earlier after a permanent error (a wrong
+/// password, an untrusted certificate, an unknown host name), and after a `shutdown`.
+pub(crate) fn fetch_metadata(
+    consumer: &BaseConsumer<LoggingContext<ConnectionErrors>>,
     topic: &str,
-    patience: Duration,
-    asked_to_stop: &AtomicBool,
-) -> Result<Metadata, NoContact> {
-    let mut end = Instant::now() + patience;
+    timeout: Duration,
+    shutdown: &AtomicBool,
+) -> Result<Metadata, ConnectError> {
+    let mut deadline = Instant::now() + timeout;
     loop {
-        let left = end.saturating_duration_since(Instant::now());
-        let asked =
-            consumer.fetch_metadata(Some(topic), left.clamp(Duration::from_millis(1), STEP));
-        let error = match asked {
+        let remaining = deadline.saturating_duration_since(Instant::now());
+        let request_timeout = remaining.clamp(Duration::from_millis(1), REQUEST_TIMEOUT);
+        let error = match consumer.fetch_metadata(Some(topic), request_timeout) {
             Ok(metadata) => return Ok(metadata),
             Err(error) => error,
         };
-        // The client speaks only to whoever polls, and its log lines come first.
-        for _ in 0..MOST_WORDS {
+        // Errors are events of the queue, behind the log lines.
+        for _ in 0..MAX_EVENTS {
             if consumer.poll(Duration::from_millis(1)).is_none() {
                 break;
             }
         }
-        let said = consumer.context().said().clone();
-        if said.as_ref().is_some_and(|(code, _)| is_final(*code)) {
-            end = end.min(Instant::now() + SECOND_OPINION);
+        let last = consumer.context().handler().last().clone();
+        if last.as_ref().is_some_and(|(code, _)| is_permanent(*code)) {
+            deadline = deadline.min(Instant::now() + AFTER_PERMANENT_ERROR);
         }
-        if Instant::now() >= end || asked_to_stop.load(Ordering::Relaxed) {
-            return Err(match (said, error.rdkafka_error_code()) {
-                (Some((code, reason)), _) => NoContact::Said(reason, advice(code)),
-                // Connected, perhaps, but to nobody who speaks Kafka with us.
-                (None, Some(code @ (Code::BrokerTransportFailure | Code::OperationTimedOut))) => {
-                    let reason = format!("no answer within {:.1}s", patience.as_secs_f64());
-                    NoContact::Said(reason, advice(code))
+        if Instant::now() >= deadline || shutdown.load(Ordering::Relaxed) {
+            return Err(match (last, error.rdkafka_error_code()) {
+                (Some((code, reason)), _) => ConnectError::Connection {
+                    reason,
+                    remedy: remedy(code).unwrap_or(UNREACHABLE),
+                },
+                // The port may be open, but no Kafka broker answers on it.
+                (None, Some(Code::BrokerTransportFailure | Code::OperationTimedOut)) => {
+                    ConnectError::Connection {
+                        reason: format!("no answer within {:.1}s", timeout.as_secs_f64()),
+                        remedy: UNREACHABLE,
+                    }
                 }
-                (None, _) => NoContact::Silence(error),
+                (None, _) => ConnectError::Request(error),
             });
         }
     }
 }
 
-/// Waiting mends none of these.
-fn is_final(code: Code) -> bool {
-    matches!(
-        code,
-        Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL | Code::Resolve
-    )
-}
-
-fn advice(code: Code) -> &'static str {
-    match code {
-        Code::Authentication | Code::SaslAuthenticationFailed => {
-            "check KAFKA_USERNAME and KAFKA_PASSWORD"
-        }
-        Code::SSL => {
-            "check KAFKA_SSL_CA_LOCATION, and that the broker's name is in its certificate"
-        }
-        Code::Resolve => "check KAFKA_BOOTSTRAP_SERVERS, and this machine's name servers",
-        _ => "is the broker up, and its address and KAFKA_SECURITY_PROTOCOL right?",
+impl ConnectionErrors {
+    fn last(&self) -> MutexGuard<'_, Option<(Code, String)>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// A reason without librdkafka's last words, `(after 5ms in state SSL_HANDSHAKE, 1 identical error(s) suppressed)`.
+impl EventHandler for ConnectionErrors {
+    fn on_error(&self, error: &KafkaError, reason: &str) {
+        let Some(code) = error.rdkafka_error_code() else {
+            return;
+        };
+        let mut last = self.last();
+        // "All brokers down" names no cause, so it replaces nothing. A permanent error is replaced only by another.
+        let replaces = match last.as_ref() {
+            None => true,
+            Some((known, _)) => {
+                code != Code::AllBrokersDown && (!is_permanent(*known) || is_permanent(code))
+            }
+        };
+        if replaces {
+            *last = Some((code, without_state(reason).to_owned()));
+        }
+    }
+}
+
+impl ConsumerContext for LoggingContext<ConnectionErrors> {}
+
+/// A reason without the suffix `(after 5ms in state SSL_HANDSHAKE, 1 identical error(s) suppressed)`.
 fn without_state(reason: &str) -> &str {
     reason
         .rsplit_once(" (after ")
         .filter(|(_, state)| state.contains(" in state "))
-        .map_or(reason, |(said, _)| said)
+        .map_or(reason, |(cause, _)| cause)
 }
-
-impl Logged {
-    fn said(&self) -> MutexGuard<'_, Option<(Code, String)>> {
-        self.said.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl ClientContext for Logged {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log::tell(level as i32, facility, line);
-    }
-
-    fn error(&self, error: KafkaError, reason: &str) {
-        let reason = crate::config::quoted(reason);
-        // Every broker that is away says so each time it is asked; the run itself reports what that cost it.
-        tracing::debug!(%error, reason, "the reader's connection");
-        let Some(code) = error.rdkafka_error_code() else {
-            return;
-        };
-        let mut said = self.said();
-        // That all brokers are down says less than what took the last one down, and nothing says more than a refusal.
-        let is_better = match said.as_ref() {
-            None => true,
-            Some((known, _)) => {
-                code != Code::AllBrokersDown && (!is_final(*known) || is_final(code))
-            }
-        };
-        if is_better {
-            *said = Some((code, without_state(&reason).to_owned()));
-        }
-    }
-}
-
-impl ConsumerContext for Logged {}
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn what_is_told_ends_before_the_state_of_the_connection() {
+    fn removes_the_connection_state_from_a_reason() {
         assert_eq!(
             without_state(
                 "b:1: Connect to ipv4#b:1 failed: Connection refused (after 0ms in state CONNECT, 1 identical error(s) suppressed)"
             ),
             "b:1: Connect to ipv4#b:1 failed: Connection refused"
         );
-        for whole in ["", "refused", "expired (after 3 days)"] {
-            assert_eq!(without_state(whole), whole);
+        for reason in ["", "refused", "expired (after 3 days)"] {
+            assert_eq!(without_state(reason), reason);
         }
     }
 }

@@ -1,7 +1,7 @@
-//! Sends a client's own log lines where ours go, also where we read its queue ourselves.
+//! Forwards librdkafka's log lines to `tracing`, with secrets redacted.
 //!
-//! The safe wrapper takes log lines out of the queue that it polls. Nobody polls it when records are taken in batches:
-//! then librdkafka answers for its lines itself, and would write them to standard error, between ours.
+//! The safe wrapper takes log lines from the queue that it polls. A reader's queue is read in batches instead, so the
+//! wrapper never sees its log lines, and librdkafka would print them to standard error: [`forward`] prevents that.
 
 #![allow(unsafe_code)]
 
@@ -9,17 +9,34 @@ use std::ffi::{CStr, c_char, c_int};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka_sys::{rd_kafka_set_logger, rd_kafka_t};
+use runtime::redact;
 
-/// Lines up to this level say that the client itself is broken (syslog's "critical").
+/// Syslog's "critical", the level of lines that report a broken client.
 const CRITICAL: c_int = 2;
 
-/// From now on every line that librdkafka answers for is one of ours.
-pub(super) fn take_over<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
-    // SAFETY: the handle is alive, as the borrow of the consumer shows; the callback is valid for ever.
-    unsafe { rd_kafka_set_logger(consumer.client().native_ptr(), Some(hear)) }
+/// Syslog's "warning". librdkafka's warnings and errors are about a connection, which it retries.
+const WARNING: c_int = 4;
+
+/// Logs a line of librdkafka that has one of syslog's levels: critical lines as errors, warnings as warnings if
+/// `shows_warnings`, and all others at debug.
+pub(crate) fn write(level: c_int, facility: &str, line: &str, shows_warnings: bool) {
+    let line = redacted(line);
+    if level <= CRITICAL {
+        tracing::error!(facility, line, "Kafka client log");
+    } else if level <= WARNING && shows_warnings {
+        tracing::warn!(facility, line, "Kafka client log");
+    } else {
+        tracing::debug!(facility, line, "Kafka client log");
+    }
 }
 
-unsafe extern "C" fn hear(
+/// Sets a logger for the lines of this consumer that are not delivered through its queue.
+pub(crate) fn forward<C: ConsumerContext>(consumer: &BaseConsumer<C>) {
+    // SAFETY: the borrow of the consumer keeps its handle alive; the callback is a static function.
+    unsafe { rd_kafka_set_logger(consumer.client().native_ptr(), Some(on_line)) }
+}
+
+unsafe extern "C" fn on_line(
     _: *const rd_kafka_t,
     level: c_int,
     facility: *const c_char,
@@ -28,18 +45,19 @@ unsafe extern "C" fn hear(
     if facility.is_null() || line.is_null() {
         return;
     }
-    // SAFETY: librdkafka hands over two strings that end in NUL and live as long as the call.
+    // SAFETY: librdkafka passes two strings that end in NUL and live as long as the call.
     let (facility, line) = unsafe { (CStr::from_ptr(facility), CStr::from_ptr(line)) };
-    tell(level, &facility.to_string_lossy(), &line.to_string_lossy());
+    write(
+        level,
+        &facility.to_string_lossy(),
+        &line.to_string_lossy(),
+        false,
+    );
 }
 
-/// A line at one of syslog's levels. librdkafka's warnings concern a connection, which is retried, so they are told at
-/// debug.
-pub fn tell(level: c_int, facility: &str, line: &str) {
-    let line = crate::config::quoted(line);
-    if level <= CRITICAL {
-        tracing::error!(facility, "{line}");
-    } else {
-        tracing::debug!(facility, "{line}");
-    }
+/// A text of librdkafka, which may quote a broker's text, without this process's secrets.
+pub(crate) fn redacted(text: &str) -> String {
+    // librdkafka truncates errors to 512 bytes and log lines to 2048, so a long text may end within a secret.
+    const MIN_TRUNCATED_LEN: usize = 500;
+    redact::excerpt(text.as_bytes(), text.len() >= MIN_TRUNCATED_LEN)
 }

@@ -1,154 +1,172 @@
-//! The client that is in the group: it says which partitions are ours, and commits.
+//! The client that is a member of the consumer group: it receives assignments and commits.
 //!
-//! It has a thread of its own, which answers the broker at once whatever the run is doing. It fetches nothing: what
-//! it is assigned is paused at once. When partitions are to be taken away, the thread waits for the run to settle
-//! what is under way and to commit, and only then lets them go; so two live runs never deliver the same record.
+//! A thread of its own polls it, so that the group is served whatever the caller does. It pauses all partitions that
+//! are assigned and fetches nothing. When partitions are revoked, the thread waits until the caller has drained and
+//! committed them, and then returns them. So two live runs never deliver the same record.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::thread::JoinHandle;
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
 use rdkafka::Offset;
-use rdkafka::client::ClientContext;
-use rdkafka::config::{FromClientConfigAndContext, RDKafkaLogLevel};
+use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 use rdkafka::topic_partition_list::TopicPartitionList;
 
-use crate::closing::close;
-use crate::log;
+use crate::close::close;
+use crate::context::{EventHandler, LoggingContext};
 
-/// What the group says to the run.
+/// How long leaving the group may take: an unreachable broker must not delay the end of a run.
+const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// How often the member's thread checks whether the member is dropped.
+const POLL_TIMEOUT: Duration = Duration::from_millis(20);
+
+/// A change of the membership.
 #[derive(Debug)]
 pub enum GroupEvent {
-    /// These partitions are ours from now on.
+    /// These partitions are assigned to the member in addition.
     Assigned(Vec<i32>),
-    /// These are to be given up: settle, commit, then drop the sender.
+    /// These partitions are being revoked: drain them, commit, then drop the sender.
     Revoking(Vec<i32>, Sender<()>),
-    /// These are lost already: another member may have them, and they cannot be committed any more.
+    /// These partitions are lost: another member may own them, and their commits are rejected.
     Lost(Vec<i32>),
-    /// The group cannot be joined, or has thrown us out for good.
+    /// The member could not join the group, or was removed from it permanently.
     Failed(KafkaError),
 }
 
-/// One offset to commit.
+/// An offset to commit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Commit {
     /// Partition.
     pub partition: i32,
-    /// Everything below is settled.
+    /// The first offset that is not completed: all below are.
     pub offset: i64,
-    /// The done-map's text.
+    /// The encoded offset map.
     pub metadata: String,
 }
 
-/// How a commit ended.
+/// Why a commit failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
-    /// Another run has our partitions.
+    /// Another run owns the partitions.
     #[error("committing: {0}; another run has taken over")]
     Fenced(KafkaError),
-    /// The group was dealt anew while this was on its way. Not to be tried again as it is: it may hold partitions that
-    /// are another's by now, whose commit it would move back.
-    #[error("committing: {0}; the group was dealt anew meanwhile")]
+    /// The group rebalanced during the commit. Do not retry these offsets as they are: a partition may have a new owner,
+    /// whose commit would be overwritten with a lower offset.
+    #[error("committing: {0}; the group rebalanced meanwhile")]
     Stale(KafkaError),
-    /// The broker did not take it.
+    /// The broker rejected the commit or did not answer. A retry may succeed.
     #[error("committing: {0}")]
     Broker(KafkaError),
 }
 
-/// Our membership of the group; leaving it is dropping this.
+impl CommitError {
+    fn new(error: KafkaError) -> Self {
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::UnknownMemberId
+                | RDKafkaErrorCode::FencedInstanceId
+                | RDKafkaErrorCode::FencedMemberEpoch,
+            ) => Self::Fenced(error),
+            // An old generation does not mean fenced: the member may still own its partitions. The group reports those
+            // that it lost as an event.
+            Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => {
+                Self::Stale(error)
+            }
+            _ => Self::Broker(error),
+        }
+    }
+}
+
+/// A membership of the group; dropping it leaves the group, within two seconds.
 pub struct Member {
     /// Present until the member is dropped.
-    consumer: Option<Arc<BaseConsumer<Context>>>,
+    consumer: Option<Arc<BaseConsumer<LoggingContext<GroupHandler>>>>,
     topic: String,
-    /// Set when the broker refused a commit for the length of its metadata.
-    without_metadata: AtomicBool,
-    leaving: Arc<AtomicBool>,
+    /// Set when the broker rejected a commit because its metadata was too long.
+    omits_metadata: AtomicBool,
+    is_leaving: Arc<AtomicBool>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Member {
-    /// Joins the group of `config` for `topic`; what the group says comes through the receiver. While partitions are to
-    /// be given up, the run has `patience` to settle.
+    /// Joins the group of `config`, subscribed to `topic`. The receiver returns the events of the group. When partitions
+    /// are revoked, the caller has `drain_timeout` to drop the sender of [`GroupEvent::Revoking`].
     ///
     /// # Errors
-    /// The configuration does not hold together.
+    /// librdkafka rejects the configuration, or no thread can be started.
     pub fn join(
         config: &ClientConfig,
         topic: &str,
-        patience: Duration,
+        drain_timeout: Duration,
     ) -> KafkaResult<(Self, Receiver<GroupEvent>)> {
         let (sender, events) = channel();
-        let leaving = Arc::new(AtomicBool::new(false));
-        let context = Context {
+        let is_leaving = Arc::new(AtomicBool::new(false));
+        let handler = GroupHandler {
             events: sender.clone(),
-            patience,
-            leaving: Arc::clone(&leaving),
+            drain_timeout,
+            is_leaving: Arc::clone(&is_leaving),
         };
+        let context = LoggingContext::new("member", handler);
         let consumer = Arc::new(BaseConsumer::from_config_and_context(config, context)?);
         consumer.subscribe(&[topic])?;
-        let (polled, stop) = (Arc::clone(&consumer), Arc::clone(&leaving));
-        let thread = std::thread::Builder::new()
+        let (polled, stop) = (Arc::clone(&consumer), Arc::clone(&is_leaving));
+        let thread = thread::Builder::new()
             .name("member".to_owned())
-            .spawn(move || {
-                while !stop.load(Ordering::Relaxed) {
-                    // Nothing is fetched, so what comes is an event: callbacks have dealt with it, or it is an error.
-                    if let Some(Err(error)) = polled.poll(Duration::from_millis(20))
-                        && is_final(&error)
-                        && sender.send(GroupEvent::Failed(error)).is_err()
-                    {
-                        return;
-                    }
-                }
-            })
+            .spawn(move || poll(&polled, &stop, &sender))
             .map_err(|error| {
                 KafkaError::ClientCreation(format!("starting the member's thread: {error}"))
             })?;
         let member = Self {
             consumer: Some(consumer),
             topic: topic.to_owned(),
-            without_metadata: AtomicBool::new(false),
-            leaving,
+            omits_metadata: AtomicBool::new(false),
+            is_leaving,
             thread: Some(thread),
         };
         Ok((member, events))
     }
 
-    /// Commits, and answers when the broker has it. Several calls may be needed while the group rebalances. A broker
-    /// that allows less metadata than ours (`offset.metadata.max.bytes`) gets none from then on.
+    /// Commits, and waits for the broker's acknowledgement. Several calls may be needed while the group rebalances.
+    ///
+    /// If the broker rejects the metadata as too long (`offset.metadata.max.bytes`), this and all later commits are
+    /// sent without metadata.
     ///
     /// # Errors
-    /// Fenced, or the broker did not take it.
+    /// See [`CommitError`].
     pub fn commit(&self, commits: &[Commit]) -> Result<(), CommitError> {
         let Some(consumer) = &self.consumer else {
             return Ok(());
         };
         loop {
-            let without = self.without_metadata.load(Ordering::Relaxed);
-            let list = self.list(commits, !without).map_err(CommitError::Broker)?;
+            let omits_metadata = self.omits_metadata.load(Ordering::Relaxed);
+            let list = self
+                .list(commits, !omits_metadata)
+                .map_err(CommitError::Broker)?;
             let Err(error) = consumer.commit(&list, CommitMode::Sync) else {
                 return Ok(());
             };
-            match error.rdkafka_error_code() {
-                Some(RDKafkaErrorCode::OffsetMetadataTooLarge) if !without => {
-                    tracing::warn!(%error, "the broker does not take the metadata of commits: going on without");
-                    self.without_metadata.store(true, Ordering::Relaxed);
-                }
-                code => return Err(met(code, error)),
+            if omits_metadata
+                || error.rdkafka_error_code() != Some(RDKafkaErrorCode::OffsetMetadataTooLarge)
+            {
+                return Err(CommitError::new(error));
             }
+            tracing::warn!(%error, "committing without metadata: the broker rejected its length");
+            self.omits_metadata.store(true, Ordering::Relaxed);
         }
     }
 
-    fn list(&self, commits: &[Commit], metadata: bool) -> KafkaResult<TopicPartitionList> {
+    fn list(&self, commits: &[Commit], with_metadata: bool) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::new();
         for commit in commits {
             let mut element = list.add_partition(&self.topic, commit.partition);
             element.set_offset(Offset::Offset(commit.offset))?;
-            if metadata {
+            if with_metadata {
                 element.set_metadata(&commit.metadata);
             }
         }
@@ -156,56 +174,51 @@ impl Member {
     }
 }
 
-/// What a refused commit means.
-fn met(code: Option<RDKafkaErrorCode>, error: KafkaError) -> CommitError {
-    match code {
-        Some(
-            // A generation or an epoch that has passed is none of these: the group has changed around us, what we
-            // keep is still ours, and the commit is tried again. What we lose, the group says by itself.
-            RDKafkaErrorCode::UnknownMemberId
-            | RDKafkaErrorCode::FencedInstanceId
-            | RDKafkaErrorCode::FencedMemberEpoch,
-        ) => CommitError::Fenced(error),
-        Some(RDKafkaErrorCode::IllegalGeneration | RDKafkaErrorCode::RebalanceInProgress) => {
-            CommitError::Stale(error)
-        }
-        _ => CommitError::Broker(error),
-    }
-}
-
-/// How long leaving the group may take; a broker that is away must not hold up the end of a run.
-const LEAVING: Duration = Duration::from_secs(2);
-
 impl Drop for Member {
     fn drop(&mut self) {
-        self.leaving.store(true, Ordering::Relaxed);
+        self.is_leaving.store(true, Ordering::Relaxed);
         let (consumer, thread) = (self.consumer.take(), self.thread.take());
-        let (left, wait) = channel::<()>();
-        // The last reference closes the client, which says goodbye to the group and waits for an answer.
+        let (done, wait) = channel::<()>();
         let leave = move || {
             if let Some(consumer) = &consumer {
-                // The thread that polls has something to wake up for then.
+                // Causes an event, which wakes up the thread that polls.
                 consumer.unsubscribe();
             }
             if let Some(thread) = thread {
                 let _ = thread.join();
             }
             if let Some(consumer) = consumer {
-                close(&consumer, LEAVING);
+                close(&consumer, LEAVE_TIMEOUT);
             }
-            drop(left);
+            drop(done);
         };
-        if std::thread::Builder::new()
+        if thread::Builder::new()
             .name("leave".to_owned())
             .spawn(leave)
             .is_ok()
         {
-            let _ = wait.recv_timeout(LEAVING);
+            let _ = wait.recv_timeout(LEAVE_TIMEOUT);
         }
     }
 }
 
-/// True for errors after which this membership will never get a partition.
+/// Serves the group until the member leaves it. Callbacks handle all events but errors.
+fn poll(
+    consumer: &BaseConsumer<LoggingContext<GroupHandler>>,
+    is_leaving: &AtomicBool,
+    events: &Sender<GroupEvent>,
+) {
+    while !is_leaving.load(Ordering::Relaxed) {
+        if let Some(Err(error)) = consumer.poll(POLL_TIMEOUT)
+            && is_final(&error)
+            && events.send(GroupEvent::Failed(error)).is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// True for errors after which this member will never be assigned a partition.
 fn is_final(error: &KafkaError) -> bool {
     matches!(error, KafkaError::MessageConsumptionFatal(_))
         || matches!(
@@ -223,57 +236,48 @@ fn is_final(error: &KafkaError) -> bool {
         )
 }
 
-struct Context {
+/// Turns rebalance callbacks into events.
+struct GroupHandler {
     events: Sender<GroupEvent>,
-    patience: Duration,
-    /// Set when the run leaves of its own accord: it has settled everything, and nobody listens any more.
-    leaving: Arc<AtomicBool>,
+    drain_timeout: Duration,
+    /// Set when the caller drops the member: everything is completed, and no event is received.
+    is_leaving: Arc<AtomicBool>,
 }
 
-impl ClientContext for Context {
-    fn log(&self, level: RDKafkaLogLevel, facility: &str, line: &str) {
-        log::tell(level as i32, facility, line);
-    }
+impl EventHandler for GroupHandler {}
 
-    fn error(&self, error: KafkaError, reason: &str) {
-        let reason = crate::config::quoted(reason);
-        tracing::debug!(%error, reason, "the member's connection");
-    }
-}
-
-impl ConsumerContext for Context {
+impl ConsumerContext for LoggingContext<GroupHandler> {
     fn pre_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let Rebalance::Revoke(list) = rebalance else {
             return;
         };
+        let handler = self.handler();
         let partitions = partitions(list);
-        if partitions.is_empty() || self.leaving.load(Ordering::Relaxed) {
+        if partitions.is_empty() || handler.is_leaving.load(Ordering::Relaxed) {
             return;
         }
         if consumer.assignment_lost() {
-            let _ = self.events.send(GroupEvent::Lost(partitions));
+            let _ = handler.events.send(GroupEvent::Lost(partitions));
             return;
         }
         let (done, wait) = channel();
-        if self
-            .events
-            .send(GroupEvent::Revoking(partitions, done))
-            .is_ok()
-        {
-            let _ = wait.recv_timeout(self.patience);
+        let event = GroupEvent::Revoking(partitions, done);
+        if handler.events.send(event).is_ok() {
+            let _ = wait.recv_timeout(handler.drain_timeout);
         }
     }
 
     fn post_rebalance(&self, consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let events = &self.handler().events;
         match rebalance {
             Rebalance::Assign(list) => {
                 if let Err(error) = consumer.pause(list) {
-                    tracing::warn!(%error, "the member could not pause what it was assigned; it will fetch in vain");
+                    tracing::warn!(%error, "the member could not pause its partitions: it fetches records and discards them");
                 }
-                let _ = self.events.send(GroupEvent::Assigned(partitions(list)));
+                let _ = events.send(GroupEvent::Assigned(partitions(list)));
             }
             Rebalance::Error(error) => {
-                let _ = self.events.send(GroupEvent::Failed(error.clone()));
+                let _ = events.send(GroupEvent::Failed(error.clone()));
             }
             Rebalance::Revoke(_) => {}
         }

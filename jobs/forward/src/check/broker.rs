@@ -25,10 +25,10 @@ pub(super) fn ask(config: &Config) -> Vec<Finding> {
         });
     let offsets = match offsets {
         Ok(offsets) => offsets,
-        Err(SourceError::Connection { reason, advice, .. }) => {
+        Err(SourceError::Connection { reason, remedy, .. }) => {
             let wrong = CheckError {
                 detail: reason,
-                advice: Some(advice),
+                advice: Some(remedy),
             };
             return vec![("broker", Err(wrong))];
         }

@@ -77,13 +77,13 @@ impl<'r> Source<'r> {
 
     /// Reads these partitions too, each from its offset.
     pub(super) fn assign_more(&self, starts: &[(i32, i64)]) -> Result<(), SourceError> {
-        self.reader.assign_more(starts)
+        self.reader.incremental_assign(starts)
     }
 
     /// Ends the assignment of a partition. Its fetched records stay in the batch; the caller ignores them.
     pub(super) fn unassign(&mut self, partition: i32) {
         self.held.remove(partition);
-        if let Err(error) = self.reader.release(partition) {
+        if let Err(error) = self.reader.incremental_unassign(partition) {
             tracing::debug!(partition, %error, "cannot stop reading a partition");
         }
     }
@@ -102,7 +102,7 @@ impl<'r> Source<'r> {
     pub(super) fn seek(&mut self, partition: i32, offset: i64) -> Result<(), SourceError> {
         self.held.remove(partition);
         while self.queue.next_item().is_some() {}
-        self.reader.go_back(partition, offset)
+        self.reader.seek_and_resume(partition, offset)
     }
 
     /// Returns no more items of the partition until [`Source::resume`].

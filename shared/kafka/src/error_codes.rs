@@ -1,0 +1,69 @@
+//! Classifies librdkafka's error codes: what to do about them, and whether a retry can help. Pure functions.
+
+use rdkafka::error::RDKafkaErrorCode as Code;
+
+/// The remedy for an unreachable broker.
+pub(crate) const UNREACHABLE: &str = "check that the broker is running, and check KAFKA_BOOTSTRAP_SERVERS and \
+                                      KAFKA_SECURITY_PROTOCOL";
+
+/// The remedy for an error, if there is a common one.
+pub(crate) fn remedy(code: Code) -> Option<&'static str> {
+    match code {
+        Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut => {
+            Some(UNREACHABLE)
+        }
+        Code::Authentication | Code::SaslAuthenticationFailed => {
+            Some("check KAFKA_USERNAME and KAFKA_PASSWORD")
+        }
+        Code::SSL => {
+            Some("check KAFKA_SSL_CA_LOCATION, and that the certificate contains the broker's name")
+        }
+        Code::Resolve => Some("check KAFKA_BOOTSTRAP_SERVERS, and this machine's name servers"),
+        _ => None,
+    }
+}
+
+/// True for connection errors that do not pass without a change of settings, so that a retry is useless.
+pub(crate) fn is_permanent(code: Code) -> bool {
+    matches!(
+        code,
+        Code::Authentication | Code::SaslAuthenticationFailed | Code::SSL | Code::Resolve
+    )
+}
+
+/// True for errors of a request that a retry can correct: a coordinator or leader is being elected, moves, or loads its
+/// log. The first group of a new cluster receives them too.
+pub(crate) fn is_transient(code: Code) -> bool {
+    matches!(
+        code,
+        Code::CoordinatorNotAvailable
+            | Code::CoordinatorLoadInProgress
+            | Code::NotCoordinator
+            | Code::LeaderNotAvailable
+            | Code::NotLeaderForPartition
+            | Code::ReplicaNotAvailable
+            | Code::FencedLeaderEpoch
+            | Code::UnknownLeaderEpoch
+            | Code::OffsetNotAvailable
+            | Code::UnstableOffsetCommit
+            | Code::BrokerTransportFailure
+            | Code::WaitingForCoordinator
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_permanent_error_has_a_remedy() {
+        for code in [
+            Code::Authentication,
+            Code::SaslAuthenticationFailed,
+            Code::SSL,
+            Code::Resolve,
+        ] {
+            assert!(is_permanent(code) && remedy(code).is_some(), "{code:?}");
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! The offsets of a topic: everything that a window is planned from, and the state after a run.
+
+use std::sync::atomic::AtomicBool;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use offsets::offset_map;
+use offsets::window::{PartitionOffsets, WindowEnd, WindowStart};
+use rdkafka::Offset;
+use rdkafka::consumer::Consumer;
+use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::metadata::Metadata;
+use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
+use record::StreamId;
+
+use crate::connect::{ConnectError, fetch_metadata};
+use crate::describe;
+use crate::error_codes::is_transient;
+use crate::reader::{Reader, SourceError};
+
+const LIST_OFFSETS: &str = "listing offsets";
+const METADATA: &str = "reading metadata";
+
+/// A topic and its offsets at the start of a run.
+#[derive(Debug)]
+pub struct TopicOffsets {
+    /// The identity of the stream, which idempotency keys contain.
+    pub stream: StreamId,
+    /// The topic's id (KIP-516), if the broker returned one.
+    pub topic_id: Option<String>,
+    /// The offsets of every partition, by ascending partition.
+    pub partition_offsets: Vec<PartitionOffsets>,
+}
+
+impl Reader {
+    /// Reads the offsets that a window is planned from, within `timeout`. A `shutdown` ends the wait for an unreachable
+    /// broker.
+    ///
+    /// # Errors
+    /// The broker is unreachable or rejected a request, or the topic does not exist.
+    pub fn list_offsets(
+        &self,
+        start: &WindowStart,
+        end: &WindowEnd,
+        timeout: Duration,
+        shutdown: &AtomicBool,
+    ) -> Result<TopicOffsets, SourceError> {
+        let deadline = Deadline::after(timeout);
+        // Metadata first: the leader of each partition answers for its offsets.
+        let metadata = self.metadata(timeout, shutdown)?;
+        let partitions = self.partitions(&metadata)?;
+        let (topic_id, cluster) = thread::scope(|scope| {
+            let topic_id = scope.spawn(|| {
+                let client = self.consumer.client();
+                describe::topic_id(client, &self.topic, &metadata, deadline.remaining())
+            });
+            let cluster = self
+                .consumer
+                .client()
+                .fetch_cluster_id(deadline.remaining());
+            (topic_id.join().ok().flatten(), cluster)
+        });
+        let partition_offsets = self.partition_offsets(&partitions, start, end, &deadline)?;
+        // A cluster that is electing a controller returns no topic id. Idempotency keys must not change then: take the
+        // id from the metadata of an earlier commit.
+        let committed_id = || {
+            partition_offsets
+                .iter()
+                .find_map(|partition| offset_map::topic_of(&partition.metadata))
+                .map(str::to_owned)
+        };
+        let stream = StreamId {
+            cluster: cluster.unwrap_or_else(|| self.bootstrap.clone()),
+            topic: topic_id
+                .clone()
+                .or_else(committed_id)
+                .unwrap_or_else(|| self.topic.clone()),
+        };
+        Ok(TopicOffsets {
+            stream,
+            topic_id,
+            partition_offsets,
+        })
+    }
+
+    /// The committed offset and metadata of each partition now; `None` for a partition without a commit.
+    ///
+    /// # Errors
+    /// The group's coordinator did not answer within `timeout`, or rejected the request.
+    pub fn committed(
+        &self,
+        partitions: &[i32],
+        timeout: Duration,
+    ) -> Result<Vec<(i32, Option<i64>, String)>, SourceError> {
+        let list = self.partition_list(partitions);
+        let committed = retry(timeout, |remaining| {
+            self.consumer.committed_offsets(list.clone(), remaining)
+        })
+        .map_err(|error| self.broker("reading committed offsets", error))?;
+        Ok(committed
+            .elements()
+            .iter()
+            .map(|element| {
+                let metadata = element.metadata().to_owned();
+                (element.partition(), offset_of(element), metadata)
+            })
+            .collect())
+    }
+
+    /// The end offset of each partition's log now.
+    ///
+    /// # Errors
+    /// A leader did not answer within `timeout`, or rejected the request.
+    pub fn end_offsets(
+        &self,
+        partitions: &[i32],
+        timeout: Duration,
+    ) -> Result<Vec<(i32, i64)>, SourceError> {
+        Ok(self
+            .offsets_at(partitions, Offset::End, timeout)?
+            .into_iter()
+            .map(|(partition, end)| (partition, end.unwrap_or(0)))
+            .collect())
+    }
+
+    fn metadata(&self, timeout: Duration, shutdown: &AtomicBool) -> Result<Metadata, SourceError> {
+        fetch_metadata(&self.consumer, &self.topic, timeout, shutdown).map_err(
+            |error| match error {
+                ConnectError::Connection { reason, remedy } => SourceError::Connection {
+                    bootstrap: self.bootstrap.clone(),
+                    reason,
+                    remedy,
+                },
+                ConnectError::Request(error) => self.broker(METADATA, error),
+            },
+        )
+    }
+
+    /// The topic's partitions, ascending.
+    fn partitions(&self, metadata: &Metadata) -> Result<Vec<i32>, SourceError> {
+        let no_topic = || SourceError::NoTopic {
+            topic: self.topic.clone(),
+            bootstrap: self.bootstrap.clone(),
+        };
+        let topic = metadata.topics().first().ok_or_else(no_topic)?;
+        if let Some(error) = topic.error() {
+            return Err(match RDKafkaErrorCode::from(error) {
+                RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic => {
+                    no_topic()
+                }
+                code => self.broker(METADATA, KafkaError::MetadataFetch(code)),
+            });
+        }
+        let partitions = topic.partitions().iter();
+        let mut partitions: Vec<i32> = partitions.map(|partition| partition.id()).collect();
+        partitions.sort_unstable();
+        if partitions.is_empty() {
+            return Err(no_topic());
+        }
+        Ok(partitions)
+    }
+
+    fn partition_offsets(
+        &self,
+        partitions: &[i32],
+        start: &WindowStart,
+        end: &WindowEnd,
+        deadline: &Deadline,
+    ) -> Result<Vec<PartitionOffsets>, SourceError> {
+        let at = |time| self.offsets_at(partitions, time, deadline.remaining());
+        // Committed offsets first: else a concurrent run could commit an offset beyond the log's end that was read
+        // before, which looks like a truncated log.
+        let committed = self.committed(partitions, deadline.remaining())?;
+        let lows = at(Offset::Beginning)?;
+        let highs = at(Offset::End)?;
+        let start_times = match start {
+            WindowStart::Time(time) => at(Offset::Offset(*time))?,
+            _ => Vec::new(),
+        };
+        let end_times = match end {
+            WindowEnd::Time(time) => at(Offset::Offset(*time))?,
+            _ => Vec::new(),
+        };
+        Ok(partitions
+            .iter()
+            .map(|&partition| {
+                let (committed, metadata) = committed
+                    .iter()
+                    .find(|(known, ..)| *known == partition)
+                    .map(|(_, offset, metadata)| (*offset, metadata.clone()))
+                    .unwrap_or_default();
+                PartitionOffsets {
+                    partition,
+                    low: find(&lows, partition).unwrap_or(0),
+                    high: find(&highs, partition).unwrap_or(0),
+                    committed,
+                    metadata,
+                    start_time_offset: find(&start_times, partition),
+                    end_time_offset: find(&end_times, partition),
+                }
+            })
+            .collect())
+    }
+
+    /// Sends one ListOffsets request to each leader (KIP-79).
+    ///
+    /// `time` is milliseconds since 1970, for the first offset of that time or later (`None`: there is none), or
+    /// `Offset::Beginning` or `Offset::End`. For a `read_committed` reader `End` is the last stable offset.
+    fn offsets_at(
+        &self,
+        partitions: &[i32],
+        time: Offset,
+        timeout: Duration,
+    ) -> Result<Vec<(i32, Option<i64>)>, SourceError> {
+        let failed = |error| self.broker(LIST_OFFSETS, error);
+        let mut list = TopicPartitionList::new();
+        for partition in partitions {
+            list.add_partition_offset(&self.topic, *partition, time)
+                .map_err(failed)?;
+        }
+        let offsets = retry(timeout, |remaining| {
+            self.consumer.offsets_for_times(list.clone(), remaining)
+        })
+        .map_err(failed)?;
+        Ok(offsets
+            .elements()
+            .iter()
+            .map(|element| (element.partition(), offset_of(element)))
+            .collect())
+    }
+}
+
+fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
+    match element.offset() {
+        Offset::Offset(offset) => Some(offset),
+        _ => None,
+    }
+}
+
+fn find(offsets: &[(i32, Option<i64>)], partition: i32) -> Option<i64> {
+    offsets
+        .iter()
+        .find(|(known, _)| *known == partition)
+        .and_then(|(_, offset)| *offset)
+}
+
+/// Repeats a request while it fails with a transient error, up to `timeout`. The error of a single partition fails the
+/// request.
+fn retry(
+    timeout: Duration,
+    request: impl Fn(Duration) -> KafkaResult<TopicPartitionList>,
+) -> KafkaResult<TopicPartitionList> {
+    let deadline = Deadline::after(timeout);
+    loop {
+        let result = request(deadline.remaining()).and_then(|list| {
+            let elements = list.elements();
+            elements.iter().try_for_each(|element| element.error())?;
+            drop(elements);
+            Ok(list)
+        });
+        match result {
+            Err(error)
+                if error.rdkafka_error_code().is_some_and(is_transient)
+                    && !deadline.has_passed() =>
+            {
+                tracing::debug!(%error, "retrying a Kafka request");
+                thread::sleep(Duration::from_millis(50));
+            }
+            result => return result,
+        }
+    }
+}
+
+struct Deadline(Instant);
+
+impl Deadline {
+    fn after(timeout: Duration) -> Self {
+        Self(Instant::now() + timeout)
+    }
+
+    /// The remaining time, at least a millisecond.
+    fn remaining(&self) -> Duration {
+        self.0
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1))
+    }
+
+    fn has_passed(&self) -> bool {
+        Instant::now() >= self.0
+    }
+}
