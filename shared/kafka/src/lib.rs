@@ -2,7 +2,7 @@
 //!
 //! | client | type | purpose |
 //! |---|---|---|
-//! | producer | `producer::Producer` | publishes messages and reports for each whether it is stored |
+//! | producer | [`producer::Producer`] | publishes messages and reports for each whether it is stored |
 //! | reader | [`reader::Reader`] | lists offsets and reads assigned partitions; joins no group |
 //! | member | [`member::Member`] | joins the consumer group and commits; reads nothing |
 //!
@@ -13,8 +13,8 @@
 //! client. All clients log through [`context::LoggingContext`], which redacts secrets.
 //!
 //! The crate does not decide what to read, to commit or to retry, and it creates no topics. It contains all `unsafe` code
-//! of the product: librdkafka functions that the `rdkafka` crate does not wrap ([`batch`], [`describe`], `log`,
-//! `event_notifier`).
+//! of the product: librdkafka functions that the `rdkafka` crate does not wrap (in [`batch`], [`describe`],
+//! [`producer`] and `log`).
 //!
 //! ```
 //! use kafka::config::KafkaSettings;
@@ -49,5 +49,6 @@ mod error_codes;
 pub mod list_offsets;
 mod log;
 pub mod member;
+pub mod producer;
 pub mod reader;
 pub mod settings;

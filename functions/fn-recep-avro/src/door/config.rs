@@ -10,7 +10,7 @@ use settings::{SettingError, Settings, Source};
 
 use super::envelope::Stamp;
 use super::intake::Limits;
-use super::publisher::Publishing;
+use super::publisher::PublisherConfig;
 
 /// Everything that the door is made of.
 #[derive(Debug)]
@@ -18,7 +18,7 @@ pub struct Config {
     pub(super) limits: Limits,
     pub(super) schema: Schema,
     pub(super) stamp: Stamp,
-    pub(super) publishing: Publishing,
+    pub(super) publisher: PublisherConfig,
 }
 
 impl Config {
@@ -36,16 +36,16 @@ impl Config {
         let schema =
             settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
         let stamp = stamp(settings, &schema)?;
-        let publishing = Publishing {
+        let publisher = PublisherConfig {
             kafka,
             timeout: settings.duration(&PUBLISH_TIMEOUT)?,
-            idle: settings.duration(&CONNECTIONS_MAX_IDLE)?,
+            max_idle: settings.duration(&CONNECTIONS_MAX_IDLE)?,
         };
         Ok(Self {
             limits,
             schema,
             stamp,
-            publishing,
+            publisher,
         })
     }
 }
@@ -56,8 +56,8 @@ impl Config {
     /// # Errors
     /// librdkafka refuses a value.
     pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
-        let kafka = &self.publishing.kafka;
-        kafka.listing(&kafka.producer_within(self.publishing.timeout))
+        let kafka = &self.publisher.kafka;
+        kafka.listing(&kafka.producer_within(self.publisher.timeout))
     }
 }
 

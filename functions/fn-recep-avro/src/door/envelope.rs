@@ -6,13 +6,13 @@ use avro::{FINGERPRINT_HEADER, Field, Projection, Schema, SchemaError};
 use bytes::Bytes;
 use http::HeaderMap;
 use kafka::config::MAX_MESSAGE_BYTES;
+use kafka::producer::OutgoingMessage;
 use record::idempotency::{MAX_CLIENT_KEY_LENGTH, in_container};
 use runtime::text::hex;
 
 use super::Call;
 use super::datums::Datums;
 use super::problem::{Kind, Problem};
-use super::publisher::Message;
 use super::trace;
 use http_server::idempotency;
 
@@ -63,7 +63,7 @@ pub(super) fn seal<'a>(
     headers: &HeaderMap,
     stamp: &Stamp,
     call: &Call,
-) -> Result<Vec<Message<'a>>, Box<Problem>> {
+) -> Result<Vec<OutgoingMessage<'a>>, Box<Problem>> {
     let caller_key = idempotency::key(headers, MAX_CLIENT_KEY_LENGTH).map_err(|reason| {
         Problem::new(
             Kind::MalformedHeader,
@@ -81,7 +81,7 @@ pub(super) fn seal<'a>(
 
     let mut messages = Vec::with_capacity(datums.data.len());
     for (place, datum) in (1u64..).zip(datums.data.iter()) {
-        let message = Message {
+        let message = OutgoingMessage {
             key: stamp.key(datum),
             value: datum,
             headers: Arc::clone(&lines),

@@ -6,7 +6,7 @@
 //! - `intake`: method, content type and encodings; the body, within its limits
 //! - `datums`: the body as data of the schema, each proven in full
 //! - `envelope`: key and headers of each message
-//! - `publisher`: to the broker and back with its word
+//! - `publisher`: sends the messages and waits for the acknowledgements
 //! - `reply`, `problem`: what the caller reads
 
 mod body;
@@ -33,8 +33,8 @@ pub use config::Config;
 use envelope::Stamp;
 use intake::Limits;
 use problem::{Kind, Problem};
-pub use publisher::PublishError;
 use publisher::Publisher;
+pub use publisher::StartError;
 use tracing::debug;
 
 /// What a host knows about one call beyond its HTTP request.
@@ -83,12 +83,12 @@ impl Door {
     ///
     /// # Errors
     /// The broker's client refuses the configuration.
-    pub async fn open(config: Config) -> Result<Self, PublishError> {
+    pub async fn open(config: Config) -> Result<Self, StartError> {
         Ok(Self {
             limits: config.limits,
             schema: config.schema,
             stamp: config.stamp,
-            publisher: Publisher::open(config.publishing).await?,
+            publisher: Publisher::start(config.publisher).await?,
         })
     }
 
@@ -112,7 +112,7 @@ impl Door {
 
     /// Ends when the broker has refused who we are: the password may have been changed.
     pub async fn refused(&self) {
-        self.publisher.refused().await;
+        self.publisher.authentication_failed().await;
     }
 
     /// Takes one request in and answers it: 202 and the coordinates once the broker has acknowledged every message,
@@ -149,8 +149,8 @@ impl Door {
         let intake = intake::read(request, &self.limits, call).await?;
         let datums = datums::prove(&self.schema, &intake.body, &self.limits)?;
         let messages = envelope::seal(&datums, &intake.headers, &self.stamp, call)?;
-        let fates = self.publisher.publish(&messages, call.deadline).await;
-        reply::settle(self.publisher.topic(), datums.many, &fates)
+        let statuses = self.publisher.publish(&messages, call.deadline).await;
+        reply::settle(self.publisher.topic(), datums.many, &statuses)
     }
 }
 

@@ -3,20 +3,20 @@
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
+use kafka::producer::{PublishError, PublishStatus, Receipt};
 use serde_json::{Value, json};
 
 use super::problem::{Kind, Problem};
-use super::publisher::{Fate, Receipt, Trouble};
 
-/// 202 with the coordinates if every message is stored, else a problem that tells the fate of each.
+/// 202 with the coordinates if every message is stored, else a problem that tells the status of each.
 pub(super) fn settle(
     topic: &str,
     many: bool,
-    fates: &[Fate],
+    statuses: &[PublishStatus],
 ) -> Result<Response<Bytes>, Box<Problem>> {
-    let trouble = fates.iter().filter_map(Fate::trouble).max();
-    let Some(trouble) = trouble else {
-        let mut receipts = fates.iter().filter_map(Fate::receipt);
+    let error = statuses.iter().filter_map(PublishStatus::error).max();
+    let Some(error) = error else {
+        let mut receipts = statuses.iter().filter_map(PublishStatus::receipt);
         let body = match many {
             true => receipts
                 .map(|receipt| coordinates(topic, receipt))
@@ -32,7 +32,7 @@ pub(super) fn settle(
             .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
         return Ok(response);
     };
-    Err(problem(topic, many, fates, trouble))
+    Err(problem(topic, many, statuses, error))
 }
 
 fn coordinates(topic: &str, receipt: &Receipt) -> Value {
@@ -44,27 +44,32 @@ fn coordinates(topic: &str, receipt: &Receipt) -> Value {
     })
 }
 
-fn problem(topic: &str, many: bool, fates: &[Fate], trouble: Trouble) -> Box<Problem> {
-    let (kind, what) = match trouble {
-        Trouble::TooLarge => (
+fn problem(
+    topic: &str,
+    many: bool,
+    statuses: &[PublishStatus],
+    error: PublishError,
+) -> Box<Problem> {
+    let (kind, what) = match error {
+        PublishError::TooLarge => (
             Kind::RecordTooLarge,
             "The broker takes no message of this size.",
         ),
-        Trouble::UnknownTopic => (
+        PublishError::UnknownTopic => (
             Kind::TopicUnknown,
             "The stream that this function writes to does not exist; its operator has to create it or correct \
              KAFKA_TOPIC.",
         ),
-        Trouble::Refused => (
+        PublishError::Rejected => (
             Kind::PublishRefused,
             "The broker refused the message for good; the function's log says why.",
         ),
-        Trouble::Unacknowledged => (
+        PublishError::NotAcknowledged => (
             Kind::NotAcknowledged,
             "The broker did not acknowledge in time.",
         ),
     };
-    let stored = match Tally::of(fates) {
+    let stored = match Tally::of(statuses) {
         Tally {
             stored: 0,
             maybe: 0,
@@ -84,10 +89,10 @@ fn problem(topic: &str, many: bool, fates: &[Fate], trouble: Trouble) -> Box<Pro
     };
     let mut problem = Problem::new(kind, format!("{what} {fate}")).with("stored", stored);
     if many && stored != "no" {
-        let records: Vec<Value> = fates
+        let records: Vec<Value> = statuses
             .iter()
-            .map(|fate| match fate {
-                Fate::Stored(receipt) => {
+            .map(|status| match status {
+                PublishStatus::Stored(receipt) => {
                     let mut record = json!({"stored": "yes"});
                     if let (Value::Object(record), Value::Object(at)) =
                         (&mut record, coordinates(topic, receipt))
@@ -96,8 +101,8 @@ fn problem(topic: &str, many: bool, fates: &[Fate], trouble: Trouble) -> Box<Pro
                     }
                     record
                 }
-                Fate::NotStored(_) => json!({"stored": "no"}),
-                Fate::MayBeStored(_) => json!({"stored": "maybe"}),
+                PublishStatus::NotStored(_) => json!({"stored": "no"}),
+                PublishStatus::PossiblyStored(_) => json!({"stored": "maybe"}),
             })
             .collect();
         problem = problem.with("records", records);
@@ -114,11 +119,13 @@ struct Tally {
 }
 
 impl Tally {
-    fn of(fates: &[Fate]) -> Self {
-        let count = |wanted: fn(&Fate) -> bool| fates.iter().filter(|fate| wanted(fate)).count();
+    fn of(statuses: &[PublishStatus]) -> Self {
+        let count = |wanted: fn(&PublishStatus) -> bool| {
+            statuses.iter().filter(|status| wanted(status)).count()
+        };
         Self {
-            stored: count(|fate| matches!(fate, Fate::Stored(_))),
-            maybe: count(|fate| matches!(fate, Fate::MayBeStored(_))),
+            stored: count(|status| matches!(status, PublishStatus::Stored(_))),
+            maybe: count(|status| matches!(status, PublishStatus::PossiblyStored(_))),
         }
     }
 }
