@@ -1,5 +1,5 @@
-//! How long it takes from nothing to the right to read, by each way: measured against a real broker, for the choice
-//! that `fence.rs` explains. `join_time BOOTSTRAP TOPIC`; a topic that is missing is made.
+//! Measures how long a client needs until it may read: without a group, and with each group protocol. The forward job
+//! chooses its protocol accordingly. Usage: `join_time BOOTSTRAP TOPIC`. Creates the topic if it does not exist.
 
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant};
@@ -14,8 +14,8 @@ use settings::Settings;
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
-    let bootstrap = arguments.next().context("name the broker")?;
-    let topic = arguments.next().context("name the topic")?;
+    let bootstrap = arguments.next().context("missing argument: BOOTSTRAP")?;
+    let topic = arguments.next().context("missing argument: TOPIC")?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -25,22 +25,22 @@ fn main() -> Result<()> {
     ];
     let settings = runtime.block_on(Settings::gather(&[&KAFKA], &flags, |_| None))?;
     let kafka = KafkaSettings::from_settings(&settings)?;
-    let patience = Duration::from_secs(10);
-    // A topic that is there already stays as it is.
+    let timeout = Duration::from_secs(10);
+    // An existing topic is not changed.
     let _ = runtime.block_on(testkit::topics::Topics::of(&kafka.bootstrap)?.create(&topic, 8, &[]));
     for round in 0..5 {
         let begin = Instant::now();
         let reader = Reader::new(&kafka.reader("join-time"), &topic)?;
-        let list_offsets = reader.list_offsets(
+        let offsets = reader.list_offsets(
             &WindowStart::Committed,
             &WindowEnd::Now,
-            patience,
+            timeout,
             &AtomicBool::new(false),
         )?;
         println!(
-            "{round} look, no group:      {:>8.1?}  {} partitions",
+            "{round} list, no group:      {:>8.1?}  {} partitions",
             begin.elapsed(),
-            list_offsets.partition_offsets.len()
+            offsets.partition_offsets.len()
         );
         for (name, protocol) in [
             ("consumer", GroupProtocol::Consumer),
@@ -49,11 +49,11 @@ fn main() -> Result<()> {
             let group = format!("join-time-{name}-{}-{round}", std::process::id());
             let begin = Instant::now();
             let (member, events) =
-                Member::join(&kafka.member(&group, protocol, patience), &topic, patience)?;
+                Member::join(&kafka.member(&group, protocol, timeout), &topic, timeout)?;
             loop {
                 match events
-                    .recv_timeout(patience)
-                    .context("nothing was assigned")?
+                    .recv_timeout(timeout)
+                    .context("no partition was assigned")?
                 {
                     GroupEvent::Assigned(partitions) if !partitions.is_empty() => break,
                     GroupEvent::Failed(error) => return Err(error.into()),
@@ -61,11 +61,11 @@ fn main() -> Result<()> {
                 }
             }
             let joined = begin.elapsed();
-            let left = Instant::now();
+            let begin = Instant::now();
             drop(member);
             println!(
                 "{round} join, {name:<9} group: {joined:>8.1?}  leave {:>8.1?}",
-                left.elapsed()
+                begin.elapsed()
             );
         }
     }

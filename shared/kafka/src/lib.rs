@@ -12,7 +12,7 @@
 //! [`config::KafkaSettings`] is the start: it reads the settings of the connection, and makes the configuration of each
 //! client. All clients log through [`context::LoggingContext`], which redacts secrets.
 //!
-//! The crate does not decide what to read, to commit or to retry, and it creates no topics. It contains all `unsafe` code
+//! The crate does not decide what to read or to commit, and it creates no topics. It contains all `unsafe` code
 //! of the product: librdkafka functions that the `rdkafka` crate does not wrap (in [`batch`], [`describe`],
 //! [`producer`] and `log`).
 //!
