@@ -23,9 +23,10 @@ use rdkafka_sys::{
 
 use crate::log;
 
+/// The maximum number of items of one batch.
 const BATCH: usize = 2000;
 
-/// The queue of a consumer that was given its partitions by `assign`, and the batch that was read from it last.
+/// The queue of a consumer that assigned itself partitions, and the batch that was read from it last.
 pub struct Queue<'c> {
     queue: *mut rd_kafka_queue_t,
     buffer: Vec<*mut rd_kafka_message_t>,
@@ -38,11 +39,11 @@ pub struct Queue<'c> {
 pub enum Item<'c> {
     /// A record.
     Record(Record<'c>),
-    /// The partition has nothing more for now; the next record, if one comes, has this offset or a higher one.
+    /// The end of the partition's log was read. The next record has this offset or a higher one.
     End {
         /// Partition.
         partition: i32,
-        /// The position.
+        /// The reader's position.
         offset: i64,
     },
     /// The partition cannot be read.
@@ -51,7 +52,7 @@ pub enum Item<'c> {
         partition: i32,
         /// librdkafka's code.
         code: RDKafkaErrorCode,
-        /// Its words.
+        /// librdkafka's text, redacted.
         reason: String,
     },
 }
@@ -80,9 +81,9 @@ pub struct Record<'c> {
 }
 
 impl<'c> Queue<'c> {
-    /// The consumer's own queue. `None` if the consumer has no group id and so no queue.
+    /// The queue of this consumer. `None` if the consumer has no group id and therefore no queue.
     pub fn of<C: ConsumerContext>(consumer: &'c BaseConsumer<C>) -> Option<Self> {
-        // SAFETY: the handle is alive for 'c, as the borrow of the consumer shows; the queue is a new reference.
+        // SAFETY: the borrow of the consumer keeps its handle alive for 'c; the queue is a new reference.
         let queue = unsafe { rd_kafka_queue_get_consumer(consumer.client().native_ptr()) };
         log::forward(consumer);
         (!queue.is_null()).then(|| Self {
@@ -100,8 +101,8 @@ impl<'c> Queue<'c> {
             return self.buffer.len() - self.next;
         }
         self.clear();
-        // A batch call waits until its batch is full or its time is over. So take what is there without waiting; if
-        // that is nothing, wait for one item.
+        // A batch call with a timeout waits until its batch is full. So read what is queued without a timeout; if that is
+        // nothing, wait for one item.
         match self.fill(BATCH, Duration::ZERO) {
             0 if !timeout.is_zero() => self.fill(1, timeout),
             count => count,
@@ -140,7 +141,7 @@ impl<'c> Queue<'c> {
 impl Drop for Queue<'_> {
     fn drop(&mut self) {
         self.clear();
-        // SAFETY: our own reference, destroyed once, before the consumer that 'c keeps alive.
+        // SAFETY: this type owns the reference, and destroys it once, before the consumer, which 'c keeps alive.
         unsafe { rd_kafka_queue_destroy(self.queue) }
     }
 }
@@ -175,14 +176,13 @@ fn item(message: Owned<'_>) -> Item<'_> {
             offset: message.offset,
         },
         error => {
-            // SAFETY: librdkafka's table of texts is static.
-            let text = unsafe { CStr::from_ptr(rd_kafka_err2str(error)) };
-            // SAFETY: an error's text is its message's payload.
-            let said = unsafe { bytes(&message, message.payload, message.len) };
-            let said = said.map(String::from_utf8_lossy);
-            let reason = said.map_or_else(
-                || text.to_string_lossy().into_owned(),
-                |said| log::redacted(&said),
+            // SAFETY: librdkafka's error descriptions are static.
+            let description = unsafe { CStr::from_ptr(rd_kafka_err2str(error)) };
+            // SAFETY: the payload of an error is its text.
+            let text = unsafe { bytes(&message, message.payload, message.len) };
+            let reason = text.map_or_else(
+                || description.to_string_lossy().into_owned(),
+                |text| log::redacted(&String::from_utf8_lossy(text)),
             );
             Item::Failed {
                 partition: message.partition,
@@ -196,9 +196,9 @@ fn item(message: Owned<'_>) -> Item<'_> {
 /// The bytes at `start`, `None` for a null pointer.
 ///
 /// # Safety
-/// `start` is null, or so many bytes begin there that belong to the message.
+/// `start` is null, or the start of `length` bytes that belong to the message.
 unsafe fn bytes(_: &rd_kafka_message_t, start: *const c_void, length: usize) -> Option<&[u8]> {
-    // SAFETY: as the caller promises; they live as long as the message, whose lifetime they take.
+    // SAFETY: guaranteed by the caller. The bytes have the lifetime of the message.
     (!start.is_null()).then(|| unsafe { slice::from_raw_parts(start.cast::<u8>(), length) })
 }
 
@@ -225,10 +225,10 @@ impl Record<'_> {
         unsafe { bytes(&self.message, self.message.payload, self.message.len) }
     }
 
-    /// Milliseconds since 1970, if the broker keeps them.
+    /// Milliseconds since 1970. `None` if the record has no timestamp.
     pub fn timestamp(&self) -> Option<i64> {
         let mut kind = rd_kafka_timestamp_type_t::RD_KAFKA_TIMESTAMP_NOT_AVAILABLE;
-        // SAFETY: the message is alive, `kind` is ours.
+        // SAFETY: the message is alive, and `kind` is a local variable.
         let timestamp = unsafe { rd_kafka_message_timestamp(&*self.message, &mut kind) };
         (timestamp >= 0).then_some(timestamp)
     }
@@ -237,8 +237,8 @@ impl Record<'_> {
     pub fn headers(&self) -> Vec<(String, Option<Bytes>)> {
         let mut found = Vec::new();
         self.each_header(|name, value| {
-            // A name is text (KIP-82), and the producer's API takes no other: bytes that are no UTF-8 become U+FFFD
-            // on the way to the dead-letter topic.
+            // A name is UTF-8 (KIP-82), and the producer's API accepts nothing else: in a dead letter, invalid bytes are
+            // replaced by U+FFFD.
             let name = name.to_string_lossy().into_owned();
             found.push((name, value.map(Bytes::copy_from_slice)));
         });
@@ -248,7 +248,7 @@ impl Record<'_> {
     /// Calls `each` with the name and the value of every header, in order. Copies nothing.
     pub fn each_header(&self, mut each: impl FnMut(&CStr, Option<&[u8]>)) {
         let mut headers: *mut rd_kafka_headers_t = ptr::null_mut();
-        // SAFETY: the message is alive and owns the headers; a name is a C string, a value has its length beside it.
+        // SAFETY: the message is alive and owns the headers. A name is a C string, and a value has `size` bytes.
         unsafe {
             if rd_kafka_message_headers(&*self.message, &mut headers)
                 != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
@@ -257,8 +257,8 @@ impl Record<'_> {
             }
             let (mut name, mut value, mut size): (*const c_char, *const c_void, usize) =
                 (ptr::null(), ptr::null(), 0);
-            for place in 0.. {
-                if rd_kafka_header_get_all(headers, place, &mut name, &mut value, &mut size)
+            for index in 0.. {
+                if rd_kafka_header_get_all(headers, index, &mut name, &mut value, &mut size)
                     != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
                 {
                     return;

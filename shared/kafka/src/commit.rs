@@ -1,6 +1,6 @@
 //! Commits in a thread of its own: the newest state of each partition, one call at a time.
 //!
-//! A commit can take long while the group's coordinator fails over; the caller goes on meanwhile. A commit that waits is
+//! A commit can take long while the group's coordinator fails over; the caller continues meanwhile. A commit that waits is
 //! replaced by a newer one of the same partition.
 
 use std::collections::BTreeMap;
@@ -29,8 +29,8 @@ pub enum CommitEvent {
     },
 }
 
-/// A thread that commits through the member. It ends when this is dropped and its last commit is answered. Nothing waits
-/// for it, since a broker that is unreachable may never answer.
+/// A thread that commits through the member. It ends after its last commit when this is dropped. The drop does not wait
+/// for it, since an unreachable broker may never answer.
 pub struct Committer {
     requests: Sender<Vec<Commit>>,
     events: Receiver<CommitEvent>,
@@ -54,7 +54,7 @@ impl Committer {
 
     /// Commits these as soon as the commit in flight is answered.
     pub fn commit(&self, commits: Vec<Commit>) {
-        // The thread ends only when the member is gone. Then the commits stay without an event.
+        // The thread ends only after the member was dropped. Then no event follows.
         let _ = self.requests.send(commits);
     }
 
@@ -63,7 +63,7 @@ impl Committer {
         self.events.try_recv().ok()
     }
 
-    /// Waits for the next result up to `timeout`.
+    /// Waits up to `timeout` for the next result.
     pub fn wait_for_event(&self, timeout: Duration) -> Option<CommitEvent> {
         self.events.recv_timeout(timeout).ok()
     }

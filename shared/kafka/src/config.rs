@@ -179,7 +179,7 @@ pub(crate) mod tests {
     async fn reports_missing_bootstrap_servers_in_one_sentence() {
         assert_eq!(
             kafka(&[]).await.unwrap_err(),
-            "KAFKA_BOOTSTRAP_SERVERS is not set: The brokers to start from, as host:port,host:port."
+            "KAFKA_BOOTSTRAP_SERVERS is not set: The bootstrap servers, as host:port,host:port."
         );
     }
 
