@@ -14,7 +14,7 @@ use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
-use crate::door::{Call, Config, Door};
+use crate::ingest::{Call, Config, Door};
 use crate::settings::GROUPS;
 use http_server::program::Failure;
 

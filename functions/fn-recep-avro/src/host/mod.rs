@@ -18,7 +18,7 @@ use runtime::console;
 use settings::telemetry;
 use settings::{Settings, cli, environment};
 
-use crate::door::Config;
+use crate::ingest::Config;
 use crate::settings::GROUPS;
 use entrance::{Entrance, Keeper};
 use http_server::program::{self, Failure};

@@ -18,7 +18,7 @@ use tokio::time::timeout;
 use tracing::info;
 
 use super::entrance::Entrance;
-use crate::door::{Call, Door};
+use crate::ingest::{Call, Door};
 use http_server::program::Failure;
 use http_server::server::{self, READ_PATIENCE, Tcp};
 

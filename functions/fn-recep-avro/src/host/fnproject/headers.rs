@@ -14,8 +14,8 @@ use http::{Method, Request, Response};
 use runtime::rfc3339;
 
 use super::header_limit;
-use crate::door::{Call, Refusal};
 use crate::host::deadline;
+use crate::ingest::{Call, Refusal};
 
 const PREFIX: &str = "fn-http-h-";
 const STATUS: HeaderName = HeaderName::from_static("fn-http-status");

@@ -100,9 +100,9 @@ mod tests {
     /// A REST API's event, an HTTP API's, a load balancer's.
     fn events() -> [Value; 3] {
         [
-            include_str!("../../../tests/door/events/rest-api.json"),
-            include_str!("../../../tests/door/events/http-api.json"),
-            include_str!("../../../tests/door/events/load-balancer.json"),
+            include_str!("../../../tests/ingest/events/rest-api.json"),
+            include_str!("../../../tests/ingest/events/http-api.json"),
+            include_str!("../../../tests/ingest/events/load-balancer.json"),
         ]
         .map(|event| {
             let mut event: Value = serde_json::from_str(event).unwrap();

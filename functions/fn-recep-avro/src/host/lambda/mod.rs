@@ -16,7 +16,7 @@ use lambda_http::{Adapter, Service, service_fn};
 
 use super::deadline;
 use super::entrance::Entrance;
-use crate::door::{Call, Refusal};
+use crate::ingest::{Call, Refusal};
 use event::Event;
 use http_server::program::Failure;
 
