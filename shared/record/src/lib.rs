@@ -4,6 +4,7 @@
 //! - [`Message`]: a record with everything that delivery and the dead-letter topic need
 //! - [`StreamId`]: cluster and topic, for idempotency keys
 //! - [`idempotency`]: the names and limits of idempotency keys
+//! - [`traceparent`]: checks the header of a trace context
 //!
 //! These are plain types without I/O. Reading records is in `kafka`, sending them in `delivery`.
 //!
@@ -25,5 +26,6 @@
 
 pub mod idempotency;
 mod message;
+pub mod traceparent;
 
 pub use message::{Coordinates, Message, StreamId};

@@ -9,7 +9,7 @@ use super::authorization::{AuthorizationError, RequestAuthorization};
 use crate::endpoint_url::EndpointUrl;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(idempotency::HEADER);
-const TRACEPARENT: HeaderName = HeaderName::from_static("traceparent");
+const TRACEPARENT: HeaderName = HeaderName::from_static(record::traceparent::HEADER);
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("frontdoor/", env!("CARGO_PKG_VERSION")));
 

@@ -1,26 +1,17 @@
 //! The trace context of a record (W3C Trace Context).
 
 use http::header::HeaderValue;
-use record::Message;
+use record::{Message, traceparent};
 
-/// The record's `traceparent` header, if it is valid: `00-<trace id>-<parent id>-<flags>` (W3C Trace Context, section
-/// 3.2).
+/// The record's own trace context, if it is valid.
 pub(super) fn traceparent(message: &Message) -> Option<HeaderValue> {
     let (_, value) = message
         .headers
         .iter()
-        .find(|(name, _)| name.eq_ignore_ascii_case("traceparent"))?;
-    let value = value.as_ref()?;
-    let lengths = [2, 32, 16, 2];
-    let mut parts = value.split(|byte| *byte == b'-');
-    let is_valid = lengths.iter().all(|length| {
-        parts.next().is_some_and(|part| {
-            part.len() == *length && part.iter().all(|byte| byte.is_ascii_hexdigit())
-        })
-    });
-    if !is_valid || parts.next().is_some() {
-        return None;
-    }
+        .find(|(name, _)| name.eq_ignore_ascii_case(traceparent::HEADER))?;
+    let value = value
+        .as_ref()
+        .filter(|value| traceparent::is_valid(value))?;
     HeaderValue::from_maybe_shared(value.clone()).ok()
 }
 
