@@ -1,45 +1,49 @@
-//! Who may call: anyone, or those who send the token.
+//! Authorizes requests by the bearer token, if one is set.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use http::header::AUTHORIZATION;
+use http::header::{AUTHORIZATION, WWW_AUTHENTICATE};
+use http_server::problem::Problem;
 use openssl::memcmp;
 use openssl::sha::sha256;
 use runtime::secret::Secret;
 
-use super::problem::Problem;
+use super::problems::UNAUTHORIZED;
 
-/// What a caller wants to do; it decides how the token may arrive.
+/// What a request does. It decides which authentication schemes are accepted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wish {
-    /// Hand records over: `Bearer` only (RFC 6750).
-    Deliver,
-    /// Look at the page: also `Basic` with the token as password, because a browser can be asked for that.
-    Look,
+pub(super) enum Access {
+    /// Post records: `Bearer` only (RFC 6750).
+    Post,
+    /// Read records: also `Basic` with the token as the password, because a browser can prompt for it.
+    Read,
 }
 
-/// Lets the request pass, or says which credentials would let it.
+/// Checks the `Authorization` header. Without a token, every request is authorized.
+///
+/// # Errors
+/// The credentials are missing or wrong. The problem's `WWW-Authenticate` names the schemes (RFC 9110, section 11.6.1).
 pub(super) fn check(
     token: Option<&Secret>,
-    wish: Wish,
+    access: Access,
     headers: &HeaderMap,
 ) -> Result<(), Problem> {
     let Some(token) = token else { return Ok(()) };
-    let schemes: &[&str] = match wish {
-        Wish::Deliver => &[BEARER],
-        Wish::Look => &[BEARER, BASIC],
+    let schemes: &[&str] = match access {
+        Access::Post => &[BEARER],
+        Access::Read => &[BEARER, BASIC],
     };
     let Some(given) = headers.get(AUTHORIZATION) else {
-        return Err(Problem::unauthorised(
-            "this endpoint asks for its bearer token, and the request has no Authorization header",
+        return Err(unauthorized(
+            "The endpoint requires its bearer token, and the request has no Authorization header.",
             schemes,
         ));
     };
-    match offered(given.as_bytes(), wish) {
-        Some(offered) if same(&offered, token.reveal().as_bytes()) => Ok(()),
-        _ => Err(Problem::unauthorised(
-            "the Authorization header does not hold this endpoint's bearer token",
+    match credentials(given.as_bytes(), access) {
+        Some(credentials) if is_equal(&credentials, token.reveal().as_bytes()) => Ok(()),
+        _ => Err(unauthorized(
+            "The Authorization header does not contain the bearer token of the endpoint.",
             schemes,
         )),
     }
@@ -48,14 +52,23 @@ pub(super) fn check(
 const BEARER: &str = "Bearer realm=\"api-avro-sample\"";
 const BASIC: &str = "Basic realm=\"api-avro-sample\", charset=\"UTF-8\"";
 
-fn offered(given: &[u8], wish: Wish) -> Option<Vec<u8>> {
+fn unauthorized(detail: &str, schemes: &[&'static str]) -> Problem {
+    schemes
+        .iter()
+        .fold(Problem::new(&UNAUTHORIZED, detail), |problem, scheme| {
+            problem.with_header(WWW_AUTHENTICATE, scheme)
+        })
+}
+
+/// The token in an `Authorization` header.
+fn credentials(given: &[u8], access: Access) -> Option<Vec<u8>> {
     let space = given.iter().position(|byte| *byte == b' ')?;
     let (scheme, rest) = given.split_at(space);
     let credentials = rest.trim_ascii();
     if scheme.eq_ignore_ascii_case(b"bearer") {
         return Some(credentials.to_vec());
     }
-    if wish == Wish::Look && scheme.eq_ignore_ascii_case(b"basic") {
+    if access == Access::Read && scheme.eq_ignore_ascii_case(b"basic") {
         let pair = STANDARD.decode(credentials).ok()?;
         let colon = pair.iter().position(|byte| *byte == b':')?;
         return Some(pair[colon + 1..].to_vec());
@@ -63,8 +76,8 @@ fn offered(given: &[u8], wish: Wish) -> Option<Vec<u8>> {
     None
 }
 
-// Digests are compared, not texts: they have one length, so that not even the token's length shows in the time.
-fn same(left: &[u8], right: &[u8]) -> bool {
+/// Compares digests in constant time. Digests have one length, so the time does not reveal the token's length.
+fn is_equal(left: &[u8], right: &[u8]) -> bool {
     memcmp::eq(&sha256(left), &sha256(right))
 }
 
@@ -72,20 +85,20 @@ fn same(left: &[u8], right: &[u8]) -> bool {
 mod tests {
     use super::*;
 
-    fn answer(wish: Wish, given: Option<&str>) -> Option<u16> {
+    fn status(access: Access, given: Option<&str>) -> Option<u16> {
         let mut headers = HeaderMap::new();
         if let Some(given) = given {
             headers.insert(AUTHORIZATION, given.parse().unwrap());
         }
-        check(Some(&Secret::new("s3cret")), wish, &headers)
+        check(Some(&Secret::new("s3cret")), access, &headers)
             .err()
-            .map(|problem| problem.status.as_u16())
+            .map(|problem| problem.kind().status.as_u16())
     }
 
     #[test]
-    fn only_the_right_token_passes() {
-        assert_eq!(answer(Wish::Deliver, Some("Bearer s3cret")), None);
-        assert_eq!(answer(Wish::Deliver, Some("bearer   s3cret ")), None);
+    fn accepts_only_the_right_token() {
+        assert_eq!(status(Access::Post, Some("Bearer s3cret")), None);
+        assert_eq!(status(Access::Post, Some("bearer   s3cret ")), None);
         for wrong in [
             None,
             Some(""),
@@ -96,21 +109,21 @@ mod tests {
             Some("s3cret"),
             Some("Basic dXNlcjpzM2NyZXQ="),
         ] {
-            assert_eq!(answer(Wish::Deliver, wrong), Some(401), "{wrong:?}");
+            assert_eq!(status(Access::Post, wrong), Some(401), "{wrong:?}");
         }
     }
 
     #[test]
-    fn a_browser_may_look_with_the_token_as_password() {
-        assert_eq!(answer(Wish::Look, Some("Basic dXNlcjpzM2NyZXQ=")), None);
-        assert_eq!(answer(Wish::Look, Some("Bearer s3cret")), None);
+    fn accepts_the_token_as_basic_password_for_reading() {
+        assert_eq!(status(Access::Read, Some("Basic dXNlcjpzM2NyZXQ=")), None);
+        assert_eq!(status(Access::Read, Some("Bearer s3cret")), None);
         for wrong in ["Basic dXNlcjpubw==", "Basic !", "Basic dXNlcg=="] {
-            assert_eq!(answer(Wish::Look, Some(wrong)), Some(401), "{wrong}");
+            assert_eq!(status(Access::Read, Some(wrong)), Some(401), "{wrong}");
         }
     }
 
     #[test]
-    fn without_a_token_everyone_passes() {
-        assert!(check(None, Wish::Deliver, &HeaderMap::new()).is_ok());
+    fn authorizes_every_request_without_a_token() {
+        assert!(check(None, Access::Post, &HeaderMap::new()).is_ok());
     }
 }

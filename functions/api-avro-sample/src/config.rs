@@ -1,4 +1,4 @@
-//! The endpoint's settings, read and checked before the first connection.
+//! The configuration of the endpoint: settings, read and checked before the first connection.
 
 use crate::settings::{API_MAX_KEYS, API_MAX_RECORDS, API_TITLE};
 use avro::Schema;
@@ -6,38 +6,42 @@ use http_server::settings::{LISTEN, MAX_BODY, MAX_DECODED, MAX_RECORDS};
 use settings::common::AVRO_SCHEMA;
 use settings::{SettingError, Settings};
 
-/// What one endpoint is told at its start.
+/// The configuration of one endpoint.
 #[derive(Clone, Debug)]
-pub struct Config {
-    /// `host:port` to listen on; port 0 takes a free one. `listen`
-    pub listen: String,
-    /// The name in log lines, answers and on the page. `api_title`
-    pub title: String,
-    /// How many of the last records are shown. `api_max_records`
-    pub keep: usize,
+pub(super) struct Config {
+    /// The address to listen on, `host:port`; port 0 is any free port. `listen`
+    pub(super) listen: String,
+    /// The name in log lines, responses and on the page. `api_title`
+    pub(super) title: String,
+    /// How many of the last records are kept and shown. `api_max_records`
+    pub(super) max_records_kept: usize,
     /// How many idempotency keys are remembered. `api_max_keys`
-    pub keys: usize,
+    pub(super) max_keys: usize,
     /// The largest request body, in bytes. `max_body`
-    pub max_body: usize,
-    /// The largest container after its codec is undone, in bytes. `max_decoded`
-    pub max_decoded: usize,
+    pub(super) max_body: usize,
+    /// The largest container file after its codec is decoded, in bytes. `max_decoded`
+    pub(super) max_decoded: usize,
     /// The most records of one container file. `max_records`
-    pub max_records: usize,
-    /// What a record is. `avro_schema`
-    pub schema: Schema,
+    pub(super) max_records: usize,
+    /// The schema of the records. `avro_schema`
+    pub(super) schema: Schema,
 }
 
 impl Config {
-    /// Reads and checks them all.
+    /// Reads and checks the settings.
     ///
     /// # Errors
-    /// A setting is malformed, or the schema is none; the sentence names the setting.
-    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+    /// A setting is malformed, or the schema is invalid.
+    pub(super) fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         Ok(Self {
             listen: settings.required(&LISTEN)?.to_owned(),
             title: settings.required(&API_TITLE)?.to_owned(),
-            keep: settings.parsed(&API_MAX_RECORDS, up_to(10_000), "a number from 1 to 10000")?,
-            keys: settings.parsed(
+            max_records_kept: settings.parsed(
+                &API_MAX_RECORDS,
+                up_to(10_000),
+                "a number from 1 to 10000",
+            )?,
+            max_keys: settings.parsed(
                 &API_MAX_KEYS,
                 up_to(10_000_000),
                 "a number from 1 to 10000000",
@@ -50,10 +54,10 @@ impl Config {
     }
 }
 
-fn up_to(most: usize) -> impl Fn(&str) -> Option<usize> {
+fn up_to(max: usize) -> impl Fn(&str) -> Option<usize> {
     move |text| {
         text.parse()
             .ok()
-            .filter(|number| (1..=most).contains(number))
+            .filter(|number| (1..=max).contains(number))
     }
 }

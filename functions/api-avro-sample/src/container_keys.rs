@@ -1,37 +1,40 @@
-//! The idempotency keys that a container file brings in its metadata. Pure: text in, keys out.
+//! The idempotency keys in the metadata of a container file.
 
-use http::StatusCode;
+use http_server::problem::Problem;
 use record::idempotency::{CONTAINER_KEYS, MAX_LENGTH, is_key};
 
-use super::problem::Problem;
+use super::problems::MALFORMED_KEYS;
 
-/// The keys of a container's `count` records, if it brings any.
-pub(super) fn read(metadata: Option<&[u8]>, count: usize) -> Result<Option<Vec<String>>, Problem> {
+/// Parses the keys of a container's `count` records. `None` if the metadata has no keys.
+///
+/// # Errors
+/// A key is malformed, or the number of keys is not the number of records.
+pub(super) fn parse(metadata: Option<&[u8]>, count: usize) -> Result<Option<Vec<String>>, Problem> {
     let Some(metadata) = metadata else {
         return Ok(None);
     };
-    // No record, no key: without this, the empty text would be one key, the empty one.
+    // The empty text is no key if there is no record. Otherwise it is one empty key.
     let lines = metadata
         .split(|byte| *byte == b'\n')
         .filter(|_| count > 0 || !metadata.is_empty());
     let keys = lines.map(|key| match std::str::from_utf8(key) {
         Ok(text) if is_key(key) => Ok(text.to_owned()),
-        _ => Err(bad(format!(
-            "a key in the metadata {CONTAINER_KEYS} is not 1 to {MAX_LENGTH} characters of printable ASCII"
+        _ => Err(malformed(format!(
+            "A key in the metadata {CONTAINER_KEYS} is not 1 to {MAX_LENGTH} characters of printable ASCII."
         ))),
     });
     let keys = keys.collect::<Result<Vec<_>, _>>()?;
     if keys.len() != count {
-        return Err(bad(format!(
-            "the metadata {CONTAINER_KEYS} holds {} keys for {count} records",
+        return Err(malformed(format!(
+            "The metadata {CONTAINER_KEYS} has {} keys for {count} records.",
             keys.len()
         )));
     }
     Ok(Some(keys))
 }
 
-fn bad(detail: String) -> Problem {
-    Problem::new(StatusCode::BAD_REQUEST, detail)
+fn malformed(detail: String) -> Problem {
+    Problem::new(&MALFORMED_KEYS, detail)
 }
 
 #[cfg(test)]
@@ -39,11 +42,11 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_container_brings_one_key_for_each_record() {
-        let keys = read(Some(b"a\nb c"), 2).unwrap().unwrap();
+    fn a_container_has_one_key_for_each_record() {
+        let keys = parse(Some(b"a\nb c"), 2).unwrap().unwrap();
         assert_eq!(keys, ["a", "b c"]);
         let long = [b'k'; MAX_LENGTH + 1];
-        assert!(read(Some(&long[1..]), 1).is_ok());
+        assert!(parse(Some(&long[1..]), 1).is_ok());
         for (metadata, count) in [
             (&b"a"[..], 2),
             (b"a\nb\n", 2),
@@ -54,9 +57,9 @@ mod tests {
             (b"a\tb", 1),
             (&long, 1),
         ] {
-            assert!(read(Some(metadata), count).is_err(), "{metadata:?}");
+            assert!(parse(Some(metadata), count).is_err(), "{metadata:?}");
         }
-        assert!(read(None, 7).unwrap().is_none());
-        assert_eq!(read(Some(b""), 0).unwrap().unwrap().len(), 0);
+        assert!(parse(None, 7).unwrap().is_none());
+        assert_eq!(parse(Some(b""), 0).unwrap().unwrap().len(), 0);
     }
 }

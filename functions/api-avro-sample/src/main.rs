@@ -1,7 +1,7 @@
-//! `api-avro-sample`: the sample endpoint; see `api_avro_sample`.
+//! The program `api-avro-sample`. See [`api_avro_sample::main`].
 
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    api_avro_sample::program(std::env::args_os())
+    api_avro_sample::main(std::env::args_os())
 }

@@ -1,8 +1,7 @@
-//! The page for people: title, counts, the last records. Pure: a ledger and a time in, HTML out.
+//! The HTML page: title, counts, the last records.
 //!
-//! One answer holds everything: no font, script or picture comes from elsewhere, and the content security policy
-//! forbids that any could. The page asks for itself again every two seconds and swaps the new content in; without
-//! scripts it reloads.
+//! The page contains its style and script, and its content security policy allows no others. The script fetches the page
+//! every two seconds and replaces the content. Without scripts the page reloads.
 
 use std::fmt::Write;
 
@@ -11,29 +10,29 @@ use base64::engine::general_purpose::STANDARD;
 use openssl::sha::sha256;
 use serde_json::Value;
 
-use super::ledger::{Entry, Ledger};
+use super::record_log::{LogEntry, RecordLog};
 
-/// The most records on the page; `GET /records` has all that are kept.
-const SHOWN: usize = 100;
+/// The most records on the page. `GET /records` returns all that are kept.
+const MAX_SHOWN: usize = 100;
 /// The most characters of one field's value on the page.
-const VALUE: usize = 400;
+const MAX_VALUE: usize = 400;
 
 const STYLE: &str = include_str!("page.css");
 const SCRIPT: &str = include_str!("page.js");
 
-/// What is the same on every rendering.
+/// The page of an endpoint: everything that does not depend on the records.
 #[derive(Debug)]
-pub(super) struct Template {
+pub(super) struct Page {
     title: String,
     hue: u32,
     style: String,
     policy: String,
 }
 
-impl Template {
-    /// A page with that title; the title also chooses its colour, so that A and B are told apart at a glance.
+impl Page {
+    /// The page with this title. The colour depends on the title, so that the pages of two endpoints look different.
     pub(super) fn new(title: &str) -> Self {
-        // Titles that differ in one letter lie far apart on the colour wheel: 137° is the golden angle.
+        // By the golden angle, 137°, titles that differ in one letter have very different hues.
         let letters: u32 = title.bytes().map(u32::from).sum();
         let hue = (letters % 360) * 137 % 360;
         let style = format!(":root{{--hue:{hue}}}{STYLE}");
@@ -52,19 +51,19 @@ impl Template {
         }
     }
 
-    /// The value of `Content-Security-Policy`: this style, this script, nothing else.
+    /// The value of `Content-Security-Policy`: it allows only this style and this script.
     pub(super) fn policy(&self) -> &str {
         &self.policy
     }
 
-    /// The whole page at the time `now_ms` (milliseconds since 1970).
-    pub(super) fn render(&self, ledger: &Ledger, now_ms: u64) -> String {
+    /// The HTML at the time `now_ms`, in milliseconds since 1970.
+    pub(super) fn render(&self, log: &RecordLog, now_ms: u64) -> String {
         let Self {
             title, hue, style, ..
         } = self;
-        let (received, repeated, refused) = ledger.counts();
+        let (received, repeated, refused) = log.counts();
         let mut list = String::new();
-        for entry in ledger.newest_first().take(SHOWN) {
+        for entry in log.newest_first().take(MAX_SHOWN) {
             item(&mut list, entry, now_ms);
         }
         if received == 0 {
@@ -81,20 +80,20 @@ impl Template {
              <noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\
              <link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='hsl({hue} 62%25 45%25)'/%3E%3C/svg%3E\">\
              <title>{title} ({received})</title><style>{style}</style></head><body>\
-             <header><h1>{title}</h1><p>Takes Avro records by <code>POST /</code></p></header>\
+             <header><h1>{title}</h1><p>Accepts Avro records by <code>POST /</code></p></header>\
              <main data-newest=\"{received}\"><dl class=\"counts\">\
              <div class=\"main\"><dt>received</dt><dd>{received}</dd></div>\
              <div><dt>repeated</dt><dd>{repeated}</dd></div>\
              <div><dt>refused</dt><dd>{refused}</dd></div></dl>{list}</main>\
-             <footer><p class=\"state\"><span class=\"live\">Refreshes itself.</span>\
-             <span class=\"away\">The endpoint does not answer; this is what it showed last.</span> \
+             <footer><p class=\"state\"><span class=\"live\">Refreshed every 2 seconds.</span>\
+             <span class=\"stale-note\">The endpoint does not answer. This is its last page.</span> \
              The same as JSON: <a href=\"/records\">/records</a></p></footer>\
              <script>{SCRIPT}</script></body></html>"
         )
     }
 }
 
-fn item(out: &mut String, entry: &Entry, now_ms: u64) {
+fn item(out: &mut String, entry: &LogEntry, now_ms: u64) {
     let fields = match &entry.record {
         Some(Value::Object(record)) => record
             .iter()
@@ -108,15 +107,15 @@ fn item(out: &mut String, entry: &Entry, now_ms: u64) {
             })
             .collect(),
         Some(value) => format!("<dt>value</dt><dd>{}</dd>", shown(value)),
-        None => "<dt>record</dt><dd>too long to be shown</dd>".to_owned(),
+        None => "<dt>record</dt><dd>too large to show</dd>".to_owned(),
     };
     let _ = write!(
         out,
         "<li data-number=\"{number}\"><div class=\"meta\"><b>#{number}</b><span>{age}</span>\
-         <span class=\"size\">{framing}, {bytes} bytes</span></div><dl class=\"fields\">{fields}</dl></li>",
+         <span class=\"size\">{format}, {bytes} bytes</span></div><dl class=\"fields\">{fields}</dl></li>",
         number = entry.number,
         age = age(now_ms.saturating_sub(entry.received_ms)),
-        framing = entry.framing,
+        format = entry.format.name(),
         bytes = entry.bytes,
     );
 }
@@ -126,7 +125,7 @@ fn shown(value: &Value) -> String {
         Value::String(text) => text.clone(),
         other => other.to_string(),
     };
-    match text.char_indices().nth(VALUE) {
+    match text.char_indices().nth(MAX_VALUE) {
         Some((end, _)) => format!("{}…", escape(&text[..end])),
         None => escape(&text),
     }
@@ -151,7 +150,7 @@ fn escape(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&#39;"),
-            // Invisible characters that reorder or hide text would make the page say what the record does not.
+            // Invisible characters that reorder or hide text could make the page show something else than the record.
             '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{0}'..='\u{8}' => {
                 escaped.push('\u{fffd}');
             }
@@ -165,18 +164,18 @@ fn escape(text: &str) -> String {
 mod tests {
     use serde_json::json;
 
-    use super::super::intake::{Framing, Understood};
+    use super::super::decode::{BodyFormat, DecodedRecord};
     use super::*;
 
     fn page(title: &str, record: &Value) -> String {
-        let mut ledger = Ledger::new(10);
-        let record = Understood::of(record.clone(), &[0; 27]);
-        ledger.received(&record, None, Framing::Datum, 1_000);
-        Template::new(title).render(&ledger, 65_000)
+        let mut log = RecordLog::new(10);
+        let record = DecodedRecord::new(record.clone(), &[0; 27]);
+        log.push(&record, None, BodyFormat::Datum, 1_000);
+        Page::new(title).render(&log, 65_000)
     }
 
     #[test]
-    fn nothing_from_a_record_becomes_markup() {
+    fn escapes_markup_in_records_and_titles() {
         let page = page(
             "<b>A&B</b>",
             &json!({"<i>": "<script>alert('x')</script>", "n": ["\"<b>\"", "\u{202e}gnp"]}),
@@ -199,15 +198,15 @@ mod tests {
     }
 
     #[test]
-    fn a_long_value_is_cut_between_characters() {
-        let page = page("A", &json!({"name": "é".repeat(VALUE + 1)}));
-        assert!(page.contains(&format!("{}…", "é".repeat(VALUE))));
-        assert!(!page.contains(&"é".repeat(VALUE + 1)));
+    fn truncates_a_long_value_between_characters() {
+        let page = page("A", &json!({"name": "é".repeat(MAX_VALUE + 1)}));
+        assert!(page.contains(&format!("{}…", "é".repeat(MAX_VALUE))));
+        assert!(!page.contains(&"é".repeat(MAX_VALUE + 1)));
     }
 
     #[test]
-    fn a_and_b_have_different_colours_and_a_policy_without_inline_code() {
-        let (a, b) = (Template::new("API type A"), Template::new("API type B"));
+    fn two_titles_have_different_colours_and_a_policy_without_inline_code() {
+        let (a, b) = (Page::new("API type A"), Page::new("API type B"));
         assert!(a.hue.abs_diff(b.hue) > 60);
         assert!(!a.policy().contains("unsafe"));
     }

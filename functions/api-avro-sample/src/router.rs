@@ -1,55 +1,61 @@
-//! Method and path → handler; every path on one screen.
+//! Routes requests by method and path.
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
-use http_body_util::Full;
+use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http_server::problem::Problem;
 use hyper::body::Incoming;
 use runtime::redact;
 use serde_json::json;
 use tracing::warn;
 
-use super::access::{self, Wish};
-use super::answer::{json, now_ms};
-use super::problem::Problem;
-use super::{Api, receive};
+use super::access::{self, Access};
+use super::api::Api;
+use super::clock::now_ms;
+use super::problems::NOT_FOUND;
+use super::receive;
+use super::respond;
 
-/// Answers one request; never fails.
-pub(super) async fn answer(api: &Api, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Handles one request.
+pub(super) async fn handle(api: &Api, request: Request<Incoming>) -> Response<Bytes> {
     let (head, body) = request.into_parts();
-    let looks = head.method == Method::GET || head.method == Method::HEAD;
-    let outcome = match head.uri.path() {
-        "/" if head.method == Method::POST => {
-            let outcome = receive::receive(api, &head.headers, body).await;
-            if let Err(problem) = &outcome {
-                api.state().ledger.refused();
-                warn!(title = %api.config.title, status = problem.status.as_u16(), reason = %redact::mask(&problem.detail), "refused");
+    let (path, method) = (head.uri.path(), &head.method);
+    let is_read = matches!(*method, Method::GET | Method::HEAD);
+    let result = match path {
+        "/" if method == Method::POST => {
+            let result = receive::receive(api, &head.headers, body).await;
+            if let Err(problem) = &result {
+                api.state().log.count_refused();
+                let status = problem.kind().status.as_u16();
+                let detail = redact::mask(problem.detail());
+                warn!(title = %api.config.title, status, %detail, "request rejected");
             }
-            outcome
+            result
         }
-        "/" if looks => page(api, &head.headers),
-        "/" => Err(Problem::method_not_allowed("GET, HEAD, POST")),
-        "/records" if looks => records(api, &head.headers),
-        "/health" if looks => Ok(json(
-            &json!({"status": "ok", "title": api.config.title}).to_string(),
-        )),
-        "/records" | "/health" => Err(Problem::method_not_allowed("GET, HEAD")),
+        "/" if is_read => page(api, &head.headers),
+        "/" => Err(Problem::method_not_allowed(method, "GET, HEAD, POST")),
+        "/records" if is_read => records(api, &head.headers),
+        "/health" if is_read => {
+            let body = json!({"status": "ok", "title": api.config.title});
+            Ok(respond::json(&body))
+        }
+        "/records" | "/health" => Err(Problem::method_not_allowed(method, "GET, HEAD")),
         _ => Err(Problem::new(
-            StatusCode::NOT_FOUND,
-            "there is nothing here; the paths are /, /records and /health",
+            &NOT_FOUND,
+            "The paths of this endpoint are /, /records and /health.",
         )),
     };
-    let mut response = outcome.unwrap_or_else(Problem::into_response);
+    let mut response = result.unwrap_or_else(Problem::into_response);
     let headers = response.headers_mut();
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
     response
 }
 
-fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Problem> {
-    access::check(api.token().as_ref(), Wish::Look, headers)?;
-    let html = api.page.render(&api.state().ledger, now_ms());
-    let mut response = Response::new(Full::from(html));
+fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Bytes>, Problem> {
+    access::check(api.token().as_ref(), Access::Read, headers)?;
+    let html = api.page.render(&api.state().log, now_ms());
+    let mut response = Response::new(Bytes::from(html));
     let headers = response.headers_mut();
     headers.insert(
         CONTENT_TYPE,
@@ -61,8 +67,8 @@ fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Problem
     Ok(response)
 }
 
-fn records(api: &Api, headers: &HeaderMap) -> Result<Response<Full<Bytes>>, Problem> {
-    access::check(api.token().as_ref(), Wish::Look, headers)?;
-    let shown = api.state().ledger.to_json(&api.config.title);
-    Ok(json(&shown.to_string()))
+fn records(api: &Api, headers: &HeaderMap) -> Result<Response<Bytes>, Problem> {
+    access::check(api.token().as_ref(), Access::Read, headers)?;
+    let records = api.state().log.to_json(&api.config.title);
+    Ok(respond::json(&records))
 }

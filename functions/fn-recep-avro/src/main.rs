@@ -1,4 +1,4 @@
-//! `fn-recep-avro`: takes Avro over HTTP, proves it, publishes it to Kafka. See [`fn_recep_avro::host`].
+//! The program `fn-recep-avro`. See [`fn_recep_avro::host`].
 
 use std::process::ExitCode;
 

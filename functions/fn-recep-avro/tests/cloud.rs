@@ -1,7 +1,6 @@
-#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+//! The function in an Fn container with its settings in Oracle Cloud: cold starts, a slow vault, changed secrets.
 
-//! The real function in Fn's hands, with its settings in Oracle Cloud: what a cold start, a slow vault and a changed
-//! secret mean to its callers.
+#![allow(clippy::unwrap_used)]
 
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -14,14 +13,14 @@ use testkit::{program, records};
 /// The record `{"id": 1010, "name": "Paul", "email": "p@x"}` of schemas/user.avsc.
 const DATUM: &[u8] = b"\xe4\x0f\x08Paul\x06p@x";
 
-struct Place {
+struct CloudFixture {
     cloud: Standin,
     broker: Broker,
     folder: tempfile::TempDir,
     variables: Vec<(String, String)>,
 }
 
-impl Place {
+impl CloudFixture {
     async fn new() -> Self {
         let cloud = Standin::start().await.unwrap();
         let broker = Broker::start().unwrap();
@@ -32,7 +31,7 @@ impl Place {
         let lines = cloud.put_secrets(&[
             ("kafka_bootstrap_servers", broker.bootstrap()),
             ("kafka_topic", "first"),
-            ("api_type_a_url", "http://not-for-the-door.invalid/"),
+            ("api_type_a_url", "http://not-for-the-function.invalid/"),
         ]);
         cloud.put_object("config", "config.properties", lines.as_bytes());
         cloud.put_object(
@@ -40,23 +39,23 @@ impl Place {
             "user.avsc",
             include_bytes!("../../../schemas/user.avsc"),
         );
-        let mut place = Self {
+        let mut fixture = Self {
             cloud,
             broker,
             folder,
             variables: Vec::new(),
         };
-        let principal = place
+        let principal = fixture
             .cloud
-            .resource_principal(place.folder.path(), Duration::from_secs(3600));
+            .resource_principal(fixture.folder.path(), Duration::from_secs(3600));
         for (name, value) in principal.unwrap() {
-            place.set(name, &value);
+            fixture.set(name, &value);
         }
-        let endpoint = place.cloud.endpoint();
-        place.set("OCI_ENDPOINT", &endpoint);
-        place.set("CONFIG_LOCATION", "oci://config/config.properties");
-        place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
-        place
+        let endpoint = fixture.cloud.endpoint();
+        fixture.set("OCI_ENDPOINT", &endpoint);
+        fixture.set("CONFIG_LOCATION", "oci://config/config.properties");
+        fixture.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
+        fixture
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -80,38 +79,38 @@ impl Place {
 }
 
 #[tokio::test]
-async fn a_cold_start_asks_for_what_the_door_needs_once() {
-    let place = Place::new().await;
-    let mut function = place.function().await;
+async fn a_cold_start_requests_each_needed_document_once() {
+    let fixture = CloudFixture::new().await;
+    let mut function = fixture.function().await;
     let reply = function.call(Call::direct(DATUM)).await.unwrap();
     assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
-    assert_eq!(place.stored("first"), 1);
-    let mut asked: Vec<String> = place
+    assert_eq!(fixture.stored("first"), 1);
+    let mut targets: Vec<String> = fixture
         .cloud
         .requests()
         .into_iter()
         .map(|seen| seen.target)
         .collect();
-    asked.sort();
+    targets.sort();
     assert_eq!(
-        asked.len(),
+        targets.len(),
         5,
-        "a namespace, two objects, two secrets: {asked:?}"
+        "a namespace, two objects, two secrets: {targets:?}"
     );
 }
 
 #[tokio::test]
-async fn a_call_that_comes_before_the_settings_waits_for_them() {
-    let place = Place::new().await;
-    place.cloud.trouble(
+async fn a_call_before_the_settings_are_read_waits_for_them() {
+    let fixture = CloudFixture::new().await;
+    fixture.cloud.trouble(
         "config.properties",
         Trouble::Delay(Duration::from_secs(1)),
         1,
     );
     let start = Instant::now();
-    let mut function = place.function().await;
+    let mut function = fixture.function().await;
     assert!(
-        place
+        fixture
             .cloud
             .requests()
             .iter()
@@ -123,21 +122,21 @@ async fn a_call_that_comes_before_the_settings_waits_for_them() {
 }
 
 #[tokio::test]
-async fn a_call_whose_time_is_over_first_reads_503_and_when_to_come_again() {
-    let place = Place::new().await;
-    place.cloud.trouble(
+async fn a_call_whose_deadline_passes_before_the_start_is_a_503_with_retry_after() {
+    let fixture = CloudFixture::new().await;
+    fixture.cloud.trouble(
         "config.properties",
         Trouble::Delay(Duration::from_secs(5)),
         1,
     );
-    let mut function = place.function().await;
-    let call = || Call::http("POST", "/door", DATUM).timeout(Duration::from_secs(2));
+    let mut function = fixture.function().await;
+    let call = || Call::http("POST", "/ingest", DATUM).timeout(Duration::from_secs(2));
     let reply = function.call(call()).await.unwrap();
     assert_eq!(reply.status, 503, "{reply:?}\n{}", function.log());
     assert_eq!(reply.headers["retry-after"], "1");
     let problem = reply.json().unwrap();
-    assert_eq!(problem["type"], "urn:problem-type:frontdoor:not-open-yet");
-    assert_eq!(place.stored("first"), 0);
+    assert_eq!(problem["type"], "urn:problem-type:frontdoor:starting");
+    assert_eq!(fixture.stored("first"), 0);
     let reply = function
         .call(call().timeout(Duration::from_secs(20)))
         .await
@@ -146,45 +145,42 @@ async fn a_call_whose_time_is_over_first_reads_503_and_when_to_come_again() {
 }
 
 #[tokio::test]
-async fn a_secret_that_is_changed_needs_no_redeploy() {
-    let mut place = Place::new().await;
-    place.set("SECRET_REFRESH_INTERVAL", "200ms");
-    let mut function = place.function().await;
+async fn reloads_a_changed_secret_without_a_redeploy() {
+    let mut fixture = CloudFixture::new().await;
+    fixture.set("SECRET_REFRESH_INTERVAL", "200ms");
+    let mut function = fixture.function().await;
     assert_eq!(
         function.call(Call::direct(DATUM)).await.unwrap().status,
         202
     );
-    // A vault that is in trouble meanwhile harms nobody.
-    place.cloud.trouble(
+    // Errors of the vault meanwhile have no effect on calls.
+    fixture.cloud.trouble(
         "secretbundles",
         Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
         4,
     );
-    place.cloud.put_secret("kafka_topic", b"second\n");
+    fixture.cloud.put_secret("kafka_topic", b"second\n");
     let end = Instant::now() + Duration::from_secs(30);
-    while place.stored("second") == 0 {
+    while fixture.stored("second") == 0 {
         assert!(Instant::now() < end, "{}", function.log());
         let reply = function.call(Call::direct(DATUM)).await.unwrap();
         assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
     }
     let log = function.log();
     assert!(log.contains("refresh failed, last value kept"), "{log}");
-    assert!(
-        log.contains("the door is open with the new settings"),
-        "{log}"
-    );
+    assert!(log.contains("settings reloaded"), "{log}");
 }
 
 #[tokio::test]
-async fn settings_that_cannot_be_had_end_the_function_with_one_sentence() {
-    let mut place = Place::new().await;
-    place.set("OCI_TIMEOUT", "500ms");
-    place.cloud.trouble(
+async fn unreadable_settings_are_reported_in_one_sentence() {
+    let mut fixture = CloudFixture::new().await;
+    fixture.set("OCI_TIMEOUT", "500ms");
+    fixture.cloud.trouble(
         "config.properties",
         Trouble::Error(503, "ServiceUnavailable".to_owned()),
         100,
     );
-    let variables: Vec<(&str, &str)> = place
+    let variables: Vec<(&str, &str)> = fixture
         .variables
         .iter()
         .map(|(name, value)| (name.as_str(), value.as_str()))
@@ -197,8 +193,8 @@ async fn settings_that_cannot_be_had_end_the_function_with_one_sentence() {
     assert!(text.contains("78"), "{text}");
 }
 
-/// What a program writes when it tells everything it can, with secrets in its environment and in the vault.
-async fn written(program: &str, arguments: &[&str], variables: &[(String, String)]) -> String {
+/// The output of a program with the most detailed log, with secrets in its environment and in the vault.
+async fn output_of(program: &str, arguments: &[&str], variables: &[(String, String)]) -> String {
     let mut command = tokio::process::Command::new(program);
     command
         .env_clear()
@@ -212,7 +208,7 @@ async fn written(program: &str, arguments: &[&str], variables: &[(String, String
     let id = child.id().map(|id| id.to_string()).unwrap_or_default();
     let stop = tokio::spawn(async move {
         tokio::time::sleep(Duration::from_secs(2)).await;
-        // A server is told to end; whoever has ended by itself is not there any more.
+        // SIGTERM ends a server. Other programs have ended by themselves.
         let _ = tokio::process::Command::new("kill").arg(id).output().await;
     });
     let output = child.wait_with_output().await.unwrap();
@@ -225,17 +221,17 @@ async fn written(program: &str, arguments: &[&str], variables: &[(String, String
 }
 
 #[tokio::test]
-async fn no_program_ever_writes_a_secret() {
-    let mut place = Place::new().await;
-    let id = place
+async fn no_program_prints_a_secret() {
+    let mut fixture = CloudFixture::new().await;
+    let id = fixture
         .cloud
         .put_secret("kafka_password", b"canary-in-the-vault");
-    let user = place.cloud.put_secret("kafka_username", b"canary-user");
+    let user = fixture.cloud.put_secret("kafka_username", b"canary-user");
     let lines = format!(
         "kafka_password_vaultOCID={id}\nkafka_username_vaultOCID={user}\nkafka_bootstrap_servers={}\n",
-        place.broker.bootstrap()
+        fixture.broker.bootstrap()
     );
-    place
+    fixture
         .cloud
         .put_object("config", "config.properties", lines.as_bytes());
     for (name, value) in [
@@ -245,20 +241,20 @@ async fn no_program_ever_writes_a_secret() {
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_LEVEL", "trace"),
     ] {
-        place.set(name, value);
+        fixture.set(name, value);
     }
-    // The principal's key and token are secrets as well.
-    let file = |name: &str| std::fs::read_to_string(place.folder.path().join(name)).unwrap();
+    // The principal's key and token are secrets too.
+    let file = |name: &str| std::fs::read_to_string(fixture.folder.path().join(name)).unwrap();
     let key = file("private.pem").lines().nth(1).unwrap().to_owned();
     let token = file("rpst").split('.').nth(2).unwrap().to_owned();
     program::build_all().await.unwrap();
     let built = |name: &str| program::built(name).unwrap().display().to_string();
-    let (door, api, sample) = (
+    let (function, api, sample) = (
         built("fn-recep-avro"),
         built("api-avro-sample"),
         built("create-avro-sample"),
     );
-    let (door, api, sample) = (door.as_str(), api.as_str(), sample.as_str());
+    let (function, api, sample) = (function.as_str(), api.as_str(), sample.as_str());
     let broken = [
         ("KAFKA_PASSWORD".to_owned(), "canary".to_owned()),
         ("KAFKA_SSL_CA_LOCATION".to_owned(), "/nowhere".to_owned()),
@@ -274,36 +270,36 @@ async fn no_program_ever_writes_a_secret() {
         ),
     ];
     for (program, arguments, more) in [
-        (door, &[][..], &[][..]),
-        (door, &[], &repeats),
-        (door, &["--print-config"], &[]),
-        (door, &["--print-config"], &broken),
-        (door, &[], &broken),
+        (function, &[][..], &[][..]),
+        (function, &[], &repeats),
+        (function, &["--print-config"], &[]),
+        (function, &["--print-config"], &broken),
+        (function, &[], &broken),
         (api, &[], &[]),
         (sample, &["-", r#"{"id":1,"name":"n","email":"e"}"#], &[]),
         (sample, &["-", "no JSON"], &[]),
     ] {
-        let variables = [place.variables.as_slice(), more].concat();
-        let written = written(program, arguments, &variables).await;
-        assert!(!written.is_empty());
+        let variables = [fixture.variables.as_slice(), more].concat();
+        let output = output_of(program, arguments, &variables).await;
+        assert!(!output.is_empty());
         if more == repeats {
-            assert!(written.contains("refused: [redacted]"), "{written}");
+            assert!(output.contains("refused: [redacted]"), "{output}");
         }
         for secret in ["canary", &key, &token] {
             assert!(
-                !written.contains(secret),
-                "{program} {arguments:?} wrote {secret}:\n{written}"
+                !output.contains(secret),
+                "{program} {arguments:?} printed {secret}:\n{output}"
             );
         }
     }
 }
 
 #[tokio::test]
-async fn the_endpoint_asks_for_the_token_that_the_vault_holds_now() {
+async fn the_endpoint_requires_the_current_token_of_the_vault() {
     program::build_all().await.unwrap();
-    let mut place = Place::new().await;
-    let id = place.cloud.put_secret("api_token", b"first");
-    place.cloud.put_object(
+    let mut fixture = CloudFixture::new().await;
+    let id = fixture.cloud.put_secret("api_token", b"first");
+    fixture.cloud.put_object(
         "config",
         "config.properties",
         format!("api_token_vaultOCID={id}").as_bytes(),
@@ -313,13 +309,13 @@ async fn the_endpoint_asks_for_the_token_that_the_vault_holds_now() {
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_FORMAT", "json"),
     ] {
-        place.set(name, value);
+        fixture.set(name, value);
     }
-    let log = place.folder.path().join("log");
+    let log = fixture.folder.path().join("log");
     let mut command = tokio::process::Command::new(program::built("api-avro-sample").unwrap());
     command
         .env_clear()
-        .envs(place.variables.iter().cloned())
+        .envs(fixture.variables.iter().cloned())
         .stderr(std::fs::File::create(&log).unwrap())
         .kill_on_drop(true);
     let _endpoint = command.spawn().unwrap();
@@ -342,7 +338,7 @@ async fn the_endpoint_asks_for_the_token_that_the_vault_holds_now() {
     };
     assert_eq!(status("first").await, "200");
     assert_eq!(status("second").await, "401");
-    place.cloud.put_secret("api_token", b"second\n");
+    fixture.cloud.put_secret("api_token", b"second\n");
     let end = Instant::now() + Duration::from_secs(30);
     while status("second").await != "200" {
         assert!(Instant::now() < end);

@@ -1,5 +1,5 @@
-//! The function on a real Apache Kafka that creates topics automatically. The tests start brokers, so `cargo test`
-//! leaves them out; `make e2e` runs them.
+//! The function on a real Apache Kafka that creates topics automatically. `make e2e` runs these tests; `cargo test`
+//! ignores them.
 
 #![allow(clippy::unwrap_used)]
 

@@ -1,4 +1,4 @@
-//! How a program that answers HTTP begins, and how it ends: its runtime, and its exit code.
+//! The life of a program that answers HTTP: its runtime and its exit code.
 
 use std::fmt::Display;
 use std::future::Future;
@@ -7,30 +7,30 @@ use std::process::ExitCode;
 use runtime::{console, exit};
 use settings::SettingError;
 
-/// Why a program ends, in one sentence, and its exit code.
+/// Why a program ends unsuccessfully.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Failure {
     code: u8,
-    /// The sentence, for standard error.
-    pub sentence: String,
+    /// One sentence for standard error.
+    pub message: String,
 }
 
-// By value, so that they stand in a `map_err` by their names.
+// The arguments are passed by value so that the functions can be passed to `map_err`.
 #[allow(clippy::needless_pass_by_value)]
 impl Failure {
-    /// A configuration that cannot work.
-    pub fn configuration(sentence: impl Display) -> Self {
+    /// The configuration is invalid: exit code 78 (`EX_CONFIG`).
+    pub fn configuration(message: impl Display) -> Self {
         Self {
             code: exit::CONFIGURATION,
-            sentence: sentence.to_string(),
+            message: message.to_string(),
         }
     }
 
-    /// Anything that no setting can mend, such as a host that ends us.
-    pub fn software(sentence: impl Display) -> Self {
+    /// Any failure that no setting can correct: exit code 70 (`EX_SOFTWARE`).
+    pub fn software(message: impl Display) -> Self {
         Self {
             code: exit::SOFTWARE,
-            sentence: sentence.to_string(),
+            message: message.to_string(),
         }
     }
 }
@@ -41,24 +41,27 @@ impl From<SettingError> for Failure {
     }
 }
 
-/// Lives as long as `life` does, on this one thread. A failure is one sentence on standard error.
-pub fn run(name: &str, life: impl Future<Output = Result<(), Failure>>) -> ExitCode {
+/// Runs `main` on a runtime with one thread and returns the exit code.
+///
+/// A failure is printed to standard error as one line that begins with the program's `name`.
+pub fn run(name: &str, main: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build();
-    let outcome = match runtime {
+    let result = match runtime {
         Ok(runtime) => {
-            let outcome = runtime.block_on(life);
-            // A thread that asks an absent broker for metadata must not keep the process alive.
+            let result = runtime.block_on(main);
+            // A blocking thread may still wait for the metadata of an unreachable broker. The program does not wait
+            // for it.
             runtime.shutdown_background();
-            outcome
+            result
         }
         Err(error) => Err(Failure::software(format!("starting the runtime: {error}"))),
     };
-    match outcome {
+    match result {
         Ok(()) => ExitCode::SUCCESS,
-        Err(Failure { code, sentence }) => {
-            console::say(format_args!("{name}: {sentence}"));
+        Err(Failure { code, message }) => {
+            console::say(format_args!("{name}: {message}"));
             ExitCode::from(code)
         }
     }

@@ -1,8 +1,7 @@
-//! HTTP/1.1 on a listener, until told to stop: what Fn's socket, the door's port and the sample endpoint have in common.
+//! Serves HTTP/1.1 on the connections of a listener.
 
 use std::convert::Infallible;
 use std::future::Future;
-use std::io;
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,229 +13,168 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use socket2::SockRef;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use crate::program::Failure;
+use crate::listener::Listener;
 
-/// How long calls under way may take to finish once we are told to stop.
-const GRACE: Duration = Duration::from_secs(25);
+/// How long requests may take to finish after the shutdown signal.
+const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+/// The pause after a failed accept.
+const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
-/// How long a caller may take nothing of an answer.
-pub const READ_PATIENCE: Duration = Duration::from_secs(10);
-
-/// Something that connections come from.
-pub trait Listener: Send {
-    /// One connection.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
-
-    /// The next connection.
-    fn next(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
-}
-
-/// A listener on an address. A connection whose other end takes nothing of what is sent for `patience` is ended: else
-/// callers that never read would keep every place.
-pub struct Tcp {
-    /// The bound listener.
-    pub listener: TcpListener,
-    /// How long the other end may take nothing.
-    pub patience: Duration,
-}
-
-impl Listener for Tcp {
-    type Stream = TcpStream;
-
-    async fn next(&self) -> io::Result<TcpStream> {
-        let (stream, _) = self.listener.accept().await?;
-        // Replies are small and whole: waiting to fill a segment only delays them.
-        stream.set_nodelay(true)?;
-        // RFC 5482; the system counts a window that stays shut as silence, too.
-        SockRef::from(&stream).set_tcp_user_timeout(Some(self.patience))?;
-        Ok(stream)
-    }
-}
-
-/// Binds the address of the setting `listen`.
+/// Answers every request with `handler` until `shutdown` completes, on at most `max_connections` connections at a time.
 ///
-/// # Errors
-/// It is taken, not ours, or no address.
-pub async fn bind(address: &str) -> Result<TcpListener, Failure> {
-    TcpListener::bind(address).await.map_err(|error| {
-        Failure::configuration(format!(
-            "LISTEN is {address}, which cannot be bound: {error}"
-        ))
-    })
-}
-
-/// Answers every request on every connection with `answer`, `most` connections at a time, until `stop`; then calls
-/// under way finish, and it returns.
-pub async fn serve<L, A, F, R>(
+/// After `shutdown` it accepts no more connections and returns when the requests in flight are answered, after 25
+/// seconds at the latest.
+pub async fn serve<L, H, F, R>(
     listener: L,
     http: Builder,
-    most: usize,
-    answer: A,
-    stop: impl Future<Output = ()>,
+    max_connections: usize,
+    handler: H,
+    shutdown: impl Future<Output = ()>,
 ) where
     L: Listener,
-    A: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
+    H: Fn(Request<Incoming>) -> F + Clone + Send + 'static,
     F: Future<Output = Response<R>> + Send + 'static,
     R: Into<Full<Bytes>> + 'static,
 {
-    let mut stop = pin!(stop);
-    let places = Arc::new(Semaphore::new(most));
-    let (tell, stopped) = watch::channel(false);
+    let mut shutdown = pin!(shutdown);
+    let permits = Arc::new(Semaphore::new(max_connections));
+    let (stop, stopped) = watch::channel(false);
     let mut connections = JoinSet::new();
     loop {
         let accepted = async {
-            // No place, no accept: the kernel's queue holds whoever comes.
-            let place = Arc::clone(&places).acquire_owned().await;
-            (listener.next().await, place)
+            // Without a permit nothing is accepted: further connections wait in the kernel's queue.
+            let permit = Arc::clone(&permits).acquire_owned().await;
+            (listener.accept().await, permit)
         };
         tokio::select! {
-            (stream, place) = accepted => match stream {
+            (stream, permit) = accepted => match stream {
                 Ok(stream) => {
-                    let connection = converse(stream, http.clone(), answer.clone(), stopped.clone());
+                    let connection =
+                        serve_connection(stream, http.clone(), handler.clone(), stopped.clone());
                     connections.spawn(async move {
                         connection.await;
-                        drop(place);
+                        drop(permit);
                     });
                 }
                 Err(error) => {
-                    // Out of descriptors, most likely: give calls under way the time to return some.
-                    warn!(%error, "accepting a connection");
-                    tokio::time::sleep(Duration::from_millis(50)).await;
+                    warn!(%error, "accepting a connection failed");
+                    // The usual cause is a lack of file descriptors. Requests in flight may release some.
+                    tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
             },
             Some(_) = connections.join_next() => {}
-            () = &mut stop => break,
+            () = &mut shutdown => break,
         }
     }
     drop(listener);
-    info!(connections = connections.len(), "ending");
-    let _ = tell.send(true);
-    let rest = async { while connections.join_next().await.is_some() {} };
-    if tokio::time::timeout(GRACE, rest).await.is_err() {
+    info!(connections = connections.len(), "shutting down");
+    let _ = stop.send(true);
+    let finish = async { while connections.join_next().await.is_some() {} };
+    if tokio::time::timeout(SHUTDOWN_TIMEOUT, finish)
+        .await
+        .is_err()
+    {
         warn!(
             connections = connections.len(),
-            "stopped before all calls ended"
+            "shutdown timeout: closing connections with requests in flight"
         );
     }
 }
 
-/// Completes at SIGTERM (how an orchestrator ends a program) or SIGINT (how a person does), from now on.
-///
-/// # Errors
-/// The signals cannot be listened for.
-pub fn told_to_end() -> Result<impl Future<Output = ()>, Failure> {
-    let listen = |kind| {
-        signal(kind).map_err(|error| {
-            Failure::software(format!("listening for SIGTERM and SIGINT: {error}"))
-        })
-    };
-    let mut terminate = listen(SignalKind::terminate())?;
-    let mut interrupt = listen(SignalKind::interrupt())?;
-    Ok(async move {
-        tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
-        }
-    })
-}
-
-async fn converse<S, A, F, R>(
+async fn serve_connection<S, H, F, R>(
     stream: S,
     http: Builder,
-    answer: A,
+    handler: H,
     mut stopped: watch::Receiver<bool>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    A: Fn(Request<Incoming>) -> F + Send + 'static,
+    H: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<R>> + Send + 'static,
     R: Into<Full<Bytes>> + 'static,
 {
     let service = service_fn(move |request| {
-        let reply = answer(request);
-        async move { Ok::<_, Infallible>(reply.await.map(Into::into)) }
+        let response = handler(request);
+        async move { Ok::<_, Infallible>(response.await.map(Into::into)) }
     });
-    let connection = http.serve_connection(TokioIo::new(stream), service);
-    let mut connection = pin!(connection);
-    let ended = tokio::select! {
-        ended = connection.as_mut() => ended,
-        () = told(&mut stopped) => {
+    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
+    let shutdown = async move {
+        // An error means that the sender is dropped, which also ends the server.
+        let _ = stopped.wait_for(|stopped| *stopped).await;
+    };
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = shutdown => {
             connection.as_mut().graceful_shutdown();
             connection.await
         }
     };
-    if let Err(error) = ended {
-        // The other end is gone, or never spoke HTTP: nobody is left to tell.
-        debug!(%error, "a connection ended early");
+    if let Err(error) = result {
+        debug!(%error, "connection failed");
     }
-}
-
-async fn told(stopped: &mut watch::Receiver<bool>) {
-    // An error means that the server is gone, which is as clear.
-    let _ = stopped.wait_for(|stopped| *stopped).await;
 }
 
 #[cfg(test)]
 mod tests {
-    use super::*;
+    use std::net::SocketAddr;
+
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::net::TcpSocket;
+    use tokio::net::{TcpSocket, TcpStream};
     use tokio::time::timeout;
 
-    const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
-    const PATIENCE: Duration = Duration::from_secs(20);
+    use super::*;
+    use crate::listener::TcpAcceptor;
 
-    /// A server with one place, which answers everything with so many bytes after a moment.
-    async fn server(bytes: usize) -> std::net::SocketAddr {
-        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+    const TIMEOUT: Duration = Duration::from_secs(20);
+
+    /// A server for one connection at a time. After a moment it answers each request with a body of this size.
+    async fn start(body_bytes: usize) -> SocketAddr {
+        let write_timeout = Duration::from_millis(300);
+        let listener = TcpAcceptor::with_write_timeout("127.0.0.1:0", write_timeout)
+            .await
+            .unwrap();
         let address = listener.local_addr().unwrap();
-        let listener = Tcp {
-            listener,
-            patience: Duration::from_millis(300),
-        };
-        let answer = move |_: Request<Incoming>| async move {
+        let handler = move |_: Request<Incoming>| async move {
             tokio::time::sleep(Duration::from_millis(20)).await;
-            Response::new(vec![b'x'; bytes])
+            Response::new(vec![b'x'; body_bytes])
         };
         let mut http = Builder::new();
         http.half_close(true);
-        tokio::spawn(serve(listener, http, 1, answer, std::future::pending()));
+        tokio::spawn(serve(listener, http, 1, handler, std::future::pending()));
         address
     }
 
     #[tokio::test]
-    async fn a_caller_that_never_reads_loses_its_place() {
-        let address = server(8 << 20).await;
+    async fn closes_the_connection_of_a_client_that_never_reads() {
+        let address = start(8 << 20).await;
         let socket = TcpSocket::new_v4().unwrap();
         socket.set_recv_buffer_size(2048).unwrap();
         let mut silent = socket.connect(address).await.unwrap();
-        silent.write_all(ASK).await.unwrap();
+        silent.write_all(REQUEST).await.unwrap();
         tokio::time::sleep(Duration::from_millis(100)).await;
         let mut other = TcpStream::connect(address).await.unwrap();
-        other.write_all(ASK).await.unwrap();
-        let mut answer = Vec::new();
-        let read = timeout(PATIENCE, other.read_to_end(&mut answer)).await;
+        other.write_all(REQUEST).await.unwrap();
+        let mut response = Vec::new();
+        let read = timeout(TIMEOUT, other.read_to_end(&mut response)).await;
         assert!(read.unwrap().unwrap() > 8 << 20);
         drop(silent);
     }
 
     #[tokio::test]
-    async fn a_caller_that_has_said_everything_still_gets_its_answer() {
-        let mut caller = TcpStream::connect(server(5).await).await.unwrap();
-        caller.write_all(ASK).await.unwrap();
-        caller.shutdown().await.unwrap();
-        let mut answer = String::new();
-        timeout(PATIENCE, caller.read_to_string(&mut answer))
+    async fn answers_a_client_that_has_shut_down_its_sending_side() {
+        let mut client = TcpStream::connect(start(5).await).await.unwrap();
+        client.write_all(REQUEST).await.unwrap();
+        client.shutdown().await.unwrap();
+        let mut response = String::new();
+        timeout(TIMEOUT, client.read_to_string(&mut response))
             .await
             .unwrap()
             .unwrap();
-        assert!(answer.ends_with("\r\n\r\nxxxxx"), "{answer:?}");
+        assert!(response.ends_with("\r\n\r\nxxxxx"), "{response:?}");
     }
 }

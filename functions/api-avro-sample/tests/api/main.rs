@@ -1,4 +1,4 @@
-//! The sample endpoint as its callers meet it: the real program, over real HTTP.
+//! The sample endpoint as its clients use it: the real program over HTTP.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -21,7 +21,7 @@ const PROGRAM: &str = env!("CARGO_BIN_EXE_api-avro-sample");
 
 const SCHEMA: &str = include_str!("../../../../schemas/user.avsc");
 
-/// The tutorial's `{"id":1010,"name":"Paul","email":"paul@bla.com"}`, byte by byte.
+/// The datum of the tutorial's `{"id":1010,"name":"Paul","email":"paul@bla.com"}`.
 const PAUL: &[u8] = b"\xe4\x0f\x08Paul\x18paul@bla.com";
 
 /// A running endpoint.
@@ -63,7 +63,7 @@ impl Endpoint {
         json_of(&get(&self.url("/records")).await.unwrap())
     }
 
-    /// A connection that has sent these bytes.
+    /// Opens a connection and sends these bytes.
     async fn connection(&self, bytes: impl AsRef<[u8]>) -> TcpStream {
         let mut stream = TcpStream::connect(&self.authority).await.unwrap();
         stream.write_all(bytes.as_ref()).await.unwrap();
@@ -71,12 +71,12 @@ impl Endpoint {
     }
 }
 
-/// The first bytes that come back, within half a minute.
-async fn hear(mut stream: TcpStream) -> String {
+/// The first bytes of the response.
+async fn read_response(mut stream: TcpStream) -> String {
     let mut buffer = [0; 4096];
-    let patience = Duration::from_secs(30);
-    let heard = tokio::time::timeout(patience, stream.read(&mut buffer)).await;
-    String::from_utf8_lossy(&buffer[..heard.unwrap().unwrap()]).into_owned()
+    let timeout = Duration::from_secs(30);
+    let read = tokio::time::timeout(timeout, stream.read(&mut buffer)).await;
+    String::from_utf8_lossy(&buffer[..read.unwrap().unwrap()]).into_owned()
 }
 
 fn json_of(response: &Response<Bytes>) -> Value {
@@ -93,16 +93,16 @@ fn datum(record: &Value) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn takes_the_tutorials_datum_says_what_it_understood_and_logs_it() {
+async fn accepts_the_tutorials_datum_answers_with_the_record_and_logs_it() {
     let mut api = Endpoint::start(&[]).await;
     // As `curl --data-binary @file` sends it.
     let form = [("content-type", "application/x-www-form-urlencoded")];
-    let answer = api.post_with(&form, PAUL).await;
-    assert_eq!(answer.status(), 200, "{answer:?}");
+    let response = api.post_with(&form, PAUL).await;
+    assert_eq!(response.status(), 200, "{response:?}");
     let paul = json!({"id": 1010, "name": "Paul", "email": "paul@bla.com"});
     assert_eq!(
-        json_of(&answer),
-        json!({"title": "API type A", "understood": 1, "records": [paul]})
+        json_of(&response),
+        json!({"title": "API type A", "accepted": 1, "records": [paul]})
     );
     let shown = api.records().await;
     assert_eq!(shown["received"], 1);
@@ -113,7 +113,7 @@ async fn takes_the_tutorials_datum_says_what_it_understood_and_logs_it() {
 }
 
 #[tokio::test]
-async fn the_page_shows_the_newest_first_and_never_as_markup() {
+async fn the_page_shows_the_newest_record_first_and_escapes_markup() {
     let api = Endpoint::start(&[("API_MAX_RECORDS", "2"), ("API_TITLE", "A <&> B")]).await;
     let page = get(&api.url("/")).await.unwrap();
     assert_eq!(page.headers()["content-type"], "text/html; charset=utf-8");
@@ -135,12 +135,12 @@ async fn the_page_shows_the_newest_first_and_never_as_markup() {
 }
 
 #[tokio::test]
-async fn a_repeated_key_is_answered_as_before_and_counted_once() {
+async fn a_repeated_key_has_the_same_response_and_is_counted_once() {
     let api = Endpoint::start(&[]).await;
     let quoted = [("idempotency-key", "\"c/t/0/7\"")];
     let first = api.post_with(&quoted, PAUL).await;
     assert!(first.headers().get("idempotent-replayed").is_none());
-    // The same key, as the specification and as most clients write it.
+    // The same key, quoted as in the specification and bare as most clients send it.
     let bare = [("idempotency-key", "c/t/0/7")];
     for headers in [quoted, bare] {
         let again = api.post_with(&headers, PAUL).await;
@@ -148,11 +148,11 @@ async fn a_repeated_key_is_answered_as_before_and_counted_once() {
         assert_eq!(again.body(), first.body());
         assert_eq!(again.headers()["idempotent-replayed"], "true");
     }
-    let other = datum(&user(1010, "Somebody else"));
-    let refused = api.post_with(&bare, other).await;
-    assert_eq!(refused.status(), 422);
+    let other = datum(&user(1010, "Another name"));
+    let rejected = api.post_with(&bare, other).await;
+    assert_eq!(rejected.status(), 422);
     assert_eq!(
-        refused.headers()["content-type"],
+        rejected.headers()["content-type"],
         "application/problem+json"
     );
     let shown = api.records().await;
@@ -168,7 +168,7 @@ async fn a_repeated_key_is_answered_as_before_and_counted_once() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_refused_may_be_used_again() {
+async fn a_key_of_a_rejected_request_may_be_used_again() {
     let api = Endpoint::start(&[]).await;
     let key = [("idempotency-key", "k")];
     assert_eq!(api.post_with(&key, &b"\x00"[..]).await.status(), 400);
@@ -176,7 +176,7 @@ async fn a_key_that_was_refused_may_be_used_again() {
 }
 
 #[tokio::test]
-async fn a_key_is_refused_while_its_first_request_is_under_way() {
+async fn a_key_is_rejected_while_its_first_request_is_in_progress() {
     let api = Endpoint::start(&[]).await;
     let head = |key: &str| {
         let length = PAUL.len();
@@ -185,27 +185,27 @@ async fn a_key_is_refused_while_its_first_request_is_under_way() {
         )
     };
     let mut slow = api.connection(head("slow")).await;
-    let refused = loop {
-        // Until the slow request's headers are read, this one comes first and is no datum.
-        let answer = api
+    let rejected = loop {
+        // Until the headers of the slow request are read, this request is the first. Its body is not a datum.
+        let response = api
             .post_with(&[("idempotency-key", "slow")], &b"\x00"[..])
             .await;
-        if answer.status() != 400 {
-            break answer;
+        if response.status() != 400 {
+            break response;
         }
     };
-    assert_eq!(refused.status(), 409);
+    assert_eq!(rejected.status(), 409);
     slow.write_all(PAUL).await.unwrap();
-    let answer = hear(slow).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let response = read_response(slow).await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     let again = api.post_with(&[("idempotency-key", "slow")], PAUL).await;
     assert_eq!(again.headers()["idempotent-replayed"], "true");
-    // A client that goes away in the middle no longer holds its key.
+    // A key is unlocked when its client disconnects.
     drop(api.connection(head("gone")).await);
     let end = tokio::time::Instant::now() + Duration::from_secs(30);
     loop {
-        let answer = api.post_with(&[("idempotency-key", "gone")], PAUL).await;
-        match answer.status().as_u16() {
+        let response = api.post_with(&[("idempotency-key", "gone")], PAUL).await;
+        match response.status().as_u16() {
             409 if tokio::time::Instant::now() < end => {
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }
@@ -215,29 +215,29 @@ async fn a_key_is_refused_while_its_first_request_is_under_way() {
 }
 
 #[tokio::test]
-async fn every_damage_to_a_datum_is_refused_with_its_reason_and_counted_nowhere() {
+async fn rejects_a_damaged_datum_with_the_reason_and_does_not_count_it() {
     let api = Endpoint::start(&[]).await;
     for length in 0..PAUL.len() {
-        let answer = api.post(&PAUL[..length]).await;
-        assert_eq!(answer.status(), 400, "{length} bytes");
+        let response = api.post(&PAUL[..length]).await;
+        assert_eq!(response.status(), 400, "{length} bytes");
     }
-    let answer = api.post([PAUL, b"\0"].concat()).await;
-    assert_eq!(answer.status(), 400);
-    assert_eq!(json_of(&answer)["offset"], PAUL.len());
+    let response = api.post([PAUL, b"\0"].concat()).await;
+    assert_eq!(response.status(), 400);
+    assert_eq!(json_of(&response)["offset"], PAUL.len());
     let text = "{\"id\":1010,\"name\":\"Paul\",\"email\":\"paul@bla.com\"}";
-    let answer = api.post(text).await;
-    assert_eq!(answer.status(), 400);
-    let detail = json_of(&answer)["detail"].as_str().unwrap().to_owned();
+    let response = api.post(text).await;
+    assert_eq!(response.status(), 400);
+    let detail = json_of(&response)["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("JSON text"), "{detail}");
     // A string that claims 2^62 bytes.
     let claim = b"\xe4\x0f\x80\x80\x80\x80\x80\x80\x80\x80\x80\x01";
-    let answer = api.post(&claim[..]).await;
-    assert_eq!(answer.status(), 400);
-    assert_eq!(json_of(&answer)["field"], "name", "{answer:?}");
+    let response = api.post(&claim[..]).await;
+    assert_eq!(response.status(), 400);
+    assert_eq!(json_of(&response)["field"], "name", "{response:?}");
     assert_eq!(api.records().await["received"], 0);
 }
 
-/// A container file of these records, each with its key.
+/// A container file of these records, with these keys in its metadata.
 fn container(codec: Codec, records: &[Value], keys: Option<&str>) -> Vec<u8> {
     let data: Vec<Vec<u8>> = records.iter().map(datum).collect();
     let metadata: Vec<_> = keys
@@ -248,15 +248,15 @@ fn container(codec: Codec, records: &[Value], keys: Option<&str>) -> Vec<u8> {
 }
 
 #[tokio::test]
-async fn takes_a_container_of_many_records_in_every_codec() {
+async fn accepts_a_container_of_many_records_in_every_codec() {
     let api = Endpoint::start(&[]).await;
     let records: Vec<Value> = (0..150).map(|id| user(id, "one of many")).collect();
     for codec in [Codec::Null, Codec::Deflate, Codec::Snappy, Codec::Zstandard] {
-        let answer = api.post(container(codec, &records, None)).await;
-        assert_eq!(answer.status(), 200, "{answer:?}");
-        let json = json_of(&answer);
-        assert_eq!(json["understood"], 150);
-        // The answer repeats the first hundred.
+        let response = api.post(container(codec, &records, None)).await;
+        assert_eq!(response.status(), 200, "{response:?}");
+        let json = json_of(&response);
+        assert_eq!(json["accepted"], 150);
+        // The response repeats the first hundred.
         assert_eq!(json["records"].as_array().unwrap()[..], records[..100]);
     }
     let shown = api.records().await;
@@ -269,7 +269,7 @@ async fn takes_a_container_of_many_records_in_every_codec() {
 async fn each_record_of_a_container_is_counted_once_by_its_own_key() {
     let api = Endpoint::start(&[]).await;
     let records = [user(1, "a"), user(2, "b"), user(3, "c")];
-    // The second record was delivered alone before.
+    // The second record was sent alone before.
     let alone = api
         .post_with(&[("idempotency-key", "k2")], datum(&records[1]))
         .await;
@@ -280,7 +280,7 @@ async fn each_record_of_a_container_is_counted_once_by_its_own_key() {
     assert_eq!(first.status(), 200);
     assert_eq!(first.headers()["frontdoor-records-repeated"], "1");
     assert_eq!(api.records().await["received"], 3);
-    // The same records in another company are the same records.
+    // The records are duplicates in another container too.
     let more = [user(3, "c"), user(4, "d"), user(1, "a"), user(4, "d")];
     let again = api
         .post(container(Codec::Deflate, &more, Some("k3\nk4\nk1\nk4")))
@@ -297,22 +297,22 @@ async fn each_record_of_a_container_is_counted_once_by_its_own_key() {
 }
 
 #[tokio::test]
-async fn a_container_with_a_key_of_its_own_is_counted_once_whatever_its_records_are_called() {
+async fn a_container_with_a_request_key_is_counted_once() {
     let api = Endpoint::start(&[]).await;
     let records = [user(1, "a"), user(2, "b")];
     let key = [("idempotency-key", "k1")];
     let body = container(Codec::Null, &records, Some("k1\nk2"));
     for repeated in [None, Some("true"), Some("true")] {
-        let answer = api.post_with(&key, body.clone()).await;
-        assert_eq!(answer.status(), 200, "{answer:?}");
-        let told = answer.headers().get("idempotent-replayed");
-        assert_eq!(told.map(|value| value.to_str().unwrap()), repeated);
+        let response = api.post_with(&key, body.clone()).await;
+        assert_eq!(response.status(), 200, "{response:?}");
+        let replayed = response.headers().get("idempotent-replayed");
+        assert_eq!(replayed.map(|value| value.to_str().unwrap()), repeated);
     }
     assert_eq!(api.records().await["received"], 2);
 }
 
 #[tokio::test]
-async fn a_container_with_one_bad_record_or_key_leaves_nothing_behind() {
+async fn a_container_with_one_malformed_record_or_key_is_rejected_whole() {
     let api = Endpoint::start(&[("MAX_RECORDS", "10")]).await;
     let records = [user(1, "a"), user(2, "b")];
     for (keys, status) in [
@@ -322,53 +322,53 @@ async fn a_container_with_one_bad_record_or_key_leaves_nothing_behind() {
         // Two records cannot share one key.
         ("k1\nk1", 422),
     ] {
-        let answer = api.post(container(Codec::Null, &records, Some(keys))).await;
-        assert_eq!(answer.status(), status, "{keys:?}: {answer:?}");
+        let response = api.post(container(Codec::Null, &records, Some(keys))).await;
+        assert_eq!(response.status(), status, "{keys:?}: {response:?}");
     }
     let whole = container(Codec::Null, &records, None);
     for length in 4..whole.len() {
-        let answer = api.post(whole[..length].to_vec()).await;
-        // What ends after its header is a container of no records.
-        if answer.status() == 200 {
+        let response = api.post(whole[..length].to_vec()).await;
+        // A file that is truncated after its header is a container without records.
+        if response.status() == 200 {
             assert_eq!(
-                json_of(&answer)["understood"],
+                json_of(&response)["accepted"],
                 0,
                 "{length} of {} bytes",
                 whole.len()
             );
         } else {
-            assert_eq!(answer.status(), 400, "{length} of {} bytes", whole.len());
+            assert_eq!(response.status(), 400, "{length} of {} bytes", whole.len());
         }
     }
     let many: Vec<Value> = (0..11).map(|id| user(id, "x")).collect();
-    let answer = api.post(container(Codec::Null, &many, None)).await;
-    assert_eq!(answer.status(), 413);
+    let response = api.post(container(Codec::Null, &many, None)).await;
+    assert_eq!(response.status(), 413);
     assert_eq!(api.records().await["received"], 0);
-    let answer = api
+    let response = api
         .post(container(Codec::Null, &records, Some("k1\nk2")))
         .await;
-    assert_eq!(answer.status(), 200, "no refused key is remembered");
+    assert_eq!(response.status(), 200, "a rejected key is not kept");
 }
 
 #[tokio::test]
-async fn a_body_over_the_limit_is_refused_however_it_comes() {
+async fn rejects_a_body_over_the_limit_with_and_without_a_length() {
     let api = Endpoint::start(&[("MAX_BODY", "1KiB")]).await;
-    let answer = api.post(vec![b'x'; 1025]).await;
-    assert_eq!(answer.status(), 413);
-    let detail = json_of(&answer)["detail"].as_str().unwrap().to_owned();
+    let response = api.post(vec![b'x'; 1025]).await;
+    assert_eq!(response.status(), 413);
+    let detail = json_of(&response)["detail"].as_str().unwrap().to_owned();
     assert!(detail.contains("1024 bytes"), "{detail}");
     let body = "x".repeat(1025);
     let chunked = format!(
         "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n401\r\n{body}\r\n0\r\n\r\n"
     );
-    let said = hear(api.connection(chunked).await).await;
-    assert!(said.starts_with("HTTP/1.1 413"), "{said}");
-    let answer = api.post(datum(&user(1, "the next one"))).await;
-    assert_eq!(answer.status(), 200);
+    let response = read_response(api.connection(chunked).await).await;
+    assert!(response.starts_with("HTTP/1.1 413"), "{response}");
+    let response = api.post(datum(&user(1, "the next one"))).await;
+    assert_eq!(response.status(), 200);
 }
 
 #[tokio::test]
-async fn hostile_requests_are_refused_and_the_next_one_is_served() {
+async fn rejects_malformed_requests_and_serves_the_next_one() {
     let api = Endpoint::start(&[]).await;
     let long = format!("GET / HTTP/1.1\r\nx: {}\r\n\r\n", "y".repeat(70_000));
     let long_name = format!("GET / HTTP/1.1\r\n{}: y\r\n\r\n", "x".repeat(70_000));
@@ -388,40 +388,43 @@ async fn hostile_requests_are_refused_and_the_next_one_is_served() {
             400,
         ),
     ] {
-        let said = hear(api.connection(request).await).await;
-        assert!(said.starts_with(&format!("HTTP/1.1 {status}")), "{said}");
+        let response = read_response(api.connection(request).await).await;
+        assert!(
+            response.starts_with(&format!("HTTP/1.1 {status}")),
+            "{response}"
+        );
     }
     for (header, status) in [
         (("idempotency-key", "\"open"), 400),
         (("idempotency-key", ""), 400),
         (("content-encoding", "gzip"), 415),
     ] {
-        let answer = api.post_with(&[header], PAUL).await;
-        assert_eq!(answer.status(), status, "{header:?}");
+        let response = api.post_with(&[header], PAUL).await;
+        assert_eq!(response.status(), status, "{header:?}");
     }
     assert_eq!(api.post(PAUL).await.status(), 200);
 }
 
 #[tokio::test]
-async fn paths_and_methods_that_are_not_there_say_which_are() {
+async fn unknown_paths_and_methods_are_answered_with_the_known_ones() {
     let api = Endpoint::start(&[]).await;
     assert_eq!(get(&api.url("/nothing")).await.unwrap().status(), 404);
     assert_eq!(get(&api.url("/health")).await.unwrap().status(), 200);
     let request = Request::delete(api.url("/")).body(Bytes::new()).unwrap();
-    let answer = send(request).await.unwrap();
-    assert_eq!(answer.status(), 405);
-    assert_eq!(answer.headers()["allow"], "GET, HEAD, POST");
-    let answer = post(&api.url("/records"), PAUL).await.unwrap();
-    assert_eq!(answer.headers()["allow"], "GET, HEAD");
+    let response = send(request).await.unwrap();
+    assert_eq!(response.status(), 405);
+    assert_eq!(response.headers()["allow"], "GET, HEAD, POST");
+    let response = post(&api.url("/records"), PAUL).await.unwrap();
+    assert_eq!(response.headers()["allow"], "GET, HEAD");
 }
 
 #[tokio::test]
-async fn with_a_token_nobody_else_delivers_or_looks() {
+async fn a_token_protects_posting_and_reading() {
     // As a file with a final newline gives it.
     let mut api = Endpoint::start(&[("API_TOKEN", "s3cret-token\n")]).await;
-    let refused = api.post(PAUL).await;
-    assert_eq!(refused.status(), 401);
-    let scheme = refused.headers()["www-authenticate"].to_str().unwrap();
+    let rejected = api.post(PAUL).await;
+    assert_eq!(rejected.status(), 401);
+    let scheme = rejected.headers()["www-authenticate"].to_str().unwrap();
     assert!(scheme.starts_with("Bearer "), "{scheme}");
     let wrong = [("authorization", "Bearer s3cret-tokem")];
     assert_eq!(api.post_with(&wrong, PAUL).await.status(), 401);
@@ -437,29 +440,29 @@ async fn with_a_token_nobody_else_delivers_or_looks() {
         assert_eq!(send(request).await.unwrap().status(), 200, "{path}");
     }
     assert_eq!(get(&api.url("/health")).await.unwrap().status(), 200);
-    api.program.line_with("received").await.unwrap();
+    api.program.line_with("record received").await.unwrap();
     let log = api.program.log();
     assert!(!log.contains("s3cret"), "{log}");
 }
 
 #[tokio::test]
-async fn told_to_end_it_finishes_the_request_under_way() {
+async fn finishes_the_request_in_flight_after_sigterm() {
     let api = Endpoint::start(&[]).await;
     let length = PAUL.len();
     let head = format!("POST / HTTP/1.1\r\nhost: a\r\ncontent-length: {length}\r\n\r\n");
     let mut slow = api.connection(head).await;
-    // Connections are taken in order: once this is answered, the slow one is being served.
+    // Connections are accepted in order. After this response, the slow request is being served.
     assert_eq!(get(&api.url("/health")).await.unwrap().status(), 200);
     let Endpoint {
         mut program,
         authority,
     } = api;
     program.terminate();
-    program.line_with("ending").await.unwrap();
+    program.line_with("shutting down").await.unwrap();
     let late = TcpStream::connect(&authority).await;
-    assert!(late.is_err(), "it still takes connections");
+    assert!(late.is_err(), "it still accepts connections");
     slow.write_all(PAUL).await.unwrap();
-    let answer = hear(slow).await;
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    let response = read_response(slow).await;
+    assert!(response.starts_with("HTTP/1.1 200"), "{response}");
     assert!(program.ended().await.unwrap().success());
 }

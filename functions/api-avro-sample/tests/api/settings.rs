@@ -1,4 +1,4 @@
-//! What the endpoint is told, and what it says of what makes no sense.
+//! The settings of the endpoint, and the messages for invalid ones.
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -11,7 +11,7 @@ use tokio::net::TcpListener;
 use super::PROGRAM;
 
 #[tokio::test]
-async fn a_token_that_is_no_text_opens_nothing() {
+async fn a_token_that_is_not_utf_8_is_a_configuration_error() {
     let mut command = program::command(Path::new(PROGRAM));
     command.env("LISTEN", "127.0.0.1:0");
     command.env("API_TOKEN", OsStr::from_bytes(b"s3cr\xe9t"));
@@ -30,8 +30,8 @@ async fn run(arguments: &[&str], settings: &[(&str, &str)]) -> Output {
 }
 
 #[tokio::test]
-async fn a_wrong_setting_ends_it_with_one_sentence_that_names_it() {
-    for (setting, value, wanted) in [
+async fn an_invalid_setting_is_reported_in_one_sentence() {
+    for (setting, value, expected) in [
         (
             "API_MAX_RECORDS",
             "0",
@@ -47,17 +47,17 @@ async fn a_wrong_setting_ends_it_with_one_sentence_that_names_it() {
         ),
     ] {
         let output = run(&[], &[("LISTEN", "127.0.0.1:0"), (setting, value)]).await;
-        let said = String::from_utf8_lossy(&output.stderr);
-        assert_eq!(output.status.code(), Some(78), "{said}");
-        assert!(said.contains(wanted), "{said}");
-        assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(78), "{stderr}");
+        assert!(stderr.contains(expected), "{stderr}");
+        assert_eq!(stderr.trim_end().lines().count(), 1, "{stderr}");
     }
     let taken = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = taken.local_addr().unwrap().to_string();
     let output = run(&[], &[("LISTEN", &address)]).await;
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(78), "{said}");
-    assert!(said.contains("which cannot be bound"), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(78), "{stderr}");
+    assert!(stderr.contains("which cannot be bound"), "{stderr}");
     assert_eq!(run(&["--api-keap", "1"], &[]).await.status.code(), Some(64));
     let output = run(&["--help"], &[]).await;
     assert_eq!(output.status.code(), Some(0));

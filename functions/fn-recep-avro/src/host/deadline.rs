@@ -1,18 +1,18 @@
-//! A caller's deadline, as a point on our own clock. Pure.
+//! The deadline for sending a response.
 
 use std::time::{Duration, Instant, SystemTime};
 
-/// What the reply needs to get back before the caller gives up.
+/// The time that the response needs to reach the caller.
 const MARGIN: Duration = Duration::from_millis(300);
 
-/// When the reply must be on its way for a caller who waits until `deadline`.
+/// When a response must be sent to a caller that waits until `deadline`. `wall` and `now` are the same time on two clocks.
 ///
-/// A short budget gives a third of itself to the margin at most.
+/// The margin is at most a third of the remaining time.
 pub(super) fn reply_by(deadline: SystemTime, wall: SystemTime, now: Instant) -> Instant {
-    let budget = deadline.duration_since(wall).unwrap_or_default();
-    let ours = budget.saturating_sub(MARGIN.min(budget / 3));
-    // A deadline beyond the clock's range is none; the door's own limit counts then.
-    now.checked_add(ours)
+    let remaining = deadline.duration_since(wall).unwrap_or_default();
+    let usable = remaining.saturating_sub(MARGIN.min(remaining / 3));
+    // A deadline beyond the clock's range becomes one day: PUBLISH_TIMEOUT ends the call before.
+    now.checked_add(usable)
         .unwrap_or_else(|| now + Duration::from_secs(86_400))
 }
 
@@ -23,7 +23,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reply_leaves_before_the_caller_gives_up() {
+    fn the_response_is_sent_before_the_deadline() {
         let (wall, now) = (UNIX_EPOCH + Duration::from_secs(1000), Instant::now());
         let left = |millis| reply_by(wall + Duration::from_millis(millis), wall, now) - now;
         assert_eq!(left(30_000), Duration::from_millis(29_700));

@@ -1,14 +1,14 @@
-//! Where the door lives. The environment says which host this is; the door is the same in all of them.
+//! The program: it runs the ingest function in the host that the environment names.
 //!
-//! - [`fnproject`]: a container of Fn Project or Oracle Cloud Functions (`FN_LISTENER`)
-//! - [`lambda`]: AWS Lambda (`AWS_LAMBDA_RUNTIME_API`)
-//! - [`plain`]: an address of its own (`LISTEN`)
+//! - `fnproject`: a container of Fn Project or Oracle Cloud Functions (`FN_LISTENER`)
+//! - `lambda`: AWS Lambda (`AWS_LAMBDA_RUNTIME_API`)
+//! - `plain`: an HTTP server on an address of its own (`LISTEN`)
 
 mod deadline;
-mod entrance;
 mod fnproject;
 mod lambda;
 mod plain;
+mod reload;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -20,12 +20,12 @@ use settings::{Settings, cli, environment};
 
 use crate::ingest::Config;
 use crate::settings::GROUPS;
-use entrance::{Entrance, Keeper};
 use http_server::program::{self, Failure};
+use reload::{CurrentFunction, Reloader};
 
-/// The whole program: reads the command line and the environment, opens the door and lives until the host ends it.
+/// The whole program: reads the command line and the environment, starts the function and runs until the host ends it.
 ///
-/// A configuration that cannot work ends it with one sentence on standard error and exit code 78.
+/// An invalid configuration ends it with one sentence on standard error and exit code 78.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     let matches = match cli::parse(command(), arguments) {
         Ok(matches) => matches,
@@ -45,37 +45,38 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
 fn command() -> Command {
     let command = Command::new("fn-recep-avro")
         .version(env!("CARGO_PKG_VERSION"))
-        .about("Takes Avro messages over HTTP, proves them valid, and publishes them to Kafka.")
+        .about("Accepts Avro over HTTP, validates it and publishes it to Kafka.")
         .after_help(
-            "The environment chooses the host: FN_LISTENER is Fn Project's, AWS_LAMBDA_RUNTIME_API is AWS Lambda's; \
-             without them it answers plain HTTP on LISTEN.",
+            "The environment selects the host: Fn Project if FN_LISTENER is set, AWS Lambda if AWS_LAMBDA_RUNTIME_API \
+             is set, otherwise plain HTTP on LISTEN.",
         )
         .arg(
             Arg::new("print-config")
                 .long("print-config")
                 .action(ArgAction::SetTrue)
-                .help("Checks the settings, prints each with its source and the Kafka client's own (secrets redacted), and exits"),
+                .help("Checks the settings, prints them with their sources and the Kafka client's properties (secrets redacted), and exits"),
         );
     cli::with_settings(command, &GROUPS)
 }
 
-/// Which host the environment names, with what it needs before any setting is read.
+/// The host that the environment names.
 enum Host {
-    Fn(fnproject::Host),
+    Fn(fnproject::FnContainer),
     Lambda,
     Plain,
 }
 
 impl Host {
-    /// Chooses, and binds Fn's socket at once: the agent waits five seconds for it, and settings may come from far.
-    fn take(environment: &impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
-        let function = fnproject::Host::take(environment)?;
-        let lambda = lambda::is_here(environment)?;
-        match (function, lambda) {
+    /// Detects the host. In an Fn container it binds the socket at once: the agent waits only five seconds for it, and
+    /// reading the settings may take longer.
+    fn detect(environment: &impl Fn(&str) -> Option<String>) -> Result<Self, Failure> {
+        let container = fnproject::FnContainer::detect(environment)?;
+        let lambda = lambda::is_present(environment)?;
+        match (container, lambda) {
             (Some(_), true) => Err(Failure::configuration(
-                "FN_LISTENER and AWS_LAMBDA_RUNTIME_API are both set: unset the one whose host this is not",
+                "FN_LISTENER and AWS_LAMBDA_RUNTIME_API are both set: unset the one that does not belong to this host",
             )),
-            (Some(host), false) => Ok(Self::Fn(host)),
+            (Some(container), false) => Ok(Self::Fn(container)),
             (None, true) => Ok(Self::Lambda),
             (None, false) => Ok(Self::Plain),
         }
@@ -86,34 +87,34 @@ async fn run(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<(), Failure> {
-    let host = Host::take(&environment)?;
+    let host = Host::detect(&environment)?;
     let given = Settings::without_files(&GROUPS, flags, &environment);
     telemetry::start(&given).map_err(Failure::configuration)?;
-    let (entrance, door) = Entrance::new();
-    if let Host::Fn(host) = host {
-        // The agent may call before the settings are here: its call waits at the entrance.
-        let keeping = async {
-            let keeper = Keeper::open(door, flags, environment).await?;
-            match keeper.keep().await {}
+    let (function, sender) = CurrentFunction::new();
+    if let Host::Fn(container) = host {
+        // The agent may call before the settings are read: the call waits for the function to start.
+        let reload = async {
+            let reloader = Reloader::start(sender, flags, environment).await?;
+            match reloader.run().await {}
         };
         return tokio::select! {
-            served = host.serve(entrance) => served,
-            failed = keeping => failed,
+            result = container.serve(function) => result,
+            result = reload => result,
         };
     }
-    let keeper = Keeper::open(door, flags, environment).await?;
-    let serving = async {
+    let reloader = Reloader::start(sender, flags, environment).await?;
+    let serve = async {
         match host {
             Host::Plain => {
-                let host = plain::Host::bind(&keeper.settings()).await?;
-                host.serve(entrance).await
+                let server = plain::PlainServer::bind(&reloader.settings()).await?;
+                server.serve(function).await
             }
-            Host::Fn(_) | Host::Lambda => lambda::serve(entrance).await,
+            Host::Fn(_) | Host::Lambda => lambda::serve(function).await,
         }
     };
     tokio::select! {
-        served = serving => served,
-        never = keeper.keep() => match never {},
+        result = serve => result,
+        never = reloader.run() => match never {},
     }
 }
 
@@ -129,7 +130,7 @@ async fn print_config(
         text += &format!("{name}={value} ({source})\n");
     }
     let config = Config::from_settings(&settings).map_err(Failure::configuration)?;
-    text += "\n# what the Kafka client is given; all else is librdkafka's default\n";
+    text += "\n# properties of the Kafka client; all others have librdkafka's defaults\n";
     for (name, value) in config.client_listing().map_err(Failure::configuration)? {
         text += &format!("{name}={value}\n");
     }

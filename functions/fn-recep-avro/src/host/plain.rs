@@ -1,4 +1,4 @@
-//! Plain HTTP on an address of its own, for a container platform or a laptop.
+//! A plain HTTP server, for a container platform or a developer's machine.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,114 +7,112 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, EXPECT, HeaderValue};
 use http::{HeaderMap, Method, Request, Response};
+use http_server::listener::TcpAcceptor;
+use http_server::program::Failure;
 use http_server::settings::LISTEN;
+use http_server::{server, signal};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 use settings::Settings;
-use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::info;
 
-use super::entrance::Entrance;
-use crate::ingest::{Call, Door};
-use http_server::program::Failure;
-use http_server::server::{self, READ_PATIENCE, Tcp};
+use super::reload::CurrentFunction;
+use crate::ingest::{Call, busy};
 
-/// How many calls are dealt with at once: together with the body limit this bounds what callers can make us hold.
-const CALLS: usize = 128;
-/// How long a call waits for its turn.
-const TURN_PATIENCE: Duration = Duration::from_secs(10);
-/// Many more than calls: who asks whether we live is answered however many wait.
-const CONNECTIONS: usize = 640;
-/// How long a request's head may take, and how long a connection may lie idle.
-const HEAD_PATIENCE: Duration = Duration::from_secs(10);
-/// The most bytes of a request line and its header section together: every connection may hold so many.
-const HEADER_BYTES: usize = 64 * 1024;
-/// How long a request's body may take.
-const BODY_PATIENCE: Duration = Duration::from_secs(30);
-/// How much of a refused body is read so that its sender gets to see the refusal.
-const DISCARD: u64 = 64 << 20;
+/// The most calls in flight. Together with `MAX_BODY` this bounds the memory that requests can occupy.
+const MAX_CALLS: usize = 128;
+/// How long a call waits for others to end.
+const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most connections: far more than calls, so that health checks are answered while calls wait.
+const MAX_CONNECTIONS: usize = 640;
+/// How long the request line and the header section may take to arrive. It also limits the idle time of a connection.
+const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
+/// The most bytes of the request line and the header section together. Every connection may occupy as much memory.
+const MAX_HEADER_BYTES: usize = 64 * 1024;
+/// How long the body of a request may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
+/// How many bytes of a rejected body are read and dropped.
+const MAX_DISCARD: u64 = 64 << 20;
 
-/// A bound address.
-pub(super) struct Host {
-    listener: TcpListener,
+/// A server on a bound address.
+pub(super) struct PlainServer {
+    listener: TcpAcceptor,
 }
 
-impl Host {
+impl PlainServer {
     /// Binds the address of the setting `listen`.
     pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
         let address = settings.required(&LISTEN).map_err(Failure::configuration)?;
-        let listener = server::bind(address).await?;
+        let listener = TcpAcceptor::bind(address).await?;
         if let Ok(bound) = listener.local_addr() {
             info!(address = %bound, "listening");
         }
         Ok(Self { listener })
     }
 
-    /// Answers until SIGTERM or SIGINT.
-    pub(super) async fn serve(self, entrance: Entrance) -> Result<(), Failure> {
+    /// Handles requests until SIGTERM or SIGINT.
+    pub(super) async fn serve(self, function: CurrentFunction) -> Result<(), Failure> {
         let mut http = Builder::new();
         http.timer(TokioTimer::new())
-            .header_read_timeout(HEAD_PATIENCE)
-            // Who has said everything may say so, and still wants the answer.
+            .header_read_timeout(HEADER_TIMEOUT)
+            // A client that has shut down its sending side still receives the response.
             .half_close(true)
-            .max_header_size(HEADER_BYTES);
-        let ids = Arc::new(Ids::new(SystemTime::now()));
-        let calls = Arc::new(Semaphore::new(CALLS));
-        let answer = move |request: Request<Incoming>| {
-            let (entrance, ids, calls) = (entrance.clone(), Arc::clone(&ids), Arc::clone(&calls));
+            .max_header_size(MAX_HEADER_BYTES);
+        let ids = Arc::new(CallIds::new(SystemTime::now()));
+        let permits = Arc::new(Semaphore::new(MAX_CALLS));
+        let handler = move |request: Request<Incoming>| {
+            let (function, ids, permits) =
+                (function.clone(), Arc::clone(&ids), Arc::clone(&permits));
             async move {
                 if is_health_check(&request) {
                     return healthy();
                 }
                 let call = call(request.headers(), &ids);
-                match timeout(TURN_PATIENCE, calls.acquire()).await {
-                    Ok(Ok(_turn)) => entrance.answer(request, &call).await,
-                    _ => Door::busy(&call),
+                match timeout(QUEUE_TIMEOUT, permits.acquire()).await {
+                    Ok(Ok(_permit)) => function.handle(request, &call).await,
+                    _ => busy(&call),
                 }
             }
         };
-        let stop = server::told_to_end()?;
-        let listener = Tcp {
-            listener: self.listener,
-            patience: READ_PATIENCE,
-        };
-        server::serve(listener, http, CONNECTIONS, answer, stop).await;
+        let shutdown = signal::shutdown()?;
+        server::serve(self.listener, http, MAX_CONNECTIONS, handler, shutdown).await;
         Ok(())
     }
 }
 
-fn call(headers: &HeaderMap, ids: &Ids) -> Call {
+fn call(headers: &HeaderMap, ids: &CallIds) -> Call {
     Call {
         deadline: None,
-        id: Some(given_id(headers).unwrap_or_else(|| ids.next())),
-        patience: Some(BODY_PATIENCE),
-        // Who asked first has not begun to send.
-        discard: if headers.contains_key(EXPECT) {
+        id: Some(request_id(headers).unwrap_or_else(|| ids.next())),
+        body_timeout: Some(BODY_TIMEOUT),
+        // A client that sends `Expect: 100-continue` waits for the response before it sends the body.
+        max_discard: if headers.contains_key(EXPECT) {
             0
         } else {
-            DISCARD
+            MAX_DISCARD
         },
-        refusal: None,
+        rejection: None,
     }
 }
 
-/// The name that a proxy in front has given to the call, if it is fit to be logged and stored.
-fn given_id(headers: &HeaderMap) -> Option<String> {
+/// The id that a proxy gave to the request, if it is suitable for the log and the message header.
+fn request_id(headers: &HeaderMap) -> Option<String> {
     let id = headers.get("x-request-id")?.to_str().ok()?;
-    let fit = (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
-    fit.then(|| id.to_owned())
+    let is_suitable =
+        (1..=128).contains(&id.len()) && id.bytes().all(|byte| byte.is_ascii_graphic());
+    is_suitable.then(|| id.to_owned())
 }
 
-/// Names for calls that have none: unique within the process, and hardly ever shared with another.
-struct Ids {
+/// Makes ids for calls: the start time of the process and a counter.
+struct CallIds {
     start: u128,
     next: AtomicU64,
 }
 
-impl Ids {
+impl CallIds {
     fn new(start: SystemTime) -> Self {
         let start = start.duration_since(UNIX_EPOCH).unwrap_or_default();
         Self {
@@ -133,7 +131,7 @@ fn is_health_check<B>(request: &Request<B>) -> bool {
     request.uri().path() == "/health" && matches!(*request.method(), Method::GET | Method::HEAD)
 }
 
-/// The process answers; whether the broker does is each call's own question.
+/// The process is alive. A health check does not test the connection to the broker.
 fn healthy() -> Response<Bytes> {
     let mut response = Response::new(Bytes::from_static(b"ok\n"));
     response
@@ -147,17 +145,17 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_call_keeps_the_name_it_came_with_if_that_is_fit() {
-        let ids = Ids::new(UNIX_EPOCH);
-        let of = |id: &[u8]| {
+    fn a_call_has_the_id_of_its_request_if_that_is_suitable() {
+        let ids = CallIds::new(UNIX_EPOCH);
+        let id = |given: &[u8]| {
             let mut headers = HeaderMap::new();
-            headers.insert("x-request-id", HeaderValue::from_bytes(id).unwrap());
+            headers.insert("x-request-id", HeaderValue::from_bytes(given).unwrap());
             call(&headers, &ids).id.unwrap()
         };
-        assert_eq!(of(b"abc-1"), "abc-1");
-        assert_eq!(of(b"a b"), "0-1");
-        assert_eq!(of(b""), "0-2");
-        assert_eq!(of(b"\xff"), "0-3");
-        assert_eq!(of(&[b'a'; 129]), "0-4");
+        assert_eq!(id(b"abc-1"), "abc-1");
+        assert_eq!(id(b"a b"), "0-1");
+        assert_eq!(id(b""), "0-2");
+        assert_eq!(id(b"\xff"), "0-3");
+        assert_eq!(id(&[b'a'; 129]), "0-4");
     }
 }

@@ -1,4 +1,4 @@
-//! Settings → what the door needs, all of it checked before the first connection.
+//! The configuration of the ingest function: settings, read and checked before the first connection.
 
 use crate::settings::{CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, PUBLISH_TIMEOUT};
 use avro::Schema;
@@ -8,34 +8,34 @@ use rdkafka::error::KafkaResult;
 use settings::common::AVRO_SCHEMA;
 use settings::{SettingError, Settings, Source};
 
-use super::envelope::Stamp;
-use super::intake::Limits;
+use super::envelope::Envelope;
+use super::limits::RequestLimits;
 use super::publisher::PublisherConfig;
 
-/// Everything that the door is made of.
+/// What an [`IngestFunction`](super::IngestFunction) is made of.
 #[derive(Debug)]
 pub struct Config {
-    pub(super) limits: Limits,
+    pub(super) limits: RequestLimits,
     pub(super) schema: Schema,
-    pub(super) stamp: Stamp,
+    pub(super) envelope: Envelope,
     pub(super) publisher: PublisherConfig,
 }
 
 impl Config {
-    /// Reads and checks the settings of the door.
+    /// Reads and checks the settings.
     ///
     /// # Errors
-    /// A setting is missing, malformed, contradicts another, or the schema is not one.
+    /// A setting is missing, malformed or contradicts another, or the schema is invalid.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let kafka = KafkaSettings::from_settings(settings)?;
-        let limits = Limits {
-            body: settings.bytes(&MAX_BODY)?,
-            decoded: settings.bytes(&MAX_DECODED)?,
-            records: settings.number(&MAX_RECORDS)?,
+        let limits = RequestLimits {
+            max_body: settings.bytes(&MAX_BODY)?,
+            max_decoded: settings.bytes(&MAX_DECODED)?,
+            max_records: settings.number(&MAX_RECORDS)?,
         };
         let schema =
             settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
-        let stamp = stamp(settings, &schema)?;
+        let envelope = envelope(settings, &schema)?;
         let publisher = PublisherConfig {
             kafka,
             timeout: settings.duration(&PUBLISH_TIMEOUT)?,
@@ -44,33 +44,30 @@ impl Config {
         Ok(Self {
             limits,
             schema,
-            stamp,
+            envelope,
             publisher,
         })
     }
-}
 
-impl Config {
-    /// What the Kafka client is given, by librdkafka's names, with secrets redacted.
+    /// The properties of the Kafka client, by librdkafka's names, with secrets redacted.
     ///
     /// # Errors
-    /// librdkafka refuses a value.
+    /// librdkafka rejects a value.
     pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
         let kafka = &self.publisher.kafka;
         kafka.listing(&kafka.producer_within(self.publisher.timeout))
     }
 }
 
-/// The default key field need not exist in a schema of the user's own: then messages have no key. One that was asked
-/// for must.
-fn stamp(settings: &Settings, schema: &Schema) -> Result<Stamp, SettingError> {
-    let asked_for = settings
+/// A schema need not have the default key field: then messages have no key. A key field that is set must exist.
+fn envelope(settings: &Settings, schema: &Schema) -> Result<Envelope, SettingError> {
+    let is_set = settings
         .source(&KAFKA_KEY_FIELD)
         .is_some_and(|source| source != Source::Default);
     let field = settings.optional(&KAFKA_KEY_FIELD);
-    match Stamp::new(schema, field) {
-        Err(_) if !asked_for => Stamp::new(schema, None),
-        stamp => stamp,
+    match Envelope::new(schema, field) {
+        Err(_) if !is_set => Envelope::new(schema, None),
+        envelope => envelope,
     }
     .map_err(|error| {
         SettingError::Contradiction(format!(

@@ -1,31 +1,34 @@
-//! What goes round a datum: the message's key and headers. Pure.
+//! Makes a Kafka message of each datum: key, headers, value.
 
 use std::sync::Arc;
 
 use avro::{FINGERPRINT_HEADER, Field, Projection, Schema, SchemaError};
 use bytes::Bytes;
 use http::HeaderMap;
+use http_server::idempotency;
+use http_server::problem::Problem;
 use kafka::config::MAX_MESSAGE_BYTES;
 use kafka::producer::OutgoingMessage;
 use record::idempotency::{MAX_CLIENT_KEY_LENGTH, in_container};
+use record::traceparent;
 use runtime::text::hex;
 
-use super::Call;
-use super::datums::Datums;
-use super::problem::{Kind, Problem};
+use super::call::Call;
+use super::problems::RECORD_TOO_LARGE;
 use super::trace;
-use http_server::idempotency;
+use super::validate::ValidatedBody;
 
-/// What every message has, whatever the call.
+/// What the messages of all calls have in common.
 #[derive(Debug)]
-pub(super) struct Stamp {
+pub(super) struct Envelope {
+    /// CRC-64-AVRO as hexadecimal digits, in the byte order of a single-object header.
     fingerprint: Bytes,
+    /// The path to the field that becomes the message key.
     key: Option<Projection>,
 }
 
-impl Stamp {
-    /// Prepares the schema's fingerprint (CRC-64-AVRO, as hex digits in the order in which the bytes lie in a
-    /// single-object header) and the way to the field that becomes the key.
+impl Envelope {
+    /// The envelope of this schema's datums. Without a key field, messages have no key.
     ///
     /// # Errors
     /// The schema has no such field.
@@ -38,10 +41,10 @@ impl Stamp {
         })
     }
 
-    /// Text for everything that has one, the bytes themselves otherwise; null is no key.
+    /// The key field as text. Bytes and complex values are copied as they are encoded; null is no key.
     fn key(&self, datum: &[u8]) -> Option<Bytes> {
         let mut fields = Vec::with_capacity(1);
-        // The datum is proven: there is no error left to meet.
+        // A validated datum causes no error here.
         self.key.as_ref()?.read(datum, &mut fields).ok()?;
         match fields.first()? {
             Field::Null => None,
@@ -54,54 +57,48 @@ impl Stamp {
     }
 }
 
-/// Seals every datum as a message.
+/// One message for each datum, in the order of the body.
 ///
-/// The records of a container share the caller's Idempotency-Key; each message carries it with `/` and the record's
-/// place in the file, from 1, or a consumer that drops repeats would drop all but the first.
-pub(super) fn seal<'a>(
-    datums: &'a Datums<'_>,
+/// The records of a container file share the client's Idempotency-Key. Each message carries it with `/` and the
+/// record's position, from 1: with equal keys, a consumer that drops duplicates would drop all but the first.
+///
+/// # Errors
+/// The Idempotency-Key is malformed, or a message is larger than the topic allows.
+pub(super) fn messages<'a>(
+    datums: &'a ValidatedBody<'_>,
     headers: &HeaderMap,
-    stamp: &Stamp,
+    envelope: &Envelope,
     call: &Call,
-) -> Result<Vec<OutgoingMessage<'a>>, Box<Problem>> {
-    let caller_key = idempotency::key(headers, MAX_CLIENT_KEY_LENGTH).map_err(|reason| {
-        Problem::new(
-            Kind::MalformedHeader,
-            format!("The Idempotency-Key is not one string: {reason}."),
-        )
-        .with("reason", reason)
-    })?;
-    let mut lines = vec![
+) -> Result<Vec<OutgoingMessage<'a>>, Problem> {
+    let client_key = idempotency::parse_key(headers, MAX_CLIENT_KEY_LENGTH)?;
+    let mut common = vec![
         ("content-type", Bytes::from_static(b"avro/binary")),
-        (FINGERPRINT_HEADER, stamp.fingerprint.clone()),
+        (FINGERPRINT_HEADER, envelope.fingerprint.clone()),
     ];
-    lines.extend(trace::parent(headers).map(|parent| ("traceparent", parent.into())));
-    lines.extend(call.id.clone().map(|id| ("call-id", id.into())));
-    let lines: Arc<[_]> = lines.into();
+    common.extend(trace::traceparent(headers).map(|value| (traceparent::HEADER, value.into())));
+    common.extend(call.id.clone().map(|id| ("call-id", id.into())));
+    let common: Arc<[_]> = common.into();
 
     let mut messages = Vec::with_capacity(datums.data.len());
-    for (place, datum) in (1u64..).zip(datums.data.iter()) {
+    for (position, datum) in (1u64..).zip(datums.data.iter()) {
         let message = OutgoingMessage {
-            key: stamp.key(datum),
+            key: envelope.key(datum),
             value: datum,
-            headers: Arc::clone(&lines),
-            idempotency_key: caller_key.as_ref().map(|key| match datums.many {
-                true => in_container(key, place),
+            headers: Arc::clone(&common),
+            idempotency_key: client_key.as_ref().map(|key| match datums.is_container {
+                true => in_container(key, position),
                 false => key.clone(),
             }),
         };
         if message.wire_size() > MAX_MESSAGE_BYTES {
-            let problem = Problem::new(
-                Kind::RecordTooLarge,
-                format!(
-                    "The record has {} bytes; the stream takes messages of {MAX_MESSAGE_BYTES} bytes, key and \
-                     headers included.",
-                    datum.len()
-                ),
-            )
-            .with("limit", MAX_MESSAGE_BYTES);
-            return Err(match datums.many {
-                true => problem.with("record", place),
+            let detail = format!(
+                "The record has {} bytes. A message may have {MAX_MESSAGE_BYTES} bytes with its key and headers.",
+                datum.len()
+            );
+            let problem =
+                Problem::new(&RECORD_TOO_LARGE, detail).with_member("limit", MAX_MESSAGE_BYTES);
+            return Err(match datums.is_container {
+                true => problem.with_member("record", position),
                 false => problem,
             });
         }

@@ -1,71 +1,44 @@
-//! The caller's trace, as one W3C `traceparent`. Pure.
+//! The trace context of a request, as one W3C `traceparent` value.
 //!
-//! A sound `traceparent` is passed on as it is; Zipkin's B3 headers, which OCI's API Gateway sends, are bridged
-//! (W3C Trace Context level 1, section 3.2; github.com/openzipkin/b3-propagation). What is not sound is dropped:
-//! W3C asks to start afresh then, never to refuse.
+//! A valid `traceparent` is kept unchanged. Otherwise Zipkin's B3 headers (github.com/openzipkin/b3-propagation), which
+//! OCI API Gateway sends, are converted. Invalid values are dropped, as W3C Trace Context recommends: the
+//! request is not rejected.
 
 use http::HeaderMap;
+use record::traceparent;
 
-/// The `traceparent` that belongs to these headers, if any.
-pub(crate) fn parent(headers: &HeaderMap) -> Option<String> {
+/// The `traceparent` value of these request headers, if any.
+pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
-    if let Some(parent) = text("traceparent").filter(|value| is_traceparent(value)) {
-        return Some(parent.to_owned());
+    let given = text(traceparent::HEADER);
+    if let Some(given) = given.filter(|value| traceparent::is_valid(value.as_bytes())) {
+        return Some(given.to_owned());
     }
     if let Some(single) = text("b3") {
         let mut parts = single.split('-');
-        return bridge(parts.next()?, parts.next()?, parts.next());
+        return from_b3(parts.next()?, parts.next()?, parts.next());
     }
     let sampled = if text("x-b3-flags") == Some("1") {
         Some("d")
     } else {
         text("x-b3-sampled")
     };
-    bridge(text("x-b3-traceid")?, text("x-b3-spanid")?, sampled)
+    from_b3(text("x-b3-traceid")?, text("x-b3-spanid")?, sampled)
 }
 
-/// Version, trace id, parent id and flags; of a later version only the first four parts are ours to judge.
-fn is_traceparent(value: &str) -> bool {
-    let mut parts = value.split('-');
-    let (Some(version), Some(trace), Some(span), Some(flags)) =
-        (parts.next(), parts.next(), parts.next(), parts.next())
-    else {
-        return false;
-    };
-    is_hex(version, 2)
-        && version != "ff"
-        && (version != "00" || parts.next().is_none())
-        && is_id(trace, 32)
-        && is_id(span, 16)
-        && is_hex(flags, 2)
-        && value.len() <= 256
-}
-
-fn bridge(trace: &str, span: &str, sampled: Option<&str>) -> Option<String> {
-    let trace = trace.to_ascii_lowercase();
-    let span = span.to_ascii_lowercase();
-    // B3's older ids have 64 bits; W3C's are their low half.
-    let known = is_id(&trace, 32) || is_id(&trace, 16);
-    if !known || !is_id(&span, 16) {
+fn from_b3(trace_id: &str, span_id: &str, sampled: Option<&str>) -> Option<String> {
+    let is_id = |text: &str, digits| traceparent::is_id(text.as_bytes(), digits);
+    let trace_id = trace_id.to_ascii_lowercase();
+    let span_id = span_id.to_ascii_lowercase();
+    // An older B3 trace id has 64 bits. They are the low half of a W3C trace id.
+    if !(is_id(&trace_id, 32) || is_id(&trace_id, 16)) || !is_id(&span_id, 16) {
         return None;
     }
     let flags = match sampled {
         Some("1" | "d" | "true") => "01",
         _ => "00",
     };
-    Some(format!("00-{trace:0>32}-{span}-{flags}"))
-}
-
-fn is_hex(text: &str, length: usize) -> bool {
-    text.len() == length
-        && text
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-/// Ids that are all zeros are invalid by W3C's rules.
-fn is_id(text: &str, length: usize) -> bool {
-    is_hex(text, length) && text.bytes().any(|byte| byte != b'0')
+    Some(format!("00-{trace_id:0>32}-{span_id}-{flags}"))
 }
 
 #[cfg(test)]
@@ -77,13 +50,13 @@ mod tests {
         for (name, value) in headers {
             map.append(*name, value.parse().unwrap());
         }
-        parent(&map)
+        traceparent(&map)
     }
 
     const W3C: &str = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
 
     #[test]
-    fn a_sound_traceparent_passes_as_it_is_and_beats_b3() {
+    fn keeps_a_valid_traceparent_and_prefers_it_to_b3() {
         let b3 = ("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1");
         assert_eq!(of(&[("traceparent", W3C), b3]).as_deref(), Some(W3C));
         let later = format!("cc{}-more", &W3C[2..]);
@@ -91,7 +64,7 @@ mod tests {
     }
 
     #[test]
-    fn b3_in_one_header_or_in_four_becomes_a_traceparent() {
+    fn converts_b3_in_one_header_or_in_four() {
         let expected = "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01";
         let id = "80f198ee56343ba864fe8b2a57d3eff7";
         let single = format!("{id}-e457b5a2e4d86bd1-1-05e3ac9a4f6e3b90");
@@ -109,18 +82,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_sound_is_dropped() {
-        for wrong in [
-            "",
-            "00",
-            &W3C[..54],
-            &format!("{W3C}-more"),
-            &W3C.to_uppercase(),
-            "00-00000000000000000000000000000000-00f067aa0ba902b7-01",
-            "00-4bf92f3577b34da6a3ce929d0e0e4736-0000000000000000-01",
-            &format!("ff{}", &W3C[2..]),
-        ] {
-            assert_eq!(of(&[("traceparent", wrong)]), None, "{wrong}");
+    fn drops_invalid_values() {
+        for invalid in ["", "00", &W3C[..54], &W3C.to_uppercase()] {
+            assert_eq!(of(&[("traceparent", invalid)]), None, "{invalid}");
         }
         assert_eq!(of(&[("b3", "0")]), None);
         assert_eq!(of(&[("b3", "zz-zz-1")]), None);

@@ -1,12 +1,12 @@
-//! Bodies of every kind: all bytes survive, and nothing damaged gets in.
+//! Bodies of every kind: valid ones are stored unchanged, damaged ones are rejected.
 
 use std::io::Write;
 
 use tempfile::NamedTempFile;
 use testkit::agent::{Agent, Call};
 
-use super::sample::{Codec, bytes, container, long, paul, user};
-use super::world::{World, values};
+use super::avro_bytes::{Codec, bytes, container, long, paul, user};
+use super::fixture::{Fixture, values};
 
 fn schema(json: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -14,18 +14,18 @@ fn schema(json: &str) -> NamedTempFile {
     file
 }
 
-async fn with_schema(world: &World, file: &NamedTempFile) -> Agent {
-    world
+async fn with_schema(fixture: &Fixture, file: &NamedTempFile) -> Agent {
+    fixture
         .function_with(&[("AVRO_SCHEMA", file.path().to_str().unwrap())])
         .await
 }
 
 #[tokio::test]
-async fn every_byte_value_arrives_as_it_was_sent() {
-    let world = World::new();
+async fn stores_every_byte_value_unchanged() {
+    let fixture = Fixture::new();
     let file =
         schema(r#"{"type":"record","name":"Blob","fields":[{"name":"blob","type":"bytes"}]}"#);
-    let mut function = with_schema(&world, &file).await;
+    let mut function = with_schema(&fixture, &file).await;
     let every: Vec<u8> = (0..=255).collect();
     let mut sent = vec![
         bytes(&every),
@@ -46,15 +46,15 @@ async fn every_byte_value_arrives_as_it_was_sent() {
         assert_eq!(reply.status, 202, "{reply:?}");
     }
     sent.sort();
-    assert_eq!(values(&world.stored()), sent);
+    assert_eq!(values(&fixture.stored()), sent);
     // A schema without the default key field makes messages without a key.
-    assert!(world.stored().iter().all(|message| message.key.is_none()));
+    assert!(fixture.stored().iter().all(|message| message.key.is_none()));
 }
 
 #[tokio::test]
-async fn a_datum_cut_anywhere_is_refused() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn rejects_a_datum_truncated_anywhere() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let whole = paul();
     for length in 0..whole.len() {
         let reply = function
@@ -62,26 +62,26 @@ async fn a_datum_cut_anywhere_is_refused() {
             .await
             .unwrap();
         let expected = if length == 0 { 400 } else { 422 };
-        assert_eq!(reply.status, expected, "cut at {length}");
+        assert_eq!(reply.status, expected, "truncated to {length}");
     }
     for extra in 0..=255 {
         let reply = function
             .call(Call::direct([&whole[..], &[extra]].concat()))
             .await
             .unwrap();
-        assert_eq!(reply.status, 422, "{extra} left over");
+        assert_eq!(reply.status, 422, "extra byte {extra}");
     }
-    assert_eq!(world.stored().len(), 0);
+    assert_eq!(fixture.stored().len(), 0);
 }
 
 #[tokio::test]
-async fn a_container_cut_anywhere_is_refused_whole() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn rejects_a_container_truncated_anywhere() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for codec in [Codec::Null, Codec::Deflate] {
         let first = [user(1, "a", "b"), user(2, "c", "d")];
         let whole = container(codec, &[&first, &[user(3, "e", "f")]]);
-        // A file that ends right after a block is a file of fewer blocks: there Avro has no way to tell.
+        // A file that is truncated at the end of a block is a valid file with fewer blocks.
         let ends = [
             container(codec, &[]).len(),
             container(codec, &[&first]).len(),
@@ -91,45 +91,45 @@ async fn a_container_cut_anywhere_is_refused_whole() {
                 .call(Call::direct(whole[..length].to_vec()))
                 .await
                 .unwrap();
-            assert_eq!(reply.status, 422, "cut at {length}");
+            assert_eq!(reply.status, 422, "truncated to {length}");
         }
     }
-    assert_eq!(world.stored().len(), 0);
+    assert_eq!(fixture.stored().len(), 0);
 }
 
 #[tokio::test]
-async fn a_container_with_any_one_bit_flipped_is_taken_whole_or_not_at_all() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn stores_all_or_no_records_of_a_container_with_one_flipped_bit() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let whole = container(Codec::Deflate, &[&[user(1, "a", "b"), user(2, "c", "d")]]);
-    let mut taken = 0;
-    for place in 0..whole.len() {
+    let mut accepted = 0;
+    for position in 0..whole.len() {
         let mut damaged = whole.clone();
-        damaged[place] ^= 1 << (place % 8);
+        damaged[position] ^= 1 << (position % 8);
         let reply = function.call(Call::direct(damaged)).await.unwrap();
         assert!(
             [202, 413, 422].contains(&reply.status),
-            "{place}: {}",
+            "{position}: {}",
             reply.status
         );
         if reply.status == 202 {
-            taken += reply.json().unwrap().as_array().map_or(1, Vec::len);
+            accepted += reply.json().unwrap().as_array().map_or(1, Vec::len);
         }
     }
-    assert_eq!(world.stored().len(), taken);
+    assert_eq!(fixture.stored().len(), accepted);
     assert!(function.lives());
 }
 
 #[tokio::test]
-async fn hostile_lengths_counts_and_nesting_cost_neither_memory_nor_time() {
-    let world = World::new();
+async fn hostile_lengths_counts_and_nesting_use_little_memory() {
+    let fixture = Fixture::new();
     let file = schema(
         r#"{"type":"record","name":"Node","fields":[
             {"name":"next","type":["null","Node"]},
-            {"name":"nothings","type":{"type":"array","items":"null"}},
+            {"name":"nulls","type":{"type":"array","items":"null"}},
             {"name":"names","type":{"type":"map","values":{"type":"array","items":"string"}}}]}"#,
     );
-    let mut function = with_schema(&world, &file).await;
+    let mut function = with_schema(&fixture, &file).await;
     let before = function.resident().unwrap();
     let huge = [
         long(i64::MAX),
@@ -161,19 +161,19 @@ async fn hostile_lengths_counts_and_nesting_cost_neither_memory_nor_time() {
     }
     let grown = function.resident().unwrap().saturating_sub(before);
     assert!(grown < 64 << 20, "{grown} bytes more than before");
-    assert_eq!(world.stored().len(), 0);
-    // A sound one, three deep.
-    let sound = vec![2, 2, 0, 0, 0, 0, 0, 0, 0];
+    assert_eq!(fixture.stored().len(), 0);
+    // A valid datum, three records deep.
+    let valid = vec![2, 2, 0, 0, 0, 0, 0, 0, 0];
     assert_eq!(
-        function.call(Call::direct(sound)).await.unwrap().status,
+        function.call(Call::direct(valid)).await.unwrap().status,
         202
     );
 }
 
 #[tokio::test]
-async fn a_refusal_names_reason_offset_field_and_record() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn a_problem_names_reason_offset_field_and_record() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let mut bad = user(7, "n", "");
     bad.pop();
     bad.extend(b"\x02\xff");

@@ -1,10 +1,10 @@
-//! A configuration that cannot work ends the process with one sentence.
+//! The command line, and invalid configurations.
 
 use std::process::Command;
 
 use testkit::agent::Agent;
 
-use super::world::binary;
+use super::fixture::binary;
 
 async fn ended(environment: &[(&str, &str)]) -> (Option<i32>, String) {
     let ended = Agent::run_to_end(binary(), environment).await.unwrap();
@@ -12,7 +12,7 @@ async fn ended(environment: &[(&str, &str)]) -> (Option<i32>, String) {
 }
 
 #[tokio::test]
-async fn each_mistake_is_one_sentence_and_exit_code_78() {
+async fn an_invalid_configuration_is_one_sentence_and_exit_code_78() {
     let broker = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
     let long = format!("unix:/tmp/{}", "x".repeat(110));
     let cases: [(&[(&str, &str)], &str); 11] = [
@@ -60,7 +60,7 @@ async fn each_mistake_is_one_sentence_and_exit_code_78() {
 }
 
 #[tokio::test]
-async fn two_hosts_at_once_are_a_contradiction_and_half_of_lambda_is_named() {
+async fn two_hosts_or_an_incomplete_lambda_environment_are_configuration_errors() {
     let lambda = ("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
     let (code, log) = ended(&[lambda]).await;
     assert_eq!(code, Some(78));
@@ -95,7 +95,7 @@ fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String
 }
 
 #[test]
-fn help_lists_the_doors_settings_and_print_config_their_values() {
+fn help_lists_the_settings_and_print_config_their_values() {
     let (code, out, _) = run(&["--help"], &[]);
     assert_eq!(code, Some(0));
     for flag in [
@@ -109,7 +109,7 @@ fn help_lists_the_doors_settings_and_print_config_their_values() {
     }
     assert!(
         !out.contains("--kafka-group-id"),
-        "the job's settings are not the door's"
+        "the job's settings are not the function's"
     );
     let environment = [
         ("KAFKA_BOOTSTRAP_SERVERS", "b:9092"),
@@ -124,7 +124,10 @@ fn help_lists_the_doors_settings_and_print_config_their_values() {
         "{out}"
     );
     assert!(out.contains("publish_timeout=10s (default)\n"), "{out}");
-    assert!(!out.contains("kafka_group_id="), "not the door's: {out}");
+    assert!(
+        !out.contains("kafka_group_id="),
+        "not a setting of the function: {out}"
+    );
     assert!(
         out.contains("kafka_password=[redacted] (environment)\n"),
         "{out}"
@@ -146,9 +149,9 @@ fn an_unknown_flag_is_a_usage_error_and_a_taken_port_is_named() {
     assert!(err.contains(&format!("LISTEN is {address}")), "{err}");
 }
 
-/// What a program is left with whose reader goes away before the first byte, as `head` may.
+/// The reader of the output may exit before the first byte, as `head` may.
 #[test]
-fn nobody_reading_is_no_failure() {
+fn a_closed_output_is_not_an_error() {
     let settings = [("KAFKA_BOOTSTRAP_SERVERS", "b:9092")];
     for (argument, code) in [("--print-config", 0), ("--help", 0), ("--no-such-flag", 64)] {
         let mut child = Command::new(binary())
@@ -171,14 +174,14 @@ fn nobody_reading_is_no_failure() {
     assert_eq!(child.wait().unwrap().code(), Some(78));
 }
 
-/// The writing end of a pipe that nobody reads.
+/// The writing end of a pipe whose reading end is closed.
 fn closed_pipe() -> std::io::PipeWriter {
     let (_, writer) = std::io::pipe().unwrap();
     writer
 }
 
 #[test]
-fn print_config_names_the_settings_file_as_the_job_does() {
+fn print_config_names_the_settings_file() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("config.properties");
     std::fs::write(&file, "kafka_bootstrap_servers=b:9092\n").unwrap();

@@ -1,5 +1,5 @@
-//! Header sections that are too large. fnserver kills a container that answers it with any status but 200, 502 and 504,
-//! and every caller chooses its own headers.
+//! Header sections that are too large. Every client chooses its headers, and fnserver kills a container that responds with
+//! a status other than 200, 502 and 504.
 
 use std::time::Duration;
 
@@ -9,20 +9,20 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::time::timeout;
 
-use super::sample::{paul, user};
-use super::world::{World, values};
+use super::avro_bytes::{paul, user};
+use super::fixture::{Fixture, values};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A call as Go's HTTP client writes it: `Host`, `Transfer-Encoding`, then the other fields in the order of their names.
-fn call(caller: &[(String, String)]) -> Vec<u8> {
-    let mut fields: Vec<(String, String)> = caller.to_vec();
+fn call(client: &[(String, String)]) -> Vec<u8> {
+    let mut fields: Vec<(String, String)> = client.to_vec();
     for (name, value) in [
         ("Accept-Encoding", "gzip"),
         ("Fn-Call-Id", "01DWCALL000000000000000009"),
         ("Fn-Deadline", "2999-01-01T00:00:00Z"),
         ("Fn-Http-Method", "POST"),
-        ("Fn-Http-Request-Url", "http://localhost/t/demo/door"),
+        ("Fn-Http-Request-Url", "http://localhost/t/demo/ingest"),
         ("Fn-Intent", "httprequest"),
     ] {
         fields.push((name.to_owned(), value.to_owned()));
@@ -67,7 +67,7 @@ async fn response<S: AsyncReadExt + Unpin>(stream: &mut S) -> (String, Vec<u8>) 
     timeout(TIMEOUT, read).await.expect("no response")
 }
 
-/// Header fields that a caller can send through fnserver, which takes 1 MiB of them and adds a prefix to each name.
+/// Header fields that a client can send through fnserver, which accepts 1 MiB of them and adds a prefix to each name.
 fn oversized() -> Vec<(&'static str, Vec<(String, String)>)> {
     let many = |count: usize| {
         (0..count)
@@ -98,11 +98,11 @@ fn oversized() -> Vec<(&'static str, Vec<(String, String)>)> {
 
 #[tokio::test]
 async fn an_oversized_header_section_is_a_431_within_fns_contract() {
-    let world = World::new();
-    let mut function = world.function().await;
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for (name, fields) in oversized() {
         let mut stream = UnixStream::connect(function.socket()).await.unwrap();
-        // fnserver reuses its connection, and the body is still arriving when the header section is refused.
+        // fnserver reuses its connection, and it is still sending the body when the header section is rejected.
         for body in [paul(), vec![b'x'; 300_000]] {
             let write = async {
                 stream.write_all(&call(&fields)).await?;
@@ -139,7 +139,7 @@ async fn an_oversized_header_section_is_a_431_within_fns_contract() {
         );
     }
     assert_eq!(
-        values(&world.stored()),
+        values(&fixture.stored()),
         vec![user(1, "n", "e"); oversized().len()]
     );
     assert!(function.peak().unwrap() < 60_000_000);
@@ -156,9 +156,9 @@ async fn status_with(function: &mut Agent, fields: usize) -> u16 {
 }
 
 #[tokio::test]
-async fn a_thousand_header_fields_are_accepted_and_more_are_refused() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn accepts_a_thousand_header_fields_and_rejects_more() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     assert_eq!(status_with(&mut function, 1_000).await, 202);
     for more in [1_025, 5_000] {
         assert_eq!(status_with(&mut function, more).await, 431, "{more}");

@@ -1,17 +1,17 @@
-//! The same requests through every host: the same statuses, the same problems, the same Kafka records.
+//! The same requests through every host: statuses, problems and Kafka records are the same.
 
 use std::collections::BTreeMap;
 
 use serde_json::Value;
 use testkit::records::Stored;
 
+use super::fixture::{Fixture, Plain, Reply};
 use super::lambda::{Lambda, SHAPES};
 use super::vectors::{self, LIMITS, Vector};
-use super::world::{Plain, Reply, World};
 
 #[tokio::test]
-async fn the_same_requests_leave_the_same_records_through_every_host() {
-    let world = World::new();
+async fn every_host_stores_the_same_records_for_the_same_requests() {
+    let fixture = Fixture::new();
     let vectors = vectors::all();
     let topics = [
         "fn-http",
@@ -22,11 +22,11 @@ async fn the_same_requests_leave_the_same_records_through_every_host() {
         "LoadBalancer",
     ];
     for topic in topics.iter().chain(&["fn-direct"]) {
-        world.broker.create_topic(topic, 3).unwrap();
+        fixture.broker.create_topic(topic, 3).unwrap();
     }
-    let settings = |topic| [&world.settings(topic)[..], &LIMITS].concat();
+    let settings = |topic| [&fixture.settings(topic)[..], &LIMITS].concat();
 
-    let mut function = world
+    let mut function = fixture
         .function_with(&[&LIMITS[..], &[("KAFKA_TOPIC", "fn-http")]].concat())
         .await;
     for vector in &vectors {
@@ -36,8 +36,8 @@ async fn the_same_requests_leave_the_same_records_through_every_host() {
             .unwrap();
         check(vector, "fn-http", &reply.into());
     }
-    // A direct call is a POST whatever its caller says.
-    let mut function = world
+    // The method of a direct call is always POST.
+    let mut function = fixture
         .function_with(&[&LIMITS[..], &[("KAFKA_TOPIC", "fn-direct")]].concat())
         .await;
     for vector in vectors.iter().filter(|vector| vector.status != 405) {
@@ -55,20 +55,20 @@ async fn the_same_requests_leave_the_same_records_through_every_host() {
         }
     }
 
-    let expected = essence(&world.stored_in("fn-direct"));
+    let expected = comparable(&fixture.stored_in("fn-direct"));
     let mut values: Vec<_> = expected
         .iter()
         .map(|stored| stored.value.clone().unwrap())
         .collect();
-    let mut wanted: Vec<_> = vectors
+    let mut expected_values: Vec<_> = vectors
         .iter()
         .flat_map(|vector| vector.stored.clone())
         .collect();
     values.sort();
-    wanted.sort();
-    assert_eq!(values, wanted);
+    expected_values.sort();
+    assert_eq!(values, expected_values);
     for topic in topics {
-        assert_eq!(essence(&world.stored_in(topic)), expected, "{topic}");
+        assert_eq!(comparable(&fixture.stored_in(topic)), expected, "{topic}");
     }
 }
 
@@ -107,8 +107,8 @@ fn check(vector: &Vector, host: &str, reply: &Reply) {
     }
 }
 
-/// What must be equal: everything but the time and the call's id.
-fn essence(stored: &[Stored]) -> Vec<Stored> {
+/// The part of the messages that must be equal: everything but the timestamp and the call's id.
+fn comparable(stored: &[Stored]) -> Vec<Stored> {
     stored
         .iter()
         .cloned()
@@ -122,21 +122,21 @@ fn essence(stored: &[Stored]) -> Vec<Stored> {
 }
 
 #[tokio::test]
-async fn key_and_headers_are_as_promised() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn messages_have_the_documented_key_and_headers() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for vector in vectors::all().iter().filter(|vector| {
         [
-            "key and trace of the caller",
+            "a key and a trace of the client",
             "a trace in B3",
-            "a deflated container with a key of its caller",
+            "a deflated container with a key of the client",
         ]
         .contains(&vector.name)
     }) {
         let reply = function.call(vector.request.invoked()).await.unwrap();
         assert_eq!(reply.status, 202);
     }
-    let stored = world.stored();
+    let stored = fixture.stored();
     let fingerprint: String = vectors::fingerprint()
         .iter()
         .map(|byte| format!("{byte:02x}"))
@@ -157,18 +157,18 @@ async fn key_and_headers_are_as_promised() {
         [one] => one,
         ref several => panic!("{several:?}"),
     };
-    let caller = only(Some("8e03978e-40d5-43e8-bc93-6894a57f9324"));
-    assert_eq!(caller.key.as_deref(), Some(&b"1010"[..]));
+    let client = only(Some("8e03978e-40d5-43e8-bc93-6894a57f9324"));
+    assert_eq!(client.key.as_deref(), Some(&b"1010"[..]));
     assert_eq!(
-        caller.header("traceparent").unwrap(),
+        client.header("traceparent").unwrap(),
         "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
     );
     assert_eq!(
         only(None).header("traceparent").unwrap(),
         "00-80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-01"
     );
-    // Each record of a container has a key of its own, or a consumer would take the second for a repeat.
-    for (place, key) in [("c-1/1", "1010"), ("c-1/2", "1020"), ("c-1/3", "10029")] {
-        assert_eq!(only(Some(place)).key.as_deref(), Some(key.as_bytes()));
+    // Each record of a container has a key of its own. Otherwise consumers would drop the second as a duplicate.
+    for (record_key, key) in [("c-1/1", "1010"), ("c-1/2", "1020"), ("c-1/3", "10029")] {
+        assert_eq!(only(Some(record_key)).key.as_deref(), Some(key.as_bytes()));
     }
 }

@@ -1,6 +1,5 @@
-//! AWS Lambda: a stub of the Runtime API that hands out one event after the other, shaped as API Gateway (REST and
-//! HTTP APIs), function URLs and load balancers shape them (docs.aws.amazon.com/lambda, "runtimes-api" and the
-//! integrations' event formats).
+//! A stub of AWS Lambda's Runtime API. Its events have the formats of API Gateway (REST and HTTP APIs), function URLs and
+//! load balancers (docs.aws.amazon.com/lambda, "runtimes-api" and the integrations' event formats).
 
 use std::convert::Infallible;
 use std::process::Stdio;
@@ -20,9 +19,9 @@ use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
 
-use super::world::{Reply, Request, binary};
+use super::fixture::{Reply, Request, binary};
 
-/// Who sends the event.
+/// The sender of an event, which determines its format.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Shape {
     RestApi,
@@ -38,19 +37,19 @@ pub(crate) const SHAPES: [Shape; 4] = [
     Shape::LoadBalancer,
 ];
 
-/// What the function told the Runtime API about an event.
+/// What the function sent to the Runtime API for an event.
 #[derive(Debug)]
-pub(crate) struct Word {
+pub(crate) struct Outcome {
     /// `response`, or `error`.
     pub(crate) kind: String,
     pub(crate) body: Value,
 }
 
-/// A function in Lambda's hands.
+/// A function in the stub of Lambda.
 pub(crate) struct Lambda {
     _child: Child,
     events: mpsc::UnboundedSender<(Value, Duration)>,
-    words: mpsc::UnboundedReceiver<Word>,
+    outcomes: mpsc::UnboundedReceiver<Outcome>,
 }
 
 impl Lambda {
@@ -58,7 +57,7 @@ impl Lambda {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (events, queue) = mpsc::unbounded_channel();
-        let (answers, words) = mpsc::unbounded_channel();
+        let (answers, outcomes) = mpsc::unbounded_channel();
         tokio::spawn(runtime_api(listener, Arc::new(Mutex::new(queue)), answers));
         let child = Command::new(binary())
             .env_clear()
@@ -75,29 +74,33 @@ impl Lambda {
         Self {
             _child: child,
             events,
-            words,
+            outcomes,
         }
     }
 
-    /// One event with this much time, and what the function says to it.
-    pub(crate) async fn invoke(&mut self, event: Value, timeout: Duration) -> Word {
+    /// Sends one event with this timeout and returns the outcome.
+    pub(crate) async fn invoke(&mut self, event: Value, timeout: Duration) -> Outcome {
         self.events.send((event, timeout)).unwrap();
-        let word = tokio::time::timeout(Duration::from_secs(60), self.words.recv()).await;
-        word.expect("no word from the function").unwrap()
+        let outcome = tokio::time::timeout(Duration::from_secs(60), self.outcomes.recv()).await;
+        outcome.expect("no outcome from the function").unwrap()
     }
 
     pub(crate) async fn call(&mut self, shape: Shape, request: &Request) -> Reply {
-        let word = self
+        let outcome = self
             .invoke(event(shape, request), Duration::from_secs(30))
             .await;
-        assert_eq!(word.kind, "response", "{word:?}");
-        reply(&word.body)
+        assert_eq!(outcome.kind, "response", "{outcome:?}");
+        reply(&outcome.body)
     }
 }
 
 type Events = Arc<Mutex<mpsc::UnboundedReceiver<(Value, Duration)>>>;
 
-async fn runtime_api(listener: TcpListener, events: Events, answers: mpsc::UnboundedSender<Word>) {
+async fn runtime_api(
+    listener: TcpListener,
+    events: Events,
+    answers: mpsc::UnboundedSender<Outcome>,
+) {
     let mut number = 0_u64;
     while let Ok((stream, _)) = listener.accept().await {
         let (events, answers) = (Arc::clone(&events), answers.clone());
@@ -121,7 +124,7 @@ async fn endpoint(
     request: http::Request<Incoming>,
     id: u64,
     events: &Events,
-    answers: &mpsc::UnboundedSender<Word>,
+    answers: &mpsc::UnboundedSender<Outcome>,
 ) -> Response<Full<Bytes>> {
     let path = request.uri().path().to_owned();
     if path == "/2018-06-01/runtime/invocation/next" {
@@ -147,14 +150,14 @@ async fn endpoint(
     let kind = path.rsplit('/').next().unwrap_or_default().to_owned();
     let body = request.into_body().collect().await.unwrap().to_bytes();
     let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-    let _ = answers.send(Word { kind, body });
+    let _ = answers.send(Outcome { kind, body });
     Response::builder()
         .status(202)
         .body(Full::default())
         .unwrap()
 }
 
-/// The request as that sender's event, with a body that Lambda carries as base64.
+/// The request as an event of this format, with the body as base64.
 pub(crate) fn event(shape: Shape, request: &Request) -> Value {
     let mut event: Value = serde_json::from_str(match shape {
         Shape::RestApi => include_str!("events/rest-api.json"),
@@ -180,8 +183,8 @@ pub(crate) fn event(shape: Shape, request: &Request) -> Value {
     event
 }
 
-/// The reply as the sender would pass it on.
-pub(crate) fn reply(word: &Value) -> Reply {
+/// The response that the client receives.
+pub(crate) fn reply(outcome: &Value) -> Reply {
     let mut headers = HeaderMap::new();
     let mut put = |name: &str, value: &Value| {
         headers.insert(
@@ -189,19 +192,23 @@ pub(crate) fn reply(word: &Value) -> Reply {
             HeaderValue::from_str(value.as_str().unwrap()).unwrap(),
         );
     };
-    for (name, value) in word["headers"].as_object().into_iter().flatten() {
+    for (name, value) in outcome["headers"].as_object().into_iter().flatten() {
         put(name, value);
     }
-    for (name, values) in word["multiValueHeaders"].as_object().into_iter().flatten() {
+    for (name, values) in outcome["multiValueHeaders"]
+        .as_object()
+        .into_iter()
+        .flatten()
+    {
         put(name, &values[0]);
     }
     assert_eq!(
-        word["isBase64Encoded"], false,
-        "JSON needs no base64: {word}"
+        outcome["isBase64Encoded"], false,
+        "JSON needs no base64: {outcome}"
     );
-    let body = word["body"].as_str().unwrap_or_default().to_owned();
+    let body = outcome["body"].as_str().unwrap_or_default().to_owned();
     Reply {
-        status: u16::try_from(word["statusCode"].as_u64().unwrap()).unwrap(),
+        status: u16::try_from(outcome["statusCode"].as_u64().unwrap()).unwrap(),
         headers,
         body: body.into(),
     }

@@ -1,4 +1,4 @@
-//! Bodies that Lambda's event carries as text, although Avro is binary.
+//! Avro bodies in Lambda events that contain them as text.
 
 use std::time::Duration;
 
@@ -6,11 +6,11 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::avro_bytes::{paul, user};
+use super::fixture::{Fixture, Reply, Request, values};
 use super::lambda::{Lambda, SHAPES, Shape, event, reply};
-use super::sample::{paul, user};
-use super::world::{Reply, Request, World, values};
 
-/// The request as an event whose body is this text.
+/// The request as an event with this text as its body.
 fn text_event(shape: Shape, request: &Request, text: &str) -> Value {
     let mut event = event(shape, request);
     event["body"] = json!(text);
@@ -19,12 +19,12 @@ fn text_event(shape: Shape, request: &Request, text: &str) -> Value {
 }
 
 async fn invoke(lambda: &mut Lambda, event: Value) -> Reply {
-    let word = lambda.invoke(event, Duration::from_secs(30)).await;
-    assert_eq!(word.kind, "response", "{word:?}");
-    reply(&word.body)
+    let outcome = lambda.invoke(event, Duration::from_secs(30)).await;
+    assert_eq!(outcome.kind, "response", "{outcome:?}");
+    reply(&outcome.body)
 }
 
-fn assert_refused(reply: &Reply, name: &str) {
+fn assert_rejected(reply: &Reply, name: &str) {
     let problem = reply.json();
     assert_eq!(reply.status, 400, "{name}: {problem}");
     let kind = "urn:problem-type:frontdoor:body-decoded-as-text";
@@ -35,26 +35,26 @@ fn assert_refused(reply: &Reply, name: &str) {
 }
 
 #[tokio::test]
-async fn a_body_that_a_gateway_decoded_as_utf_8_is_refused() {
-    let world = World::new();
-    let mut lambda = Lambda::start(&world.settings("door")).await;
+async fn rejects_a_body_that_a_gateway_decoded_as_utf_8() {
+    let fixture = Fixture::new();
+    let mut lambda = Lambda::start(&fixture.settings("ingest")).await;
     // A datum with the id 1010, whose first byte is not UTF-8.
     let recorded = include_str!("events/rest-api-text-body.json");
     let event = serde_json::from_str(recorded).unwrap();
-    assert_refused(&invoke(&mut lambda, event).await, "recorded");
+    assert_rejected(&invoke(&mut lambda, event).await, "recorded");
     let datum = user(1010, "John", "john@bla.com");
     let text = String::from_utf8_lossy(&datum);
     for shape in SHAPES {
         let event = text_event(shape, &Request::post(datum.clone()), &text);
-        assert_refused(&invoke(&mut lambda, event).await, &format!("{shape:?}"));
+        assert_rejected(&invoke(&mut lambda, event).await, &format!("{shape:?}"));
     }
-    assert!(world.stored().is_empty());
+    assert!(fixture.stored().is_empty());
 }
 
 #[tokio::test]
-async fn a_text_body_of_another_length_than_was_sent_is_refused() {
-    let world = World::new();
-    let mut lambda = Lambda::start(&world.settings("door")).await;
+async fn rejects_a_text_body_whose_length_was_changed() {
+    let fixture = Fixture::new();
+    let mut lambda = Lambda::start(&fixture.settings("ingest")).await;
     let latin_1 = |bytes: &[u8]| bytes.iter().copied().map(char::from).collect::<String>();
     // The encoding of this id begins with the UTF-8 byte order mark; the rest of it is that of -1.
     let with_mark = user(-1_568_504, "John", "j@b");
@@ -72,19 +72,19 @@ async fn a_text_body_of_another_length_than_was_sent_is_refused() {
             let length = sent.len().to_string();
             let request = Request::post(sent.clone()).header("content-length", &length);
             let event = text_event(shape, &request, &text);
-            assert_refused(
+            assert_rejected(
                 &invoke(&mut lambda, event).await,
                 &format!("{name} in {shape:?}"),
             );
         }
     }
-    assert!(world.stored().is_empty());
+    assert!(fixture.stored().is_empty());
 }
 
 #[tokio::test]
-async fn a_body_that_survives_as_text_is_stored_unchanged() {
-    let world = World::new();
-    let mut lambda = Lambda::start(&world.settings("door")).await;
+async fn stores_a_body_that_is_unchanged_as_text() {
+    let fixture = Fixture::new();
+    let mut lambda = Lambda::start(&fixture.settings("ingest")).await;
     let ascii = user(1, "n\0\r\n", "e");
     let utf_8 = user(2, "Jo\u{e3}o \u{10348}", "j@b");
     let replacement = user(3, "\u{fffd}", "e");
@@ -102,13 +102,13 @@ async fn a_body_that_survives_as_text_is_stored_unchanged() {
         let request = Request::post(paul()).header("content-transfer-encoding", "base64");
         let event = text_event(shape, &request, &encoded);
         assert_eq!(invoke(&mut lambda, event).await.status, 202, "{shape:?}");
-        // The same character is accepted as base64 and refused as text, where it may stand for a lost byte.
+        // The same character is accepted as base64. As text it may replace a lost byte, so it is rejected.
         let request = Request::post(replacement.clone());
         let reply = lambda.call(shape, &request).await;
         assert_eq!(reply.status, 202, "{shape:?}");
         let text = String::from_utf8(replacement.clone()).unwrap();
         let event = text_event(shape, &request, &text);
-        assert_refused(&invoke(&mut lambda, event).await, &format!("{shape:?}"));
+        assert_rejected(&invoke(&mut lambda, event).await, &format!("{shape:?}"));
     }
     let once = [
         ascii.clone(),
@@ -120,5 +120,5 @@ async fn a_body_that_survives_as_text_is_stored_unchanged() {
     ];
     let mut sent: Vec<_> = SHAPES.iter().flat_map(|_| once.clone()).collect();
     sent.sort();
-    assert_eq!(values(&world.stored()), sent);
+    assert_eq!(values(&fixture.stored()), sent);
 }

@@ -1,17 +1,17 @@
-//! The function as its hosts and callers meet it: the real binary, real sockets, an embedded broker.
+//! The function as its hosts and clients use it: the real binary, real sockets, an embedded broker.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
+mod avro_bytes;
 mod bodies;
 mod broker;
 mod config;
-mod contract;
+mod fixture;
+mod fn_contract;
 mod header_limits;
 mod hosts;
 mod lambda;
 mod lambda_text;
 mod plain;
-mod sample;
-mod traps;
+mod platform;
 mod vectors;
-mod world;

@@ -1,4 +1,4 @@
-//! Plain HTTP: limits against slow and greedy callers, and an end in good order.
+//! Plain HTTP: health checks, limits for slow and large requests, graceful shutdown.
 
 use std::time::Duration;
 
@@ -6,13 +6,13 @@ use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::sample::{paul, user};
-use super::world::{Plain, Request, World, values};
+use super::avro_bytes::{paul, user};
+use super::fixture::{Fixture, Plain, Request, values};
 
 #[tokio::test]
-async fn it_says_that_it_lives() {
-    let world = World::new();
-    let plain = Plain::start(&world.settings("door")).await;
+async fn answers_health_checks() {
+    let fixture = Fixture::new();
+    let plain = Plain::start(&fixture.settings("ingest")).await;
     let mut stream = TcpStream::connect(&plain.address).await.unwrap();
     stream
         .write_all(b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n")
@@ -24,10 +24,10 @@ async fn it_says_that_it_lives() {
 }
 
 #[tokio::test]
-async fn it_says_so_however_many_callers_wait_for_a_broker_that_is_away() {
+async fn answers_health_checks_while_calls_wait_for_an_unreachable_broker() {
     const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
-    let world = World::new();
-    let mut settings = world.settings("door");
+    let fixture = Fixture::new();
+    let mut settings = fixture.settings("ingest");
     settings.retain(|(name, _)| *name != "KAFKA_BOOTSTRAP_SERVERS");
     settings.push(("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"));
     settings.push(("PUBLISH_TIMEOUT", "20s"));
@@ -47,20 +47,20 @@ async fn it_says_so_however_many_callers_wait_for_a_broker_that_is_away() {
     let mut reply = String::new();
     probe.read_to_string(&mut reply).await.unwrap();
     assert!(reply.starts_with("HTTP/1.1 200 "), "{reply}");
-    // None of them has been answered before.
+    // No call was answered before the health check.
     for caller in &callers {
         assert!(caller.try_read(&mut [0]).is_err());
     }
-    // Those whose turn does not come are told so.
+    // A call that waits too long is answered.
     let mut last = [0; 12];
     callers[399].read_exact(&mut last).await.unwrap();
     assert_eq!(&last, b"HTTP/1.1 503");
 }
 
 #[tokio::test]
-async fn a_caller_who_never_finishes_its_head_is_cut_off() {
-    let world = World::new();
-    let plain = Plain::start(&world.settings("door")).await;
+async fn closes_the_connection_of_a_client_that_never_finishes_its_headers() {
+    let fixture = Fixture::new();
+    let plain = Plain::start(&fixture.settings("ingest")).await;
     let mut stream = TcpStream::connect(&plain.address).await.unwrap();
     stream
         .write_all(b"POST / HTTP/1.1\r\nhost: h\r\n")
@@ -72,9 +72,9 @@ async fn a_caller_who_never_finishes_its_head_is_cut_off() {
 }
 
 #[tokio::test]
-async fn a_bad_header_section_is_refused_and_the_next_caller_is_served() {
-    let world = World::new();
-    let plain = Plain::start(&world.settings("door")).await;
+async fn rejects_a_bad_header_section_and_serves_the_next_client() {
+    let fixture = Fixture::new();
+    let plain = Plain::start(&fixture.settings("ingest")).await;
     let field = |name: &str, value: &str| format!("{name}: {value}\r\n");
     let fields = |count: usize| -> String {
         (0..count)
@@ -118,13 +118,13 @@ async fn a_bad_header_section_is_refused_and_the_next_caller_is_served() {
         assert_eq!(String::from_utf8_lossy(&reply), expected, "{name}");
     }
     assert_eq!(plain.call(&Request::post(paul())).await.status, 202);
-    assert_eq!(values(&world.stored()), [paul()]);
+    assert_eq!(values(&fixture.stored()), [paul()]);
 }
 
 #[tokio::test]
-async fn a_caller_who_asks_before_sending_too_much_is_told_before() {
-    let world = World::new();
-    let plain = Plain::start(&world.settings("door")).await;
+async fn rejects_a_large_body_before_a_client_that_expects_100_continue_sends_it() {
+    let fixture = Fixture::new();
+    let plain = Plain::start(&fixture.settings("ingest")).await;
     let mut stream = TcpStream::connect(&plain.address).await.unwrap();
     stream
         .write_all(b"POST / HTTP/1.1\r\nhost: h\r\nexpect: 100-continue\r\ncontent-length: 99000000\r\n\r\n")
@@ -136,11 +136,14 @@ async fn a_caller_who_asks_before_sending_too_much_is_told_before() {
 }
 
 #[tokio::test]
-async fn sigterm_lets_the_call_under_way_finish() {
-    let world = World::new();
-    let mut plain = Plain::start(&world.settings("door")).await;
+async fn finishes_the_call_in_flight_after_sigterm() {
+    let fixture = Fixture::new();
+    let mut plain = Plain::start(&fixture.settings("ingest")).await;
     assert_eq!(plain.call(&Request::post(paul())).await.status, 202);
-    world.broker.round_trip(Duration::from_millis(500)).unwrap();
+    fixture
+        .broker
+        .round_trip(Duration::from_millis(500))
+        .unwrap();
     let address = plain.address.clone();
     let id = Pid::from_raw(plain.id() as i32).unwrap();
     let request = Request::post(user(1, "n", "e"));
@@ -153,14 +156,17 @@ async fn sigterm_lets_the_call_under_way_finish() {
     assert_eq!(reply.status, 202);
     assert_eq!(plain.ended().await, Some(0));
     assert!(TcpStream::connect(&address).await.is_err());
-    assert_eq!(world.stored().len(), 2);
+    assert_eq!(fixture.stored().len(), 2);
 }
 
 #[tokio::test]
-async fn callers_who_go_away_leave_nothing_behind() {
-    let world = World::new();
-    let plain = Plain::start(&world.settings("door")).await;
-    world.broker.round_trip(Duration::from_millis(200)).unwrap();
+async fn serves_the_next_client_after_clients_have_disconnected() {
+    let fixture = Fixture::new();
+    let plain = Plain::start(&fixture.settings("ingest")).await;
+    fixture
+        .broker
+        .round_trip(Duration::from_millis(200))
+        .unwrap();
     for _ in 0..20 {
         let mut stream = TcpStream::connect(&plain.address).await.unwrap();
         let datum = paul();
@@ -172,7 +178,7 @@ async fn callers_who_go_away_leave_nothing_behind() {
         stream.write_all(&datum).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    world.broker.round_trip(Duration::ZERO).unwrap();
+    fixture.broker.round_trip(Duration::ZERO).unwrap();
     let reply = plain.call(&Request::post(user(1, "n", "e"))).await;
     assert_eq!(reply.status, 202);
 }

@@ -1,29 +1,29 @@
-//! Requests and what must come of them, whatever the host.
+//! Requests and their expected results, which are the same in every host.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::sample::{Codec, container, gzip, paul, user};
-use super::world::Request;
+use super::avro_bytes::{Codec, container, gzip, paul, user};
+use super::fixture::Request;
 
-/// One request, the status it earns, and the values it leaves in the topic.
+/// One request, the expected status and the expected values in the topic.
 pub(crate) struct Vector {
     pub(crate) name: &'static str,
     pub(crate) request: Request,
     pub(crate) status: u16,
     pub(crate) stored: Vec<Vec<u8>>,
-    /// The last part of the problem's type.
+    /// The last part of the expected problem type.
     pub(crate) problem: &'static str,
 }
 
-/// The limits that the vectors count on.
+/// The limits that the vectors require.
 pub(crate) const LIMITS: [(&str, &str); 3] = [
     ("MAX_BODY", "64KiB"),
     ("MAX_DECODED", "128KiB"),
     ("MAX_RECORDS", "100"),
 ];
 
-fn taken(name: &'static str, request: Request, stored: Vec<Vec<u8>>) -> Vector {
+fn accepted(name: &'static str, request: Request, stored: Vec<Vec<u8>>) -> Vector {
     Vector {
         name,
         request,
@@ -33,7 +33,7 @@ fn taken(name: &'static str, request: Request, stored: Vec<Vec<u8>>) -> Vector {
     }
 }
 
-fn refused(name: &'static str, request: Request, status: u16, problem: &'static str) -> Vector {
+fn rejected(name: &'static str, request: Request, status: u16, problem: &'static str) -> Vector {
     Vector {
         name,
         request,
@@ -62,54 +62,54 @@ fn good() -> Vec<Vector> {
     let like_container = [b"Obj\x01".to_vec(), vec![b'x'; 47], b"\x02e".to_vec()].concat();
     assert_eq!(like_single_object[..2], [0xc3, 0x01]);
     let mut vectors = vec![
-        taken(
+        accepted(
             "a datum without a content type",
             Request::post(paul()),
             vec![paul()],
         ),
-        taken(
+        accepted(
             "a datum with NUL, newline, backslash and quotes",
             Request::post(user(0, "\0\n\r\\\"'", "x@y.z\n")),
             vec![user(0, "\0\n\r\\\"'", "x@y.z\n")],
         ),
-        taken(
+        accepted(
             "a datum of the largest and smallest ids",
             Request::post(user(i64::from(i32::MIN), "", "")),
             vec![user(i64::from(i32::MIN), "", "")],
         ),
-        taken(
+        accepted(
             "a single object",
             Request::post(single_object(&paul())),
             vec![paul()],
         ),
-        taken(
+        accepted(
             "a raw datum that begins like a single object",
             Request::post(like_single_object.clone()),
             vec![like_single_object],
         ),
-        taken(
+        accepted(
             "a raw datum that begins like a container",
             Request::post(like_container.clone()),
             vec![like_container],
         ),
-        taken(
+        accepted(
             "a container of two blocks",
             Request::post(container(Codec::Null, &[&three[..2], &three[2..]])),
             three.to_vec(),
         ),
-        taken(
-            "a deflated container with a key of its caller",
+        accepted(
+            "a deflated container with a key of the client",
             Request::post(container(Codec::Deflate, &[&three]))
                 .header("Idempotency-Key", "\"c-1\""),
             three.to_vec(),
         ),
-        taken(
+        accepted(
             "an empty container",
             Request::post(container(Codec::Null, &[])),
             Vec::new(),
         ),
-        taken(
-            "key and trace of the caller",
+        accepted(
+            "a key and a trace of the client",
             Request::post(paul())
                 .header(
                     "Idempotency-Key",
@@ -121,7 +121,7 @@ fn good() -> Vec<Vector> {
                 ),
             vec![paul()],
         ),
-        taken(
+        accepted(
             "a trace in B3",
             Request::post(paul())
                 .header("X-B3-TraceId", "80f198ee56343ba864fe8b2a57d3eff7")
@@ -136,10 +136,10 @@ fn good() -> Vec<Vector> {
         "Application/Avro",
         "application/vnd.apache.avro; charset=binary",
         "text/plain",
-        // What curl calls a file.
+        // The content type of `curl --data-binary`.
         "application/x-www-form-urlencoded",
     ] {
-        vectors.push(taken(
+        vectors.push(accepted(
             content_type,
             Request::post(paul()).header("Content-Type", content_type),
             vec![paul()],
@@ -155,39 +155,39 @@ fn encodings() -> Vec<Vector> {
     let gzipped = |bytes: &[u8]| Request::post(gzip(bytes)).header("Content-Encoding", "gzip");
     let bomb = vec![0; 10_000_000];
     vec![
-        taken("base64", base64(&paul()), vec![paul()]),
-        taken("gzip", gzipped(&paul()), vec![paul()]),
-        taken(
+        accepted("base64", base64(&paul()), vec![paul()]),
+        accepted("gzip", gzipped(&paul()), vec![paul()]),
+        accepted(
             "gzip in base64",
             base64(&gzip(&paul())).header("Content-Encoding", "gzip"),
             vec![paul()],
         ),
-        refused(
+        rejected(
             "base64 junk",
             Request::post("~~~").header("Content-Transfer-Encoding", "base64"),
             400,
             "malformed-encoding",
         ),
-        refused(
+        rejected(
             "gzip junk",
             Request::post("junk").header("Content-Encoding", "gzip"),
             400,
             "malformed-encoding",
         ),
-        refused(
+        rejected(
             "gzip cut short",
             Request::post(gzip(&paul())[..20].to_vec()).header("Content-Encoding", "gzip"),
             400,
             "malformed-encoding",
         ),
-        refused("a gzip bomb", gzipped(&bomb), 413, "body-too-large"),
-        refused(
-            "an encoding nobody knows",
+        rejected("a gzip bomb", gzipped(&bomb), 413, "body-too-large"),
+        rejected(
+            "an unknown encoding",
             Request::post("x").header("Content-Encoding", "br"),
             415,
             "unsupported-encoding",
         ),
-        refused(
+        rejected(
             "a deflate bomb in a container",
             Request::post(container(Codec::Deflate, &[&[bomb]])),
             413,
@@ -203,100 +203,100 @@ fn bad() -> Vec<Vector> {
     bad_last.push(b"\x02\x02a\x02\xff".to_vec());
     let json = r#"{"id":1010,"name":"Paul","email":"p@b"}"#;
     vec![
-        refused("an empty body", Request::post(""), 400, "empty-body"),
-        refused(
-            "a byte left over",
+        rejected("an empty body", Request::post(""), 400, "empty-body"),
+        rejected(
+            "an extra byte",
             Request::post([paul(), vec![0]].concat()),
             422,
             "malformed-datum",
         ),
-        refused(
-            "a byte missing",
+        rejected(
+            "a missing byte",
             Request::post(paul()[..43].to_vec()),
             422,
             "malformed-datum",
         ),
-        refused("JSON text", Request::post(json), 422, "malformed-datum"),
-        refused(
-            "JSON said to be JSON",
+        rejected("JSON text", Request::post(json), 422, "malformed-datum"),
+        rejected(
+            "JSON with the content type of JSON",
             Request::post(json).header("Content-Type", "application/json"),
             415,
             "unsupported-media-type",
         ),
-        refused(
-            "a form that is one",
+        rejected(
+            "a form",
             Request::post("id=1010&name=Paul&email=p%40b")
                 .header("Content-Type", "application/x-www-form-urlencoded"),
             422,
             "malformed-datum",
         ),
-        refused(
-            "a picture",
+        rejected(
+            "an image",
             Request::post(paul()).header("Content-Type", "image/png"),
             415,
             "unsupported-media-type",
         ),
-        refused(
+        rejected(
             "text that is not UTF-8",
             Request::post(b"\x02\x02\xff\x02a".to_vec()),
             422,
             "malformed-datum",
         ),
-        refused(
+        rejected(
             "an int beyond 32 bits",
             Request::post(user(1 << 32, "a", "b")),
             422,
             "malformed-datum",
         ),
-        refused(
+        rejected(
             "a string of minus one byte",
             Request::post(b"\x02\x01\x02a".to_vec()),
             422,
             "malformed-datum",
         ),
-        refused(
+        rejected(
             "a string of half a gigabyte",
             Request::post(b"\x02\x80\x80\x80\x80\x04a".to_vec()),
             422,
             "malformed-datum",
         ),
-        refused(
+        rejected(
             "a single object of another schema",
             Request::post([&b"\xc3\x01\0\0\0\0\0\0\0\0"[..], &paul()].concat()),
             422,
-            "foreign-schema",
+            "schema-mismatch",
         ),
-        refused(
+        rejected(
             "a container with one bad record",
             Request::post(container(Codec::Null, &[&half, &bad_last])),
             422,
             "malformed-container",
         ),
-        refused(
+        rejected(
             "a container of too many records",
             Request::post(container(Codec::Null, &[&many])),
             413,
             "body-too-large",
         ),
-        refused(
+        rejected(
             "a body over the limit",
             Request::post(vec![0; 65_537]),
             413,
             "body-too-large",
         ),
-        refused(
-            "two keys in one",
+        rejected(
+            "two keys in one header",
             Request::post(paul()).header("Idempotency-Key", "\"a\", \"b\""),
             400,
             "malformed-header",
         ),
-        refused(
+        rejected(
             "GET",
             Request::post("").method("GET"),
             405,
             "method-not-allowed",
         ),
-        refused(
+        rejected(
             "DELETE",
             Request::post(paul()).method("DELETE"),
             405,
@@ -305,7 +305,7 @@ fn bad() -> Vec<Vector> {
     ]
 }
 
-/// A datum under the fingerprint of `schemas/user.avsc`'s canonical form, worked out here bit by bit from the
+/// A single-object encoding with the fingerprint of `schemas/user.avsc`. The fingerprint is calculated here from the
 /// specification's definition of CRC-64-AVRO.
 pub(crate) fn single_object(datum: &[u8]) -> Vec<u8> {
     [&b"\xc3\x01"[..], &fingerprint(), datum].concat()

@@ -1,10 +1,10 @@
-//! Fn's headers, in and out. Pure.
+//! Converts the headers of Fn's requests and responses.
 //!
-//! A call comes straight from a caller (`fn invoke`, a signed POST), whose headers then are the request's own, or
-//! from a gateway or trigger (`Fn-Intent: httprequest`), which hands its caller's headers on with a prefix. Anyone
-//! who may invoke the function can claim to be a gateway. So nothing here grants anything: the claim decides which
-//! headers are the caller's and how the reply is dressed, no more. Only the agent sets `Fn-Call-Id` and
-//! `Fn-Deadline`, and it overwrites what a caller sends; they are never read from prefixed headers.
+//! A call comes directly from a client (`fn invoke`, a signed POST) or through a gateway or an HTTP trigger
+//! (`Fn-Intent: httprequest`). A gateway adds a prefix to its client's headers. Every client that may invoke the function
+//! can send this `Fn-Intent`, so it grants nothing: it only selects the client's headers and the form of the response.
+//! The agent alone sets `Fn-Call-Id` and `Fn-Deadline` and overwrites what a client sends. They are never read from
+//! prefixed headers.
 
 use std::time::{Instant, SystemTime};
 
@@ -15,12 +15,12 @@ use runtime::rfc3339;
 
 use super::header_limit;
 use crate::host::deadline;
-use crate::ingest::{Call, Refusal};
+use crate::ingest::{Call, Rejection};
 
 const PREFIX: &str = "fn-http-h-";
 const STATUS: HeaderName = HeaderName::from_static("fn-http-status");
-/// The trace that the platform itself began, in case its caller had none.
-const PLATFORM_TRACE: [&str; 6] = [
+/// The headers of the trace context. The platform starts a trace of its own.
+const TRACE_HEADERS: [&str; 6] = [
     "traceparent",
     "b3",
     "x-b3-traceid",
@@ -29,12 +29,12 @@ const PLATFORM_TRACE: [&str; 6] = [
     "x-b3-flags",
 ];
 
-/// How the call came.
+/// The origin of a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Intent {
-    /// Straight from a caller.
+    /// A client.
     Direct,
-    /// Through a gateway or an HTTP trigger.
+    /// A gateway or an HTTP trigger.
     HttpRequest,
 }
 
@@ -47,26 +47,26 @@ impl Intent {
     }
 }
 
-/// What the agent says about the call.
+/// The call, by the headers that the agent sets.
 pub(super) fn call(headers: &HeaderMap, wall: SystemTime, now: Instant) -> Call {
     let text = |name: &str| headers.get(name)?.to_str().ok();
     Call {
-        // Whole seconds, cut off: the real deadline is up to a second later, never sooner.
+        // The agent truncates it to whole seconds: the real deadline is up to a second later.
         deadline: text("fn-deadline")
             .and_then(rfc3339::time)
             .map(|deadline| deadline::reply_by(deadline, wall, now)),
         id: text("fn-call-id")
             .filter(|id| (1..=128).contains(&id.len()))
             .map(str::to_owned),
-        patience: None,
-        // A call answered before its body is read is lost to the agent, which is still sending.
-        discard: u64::MAX,
-        refusal: header_limit::excess(headers)
-            .map(|excess| Refusal::HeaderFieldsTooLarge(excess.to_owned())),
+        body_timeout: None,
+        // The agent does not read a response while it is still sending the body.
+        max_discard: u64::MAX,
+        rejection: header_limit::excess(headers)
+            .map(|excess| Rejection::HeaderFieldsTooLarge(excess.to_owned())),
     }
 }
 
-/// The caller's own request.
+/// The request as its client sent it.
 pub(super) fn unwrap<B>(request: Request<B>, intent: Intent) -> Request<B> {
     if intent == Intent::Direct {
         return request;
@@ -77,12 +77,12 @@ pub(super) fn unwrap<B>(request: Request<B>, intent: Intent) -> Request<B> {
         .get("fn-http-method")
         .and_then(|method| Method::from_bytes(method.as_bytes()).ok())
         .unwrap_or(Method::POST);
-    head.headers = callers(&head.headers);
+    head.headers = client_headers(&head.headers);
     Request::from_parts(head, body)
 }
 
-/// The headers that the gateway's caller sent.
-fn callers(outer: &HeaderMap) -> HeaderMap {
+/// The headers that a gateway's client sent.
+fn client_headers(outer: &HeaderMap) -> HeaderMap {
     let mut inner = HeaderMap::with_capacity(outer.len());
     for (name, value) in outer {
         let own = name
@@ -93,12 +93,12 @@ fn callers(outer: &HeaderMap) -> HeaderMap {
             inner.append(own, value.clone());
         }
     }
-    // The agent names the body's type itself; OCI's gateway sends both.
+    // The agent sets the content type itself; OCI's gateway sends it with and without the prefix.
     if let Some(value) = outer.get(CONTENT_TYPE) {
         inner.insert(CONTENT_TYPE, value.clone());
     }
-    if !PLATFORM_TRACE.iter().any(|name| inner.contains_key(*name)) {
-        for name in PLATFORM_TRACE {
+    if !TRACE_HEADERS.iter().any(|name| inner.contains_key(*name)) {
+        for name in TRACE_HEADERS {
             if let Some(value) = outer.get(name) {
                 inner.insert(name, value.clone());
             }
@@ -107,8 +107,8 @@ fn callers(outer: &HeaderMap) -> HeaderMap {
     inner
 }
 
-/// The reply as the agent wants it: always 200, the true status in `Fn-Http-Status`, and for a gateway each header
-/// under its prefix, all but the content type.
+/// The response in the agent's format: the status is 200, the real one is in `Fn-Http-Status`. For a gateway each header
+/// but the content type has the prefix.
 pub(super) fn wrap(response: Response<Bytes>, intent: Intent) -> Response<Bytes> {
     let (head, body) = response.into_parts();
     let mut wrapped = Response::new(body);
@@ -147,14 +147,14 @@ mod tests {
     }
 
     #[test]
-    fn a_gateways_caller_is_seen_through_the_prefix_and_through_nothing_else() {
+    fn a_gateways_client_is_known_by_prefixed_headers_only() {
         let outer = request(&[
             ("fn-intent", "httprequest"),
             ("fn-http-method", "PUT"),
             ("content-type", "avro/binary"),
             ("fn-http-h-content-type", "text/html"),
             ("fn-http-h-idempotency-key", "k"),
-            ("idempotency-key", "not the caller's"),
+            ("idempotency-key", "not the client's"),
             ("content-encoding", "gzip"),
             ("x-b3-traceid", "80f198ee56343ba864fe8b2a57d3eff7"),
         ]);
@@ -169,19 +169,19 @@ mod tests {
     }
 
     #[test]
-    fn the_callers_own_trace_beats_the_platforms() {
+    fn prefers_the_clients_trace_to_the_platforms() {
         let outer = request(&[
             ("fn-intent", "httprequest"),
             ("traceparent", "platform"),
-            ("fn-http-h-b3", "caller"),
+            ("fn-http-h-b3", "client"),
         ]);
         let inner = unwrap(outer, Intent::HttpRequest);
         assert!(!inner.headers().contains_key("traceparent"));
-        assert_eq!(inner.headers()["b3"], "caller");
+        assert_eq!(inner.headers()["b3"], "client");
     }
 
     #[test]
-    fn a_direct_caller_keeps_its_headers_and_cannot_name_the_call_through_the_prefix() {
+    fn ignores_prefixed_headers_of_a_direct_client() {
         let direct = request(&[
             ("fn-http-h-idempotency-key", "k"),
             ("fn-http-method", "GET"),
@@ -197,7 +197,7 @@ mod tests {
     }
 
     #[test]
-    fn the_deadline_leaves_time_for_the_reply() {
+    fn the_deadline_leaves_time_for_the_response() {
         let now = Instant::now();
         let of = |text| call(request(&[("fn-deadline", text)]).headers(), UNIX_EPOCH, now).deadline;
         assert_eq!(
@@ -208,8 +208,8 @@ mod tests {
     }
 
     #[test]
-    fn a_refusal_is_a_200_to_the_agent() {
-        let refusal = || {
+    fn an_error_response_has_status_200_for_the_agent() {
+        let rejected = || {
             Response::builder()
                 .status(405)
                 .header("allow", "POST")
@@ -217,11 +217,11 @@ mod tests {
                 .body(Bytes::from_static(b"{}"))
                 .unwrap()
         };
-        let direct = wrap(refusal(), Intent::Direct);
+        let direct = wrap(rejected(), Intent::Direct);
         assert_eq!(direct.status(), 200);
         assert_eq!(direct.headers()["fn-http-status"], "405");
         assert_eq!(direct.headers()["allow"], "POST");
-        let gateway = wrap(refusal(), Intent::HttpRequest);
+        let gateway = wrap(rejected(), Intent::HttpRequest);
         assert_eq!(gateway.status(), 200);
         assert_eq!(gateway.headers()["fn-http-status"], "405");
         assert_eq!(gateway.headers()["fn-http-h-allow"], "POST");

@@ -1,8 +1,8 @@
-//! A container of Fn Project or Oracle Cloud Functions: HTTP/1.1 over a Unix socket, one call at a time, frozen
-//! between calls (fnproject/docs, `fn/develop/fn-format.md`).
+//! A container of Fn Project or Oracle Cloud Functions (fnproject/docs, `fn/develop/fn-format.md`).
 //!
-//! The agent takes only 200, 502 and 504 for an answer and kills the container over any other status. So every
-//! reply, a refusal too, is a 200 whose true status is in `Fn-Http-Status`.
+//! The agent sends one call at a time, as HTTP/1.1 over a Unix socket, and freezes the container between calls. It
+//! accepts the statuses 200, 502 and 504 and kills the container after any other. Therefore every response has status
+//! 200, and the real status is in `Fn-Http-Status`.
 
 mod header_limit;
 mod headers;
@@ -17,33 +17,33 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use tracing::info;
 
-use super::entrance::Entrance;
+use super::reload::CurrentFunction;
 use header_limit::{LimitedListener, PARSER_MAX_BYTES, PARSER_MAX_FIELDS};
 use headers::Intent;
 use http_server::program::Failure;
-use http_server::server;
+use http_server::{server, signal};
 use socket::Socket;
 
-/// The agent keeps to one call at a time; a few more connections than that are closing ones.
-const CONNECTIONS: usize = 16;
+/// The most connections. The agent sends one call at a time; other connections are being closed.
+const MAX_CONNECTIONS: usize = 16;
 
-/// The contract with the agent, and the socket that it waits for.
-pub(super) struct Host {
+/// A container whose socket is bound.
+pub(super) struct FnContainer {
     socket: Socket,
     log_frame: Option<LogFrame>,
 }
 
-/// Which request header is printed at the start of each call, and under which name, so that a log service can tell
-/// the calls apart.
+/// A line that is printed at the start of each call, so that a log service can separate the calls: `NAME=VALUE` with the
+/// value of a request header.
 #[derive(Clone)]
 struct LogFrame {
     name: String,
     header: String,
 }
 
-impl Host {
-    /// Takes the place of the host that the environment names: binds the socket, if it names one.
-    pub(super) fn take(
+impl FnContainer {
+    /// Binds the socket that the environment names, if it names one.
+    pub(super) fn detect(
         environment: &impl Fn(&str) -> Option<String>,
     ) -> Result<Option<Self>, Failure> {
         let given = |name: &str| environment(name).filter(|value| !value.is_empty());
@@ -52,7 +52,7 @@ impl Host {
         };
         if let Some(format) = given("FN_FORMAT").filter(|format| format != "http-stream") {
             return Err(Failure::configuration(format!(
-                "FN_FORMAT is {format:?}, expected http-stream: give the function that format"
+                "FN_FORMAT is {format:?}, expected http-stream: set the format of the function"
             )));
         }
         let log_frame = match (given("FN_LOGFRAME_NAME"), given("FN_LOGFRAME_HDR")) {
@@ -65,33 +65,33 @@ impl Host {
         }))
     }
 
-    /// Answers the agent until it ends us, which it does by SIGKILL.
-    pub(super) async fn serve(self, entrance: Entrance) -> Result<(), Failure> {
+    /// Handles calls until the agent ends the process, usually by SIGKILL.
+    pub(super) async fn serve(self, function: CurrentFunction) -> Result<(), Failure> {
         let Self { socket, log_frame } = self;
         let listener = LimitedListener(socket.listener().map_err(Failure::software)?);
         info!(socket = %socket, "listening");
-        // No timeouts: the agent's silence is its right, and we may be frozen in the middle of anything.
+        // No timeouts: the agent may keep a connection idle, and the container may be frozen at any time.
         let mut http = Builder::new();
         http.max_headers(PARSER_MAX_FIELDS)
             .max_buf_size(PARSER_MAX_BYTES);
-        let answer = move |request: Request<Incoming>| {
-            let entrance = entrance.clone();
+        let handler = move |request: Request<Incoming>| {
+            let function = function.clone();
             if let Some(frame) = &log_frame {
                 frame.print(request.headers());
             }
-            async move { one_call(&entrance, request).await }
+            async move { handle(&function, request).await }
         };
-        let stop = server::told_to_end()?;
-        server::serve(listener, http, CONNECTIONS, answer, stop).await;
+        let shutdown = signal::shutdown()?;
+        server::serve(listener, http, MAX_CONNECTIONS, handler, shutdown).await;
         Ok(())
     }
 }
 
-async fn one_call(entrance: &Entrance, request: Request<Incoming>) -> Response<Bytes> {
+async fn handle(function: &CurrentFunction, request: Request<Incoming>) -> Response<Bytes> {
     let intent = Intent::of(request.headers());
     let call = headers::call(request.headers(), SystemTime::now(), Instant::now());
-    let response = entrance
-        .answer(headers::unwrap(request, intent), &call)
+    let response = function
+        .handle(headers::unwrap(request, intent), &call)
         .await;
     headers::wrap(response, intent)
 }
@@ -103,7 +103,7 @@ impl LogFrame {
             .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .unwrap_or_default();
         let line = format!("\n{}={value}\n", self.name);
-        // Where nobody reads, there is nobody to tell.
+        // Standard output or standard error may be closed. The call continues without the line.
         let _ = std::io::stdout().lock().write_all(line.as_bytes());
         let _ = std::io::stderr().lock().write_all(line.as_bytes());
     }

@@ -1,8 +1,8 @@
-//! Lambda's HTTP events, disarmed.
+//! Lambda's HTTP events, without the fields that make the library panic.
 //!
-//! The library that understands their four shapes panics over a body that is not the base64 it claims to be, and
-//! over a `Host` header or a path that makes no URL; a load balancer passes any `Host` on. The door looks at neither
-//! host nor path, so they are taken out, and the body is decoded here.
+//! The crate `lambda_http` parses the four event formats. It panics if a body is not valid base64, and if the `Host`
+//! header or the path does not form a URL. Clients control these: a load balancer forwards any `Host`. The function needs
+//! neither host nor path, so they are removed, and the body is decoded here.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,7 +11,7 @@ use http::header::{HOST, HeaderMap, HeaderName, HeaderValue};
 use lambda_http::request::LambdaRequest;
 use serde::{Deserialize, Deserializer};
 
-/// One event: what the library may convert, and the body beside it.
+/// One event: a request for the library to convert, and its body.
 pub(super) struct Event {
     pub(super) request: LambdaRequest,
     pub(super) body: Bytes,
@@ -21,11 +21,11 @@ pub(super) struct Event {
 
 impl<'de> Deserialize<'de> for Event {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        LambdaRequest::deserialize(deserializer).map(disarm)
+        LambdaRequest::deserialize(deserializer).map(sanitize)
     }
 }
 
-fn disarm(mut request: LambdaRequest) -> Event {
+fn sanitize(mut request: LambdaRequest) -> Event {
     let (body, is_text) = match &mut request {
         LambdaRequest::ApiGatewayV1(event) => {
             event.path = None;
@@ -33,8 +33,8 @@ fn disarm(mut request: LambdaRequest) -> Event {
             event.request_context.stage = None;
             event.query_string_parameters = Default::default();
             event.multi_value_query_string_parameters = Default::default();
-            disarm_headers(&mut event.multi_value_headers);
-            disarm_headers(&mut event.headers);
+            sanitize_headers(&mut event.multi_value_headers);
+            sanitize_headers(&mut event.headers);
             let text = event.body.take();
             let is_base64 = event.is_base64_encoded;
             (decode(text, is_base64, &mut event.headers), !is_base64)
@@ -45,7 +45,7 @@ fn disarm(mut request: LambdaRequest) -> Event {
             event.query_string_parameters = Default::default();
             event.request_context.domain_name = None;
             event.request_context.stage = None;
-            disarm_headers(&mut event.headers);
+            sanitize_headers(&mut event.headers);
             let text = event.body.take();
             let is_base64 = event.is_base64_encoded;
             (decode(text, is_base64, &mut event.headers), !is_base64)
@@ -54,13 +54,13 @@ fn disarm(mut request: LambdaRequest) -> Event {
             event.path = None;
             event.query_string_parameters = Default::default();
             event.multi_value_query_string_parameters = Default::default();
-            disarm_headers(&mut event.multi_value_headers);
-            disarm_headers(&mut event.headers);
+            sanitize_headers(&mut event.multi_value_headers);
+            sanitize_headers(&mut event.headers);
             let text = event.body.take();
             let is_base64 = event.is_base64_encoded;
             (decode(text, is_base64, &mut event.headers), !is_base64)
         }
-        // The library's enum may grow; its other shapes are not asked for.
+        // The other formats need features of the library that are disabled.
         _ => (Bytes::new(), false),
     };
     Event {
@@ -70,12 +70,12 @@ fn disarm(mut request: LambdaRequest) -> Event {
     }
 }
 
-fn disarm_headers(headers: &mut HeaderMap) {
+fn sanitize_headers(headers: &mut HeaderMap) {
     headers.remove(HOST);
     headers.remove("x-forwarded-proto");
 }
 
-/// The body's bytes. What is not the base64 it claims to be goes on as it is, with a header that has the door say so.
+/// Decodes a body. Invalid base64 is kept as it is and marked by a header: decoding it again makes the function reject it.
 fn decode(text: Option<String>, base64: bool, headers: &mut HeaderMap) -> Bytes {
     let text = text.unwrap_or_default();
     if !base64 {
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// A REST API's event, an HTTP API's, a load balancer's.
+    /// The events of a REST API, an HTTP API and a load balancer.
     fn events() -> [Value; 3] {
         [
             include_str!("../../../tests/ingest/events/rest-api.json"),
@@ -118,7 +118,7 @@ mod tests {
     }
 
     #[test]
-    fn the_body_of_every_shape_is_decoded() {
+    fn decodes_the_body_of_every_event_format() {
         for event in events() {
             let (request, body) = converted(&event);
             assert_eq!(request.method(), "POST");
@@ -127,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn hosts_paths_and_queries_that_make_no_url_do_no_harm() {
+    fn hosts_paths_and_queries_that_form_no_url_cause_no_panic() {
         for mut event in events() {
             for host in ["", "[", "a b", "http://", "%", "-:x"] {
                 for proto in ["1 2", "://", ""] {
@@ -155,7 +155,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_is_not_the_base64_it_claims_goes_on_marked() {
+    fn keeps_and_marks_a_body_of_invalid_base64() {
         for mut event in events() {
             event["body"] = json!("not base64!");
             let (request, body) = converted(&event);

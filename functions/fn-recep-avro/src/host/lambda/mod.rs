@@ -1,6 +1,6 @@
 //! AWS Lambda behind API Gateway (REST and HTTP APIs), a function URL, or an application load balancer.
 //!
-//! The sandbox is frozen as soon as the reply is out; by then every message is acknowledged.
+//! Lambda freezes the sandbox after the response. By then every message is acknowledged.
 
 mod event;
 mod text;
@@ -15,30 +15,30 @@ use lambda_http::lambda_runtime::{LambdaEvent, Runtime};
 use lambda_http::{Adapter, Service, service_fn};
 
 use super::deadline;
-use super::entrance::Entrance;
-use crate::ingest::{Call, Refusal};
+use super::reload::CurrentFunction;
+use crate::ingest::{Call, Rejection};
 use event::Event;
 use http_server::program::Failure;
 
-/// What the runtime cannot do without, all of it set by Lambda itself.
-const NEEDED: [&str; 3] = [
+/// The other variables that the library requires. Lambda sets all of them.
+const REQUIRED: [&str; 3] = [
     "AWS_LAMBDA_FUNCTION_NAME",
     "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
     "AWS_LAMBDA_FUNCTION_VERSION",
 ];
 
-/// Tells whether the environment is Lambda's.
+/// Whether the environment is Lambda's.
 ///
 /// # Errors
-/// It is in part.
-pub(super) fn is_here(environment: &impl Fn(&str) -> Option<String>) -> Result<bool, Failure> {
+/// `AWS_LAMBDA_RUNTIME_API` is set, but another variable of Lambda is missing or malformed.
+pub(super) fn is_present(environment: &impl Fn(&str) -> Option<String>) -> Result<bool, Failure> {
     let given = |name: &str| environment(name).filter(|value| !value.is_empty());
     if given("AWS_LAMBDA_RUNTIME_API").is_none() {
         return Ok(false);
     }
-    if let Some(missing) = NEEDED.iter().find(|name| given(name).is_none()) {
+    if let Some(missing) = REQUIRED.iter().find(|name| given(name).is_none()) {
         return Err(Failure::configuration(format!(
-            "AWS_LAMBDA_RUNTIME_API is set, but {missing} is not, which Lambda sets too"
+            "AWS_LAMBDA_RUNTIME_API is set, but {missing} is not: Lambda sets both"
         )));
     }
     let memory = given("AWS_LAMBDA_FUNCTION_MEMORY_SIZE").unwrap_or_default();
@@ -50,17 +50,17 @@ pub(super) fn is_here(environment: &impl Fn(&str) -> Option<String>) -> Result<b
     Ok(true)
 }
 
-/// Asks the Runtime API for one event after the other until Lambda ends us.
-pub(super) async fn serve(entrance: Entrance) -> Result<(), Failure> {
-    let handler = service_fn(move |event: LambdaEvent<Event>| one_call(entrance.clone(), event));
+/// Handles the events of the Runtime API until Lambda ends the process.
+pub(super) async fn serve(function: CurrentFunction) -> Result<(), Failure> {
+    let handler = service_fn(move |event: LambdaEvent<Event>| handle(function.clone(), event));
     Runtime::new(handler)
         .run()
         .await
-        .map_err(|error| Failure::software(format!("asking Lambda's Runtime API: {error}")))
+        .map_err(|error| Failure::software(format!("calling Lambda's Runtime API: {error}")))
 }
 
-async fn one_call(
-    entrance: Entrance,
+async fn handle(
+    function: CurrentFunction,
     event: LambdaEvent<Event>,
 ) -> Result<impl serde::Serialize, Infallible> {
     let LambdaEvent { payload, context } = event;
@@ -71,26 +71,26 @@ async fn one_call(
             Instant::now(),
         )),
         id: Some(context.request_id.clone()),
-        // The body is here in full.
-        patience: None,
-        discard: 0,
-        refusal: None,
+        // The event contains the whole body.
+        body_timeout: None,
+        max_discard: 0,
+        rejection: None,
     };
     let Event {
         request,
         body,
         is_text,
     } = payload;
-    // One adapter for each event, since the body travels past it.
+    // Each event has its own adapter, because the body is passed outside the library's request.
     let mut adapter = Adapter::from(service_fn(move |request: lambda_http::Request| {
-        let (entrance, mut call, body) = (entrance.clone(), call.clone(), body.clone());
+        let (function, mut call, body) = (function.clone(), call.clone(), body.clone());
         if is_text {
-            call.refusal =
-                text::alteration(request.headers(), &body).map(Refusal::BodyDecodedAsText);
+            call.rejection =
+                text::alteration(request.headers(), &body).map(Rejection::BodyDecodedAsText);
         }
         async move {
             let request = request.map(|_| Full::new(body));
-            let response: Response<Bytes> = entrance.answer(request, &call).await;
+            let response: Response<Bytes> = function.handle(request, &call).await;
             Ok::<_, Infallible>(response.map(Full::new))
         }
     }));

@@ -1,15 +1,15 @@
-//! Detects a binary body that was decoded as text before Lambda received it. Pure.
+//! Detects a binary body that a gateway decoded as text.
 //!
 //! A gateway passes a body as base64 or as a JSON string. For a string it decodes the body as UTF-8 and replaces every
-//! byte that is not UTF-8 with U+FFFD; the result may still be a valid datum with other values. A U+FFFD that the
-//! caller sent looks the same, so it is refused too: base64 carries it. Any other conversion (ISO-8859-1, a dropped
-//! byte order mark, changed line ends) is detected by `Content-Length`, where the gateway passes that header on; REST
-//! APIs may not.
+//! byte that is not UTF-8 with U+FFFD. The result may still be a valid datum with other values. A U+FFFD that the
+//! client sent looks the same and is rejected too; base64 preserves it. Any other conversion (ISO-8859-1, a dropped byte
+//! order mark, changed line ends) is detected by `Content-Length`, if the gateway forwards that header. REST APIs may not
+//! forward it.
 
 use http::HeaderMap;
 use http::header::{CONTENT_ENCODING, CONTENT_LENGTH};
 
-/// How a body that arrived as text differs from what the caller sent, if that can be told.
+/// How a body that arrived as text differs from what the client sent, if a difference is detected.
 pub(super) fn alteration(headers: &HeaderMap, body: &[u8]) -> Option<String> {
     const REPLACEMENT: &[u8] = "\u{fffd}".as_bytes();
     if body
@@ -44,7 +44,7 @@ mod tests {
     }
 
     #[test]
-    fn names_the_replacement_character_and_another_length() {
+    fn detects_the_replacement_character_and_another_length() {
         let none = headers(&[]);
         for text in ["\u{fffd}", "a\u{fffd}", "\u{fffd}a"] {
             assert!(

@@ -1,11 +1,11 @@
-//! Which bytes of a connection are forwarded. Pure.
+//! Follows the framing of a connection and limits its header sections.
 
 use super::section::{EXCESS, Framing, Line, Section, number};
 
-/// The most bytes of a line within a body that are kept to be parsed. What follows a chunk's size has no meaning here.
+/// The most bytes that are kept of a line within a chunked body. Only the chunk size at its start is parsed.
 const BODY_LINE: usize = 512;
 
-/// Finds the header sections of a connection and forwards what is within their limits.
+/// Finds the header sections of a connection and forwards of them what the limits allow.
 #[derive(Default)]
 pub(super) struct HeaderLimiter {
     phase: Phase,
@@ -19,20 +19,20 @@ enum Phase {
     /// The request line or a field line.
     #[default]
     Section,
-    /// So many bytes of a body with a `Content-Length`.
+    /// The remaining bytes of a body with a `Content-Length`.
     Body(u64),
-    /// The line that begins a chunk.
+    /// The line with the size of a chunk.
     ChunkSize,
-    /// So many bytes of a chunk, the line break behind it included.
+    /// The remaining bytes of a chunk, including the line break after it.
     Chunk(u64),
-    /// A line behind the last chunk.
+    /// A line after the last chunk.
     Trailer,
     /// Bytes of unknown framing.
     Unknown,
 }
 
 impl HeaderLimiter {
-    /// Appends to `output` what is forwarded of `input`.
+    /// Processes `input` and appends the bytes to forward to `output`.
     pub(super) fn push(&mut self, mut input: &[u8], output: &mut Vec<u8>) {
         while !input.is_empty() {
             let (taken, rest) = match self.phase {
@@ -75,7 +75,7 @@ impl HeaderLimiter {
     }
 
     fn push_section(&mut self, taken: &[u8], output: &mut Vec<u8>) {
-        self.line.push(taken, self.section.room());
+        self.line.push(taken, self.section.max_line());
         if !taken.ends_with(b"\n") {
             return;
         }
@@ -97,13 +97,13 @@ impl HeaderLimiter {
                 Framing::Chunked => Phase::ChunkSize,
                 Framing::Unknown => Phase::Unknown,
             };
-        } else if self.section.admit(&line) {
+        } else if self.section.accept(&line) {
             output.extend_from_slice(&line.bytes);
         }
     }
 }
 
-/// What follows a line within a chunked body (RFC 9112, section 7.1).
+/// The phase after a line of a chunked body (RFC 9112, section 7.1).
 fn body_phase(phase: Phase, line: &Line) -> Phase {
     if phase == Phase::Trailer {
         return if line.is_empty() {
@@ -115,7 +115,7 @@ fn body_phase(phase: Phase, line: &Line) -> Phase {
     let size = line.bytes.split(|byte| *byte == b';').next();
     match number(size.unwrap_or_default().trim_ascii(), 16) {
         Some(0) => Phase::Trailer,
-        // With CRLF behind the data.
+        // The data and the CRLF after it.
         Some(size) => size.checked_add(2).map_or(Phase::Unknown, Phase::Chunk),
         None => Phase::Unknown,
     }
@@ -131,7 +131,7 @@ mod tests {
 
     const FIELDS: &str = "Fn-Call-Id: 1\r\nFn-Intent: httprequest\r\n";
 
-    /// What is forwarded of `input` if it arrives in pieces of so many bytes.
+    /// The forwarded bytes of `input`, which arrives in pieces of this size.
     fn forwarded(input: &[u8], piece: usize) -> Vec<u8> {
         let (mut limiter, mut output) = (HeaderLimiter::default(), Vec::new());
         for piece in input.chunks(piece) {
@@ -140,7 +140,7 @@ mod tests {
         output
     }
 
-    /// A request with these fields and a body in chunks.
+    /// A request with these fields and a chunked body.
     fn request(fields: &str, body: &[u8]) -> Vec<u8> {
         let head = format!("POST /call HTTP/1.1\r\nTransfer-Encoding: chunked\r\n{fields}\r\n");
         let mut bytes = head.into_bytes();
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn forwards_of_a_section_beyond_a_limit_what_the_answer_needs() {
+    fn forwards_the_required_fields_of_a_section_beyond_a_limit() {
         let fields = "x:y\n".repeat(MAX_FIELDS + 1);
         let name = format!("{}:\n", "n".repeat(MAX_NAME_BYTES + 1));
         let bytes = format!("x:{}\n", "v".repeat(MAX_BYTES));
@@ -187,13 +187,13 @@ mod tests {
     }
 
     #[test]
-    fn drops_a_mark_that_a_caller_sends() {
+    fn drops_the_excess_field_of_a_client() {
         let input = request(&format!("{}: forged\r\n", EXCESS.to_uppercase()), b"body");
         assert_eq!(forwarded(&input, INPUT), request("", b"body"));
     }
 
     #[test]
-    fn forwards_everything_after_framing_it_does_not_understand() {
+    fn forwards_everything_after_unknown_framing() {
         let many = request(&"x:y\r\n".repeat(MAX_FIELDS + 1), b"");
         for start in [
             "POST / HTTP/1.1\r\nTransfer-Encoding: gzip, chunked\r\n\r\n",
@@ -211,7 +211,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn requests_within_the_limits_pass_unchanged_in_any_pieces(
+        fn forwards_requests_within_the_limits_unchanged_in_pieces_of_any_size(
             bodies in proptest::collection::vec(proptest::collection::vec(any::<u8>(), 0..40), 1..5),
             piece in 1_usize..50,
         ) {
@@ -230,7 +230,7 @@ mod tests {
         }
 
         #[test]
-        fn bodies_are_never_changed_and_the_next_section_is_found(
+        fn never_changes_a_body_and_finds_the_next_section(
             body in proptest::collection::vec(proptest::sample::select(&b"\r\n:0x"[..]), 0..200),
             piece in 1_usize..3000,
         ) {
@@ -243,7 +243,7 @@ mod tests {
         }
 
         #[test]
-        fn any_bytes_are_forwarded_without_a_panic(
+        fn any_bytes_cause_no_panic(
             input in proptest::collection::vec(proptest::sample::select(&b"\r\n: POST0a;\xff"[..]), 0..300),
             piece in 1_usize..50,
         ) {

@@ -1,18 +1,18 @@
-//! Which lines of one header section are forwarded. Pure.
+//! Decides which lines of a header section are forwarded.
 
 use std::fmt;
 
-/// The most header fields of a request, those of the agent included.
+/// The most header fields of a request, including those of the agent.
 pub(super) const MAX_FIELDS: usize = 1024;
-/// The most bytes of the request line and the header section together. fnserver accepts 1 MiB from its caller.
+/// The most bytes of the request line and the header section together. fnserver accepts 1 MiB from its client.
 pub(super) const MAX_BYTES: usize = 2 << 20;
 /// The most bytes of a field name; `http::HeaderName` holds no more.
 pub(super) const MAX_NAME_BYTES: usize = u16::MAX as usize;
 
-/// The field that marks a section beyond a limit; the value says which. A field of this name from outside is dropped.
+/// The field that marks a section beyond a limit. Its value is an [`Excess`]. A field of this name in the input is dropped.
 pub(super) const EXCESS: &str = "frontdoor-header-excess";
 
-/// Fields without which the call cannot be answered. Of a section beyond a limit, the first of each is forwarded.
+/// Fields that are needed to answer the call. Of a section beyond a limit, the first of each is forwarded.
 pub(super) const REQUIRED: [&str; 5] = [
     "transfer-encoding",
     "content-length",
@@ -22,17 +22,17 @@ pub(super) const REQUIRED: [&str; 5] = [
 ];
 const TRANSFER_ENCODING: usize = 0;
 const CONTENT_LENGTH: usize = 1;
-/// The most bytes of the line of a required field beyond a limit.
-const REQUIRED_LINE: usize = 512;
+/// The most bytes of a required field's line in a section beyond a limit.
+const REQUIRED_MAX_BYTES: usize = 512;
 
-/// A header section, as far as it has arrived.
+/// The lines of a header section that have arrived.
 #[derive(Default)]
 pub(super) struct Section {
     pub(super) has_request_line: bool,
-    /// How many bytes and fields have been forwarded.
+    /// The bytes and the fields forwarded.
     bytes: usize,
     fields: usize,
-    /// Which of the [`REQUIRED`] fields have been forwarded.
+    /// The [`REQUIRED`] fields forwarded.
     required: [bool; REQUIRED.len()],
     pub(super) framing: Framing,
     pub(super) excess: Option<Excess>,
@@ -56,25 +56,25 @@ pub(super) enum Framing {
     Unknown,
 }
 
-/// The beginning of a line, to the limit of what is kept.
+/// The start of a line.
 #[derive(Default)]
 pub(super) struct Line {
     pub(super) bytes: Vec<u8>,
-    is_cut: bool,
+    is_truncated: bool,
 }
 
 impl Section {
-    /// How many bytes of the next line may be kept.
-    pub(super) fn room(&self) -> usize {
+    /// How many bytes of the next line to keep.
+    pub(super) fn max_line(&self) -> usize {
         match self.excess {
-            Some(_) => REQUIRED_LINE,
+            Some(_) => REQUIRED_MAX_BYTES,
             // The empty line that ends the section always fits.
             None => MAX_BYTES - self.bytes + 2,
         }
     }
 
-    /// Decides whether the line is forwarded and records it.
-    pub(super) fn admit(&mut self, line: &Line) -> bool {
+    /// Adds a line to the section. Returns whether to forward it.
+    pub(super) fn accept(&mut self, line: &Line) -> bool {
         let bytes = &line.bytes;
         let is_field = std::mem::replace(&mut self.has_request_line, true);
         let colon = bytes.iter().position(|byte| *byte == b':');
@@ -89,7 +89,7 @@ impl Section {
             .iter()
             .position(|required| name.eq_ignore_ascii_case(required.as_bytes()));
         if self.excess.is_none() {
-            self.excess = if line.is_cut || self.bytes + bytes.len() > MAX_BYTES {
+            self.excess = if line.is_truncated || self.bytes + bytes.len() > MAX_BYTES {
                 Some(Excess::Bytes)
             } else if self.fields == MAX_FIELDS {
                 Some(Excess::Fields)
@@ -100,17 +100,17 @@ impl Section {
             };
         }
         if self.excess.is_some() {
-            let fits = !line.is_cut && bytes.len() <= REQUIRED_LINE;
-            if !required.is_some_and(|place| fits && !self.required[place]) {
+            let fits = !line.is_truncated && bytes.len() <= REQUIRED_MAX_BYTES;
+            if !required.is_some_and(|index| fits && !self.required[index]) {
                 return false;
             }
         } else {
             self.bytes += bytes.len();
             self.fields += usize::from(is_field);
         }
-        if let Some(place) = required {
-            self.required[place] = true;
-            self.framing = self.framing.with(place, value.trim_ascii());
+        if let Some(index) = required {
+            self.required[index] = true;
+            self.framing = self.framing.with(index, value.trim_ascii());
         }
         true
     }
@@ -127,9 +127,9 @@ impl fmt::Display for Excess {
 }
 
 impl Framing {
-    /// The framing with one more of the [`REQUIRED`] fields.
-    fn with(self, place: usize, value: &[u8]) -> Self {
-        let given = match place {
+    /// The framing after one more of the [`REQUIRED`] fields.
+    fn with(self, index: usize, value: &[u8]) -> Self {
+        let given = match index {
             TRANSFER_ENCODING if value.eq_ignore_ascii_case(b"chunked") => Self::Chunked,
             CONTENT_LENGTH => number(value, 10).map_or(Self::Unknown, Self::Length),
             TRANSFER_ENCODING => Self::Unknown,
@@ -144,21 +144,21 @@ impl Framing {
 }
 
 impl Line {
-    /// Appends bytes of the line, to at most `room` in all.
-    pub(super) fn push(&mut self, bytes: &[u8], room: usize) {
-        let left = room.saturating_sub(self.bytes.len());
-        self.is_cut |= left < bytes.len();
+    /// Appends bytes of the line. Keeps at most `max_bytes` of the line.
+    pub(super) fn push(&mut self, bytes: &[u8], max_bytes: usize) {
+        let left = max_bytes.saturating_sub(self.bytes.len());
+        self.is_truncated |= left < bytes.len();
         self.bytes
             .extend_from_slice(&bytes[..left.min(bytes.len())]);
     }
 
-    /// Tells whether the line has nothing but its end.
+    /// Whether the line consists of a line break only.
     pub(super) fn is_empty(&self) -> bool {
-        !self.is_cut && matches!(self.bytes[..], [b'\n'] | [b'\r', b'\n'])
+        !self.is_truncated && matches!(self.bytes[..], [b'\n'] | [b'\r', b'\n'])
     }
 }
 
-/// A number without a sign.
+/// Parses a number without a sign.
 pub(super) fn number(text: &[u8], radix: u32) -> Option<u64> {
     let text = std::str::from_utf8(text).ok()?;
     if text.starts_with('+') {

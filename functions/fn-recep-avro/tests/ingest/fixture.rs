@@ -1,4 +1,4 @@
-//! The binary, started in each of its hosts, and one way to call them all.
+//! A broker, the binary in each of its hosts, and requests for all of them.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -16,7 +16,7 @@ use testkit::records::{self, Stored};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
-/// The function: the one that cargo built, or another that FRONTDOOR_FUNCTION names, as out of an image or a package.
+/// The binary that cargo built, or the one that FRONTDOOR_FUNCTION names, such as one from an image or a package.
 pub(crate) fn binary() -> &'static Path {
     static NAMED: OnceLock<Option<PathBuf>> = OnceLock::new();
     NAMED
@@ -25,7 +25,7 @@ pub(crate) fn binary() -> &'static Path {
         .unwrap_or(Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")))
 }
 
-/// A caller's request.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub(crate) struct Request {
     pub(crate) method: String,
@@ -52,12 +52,12 @@ impl Request {
         self
     }
 
-    /// Through Fn's trigger or gateway.
+    /// As a call through Fn's trigger or gateway.
     pub(crate) fn through_gateway(&self) -> Call {
-        self.call(Call::http(&self.method, "/door", self.body.clone()))
+        self.call(Call::http(&self.method, "/ingest", self.body.clone()))
     }
 
-    /// By `fn invoke`.
+    /// As a call by `fn invoke`.
     pub(crate) fn invoked(&self) -> Call {
         self.call(Call::direct(self.body.clone()))
     }
@@ -69,7 +69,7 @@ impl Request {
     }
 }
 
-/// What the caller reads.
+/// The response that the client receives.
 #[derive(Clone, Debug)]
 pub(crate) struct Reply {
     pub(crate) status: u16,
@@ -95,19 +95,19 @@ impl From<testkit::agent::Reply> for Reply {
     }
 }
 
-/// A broker with one topic, `door`, of three partitions.
-pub(crate) struct World {
+/// A broker with one topic, `ingest`, of three partitions.
+pub(crate) struct Fixture {
     pub(crate) broker: Broker,
 }
 
-impl World {
+impl Fixture {
     pub(crate) fn new() -> Self {
         let broker = Broker::start().unwrap();
-        broker.create_topic("door", 3).unwrap();
+        broker.create_topic("ingest", 3).unwrap();
         Self { broker }
     }
 
-    /// The settings that lead a function to `topic`.
+    /// The settings of a function that publishes to `topic`.
     pub(crate) fn settings<'a>(&'a self, topic: &'a str) -> Vec<(&'static str, &'a str)> {
         vec![
             ("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap()),
@@ -116,19 +116,19 @@ impl World {
         ]
     }
 
-    /// A function in Fn's hands.
+    /// A function in an Fn container.
     pub(crate) async fn function(&self) -> Agent {
         self.function_with(&[]).await
     }
 
     pub(crate) async fn function_with(&self, more: &[(&'static str, &str)]) -> Agent {
-        let mut settings = self.settings("door");
+        let mut settings = self.settings("ingest");
         settings.extend_from_slice(more);
         Agent::start(binary(), &settings).await.unwrap()
     }
 
     pub(crate) fn stored(&self) -> Vec<Stored> {
-        self.stored_in("door")
+        self.stored_in("ingest")
     }
 
     pub(crate) fn stored_in(&self, topic: &str) -> Vec<Stored> {
@@ -136,7 +136,7 @@ impl World {
     }
 }
 
-/// The values of a topic, sorted, for tests to which partitions are no matter.
+/// The values of a topic in an order that does not depend on partitions.
 pub(crate) fn values(stored: &[Stored]) -> Vec<Vec<u8>> {
     let mut values: Vec<_> = stored
         .iter()

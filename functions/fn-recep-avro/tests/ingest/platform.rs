@@ -1,5 +1,4 @@
-//! What a real Fn server and Oracle's gateway were seen to do to a function, one test a trap. Those of the socket, of
-//! freezes, kills, limits and headers are in `contract`, those of the broker in `broker`, those of bodies in `bodies`.
+//! Behaviour of a real Fn server and of Oracle's gateway, one test for each observation.
 
 use std::time::Duration;
 
@@ -8,10 +7,10 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
-use super::sample::{Codec, container, paul, user};
-use super::world::{World, binary, values};
+use super::avro_bytes::{Codec, container, paul, user};
+use super::fixture::{Fixture, binary, values};
 
-/// A call's head as the agent writes it: no length, only chunks.
+/// The head of a call as the agent sends it: without a length, with a chunked body.
 const HEAD: &str = "POST /call HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\naccept-encoding: gzip\r\n\
                     fn-call-id: 01DWCALL000000000000000001\r\nfn-deadline: 2999-01-01T00:00:00Z\r\n\r\n";
 
@@ -22,9 +21,9 @@ async fn reply(mut stream: UnixStream) -> String {
 }
 
 #[tokio::test]
-async fn a_body_comes_in_chunks_of_any_size() {
-    let world = World::new();
-    let function = world.function().await;
+async fn accepts_a_body_in_chunks_of_any_size() {
+    let fixture = Fixture::new();
+    let function = fixture.function().await;
     for size in [1, 2, 7, 43, 44] {
         let mut stream = UnixStream::connect(function.socket()).await.unwrap();
         stream.write_all(HEAD.as_bytes()).await.unwrap();
@@ -39,14 +38,14 @@ async fn a_body_comes_in_chunks_of_any_size() {
         let reply = reply(stream).await;
         assert!(reply.contains("fn-http-status: 202"), "{size}: {reply}");
     }
-    assert_eq!(values(&world.stored()), vec![paul(); 5]);
+    assert_eq!(values(&fixture.stored()), vec![paul(); 5]);
 }
 
 #[tokio::test]
-async fn a_call_that_breaks_off_leaves_nothing_and_the_next_is_served() {
-    let world = World::new();
-    let mut function = world.function().await;
-    // The datum is whole; that it is all of it only the last chunk would say.
+async fn an_incomplete_call_publishes_nothing_and_the_next_is_served() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
+    // The datum is complete, but the last chunk is missing.
     let datum = paul();
     let whole = [format!("{:x}\r\n", datum.len()).as_bytes(), &datum, b"\r\n"].concat();
     for cut in [0, 1, 10, whole.len()] {
@@ -60,13 +59,13 @@ async fn a_call_that_breaks_off_leaves_nothing_and_the_next_is_served() {
         .await
         .unwrap();
     assert_eq!(next.status, 202);
-    assert_eq!(values(&world.stored()), [user(1, "n", "e")]);
+    assert_eq!(values(&fixture.stored()), [user(1, "n", "e")]);
 }
 
 #[tokio::test]
-async fn a_second_connection_is_served_while_the_first_is_open() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn serves_a_second_connection_while_the_first_is_open() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let _idle = UnixStream::connect(function.socket()).await.unwrap();
     let mut half = UnixStream::connect(function.socket()).await.unwrap();
     half.write_all(HEAD.as_bytes()).await.unwrap();
@@ -77,9 +76,9 @@ async fn a_second_connection_is_served_while_the_first_is_open() {
 }
 
 #[tokio::test]
-async fn a_connection_that_the_agent_closed_after_an_idle_second_is_no_error() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn logs_no_error_when_the_agent_closes_an_idle_connection() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for _ in 0..2 {
         assert_eq!(
             function.call(Call::direct(paul())).await.unwrap().status,
@@ -94,10 +93,10 @@ async fn a_connection_that_the_agent_closed_after_an_idle_second_is_no_error() {
 }
 
 #[tokio::test]
-async fn all_headers_that_the_agent_passes_on_are_taken() {
-    let world = World::new();
-    let mut function = world.function().await;
-    // The agent itself refuses 1.1 MB; hyper's 431 to anything less would cost the container.
+async fn accepts_all_headers_that_the_agent_forwards() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
+    // The agent rejects 1.1 MB. It would kill the container after a 431 of hyper to less than that.
     for size in [100_000, 450_000, 900_000] {
         let call = Call::direct(paul()).header("x-large", &"v".repeat(size));
         assert_eq!(function.call(call).await.unwrap().status, 202, "{size}");
@@ -105,18 +104,18 @@ async fn all_headers_that_the_agent_passes_on_are_taken() {
 }
 
 #[tokio::test]
-async fn a_trigger_passes_every_method_and_all_but_post_are_told_so() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn rejects_every_method_but_post_from_a_trigger() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for method in [
         "GET", "HEAD", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE", "B\u{20}D", "",
     ] {
-        let url = "http://127.0.0.1:8080/t/demo/door?a=1&b=%00%2f";
+        let url = "http://127.0.0.1:8080/t/demo/ingest?a=1&b=%00%2f";
         let reply = function
             .call(Call::http(method, url, paul()))
             .await
             .unwrap();
-        // What is no method at all, no server passes on.
+        // A gateway never forwards an invalid method.
         let expected = if method.is_empty() || method.contains(' ') {
             202
         } else {
@@ -124,7 +123,15 @@ async fn a_trigger_passes_every_method_and_all_but_post_are_told_so() {
         };
         assert_eq!(reply.status, expected, "{method}");
     }
-    for url in ["/door", "/door/", "/?", "//", "http://h/%00", "no url", ""] {
+    for url in [
+        "/ingest",
+        "/ingest/",
+        "/?",
+        "//",
+        "http://h/%00",
+        "no url",
+        "",
+    ] {
         let reply = function
             .call(Call::http("POST", url, paul()))
             .await
@@ -134,10 +141,10 @@ async fn a_trigger_passes_every_method_and_all_but_post_are_told_so() {
 }
 
 #[tokio::test]
-async fn a_gateways_caller_cannot_pass_for_the_platform() {
-    let world = World::new();
-    let mut function = world.function().await;
-    let forged = Call::http("POST", "/door", paul())
+async fn a_gateways_client_cannot_forge_the_platforms_headers() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
+    let forged = Call::http("POST", "/ingest", paul())
         .header("Fn-Intent", "cloudevent")
         .header("Fn-Http-Method", "DELETE")
         .header("Fn-Http-H-Idempotency-Key", "\"nested\"")
@@ -147,15 +154,15 @@ async fn a_gateways_caller_cannot_pass_for_the_platform() {
         .header("Opc-Request-Id", "/forged/forged");
     let reply = function.call(forged).await.unwrap();
     assert_eq!(reply.status, 202, "{reply:?}");
-    let stored = world.stored();
+    let stored = fixture.stored();
     assert_eq!(stored[0].header("idempotency-key"), None);
     assert!(stored[0].header("call-id").unwrap().starts_with("01DWCALL"));
 }
 
 #[tokio::test]
-async fn a_call_by_oracles_sdk_is_a_direct_one() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn handles_a_call_by_oracles_sdk_as_a_direct_one() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let call = Call::direct(paul())
         .header("Content-Type", "application/octet-stream")
         .header("Fn-Invoke-Type", "sync")
@@ -166,15 +173,18 @@ async fn a_call_by_oracles_sdk_is_a_direct_one() {
     let reply = function.call(call).await.unwrap();
     assert_eq!((reply.outer, reply.status), (200, 202));
     assert_eq!(reply.headers["fn-http-status"], "202");
-    assert_eq!(world.stored()[0].header("idempotency-key").unwrap(), "mine");
+    assert_eq!(
+        fixture.stored()[0].header("idempotency-key").unwrap(),
+        "mine"
+    );
 }
 
 #[tokio::test]
-async fn a_gateways_get_without_a_body_is_told_to_post() {
-    // As recorded: the gateway calls nothing at all application/octet-stream.
-    let world = World::new();
-    let mut function = world.function().await;
-    let call = Call::http("GET", "/door/", "")
+async fn rejects_a_gateways_get_without_a_body() {
+    // As recorded: the gateway sends application/octet-stream without a body.
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
+    let call = Call::http("GET", "/ingest/", "")
         .header("Content-Type", "application/octet-stream")
         .header("X-Forwarded-For", "203.0.113.7");
     let reply = function.call(call).await.unwrap();
@@ -183,9 +193,9 @@ async fn a_gateways_get_without_a_body_is_told_to_post() {
 }
 
 #[tokio::test]
-async fn no_reply_is_compressed_though_the_agent_says_it_takes_gzip() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn does_not_compress_responses() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let many: Vec<_> = (0..1000).map(|id| user(id, "n", "e")).collect();
     let reply = function
         .call(Call::direct(container(Codec::Null, &[&many])))
@@ -196,8 +206,8 @@ async fn no_reply_is_compressed_though_the_agent_says_it_takes_gzip() {
 }
 
 #[tokio::test]
-async fn what_the_tutorials_echo_makes_of_a_datum_is_refused() {
-    // bash: echo -n -e "$(cat file)" | fn invoke …; dash does not know -e and sends it.
+async fn rejects_a_datum_that_was_damaged_by_echo() {
+    // bash: echo -n -e "$(cat file)" | fn invoke …; the echo of dash prints the -e.
     let without_nul = user(0, "Paul", "paul@bla.com")
         .into_iter()
         .filter(|byte| *byte != 0);
@@ -209,8 +219,8 @@ async fn what_the_tutorials_echo_makes_of_a_datum_is_refused() {
     let text = String::from_utf8_lossy(&decoded[3..]).into_owned();
     decoded.truncate(3);
     decoded.extend(text.replace("\\t", "\t").replace("\\n", "\n").bytes());
-    let world = World::new();
-    let mut function = world.function().await;
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for damaged in [
         without_nul.collect(),
         without_last_line_break,
@@ -221,14 +231,14 @@ async fn what_the_tutorials_echo_makes_of_a_datum_is_refused() {
         let reply = function.call(Call::direct(damaged.clone())).await.unwrap();
         assert_eq!(reply.status, 422, "{damaged:?}");
     }
-    assert!(world.stored().is_empty());
+    assert!(fixture.stored().is_empty());
 }
 
 #[tokio::test]
-async fn a_file_that_fn_invoke_cut_at_ten_mebibytes_is_refused() {
-    let world = World::new();
+async fn rejects_a_file_that_fn_invoke_truncated_at_ten_mebibytes() {
+    let fixture = Fixture::new();
     let limits = [("MAX_BODY", "20MB"), ("MAX_DECODED", "32MiB")];
-    let mut function = world.function_with(&limits).await;
+    let mut function = fixture.function_with(&limits).await;
     let one: Vec<_> = (0..40)
         .map(|id| user(id, &"x".repeat(300_000), "e"))
         .collect();
@@ -237,16 +247,16 @@ async fn a_file_that_fn_invoke_cut_at_ten_mebibytes_is_refused() {
     file.truncate(10 << 20);
     let reply = function.call(Call::direct(file)).await.unwrap();
     assert_eq!(reply.status, 422, "{:?}", reply.json());
-    assert!(world.stored().is_empty());
+    assert!(fixture.stored().is_empty());
 }
 
 #[tokio::test]
-async fn several_containers_of_one_function_serve_at_once() {
-    let world = World::new();
+async fn several_containers_serve_concurrently() {
+    let fixture = Fixture::new();
     let mut containers = [
-        world.function().await,
-        world.function().await,
-        world.function().await,
+        fixture.function().await,
+        fixture.function().await,
+        fixture.function().await,
     ];
     let [one, two, three] = &mut containers;
     let of = |id| Call::direct(user(id, "n", "e"));
@@ -254,13 +264,13 @@ async fn several_containers_of_one_function_serve_at_once() {
     for reply in [one, two, three] {
         assert_eq!(reply.unwrap().status, 202);
     }
-    assert_eq!(world.stored().len(), 3);
+    assert_eq!(fixture.stored().len(), 3);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_hundred_containers_start_serve_freeze_serve_and_are_killed() {
-    let world = World::new();
-    let settings = world.settings("door");
+async fn a_hundred_containers_start_freeze_and_are_killed() {
+    let fixture = Fixture::new();
+    let settings = fixture.settings("ingest");
     let mut lives = JoinSet::new();
     let owned: Vec<(&'static str, String)> = settings
         .iter()
@@ -289,5 +299,5 @@ async fn a_hundred_containers_start_serve_freeze_serve_and_are_killed() {
     while let Some(life) = lives.join_next().await {
         life.unwrap();
     }
-    assert_eq!(world.stored().len(), 200);
+    assert_eq!(fixture.stored().len(), 200);
 }

@@ -1,96 +1,96 @@
-//! What the endpoint has received: three counts and the last records. Pure: the time is passed in.
+//! The log of received records: counts and the last records.
 
 use std::collections::VecDeque;
 
 use serde_json::{Value, json};
 
-use super::intake::{Framing, Understood};
+use super::decode::{BodyFormat, DecodedRecord};
 
-/// The longest record that is kept to be shown, in bytes of JSON; of a longer one only the size is kept.
-const SHOWN: usize = 16 * 1024;
+/// The largest record that is kept, in bytes of JSON text. Of a larger one only the size is kept.
+const MAX_KEPT: usize = 16 * 1024;
 
-/// One record as it was received.
+/// One received record.
 #[derive(Clone, Debug)]
-pub(super) struct Entry {
-    /// Its place among all records counted, from 1.
+pub(super) struct LogEntry {
+    /// The number of the record, from 1.
     pub(super) number: u64,
-    /// When, in milliseconds since 1970.
+    /// The time of receipt, in milliseconds since 1970.
     pub(super) received_ms: u64,
     /// The datum's size.
     pub(super) bytes: usize,
-    /// `datum` or `container`: what it arrived in.
-    pub(super) framing: &'static str,
-    /// The key that it came with, if it came with one.
+    /// The format of the body that contained it.
+    pub(super) format: BodyFormat,
+    /// The idempotency key, if there is one.
     pub(super) idempotency_key: Option<String>,
-    /// The record, unless it is too long to be shown.
+    /// The record, unless it is too large.
     pub(super) record: Option<Value>,
 }
 
-/// Counts, and the last records.
+/// The number of records received, and the last of them.
 #[derive(Debug)]
-pub(super) struct Ledger {
+pub(super) struct RecordLog {
     received: u64,
     repeated: u64,
     refused: u64,
-    last: VecDeque<Entry>,
-    keep: usize,
+    last: VecDeque<LogEntry>,
+    max_records: usize,
 }
 
-impl Ledger {
-    /// Keeps at most that many records.
-    pub(super) fn new(keep: usize) -> Self {
+impl RecordLog {
+    /// An empty log that keeps at most `max_records` records.
+    pub(super) fn new(max_records: usize) -> Self {
         Self {
             received: 0,
             repeated: 0,
             refused: 0,
             last: VecDeque::new(),
-            keep,
+            max_records,
         }
     }
 
-    /// Counts a record that is here for the first time.
-    pub(super) fn received(
+    /// Adds a new record.
+    pub(super) fn push(
         &mut self,
-        record: &Understood,
+        record: &DecodedRecord,
         key: Option<&str>,
-        framing: Framing,
+        format: BodyFormat,
         now_ms: u64,
     ) {
         self.received += 1;
-        if self.last.len() >= self.keep {
+        if self.last.len() >= self.max_records {
             self.last.pop_front();
         }
-        self.last.push_back(Entry {
+        self.last.push_back(LogEntry {
             number: self.received,
             received_ms: now_ms,
             bytes: record.bytes,
-            framing: framing.name(),
+            format,
             idempotency_key: key.map(str::to_owned),
-            record: (record.text.len() <= SHOWN).then(|| record.record.clone()),
+            record: (record.text.len() <= MAX_KEPT).then(|| record.value.clone()),
         });
     }
 
-    /// Counts a record that was counted before.
-    pub(super) fn repeated(&mut self) {
+    /// Counts a duplicate of a record.
+    pub(super) fn count_repeated(&mut self) {
         self.repeated += 1;
     }
 
-    /// Counts a request that was refused.
-    pub(super) fn refused(&mut self) {
+    /// Counts a rejected request.
+    pub(super) fn count_refused(&mut self) {
         self.refused += 1;
     }
 
-    /// Records received, each once; records received again; requests refused.
+    /// The numbers of records received, of duplicates, and of requests rejected.
     pub(super) fn counts(&self) -> (u64, u64, u64) {
         (self.received, self.repeated, self.refused)
     }
 
     /// The last records, newest first.
-    pub(super) fn newest_first(&self) -> impl ExactSizeIterator<Item = &Entry> {
+    pub(super) fn newest_first(&self) -> impl ExactSizeIterator<Item = &LogEntry> {
         self.last.iter().rev()
     }
 
-    /// `GET /records`: all of it, for machines.
+    /// The response to `GET /records`.
     pub(super) fn to_json(&self, title: &str) -> Value {
         let records: Vec<Value> = self
             .newest_first()
@@ -99,7 +99,7 @@ impl Ledger {
                     "number": entry.number,
                     "received_ms": entry.received_ms,
                     "bytes": entry.bytes,
-                    "framing": entry.framing,
+                    "framing": entry.format.name(),
                     "idempotency_key": entry.idempotency_key,
                     "record": entry.record,
                 })
@@ -120,15 +120,15 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keeps_the_last_records_newest_first_and_counts_all() {
-        let mut ledger = Ledger::new(2);
+    fn keeps_the_last_records_and_counts_all() {
+        let mut log = RecordLog::new(2);
         for number in 1..=5 {
-            let record = Understood::of(json!({"id": number}), b"datum");
-            ledger.received(&record, Some("key"), Framing::Datum, 1_000);
+            let record = DecodedRecord::new(json!({"id": number}), b"datum");
+            log.push(&record, Some("key"), BodyFormat::Datum, 1_000);
         }
-        ledger.repeated();
-        ledger.refused();
-        let shown = ledger.to_json("A");
+        log.count_repeated();
+        log.count_refused();
+        let shown = log.to_json("A");
         assert_eq!(shown["received"], 5);
         assert_eq!(shown["repeated"], 1);
         assert_eq!(shown["refused"], 1);
@@ -140,13 +140,13 @@ mod tests {
     }
 
     #[test]
-    fn of_a_very_long_record_only_the_size_is_kept() {
-        let mut ledger = Ledger::new(2);
-        let long = Understood::of(Value::String("x".repeat(SHOWN)), &[b'x'; SHOWN]);
-        ledger.received(&long, None, Framing::Container, 0);
-        let shown = ledger.to_json("A");
+    fn keeps_only_the_size_of_a_large_record() {
+        let mut log = RecordLog::new(2);
+        let large = DecodedRecord::new(Value::String("x".repeat(MAX_KEPT)), &[b'x'; MAX_KEPT]);
+        log.push(&large, None, BodyFormat::Container, 0);
+        let shown = log.to_json("A");
         assert_eq!(shown["records"][0]["record"], Value::Null);
-        assert_eq!(shown["records"][0]["bytes"], SHOWN);
+        assert_eq!(shown["records"][0]["bytes"], MAX_KEPT);
         assert_eq!(shown["records"][0]["framing"], "container");
     }
 }

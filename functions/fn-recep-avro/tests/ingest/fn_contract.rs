@@ -1,17 +1,17 @@
-//! Fn's contract: the socket, the calls, the reply's dress, and what a container lives through.
+//! Fn's container contract: the socket, the calls, the form of responses, freezes and kills.
 
 use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use testkit::agent::{Agent, Call};
 
-use super::sample::{Codec, container, paul, user};
-use super::world::{Request, World, binary, values};
+use super::avro_bytes::{Codec, container, paul, user};
+use super::fixture::{Fixture, Request, binary, values};
 
-// Agent::start itself checks the socket: ready at once, mode 0666, a relative link to a bare name beside it.
+// Agent::start checks the socket: it accepts connections at once, has mode 0666 and a relative link in the same folder.
 #[tokio::test]
-async fn the_socket_is_there_before_the_broker_is() {
-    // Nobody listens there: the settings are fine, the broker is away.
+async fn the_socket_exists_before_the_broker_is_reachable() {
+    // No broker listens at this address.
     let settings = [
         ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
         ("PUBLISH_TIMEOUT", "300ms"),
@@ -27,15 +27,15 @@ async fn the_socket_is_there_before_the_broker_is() {
     assert_eq!((reply.outer, reply.status), (200, 503));
     assert_eq!(reply.headers["retry-after"], "1");
     assert_eq!(reply.json().unwrap()["stored"], "no");
-    // What is wrong with the body is told without a broker.
+    // An invalid body is rejected without a broker.
     let reply = function.call(Call::direct("junk")).await.unwrap();
     assert_eq!((reply.outer, reply.status), (200, 422));
 }
 
 #[tokio::test]
-async fn a_gateways_caller_gets_status_and_headers_a_direct_one_the_text() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn a_gateway_receives_status_and_headers_and_a_direct_client_the_text() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let get = Request::post("").method("GET");
     let reply = function.call(get.through_gateway()).await.unwrap();
     assert_eq!((reply.outer, reply.status), (200, 405));
@@ -59,10 +59,10 @@ async fn a_gateways_caller_gets_status_and_headers_a_direct_one_the_text() {
 }
 
 #[tokio::test]
-async fn a_direct_caller_who_plays_the_gateway_gains_nothing() {
-    let world = World::new();
-    let mut function = world.function().await;
-    // The claim makes it a gateway's call: then prefixed headers are the caller's, and the plain ones are not.
+async fn a_direct_client_that_claims_to_be_a_gateway_gains_nothing() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
+    // With this Fn-Intent, prefixed headers are the client's and the others are not.
     let forged = Call::direct(paul())
         .header("Fn-Intent", "httprequest")
         .header("Fn-Http-Method", "POST")
@@ -72,11 +72,11 @@ async fn a_direct_caller_who_plays_the_gateway_gains_nothing() {
         .header("Fn-Http-H-Idempotency-Key", "inner")
         .header("Idempotency-Key", "outer");
     assert_eq!(function.call(forged).await.unwrap().status, 202);
-    // Without the claim the prefixed ones are nobody's.
+    // Without it, prefixed headers are ignored.
     let direct =
         Call::direct(user(1020, "Mary", "m@b")).header("Fn-Http-H-Idempotency-Key", "inner");
     assert_eq!(function.call(direct).await.unwrap().status, 202);
-    let stored = world.stored();
+    let stored = fixture.stored();
     for message in &stored {
         assert!(message.header("call-id").unwrap().starts_with("01DWCALL"));
         let key = message.header("idempotency-key");
@@ -88,7 +88,7 @@ async fn a_direct_caller_who_plays_the_gateway_gains_nothing() {
     assert_eq!(stored.len(), 2);
 }
 
-/// A gateway's request to a function as it was recorded on Oracle Cloud, the body's type and length made ours.
+/// A gateway's request that was recorded on Oracle Cloud, with the content type and length of this test's body.
 const RECORDED: [(&str, &str); 27] = [
     ("user-agent", "lua-resty-http/0.14 (Lua) ngx_lua/10019"),
     ("content-type", "application/octet-stream"),
@@ -107,7 +107,7 @@ const RECORDED: [(&str, &str); 27] = [
     ("fn-http-h-x-forwarded-for", "203.0.113.7"),
     ("fn-http-h-x-real-ip", "203.0.113.7"),
     ("fn-http-method", "POST"),
-    ("fn-http-request-url", "/door/"),
+    ("fn-http-request-url", "/ingest/"),
     ("fn-intent", "httprequest"),
     ("fn-invoke-type", "sync"),
     ("idempotency-key", "\"from somewhere else\""),
@@ -132,9 +132,9 @@ const RECORDED: [(&str, &str); 27] = [
 ];
 
 #[tokio::test]
-async fn a_gateways_request_as_it_was_recorded_is_understood() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn accepts_a_recorded_request_of_a_gateway() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let mut call = Call::direct(paul());
     for (name, value) in RECORDED {
         call = call.header(name, value);
@@ -142,7 +142,7 @@ async fn a_gateways_request_as_it_was_recorded_is_understood() {
     let reply = function.call(call).await.unwrap();
     assert_eq!((reply.outer, reply.status), (200, 202), "{reply:?}");
     assert_eq!(reply.headers["content-type"], "application/json");
-    let stored = world.stored();
+    let stored = fixture.stored();
     assert_eq!(stored[0].value.as_deref(), Some(&paul()[..]));
     assert_eq!(
         stored[0].header("idempotency-key").unwrap(),
@@ -155,26 +155,25 @@ async fn a_gateways_request_as_it_was_recorded_is_understood() {
 }
 
 #[tokio::test]
-async fn a_read_only_container_of_fifty_processes_and_128_megabytes_is_enough_for_the_largest_bodies()
- {
+async fn handles_the_largest_bodies_in_a_container_of_128_megabytes() {
     if !Agent::can_confine() {
-        eprintln!("SKIPPED: nobody but root can confine a process");
+        eprintln!("SKIPPED: only root can confine a process");
         return;
     }
-    let world = World::new();
-    let settings = world.settings("door");
+    let fixture = Fixture::new();
+    let settings = fixture.settings("ingest");
     let mut function = Agent::start_confined(binary(), &settings).await.unwrap();
-    let own = |file: &str| {
+    let proc_file = |file: &str| {
         let id = function.id().unwrap();
         std::fs::read_to_string(format!("/proc/{id}/{file}")).unwrap()
     };
-    let mounts = own("mounts");
+    let mounts = proc_file("mounts");
     let root = mounts.lines().rfind(|line| line.contains(" / "));
     assert!(root.unwrap().contains(" ro,"), "{mounts}");
-    let status = own("status");
+    let status = proc_file("status");
     assert!(status.contains("\nUid:\t61234\t61234"), "{status}");
     assert!(status.contains("\nCapEff:\t0000000000000000"), "{status}");
-    // Just under every limit at once: 10,000 records, 16 MiB unpacked.
+    // Just under every limit: 10,000 records, 16 MiB decoded.
     let many: Vec<_> = (0..10_000)
         .map(|id| user(id, &"x".repeat(1600), "e"))
         .collect();
@@ -189,15 +188,15 @@ async fn a_read_only_container_of_fifty_processes_and_128_megabytes_is_enough_fo
         422
     );
     let (peak, threads) = (function.peak().unwrap(), function.threads().unwrap());
-    println!("{peak} bytes at the peak, {threads} threads");
-    assert!(peak < 128 << 20, "{peak} bytes at the peak");
+    println!("peak {peak} bytes, {threads} threads");
+    assert!(peak < 128 << 20, "peak {peak} bytes");
     assert!(threads < 30, "{threads} threads");
 }
 
 #[tokio::test]
-async fn calls_go_on_after_the_connection_was_closed() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn handles_calls_after_the_agent_closed_the_connection() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for id in 0..5 {
         let reply = function
             .call(Call::direct(user(id, "n", "e")))
@@ -206,14 +205,14 @@ async fn calls_go_on_after_the_connection_was_closed() {
         assert_eq!(reply.status, 202);
         function.hang_up();
     }
-    assert_eq!(world.stored().len(), 5);
+    assert_eq!(fixture.stored().len(), 5);
     assert!(function.lives());
 }
 
 #[tokio::test]
-async fn a_large_refused_body_is_read_to_its_end_so_that_the_refusal_arrives() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn reads_a_rejected_body_to_its_end() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let large = vec![0x55; 30_000_000];
     for request in [
         Request::post(large.clone()),
@@ -225,7 +224,7 @@ async fn a_large_refused_body_is_read_to_its_end_so_that_the_refusal_arrives() {
     }
     assert!(
         function.resident().unwrap() < 60_000_000,
-        "it kept what it refused"
+        "it kept rejected bodies in memory"
     );
     assert_eq!(
         function.call(Call::direct(paul())).await.unwrap().status,
@@ -234,9 +233,9 @@ async fn a_large_refused_body_is_read_to_its_end_so_that_the_refusal_arrives() {
 }
 
 #[tokio::test]
-async fn hundreds_of_headers_cost_no_container() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn accepts_hundreds_of_headers() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     let mut call = Call::http("POST", "/", paul());
     for number in 0..500 {
         call = call.header(&format!("x-{number}"), "v");
@@ -245,13 +244,13 @@ async fn hundreds_of_headers_cost_no_container() {
 }
 
 #[tokio::test]
-async fn the_log_frame_opens_each_call_on_both_streams() {
-    let world = World::new();
+async fn prints_the_log_frame_of_each_call_on_both_streams() {
+    let fixture = Fixture::new();
     let frame = [
         ("FN_LOGFRAME_NAME", "call"),
         ("FN_LOGFRAME_HDR", "Fn-Call-Id"),
     ];
-    let mut function = world.function_with(&frame).await;
+    let mut function = fixture.function_with(&frame).await;
     function.call(Call::direct(paul())).await.unwrap();
     let log = function.log();
     assert_eq!(
@@ -262,9 +261,9 @@ async fn the_log_frame_opens_each_call_on_both_streams() {
 }
 
 #[tokio::test]
-async fn a_frozen_function_goes_on_where_it_stood() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn handles_calls_after_a_freeze() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     for id in 0..4 {
         let reply = function
             .call(Call::direct(user(id, "n", "e")))
@@ -276,37 +275,40 @@ async fn a_frozen_function_goes_on_where_it_stood() {
         tokio::time::sleep(Duration::from_millis(300)).await;
         function.thaw().unwrap();
     }
-    assert_eq!(world.stored().len(), 4);
+    assert_eq!(fixture.stored().len(), 4);
 }
 
 #[tokio::test]
-async fn a_function_killed_in_mid_call_leaves_whole_messages_or_none() {
-    let world = World::new();
-    // Slow enough for the kill to come in the middle, sometimes before the message is stored and sometimes after.
+async fn a_kill_during_a_call_leaves_no_partial_message() {
+    let fixture = Fixture::new();
+    // The broker is slow, so that some kills happen before the message is stored and some after.
     let mut sent = Vec::new();
     for delay in [0, 5, 20, 60] {
-        let mut function = world.function().await;
-        world.broker.round_trip(Duration::from_millis(20)).unwrap();
+        let mut function = fixture.function().await;
+        fixture
+            .broker
+            .round_trip(Duration::from_millis(20))
+            .unwrap();
         let datum = user(delay, &"x".repeat(50_000), "e");
         sent.push(datum.clone());
         let call = function.call(Call::direct(datum));
         let _ = tokio::time::timeout(Duration::from_millis(delay as u64), call).await;
         function.kill().await.unwrap();
-        world.broker.round_trip(Duration::ZERO).unwrap();
+        fixture.broker.round_trip(Duration::ZERO).unwrap();
     }
-    for value in values(&world.stored()) {
+    for value in values(&fixture.stored()) {
         assert!(
             sent.contains(&value),
-            "half a message of {} bytes",
+            "partial message of {} bytes",
             value.len()
         );
     }
 }
 
 #[tokio::test]
-async fn sigterm_ends_it_calmly_and_removes_the_socket() {
-    let world = World::new();
-    let mut function = world.function().await;
+async fn sigterm_ends_the_process_and_removes_the_socket() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function().await;
     function.call(Call::direct(paul())).await.unwrap();
     let status = function.terminate().await.unwrap();
     assert_eq!(status.code(), Some(0));

@@ -1,8 +1,8 @@
-//! Avro made by hand, so that the tests do not trust the code that they test.
+//! Avro encoding for the tests, independent of the code under test.
 
 use std::io::Write;
 
-/// A long, and an int too: zigzag, then seven bits a byte, lowest first.
+/// An int or a long: zigzag, then seven bits per byte, lowest first.
 pub(crate) fn long(value: i64) -> Vec<u8> {
     let mut rest = ((value << 1) ^ (value >> 63)) as u64;
     let mut out = Vec::new();
@@ -14,7 +14,7 @@ pub(crate) fn long(value: i64) -> Vec<u8> {
     out
 }
 
-/// Bytes, and a string too.
+/// Bytes or a string.
 pub(crate) fn bytes(value: &[u8]) -> Vec<u8> {
     [long(value.len() as i64), value.to_vec()].concat()
 }
@@ -31,7 +31,7 @@ pub(crate) fn paul() -> Vec<u8> {
 
 const USER: &str = include_str!("../../../../schemas/user.avsc");
 
-/// How a container's blocks are written.
+/// The codec of a container file.
 #[derive(Clone, Copy)]
 pub(crate) enum Codec {
     Null,

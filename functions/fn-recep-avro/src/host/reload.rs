@@ -1,0 +1,138 @@
+//! Starts the ingest function, and starts a new one when its settings change.
+
+use std::convert::Infallible;
+use std::error::Error;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body::Body;
+use http_server::program::Failure;
+use settings::{LiveSettings, Settings, telemetry};
+use tokio::sync::watch;
+use tokio::time::timeout_at;
+use tracing::{info, warn};
+
+use crate::ingest::{Call, Config, IngestFunction, starting};
+use crate::settings::GROUPS;
+
+/// How long a call without a deadline waits for the function to start.
+const START_TIMEOUT: Duration = Duration::from_secs(10);
+/// The pause after the broker rejected the credentials and the settings have not changed. The Kafka client retries twice
+/// a second.
+const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// The current ingest function, for the hosts. It is cheap to clone.
+#[derive(Clone)]
+pub(super) struct CurrentFunction(watch::Receiver<Option<Arc<IngestFunction>>>);
+
+/// Replaces the current function when the settings change.
+pub(super) struct Reloader {
+    settings: LiveSettings,
+    function: watch::Sender<Option<Arc<IngestFunction>>>,
+}
+
+impl CurrentFunction {
+    /// A function that is not started, and the sender for the started one.
+    pub(super) fn new() -> (Self, watch::Sender<Option<Arc<IngestFunction>>>) {
+        let (sender, receiver) = watch::channel(None);
+        (Self(receiver), sender)
+    }
+
+    /// Handles a request with the current function. The response is 503 with `Retry-After` if the function does not
+    /// start before the call's deadline.
+    pub(super) async fn handle<B>(&self, request: Request<B>, call: &Call) -> Response<Bytes>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        match self.wait(call.deadline).await {
+            Some(function) => function.handle(request, call).await,
+            None => starting(call),
+        }
+    }
+
+    async fn wait(&self, deadline: Option<Instant>) -> Option<Arc<IngestFunction>> {
+        let current = self.0.borrow().clone();
+        if current.is_some() {
+            return current;
+        }
+        let deadline = deadline.unwrap_or_else(|| Instant::now() + START_TIMEOUT);
+        let mut function = self.0.clone();
+        let started = timeout_at(deadline.into(), function.wait_for(Option::is_some)).await;
+        started.ok()?.ok()?.clone()
+    }
+}
+
+impl Reloader {
+    /// Reads the settings and starts the function.
+    ///
+    /// # Errors
+    /// The configuration is invalid.
+    pub(super) async fn start(
+        function: watch::Sender<Option<Arc<IngestFunction>>>,
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Result<Self, Failure> {
+        let settings = LiveSettings::gather(&GROUPS, flags, environment)
+            .await
+            .map_err(Failure::configuration)?;
+        telemetry::start(&settings.current()).map_err(Failure::configuration)?;
+        let reloader = Self { settings, function };
+        reloader.replace(&reloader.settings.current()).await?;
+        Ok(reloader)
+    }
+
+    /// The current settings.
+    pub(super) fn settings(&self) -> Arc<Settings> {
+        self.settings.current()
+    }
+
+    /// Reads the settings again at their refresh interval and when a broker rejects the credentials.
+    ///
+    /// If no function can be started with the new settings, the current one stays. Calls in flight end with the function
+    /// that they began with.
+    pub(super) async fn run(&self) -> Infallible {
+        let mut changes = self.settings.changes();
+        let mut refresh = std::pin::pin!(self.settings.keep_fresh());
+        loop {
+            tokio::select! {
+                () = &mut refresh => {}
+                () = self.authentication_failed() => {
+                    if !self.settings.refresh(Instant::now()).await {
+                        tokio::time::sleep(REFRESH_INTERVAL).await;
+                    }
+                }
+                // It cannot fail: `self` holds the sender.
+                _ = changes.changed() => {
+                    let settings = changes.borrow_and_update().clone();
+                    match self.replace(&settings).await {
+                        Ok(()) => info!("settings reloaded"),
+                        Err(failure) => warn!(
+                            error = failure.message,
+                            "reloading the settings failed; keeping the previous settings"
+                        ),
+                    }
+                }
+            }
+        }
+    }
+
+    async fn authentication_failed(&self) {
+        let function = self.function.borrow().clone();
+        match function {
+            Some(function) => function.authentication_failed().await,
+            None => std::future::pending().await,
+        }
+    }
+
+    async fn replace(&self, settings: &Settings) -> Result<(), Failure> {
+        let config = Config::from_settings(settings).map_err(Failure::configuration)?;
+        let function = IngestFunction::start(config)
+            .await
+            .map_err(Failure::configuration)?;
+        self.function.send_replace(Some(Arc::new(function)));
+        Ok(())
+    }
+}

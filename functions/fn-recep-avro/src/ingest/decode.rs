@@ -1,0 +1,325 @@
+//! Decodes a request: checks its headers, reads the body within the limit, decodes the body's encodings.
+//!
+//! A request that its headers rule out is rejected before its body is read.
+
+use std::error::Error;
+use std::time::Instant;
+
+use bytes::Bytes;
+use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
+use http::request::Parts;
+use http::{HeaderMap, Method, Request};
+use http_body::Body;
+use http_server::body;
+use http_server::problem::{BODY_TOO_LARGE, Problem, UNSUPPORTED_ENCODING};
+
+use super::call::{Call, Rejection};
+use super::encodings::{EncodingError, decode_base64, decompress_gzip};
+use super::limits::RequestLimits;
+use super::problems::{
+    BODY_DECODED_AS_TEXT, HEADER_FIELDS_TOO_LARGE, MALFORMED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
+};
+
+/// A request whose body is decoded.
+#[derive(Debug)]
+pub(super) struct DecodedRequest {
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+const TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
+
+/// The accepted content types. Whether the body is Avro is decided by validation alone. `fn invoke` sends `text/plain`
+/// by default, and `curl --data-binary` sends the type of a form.
+const MEDIA_TYPES: [&str; 6] = [
+    "application/octet-stream",
+    "avro/binary",
+    "application/avro",
+    "application/vnd.apache.avro",
+    "text/plain",
+    "application/x-www-form-urlencoded",
+];
+/// The content types that an error response recommends.
+const RECOMMENDED: &str =
+    "application/octet-stream, avro/binary, application/avro, application/vnd.apache.avro";
+
+/// Reads and decodes a request.
+///
+/// # Errors
+/// The host rejects the request; its method, content type or encoding is not supported; its body is too large,
+/// incomplete, late or malformed.
+pub(super) async fn read<B>(
+    request: Request<B>,
+    limits: &RequestLimits,
+    call: &Call,
+) -> Result<DecodedRequest, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let (head, mut body) = request.into_parts();
+    let deadline = call.body_deadline(Instant::now()).map(Into::into);
+    let decoded = async {
+        let encodings = check(&head, call)?;
+        let bytes = body::read(&mut body, &head.headers, limits.max_body, deadline).await?;
+        encodings.decode(bytes, limits)
+    };
+    match decoded.await {
+        Ok(body) => Ok(DecodedRequest {
+            headers: head.headers,
+            body,
+        }),
+        Err(problem) => {
+            body::discard(&mut body, call.max_discard, deadline).await;
+            Err(problem)
+        }
+    }
+}
+
+/// Checks everything that does not need the body.
+fn check(head: &Parts, call: &Call) -> Result<Encodings, Problem> {
+    match &call.rejection {
+        Some(Rejection::HeaderFieldsTooLarge(excess)) => {
+            let detail = format!("The request has {excess}. Nothing was published.");
+            return Err(Problem::new(&HEADER_FIELDS_TOO_LARGE, detail));
+        }
+        Some(Rejection::BodyDecodedAsText(alteration)) => {
+            let detail = format!(
+                "The gateway passed the body as text (isBase64Encoded is false), and {alteration}. Send it with \
+                 Content-Type: application/octet-stream and add that type to the gateway's binaryMediaTypes, or send \
+                 base64 with Content-Transfer-Encoding: base64. Nothing was published."
+            );
+            return Err(Problem::new(&BODY_DECODED_AS_TEXT, detail));
+        }
+        None => {}
+    }
+    if head.method != Method::POST {
+        return Err(Problem::method_not_allowed(&head.method, "POST"));
+    }
+    check_media_type(&head.headers)?;
+    Ok(Encodings {
+        base64: is_base64(&head.headers)?,
+        gzip: is_gzip(&head.headers)?,
+    })
+}
+
+/// The encodings of a body, by its headers.
+struct Encodings {
+    base64: bool,
+    gzip: bool,
+}
+
+impl Encodings {
+    /// Decodes a body. The transfer encoding is the outer one (RFC 2045): it is decoded first.
+    fn decode(&self, mut body: Bytes, limits: &RequestLimits) -> Result<Bytes, Problem> {
+        let limit = limits.max_decoded;
+        if self.base64 {
+            body = decode_base64(&body).map_err(|error| problem("base64", error, limit))?;
+        }
+        if self.gzip {
+            body = decompress_gzip(&body, limit).map_err(|error| problem("gzip", error, limit))?;
+        }
+        Ok(body)
+    }
+}
+
+fn problem(encoding: &str, error: EncodingError, limit: usize) -> Problem {
+    match error {
+        EncodingError::Malformed(reason) => {
+            let detail =
+                format!("The headers name {encoding}, but the body is not {encoding}: {reason}.");
+            Problem::new(&MALFORMED_ENCODING, detail).with_member("reason", reason)
+        }
+        EncodingError::TooLarge => {
+            let detail = format!(
+                "The body decoded from {encoding} is larger than {limit} bytes (MAX_DECODED)."
+            );
+            Problem::new(&BODY_TOO_LARGE, detail).with_member("limit", limit)
+        }
+    }
+}
+
+fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+    let Some(value) = headers.get(CONTENT_TYPE) else {
+        return Ok(());
+    };
+    let text = String::from_utf8_lossy(value.as_bytes());
+    let essence = text.split(';').next().unwrap_or_default().trim();
+    if essence.is_empty()
+        || MEDIA_TYPES
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(essence))
+    {
+        return Ok(());
+    }
+    let hint = match essence.to_ascii_lowercase().as_str() {
+        "application/json" => " Encode JSON as Avro first.",
+        _ => "",
+    };
+    let shown: String = essence.chars().take(100).collect();
+    let detail = format!("The content type is {shown:?}; expected one of {RECOMMENDED}.{hint}");
+    Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE, detail).with_header(ACCEPT, RECOMMENDED))
+}
+
+fn is_base64(headers: &HeaderMap) -> Result<bool, Problem> {
+    match value(headers, &TRANSFER_ENCODING).as_str() {
+        "base64" => Ok(true),
+        "" | "binary" | "8bit" | "7bit" => Ok(false),
+        other => Err(Problem::new(
+            &UNSUPPORTED_ENCODING,
+            format!("Content-Transfer-Encoding is {other:?}; expected base64 or binary."),
+        )),
+    }
+}
+
+fn is_gzip(headers: &HeaderMap) -> Result<bool, Problem> {
+    match value(headers, &CONTENT_ENCODING).as_str() {
+        "gzip" | "x-gzip" => Ok(true),
+        "" | "identity" => Ok(false),
+        other => Err(Problem::new(
+            &UNSUPPORTED_ENCODING,
+            format!("Content-Encoding is {other:?}; expected gzip or none."),
+        )
+        .with_header(ACCEPT_ENCODING, "gzip")),
+    }
+}
+
+/// All values of a header field as one, in lower case. It is shortened to 100 characters: a response may quote it.
+fn value(headers: &HeaderMap, name: &HeaderName) -> String {
+    let values: Vec<String> = headers
+        .get_all(name)
+        .iter()
+        .map(|value| {
+            String::from_utf8_lossy(value.as_bytes())
+                .trim()
+                .to_ascii_lowercase()
+        })
+        .collect();
+    values.join(", ").chars().take(100).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use http_body_util::Full;
+
+    use super::*;
+
+    const LIMITS: RequestLimits = RequestLimits {
+        max_body: 100,
+        max_decoded: 200,
+        max_records: 10,
+    };
+
+    async fn decoded(
+        method: &str,
+        headers: &[(&str, &str)],
+        body: &'static [u8],
+    ) -> Result<Bytes, u16> {
+        let mut request = Request::builder().method(method);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(Full::new(Bytes::from_static(body))).unwrap();
+        match read(request, &LIMITS, &Call::default()).await {
+            Ok(request) => Ok(request.body),
+            Err(problem) => Err(problem.kind().status.as_u16()),
+        }
+    }
+
+    #[tokio::test]
+    async fn accepts_the_content_types_in_any_case_and_a_missing_one() {
+        assert_eq!(decoded("POST", &[], b"a").await.unwrap(), "a");
+        for known in MEDIA_TYPES {
+            let upper_case = known.to_ascii_uppercase();
+            for value in [known, &upper_case, &format!("{known}; charset=utf-8")] {
+                let headers = [("content-type", value)];
+                assert_eq!(decoded("POST", &headers, b"a").await.unwrap(), "a");
+            }
+        }
+        for other in [
+            "application/json",
+            "text/html",
+            "multipart/form-data",
+            "avro/",
+        ] {
+            let headers = [("content-type", other)];
+            assert_eq!(decoded("POST", &headers, b"a").await, Err(415), "{other}");
+        }
+    }
+
+    #[tokio::test]
+    async fn rejects_every_method_but_post() {
+        for method in ["GET", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "BREW"] {
+            assert_eq!(decoded(method, &[], b"").await, Err(405), "{method}");
+        }
+    }
+
+    #[tokio::test]
+    async fn decodes_base64_before_gzip_and_rejects_other_encodings() {
+        let base64 = ("content-transfer-encoding", "BASE64");
+        assert_eq!(
+            decoded("POST", &[base64], b"AAEC").await.unwrap()[..],
+            [0, 1, 2]
+        );
+        assert_eq!(decoded("POST", &[base64], b"~~~~").await, Err(400));
+        // printf hi | gzip -n | base64
+        let both = [base64, ("content-encoding", "gzip")];
+        let body = b"H4sIAAAAAAAAA8vIBACsKpPYAgAAAA==";
+        assert_eq!(decoded("POST", &both, body).await.unwrap(), "hi");
+        for encoding in ["br", "gzip, gzip", "deflate", "\u{e9}"] {
+            let headers = [("content-encoding", encoding)];
+            assert_eq!(
+                decoded("POST", &headers, b"a").await,
+                Err(415),
+                "{encoding}"
+            );
+        }
+        assert_eq!(
+            decoded("POST", &[("content-encoding", "gzip")], b"not gzip").await,
+            Err(400)
+        );
+    }
+
+    #[tokio::test]
+    async fn rejects_a_body_over_the_limit() {
+        assert_eq!(decoded("POST", &[], &[b'x'; 100]).await.unwrap().len(), 100);
+        assert_eq!(decoded("POST", &[], &[b'x'; 101]).await, Err(413));
+        let announced = [("content-length", "101")];
+        assert_eq!(decoded("POST", &announced, b"x").await, Err(413));
+    }
+
+    /// A body that never arrives.
+    struct Never;
+
+    impl Body for Never {
+        type Data = Bytes;
+        type Error = std::convert::Infallible;
+
+        fn poll_frame(
+            self: std::pin::Pin<&mut Self>,
+            _: &mut std::task::Context<'_>,
+        ) -> std::task::Poll<Option<Result<http_body::Frame<Bytes>, Self::Error>>> {
+            std::task::Poll::Pending
+        }
+    }
+
+    #[tokio::test]
+    async fn waits_for_the_body_until_the_deadline() {
+        let soon = Call {
+            deadline: Some(Instant::now() + std::time::Duration::from_millis(30)),
+            max_discard: u64::MAX,
+            ..Call::default()
+        };
+        for content_type in ["avro/binary", "text/html"] {
+            let request = Request::post("/").header("content-type", content_type);
+            let problem = read(request.body(Never).unwrap(), &LIMITS, &soon).await;
+            let status = problem.unwrap_err().kind().status;
+            let expected = if content_type == "avro/binary" {
+                408
+            } else {
+                415
+            };
+            assert_eq!(status, expected);
+        }
+    }
+}

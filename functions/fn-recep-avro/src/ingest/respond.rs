@@ -1,0 +1,186 @@
+//! The responses of the ingest function.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
+use http::{Response, StatusCode};
+use http_server::problem::{Problem, ProblemType};
+use kafka::producer::{PublishError, PublishStatus, Receipt};
+use runtime::redact;
+use serde_json::{Value, json};
+use tracing::{info, warn};
+
+use super::call::Call;
+use super::problems::{
+    BUSY, NOT_ACKNOWLEDGED, PUBLISH_REJECTED, RECORD_TOO_LARGE, STARTING, TOPIC_UNKNOWN,
+};
+
+/// 202 with the coordinates of the messages: one object for a datum, a list for a container file.
+///
+/// # Errors
+/// At least one message was not acknowledged. The problem says for each message whether it is stored.
+pub(super) fn accepted(
+    topic: &str,
+    is_container: bool,
+    statuses: &[PublishStatus],
+) -> Result<Response<Bytes>, Problem> {
+    if let Some(error) = statuses.iter().filter_map(PublishStatus::error).max() {
+        return Err(not_stored(topic, is_container, statuses, error));
+    }
+    let mut messages = statuses
+        .iter()
+        .filter_map(PublishStatus::receipt)
+        .map(|receipt| coordinates(topic, receipt));
+    let body = if is_container {
+        messages.collect()
+    } else {
+        messages.next().unwrap_or_default()
+    };
+    let mut response = Response::new(Bytes::from(body.to_string()));
+    *response.status_mut() = StatusCode::ACCEPTED;
+    response
+        .headers_mut()
+        .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+    Ok(response)
+}
+
+/// Logs the problem and makes its response. The call's id is a member, so that a client's report leads to the log line.
+pub(super) fn problem(problem: Problem, call: &Call) -> Response<Bytes> {
+    let ProblemType { name, status, .. } = problem.kind();
+    let (status, id) = (status.as_u16(), call.id.as_deref().unwrap_or_default());
+    // The response is not masked: otherwise a client could find out whether it guessed a secret.
+    let detail = redact::mask(problem.detail());
+    if status < 500 {
+        info!(call = id, status, problem = name, %detail, "request rejected");
+    } else {
+        warn!(call = id, status, problem = name, %detail, "publishing failed");
+    }
+    match &call.id {
+        Some(id) => problem.with_member("call_id", id.as_str()),
+        None => problem,
+    }
+    .into_response()
+}
+
+/// 503 to a call whose deadline passed before the function was started.
+pub fn starting(call: &Call) -> Response<Bytes> {
+    unavailable(&STARTING, "The function is loading its settings.", call)
+}
+
+/// 503 to a call that waited too long for calls in flight.
+pub fn busy(call: &Call) -> Response<Bytes> {
+    let cause = "Too many calls are in flight, or the broker acknowledges slowly.";
+    unavailable(&BUSY, cause, call)
+}
+
+fn unavailable(kind: &'static ProblemType, cause: &str, call: &Call) -> Response<Bytes> {
+    let detail = format!("{cause} Nothing was published: send the request again.");
+    problem(
+        Problem::new(kind, detail).with_header(RETRY_AFTER, "1"),
+        call,
+    )
+}
+
+fn not_stored(
+    topic: &str,
+    is_container: bool,
+    statuses: &[PublishStatus],
+    error: PublishError,
+) -> Problem {
+    let (kind, cause) = match error {
+        PublishError::TooLarge => (
+            &RECORD_TOO_LARGE,
+            "The broker rejects messages of this size.",
+        ),
+        PublishError::UnknownTopic => (
+            &TOPIC_UNKNOWN,
+            "The topic of this function does not exist: create it or correct KAFKA_TOPIC.",
+        ),
+        PublishError::Rejected => (
+            &PUBLISH_REJECTED,
+            "The broker rejected the message permanently. The function's log has the reason.",
+        ),
+        PublishError::NotAcknowledged => {
+            (&NOT_ACKNOWLEDGED, "The broker did not acknowledge in time.")
+        }
+    };
+    let stored = if statuses
+        .iter()
+        .any(|status| matches!(status, PublishStatus::Stored(_)))
+    {
+        "partly"
+    } else if statuses
+        .iter()
+        .any(|status| matches!(status, PublishStatus::PossiblyStored(_)))
+    {
+        "maybe"
+    } else {
+        "no"
+    };
+    let remedy = match (stored, is_container) {
+        ("no", _) => "Nothing was stored.",
+        ("maybe", false) => {
+            "The message may be stored. Send the request again with the same Idempotency-Key."
+        }
+        _ => {
+            "Some records are stored or may be stored: see \"records\". If the request had an Idempotency-Key, send the \
+             whole file again with the same key: the key of each record is made of it and of the record's position. \
+             Otherwise send only the other records."
+        }
+    };
+    let mut problem = Problem::new(kind, format!("{cause} {remedy}")).with_member("stored", stored);
+    if is_container && stored != "no" {
+        let records: Vec<Value> = statuses
+            .iter()
+            .map(|status| record(topic, status))
+            .collect();
+        problem = problem.with_member("records", records);
+    }
+    if error == PublishError::NotAcknowledged {
+        problem = problem.with_header(RETRY_AFTER, "1");
+    }
+    problem
+}
+
+fn record(topic: &str, status: &PublishStatus) -> Value {
+    match status {
+        PublishStatus::Stored(receipt) => {
+            let mut record = json!({"stored": "yes"});
+            if let (Value::Object(record), Value::Object(coordinates)) =
+                (&mut record, coordinates(topic, receipt))
+            {
+                record.extend(coordinates);
+            }
+            record
+        }
+        PublishStatus::NotStored(_) => json!({"stored": "no"}),
+        PublishStatus::PossiblyStored(_) => json!({"stored": "maybe"}),
+    }
+}
+
+fn coordinates(topic: &str, receipt: &Receipt) -> Value {
+    json!({
+        "topic": topic,
+        "partition": receipt.partition,
+        "offset": receipt.offset,
+        "timestamp": receipt.timestamp,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_problem_carries_the_id_of_the_call() {
+        let call = Call {
+            id: Some("01F".into()),
+            ..Call::default()
+        };
+        let response = busy(&call);
+        assert_eq!(response.status(), 503);
+        assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let body: Value = serde_json::from_slice(response.body()).unwrap();
+        assert_eq!(body["type"], "urn:problem-type:frontdoor:busy");
+        assert_eq!(body["call_id"], "01F");
+    }
+}

@@ -1,0 +1,80 @@
+//! Where a server's connections come from.
+
+use std::future::Future;
+use std::io;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use socket2::SockRef;
+use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::program::Failure;
+
+/// How long a peer may leave sent data unacknowledged, or keep its receive window closed, before its connection is
+/// closed.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// A source of connections.
+pub trait Listener: Send {
+    /// One connection.
+    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+
+    /// Waits for the next connection.
+    fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
+}
+
+/// Accepts TCP connections.
+///
+/// A connection is closed if its peer does not read for 10 seconds. Otherwise clients that never read their response
+/// could occupy all connections.
+pub struct TcpAcceptor {
+    listener: TcpListener,
+    write_timeout: Duration,
+}
+
+impl TcpAcceptor {
+    /// Binds the address of the setting `listen`: `host:port`. Port 0 is any free port.
+    ///
+    /// # Errors
+    /// The address is malformed, in use, or not an address of this machine.
+    pub async fn bind(address: &str) -> Result<Self, Failure> {
+        Self::with_write_timeout(address, WRITE_TIMEOUT).await
+    }
+
+    pub(crate) async fn with_write_timeout(
+        address: &str,
+        write_timeout: Duration,
+    ) -> Result<Self, Failure> {
+        let listener = TcpListener::bind(address).await.map_err(|error| {
+            Failure::configuration(format!(
+                "LISTEN is {address}, which cannot be bound: {error}"
+            ))
+        })?;
+        Ok(Self {
+            listener,
+            write_timeout,
+        })
+    }
+
+    /// The bound address.
+    ///
+    /// # Errors
+    /// The system call fails.
+    pub fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+}
+
+impl Listener for TcpAcceptor {
+    type Stream = TcpStream;
+
+    async fn accept(&self) -> io::Result<TcpStream> {
+        let (stream, _) = self.listener.accept().await?;
+        // A response is small and written at once. Waiting for more data (Nagle's algorithm) would only delay it.
+        stream.set_nodelay(true)?;
+        // RFC 5482. Linux also counts the time in which the peer's receive window is closed.
+        SockRef::from(&stream).set_tcp_user_timeout(Some(self.write_timeout))?;
+        Ok(stream)
+    }
+}
