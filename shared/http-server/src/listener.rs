@@ -1,4 +1,4 @@
-//! Where a server's connections come from.
+//! Sources of connections.
 
 use std::future::Future;
 use std::io;

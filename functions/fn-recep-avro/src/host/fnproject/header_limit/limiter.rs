@@ -125,9 +125,10 @@ fn body_phase(phase: Phase, line: &Line) -> Phase {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::section::{Excess, MAX_BYTES, MAX_FIELDS, MAX_NAME_BYTES};
-    use super::super::{INPUT, PARSER_MAX_BYTES};
+    use super::super::section::{Excess, MAX_BYTES, MAX_FIELDS, MAX_NAME_BYTES, PARSER_MAX_BYTES};
     use super::*;
+
+    const INPUT: usize = 16 * 1024;
 
     const FIELDS: &str = "Fn-Call-Id: 1\r\nFn-Intent: httprequest\r\n";
 

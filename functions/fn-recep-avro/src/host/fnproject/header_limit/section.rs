@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use http::HeaderMap;
+
 /// The most header fields of a request, including those of the agent.
 pub(super) const MAX_FIELDS: usize = 1024;
 /// The most bytes of the request line and the header section together. fnserver accepts 1 MiB from its client.
@@ -20,10 +22,19 @@ pub(super) const REQUIRED: [&str; 5] = [
     "fn-deadline",
     "fn-intent",
 ];
+/// The most header fields that the limiter forwards: hyper's limit.
+pub(in super::super) const PARSER_MAX_FIELDS: usize = MAX_FIELDS + REQUIRED.len() + 1;
+/// The most bytes of a header section that the limiter forwards: hyper's limit.
+pub(in super::super) const PARSER_MAX_BYTES: usize = MAX_BYTES + 16 * 1024;
 const TRANSFER_ENCODING: usize = 0;
 const CONTENT_LENGTH: usize = 1;
 /// The most bytes of a required field's line in a section beyond a limit.
 const REQUIRED_MAX_BYTES: usize = 512;
+
+/// Which limit the header section exceeded, if any: `more than 1024 header fields`.
+pub(in super::super) fn excess(headers: &HeaderMap) -> Option<&str> {
+    headers.get(EXCESS)?.to_str().ok()
+}
 
 /// The lines of a header section that have arrived.
 #[derive(Default)]
