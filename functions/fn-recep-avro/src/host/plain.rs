@@ -24,13 +24,13 @@ use crate::ingest::{Call, busy};
 
 /// The most calls in flight. Together with `MAX_BODY` this bounds the memory that requests can occupy.
 const MAX_CALLS: usize = 128;
-/// How long a call waits for others to end.
+/// How long a call waits for a permit before it is rejected.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The most connections: far more than calls, so that health checks are answered while calls wait.
 const MAX_CONNECTIONS: usize = 640;
 /// How long the request line and the header section may take to arrive. It also limits the idle time of a connection.
 const HEADER_TIMEOUT: Duration = Duration::from_secs(10);
-/// The most bytes of the request line and the header section together. Every connection may occupy as much memory.
+/// The most bytes of the request line and the header section together. Each connection may use this much memory.
 const MAX_HEADER_BYTES: usize = 64 * 1024;
 /// How long the body of a request may take to arrive.
 const BODY_TIMEOUT: Duration = Duration::from_secs(30);

@@ -19,7 +19,7 @@ use crate::settings::GROUPS;
 
 /// How long a call without a deadline waits for the function to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause after the broker rejected the credentials and the settings have not changed. The Kafka client retries twice
+/// The pause after the broker rejected the credentials, if the settings have not changed. The Kafka client retries twice
 /// a second.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
