@@ -23,8 +23,8 @@ pub mod endpoint;
 pub mod gateway;
 pub mod http;
 pub mod kafka;
-mod leash;
 pub mod oci_standin;
+mod process_guard;
 pub mod program;
 pub mod records;
 #[cfg(feature = "schemas")]

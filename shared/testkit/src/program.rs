@@ -13,7 +13,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio::sync::Notify;
 
-use crate::leash;
+use crate::process_guard;
 
 /// How many of a program's last lines are kept.
 const KEPT: usize = 1000;
@@ -82,7 +82,7 @@ pub fn command(program: &Path) -> Command {
         kept.iter()
             .filter_map(|name| Some((*name, std::env::var_os(name)?))),
     );
-    leash::tie(&mut command);
+    process_guard::attach(&mut command);
     command
 }
 
