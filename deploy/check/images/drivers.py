@@ -76,7 +76,7 @@ class Socket:
             container = self._start()
         on_start(container)
         # Fn's server gives a container five seconds; a busy machine may have more.
-        command = [program("agent"), container.socket, "--timeout", timeout, "--times", times, "--patience", 30000, *arguments]
+        command = [program("agent"), container.socket, "--timeout", timeout, "--times", times, "--socket-timeout", 30000, *arguments]
         done = subprocess.run([str(word) for word in command], input=body, capture_output=True, check=False)
         if done.returncode != 0:
             container.remove()

@@ -1,11 +1,10 @@
-//! Fn's agent, for one container: starts a function's binary as the agent does, checks what the agent checks, and
-//! calls it over its socket.
+//! A stand-in for Fn's agent, for one container: starts a function's binary, checks its socket and calls it.
 //!
-//! It does to the function what the real one does: a bare environment, bodies in chunks without a length, one call
-//! at a time, a connection that is closed after a second without a call, a freeze between calls, and SIGKILL for an
-//! end. Any status but 200, 502 and 504 costs the function its life.
+//! It treats the function as the real agent does: a bare environment, chunked bodies without a length, one call at a
+//! time, a connection that closes after one idle second, a freeze between calls, and SIGKILL at the end. After any
+//! status other than 200, 502 and 504 the function is killed.
 
-mod line;
+mod connection;
 
 use std::fs::{self, File};
 use std::os::unix::fs::PermissionsExt;
@@ -20,42 +19,42 @@ use tokio::process::{Child, Command};
 
 use crate::program;
 
-pub use line::{Call, Line, Reply, Via};
+pub use connection::{Call, Connection, Invocation, Reply};
 
-/// How long a function may take to make its socket.
-const START: Duration = Duration::from_secs(5);
+/// How long a function may take to create its socket.
+const START_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A running function. Dropping this kills it.
 pub struct Agent {
     folder: TempDir,
     child: Child,
-    line: Option<Line>,
+    connection: Option<Connection>,
 }
 
-/// How a function ended by itself.
+/// The exit of a function that was not killed.
 #[derive(Debug)]
-pub struct Ended {
+pub struct Exit {
     /// Its exit code; `None` after a signal.
     pub code: Option<i32>,
-    /// What it wrote to standard output and standard error.
+    /// Its standard output and standard error.
     pub log: String,
 }
 
 impl Agent {
-    /// Starts the binary with Fn's environment and `environment`, nothing else, and waits for its socket.
+    /// Starts the binary with only Fn's variables and `environment`, and waits for its socket.
     ///
     /// # Errors
-    /// The process ends, or after five seconds there is no socket, or it is not as the agent wants it: ready, mode
-    /// 0666, under a relative link in the same folder.
+    /// The process ends, or there is no socket after five seconds, or the socket does not fulfil the agent's
+    /// requirements: it accepts connections, has mode 0666, and is reached by a relative link in the same folder.
     pub async fn start(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         let folder = folder()?;
         let command = program::command(binary);
         Self::run(command, folder, environment).await
     }
 
-    /// Whether this machine lets us [confine](Self::start_confined) a function: it takes root with all its rights.
+    /// Whether this process may [confine](Self::start_confined) a function: it needs root with all capabilities.
     pub fn can_confine() -> bool {
-        let tried = std::process::Command::new("unshare")
+        let status = std::process::Command::new("unshare")
             .args([
                 "--mount",
                 "setpriv",
@@ -67,21 +66,22 @@ impl Agent {
             .stdout(Stdio::null())
             .stderr(Stdio::null())
             .status();
-        tried.is_ok_and(|status| status.success())
+        status.is_ok_and(|status| status.success())
     }
 
-    /// The same within a container's limits: a root file system that is read-only, but for the socket's folder; no
-    /// privileges; at most 50 processes and threads, 350 open files. Memory is not bounded: that takes a cgroup.
+    /// Starts the binary within a container's limits: a read-only root file system except for the socket's folder, no
+    /// privileges, at most 50 processes and threads, at most 350 open files. Memory is not limited, which would need a
+    /// cgroup.
     ///
     /// # Errors
-    /// As [`start`](Self::start), or we may not [confine](Self::can_confine) it.
+    /// As [`start`](Self::start), or this process may not [confine](Self::can_confine) it.
     pub async fn start_confined(binary: &Path, environment: &[(&str, &str)]) -> Result<Self> {
         let folder = folder()?;
         fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o777))?;
-        // Where nobody but us may go, the binary may lie.
+        // The confined user may not be able to read the folder of the original binary.
         let copy = folder.path().join("function");
         fs::copy(binary, &copy)?;
-        // The limit on processes counts all of a user's, so this one has no others.
+        // The limit on processes counts all processes of a user, so the function gets a user of its own.
         let mut command = program::command(Path::new("unshare"));
         command
             .args(["--mount", "--propagation=private", "sh", "-ec"])
@@ -105,25 +105,25 @@ impl Agent {
         let mut agent = Self {
             folder,
             child,
-            line: None,
+            connection: None,
         };
         agent.initialize().await?;
         Ok(agent)
     }
 
-    /// Runs the binary with Fn's environment until it ends, for the ways in which it refuses to start.
+    /// Runs a binary that does not start successfully, and waits for its exit.
     ///
     /// # Errors
-    /// It lives on after five seconds.
-    pub async fn run_to_end(binary: &Path, environment: &[(&str, &str)]) -> Result<Ended> {
+    /// It still runs after five seconds.
+    pub async fn run_to_end(binary: &Path, environment: &[(&str, &str)]) -> Result<Exit> {
         let folder = folder()?;
         let mut command = program::command(binary);
         prepare(&mut command, folder.path(), environment)?;
         let mut child = command.spawn()?;
-        let status = tokio::time::timeout(START, child.wait())
+        let status = tokio::time::timeout(START_TIMEOUT, child.wait())
             .await
             .context("the function did not end")??;
-        Ok(Ended {
+        Ok(Exit {
             code: status.code(),
             log: fs::read_to_string(folder.path().join("log"))?,
         })
@@ -132,63 +132,63 @@ impl Agent {
     /// Calls the function and reads its reply.
     ///
     /// # Errors
-    /// What costs a real container its life: no reply before the timeout, a broken connection, a status that the
-    /// agent does not take. The function is killed then.
+    /// The failures after which Fn kills a container: no reply before the timeout, a broken connection, a status that
+    /// the agent does not accept. The function is killed.
     pub async fn call(&mut self, call: Call) -> Result<Reply> {
-        let line = self.line.as_mut().context("no connection")?;
-        let outcome = line.call(call).await;
+        let connection = self.connection.as_mut().context("no connection")?;
+        let outcome = connection.call(call).await;
         if outcome.is_err() {
             let _ = self.kill().await;
         }
         outcome.with_context(|| format!("the function's log:\n{}", self.log()))
     }
 
-    /// Closes the connection, as the agent does after a second without a call.
+    /// Closes the connection, as the agent does after one idle second.
     pub fn hang_up(&mut self) {
-        if let Some(line) = &mut self.line {
-            line.hang_up();
+        if let Some(connection) = &mut self.connection {
+            connection.close();
         }
     }
 
-    /// Stops the process where it stands (SIGSTOP), as the agent pauses a container after its reply.
+    /// Suspends the process (SIGSTOP), as the agent pauses a container after its reply.
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub fn freeze(&self) -> Result<()> {
         self.signal(Signal::STOP)
     }
 
-    /// Lets it go on (SIGCONT).
+    /// Resumes the process (SIGCONT).
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub fn thaw(&self) -> Result<()> {
         self.signal(Signal::CONT)
     }
 
-    /// Asks it to end (SIGTERM), which Fn never does, and waits.
+    /// Sends SIGTERM, which Fn never does, and waits for the exit.
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub async fn terminate(&mut self) -> Result<ExitStatus> {
         self.signal(Signal::TERM)?;
         Ok(self.child.wait().await?)
     }
 
-    /// Ends it without warning (SIGKILL), as Fn does.
+    /// Kills the process (SIGKILL), as Fn does.
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub async fn kill(&mut self) -> Result<()> {
         Ok(self.child.kill().await?)
     }
 
-    /// Whether the process lives.
+    /// Whether the process is running.
     pub fn lives(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// The process's id while it lives.
+    /// The process id while the process is running.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
@@ -196,23 +196,23 @@ impl Agent {
     /// Resident memory in bytes (`VmRSS`).
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub fn resident(&self) -> Result<u64> {
         self.kilobytes("VmRSS:")
     }
 
-    /// The most resident memory so far, in bytes (`VmHWM`).
+    /// Peak resident memory in bytes (`VmHWM`).
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub fn peak(&self) -> Result<u64> {
         self.kilobytes("VmHWM:")
     }
 
-    /// How many threads it has.
+    /// The number of threads.
     ///
     /// # Errors
-    /// The process is gone.
+    /// The process has ended.
     pub fn threads(&self) -> Result<u64> {
         Ok(self.status("Threads:")?.parse()?)
     }
@@ -224,29 +224,29 @@ impl Agent {
     }
 
     fn status(&self, name: &str) -> Result<String> {
-        let id = self.child.id().context("the function is gone")?;
+        let id = self.child.id().context("the function has ended")?;
         let status = fs::read_to_string(format!("/proc/{id}/status"))?;
         let line = status.lines().find_map(|line| line.strip_prefix(name));
         Ok(line
-            .with_context(|| format!("no {name}"))?
+            .with_context(|| format!("/proc/{id}/status has no {name}"))?
             .trim()
             .to_owned())
     }
 
-    /// What the function wrote to standard output and standard error.
+    /// The function's standard output and standard error.
     pub fn log(&self) -> String {
         fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
     }
 
-    /// The name of the socket.
+    /// The path of the socket.
     pub fn socket(&self) -> PathBuf {
         self.folder.path().join("lsnr.sock")
     }
 
     async fn initialize(&mut self) -> Result<()> {
         let name = self.socket();
-        let end = Instant::now() + START;
-        // The link itself, wherever it leads.
+        let end = Instant::now() + START_TIMEOUT;
+        // Check the link itself: `open` checks its target.
         while fs::symlink_metadata(&name).is_err() {
             if let Some(status) = self.child.try_wait()? {
                 bail!(
@@ -256,17 +256,17 @@ impl Agent {
             }
             ensure!(
                 Instant::now() < end,
-                "no socket within {START:?}\n{}",
+                "no socket within {START_TIMEOUT:?}\n{}",
                 self.log()
             );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
-        self.line = Some(Line::open(&name).await?);
+        self.connection = Some(Connection::open(&name).await?);
         Ok(())
     }
 
     fn signal(&self, signal: Signal) -> Result<()> {
-        let id = self.child.id().context("the function is gone")?;
+        let id = self.child.id().context("the function has ended")?;
         let pid = Pid::from_raw(i32::try_from(id)?).context("no process id")?;
         Ok(kill_process(pid, signal)?)
     }

@@ -1,8 +1,7 @@
-//! `agent`: one call to a function that runs already, as Fn's agent makes it. For functions in containers, which a
-//! script starts with the flags that Fn's server gives.
+//! `agent`: calls a running function as Fn's agent does. Tests use it for functions in containers.
 //!
-//! The body comes from standard input; the reply goes to standard output as JSON. A reply that would cost a real
-//! container its life is exit code 1.
+//! The body is read from standard input; the reply is written to standard output as JSON. The exit code is 1 after a
+//! reply for which Fn would kill the container.
 
 use std::io::{Read, stdin};
 use std::path::PathBuf;
@@ -13,35 +12,35 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use clap::Parser;
 use serde_json::{Map, json};
-use testkit::agent::{Call, Line};
+use testkit::agent::{Call, Connection};
 
-/// Calls a function over its socket, once or in a row.
+/// Calls a function over its socket.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The name of the socket, as FN_LISTENER has it. It is waited for.
+    /// The path of the socket, as in FN_LISTENER.
     socket: PathBuf,
-    /// The method and the URL of the gateway's caller, as "POST /path"; without it, the call is a direct one.
+    /// The method and the URL of a gateway's caller, such as "POST /path". Default: a direct call.
     #[arg(long)]
     http: Option<String>,
-    /// A header of the caller's, as "name: value".
+    /// A header of the caller, as "name: value".
     #[arg(long = "header")]
     headers: Vec<String>,
-    /// How many seconds the function has.
+    /// The timeout of each call, in seconds.
     #[arg(long, default_value_t = 30)]
     timeout: u64,
-    /// How many calls to make, one after another; the last one's reply is shown, and how long each took.
+    /// The number of calls. Prints the reply of the last one and the duration of each.
     #[arg(long, default_value_t = 1)]
     times: u32,
-    /// How many milliseconds to wait for the socket.
+    /// How long to wait for the socket, in milliseconds.
     #[arg(long, default_value_t = 5000)]
-    patience: u64,
+    socket_timeout: u64,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    ensure!(arguments.times > 0, "--times is 0");
+    ensure!(arguments.times > 0, "--times must be greater than zero");
     let mut body = Vec::new();
     stdin()
         .read_to_end(&mut body)
@@ -50,7 +49,7 @@ async fn main() -> Result<()> {
         Some(line) => {
             let (method, url) = line
                 .split_once(' ')
-                .context("--http is no method and URL, as \"POST /path\"")?;
+                .context("--http must be a method and a URL, such as \"POST /path\"")?;
             Call::http(method, url, body)
         }
         None => Call::direct(body),
@@ -63,25 +62,25 @@ async fn main() -> Result<()> {
     }
     call = call.timeout(Duration::from_secs(arguments.timeout));
 
-    let end = Instant::now() + Duration::from_millis(arguments.patience);
+    let end = Instant::now() + Duration::from_millis(arguments.socket_timeout);
     while std::fs::symlink_metadata(&arguments.socket).is_err() {
         ensure!(
             Instant::now() < end,
             "no socket {} within {} ms",
             arguments.socket.display(),
-            arguments.patience
+            arguments.socket_timeout
         );
         tokio::time::sleep(Duration::from_millis(1)).await;
     }
-    let mut line = Line::open(&arguments.socket).await?;
-    let mut took = Vec::new();
-    let mut begun = Instant::now();
-    let mut reply = line.call(call.clone()).await?;
-    took.push(begun.elapsed().as_secs_f64() * 1e3);
+    let mut connection = Connection::open(&arguments.socket).await?;
+    let mut milliseconds = Vec::new();
+    let mut started = Instant::now();
+    let mut reply = connection.call(call.clone()).await?;
+    milliseconds.push(started.elapsed().as_secs_f64() * 1e3);
     for _ in 1..arguments.times {
-        begun = Instant::now();
-        reply = line.call(call.clone()).await?;
-        took.push(begun.elapsed().as_secs_f64() * 1e3);
+        started = Instant::now();
+        reply = connection.call(call.clone()).await?;
+        milliseconds.push(started.elapsed().as_secs_f64() * 1e3);
     }
     let headers: Map<_, _> = reply
         .headers
@@ -99,7 +98,7 @@ async fn main() -> Result<()> {
             "headers": headers,
             "body": String::from_utf8_lossy(&reply.body),
             "body_base64": STANDARD.encode(&reply.body),
-            "milliseconds": took,
+            "milliseconds": milliseconds,
         })
     );
     Ok(())

@@ -1,4 +1,4 @@
-//! The agent's side of a function's socket: what it checks before the first call, and how it calls.
+//! The agent's connection to a function's socket: the checks before the first call, and the calls.
 
 use std::collections::VecDeque;
 use std::convert::Infallible;
@@ -19,17 +19,17 @@ use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
 use tokio::net::UnixStream;
 
-/// How long a connection is kept without a call.
-const IDLE: Duration = Duration::from_secs(1);
-/// The largest piece of a body.
-const CHUNK: usize = 16 * 1024;
+/// An idle connection is not used again after this time.
+const IDLE_TIMEOUT: Duration = Duration::from_secs(1);
+/// The largest chunk of a body.
+const CHUNK_BYTES: usize = 16 * 1024;
 
-/// How a call reaches the function.
+/// The origin of a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Via {
+pub enum Invocation {
     /// `fn invoke`, or a signed POST.
     Direct,
-    /// A gateway or an HTTP trigger, which hands on its caller's method and URL.
+    /// A gateway or an HTTP trigger, which passes its caller's method and URL.
     Http {
         /// The method.
         method: String,
@@ -41,13 +41,13 @@ pub enum Via {
 /// One call.
 #[derive(Clone, Debug)]
 pub struct Call {
-    /// How it comes.
-    pub via: Via,
+    /// The call's origin.
+    pub invocation: Invocation,
     /// The caller's headers.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub body: Bytes,
-    /// The function's timeout, which makes the call's deadline.
+    /// The function's timeout, from which the call's deadline follows.
     pub timeout: Duration,
 }
 
@@ -55,7 +55,7 @@ impl Call {
     /// A call as `fn invoke` makes it, with a timeout of 30 seconds.
     pub fn direct(body: impl Into<Bytes>) -> Self {
         Self {
-            via: Via::Direct,
+            invocation: Invocation::Direct,
             headers: Vec::new(),
             body: body.into(),
             timeout: Duration::from_secs(30),
@@ -65,7 +65,7 @@ impl Call {
     /// A call through a gateway.
     pub fn http(method: &str, url: &str, body: impl Into<Bytes>) -> Self {
         Self {
-            via: Via::Http {
+            invocation: Invocation::Http {
                 method: method.to_owned(),
                 url: url.to_owned(),
             },
@@ -73,27 +73,27 @@ impl Call {
         }
     }
 
-    /// The same call with one more header of the caller.
+    /// Adds a header of the caller.
     pub fn header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same call for a function with this timeout.
+    /// Sets the function's timeout.
     pub fn timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
         self
     }
 }
 
-/// A reply as the caller sees it.
+/// A reply as the caller receives it.
 #[derive(Clone, Debug)]
 pub struct Reply {
-    /// What the agent got: 200, 502 or 504.
+    /// The status of the function's reply to the agent: 200, 502 or 504.
     pub outer: u16,
-    /// What `Fn-Http-Status` says; a gateway's caller gets this one.
+    /// The value of `Fn-Http-Status`, which a gateway's caller receives; without that header the same as `outer`.
     pub status: u16,
-    /// To a gateway's caller what was prefixed, else all.
+    /// After a direct call all headers; after a gateway's call those with the prefix `Fn-Http-H-`, without it.
     pub headers: HeaderMap,
     /// The body.
     pub body: Bytes,
@@ -103,59 +103,60 @@ impl Reply {
     /// The body as JSON.
     ///
     /// # Errors
-    /// It is none.
+    /// The body is not JSON.
     pub fn json(&self) -> Result<serde_json::Value> {
         serde_json::from_slice(&self.body)
             .with_context(|| format!("reading {:?}", String::from_utf8_lossy(&self.body)))
     }
 }
 
-/// The connection to one function, of whoever started it.
-pub struct Line {
+/// A connection to a function, which is opened again after an idle second.
+pub struct Connection {
     socket: PathBuf,
-    wire: Option<Wire>,
+    http: Option<HttpConnection>,
     calls: u64,
 }
 
-struct Wire {
-    sender: SendRequest<Pieces>,
-    used: Instant,
+struct HttpConnection {
+    sender: SendRequest<ChunkedBody>,
+    last_used: Instant,
 }
 
-impl Line {
-    /// A line to the function that listens at this name, which is there already.
+impl Connection {
+    /// Checks the socket at this path and connects to it.
     ///
     /// # Errors
-    /// It is not as the agent wants it: ready, mode 0666, under a relative link in the same folder.
+    /// The socket does not fulfil the agent's requirements: it accepts connections, has mode 0666, and is reached by a
+    /// relative link in the same folder.
     pub async fn open(socket: &Path) -> Result<Self> {
-        let target = fs::read_link(socket).context("the socket's name is no link")?;
+        let target = fs::read_link(socket).context("the socket's path is not a symbolic link")?;
         ensure!(
             target.file_name() == Some(target.as_os_str()),
-            "the link must lead to a bare file name, not to {}",
+            "the link's target must be a bare file name, not {}",
             target.display()
         );
-        let facts = fs::metadata(socket).context("the link leads nowhere")?;
+        let metadata = fs::metadata(socket).context("the link's target does not exist")?;
         ensure!(
-            facts.file_type().is_socket(),
-            "the link leads to something that is no socket"
+            metadata.file_type().is_socket(),
+            "the link's target is not a socket"
         );
-        let mode = facts.permissions().mode() & 0o777;
+        let mode = metadata.permissions().mode() & 0o777;
         ensure!(mode == 0o666, "the socket's mode is {mode:o}, not 666");
-        let mut line = Self {
+        let mut connection = Self {
             socket: socket.to_owned(),
-            wire: None,
+            http: None,
             calls: 0,
         };
-        // Ready at once: the agent does not ask twice.
-        line.connect().await?;
-        Ok(line)
+        // No retry: the agent connects once.
+        connection.connect().await?;
+        Ok(connection)
     }
 
     /// Calls the function and reads its reply.
     ///
     /// # Errors
-    /// What costs a real container its life: no reply before the timeout, a broken connection, a status that the
-    /// agent does not take.
+    /// The failures after which Fn kills a container: no reply before the timeout, a broken connection, a status that
+    /// the agent does not accept.
     pub async fn call(&mut self, call: Call) -> Result<Reply> {
         let timeout = call.timeout;
         let outcome = match tokio::time::timeout(timeout, self.exchange(call)).await {
@@ -163,14 +164,14 @@ impl Line {
             Err(_) => Err(anyhow::anyhow!("no reply within {timeout:?}")),
         };
         if outcome.is_err() {
-            self.wire = None;
+            self.http = None;
         }
         outcome
     }
 
-    /// Closes the connection, as the agent does after a second without a call.
-    pub fn hang_up(&mut self) {
-        self.wire = None;
+    /// Closes the connection, as the agent does after one idle second. The next call opens a new one.
+    pub fn close(&mut self) {
+        self.http = None;
     }
 
     async fn connect(&mut self) -> Result<()> {
@@ -179,29 +180,28 @@ impl Line {
             .context("connecting to the function")?;
         let (sender, connection) = handshake(TokioIo::new(stream)).await?;
         tokio::spawn(async move {
-            // Either side may end it.
+            // Both sides may close the connection at any time.
             let _ = connection.await;
         });
-        self.wire = Some(Wire {
+        self.http = Some(HttpConnection {
             sender,
-            used: Instant::now(),
+            last_used: Instant::now(),
         });
         Ok(())
     }
 
     async fn exchange(&mut self, call: Call) -> Result<Reply> {
-        let usable = self
-            .wire
-            .as_ref()
-            .is_some_and(|wire| wire.used.elapsed() < IDLE && wire.sender.is_ready());
-        if !usable {
+        let is_usable = self.http.as_ref().is_some_and(|http| {
+            http.last_used.elapsed() < IDLE_TIMEOUT && http.sender.is_ready()
+        });
+        if !is_usable {
             self.connect().await?;
         }
         self.calls += 1;
-        let http = call.via != Via::Direct;
+        let is_direct = call.invocation == Invocation::Direct;
         let request = request(call, self.calls)?;
-        let wire = self.wire.as_mut().context("no connection")?;
-        let response = wire
+        let http = self.http.as_mut().context("no connection")?;
+        let response = http
             .sender
             .send_request(request)
             .await
@@ -212,7 +212,7 @@ impl Line {
             .await
             .context("error receiving function response")?
             .to_bytes();
-        wire.used = Instant::now();
+        http.last_used = Instant::now();
         ensure!(
             [
                 StatusCode::OK,
@@ -231,18 +231,18 @@ impl Line {
         Ok(Reply {
             outer: head.status.as_u16(),
             status,
-            headers: match http {
-                true => unprefixed(&head.headers),
-                false => head.headers,
+            headers: match is_direct {
+                true => head.headers,
+                false => unprefixed(&head.headers),
             },
             body,
         })
     }
 }
 
-/// The request as the agent sends it; it overwrites the call's id and deadline.
-fn request(call: Call, number: u64) -> Result<Request<Pieces>> {
-    let mut request = Request::post("/call").body(Pieces::of(call.body))?;
+/// The request as the agent sends it. It replaces the caller's call id and deadline.
+fn request(call: Call, number: u64) -> Result<Request<ChunkedBody>> {
+    let mut request = Request::post("/call").body(ChunkedBody::new(call.body))?;
     let headers = request.headers_mut();
     let mut put = |name: &str, value: &str| -> Result<()> {
         headers.append(
@@ -258,14 +258,14 @@ fn request(call: Call, number: u64) -> Result<Request<Pieces>> {
         if matches!(name.as_str(), "fn-call-id" | "fn-deadline") {
             continue;
         }
-        match call.via {
-            Via::Http { .. } if name != CONTENT_TYPE.as_str() => {
+        match call.invocation {
+            Invocation::Http { .. } if name != CONTENT_TYPE.as_str() => {
                 put(&format!("fn-http-h-{name}"), value)?;
             }
             _ => put(&name, value)?,
         }
     }
-    if let Via::Http { method, url } = &call.via {
+    if let Invocation::Http { method, url } = &call.invocation {
         put("fn-intent", "httprequest")?;
         put("fn-http-method", method)?;
         put("fn-http-request-url", url)?;
@@ -289,14 +289,14 @@ fn unprefixed(headers: &HeaderMap) -> HeaderMap {
     seen
 }
 
-/// Date and time to the second, cut off, as the agent writes the deadline.
+/// RFC 3339 in whole seconds, rounded down, as the agent writes the deadline.
 fn rfc3339(time: SystemTime) -> String {
     let seconds = time
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default()
         .as_secs();
     let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years counted from March (Howard Hinnant, `civil_from_days`).
+    // Years that begin in March: the algorithm `civil_from_days` of Howard Hinnant.
     let shifted = days + 719_468;
     let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
     let year_of_era =
@@ -314,20 +314,20 @@ fn rfc3339(time: SystemTime) -> String {
     format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
 }
 
-/// A body in pieces, of a length that only its end tells; an empty one is known to be.
-struct Pieces(VecDeque<Bytes>);
+/// A body in chunks, without a length unless it is empty.
+struct ChunkedBody(VecDeque<Bytes>);
 
-impl Pieces {
-    fn of(mut body: Bytes) -> Self {
-        let mut pieces = VecDeque::new();
+impl ChunkedBody {
+    fn new(mut body: Bytes) -> Self {
+        let mut chunks = VecDeque::new();
         while !body.is_empty() {
-            pieces.push_back(body.split_to(CHUNK.min(body.len())));
+            chunks.push_back(body.split_to(CHUNK_BYTES.min(body.len())));
         }
-        Self(pieces)
+        Self(chunks)
     }
 }
 
-impl Body for Pieces {
+impl Body for ChunkedBody {
     type Data = Bytes;
     type Error = Infallible;
 
@@ -335,7 +335,7 @@ impl Body for Pieces {
         mut self: Pin<&mut Self>,
         _: &mut TaskContext<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
-        Poll::Ready(self.0.pop_front().map(|piece| Ok(Frame::data(piece))))
+        Poll::Ready(self.0.pop_front().map(|chunk| Ok(Frame::data(chunk))))
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -351,7 +351,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_deadline_is_written_to_the_second() {
+    fn formats_the_deadline_in_whole_seconds() {
         let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
         assert_eq!(at(0), "1970-01-01T00:00:00Z");
         assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
