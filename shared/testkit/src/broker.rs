@@ -1,7 +1,7 @@
 //! An embedded Kafka-compatible broker: librdkafka's mock cluster, on a random port of 127.0.0.1.
 //!
-//! It keeps the newest 5 MiB or 100,000 messages of each partition in memory, knows consumer groups (classic
-//! protocol), commits and their metadata; it has no transactions, no retention, no TLS and no SASL.
+//! It keeps the newest 5 MiB or 100,000 messages of each partition in memory, and supports consumer groups (classic
+//! protocol) and commits with metadata. It does not support transactions, retention, TLS and SASL.
 
 mod mock;
 
@@ -13,7 +13,7 @@ use rdkafka::config::FromClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer};
 
-/// A running embedded broker; it ends when this is dropped.
+/// A running embedded broker. Dropping this stops it.
 pub struct Broker {
     host: BaseProducer,
     bootstrap: String,
@@ -23,21 +23,21 @@ impl Broker {
     /// Starts a cluster of one broker.
     ///
     /// # Errors
-    /// librdkafka could not make one (no free port, no memory).
+    /// librdkafka cannot create the cluster (no free port, no memory).
     pub fn start() -> Result<Self> {
         let mut config = ClientConfig::new();
         config
             .set("test.mock.num.brokers", "1")
             .set("client.id", "embedded-broker")
             .set("log_level", "3");
-        let host = mock::deaf_to_signals(|| BaseProducer::from_config(&config))
+        let host = mock::with_signals_blocked(|| BaseProducer::from_config(&config))
             .context("starting the embedded broker")?;
         let bootstrap = host
             .client()
             .mock_cluster()
             .context("the embedded broker has no cluster")?
             .bootstrap_servers();
-        mock::join_at_once(&host);
+        mock::disable_rebalance_delay(&host);
         Ok(Self { host, bootstrap })
     }
 
@@ -46,7 +46,7 @@ impl Broker {
         &self.bootstrap
     }
 
-    /// Creates a topic; a topic that nobody created appears at first use, with four partitions.
+    /// Creates a topic. Without this call, the first use of a topic creates it with four partitions.
     ///
     /// # Errors
     /// The topic exists.
@@ -56,57 +56,57 @@ impl Broker {
             .with_context(|| format!("creating topic {name}"))
     }
 
-    /// Takes the broker off the network: connections are closed and refused.
+    /// Makes the broker unreachable: it closes and refuses connections.
     ///
     /// # Errors
-    /// The cluster refused.
+    /// The mock cluster returned an error.
     pub fn down(&self) -> Result<()> {
         self.cluster()?
             .broker_down(1)
             .context("taking the embedded broker down")
     }
 
-    /// Puts it back, with everything that it had.
+    /// Makes the broker reachable again, with all its data.
     ///
     /// # Errors
-    /// The cluster refused.
+    /// The mock cluster returned an error.
     pub fn up(&self) -> Result<()> {
         self.cluster()?
             .broker_up(1)
             .context("bringing the embedded broker up")
     }
 
-    /// Delays every answer by this much.
+    /// Delays every response by this duration.
     ///
     /// # Errors
-    /// The cluster refused.
+    /// The mock cluster returned an error.
     pub fn round_trip(&self, delay: Duration) -> Result<()> {
         self.cluster()?
             .broker_round_trip_time(1, delay)
-            .context("slowing the embedded broker")
+            .context("delaying the embedded broker")
     }
 
-    /// Answers every request about the topic with this error; `RD_KAFKA_RESP_ERR_NO_ERROR` ends it.
+    /// Answers every request about the topic with this error, until `RD_KAFKA_RESP_ERR_NO_ERROR` is set.
     ///
     /// # Errors
-    /// The cluster refused.
+    /// The mock cluster returned an error.
     pub fn topic_error(&self, topic: &str, error: rdkafka::types::RDKafkaRespErr) -> Result<()> {
         self.cluster()?
             .topic_error(topic, error)
-            .with_context(|| format!("breaking topic {topic}"))
+            .with_context(|| format!("setting the error of topic {topic}"))
     }
 
-    /// Answers the next produce requests with these errors, one each.
+    /// Answers each of the next Produce requests with one of these errors.
     ///
     /// # Errors
-    /// The cluster refused.
+    /// The mock cluster returned an error.
     pub fn produce_errors(&self, errors: &[rdkafka::types::RDKafkaRespErr]) -> Result<()> {
         const PRODUCE: rdkafka_sys::RDKafkaApiKey = rdkafka_sys::RDKafkaApiKey::Produce;
         self.cluster()?.request_errors(PRODUCE, errors);
         Ok(())
     }
 
-    /// Does `work`, and tells how many Fetch requests came meanwhile, from all clients.
+    /// Runs `work` and counts the Fetch requests of all clients meanwhile.
     pub fn fetches_during<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
         mock::track_requests(&self.host, true);
         let done = work();
@@ -122,7 +122,7 @@ impl Broker {
             .client()
             .mock_cluster()
             .ok_or(KafkaError::Canceled)
-            .context("the embedded broker is gone")
+            .context("the embedded broker has stopped")
     }
 }
 
@@ -136,38 +136,38 @@ mod tests {
     use crate::records;
 
     #[tokio::test]
-    async fn a_signal_to_its_thread_does_not_end_the_broker() {
-        // Somebody listens, as whoever starts processes does; else the kernel drops the signal.
-        let _ends_of_children = signal(SignalKind::child()).unwrap();
+    async fn a_signal_to_its_thread_does_not_stop_the_broker() {
+        // Without a handler the kernel drops SIGCHLD.
+        let _handler = signal(SignalKind::child()).unwrap();
         let broker = Broker::start().unwrap();
-        broker.create_topic("door", 3).unwrap();
+        broker.create_topic("orders", 3).unwrap();
         let threads = threads_named("rdk:mock");
         assert!(!threads.is_empty());
-        // More than once, for at least one to meet it while it waits.
+        // Several times, so that at least one signal arrives while the thread waits.
         for _ in 0..20 {
-            threads.iter().for_each(|thread| disturb(*thread));
+            threads.iter().for_each(|thread| send_sigchld(*thread));
             std::thread::sleep(Duration::from_millis(5));
         }
-        assert_eq!(records::all(broker.bootstrap(), "door").unwrap(), []);
+        assert_eq!(records::all(broker.bootstrap(), "orders").unwrap(), []);
     }
 
     fn threads_named(name: &str) -> Vec<libc::pid_t> {
         let all = fs::read_dir("/proc/self/task").unwrap();
         let ids = all.map(|entry| entry.unwrap().file_name().into_string().unwrap());
         ids.filter(|id| {
-            let called = fs::read_to_string(format!("/proc/self/task/{id}/comm"));
-            called.is_ok_and(|called| called.trim() == name)
+            let comm = fs::read_to_string(format!("/proc/self/task/{id}/comm"));
+            comm.is_ok_and(|comm| comm.trim() == name)
         })
         .map(|id| id.parse().unwrap())
         .collect()
     }
 
-    /// Sends SIGCHLD to that thread of ours.
+    /// Sends SIGCHLD to a thread of this process.
     #[allow(unsafe_code)]
-    fn disturb(thread: libc::pid_t) {
-        let us = libc::pid_t::try_from(std::process::id()).unwrap();
-        // SAFETY: the call takes numbers only.
-        let sent = unsafe { libc::syscall(libc::SYS_tgkill, us, thread, libc::SIGCHLD) };
-        assert_eq!(sent, 0);
+    fn send_sigchld(thread: libc::pid_t) {
+        let process = libc::pid_t::try_from(std::process::id()).unwrap();
+        // SAFETY: all arguments are numbers.
+        let result = unsafe { libc::syscall(libc::SYS_tgkill, process, thread, libc::SIGCHLD) };
+        assert_eq!(result, 0);
     }
 }

@@ -1,5 +1,5 @@
-//! What a batch request holds, read apart from the code under test: the data of an Avro object container file with
-//! the null codec, and the idempotency keys in its metadata.
+//! Reads batch requests without the code under test: Avro object container files with the null codec, and the
+//! idempotency keys in their metadata.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,12 @@ use std::collections::BTreeMap;
 pub struct Batch {
     /// The file's metadata.
     pub metadata: BTreeMap<String, Vec<u8>>,
-    /// How many records each block claims, and the bytes that hold them.
+    /// The record count and the data of each block.
     pub blocks: Vec<(i64, Vec<u8>)>,
 }
 
 impl Batch {
-    /// Reads a whole container file; `None` if it is not one from the first byte to the last.
+    /// Reads a container file; `None` if it is malformed or has trailing bytes.
     pub fn read(file: &[u8]) -> Option<Self> {
         let mut rest = file.strip_prefix(b"Obj\x01")?;
         let mut batch = Self::default();
@@ -23,18 +23,18 @@ impl Batch {
                 break;
             }
             if count < 0 {
-                long(&mut rest)?; // the block's size, which a reader in no hurry can do without
+                long(&mut rest)?; // a negative count is followed by the block's size in bytes
             }
             for _ in 0..count.abs() {
                 let name = String::from_utf8(bytes(&mut rest)?.to_vec()).ok()?;
                 batch.metadata.insert(name, bytes(&mut rest)?.to_vec());
             }
         }
-        let sync = cut(&mut rest, 16)?;
+        let sync = take(&mut rest, 16)?;
         while !rest.is_empty() {
             let count = long(&mut rest)?;
             batch.blocks.push((count, bytes(&mut rest)?.to_vec()));
-            if cut(&mut rest, 16)? != sync {
+            if take(&mut rest, 16)? != sync {
                 return None;
             }
         }
@@ -50,8 +50,8 @@ impl Batch {
         })
     }
 
-    /// The records, cut apart by `length_of`, which says how long the datum at the start of the bytes is; `None` if
-    /// a block does not hold exactly as many as it claims.
+    /// The records. `length_of` returns the length of the datum at the start of the bytes. `None` if a block does not
+    /// contain exactly the records that its count states.
     pub fn data(&self, length_of: impl Fn(&[u8]) -> Option<usize>) -> Option<Vec<Vec<u8>>> {
         let mut data = Vec::new();
         for (count, block) in &self.blocks {
@@ -69,7 +69,7 @@ impl Batch {
     }
 }
 
-fn cut<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
+fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     let (head, tail) = rest.split_at_checked(length)?;
     *rest = tail;
     Some(head)
@@ -77,14 +77,14 @@ fn cut<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
 
 fn bytes<'a>(rest: &mut &'a [u8]) -> Option<&'a [u8]> {
     let length = usize::try_from(long(rest)?).ok()?;
-    cut(rest, length)
+    take(rest, length)
 }
 
-/// Avro's `long`, taken from the front of the bytes.
+/// Removes an Avro `long` from the front of the bytes.
 pub(crate) fn long(rest: &mut &[u8]) -> Option<i64> {
     let mut number = 0u64;
     for shift in (0..64).step_by(7) {
-        let byte = *cut(rest, 1)?.first()?;
+        let byte = *take(rest, 1)?.first()?;
         number |= u64::from(byte & 0x7f) << shift;
         if byte & 0x80 == 0 {
             return Some((number >> 1) as i64 ^ -((number & 1) as i64));
@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::user::User;
 
-    fn file(claimed: i64, tail: &[u8]) -> Vec<u8> {
+    fn file(count: i64, tail: &[u8]) -> Vec<u8> {
         let mut file = b"Obj\x01\x02".to_vec();
         for text in ["frontdoor.idempotency-keys", "k1\nk2"] {
             file.push(text.len() as u8 * 2);
@@ -107,7 +107,7 @@ mod tests {
         file.push(0);
         file.extend_from_slice(&[7; 16]);
         let data = [User::new(1, "a").encode(), User::new(2, "b").encode()].concat();
-        file.push(claimed as u8 * 2);
+        file.push(count as u8 * 2);
         file.push(data.len() as u8 * 2);
         file.extend_from_slice(&data);
         file.extend_from_slice(tail);
@@ -115,7 +115,7 @@ mod tests {
     }
 
     #[test]
-    fn a_batch_is_its_records_and_their_keys() {
+    fn reads_records_and_keys() {
         let batch = Batch::read(&file(2, &[7; 16])).unwrap();
         assert_eq!(batch.keys(), ["k1", "k2"]);
         let data = batch.data(User::length).unwrap();
@@ -123,7 +123,7 @@ mod tests {
     }
 
     #[test]
-    fn a_false_count_a_false_marker_and_a_cut_are_noticed() {
+    fn rejects_a_wrong_count_a_wrong_marker_and_a_truncated_file() {
         assert_eq!(
             Batch::read(&file(1, &[7; 16])).unwrap().data(User::length),
             None

@@ -1,6 +1,6 @@
-//! An API gateway on this machine: plain HTTP in, a function's call through its [`Agent`], and the reply back.
+//! An API gateway: accepts HTTP requests and calls a function through its [`Agent`].
 //!
-//! It adds what Oracle's gateway adds (trace headers, the caller's address) and holds to its limit on bodies.
+//! Like Oracle's gateway it adds the caller's address to the headers and limits the size of bodies.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;
@@ -21,10 +21,10 @@ use tokio::task::JoinHandle;
 
 use crate::agent::{Agent, Call};
 
-/// The largest body that is handed to a function.
-const MAX_BODY: usize = 6_000_000;
+/// The largest accepted body.
+const MAX_BODY_BYTES: usize = 6_000_000;
 
-/// A running gateway in front of one function. Dropping this closes it.
+/// A running gateway in front of one function. Dropping this stops it.
 pub struct Gateway {
     address: SocketAddr,
     agent: Arc<Mutex<Agent>>,
@@ -32,7 +32,7 @@ pub struct Gateway {
 }
 
 impl Gateway {
-    /// Listens on `address` (port 0 for any) and sends every request to the function, one at a time.
+    /// Listens on `address` (port 0: a free port) and calls the function for one request at a time.
     ///
     /// # Errors
     /// The address cannot be bound.
@@ -50,7 +50,7 @@ impl Gateway {
         })
     }
 
-    /// Where it listens, as `http://127.0.0.1:1234/`.
+    /// The gateway's URL, such as `http://127.0.0.1:1234/`.
     pub fn url(&self) -> String {
         format!("http://{}/", self.address)
     }
@@ -75,7 +75,7 @@ async fn accept(listener: TcpListener, agent: Arc<Mutex<Agent>>) {
                 let agent = Arc::clone(&agent);
                 async move { Ok::<_, Infallible>(route(request, peer, &agent).await) }
             });
-            // The caller may go away at any time.
+            // The caller may close the connection at any time.
             let _ = Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -89,8 +89,8 @@ async fn route(
     agent: &Mutex<Agent>,
 ) -> Response<Full<Bytes>> {
     let (head, body) = request.into_parts();
-    let Ok(body) = Limited::new(body, MAX_BODY).collect().await else {
-        return own(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
+    let Ok(body) = Limited::new(body, MAX_BODY_BYTES).collect().await else {
+        return error(StatusCode::PAYLOAD_TOO_LARGE, "Payload Too Large");
     };
     let url = head.uri.path_and_query().map_or("/", |url| url.as_str());
     let mut call = Call::http(head.method.as_str(), url, body.to_bytes());
@@ -116,14 +116,14 @@ async fn route(
             *response.headers_mut() = end_to_end(reply.headers);
             response
         }
-        Err(error) => {
-            tracing::error!(%error, "calling the function");
-            own(StatusCode::BAD_GATEWAY, "Bad Gateway")
+        Err(reason) => {
+            tracing::error!(error = %reason, "function call failed");
+            error(StatusCode::BAD_GATEWAY, "Bad Gateway")
         }
     }
 }
 
-/// Without what belongs to one connection.
+/// Removes the headers that concern one connection only (RFC 9110 7.6.1).
 fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     for name in [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING] {
         headers.remove(name);
@@ -131,7 +131,7 @@ fn end_to_end(mut headers: HeaderMap) -> HeaderMap {
     headers
 }
 
-fn own(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
+fn error(status: StatusCode, message: &str) -> Response<Full<Bytes>> {
     let body = format!(r#"{{"code":{},"message":"{message}"}}"#, status.as_u16());
     let mut response = Response::new(Full::new(body.into()));
     *response.status_mut() = status;

@@ -1,4 +1,4 @@
-//! A plain HTTP client for one request at a time.
+//! An HTTP client for tests: one request per connection, without TLS.
 
 use std::time::Duration;
 
@@ -11,22 +11,22 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
 
-/// How long one request may take.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The timeout of one request.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Sends one request to an absolute `http://` URL on a connection of its own, and reads the whole answer.
+/// Sends one request to an absolute `http://` URL on a new connection, and reads the whole response.
 ///
 /// # Errors
-/// No connection, no answer within 30 seconds, or a broken one; never because of a status.
+/// The connection fails, there is no response within 30 seconds, or the response is malformed. A status is not an error.
 pub async fn send(request: Request<Bytes>) -> Result<Response<Bytes>> {
     let uri = request.uri().clone();
-    tokio::time::timeout(PATIENCE, exchange(request))
+    tokio::time::timeout(TIMEOUT, exchange(request))
         .await
-        .with_context(|| format!("no answer from {uri} within {PATIENCE:?}"))?
-        .with_context(|| format!("asking {uri}"))
+        .with_context(|| format!("no response from {uri} within {TIMEOUT:?}"))?
+        .with_context(|| format!("requesting {uri}"))
 }
 
-/// `GET` that URL.
+/// Sends a GET request to the URL.
 ///
 /// # Errors
 /// As [`send`].
@@ -34,7 +34,7 @@ pub async fn get(url: &str) -> Result<Response<Bytes>> {
     send(Request::get(url).body(Bytes::new())?).await
 }
 
-/// `POST` these bytes to that URL.
+/// Sends a POST request with this body to the URL.
 ///
 /// # Errors
 /// As [`send`].

@@ -1,6 +1,6 @@
-//! Real Apache Kafka for a test: starts brokers by `deploy/kafka/kafka` on free ports, kills one, brings it back.
+//! Apache Kafka for tests: starts brokers with `deploy/kafka/kafka` on free ports, kills and restarts them.
 //!
-//! The brokers and their files end with the value, and, should it never be dropped, with this process.
+//! Dropping the value stops the brokers and deletes their files. So does the end of this process.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -8,23 +8,22 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
-/// How the script is reached from anywhere in the workspace.
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/kafka/kafka");
 
-/// What kind of cluster a test needs; the default is one broker that makes a group's first member wait as Kafka does.
+/// The cluster to start; the default is one broker with Kafka's rebalance delay of three seconds.
 #[derive(Clone, Debug, Default)]
 pub struct Options {
-    /// Three brokers in place of one.
+    /// Three brokers instead of one.
     pub three: bool,
-    /// A SASL_SSL listener with PLAIN, under a private CA.
+    /// Adds a SASL_SSL listener with the mechanism PLAIN and a certificate of a private CA.
     pub sasl_ssl: bool,
     /// `group.initial.rebalance.delay.ms=0`.
     pub fast_join: bool,
-    /// Lines for `server.properties`.
+    /// More lines of `server.properties`.
     pub set: Vec<String>,
-    /// The heap of each broker, as Java writes it; `384m` when empty.
+    /// The heap of each broker in Java's notation; `384m` if empty.
     pub heap: String,
-    /// More options for Java.
+    /// More JVM options.
     pub java: String,
 }
 
@@ -35,12 +34,12 @@ pub struct Kafka {
 }
 
 impl Kafka {
-    /// Starts a cluster and waits until it answers. The first start on a machine fetches Kafka by Maven.
+    /// Starts a cluster and waits until it is ready. The first start on a machine downloads Kafka with Maven.
     ///
     /// # Errors
-    /// Java or Maven is missing, or a broker did not come up; the script's own words say which.
+    /// Java or Maven is missing, or a broker did not start. The error contains the script's standard error.
     pub fn start(options: &Options) -> Result<Self> {
-        // The script deletes the directory, at the stop or when this process is gone.
+        // The script deletes the directory when the cluster stops or this process ends.
         let dir = tempfile::Builder::new()
             .prefix("frontdoor-kafka-")
             .tempdir()?
@@ -81,7 +80,7 @@ impl Kafka {
         Ok(Self { dir, settings })
     }
 
-    /// One broker for all the tests of a process; it ends with the process.
+    /// One broker for all tests of a process. It stops when the process ends.
     ///
     /// # Errors
     /// The first caller could not start it.
@@ -89,7 +88,7 @@ impl Kafka {
         static SHARED: OnceLock<Result<Kafka>> = OnceLock::new();
         let options = Options {
             fast_join: true,
-            // A member that was killed is missed after three seconds, not Kafka's 45.
+            // The group removes a killed member after three seconds instead of Kafka's 45.
             set: vec![
                 "group.consumer.session.timeout.ms=3000".to_owned(),
                 "group.consumer.heartbeat.interval.ms=500".to_owned(),
@@ -102,18 +101,18 @@ impl Kafka {
         }
     }
 
-    /// `host:port,host:port` without TLS and SASL.
+    /// Bootstrap servers without TLS and SASL, as `host:port,host:port`.
     pub fn bootstrap(&self) -> &str {
         self.setting("PLAINTEXT_BOOTSTRAPSERVER")
             .unwrap_or_default()
     }
 
-    /// The cluster's id, as its brokers tell it.
+    /// The cluster id.
     pub fn cluster_id(&self) -> &str {
         self.setting("CLUSTER_ID").unwrap_or_default()
     }
 
-    /// What Frontdoor's programs need in their environment to reach it, by SASL_SSL if that was asked for.
+    /// The environment variables with which Frontdoor's programs reach the cluster, by SASL_SSL if that is enabled.
     pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
         self.settings
             .iter()
@@ -121,36 +120,36 @@ impl Kafka {
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
-    /// Where its files lie; `broker-N/logs` among them.
+    /// The folder of the cluster's files, such as `broker-N/logs`.
     pub fn dir(&self) -> &Path {
         &self.dir
     }
 
-    /// kill -9 of one broker, from 1.
+    /// Kills one broker with SIGKILL. The first broker has the number 1.
     ///
     /// # Errors
-    /// It does not run.
+    /// The broker is not running.
     pub async fn kill(&self, broker: usize) -> Result<()> {
-        self.tell("kill", broker).await
+        self.script("kill", broker).await
     }
 
-    /// Starts a killed broker on the data that it left, and waits until it has joined the cluster.
+    /// Starts a killed broker with its data, and waits until it has joined the cluster.
     ///
     /// # Errors
-    /// It runs already, or did not come up.
+    /// The broker is already running, or did not start.
     pub async fn revive(&self, broker: usize) -> Result<()> {
-        self.tell("revive", broker).await
+        self.script("revive", broker).await
     }
 
-    async fn tell(&self, what: &str, broker: usize) -> Result<()> {
+    async fn script(&self, verb: &str, broker: usize) -> Result<()> {
         let output = tokio::process::Command::new(SCRIPT)
-            .args([what, &broker.to_string(), "--dir"])
+            .args([verb, &broker.to_string(), "--dir"])
             .arg(&self.dir)
             .output()
             .await?;
         if !output.status.success() {
             bail!(
-                "{what} broker {broker}: {}",
+                "{verb} broker {broker}: {}",
                 String::from_utf8_lossy(&output.stderr)
             );
         }
@@ -165,7 +164,7 @@ impl Kafka {
 
 impl Drop for Kafka {
     fn drop(&mut self) {
-        // Should this fail, the script's own watch over our process ends the brokers.
+        // If this fails, the script still stops the brokers when this process ends.
         let _ = Command::new(SCRIPT)
             .arg("stop")
             .arg("--dir")

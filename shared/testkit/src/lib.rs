@@ -1,19 +1,42 @@
-//! The outside world on one machine, for tests, the demo and the benchmarks. Nothing here ships.
+//! The services around Frontdoor on one machine, for tests, the demo and the benchmarks. Product crates use it only in
+//! their tests.
 //!
-//! - [`agent`]: Fn's agent, which starts, calls, freezes and kills a function
+//! Platform:
+//! - [`agent`]: a stand-in for Fn's agent: starts, calls, freezes and kills a function
 //! - [`gateway`]: an API gateway in front of such a function
-//! - [`broker`]: an embedded Kafka-compatible broker
-//! - [`container`]: a batch request's records and keys, read apart from the code under test
-//! - [`echo_broker`]: a Kafka broker that refuses every password and repeats it
+//! - [`oci_standin`]: Oracle Cloud's Object Storage, Vault, metadata service and federation
+//!
+//! Kafka:
+//! - [`broker`]: librdkafka's mock cluster, in this process
+//! - [`echo_broker`]: a Kafka broker that rejects every password and repeats it in the error
+//! - [`kafka`]: Apache Kafka, one broker or three
+//! - [`topics`]: administration and producing
+//! - [`records`]: reads a topic
+//!
+//! Endpoints and data:
 //! - [`endpoint`]: a scripted HTTP endpoint
-//! - [`kafka`]: real Apache Kafka, one broker or three
-//! - [`topics`]: what an administrator and a producer do to a cluster
-//! - [`user`]: the tutorial's record, encoded and decoded apart from the code under test
-//! - [`oci_standin`]: Oracle Cloud's Object Storage, Vault, metadata and federation, which verify every signature
-//! - [`records`]: reads a topic from end to end
-//! - `schemas`, with the feature of that name: JSON Schemas of what the programs write
-//! - [`program`]: our own programs as processes, never left behind
-//! - [`http`]: a plain HTTP client for one request at a time
+//! - [`http`]: an HTTP client
+//! - [`user`]: the tutorial's record, encoded and decoded without the code under test
+//! - [`container`]: the records and keys of a batch request, read without the code under test
+//! - [`program`]: starts and stops this workspace's programs
+//! - `schemas`, with the feature of that name: JSON Schemas of the programs' output
+//!
+//! Start with [`broker::Broker`] and [`endpoint::Endpoint`]:
+//!
+//! ```
+//! use testkit::broker::Broker;
+//! use testkit::topics::{New, Topics};
+//! use testkit::records;
+//!
+//! # fn main() -> anyhow::Result<()> {
+//! let broker = Broker::start()?;
+//! broker.create_topic("orders", 1)?;
+//! Topics::of(broker.bootstrap())?.write("orders", &[New::to(0, "value")])?;
+//! let stored = records::all(broker.bootstrap(), "orders")?;
+//! assert_eq!(stored[0].value.as_deref(), Some(&b"value"[..]));
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod agent;
 pub mod broker;

@@ -1,4 +1,4 @@
-//! Our own programs as processes: found, started, listened to, ended, never left behind.
+//! Starts and stops this workspace's programs. No program outlives the process that started it.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -15,12 +15,12 @@ use tokio::sync::Notify;
 
 use crate::process_guard;
 
-/// How many of a program's last lines are kept.
-const KEPT: usize = 1000;
-/// How long a program may take to listen, and how long to end after SIGTERM. A busy machine is slow.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// The number of log lines that are kept of a program.
+const KEPT_LINES: usize = 1000;
+/// The timeout of a start, and of an exit after SIGTERM. It allows for a busy machine.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// A running program; it is killed, with everything that it started, when this is dropped.
+/// A running program. Dropping this kills the program and its descendants.
 #[derive(Debug)]
 pub struct Program {
     name: String,
@@ -32,7 +32,7 @@ pub struct Program {
 #[derive(Debug, Default)]
 struct Log {
     lines: Mutex<VecDeque<String>>,
-    news: Notify,
+    line_added: Notify,
 }
 
 impl Log {
@@ -41,40 +41,40 @@ impl Log {
     }
 }
 
-/// Where cargo put the program of that name: beside the one that is running.
+/// The path of a program of this workspace: in the folder of the running program.
 ///
 /// # Errors
-/// It has not been built.
+/// The program has not been built.
 pub fn built(name: &str) -> Result<PathBuf> {
-    let own = std::env::current_exe().context("asking where this program is")?;
-    // A test lies in target/debug/deps, a program in target/debug.
+    let own = std::env::current_exe().context("finding the path of this program")?;
+    // A test is in target/debug/deps, a program in target/debug.
     let mut folders = own.ancestors().skip(1).take(2);
     folders
         .find_map(|folder| Some(folder.join(name)).filter(|path| path.is_file()))
         .with_context(|| format!("{name} is not built: run cargo build --workspace --bins"))
 }
 
-/// Builds every program of the workspace, for tests that start the programs of other packages: `cargo test -p` builds
-/// only its own. When they are built already, this takes half a second.
+/// Builds every program of the workspace. Tests that start the programs of other packages call this, because
+/// `cargo test -p` builds only the programs of one package. It takes half a second if nothing has changed.
 ///
 /// # Errors
-/// They do not compile.
+/// A program does not compile.
 pub async fn build_all() -> Result<()> {
     let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
-    let own = std::env::current_exe().context("asking where this program is")?;
+    let own = std::env::current_exe().context("finding the path of this program")?;
     let mut command = Command::new(cargo);
     command.args(["build", "--quiet", "--locked", "--workspace", "--bins"]);
     if own.components().any(|part| part.as_os_str() == "release") {
         command.arg("--release");
     }
     let output = command.output().await.context("starting cargo")?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "cargo build: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "cargo build: {stderr}");
     Ok(())
 }
 
-/// A command that cannot outlive us: it is killed when its handle is dropped or we die. Its environment is bare, so
-/// that no setting in ours is taken for one of the test's.
+/// A command that is killed when its handle is dropped or this process dies. Its environment contains no setting of this
+/// process.
 pub fn command(program: &Path) -> Command {
     let mut command = Command::new(program);
     let kept = ["PATH", "HOME", "TMPDIR", "LANG", "RUST_BACKTRACE"];
@@ -87,7 +87,7 @@ pub fn command(program: &Path) -> Command {
 }
 
 impl Program {
-    /// Starts `program` with `settings` as its environment. Each line of its log also goes to `heard`.
+    /// Starts `program` with `settings` as its environment, and calls `on_line` for each line of its log.
     ///
     /// # Errors
     /// It cannot be started.
@@ -95,7 +95,7 @@ impl Program {
         name: &str,
         program: &Path,
         settings: &[(&str, &str)],
-        heard: impl Fn(&str) + Send + 'static,
+        on_line: impl Fn(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut child = command(program)
             .envs(settings.iter().copied())
@@ -105,19 +105,19 @@ impl Program {
             .spawn()
             .with_context(|| format!("starting {}", program.display()))?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
-        let stderr = child.stderr.take().context("the log is not piped")?;
+        let stderr = child.stderr.take().context("standard error is not piped")?;
         let log = Arc::new(Log::default());
         let kept = log.clone();
         tokio::spawn(async move {
             let mut lines = BufReader::new(stderr).lines();
             while let Ok(Some(line)) = lines.next_line().await {
-                heard(&line);
+                on_line(&line);
                 let mut lines = kept.lines();
-                if lines.len() == KEPT {
+                if lines.len() == KEPT_LINES {
                     lines.pop_front();
                 }
                 lines.push_back(line);
-                kept.news.notify_waiters();
+                kept.line_added.notify_waiters();
             }
         });
         Ok(Self {
@@ -128,91 +128,91 @@ impl Program {
         })
     }
 
-    /// Its name, as given at the start.
+    /// The name that was given to [`start`](Self::start).
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Its process id, while it runs.
+    /// The process id while the program is running.
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// The last lines of its log.
+    /// The last lines of the log.
     pub fn log(&self) -> String {
         let lines = self.log.lines();
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// Waits for the log line that says where it listens (`listening on http://HOST:PORT`).
+    /// Waits for the log line `listening on http://HOST:PORT` and returns the address.
     ///
     /// # Errors
-    /// It ended, or took longer than 30 seconds.
+    /// The program ended, or there is no such line within 30 seconds.
     pub async fn address(&mut self) -> Result<SocketAddr> {
         let line = self.line_with("listening on http://").await?;
         let (_, rest) = line.split_once("http://").unwrap_or_default();
         let address = rest.split(|c: char| c.is_whitespace() || c == '"').next();
         address
             .and_then(|address| address.parse().ok())
-            .with_context(|| format!("{} announced no address: {line}", self.name))
+            .with_context(|| format!("the log of {} has no address: {line}", self.name))
     }
 
     /// Waits for a log line that contains `text`.
     ///
     /// # Errors
-    /// It ended, or took longer than 30 seconds.
+    /// The program ended, or there is no such line within 30 seconds.
     pub async fn line_with(&mut self, text: &str) -> Result<String> {
         let log = self.log.clone();
-        let said = async {
+        let found = async {
             loop {
-                let news = log.news.notified();
-                tokio::pin!(news);
-                news.as_mut().enable();
+                let line_added = log.line_added.notified();
+                tokio::pin!(line_added);
+                line_added.as_mut().enable();
                 if let Some(line) = log.lines().iter().find(|line| line.contains(text)) {
                     return line.clone();
                 }
-                news.await;
+                line_added.await;
             }
         };
-        let ended = tokio::select! {
-            line = tokio::time::timeout(PATIENCE, said) => match line {
+        let failure = tokio::select! {
+            line = tokio::time::timeout(TIMEOUT, found) => match line {
                 Ok(line) => return Ok(line),
-                Err(_) => format!("did not say {text:?} within {PATIENCE:?}"),
+                Err(_) => format!("did not log {text:?} within {TIMEOUT:?}"),
             },
             status = self.child.wait() => format!("ended ({})", status?),
         };
-        // What it said last may still be on its way to us.
+        // The last lines may not have been read yet.
         tokio::time::sleep(Duration::from_millis(100)).await;
-        bail!("{} {ended}:\n{}", self.name, self.log());
+        bail!("{} {failure}:\n{}", self.name, self.log());
     }
 
-    /// Waits until it ends by itself.
+    /// Waits until the program ends.
     ///
     /// # Errors
-    /// The system does not tell.
+    /// The operating system reports no exit status.
     pub async fn ended(&mut self) -> Result<ExitStatus> {
         self.child.wait().await.context("waiting for a program")
     }
 
-    /// Asks it to end: SIGTERM.
+    /// Sends SIGTERM.
     pub fn terminate(&self) {
         self.signal(Signal::TERM);
     }
 
     fn signal(&self, signal: Signal) {
-        // Once it has ended and was waited for, its number may belong to another.
+        // After `wait` has returned, the id may belong to another process.
         if let (Some(group), Some(_)) = (self.group, self.child.id()) {
             let _ = kill_process_group(group, signal);
         }
     }
 
-    /// Asks it to end (SIGTERM) and waits; kills it after 30 seconds.
+    /// Sends SIGTERM and waits for the exit; kills the program after 30 seconds.
     ///
     /// # Errors
-    /// The system does not tell how it ended.
+    /// The operating system reports no exit status.
     pub async fn end(mut self) -> Result<ExitStatus> {
         self.terminate();
-        match tokio::time::timeout(PATIENCE, self.child.wait()).await {
+        match tokio::time::timeout(TIMEOUT, self.child.wait()).await {
             Ok(status) => status.context("waiting for a program to end"),
             Err(_) => {
                 self.signal(Signal::KILL);

@@ -9,7 +9,7 @@ use rdkafka::error::KafkaError;
 use rdkafka::message::{Headers, Message};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-/// One message as it lies in the topic.
+/// A record as stored in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Partition.
@@ -27,7 +27,7 @@ pub struct Stored {
 }
 
 impl Stored {
-    /// The text of the first header of that name.
+    /// The value of the first header with this name, as text.
     pub fn header(&self, name: &str) -> Option<String> {
         let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
         value
@@ -36,25 +36,24 @@ impl Stored {
     }
 }
 
-/// Everything in the topic now, by partition and offset, records of aborted transactions left out. A topic that does
-/// not exist is empty.
+/// The committed records in the topic, by partition and offset. A topic that does not exist is empty.
 ///
 /// # Errors
-/// The broker does not answer within ten seconds.
+/// The broker does not respond within ten seconds.
 pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
-    let patience = Duration::from_secs(10);
+    let timeout = Duration::from_secs(10);
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
-        .set("group.id", "lab-reader")
+        .set("group.id", "testkit-reader")
         .set("enable.auto.commit", "false")
         .set("allow.auto.create.topics", "false")
         .set("enable.partition.eof", "true")
         .set("fetch.wait.max.ms", "10");
     let consumer = BaseConsumer::from_config(&config)?;
     let metadata = consumer
-        .fetch_metadata(Some(topic), patience)
-        .context("asking for metadata")?;
+        .fetch_metadata(Some(topic), timeout)
+        .context("requesting metadata")?;
     let partitions: Vec<i32> = metadata
         .topics()
         .iter()
@@ -64,7 +63,7 @@ pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
     let mut assignment = TopicPartitionList::new();
     let mut unread = std::collections::BTreeSet::new();
     for partition in partitions {
-        let (low, high) = consumer.fetch_watermarks(topic, partition, patience)?;
+        let (low, high) = consumer.fetch_watermarks(topic, partition, timeout)?;
         if high > low {
             assignment.add_partition_offset(topic, partition, Offset::Offset(low))?;
             unread.insert(partition);
@@ -73,12 +72,12 @@ pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
     consumer.assign(&assignment)?;
     drop(assignment);
     let mut stored = Vec::new();
-    let end = std::time::Instant::now() + patience;
-    // The last offset may be a control record or a compacted one: only the end itself says that all has been read.
+    let end = std::time::Instant::now() + timeout;
+    // The last offset may belong to a control record or a compacted record, so only the end of the partition counts.
     while !unread.is_empty() {
         if std::time::Instant::now() > end {
             bail!(
-                "{topic} was not read in {patience:?}: {unread:?} left, {} read",
+                "reading {topic}: partitions {unread:?} are incomplete after {timeout:?}, {} records read",
                 stored.len()
             );
         }

@@ -1,5 +1,4 @@
-//! The tutorial's record as tests write and read it: an encoder and a decoder of their own, sharing no line with the
-//! code under test.
+//! The tutorial's record, encoded and decoded without the code under test.
 
 use crate::container::long;
 
@@ -24,7 +23,7 @@ impl User {
         }
     }
 
-    /// As one raw datum: zigzag variable-length numbers, strings behind their length (Avro 1.12, binary encoding).
+    /// Encodes one raw datum: zigzag variable-length numbers, strings after their length (Avro 1.12, binary encoding).
     pub fn encode(&self) -> Vec<u8> {
         let mut datum = Vec::new();
         put(&mut datum, i64::from(self.id));
@@ -35,13 +34,13 @@ impl User {
         datum
     }
 
-    /// Reads one raw datum; `None` if the bytes are anything but exactly one.
+    /// Decodes one raw datum; `None` if the bytes are not exactly one datum.
     pub fn decode(datum: &[u8]) -> Option<Self> {
         let (user, rest) = Self::first(datum)?;
         rest.is_empty().then_some(user)
     }
 
-    /// How long the datum at the start of the bytes is; `None` if there is none.
+    /// The length of the datum at the start of the bytes; `None` if they do not start with a datum.
     pub fn length(bytes: &[u8]) -> Option<usize> {
         let (_, rest) = Self::first(bytes)?;
         Some(bytes.len() - rest.len())
@@ -77,7 +76,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_user_is_the_bytes_that_avro_says() {
+    fn encodes_and_decodes_a_user() {
         let user = User {
             id: 1010,
             name: "Ada".into(),
@@ -94,7 +93,7 @@ mod tests {
     }
 
     #[test]
-    fn negative_and_large_numbers_survive() {
+    fn round_trips_negative_and_large_numbers() {
         for id in [i32::MIN, -1, 0, 63, 64, i32::MAX] {
             let user = User::new(id, "n");
             assert_eq!(User::decode(&user.encode()), Some(user));

@@ -1,4 +1,4 @@
-//! The scripted endpoint, by what tests rely on.
+//! The scripted endpoint refuses and accepts connections.
 
 use std::io::{ErrorKind, Read, Write};
 use std::time::{Duration, Instant};
@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use testkit::endpoint::{Answer, Endpoint};
 
 #[test]
-fn an_endpoint_that_refuses_comes_back_on_the_same_port() {
+fn accepts_connections_on_the_same_port_after_refusing_them() {
     let endpoint = Endpoint::always(Answer::ok()).unwrap();
-    let ask = || -> std::io::Result<String> {
+    let request = || -> std::io::Result<String> {
         let mut stream = std::net::TcpStream::connect(endpoint.address())?;
         stream.write_all(b"POST / HTTP/1.1\r\ncontent-length: 0\r\n\r\n")?;
         let mut head = [0; 12];
@@ -17,14 +17,14 @@ fn an_endpoint_that_refuses_comes_back_on_the_same_port() {
     };
     let until = |wanted: fn(&std::io::Result<String>) -> bool| {
         let end = Instant::now() + Duration::from_secs(10);
-        while !wanted(&ask()) {
+        while !wanted(&request()) {
             assert!(Instant::now() < end);
             std::thread::sleep(Duration::from_millis(5));
         }
     };
-    assert_eq!(ask().unwrap(), "HTTP/1.1 200");
+    assert_eq!(request().unwrap(), "HTTP/1.1 200");
     endpoint.refuse(true);
-    until(|asked| matches!(asked, Err(error) if error.kind() == ErrorKind::ConnectionRefused));
+    until(|result| matches!(result, Err(error) if error.kind() == ErrorKind::ConnectionRefused));
     endpoint.refuse(false);
-    until(|asked| asked.is_ok());
+    until(|result| result.is_ok());
 }

@@ -191,9 +191,10 @@ impl Connection {
     }
 
     async fn exchange(&mut self, call: Call) -> Result<Reply> {
-        let is_usable = self.http.as_ref().is_some_and(|http| {
-            http.last_used.elapsed() < IDLE_TIMEOUT && http.sender.is_ready()
-        });
+        let is_usable = self
+            .http
+            .as_ref()
+            .is_some_and(|http| http.last_used.elapsed() < IDLE_TIMEOUT && http.sender.is_ready());
         if !is_usable {
             self.connect().await?;
         }

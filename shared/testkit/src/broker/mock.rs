@@ -1,15 +1,15 @@
-//! What the embedded broker needs of librdkafka's mock cluster and its Rust binding does not wrap.
+//! Functions of librdkafka's mock cluster that the crate `rdkafka` does not wrap.
 #![allow(unsafe_code)]
 
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka_sys as sys;
 
-/// Runs `start` with all signals blocked in this thread, and so in every thread that `start` makes.
+/// Runs `start` with all signals blocked in this thread and in every thread that `start` creates.
 ///
-/// librdkafka does so for its own threads, but makes the mock's before. There a signal, such as the one for the end of
-/// a child process, breaks the wait for requests off, and the mock is gone for good: its clients wait for ever.
-pub(super) fn deaf_to_signals<T>(start: impl FnOnce() -> T) -> T {
-    // SAFETY: both sets are ours and live through the calls; a set of zeros is as good as any to be filled.
+/// librdkafka blocks signals for its other threads, but creates the thread of the mock cluster before that. In that
+/// thread a signal, for example SIGCHLD, ends the loop that serves requests, and clients wait without end.
+pub(super) fn with_signals_blocked<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: both sets are local and outlive the calls; zeros are a valid `sigset_t`.
     let before = unsafe {
         let mut all: libc::sigset_t = std::mem::zeroed();
         let mut before = all;
@@ -18,22 +18,22 @@ pub(super) fn deaf_to_signals<T>(start: impl FnOnce() -> T) -> T {
         before
     };
     let started = start();
-    // SAFETY: as above; the old set was written by the call before.
+    // SAFETY: as above; the first call has written `before`.
     unsafe {
         libc::pthread_sigmask(libc::SIG_SETMASK, &raw const before, std::ptr::null_mut());
     }
     started
 }
 
-/// The first member of a group joins at once, where the mock (as Kafka itself) would wait three seconds for others.
-pub(super) fn join_at_once(host: &BaseProducer) {
+/// Sets `group.initial.rebalance.delay.ms` to 0: the default of mock and Kafka is three seconds.
+pub(super) fn disable_rebalance_delay(host: &BaseProducer) {
     if let Some(cluster) = cluster(host) {
-        // SAFETY: the handle lives as long as `host`, which the caller holds.
+        // SAFETY: the cluster lives as long as `host`.
         unsafe { sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0) };
     }
 }
 
-/// Whether the cluster remembers which requests it gets.
+/// Starts or stops the recording of requests.
 pub(super) fn track_requests(host: &BaseProducer, on: bool) {
     if let Some(cluster) = cluster(host) {
         // SAFETY: as above.
@@ -47,12 +47,12 @@ pub(super) fn track_requests(host: &BaseProducer, on: bool) {
     }
 }
 
-/// How many of the requests that it remembers are Fetch requests.
+/// The number of recorded Fetch requests.
 pub(super) fn fetches(host: &BaseProducer) -> usize {
     let Some(cluster) = cluster(host) else {
         return 0;
     };
-    // SAFETY: as above; the cluster hands out an array of its own copies, which is read here and given back once.
+    // SAFETY: as above; the call returns an array of copies, which is destroyed once, after the last read.
     unsafe {
         let mut count = 0;
         let requests = sys::rd_kafka_mock_get_requests(cluster, &raw mut count);

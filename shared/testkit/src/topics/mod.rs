@@ -1,28 +1,29 @@
-//! What an administrator and a producer do to a cluster: topics made, emptied and deleted, records written (in
-//! transactions too), a group's commits read and written.
+//! Administration and producing: creates and deletes topics, deletes and writes records, also in transactions, and reads
+//! and writes a group's committed offsets.
+
+mod writer;
 
 use std::collections::BTreeMap;
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
 use rdkafka::client::DefaultClientContext;
-use rdkafka::config::{FromClientConfig, FromClientConfigAndContext};
+use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
-use rdkafka::error::KafkaError;
-use rdkafka::message::{Header, OwnedHeaders};
-use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, ProducerContext};
-use rdkafka::types::RDKafkaErrorCode;
-use rdkafka::{ClientConfig, ClientContext, Message, Offset, TopicPartitionList};
+use rdkafka::producer::Producer;
+use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-const PATIENCE: Duration = Duration::from_secs(30);
+use writer::Writer;
 
-/// A record to be written.
+/// The timeout of each request to the cluster.
+const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// A record to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct New {
-    /// The partition; `None`: by the key, or any.
+    /// The partition; `None`: chosen by librdkafka's partitioner.
     pub partition: Option<i32>,
     /// Key.
     pub key: Option<Vec<u8>>,
@@ -30,7 +31,7 @@ pub struct New {
     pub value: Option<Vec<u8>>,
     /// Headers in order.
     pub headers: Vec<(String, Option<Vec<u8>>)>,
-    /// Milliseconds since 1970; `None`: now.
+    /// Milliseconds since 1970; `None`: the current time.
     pub timestamp: Option<i64>,
 }
 
@@ -50,36 +51,36 @@ impl New {
 pub struct Committed {
     /// The next offset to read.
     pub offset: i64,
-    /// The text beside it.
+    /// The metadata of the commit.
     pub metadata: String,
 }
 
-/// A transaction whose end is not decided.
+/// An open transaction.
 pub struct Transaction {
     writer: Writer,
-    /// Partition and offset of each record, in order.
+    /// Partition and offset of each record, in the order of writing.
     pub places: Vec<(i32, i64)>,
 }
 
 impl Transaction {
-    /// Its records become visible.
+    /// Commits the transaction.
     ///
     /// # Errors
-    /// The coordinator refused, or does not answer.
+    /// The coordinator rejects the request or does not respond.
     pub fn commit(self) -> Result<()> {
-        Ok(self.writer.inner.commit_transaction(PATIENCE)?)
+        Ok(self.writer.inner.commit_transaction(TIMEOUT)?)
     }
 
-    /// Its records never become visible.
+    /// Aborts the transaction.
     ///
     /// # Errors
-    /// The coordinator refused, or does not answer.
+    /// The coordinator rejects the request or does not respond.
     pub fn abort(self) -> Result<()> {
-        Ok(self.writer.inner.abort_transaction(PATIENCE)?)
+        Ok(self.writer.inner.abort_transaction(TIMEOUT)?)
     }
 }
 
-/// An administrator's connection to a cluster.
+/// A connection to a cluster.
 pub struct Topics {
     config: ClientConfig,
     admin: AdminClient<DefaultClientContext>,
@@ -89,7 +90,7 @@ impl Topics {
     /// Connects without TLS and SASL.
     ///
     /// # Errors
-    /// librdkafka made no client.
+    /// librdkafka cannot create a client.
     pub fn of(bootstrap: &str) -> Result<Self> {
         let mut config = ClientConfig::new();
         config
@@ -101,10 +102,10 @@ impl Topics {
         Ok(Self { config, admin })
     }
 
-    /// Creates a topic with as many copies as the cluster holds by default, and waits until it can be written to.
+    /// Creates a topic with the cluster's default replication factor, and waits until all partitions have a leader.
     ///
     /// # Errors
-    /// It exists, or the cluster refused.
+    /// The topic exists, or the cluster rejects the request.
     pub async fn create(
         &self,
         name: &str,
@@ -115,31 +116,30 @@ impl Topics {
         for (key, value) in settings {
             topic = topic.set(key, value);
         }
-        let made = self.admin.create_topics([&topic], &options()).await?;
-        for one in made {
-            one.map_err(|(name, code)| anyhow!("creating topic {name}: {code}"))?;
+        for result in self.admin.create_topics([&topic], &options()).await? {
+            result.map_err(|(name, code)| anyhow!("creating topic {name}: {code}"))?;
         }
-        let ready = |names: &[(i32, bool)]| {
-            names.len() == partitions as usize && names.iter().all(|one| one.1)
+        let is_ready = |found: &[(i32, bool)]| {
+            found.len() == partitions as usize && found.iter().all(|(_, has_leader)| *has_leader)
         };
-        self.until(name, ready).await
+        self.wait_for_partitions(name, is_ready).await
     }
 
-    /// Deletes a topic and waits until it is gone.
+    /// Deletes a topic and waits until the cluster's metadata does not contain it.
     ///
     /// # Errors
-    /// There is none, or the cluster refused.
+    /// The topic does not exist, or the cluster rejects the request.
     pub async fn delete(&self, name: &str) -> Result<()> {
-        for one in self.admin.delete_topics(&[name], &options()).await? {
-            one.map_err(|(name, code)| anyhow!("deleting topic {name}: {code}"))?;
+        for result in self.admin.delete_topics(&[name], &options()).await? {
+            result.map_err(|(name, code)| anyhow!("deleting topic {name}: {code}"))?;
         }
-        self.until(name, <[_]>::is_empty).await
+        self.wait_for_partitions(name, <[_]>::is_empty).await
     }
 
     /// Deletes the records before `offset`, as retention does.
     ///
     /// # Errors
-    /// The cluster refused.
+    /// The cluster rejects the request.
     pub async fn delete_before(&self, name: &str, partition: i32, offset: i64) -> Result<()> {
         let mut list = TopicPartitionList::new();
         list.add_partition_offset(name, partition, Offset::Offset(offset))?;
@@ -152,21 +152,20 @@ impl Topics {
         Ok(())
     }
 
-    /// Writes records, each acknowledged by all in-sync replicas; answers their partitions and offsets in order.
+    /// Writes records with `acks=all`, and returns their partitions and offsets in order.
     ///
     /// # Errors
-    /// One was not acknowledged.
+    /// A record was not acknowledged.
     pub fn write(&self, topic: &str, records: &[New]) -> Result<Vec<(i32, i64)>> {
         let mut config = self.config.clone();
         config.set("acks", "all").set("linger.ms", "5");
-        let producer = Writer::new(&config)?;
-        producer.write(topic, records)
+        Writer::new(&config)?.write(topic, records)
     }
 
-    /// Writes records in one transaction, and commits or aborts it; answers their partitions and offsets in order.
+    /// Writes records in one transaction, commits or aborts it, and returns their partitions and offsets in order.
     ///
     /// # Errors
-    /// The transaction did not come to the wanted end.
+    /// A record was not acknowledged, or the commit or abort failed.
     pub fn transaction(
         &self,
         topic: &str,
@@ -183,11 +182,12 @@ impl Topics {
         Ok(places)
     }
 
-    /// The same, and waits until readers of committed records see its end: the broker says that it has ended before it
-    /// has told each partition.
+    /// Runs a [`transaction`](Self::transaction) and waits until readers of committed records pass its end.
+    ///
+    /// The coordinator acknowledges the commit or abort before each partition has its marker.
     ///
     /// # Errors
-    /// The transaction did not come to the wanted end, or a partition does not hear of it.
+    /// As [`transaction`](Self::transaction), or a partition has no marker within 30 seconds.
     pub fn whole_transaction(
         &self,
         topic: &str,
@@ -195,18 +195,18 @@ impl Topics {
         commit: bool,
     ) -> Result<Vec<(i32, i64)>> {
         let places = self.transaction(topic, records, commit)?;
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let ends = self.watermarks(topic)?;
-            let is_seen = |(partition, offset): &(i32, i64)| {
+            let is_readable = |(partition, offset): &(i32, i64)| {
                 ends.get(partition).is_some_and(|(_, end)| end > offset)
             };
-            if places.iter().all(is_seen) {
+            if places.iter().all(is_readable) {
                 return Ok(places);
             }
             ensure!(
                 Instant::now() < end,
-                "{topic}: the transaction's end is not seen"
+                "{topic}: a partition has no transaction marker after {TIMEOUT:?}"
             );
             std::thread::sleep(Duration::from_millis(10));
         }
@@ -215,29 +215,29 @@ impl Topics {
     /// Writes records in a transaction that stays open.
     ///
     /// # Errors
-    /// The transaction did not begin, or a record was not acknowledged.
+    /// The transaction cannot begin, or a record was not acknowledged.
     pub fn open_transaction(&self, topic: &str, records: &[New]) -> Result<Transaction> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut config = self.config.clone();
         config.set(
             "transactional.id",
-            format!("lab-{}-{count}", std::process::id()),
+            format!("testkit-{}-{count}", std::process::id()),
         );
         let writer = Writer::new(&config)?;
-        writer.inner.init_transactions(PATIENCE)?;
+        writer.inner.init_transactions(TIMEOUT)?;
         writer.inner.begin_transaction()?;
         let places = writer.write(topic, records)?;
         Ok(Transaction { writer, places })
     }
 
-    /// What the group has committed; partitions without a commit are left out.
+    /// The group's committed offsets. Partitions without a commit are omitted.
     ///
     /// # Errors
-    /// The group's coordinator does not answer.
+    /// The group's coordinator does not respond.
     pub fn committed(&self, group: &str, topic: &str) -> Result<BTreeMap<i32, Committed>> {
         let consumer = self.member(group)?;
-        let list = consumer.committed_offsets(self.partitions(topic)?, PATIENCE)?;
+        let list = consumer.committed_offsets(self.partitions(topic)?, TIMEOUT)?;
         Ok(list
             .elements()
             .iter()
@@ -249,10 +249,10 @@ impl Topics {
             .collect())
     }
 
-    /// Commits an offset with a text for a group that nobody is in.
+    /// Commits an offset with metadata for a group without members.
     ///
     /// # Errors
-    /// The group has members, or its coordinator does not answer.
+    /// The group has members, or its coordinator does not respond.
     pub fn commit(
         &self,
         group: &str,
@@ -270,18 +270,18 @@ impl Topics {
             .context("committing")
     }
 
-    /// First offset and end of each partition, by partition.
+    /// The low and high watermark of each partition.
     ///
     /// # Errors
-    /// A partition's leader does not answer.
+    /// The leader of a partition does not respond.
     pub fn watermarks(&self, topic: &str) -> Result<BTreeMap<i32, (i64, i64)>> {
-        let consumer = self.member("lab-watermarks")?;
+        let consumer = self.member("testkit-watermarks")?;
         let mut all = BTreeMap::new();
         for element in self.partitions(topic)?.elements() {
             let partition = element.partition();
             all.insert(
                 partition,
-                consumer.fetch_watermarks(topic, partition, PATIENCE)?,
+                consumer.fetch_watermarks(topic, partition, TIMEOUT)?,
             );
         }
         Ok(all)
@@ -296,7 +296,7 @@ impl Topics {
     }
 
     fn partitions(&self, topic: &str) -> Result<TopicPartitionList> {
-        let metadata = self.admin.inner().fetch_metadata(None, PATIENCE)?;
+        let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT)?;
         let mut list = TopicPartitionList::new();
         for known in metadata
             .topics()
@@ -310,11 +310,16 @@ impl Topics {
         Ok(list)
     }
 
-    /// Waits until the topic's partitions (id, has a leader) are as wanted; a topic that is not there has none.
-    async fn until(&self, topic: &str, wanted: impl Fn(&[(i32, bool)]) -> bool) -> Result<()> {
-        for _ in 0..PATIENCE.as_millis() / 50 {
-            // Of all topics: to ask for one by name would create it.
-            let metadata = self.admin.inner().fetch_metadata(None, PATIENCE)?;
+    /// Waits until `is_ready` accepts the topic's partitions, each as id and whether it has a leader. A topic that does
+    /// not exist has no partitions.
+    async fn wait_for_partitions(
+        &self,
+        topic: &str,
+        is_ready: impl Fn(&[(i32, bool)]) -> bool,
+    ) -> Result<()> {
+        for _ in 0..TIMEOUT.as_millis() / 50 {
+            // Metadata of all topics: a request for one topic creates it if the broker allows that.
+            let metadata = self.admin.inner().fetch_metadata(None, TIMEOUT)?;
             let found: Vec<(i32, bool)> = metadata
                 .topics()
                 .iter()
@@ -322,102 +327,19 @@ impl Topics {
                 .flat_map(|known| known.partitions())
                 .map(|partition| (partition.id(), partition.leader() >= 0))
                 .collect();
-            if wanted(&found) {
+            if is_ready(&found) {
                 return Ok(());
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         Err(anyhow!(
-            "topic {topic} did not come to be as asked in {PATIENCE:?}"
+            "topic {topic} is not in the requested state after {TIMEOUT:?}"
         ))
     }
 }
 
 fn options() -> AdminOptions {
     AdminOptions::new()
-        .request_timeout(Some(PATIENCE))
-        .operation_timeout(Some(PATIENCE))
-}
-
-/// Where each record went, by its place in the list.
-#[derive(Default)]
-struct Ledger(Mutex<Vec<Result<(i32, i64), KafkaError>>>);
-
-impl ClientContext for Ledger {}
-
-impl ProducerContext for Ledger {
-    type DeliveryOpaque = Box<usize>;
-
-    fn delivery(&self, result: &DeliveryResult<'_>, place: Self::DeliveryOpaque) {
-        let outcome = match result {
-            Ok(message) => Ok((message.partition(), message.offset())),
-            Err((error, _)) => Err(error.clone()),
-        };
-        if let Ok(mut ledger) = self.0.lock()
-            && let Some(entry) = ledger.get_mut(*place)
-        {
-            *entry = outcome;
-        }
-    }
-}
-
-struct Writer {
-    inner: BaseProducer<Ledger>,
-}
-
-impl Writer {
-    fn new(config: &ClientConfig) -> Result<Self> {
-        let inner = BaseProducer::from_config_and_context(config, Ledger::default())?;
-        Ok(Self { inner })
-    }
-
-    fn write(&self, topic: &str, records: &[New]) -> Result<Vec<(i32, i64)>> {
-        let ledger = || {
-            self.inner
-                .context()
-                .0
-                .lock()
-                .map_err(|_| anyhow!("the ledger is poisoned"))
-        };
-        *ledger()? = vec![Err(KafkaError::Canceled); records.len()];
-        for (place, record) in records.iter().enumerate() {
-            let mut next = BaseRecord::<[u8], [u8], _>::with_opaque_to(topic, Box::new(place));
-            next.partition = record.partition;
-            next.key = record.key.as_deref();
-            next.payload = record.value.as_deref();
-            next.timestamp = record.timestamp;
-            if !record.headers.is_empty() {
-                let headers = OwnedHeaders::new();
-                next.headers = Some(record.headers.iter().fold(
-                    headers,
-                    |headers, (key, value)| {
-                        headers.insert(Header {
-                            key,
-                            value: value.as_ref(),
-                        })
-                    },
-                ));
-            }
-            loop {
-                match self.inner.send(next) {
-                    Ok(()) => break,
-                    Err((KafkaError::MessageProduction(RDKafkaErrorCode::QueueFull), back)) => {
-                        next = back;
-                        self.inner.poll(Duration::from_millis(10));
-                    }
-                    Err((error, _)) => return Err(error).context("writing a record"),
-                }
-            }
-            self.inner.poll(Duration::ZERO);
-        }
-        self.inner.flush(PATIENCE).context("flushing")?;
-        let outcomes = std::mem::take(&mut *ledger()?);
-        outcomes
-            .into_iter()
-            .enumerate()
-            .map(|(place, outcome)| {
-                outcome.with_context(|| format!("writing record {place} to {topic}"))
-            })
-            .collect()
-    }
+        .request_timeout(Some(TIMEOUT))
+        .operation_timeout(Some(TIMEOUT))
 }
