@@ -1,58 +1,64 @@
-//! `/control/…`: what a script tells the stand-in, unsigned.
+//! The control interface for scripts, without signatures.
 //!
-//! - `PUT /control/secrets/NAME`, the content as body: a new version; answers the secret's OCID
-//! - `POST /control/expire/NAME`
-//! - `POST /control/trouble?path=PART&kind=throttle|error|hang|cut|delay&status=503&times=1`
-//! - `GET /control/requests`: one line a request so far
+//! - `PUT /control/secrets/NAME`: adds a version with the body as content, and returns the secret's OCID
+//! - `POST /control/expire/NAME`: marks the secret as expired
+//! - `POST /control/fault?path=PART&kind=throttle|error|hang|cut|delay&status=503&times=1`: injects a fault
+//! - `GET /control/requests`: returns one line per recorded request
 
 use std::fmt::Write;
 use std::time::Duration;
 
 use http::{Method, Response};
 
-use super::answer::{self, Content, Trouble, error};
-use super::services::parameter;
-use super::verify::Arrived;
-use super::world::World;
+use super::response::{self, FaultyBody, Trouble, error};
+use super::state::State;
+use super::url::parameter;
+use super::verify::ReceivedRequest;
 
-/// Does what it is told.
-pub(super) fn answer(world: &World, request: &Arrived<'_>) -> Response<Content> {
+/// Executes one control request.
+pub(super) fn answer(state: &State, request: &ReceivedRequest<'_>) -> Response<FaultyBody> {
     let (path, query) = request
         .target
         .split_once('?')
         .unwrap_or((request.target, ""));
     let segments: Vec<&str> = path.split('/').skip(2).collect();
-    let mut inner = world.lock();
+    let mut inner = state.lock();
     match (request.method, segments.as_slice()) {
         (&Method::PUT, ["secrets", name]) => {
             let id = inner.put_secret(name, request.body);
-            answer::bytes(format!("{id}\n").into_bytes())
+            response::bytes(format!("{id}\n").into_bytes())
         }
         (&Method::POST, ["expire", name]) => {
             inner.expire_secret(name);
-            answer::bytes(Vec::new())
+            response::bytes(Vec::new())
         }
-        (&Method::POST, ["trouble"]) => {
+        (&Method::POST, ["fault"]) => {
             let number = |name| parameter(query, name).and_then(|text| text.parse::<u16>().ok());
-            let trouble = match parameter(query, "kind").as_deref() {
+            let fault = match parameter(query, "kind").as_deref() {
                 Some("throttle") => Trouble::Throttle(1),
-                Some("error") => Trouble::Error(number("status").unwrap_or(503), "Told".to_owned()),
+                Some("error") => {
+                    Trouble::Error(number("status").unwrap_or(503), "Injected".to_owned())
+                }
                 Some("hang") => Trouble::Hang,
                 Some("cut") => Trouble::Cut,
                 Some("delay") => Trouble::Delay(Duration::from_secs(1)),
-                _ => return error(400, "InvalidParameter", "kind"),
+                _ => return error(400, "InvalidParameter", "unknown kind"),
             };
             let path = parameter(query, "path").unwrap_or_default();
-            inner.trouble(&path, trouble, usize::from(number("times").unwrap_or(1)));
-            answer::bytes(Vec::new())
+            inner.inject(&path, fault, usize::from(number("times").unwrap_or(1)));
+            response::bytes(Vec::new())
         }
         (&Method::GET, ["requests"]) => {
             let mut text = String::new();
-            for seen in &inner.seen {
-                let _ = writeln!(text, "{} {} {}", seen.status, seen.method, seen.target);
+            for recorded in &inner.requests {
+                let _ = writeln!(
+                    text,
+                    "{} {} {}",
+                    recorded.status, recorded.method, recorded.target
+                );
             }
-            answer::bytes(text.into_bytes())
+            response::bytes(text.into_bytes())
         }
-        _ => error(404, "NotFound", "no such control"),
+        _ => error(404, "NotFound", "no such control request"),
     }
 }

@@ -1,127 +1,18 @@
-//! Who may sign: API keys, resource principals, machines and the sessions that federation grants.
+//! The principals that may sign: API keys, resource principals, and the sessions that federation grants.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use openssl::asn1::Asn1Time;
-use openssl::bn::BigNum;
+use anyhow::{Context, Result};
 use openssl::hash::{MessageDigest, hash};
-use openssl::nid::Nid;
-use openssl::pkey::{PKey, Private, Public};
-use openssl::rsa::Rsa;
-use openssl::sign::{Signer, Verifier};
-use openssl::x509::{X509, X509Name};
-use serde_json::{Value, json};
+use openssl::pkey::{PKey, Public};
 
-use super::world::{REGION, TENANCY, World};
-
-/// What only the cloud has: the key that signs tokens, and a machine with its certificates.
-pub(super) struct Authority {
-    token_key: PKey<Private>,
-    pub(super) machine: Machine,
-}
-
-/// A machine's identity, as its metadata service hands it out.
-pub(super) struct Machine {
-    pub(super) certificate: X509,
-    pub(super) key: PKey<Private>,
-    pub(super) intermediate: X509,
-}
-
-impl Authority {
-    /// Made once a process: keys take their time.
-    pub(super) fn get() -> Result<&'static Self> {
-        static AUTHORITY: OnceLock<Authority> = OnceLock::new();
-        if let Some(authority) = AUTHORITY.get() {
-            return Ok(authority);
-        }
-        let made = Self::new()?;
-        Ok(AUTHORITY.get_or_init(|| made))
-    }
-
-    fn new() -> Result<Self> {
-        let issuer = rsa_key()?;
-        let intermediate = certificate("intermediate", None, &issuer, &issuer)?;
-        let key = rsa_key()?;
-        let certificate = certificate("machine", Some(&intermediate), &key, &issuer)?;
-        Ok(Self {
-            token_key: rsa_key()?,
-            machine: Machine {
-                certificate,
-                key,
-                intermediate,
-            },
-        })
-    }
-
-    /// A token for this session key, until `end`.
-    pub(super) fn token(
-        &self,
-        session: &PKey<Public>,
-        number: u64,
-        end: SystemTime,
-    ) -> Result<String> {
-        let seconds = |time: SystemTime| {
-            time.duration_since(SystemTime::UNIX_EPOCH)
-                .map(|since| since.as_secs())
-        };
-        let rsa = session.rsa()?;
-        let jwk = json!({
-            "kty": "RSA", "alg": "RS256", "use": "sig", "kid": "session",
-            "n": URL_SAFE_NO_PAD.encode(rsa.n().to_vec()),
-            "e": URL_SAFE_NO_PAD.encode(rsa.e().to_vec()),
-        });
-        let claims = json!({
-            "sub": "standin", "iss": "authService.oracle.com", "jti": number.to_string(), "ptype": "resource",
-            "iat": seconds(SystemTime::now())?, "exp": seconds(end)?,
-            "res_tenant": TENANCY, "res_compartment": "ocid1.compartment.oc1..standin",
-            "jwk": jwk.to_string(),
-        });
-        let head = URL_SAFE_NO_PAD.encode(r#"{"alg":"RS256","typ":"JWT"}"#);
-        let text = format!("{head}.{}", URL_SAFE_NO_PAD.encode(claims.to_string()));
-        let mut signer = Signer::new(MessageDigest::sha256(), &self.token_key)?;
-        let signature = signer.sign_oneshot_to_vec(text.as_bytes())?;
-        Ok(format!("{text}.{}", URL_SAFE_NO_PAD.encode(signature)))
-    }
-
-    /// The session key that a token of ours stands for; fails for any other token.
-    pub(super) fn session_key(
-        &self,
-        token: &str,
-        first_valid: u64,
-        now: SystemTime,
-    ) -> Result<PKey<Public>> {
-        let (text, signature) = token.rsplit_once('.').context("no JWT")?;
-        let mut verifier = Verifier::new(MessageDigest::sha256(), &self.token_key)?;
-        if !verifier.verify_oneshot(&URL_SAFE_NO_PAD.decode(signature)?, text.as_bytes())? {
-            bail!("not our token");
-        }
-        let (_, claims) = text.split_once('.').context("no JWT")?;
-        let claims: Value = serde_json::from_slice(&URL_SAFE_NO_PAD.decode(claims)?)?;
-        let end = Duration::from_secs(claims["exp"].as_u64().context("no exp")?);
-        if SystemTime::UNIX_EPOCH + end <= now {
-            bail!("the token has ended");
-        }
-        let number: u64 = claims["jti"].as_str().context("no jti")?.parse()?;
-        if number < first_valid {
-            bail!("the token is revoked");
-        }
-        let jwk: Value = serde_json::from_str(claims["jwk"].as_str().context("no jwk")?)?;
-        let part = |name: &str| -> Result<BigNum> {
-            let text = jwk[name].as_str().context("no such part")?;
-            Ok(BigNum::from_slice(&URL_SAFE_NO_PAD.decode(text)?)?)
-        };
-        let rsa = Rsa::from_public_components(part("n")?, part("e")?)?;
-        Ok(PKey::from_rsa(rsa)?)
-    }
-}
+use super::authority::{public, rsa_key};
+use super::names::{REGION, TENANCY};
+use super::state::State;
 
 /// See [`super::Standin::api_key`].
-pub(super) fn api_key(world: &World, folder: &Path) -> Result<PathBuf> {
+pub(super) fn api_key(state: &State, folder: &Path) -> Result<PathBuf> {
     let key = rsa_key()?;
     let user = "ocid1.user.oc1..standin";
     let fingerprint = colons(&hash(MessageDigest::md5(), &key.public_key_to_der()?)?);
@@ -134,21 +25,21 @@ pub(super) fn api_key(world: &World, folder: &Path) -> Result<PathBuf> {
     let mut pem = key.private_key_to_pem_pkcs8()?;
     pem.extend_from_slice(b"OCI_API_KEY\n");
     write_private(&key_file, &pem)?;
-    world
+    state
         .lock()
-        .api_max_keys
+        .api_keys
         .insert(format!("{TENANCY}/{user}/{fingerprint}"), public(&key)?);
     Ok(config)
 }
 
 /// See [`super::Standin::resource_principal`].
 pub(super) fn resource_principal(
-    world: &World,
+    state: &State,
     folder: &Path,
     lifetime: Duration,
 ) -> Result<Vec<(&'static str, String)>> {
     let key = rsa_key()?;
-    let token = issue(world, &public(&key)?, lifetime)?;
+    let token = issue(state, &public(&key)?, lifetime)?;
     let (token_file, key_file) = (folder.join("rpst"), folder.join("private.pem"));
     write_private(&token_file, token.as_bytes())?;
     write_private(&key_file, &key.private_key_to_pem_pkcs8()?)?;
@@ -166,14 +57,14 @@ pub(super) fn resource_principal(
     ])
 }
 
-/// A new token for a session key.
-pub(super) fn issue(world: &World, session: &PKey<Public>, lifetime: Duration) -> Result<String> {
+/// Issues a token for a session key.
+pub(super) fn issue(state: &State, session: &PKey<Public>, lifetime: Duration) -> Result<String> {
     let (number, now) = {
-        let mut inner = world.lock();
+        let mut inner = state.lock();
         inner.tokens += 1;
         (inner.tokens - 1, inner.now())
     };
-    world.authority.token(session, number, now + lifetime)
+    state.authority.token(session, number, now + lifetime)
 }
 
 /// Bytes as lower-case pairs of hex digits with colons between them.
@@ -182,50 +73,12 @@ pub(super) fn colons(bytes: &[u8]) -> String {
     pairs.join(":")
 }
 
-fn rsa_key() -> Result<PKey<Private>> {
-    Ok(PKey::from_rsa(Rsa::generate(2048)?)?)
-}
-
-fn public(key: &PKey<Private>) -> Result<PKey<Public>> {
-    Ok(PKey::public_key_from_der(&key.public_key_to_der()?)?)
-}
-
-fn certificate(
-    name: &str,
-    issuer: Option<&X509>,
-    key: &PKey<Private>,
-    signer: &PKey<Private>,
-) -> Result<X509> {
-    let mut subject = X509Name::builder()?;
-    subject.append_entry_by_nid(Nid::COMMONNAME, name)?;
-    if issuer.is_some() {
-        subject.append_entry_by_nid(Nid::ORGANIZATIONALUNITNAME, "opc-certtype:instance")?;
-        subject.append_entry_by_nid(
-            Nid::ORGANIZATIONALUNITNAME,
-            &format!("opc-tenant:{TENANCY}"),
-        )?;
-    }
-    let subject = subject.build();
-    let mut builder = X509::builder()?;
-    builder.set_version(2)?;
-    let serial = BigNum::from_u32(if issuer.is_some() { 2 } else { 1 })?.to_asn1_integer()?;
-    builder.set_serial_number(&serial)?;
-    builder.set_subject_name(&subject)?;
-    builder.set_issuer_name(issuer.map_or(&*subject, |issuer| issuer.subject_name()))?;
-    builder.set_pubkey(key)?;
-    let (start, end) = (Asn1Time::days_from_now(0)?, Asn1Time::days_from_now(1)?);
-    builder.set_not_before(&start)?;
-    builder.set_not_after(&end)?;
-    builder.sign(signer, MessageDigest::sha256())?;
-    Ok(builder.build())
-}
-
-/// Replaces a file in one step, readable by its owner alone.
+/// Replaces a file atomically, with mode 0600.
 fn write_private(path: &Path, bytes: &[u8]) -> Result<()> {
     use std::os::unix::fs::PermissionsExt;
-    let beside = path.with_extension("new");
-    std::fs::write(&beside, bytes)
-        .and_then(|()| std::fs::set_permissions(&beside, std::fs::Permissions::from_mode(0o600)))
-        .and_then(|()| std::fs::rename(&beside, path))
+    let temporary = path.with_extension("new");
+    std::fs::write(&temporary, bytes)
+        .and_then(|()| std::fs::set_permissions(&temporary, std::fs::Permissions::from_mode(0o600)))
+        .and_then(|()| std::fs::rename(&temporary, path))
         .with_context(|| format!("writing {}", path.display()))
 }

@@ -1,19 +1,21 @@
-//! Oracle Cloud on loopback: Object Storage, Vault's secret retrieval, the metadata service of a machine and
-//! federation, at one plain HTTP address, for one tenancy.
+//! A stand-in for Oracle Cloud: Object Storage, Vault's secret retrieval, a machine's metadata service and federation, at
+//! one HTTP address without TLS, for one tenancy.
 //!
-//! Every request must be signed as the real services want it, by a principal that the stand-in made
-//! ([`Standin::api_key`], [`Standin::resource_principal`], or a session that its federation granted): see
-//! [`verify`]. It can be told to throttle, fail, delay, hang, cut answers short, live in another time, rotate and
-//! expire ([`Standin::trouble`], [`Standin::put_secret`], …), and it keeps a record of what it was asked.
+//! It verifies the signature of every request, as the real services do. Principals are created with
+//! [`Standin::api_key`] and [`Standin::resource_principal`]; sessions are granted by federation. It injects faults
+//! ([`Standin::trouble`]), sets its clock ([`Standin::set_clock`]), rotates and expires secrets
+//! ([`Standin::put_secret`], [`Standin::expire_secret`]), and records all requests ([`Standin::requests`]).
 
-mod answer;
+mod authority;
 mod control;
 mod identity;
+mod names;
+mod response;
 mod services;
+mod state;
+mod url;
 mod verify;
-mod world;
 
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,15 +27,16 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
-pub use answer::Trouble;
-pub use world::{NAMESPACE, REGION, Seen, TENANCY};
+pub use names::{NAMESPACE, REGION, TENANCY};
+pub use response::Trouble;
+pub use state::Seen;
 
-use world::World;
+use state::State;
 
-/// A running stand-in; it ends when this is dropped.
+/// A running stand-in. Dropping this stops it.
 pub struct Standin {
     address: SocketAddr,
-    world: Arc<World>,
+    state: Arc<State>,
     server: JoinHandle<()>,
 }
 
@@ -41,7 +44,7 @@ impl Standin {
     /// Starts on a free port of 127.0.0.1.
     ///
     /// # Errors
-    /// No port, or no keys.
+    /// There is no free port, or OpenSSL cannot generate keys.
     pub async fn start() -> Result<Self> {
         Self::listen("127.0.0.1:0").await
     }
@@ -49,41 +52,42 @@ impl Standin {
     /// Starts at an address.
     ///
     /// # Errors
-    /// The address is taken, or OpenSSL makes no keys.
+    /// The address is in use, or OpenSSL cannot generate keys.
     pub async fn listen(address: &str) -> Result<Self> {
         let listener = TcpListener::bind(address)
             .await
             .with_context(|| format!("listening on {address}"))?;
         let address = listener.local_addr()?;
-        let world = Arc::new(World::new()?);
-        let server = tokio::spawn(serve(listener, Arc::clone(&world)));
+        let state = Arc::new(State::new()?);
+        let server = tokio::spawn(serve(listener, Arc::clone(&state)));
         Ok(Self {
             address,
-            world,
+            state,
             server,
         })
     }
 
-    /// Where all services answer: `http://127.0.0.1:<port>`.
+    /// The base URL of all services, `http://127.0.0.1:<port>`.
     pub fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// Where the metadata service answers.
+    /// The base URL of the metadata service.
     pub fn metadata(&self) -> String {
         format!("{}/opc/v2", self.endpoint())
     }
 
-    /// Makes a user with an API key, and writes `config` and `key.pem` for Oracle's tools into the folder.
+    /// Creates a user with an API key, writes `config` and `key.pem` for Oracle's tools into the folder, and returns the
+    /// path of `config`.
     ///
     /// # Errors
     /// The folder cannot be written to.
     pub fn api_key(&self, folder: &Path) -> Result<PathBuf> {
-        identity::api_key(&self.world, folder)
+        identity::api_key(&self.state, folder)
     }
 
-    /// Makes a resource principal whose token ends after `lifetime`, writes its files (`rpst`, `private.pem`) into
-    /// the folder, and hands back the variables that the platform would set. Made again in the same folder, it
+    /// Creates a resource principal whose token expires after `lifetime`, writes its files (`rpst`, `private.pem`) into
+    /// the folder, and returns the environment variables that the platform sets. A second call with the same folder
     /// renews key and token.
     ///
     /// # Errors
@@ -93,31 +97,30 @@ impl Standin {
         folder: &Path,
         lifetime: Duration,
     ) -> Result<Vec<(&'static str, String)>> {
-        identity::resource_principal(&self.world, folder, lifetime)
+        identity::resource_principal(&self.state, folder, lifetime)
     }
 
-    /// From now on no token or API key made so far is accepted.
+    /// Revokes all tokens and API keys.
     pub fn revoke_all(&self) {
-        self.world.lock().revoke_all();
+        self.state.lock().revoke_all();
     }
 
-    /// Puts an object.
+    /// Stores an object.
     pub fn put_object(&self, bucket: &str, object: &str, bytes: &[u8]) {
-        self.world.lock().put_object(bucket, object, bytes.to_vec());
+        self.state.lock().put_object(bucket, object, bytes.to_vec());
     }
 
-    /// An object's bytes.
+    /// The bytes of an object.
     pub fn object(&self, bucket: &str, object: &str) -> Option<Vec<u8>> {
-        self.world.lock().object(bucket, object)
+        self.state.lock().object(bucket, object)
     }
 
-    /// Adds a version to the secret of that name, which becomes the current one, and hands back the secret's OCID.
+    /// Adds a current version to the secret with this name, and returns the secret's OCID.
     pub fn put_secret(&self, name: &str, bytes: &[u8]) -> String {
-        self.world.lock().put_secret(name, bytes)
+        self.state.lock().put_secret(name, bytes)
     }
 
-    /// Keeps a secret under each of these settings' names, and hands back the lines of config.properties that lead to
-    /// them.
+    /// Stores a secret for each of these settings, and returns the lines of config.properties that refer to them.
     pub fn put_secrets(&self, secrets: &[(&str, &str)]) -> String {
         let line = |(name, content): &(&str, &str)| {
             let id = self.put_secret(name, content.as_bytes());
@@ -126,34 +129,34 @@ impl Standin {
         secrets.iter().map(line).collect()
     }
 
-    /// The vault that holds the secrets.
+    /// The OCID of the vault that contains the secrets.
     pub fn vault(&self) -> &'static str {
-        world::VAULT
+        names::VAULT
     }
 
-    /// Lets the secret of that name be past its expiry.
+    /// Marks the secret with this name as expired.
     pub fn expire_secret(&self, name: &str) {
-        self.world.lock().expire_secret(name);
+        self.state.lock().expire_secret(name);
     }
 
-    /// The next `times` requests whose path contains `path` meet this trouble.
-    pub fn trouble(&self, path: &str, trouble: Trouble, times: usize) {
-        self.world.lock().trouble(path, trouble, times);
+    /// Injects a fault into the next `times` responses to requests whose target contains `path`.
+    pub fn trouble(&self, path: &str, fault: Trouble, times: usize) {
+        self.state.lock().inject(path, fault, times);
     }
 
-    /// Sets the stand-in's clock ahead (or, if negative, behind) by so many seconds.
+    /// Sets the difference between the stand-in's clock and the system's clock, in seconds.
     pub fn set_clock(&self, seconds: i64) {
-        self.world.lock().ahead = seconds;
+        self.state.lock().clock_offset = seconds;
     }
 
-    /// What was asked so far, in order.
+    /// All recorded requests, in order.
     pub fn requests(&self) -> Vec<Seen> {
-        self.world.lock().seen.clone()
+        self.state.lock().requests.clone()
     }
 
-    /// Forgets what was asked so far.
+    /// Deletes the recorded requests.
     pub fn forget_requests(&self) {
-        self.world.lock().seen.clear();
+        self.state.lock().requests.clear();
     }
 }
 
@@ -163,20 +166,20 @@ impl Drop for Standin {
     }
 }
 
-async fn serve(listener: TcpListener, world: Arc<World>) {
+async fn serve(listener: TcpListener, state: Arc<State>) {
     // Connections end with the stand-in.
     let mut connections = tokio::task::JoinSet::new();
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             continue;
         };
-        let world = Arc::clone(&world);
+        let state = Arc::clone(&state);
         connections.spawn(async move {
             let service = service_fn(move |request| {
-                let world = Arc::clone(&world);
-                async move { services::answer(&world, request).await }
+                let state = Arc::clone(&state);
+                async move { services::answer(&state, request).await }
             });
-            // A client that goes away is its own affair, and a cut answer ends in an error by design.
+            // Not an error: the client closed the connection, or an injected fault cut the response short.
             let _ = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), service)
                 .await;
@@ -184,6 +187,3 @@ async fn serve(listener: TcpListener, world: Arc<World>) {
         while connections.try_join_next().is_some() {}
     }
 }
-
-/// Nothing but a trouble that was asked for makes an answer fail.
-type Never = Infallible;

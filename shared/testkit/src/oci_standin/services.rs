@@ -1,5 +1,6 @@
-//! The services: which path is whose, and what each answers.
+//! The services: routes each request by its path and answers it.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use base64::Engine;
@@ -11,90 +12,94 @@ use openssl::hash::{MessageDigest, hash};
 use openssl::pkey::PKey;
 use serde_json::{Value, json};
 
-use super::answer::{self, Content, Trouble, error, set};
-use super::verify::{Arrived, Wanted, signed, verify};
-use super::world::{Inner, NAMESPACE, REGION, Secret, Seen, VAULT, World};
-use super::{Never, control, identity};
+use super::names::{NAMESPACE, REGION, VAULT};
+use super::response::{self, FaultyBody, Trouble, error, set};
+use super::state::{Secret, Seen, State, StateInner};
+use super::url::{decode, parameter};
+use super::verify::{ReceivedRequest, SigningRule, signed, verify};
+use super::{control, identity};
 
-/// Answers one request: control first, then any trouble, then the signature, then the service.
+/// Answers one request, in this order: control requests, injected faults, signature, service.
 pub(super) async fn answer(
-    world: &World,
+    state: &State,
     request: Request<Incoming>,
-) -> Result<Response<Content>, Never> {
+) -> Result<Response<FaultyBody>, Infallible> {
     let (parts, body) = request.into_parts();
     let body = match body.collect().await {
         Ok(body) => body.to_bytes(),
-        Err(_) => return Ok(error(400, "InvalidRequest", "the body broke off")),
+        Err(_) => return Ok(error(400, "InvalidRequest", "the body is incomplete")),
     };
     let target = parts
         .uri
         .path_and_query()
         .map_or("/", |target| target.as_str())
         .to_owned();
-    let request = Arrived {
+    let request = ReceivedRequest {
         method: &parts.method,
         target: &target,
         headers: &parts.headers,
         body: &body,
     };
     if target.starts_with("/control/") {
-        return Ok(control::answer(world, &request));
+        return Ok(control::answer(state, &request));
     }
-    let trouble = world.lock().trouble_of(&target);
-    let index = note(world, &request);
-    match &trouble {
+    let fault = state.lock().take_fault(&target);
+    let index = record(state, &request);
+    match &fault {
         Some(Trouble::Delay(delay)) => tokio::time::sleep(*delay).await,
         Some(Trouble::Hang) => tokio::time::sleep(Duration::from_secs(3600)).await,
         _ => {}
     }
-    let mut response = match trouble.as_ref().and_then(answer::troubled) {
+    let mut response = match fault.as_ref().and_then(response::faulty) {
         Some(response) => response,
-        None => real(world, &request),
+        None => route(state, &request),
     };
-    if let Some(Trouble::Cut) = trouble {
-        response = response.map(Content::cut);
+    if let Some(Trouble::Cut) = fault {
+        response = response.map(FaultyBody::cut);
     }
-    let own_id = parts
+    let client_id = parts
         .headers
         .get("opc-request-id")
         .and_then(|id| id.to_str().ok());
-    let mut inner = world.lock();
-    let request_id = format!("{}/standin/{index}", own_id.unwrap_or("none"));
-    answer::finish(&mut response, inner.now(), &request_id);
-    if let Some(seen) = inner.seen.get_mut(index) {
+    let mut inner = state.lock();
+    let request_id = format!("{}/standin/{index}", client_id.unwrap_or("none"));
+    response::finish(&mut response, inner.now(), &request_id);
+    if let Some(seen) = inner.requests.get_mut(index) {
         seen.status = response.status().as_u16();
     }
     Ok(response)
 }
 
-fn note(world: &World, request: &Arrived<'_>) -> usize {
-    let mut inner = world.lock();
-    inner.seen.push(Seen {
+/// Adds the request to the recorded requests and returns its index.
+fn record(state: &State, request: &ReceivedRequest<'_>) -> usize {
+    let mut inner = state.lock();
+    inner.requests.push(Seen {
         method: request.method.to_string(),
         target: request.target.to_owned(),
         signed: signed(request.headers),
         status: 0,
     });
-    inner.seen.len() - 1
+    inner.requests.len() - 1
 }
 
-fn real(world: &World, request: &Arrived<'_>) -> Response<Content> {
+/// Verifies the signature and calls the service.
+fn route(state: &State, request: &ReceivedRequest<'_>) -> Response<FaultyBody> {
     let (path, query) = request
         .target
         .split_once('?')
         .unwrap_or((request.target, ""));
     if let Some(path) = path.strip_prefix("/opc/v2/") {
-        return metadata(world, path, request.headers);
+        return metadata(state, path, request.headers);
     }
     let segments: Vec<String> = path.split('/').skip(1).map(decode).collect();
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let wanted = match (request.method, segments.as_slice()) {
-        (_, ["v1", "x509"]) => Wanted::Federation,
-        (&Method::PUT, ["n", _, "b", _, "o", ..]) => Wanted::Upload,
-        _ => Wanted::Usual,
+    let rule = match (request.method, segments.as_slice()) {
+        (_, ["v1", "x509"]) => SigningRule::Body,
+        (&Method::PUT, ["n", _, "b", _, "o", ..]) => SigningRule::Host,
+        _ => SigningRule::HostAndBody,
     };
-    if let Err(reason) = verify(world, request, wanted) {
-        tracing::info!(target = request.target, %reason, "refused a signature");
+    if let Err(reason) = verify(state, request, rule) {
+        tracing::info!(target = request.target, %reason, "signature rejected");
         return error(
             401,
             "NotAuthenticated",
@@ -102,32 +107,32 @@ fn real(world: &World, request: &Arrived<'_>) -> Response<Content> {
         );
     }
     match (request.method, segments.as_slice()) {
-        (&Method::POST, ["v1", "x509"]) => federation(world, request.body),
-        (&Method::GET, ["n"] | ["n", ""]) => answer::json(StatusCode::OK, &json!(NAMESPACE)),
+        (&Method::POST, ["v1", "x509"]) => federation(state, request.body),
+        (&Method::GET, ["n"] | ["n", ""]) => response::json(StatusCode::OK, &json!(NAMESPACE)),
         (_, ["n", namespace, ..]) if *namespace != NAMESPACE => error(
             404,
             "NamespaceNotFound",
             "You do not have authorization to perform this request, or the requested resource could not be found.",
         ),
-        (&Method::POST, ["n", _, "b", ..]) => make_bucket(world, request.body),
+        (&Method::POST, ["n", _, "b", ..]) => make_bucket(state, request.body),
         (method, ["n", _, "b", bucket, "o", object @ ..]) if !object.is_empty() => object_storage(
-            &mut world.lock(),
+            &mut state.lock(),
             method,
             bucket,
             &object.join("/"),
             request,
         ),
         (&Method::GET, ["20190301", "secretbundles", id]) => {
-            let inner = world.lock();
+            let inner = state.lock();
             bundle(
                 inner.secrets.iter().find(|(_, secret)| secret.ocid == *id),
                 query,
             )
         }
         (&Method::POST, ["20190301", "secretbundles", "actions", "getByName"]) => {
-            let inner = world.lock();
-            let is_here = parameter(query, "vaultId").as_deref() == Some(VAULT);
-            let name = parameter(query, "secretName").filter(|_| is_here);
+            let inner = state.lock();
+            let is_known_vault = parameter(query, "vaultId").as_deref() == Some(VAULT);
+            let name = parameter(query, "secretName").filter(|_| is_known_vault);
             let found = inner
                 .secrets
                 .iter()
@@ -139,12 +144,12 @@ fn real(world: &World, request: &Arrived<'_>) -> Response<Content> {
 }
 
 fn object_storage(
-    inner: &mut Inner,
+    inner: &mut StateInner,
     method: &Method,
     bucket: &str,
     name: &str,
-    request: &Arrived<'_>,
-) -> Response<Content> {
+    request: &ReceivedRequest<'_>,
+) -> Response<FaultyBody> {
     let text = |name: &str| {
         request
             .headers
@@ -161,8 +166,8 @@ fn object_storage(
         if text("if-none-match") == Some("*") && inner.stored(bucket, name).is_some() {
             return error(412, "IfNoneMatchFailed", "The object exists");
         }
-        let own = md5(request.body);
-        if text("content-md5").is_some_and(|stated| stated != own) {
+        let digest = md5(request.body);
+        if text("content-md5").is_some_and(|stated| stated != digest) {
             return error(
                 400,
                 "UnmatchedContentMD5",
@@ -171,9 +176,9 @@ fn object_storage(
         }
         let content_type = text("content-type").unwrap_or("application/octet-stream");
         let stored = inner.store(bucket, name, request.body.to_vec(), content_type);
-        let mut response = answer::bytes(Vec::new());
+        let mut response = response::bytes(Vec::new());
         set(&mut response, "etag", &stored.etag);
-        set(&mut response, "opc-content-md5", &own);
+        set(&mut response, "opc-content-md5", &digest);
         set(
             &mut response,
             "last-modified",
@@ -188,12 +193,12 @@ fn object_storage(
         return error(404, "ObjectNotFound", &message);
     };
     if text("if-none-match") == Some(&object.etag) {
-        let mut response = answer::bytes(Vec::new());
+        let mut response = response::bytes(Vec::new());
         *response.status_mut() = StatusCode::NOT_MODIFIED;
         set(&mut response, "etag", &object.etag);
         return response;
     }
-    let mut response = answer::bytes(object.bytes.clone());
+    let mut response = response::bytes(object.bytes.clone());
     set(&mut response, "etag", &object.etag);
     set(&mut response, "content-md5", &md5(&object.bytes));
     set(&mut response, "content-type", &object.content_type);
@@ -205,20 +210,20 @@ fn object_storage(
     response
 }
 
-fn make_bucket(world: &World, body: &[u8]) -> Response<Content> {
+fn make_bucket(state: &State, body: &[u8]) -> Response<FaultyBody> {
     let body: Value = serde_json::from_slice(body).unwrap_or_default();
     let Some(name) = body["name"].as_str() else {
         return error(400, "InvalidParameter", "name is missing");
     };
-    world.lock().make_bucket(name);
-    answer::json(
+    state.lock().make_bucket(name);
+    response::json(
         StatusCode::OK,
         &json!({"namespace": NAMESPACE, "name": name}),
     )
 }
 
-fn bundle(found: Option<(&String, &Secret)>, query: &str) -> Response<Content> {
-    let refused = || {
+fn bundle(found: Option<(&String, &Secret)>, query: &str) -> Response<FaultyBody> {
+    let not_found = || {
         error(
             404,
             "NotAuthorizedOrNotFound",
@@ -226,7 +231,7 @@ fn bundle(found: Option<(&String, &Secret)>, query: &str) -> Response<Content> {
         )
     };
     let Some((_, secret)) = found else {
-        return refused();
+        return not_found();
     };
     let newest = secret.versions.len();
     let version = match (
@@ -242,7 +247,7 @@ fn bundle(found: Option<(&String, &Secret)>, query: &str) -> Response<Content> {
         .checked_sub(1)
         .and_then(|index| secret.versions.get(index))
     else {
-        return refused();
+        return not_found();
     };
     let expiry = if secret.is_expired {
         json!("2020-01-01T00:00:00.000Z")
@@ -254,7 +259,7 @@ fn bundle(found: Option<(&String, &Secret)>, query: &str) -> Response<Content> {
     } else {
         json!(["PREVIOUS"])
     };
-    answer::json(
+    response::json(
         StatusCode::OK,
         &json!({
             "secretId": secret.ocid, "timeCreated": "2026-01-01T00:00:00.000Z", "versionNumber": version,
@@ -265,7 +270,7 @@ fn bundle(found: Option<(&String, &Secret)>, query: &str) -> Response<Content> {
     )
 }
 
-fn metadata(world: &World, path: &str, headers: &HeaderMap) -> Response<Content> {
+fn metadata(state: &State, path: &str, headers: &HeaderMap) -> Response<FaultyBody> {
     if headers
         .get("authorization")
         .is_none_or(|value| value != "Bearer Oracle")
@@ -276,7 +281,7 @@ fn metadata(world: &World, path: &str, headers: &HeaderMap) -> Response<Content>
             "Authorization: Bearer Oracle is missing",
         );
     }
-    let machine = &world.authority.machine;
+    let machine = &state.authority.machine;
     let pem = match path {
         "instance/region" => Ok(REGION.as_bytes().to_vec()),
         "identity/cert.pem" => machine.certificate.to_pem(),
@@ -284,22 +289,22 @@ fn metadata(world: &World, path: &str, headers: &HeaderMap) -> Response<Content>
         "identity/intermediate.pem" => machine.intermediate.to_pem(),
         _ => return error(404, "NotFound", path),
     };
-    answer::bytes(pem.unwrap_or_default())
+    response::bytes(pem.unwrap_or_default())
 }
 
-/// Grants a session of twenty minutes for the public key in the body.
-fn federation(world: &World, body: &[u8]) -> Response<Content> {
-    let granted = || -> anyhow::Result<String> {
+/// Issues a token of twenty minutes for the session key in the body.
+fn federation(state: &State, body: &[u8]) -> Response<FaultyBody> {
+    let issue = || -> anyhow::Result<String> {
         let body: Value = serde_json::from_slice(body)?;
         let der = STANDARD.decode(body["publicKey"].as_str().unwrap_or_default())?;
         identity::issue(
-            world,
+            state,
             &PKey::public_key_from_der(&der)?,
             Duration::from_secs(1200),
         )
     };
-    match granted() {
-        Ok(token) => answer::json(StatusCode::OK, &json!({"token": token})),
+    match issue() {
+        Ok(token) => response::json(StatusCode::OK, &json!({"token": token})),
         Err(reason) => error(400, "InvalidParameter", &reason.to_string()),
     }
 }
@@ -307,35 +312,4 @@ fn federation(world: &World, body: &[u8]) -> Response<Content> {
 fn md5(bytes: &[u8]) -> String {
     hash(MessageDigest::md5(), bytes)
         .map_or_else(|_| String::new(), |digest| STANDARD.encode(digest))
-}
-
-/// A query parameter, decoded.
-pub(super) fn parameter(query: &str, name: &str) -> Option<String> {
-    query
-        .split('&')
-        .filter_map(|pair| pair.split_once('='))
-        .find(|(known, _)| *known == name)
-        .map(|(_, value)| decode(value))
-}
-
-/// Undoes percent-encoding.
-fn decode(text: &str) -> String {
-    let mut bytes = Vec::new();
-    let mut rest = text.as_bytes();
-    while let Some((first, tail)) = rest.split_first() {
-        let code = tail
-            .get(..2)
-            .and_then(|code| std::str::from_utf8(code).ok());
-        match code.and_then(|code| u8::from_str_radix(code, 16).ok()) {
-            Some(byte) if *first == b'%' => {
-                bytes.push(byte);
-                rest = &tail[2..];
-            }
-            _ => {
-                bytes.push(*first);
-                rest = tail;
-            }
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
 }

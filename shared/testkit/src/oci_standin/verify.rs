@@ -1,8 +1,8 @@
-//! Proves that a request is signed as Oracle Cloud wants it: the right headers, by a known key, of these very bytes,
-//! within five minutes.
+//! Verifies signatures by the rules of Oracle Cloud: the required headers are signed, by a known key, over the received
+//! bytes, with a date within five minutes.
 //!
-//! Written from "Request Signatures" of Oracle's documentation and from what its CLI sends, apart from the code that
-//! it checks.
+//! Sources: "Request Signatures" in Oracle's documentation, and the requests of its CLI. This code shares nothing with the
+//! code under test.
 
 use std::collections::BTreeMap;
 use std::time::{Duration, SystemTime};
@@ -18,32 +18,37 @@ use openssl::x509::X509;
 use serde_json::Value;
 
 use super::identity::colons;
-use super::world::{TENANCY, World};
+use super::names::TENANCY;
+use super::state::State;
 
-/// One request, whole.
-pub(super) struct Arrived<'a> {
+/// A received request.
+pub(super) struct ReceivedRequest<'a> {
     pub(super) method: &'a Method,
     pub(super) target: &'a str,
     pub(super) headers: &'a HeaderMap,
     pub(super) body: &'a [u8],
 }
 
-/// What a service wants signed beyond date and target.
+/// The parts that a service requires to be signed, in addition to date and target.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Wanted {
+pub(super) enum SigningRule {
     /// The host, and the body of POST, PUT and PATCH.
-    Usual,
+    HostAndBody,
     /// The host alone: uploads to Object Storage.
-    Upload,
+    Host,
     /// The body alone: federation.
-    Federation,
+    Body,
 }
 
-/// Checks everything.
+/// Verifies the signature of a request.
 ///
 /// # Errors
-/// The first rule that is broken.
-pub(super) fn verify(world: &World, request: &Arrived<'_>, wanted: Wanted) -> Result<()> {
+/// The first violated rule.
+pub(super) fn verify(
+    state: &State,
+    request: &ReceivedRequest<'_>,
+    rule: SigningRule,
+) -> Result<()> {
     let authorization = request.header("authorization")?;
     let parameters = parameters(authorization)?;
     let parameter = |name: &str| {
@@ -60,13 +65,13 @@ pub(super) fn verify(world: &World, request: &Arrived<'_>, wanted: Wanted) -> Re
         "version"
     );
     let names: Vec<&str> = parameter("headers")?.split(' ').collect();
-    for name in required(request.method, wanted) {
+    for name in required(request.method, rule) {
         ensure!(names.contains(&name), "{name} is not signed");
     }
-    let now = world.lock().now();
+    let now = state.lock().now();
     check_date(request.header("date")?, now)?;
     check_body(request, &names)?;
-    let key = key(world, parameter("keyId")?, request, wanted, now)?;
+    let key = key(state, parameter("keyId")?, request, rule, now)?;
     let text = signing_string(request, &names)?;
     let signature = STANDARD
         .decode(parameter("signature")?)
@@ -74,12 +79,12 @@ pub(super) fn verify(world: &World, request: &Arrived<'_>, wanted: Wanted) -> Re
     let mut verifier = Verifier::new(MessageDigest::sha256(), &key)?;
     ensure!(
         verifier.verify_oneshot(&signature, text.as_bytes())?,
-        "the signature is not that of {text:?}"
+        "the signature does not match {text:?}"
     );
     Ok(())
 }
 
-/// The names of the headers that the request says are signed.
+/// The names of the headers that the request states as signed.
 pub(super) fn signed(headers: &HeaderMap) -> String {
     let text = headers
         .get("authorization")
@@ -88,7 +93,7 @@ pub(super) fn signed(headers: &HeaderMap) -> String {
     named.unwrap_or_default().to_owned()
 }
 
-impl<'a> Arrived<'a> {
+impl<'a> ReceivedRequest<'a> {
     fn header(&self, name: &str) -> Result<&'a str> {
         let value = self
             .headers
@@ -115,49 +120,49 @@ fn parameters(authorization: &str) -> Result<BTreeMap<&str, &str>> {
         .collect()
 }
 
-fn required(method: &Method, wanted: Wanted) -> Vec<&'static str> {
+fn required(method: &Method, rule: SigningRule) -> Vec<&'static str> {
     let mut names = vec!["date", "(request-target)"];
-    if wanted != Wanted::Federation {
+    if rule != SigningRule::Body {
         names.push("host");
     }
     let has_body = matches!(*method, Method::POST | Method::PUT | Method::PATCH);
-    if has_body && wanted != Wanted::Upload {
+    if has_body && rule != SigningRule::Host {
         names.extend(["content-length", "content-type", "x-content-sha256"]);
     }
     names
 }
 
 fn check_date(date: &str, now: SystemTime) -> Result<()> {
-    let date = httpdate::parse_http_date(date).context("date is no date")?;
-    let apart = now
+    let date = httpdate::parse_http_date(date).context("date is malformed")?;
+    let difference = now
         .duration_since(date)
         .unwrap_or_else(|error| error.duration());
     ensure!(
-        apart <= Duration::from_secs(300),
-        "date is off by {apart:?}"
+        difference <= Duration::from_secs(300),
+        "date differs by {difference:?}"
     );
     Ok(())
 }
 
-fn check_body(request: &Arrived<'_>, names: &[&str]) -> Result<()> {
+fn check_body(request: &ReceivedRequest<'_>, names: &[&str]) -> Result<()> {
     if names.contains(&"x-content-sha256") {
-        let own = STANDARD.encode(hash(MessageDigest::sha256(), request.body)?);
+        let digest = STANDARD.encode(hash(MessageDigest::sha256(), request.body)?);
         ensure!(
-            request.header("x-content-sha256")? == own,
-            "x-content-sha256 is not that of the body"
+            request.header("x-content-sha256")? == digest,
+            "x-content-sha256 does not match the body"
         );
     }
     if names.contains(&"content-length") {
         let length = request.body.len().to_string();
         ensure!(
             request.header("content-length")? == length,
-            "content-length is not that of the body"
+            "content-length does not match the body"
         );
     }
     Ok(())
 }
 
-fn signing_string(request: &Arrived<'_>, names: &[&str]) -> Result<String> {
+fn signing_string(request: &ReceivedRequest<'_>, names: &[&str]) -> Result<String> {
     let mut lines = Vec::new();
     for name in names {
         let value = match *name {
@@ -176,40 +181,40 @@ fn signing_string(request: &Arrived<'_>, names: &[&str]) -> Result<String> {
 }
 
 fn key(
-    world: &World,
+    state: &State,
     key_id: &str,
-    request: &Arrived<'_>,
-    wanted: Wanted,
+    request: &ReceivedRequest<'_>,
+    rule: SigningRule,
     now: SystemTime,
 ) -> Result<PKey<Public>> {
-    if wanted == Wanted::Federation {
-        return machine_key(world, key_id, request.body);
+    if rule == SigningRule::Body {
+        return machine_key(state, key_id, request.body);
     }
     if let Some(token) = key_id.strip_prefix("ST$") {
-        let first_valid = world.lock().first_valid;
-        return world.authority.session_key(token, first_valid, now);
+        let first_valid = state.lock().first_valid;
+        return state.authority.session_key(token, first_valid, now);
     }
-    let known = world.lock().api_max_keys.get(key_id).cloned();
-    known.with_context(|| format!("no such key: {key_id}"))
+    let known = state.lock().api_keys.get(key_id).cloned();
+    known.with_context(|| format!("unknown key: {key_id}"))
 }
 
-/// The key of the certificate in the body, which must be our machine's; either form of fingerprint that Oracle's SDKs
-/// use will do.
-fn machine_key(world: &World, key_id: &str, body: &[u8]) -> Result<PKey<Public>> {
+/// The key of the certificate in the body, which must be the machine's certificate. Oracle's SDKs use two forms of
+/// fingerprint; both are accepted.
+fn machine_key(state: &State, key_id: &str, body: &[u8]) -> Result<PKey<Public>> {
     let body: Value = serde_json::from_slice(body).context("the body is not JSON")?;
     let der = |value: &Value| -> Result<Vec<u8>> {
         Ok(STANDARD.decode(value.as_str().context("a certificate is missing")?)?)
     };
     let certificate = X509::from_der(&der(&body["certificate"])?)?;
-    let machine = &world.authority.machine;
+    let machine = &state.authority.machine;
     ensure!(
         certificate.to_der()? == machine.certificate.to_der()?,
-        "not our machine's certificate"
+        "the certificate is not the machine's"
     );
     let intermediate = X509::from_der(&der(&body["intermediateCertificates"][0])?)?;
     ensure!(
         certificate.verify(&*intermediate.public_key()?)?,
-        "not issued by the intermediate"
+        "the certificate was not issued by the intermediate"
     );
     let sha256 = colons(&certificate.digest(MessageDigest::sha256())?);
     let sha1 = colons(&certificate.digest(MessageDigest::sha1())?).to_uppercase();

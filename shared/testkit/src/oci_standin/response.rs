@@ -1,4 +1,4 @@
-//! Answers, good and bad.
+//! Responses, and the faults that can be injected into them.
 
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -9,37 +9,37 @@ use http::{HeaderValue, Response, StatusCode, header};
 use hyper::body::{Body, Frame, SizeHint};
 use serde_json::json;
 
-/// What may go wrong with an answer.
+/// A fault of a response.
 #[derive(Clone, Debug)]
 pub enum Trouble {
-    /// An error of the service: status and code.
+    /// The service returns this status and error code.
     Error(u16, String),
-    /// 429 with `Retry-After` in seconds.
+    /// 429, with `Retry-After` in seconds.
     Throttle(u64),
-    /// An HTML page of a load balancer, with this status.
+    /// A load balancer returns an HTML page with this status.
     Page(u16),
-    /// The answer comes later.
+    /// The response is delayed.
     Delay(Duration),
-    /// The answer never comes.
+    /// There is no response.
     Hang,
-    /// The answer breaks off in the middle.
+    /// The connection closes in the middle of the body.
     Cut,
-    /// The answer arrives with these bytes as its body.
+    /// The response has this body.
     Body(Vec<u8>),
     /// The answer has this status and these bytes as its body.
     Refusal(u16, Vec<u8>),
 }
 
-/// A body that may break off.
+/// A body that can end before its stated length.
 #[derive(Debug)]
-pub(super) struct Content {
+pub(super) struct FaultyBody {
     bytes: Bytes,
     length: u64,
     is_cut: bool,
     is_flushed: bool,
 }
 
-impl Content {
+impl FaultyBody {
     pub(super) fn cut(self) -> Self {
         Self {
             is_cut: true,
@@ -48,7 +48,7 @@ impl Content {
     }
 }
 
-impl From<Vec<u8>> for Content {
+impl From<Vec<u8>> for FaultyBody {
     fn from(bytes: Vec<u8>) -> Self {
         Self {
             length: bytes.len() as u64,
@@ -59,7 +59,7 @@ impl From<Vec<u8>> for Content {
     }
 }
 
-impl Body for Content {
+impl Body for FaultyBody {
     type Data = Bytes;
     type Error = std::io::Error;
 
@@ -68,14 +68,14 @@ impl Body for Content {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         if self.bytes.is_empty() && self.is_cut && !self.is_flushed {
-            // The server sends what it has while the body makes it wait.
+            // While the body is pending, the server flushes the bytes that it has.
             self.is_flushed = true;
             context.waker().wake_by_ref();
             return Poll::Pending;
         }
         if self.bytes.is_empty() {
-            let broken = || std::io::Error::other("cut short");
-            return Poll::Ready(self.is_cut.then(|| Err(broken())));
+            let cut_short = || std::io::Error::other("cut short");
+            return Poll::Ready(self.is_cut.then(|| Err(cut_short())));
         }
         let mut bytes = std::mem::take(&mut self.bytes);
         if self.is_cut {
@@ -93,29 +93,29 @@ impl Body for Content {
     }
 }
 
-/// A JSON answer.
-pub(super) fn json(status: StatusCode, body: &serde_json::Value) -> Response<Content> {
-    let mut response = Response::new(Content::from(body.to_string().into_bytes()));
+/// A JSON response.
+pub(super) fn json(status: StatusCode, body: &serde_json::Value) -> Response<FaultyBody> {
+    let mut response = Response::new(FaultyBody::from(body.to_string().into_bytes()));
     *response.status_mut() = status;
     set(&mut response, "content-type", "application/json");
     response
 }
 
-/// Bytes.
-pub(super) fn bytes(bytes: Vec<u8>) -> Response<Content> {
-    Response::new(Content::from(bytes))
+/// A response with these bytes as its body.
+pub(super) fn bytes(bytes: Vec<u8>) -> Response<FaultyBody> {
+    Response::new(FaultyBody::from(bytes))
 }
 
-/// An error as the services give it.
-pub(super) fn error(status: u16, code: &str, message: &str) -> Response<Content> {
+/// An error in the format of the services.
+pub(super) fn error(status: u16, code: &str, message: &str) -> Response<FaultyBody> {
     let status = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
     json(status, &json!({"code": code, "message": message}))
 }
 
-/// The answer of a trouble that replaces the real one.
-pub(super) fn troubled(trouble: &Trouble) -> Option<Response<Content>> {
-    Some(match trouble {
-        Trouble::Error(status, code) => error(*status, code, "The stand-in was told to say so"),
+/// The response of a fault, if it replaces the service's response.
+pub(super) fn faulty(fault: &Trouble) -> Option<Response<FaultyBody>> {
+    Some(match fault {
+        Trouble::Error(status, code) => error(*status, code, "An injected fault"),
         Trouble::Throttle(seconds) => {
             let mut response = error(429, "TooManyRequests", "Too many requests for the tenant");
             set(&mut response, "retry-after", &seconds.to_string());
@@ -138,8 +138,8 @@ pub(super) fn troubled(trouble: &Trouble) -> Option<Response<Content>> {
     })
 }
 
-/// What every answer carries.
-pub(super) fn finish(response: &mut Response<Content>, now: SystemTime, request_id: &str) {
+/// Sets the headers that every response has.
+pub(super) fn finish(response: &mut Response<FaultyBody>, now: SystemTime, request_id: &str) {
     set(
         response,
         header::DATE.as_str(),
@@ -149,7 +149,7 @@ pub(super) fn finish(response: &mut Response<Content>, now: SystemTime, request_
 }
 
 /// Sets a header.
-pub(super) fn set(response: &mut Response<Content>, name: &str, value: &str) {
+pub(super) fn set(response: &mut Response<FaultyBody>, name: &str, value: &str) {
     if let (Ok(name), Ok(value)) = (
         header::HeaderName::try_from(name),
         HeaderValue::try_from(value),

@@ -1,4 +1,4 @@
-//! What there is: objects, secrets, who may sign, the troubles to come, and what was asked.
+//! The state of the cloud: objects, secrets, keys, injected faults and recorded requests.
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,49 +8,42 @@ use anyhow::Result;
 use openssl::hash::{MessageDigest, hash};
 use openssl::pkey::{PKey, Public};
 
-use super::answer::Trouble;
-use super::identity::Authority;
+use super::authority::Authority;
+use super::names::REGION;
+use super::response::Trouble;
 
-/// The tenancy.
-pub const TENANCY: &str = "ocid1.tenancy.oc1..standin";
-/// The region.
-pub const REGION: &str = "sa-saopaulo-1";
-/// The Object Storage namespace.
-pub const NAMESPACE: &str = "standinns";
-/// The vault.
-pub(super) const VAULT: &str = "ocid1.vault.oc1.sa-saopaulo-1.standin";
-
-/// Everything, behind one lock; the authority never changes.
-pub(super) struct World {
+/// The state of the cloud. The authority does not change; everything else is behind one lock.
+pub(super) struct State {
     pub(super) authority: &'static Authority,
-    inner: Mutex<Inner>,
+    inner: Mutex<StateInner>,
 }
 
-/// What changes.
+/// The state that changes.
 #[derive(Default)]
-pub(super) struct Inner {
+pub(super) struct StateInner {
     buckets: BTreeMap<String, BTreeMap<String, Object>>,
     pub(super) secrets: BTreeMap<String, Secret>,
-    /// Public keys by `<tenancy>/<user>/<fingerprint>`.
-    pub(super) api_max_keys: BTreeMap<String, PKey<Public>>,
-    /// How many tokens were issued; those numbered below `first_valid` are revoked.
+    /// The public keys of API keys, by `<tenancy>/<user>/<fingerprint>`.
+    pub(super) api_keys: BTreeMap<String, PKey<Public>>,
+    /// The number of issued tokens. Those with a number below `first_valid` are revoked.
     pub(super) tokens: u64,
     pub(super) first_valid: u64,
-    pub(super) troubles: Vec<(String, Trouble, usize)>,
-    pub(super) seen: Vec<Seen>,
-    pub(super) ahead: i64,
+    pub(super) faults: Vec<(String, Trouble, usize)>,
+    pub(super) requests: Vec<Seen>,
+    /// The difference between the cloud's clock and the system's clock, in seconds.
+    pub(super) clock_offset: i64,
 }
 
-/// One request as it arrived, and how it was answered.
+/// A recorded request and the status of its response.
 #[derive(Clone, Debug)]
 pub struct Seen {
-    /// `GET`, …
+    /// The method, such as `GET`.
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// The names of the signed headers, or empty.
+    /// The names of the signed headers; empty if the request is not signed.
     pub signed: String,
-    /// The status of the answer; 0 if there was none.
+    /// The status of the response; 0 if there was none.
     pub status: u16,
 }
 
@@ -67,9 +60,9 @@ pub(super) struct Secret {
     pub(super) is_expired: bool,
 }
 
-impl World {
+impl State {
     pub(super) fn new() -> Result<Self> {
-        let mut inner = Inner::default();
+        let mut inner = StateInner::default();
         for bucket in ["config", "avro-schema-bucket"] {
             inner.buckets.insert(bucket.to_owned(), BTreeMap::new());
         }
@@ -79,16 +72,16 @@ impl World {
         })
     }
 
-    pub(super) fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, StateInner> {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Inner {
-    /// What time it is here.
+impl StateInner {
+    /// The time of the cloud's clock.
     pub(super) fn now(&self) -> SystemTime {
-        let shift = Duration::from_secs(self.ahead.unsigned_abs());
-        if self.ahead < 0 {
+        let shift = Duration::from_secs(self.clock_offset.unsigned_abs());
+        if self.clock_offset < 0 {
             SystemTime::now() - shift
         } else {
             SystemTime::now() + shift
@@ -96,7 +89,7 @@ impl Inner {
     }
 
     pub(super) fn revoke_all(&mut self) {
-        self.api_max_keys.clear();
+        self.api_keys.clear();
         self.first_valid = self.tokens;
     }
 
@@ -112,7 +105,7 @@ impl Inner {
         self.store(bucket, object, bytes, "application/octet-stream");
     }
 
-    /// Stores an object; the entity tag follows the content.
+    /// Stores an object. The entity tag depends on the content only.
     pub(super) fn store(
         &mut self,
         bucket: &str,
@@ -168,17 +161,17 @@ impl Inner {
         }
     }
 
-    pub(super) fn trouble(&mut self, path: &str, trouble: Trouble, times: usize) {
-        self.troubles.push((path.to_owned(), trouble, times));
+    pub(super) fn inject(&mut self, path: &str, fault: Trouble, times: usize) {
+        self.faults.push((path.to_owned(), fault, times));
     }
 
-    /// The trouble that this request meets; counted down.
-    pub(super) fn trouble_of(&mut self, target: &str) -> Option<Trouble> {
-        let (_, trouble, times) = self
-            .troubles
+    /// Takes the next fault for this request target.
+    pub(super) fn take_fault(&mut self, target: &str) -> Option<Trouble> {
+        let (_, fault, times) = self
+            .faults
             .iter_mut()
             .find(|(path, _, times)| *times > 0 && target.contains(path.as_str()))?;
         *times -= 1;
-        Some(trouble.clone())
+        Some(fault.clone())
     }
 }
