@@ -1,53 +1,53 @@
-//! The records that the storm writes: every kind that the product must tell apart, each with bytes of its own.
+//! Generates the test records: every kind of record that the product distinguishes.
 
 use testkit::topics::New;
 use testkit::user::User;
 
-use crate::dice::Dice;
+use crate::rng::Rng;
 
-/// Makes records, each different from all before it.
+/// Generates records. All values are different, except tombstones.
 pub(crate) struct Corpus {
-    dice: Dice,
-    made: u64,
+    rng: Rng,
+    generated: u64,
     partitions: i32,
 }
 
 impl Corpus {
-    /// For a topic with that many partitions.
+    /// A corpus for a topic with this number of partitions.
     pub(crate) fn new(seed: u64, partitions: i32) -> Self {
         Self {
-            dice: Dice::new(seed),
-            made: 0,
+            rng: Rng::new(seed),
+            generated: 0,
             partitions,
         }
     }
 
-    /// How many it has made.
-    pub(crate) fn made(&self) -> u64 {
-        self.made
+    /// The number of generated records.
+    pub(crate) fn generated(&self) -> u64 {
+        self.generated
     }
 
-    /// The next `count` records.
+    /// Generates `count` records.
     pub(crate) fn next(&mut self, count: usize) -> Vec<New> {
         (0..count).map(|_| self.one()).collect()
     }
 
     fn one(&mut self) -> New {
-        self.made += 1;
-        let number = self.made;
+        self.generated += 1;
+        let number = self.generated;
         let name = format!("user-{number}");
-        let value = match self.dice.below(100) {
+        let value = match self.rng.below(100) {
             0..40 => Some(User::new(1010, &name).encode()),
             40..80 => Some(User::new(1020, &name).encode()),
             80..90 => Some(User::new(999, &name).encode()),
             90..92 => None,
-            92..94 => Some(User::new(1010, &format!("refused-{number}")).encode()),
-            kind => Some(self.poison(kind, &name)),
+            92..94 => Some(User::new(1010, &format!("rejected-{number}")).encode()),
+            kind => Some(self.invalid(kind, &name)),
         };
         New {
-            partition: Some(self.dice.below(self.partitions as u64) as i32),
+            partition: Some(self.rng.below(self.partitions as u64) as i32),
             key: self
-                .dice
+                .rng
                 .percent(90)
                 .then(|| format!("key-{}", number % 50).into_bytes()),
             value,
@@ -55,8 +55,8 @@ impl Corpus {
         }
     }
 
-    /// Bytes that are no datum, and no bytes that were made before.
-    fn poison(&mut self, kind: u64, name: &str) -> Vec<u8> {
+    /// Bytes that are not a valid datum, different from all earlier values.
+    fn invalid(&mut self, kind: u64, name: &str) -> Vec<u8> {
         let mut datum = User::new(1010, name).encode();
         match kind {
             94 => datum.truncate(datum.len() - 1),
@@ -65,7 +65,7 @@ impl Corpus {
             97 => datum = [b"\xe4\x0f\x01", name.as_bytes()].concat(),
             98 => datum = [b"Obj\x01", name.as_bytes()].concat(),
             _ => {
-                // A byte that UTF-8 does not have, within the name.
+                // The name is not UTF-8.
                 datum[4] = 0xff;
             }
         }
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_same_seed_makes_the_same_records_and_no_two_alike() {
+    fn the_same_seed_generates_the_same_records_and_all_values_differ() {
         let records = Corpus::new(7, 6).next(5_000);
         assert_eq!(records, Corpus::new(7, 6).next(5_000));
         assert_ne!(records, Corpus::new(8, 6).next(5_000));
@@ -96,11 +96,11 @@ mod tests {
     }
 
     #[test]
-    fn poison_is_no_datum() {
+    fn invalid_values_do_not_decode() {
         let mut corpus = Corpus::new(1, 6);
         for kind in 94..100 {
             let name = format!("user-{kind}");
-            assert_eq!(User::decode(&corpus.poison(kind, &name)), None, "{kind}");
+            assert_eq!(User::decode(&corpus.invalid(kind, &name)), None, "{kind}");
         }
     }
 }

@@ -1,14 +1,15 @@
-//! Chaos: known records, windows of the real job, kill -9 of the job and of brokers, endpoints that do everything an
-//! endpoint should not; then an independent checker says whether a promise was broken. The same seed plans the same
-//! storm; what the machine makes of its timing differs.
+//! `chaos`: runs the job while it kills the job and brokers and injects faults into the endpoints; then an independent
+//! checker verifies that no record was lost.
+//!
+//! The same seed gives the same fault plan. The timing on the machine differs between runs.
 
 mod checker;
 mod corpus;
-mod dice;
-mod forward;
-mod storm;
+mod faults;
+mod job;
+mod rng;
+mod runner;
 mod table;
-mod weather;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -16,25 +17,25 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use crate::storm::Plan;
+use crate::runner::Plan;
 
-/// Runs windows of the job through a storm and checks that nothing was lost.
+/// Kills the job and brokers, injects faults into endpoints, and verifies that no record is lost.
 #[derive(Parser)]
 #[command(name = "chaos", version)]
 struct Flags {
-    /// What the storm is made from; printed, so that it can be had again. Unset: the time.
+    /// The seed of the fault plan. Default: the current time. It is printed.
     #[arg(long)]
     seed: Option<u64>,
-    /// How often the job is killed.
+    /// How many times the job is killed.
     #[arg(long, default_value_t = 25)]
     kills: usize,
-    /// The long form: 200 kills.
+    /// Kills the job 200 times.
     #[arg(long)]
     long: bool,
-    /// The job; unset: `forward` beside this program.
+    /// The path of the job. Default: `forward` in the folder of this program.
     #[arg(long)]
     forward: Option<PathBuf>,
-    /// How the outcome is printed: text, or json.
+    /// The format of the outcome.
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     output: String,
 }
@@ -50,21 +51,21 @@ fn main() -> Result<ExitCode> {
     let plan = Plan {
         seed,
         kills: if flags.long { 200 } else { flags.kills },
-        forward: forward::find(flags.forward)?,
+        forward: job::find(flags.forward)?,
     };
     eprintln!("chaos: seed {seed}, {} kills", plan.kills);
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let outcome = runtime
-        .block_on(storm::rage(&plan))
-        .with_context(|| format!("the storm of seed {seed}"))?;
+        .block_on(runner::run(&plan))
+        .with_context(|| format!("chaos with seed {seed}"))?;
     if flags.output == "json" {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {
         print!("{}", table::of(&outcome));
     }
-    Ok(if outcome.verdict.holds() {
+    Ok(if outcome.verdict.is_pass() {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE

@@ -1,25 +1,25 @@
-//! The outcome for people.
+//! The outcome as text.
 
 use std::fmt::Write as _;
 
-use crate::checker::Findings;
-use crate::storm::Outcome;
+use crate::checker::Violations;
+use crate::runner::Outcome;
 
-/// A table: what happened, then promise by promise.
+/// A table: the events, then the violations of each promise.
 pub(crate) fn of(outcome: &Outcome) -> String {
     let mut text = String::new();
     let mut line = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:<34} {value:>10}");
     };
     line("seed", outcome.seed.to_string());
-    line("windows", outcome.windows.to_string());
-    line("kill -9 of the job", outcome.kills.to_string());
+    line("runs", outcome.runs.to_string());
+    line("SIGKILL to the job", outcome.kills.to_string());
     line("SIGTERM to the job", outcome.stops.to_string());
-    line("kill -9 of a broker", outcome.broker_kills.to_string());
+    line("SIGKILL to a broker", outcome.broker_kills.to_string());
     for (code, times) in &outcome.exit_codes {
         line(&format!("exit code {code}"), times.to_string());
     }
-    line("windows with batches", outcome.batched.to_string());
+    line("runs with batches", outcome.batched.to_string());
     line("records written", outcome.written.to_string());
     line("  in aborted transactions", outcome.aborted.to_string());
     for (kind, count) in &outcome.verdict.records {
@@ -31,32 +31,32 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     line("seconds", format!("{:.0}", outcome.seconds));
     text.push('\n');
     let verdict = &outcome.verdict;
-    let promises: [(&str, &Findings); 8] = [
+    let promises: [(&str, &Violations); 8] = [
         ("lost", &verdict.lost),
-        ("passed on undecoded", &verdict.undecoded),
-        ("passed on though aborted", &verdict.unheld),
-        ("repeated with another key", &verdict.keys),
+        ("forwarded without validation", &verdict.unvalidated),
+        ("forwarded though aborted", &verdict.not_in_topic),
+        ("repeated with a different key", &verdict.key_conflicts),
         ("reports that do not balance", &verdict.unbalanced),
         ("dead letters without cause", &verdict.dead_letters),
         ("partitions not committed", &verdict.uncommitted),
-        ("windows that repeat too much", &verdict.repeated),
+        ("runs with too many repeats", &verdict.excess_repeats),
     ];
-    for (name, findings) in promises {
-        let _ = writeln!(text, "  {name:<34} {:>10}", findings.count);
-        for one in &findings.first {
+    for (name, violations) in promises {
+        let _ = writeln!(text, "  {name:<34} {:>10}", violations.count);
+        for one in &violations.first {
             let _ = writeln!(text, "      {one}");
         }
     }
     let _ = writeln!(
         text,
-        "  {:<34} {:>10}   (of these {} after an answer that was cut short; at most {} for one kill)",
-        "repeats", verdict.repeats, verdict.repeats_by_cut, verdict.repeats_most
+        "  {:<34} {:>10}   ({} after a response that was cut short; at most {} in one run)",
+        "repeats", verdict.repeats, verdict.repeats_after_cut_response, verdict.max_repeats
     );
-    let word = if verdict.holds() {
-        "every promise was kept"
+    let summary = if verdict.is_pass() {
+        "PASS: every promise was kept"
     } else {
-        "A PROMISE WAS BROKEN"
+        "FAIL: a promise was broken"
     };
-    let _ = writeln!(text, "\n  {word}");
+    let _ = writeln!(text, "\n  {summary}");
     text
 }

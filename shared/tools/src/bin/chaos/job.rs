@@ -1,4 +1,4 @@
-//! The job as a process of its own: started with settings, killed, asked to stop, and its report read.
+//! Runs the job as a process: starts it with settings, kills or stops it, and reads its report.
 
 use std::path::PathBuf;
 use std::process::Stdio;
@@ -8,41 +8,41 @@ use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use tokio::process::{Child, Command};
 
-/// Where the job's program is: as told, else beside this one.
-pub(crate) fn find(told: Option<PathBuf>) -> Result<PathBuf> {
-    let path = match told {
+/// The path of the job's program: the given path, or `forward` in the folder of this program.
+pub(crate) fn find(given: Option<PathBuf>) -> Result<PathBuf> {
+    let path = match given {
         Some(path) => path,
         None => std::env::current_exe()?.with_file_name("forward"),
     };
     if !path.is_file() {
         bail!(
-            "{} is not there: build it (cargo build -p forward --bin forward), or name it with --forward",
+            "{} does not exist: build it (cargo build -p forward --bin forward) or pass --forward",
             path.display()
         );
     }
     Ok(path)
 }
 
-/// One window under way.
-pub(crate) struct Window {
+/// A running job.
+pub(crate) struct Job {
     child: Child,
     started: Instant,
     log: PathBuf,
 }
 
-/// How a window ended.
-pub(crate) struct Ended {
-    /// Its exit code; `None`: it was killed.
+/// How a run ended.
+pub(crate) struct RunResult {
+    /// The exit code; `None`: the job was killed.
     pub(crate) code: Option<i32>,
-    /// Its report, if it lived to write one.
+    /// The report, if the job wrote one.
     pub(crate) report: Option<Value>,
-    /// How long it ran.
-    pub(crate) took: Duration,
+    /// From start to exit.
+    pub(crate) duration: Duration,
 }
 
-impl Window {
-    /// Starts `forward run` with nothing in its environment but `settings`.
-    pub(crate) fn open(
+impl Job {
+    /// Starts `forward run` with `settings` as its environment.
+    pub(crate) fn start(
         program: &PathBuf,
         settings: &[(String, String)],
         log: PathBuf,
@@ -64,13 +64,13 @@ impl Window {
         })
     }
 
-    /// kill -9. False if it had ended by itself.
+    /// Sends SIGKILL; false if the job had already ended.
     pub(crate) fn kill(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None)) && self.child.start_kill().is_ok()
     }
 
-    /// SIGTERM.
-    pub(crate) fn ask_to_stop(&mut self) -> Result<()> {
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&mut self) -> Result<()> {
         if let Some(pid) = self.child.id() {
             std::process::Command::new("kill")
                 .arg(pid.to_string())
@@ -79,39 +79,42 @@ impl Window {
         Ok(())
     }
 
-    /// True while it runs.
-    pub(crate) fn runs(&mut self) -> bool {
+    /// Whether the job is running.
+    pub(crate) fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
-    /// Waits for its end, and for no longer than `patience`.
-    pub(crate) async fn end(self, patience: Duration) -> Result<Ended> {
+    /// Waits until the job ends.
+    ///
+    /// # Errors
+    /// The job does not end within `timeout`, or its report is malformed.
+    pub(crate) async fn wait(self, timeout: Duration) -> Result<RunResult> {
         let Self {
             child,
             started,
             log,
         } = self;
-        let output = tokio::time::timeout(patience, child.wait_with_output())
+        let output = tokio::time::timeout(timeout, child.wait_with_output())
             .await
             .with_context(|| {
                 format!(
-                    "a window did not end in {patience:?}; its log: {}",
+                    "the job did not end within {timeout:?}; its log: {}",
                     log.display()
                 )
             })??;
-        let took = started.elapsed();
+        let duration = started.elapsed();
         let text = String::from_utf8_lossy(&output.stdout);
         let report = match text.trim() {
             "" => None,
             text => Some(
                 serde_json::from_str(text)
-                    .with_context(|| format!("a report that is no JSON: {text}"))?,
+                    .with_context(|| format!("the report is not JSON: {text}"))?,
             ),
         };
-        Ok(Ended {
+        Ok(RunResult {
             code: output.status.code(),
             report,
-            took,
+            duration,
         })
     }
 }

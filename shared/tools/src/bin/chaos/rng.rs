@@ -1,11 +1,11 @@
-//! Chance that can be had again: the same seed gives the same numbers (SplitMix64).
+//! A random number generator: the same seed gives the same sequence (SplitMix64).
 
-/// A sequence of numbers.
+/// A random number generator.
 #[derive(Clone, Debug)]
-pub(crate) struct Dice(u64);
+pub(crate) struct Rng(u64);
 
-impl Dice {
-    /// The sequence of this seed.
+impl Rng {
+    /// A generator with this seed.
     pub(crate) fn new(seed: u64) -> Self {
         Self(seed)
     }
@@ -19,12 +19,12 @@ impl Dice {
         mixed ^ (mixed >> 31)
     }
 
-    /// A number from 0 to below `bound`, which is not 0.
+    /// A number in `0..bound`. `bound` must not be 0.
     pub(crate) fn below(&mut self, bound: u64) -> u64 {
         self.next() % bound
     }
 
-    /// True `percent` times in a hundred.
+    /// True with a probability of `percent` per cent.
     pub(crate) fn percent(&mut self, percent: u64) -> bool {
         self.below(100) < percent
     }

@@ -1,0 +1,210 @@
+//! Endpoints with injected faults, and the records that they received.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Result;
+use testkit::container::Batch;
+use testkit::endpoint::{Answer, Endpoint, Request};
+use testkit::user::User;
+
+use crate::checker::Received;
+use crate::rng::Rng;
+
+/// The fault that an endpoint injects into most of its responses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fault {
+    /// No fault: 200 without delay.
+    None,
+    /// 200 after a delay.
+    Slow,
+    /// No response.
+    Hang,
+    /// New connections are refused, open connections are reset.
+    Refuse,
+    /// The request is read, then the connection is reset.
+    Reset,
+    /// 200, then a reset in the middle of the body.
+    CutShort,
+    /// Some responses are 4xx.
+    ClientError,
+    /// Some responses are 302.
+    Redirect,
+    /// 429 with Retry-After.
+    Throttle,
+    /// 500, 502, 503 or 504, with Retry-After as a date.
+    ServerError,
+}
+
+impl Fault {
+    const ALL: [Self; 10] = [
+        Self::None,
+        Self::Slow,
+        Self::Hang,
+        Self::Refuse,
+        Self::Reset,
+        Self::CutShort,
+        Self::ClientError,
+        Self::Redirect,
+        Self::Throttle,
+        Self::ServerError,
+    ];
+
+    /// A random fault; [`None`](Self::None) at least half of the time.
+    pub(crate) fn random(rng: &mut Rng) -> Self {
+        if rng.percent(50) {
+            Self::None
+        } else {
+            Self::ALL[rng.below(Self::ALL.len() as u64) as usize]
+        }
+    }
+}
+
+/// An endpoint that injects faults.
+pub(crate) struct FaultyEndpoint {
+    name: &'static str,
+    endpoint: Endpoint,
+    state: Arc<Mutex<(Fault, Rng)>>,
+    /// For each run, the number of requests before it started.
+    runs: Vec<usize>,
+}
+
+impl FaultyEndpoint {
+    /// Starts an endpoint without a fault.
+    pub(crate) fn start(name: &'static str, seed: u64) -> Result<Self> {
+        let state = Arc::new(Mutex::new((Fault::None, Rng::new(seed))));
+        let shared = Arc::clone(&state);
+        let endpoint = Endpoint::start(move |request| {
+            let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
+            let (fault, rng) = &mut *shared;
+            answer(request, *fault, rng)
+        })?;
+        Ok(Self {
+            name,
+            endpoint,
+            state,
+            runs: Vec::new(),
+        })
+    }
+
+    /// The name of the route to this endpoint.
+    pub(crate) fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The endpoint's URL.
+    pub(crate) fn url(&self) -> String {
+        self.endpoint.url()
+    }
+
+    /// The number of requests so far.
+    pub(crate) fn count(&self) -> usize {
+        self.endpoint.count()
+    }
+
+    /// Assigns the following requests to a new run.
+    pub(crate) fn begin_run(&mut self) {
+        self.runs.push(self.count());
+    }
+
+    /// Sets the fault for the following responses.
+    pub(crate) fn inject(&self, fault: Fault) {
+        self.endpoint.refuse(fault == Fault::Refuse);
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = fault;
+    }
+
+    /// All records of all requests so far.
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.endpoint
+            .requests()
+            .iter()
+            .flat_map(|request| self.records_of(request))
+            .collect()
+    }
+
+    fn records_of(&self, request: &Request) -> Vec<Received> {
+        let cut_short = request.answered == Some(CUT_SHORT);
+        let accepted = request
+            .answered
+            .is_some_and(|status| (200..300).contains(&status));
+        let rejected = matches!(request.answered, Some(400 | 413 | 422));
+        let has_started = |count: &usize| *count <= request.number;
+        let run = self.runs.partition_point(has_started).saturating_sub(1);
+        let keyed: Vec<(Vec<u8>, String)> = match batch_of(request) {
+            Some((data, keys)) if data.len() == keys.len() => data.into_iter().zip(keys).collect(),
+            // The checker reports these bytes as not valid.
+            Some(_) => vec![(request.body.to_vec(), String::new())],
+            None => {
+                let key = request.header("idempotency-key").unwrap_or_default();
+                vec![(request.body.to_vec(), key.trim_matches('"').to_owned())]
+            }
+        };
+        // A rejected batch is split and sent again: it is not a rejection of one of its records.
+        let is_single = keyed.len() == 1;
+        let received = |(datum, key)| Received {
+            route: self.name,
+            datum,
+            key,
+            run,
+            accepted,
+            rejected: rejected && is_single,
+            cut_short,
+        };
+        keyed.into_iter().map(received).collect()
+    }
+}
+
+/// The status of responses that are cut short; no other response has it.
+const CUT_SHORT: u16 = 299;
+
+/// The records and keys of a batch request; `None` if the request is not a batch.
+fn batch_of(request: &Request) -> Option<(Vec<Vec<u8>>, Vec<String>)> {
+    if request.header("content-type") != Some("application/vnd.apache.avro") {
+        return None;
+    }
+    let read = Batch::read(&request.body);
+    let batch = read.and_then(|batch| Some((batch.data(User::length)?, batch.keys())));
+    Some(batch.unwrap_or_default())
+}
+
+fn answer(request: &Request, fault: Fault, rng: &mut Rng) -> Answer {
+    let data = match batch_of(request) {
+        Some((data, _)) => data,
+        None => vec![request.body.to_vec()],
+    };
+    let is_rejected =
+        |datum: &Vec<u8>| User::decode(datum).is_some_and(|user| user.name.starts_with("rejected"));
+    let regular = if data.iter().any(is_rejected) {
+        Answer::status(422).body("rejected")
+    } else {
+        Answer::ok()
+    };
+    if rng.percent(30) {
+        return regular;
+    }
+    match fault {
+        Fault::None | Fault::Refuse => regular,
+        Fault::Slow => regular.after(Duration::from_millis(rng.below(60))),
+        Fault::Hang => Answer::hang(),
+        Fault::Reset if rng.percent(50) => Answer::ok().reset_in_head(),
+        Fault::Reset => Answer::reset(),
+        // Only accepted records: a rejection that is cut short is still a rejection.
+        Fault::CutShort if !data.iter().any(is_rejected) => Answer::status(CUT_SHORT)
+            .body(vec![b'x'; 4096])
+            .reset_in_body(),
+        Fault::CutShort => regular,
+        Fault::Redirect if rng.percent(5) => Answer::status(302).header("location", "/login"),
+        Fault::Redirect => regular,
+        Fault::ClientError if rng.percent(10) => {
+            const STATUSES: [u16; 10] = [400, 401, 403, 404, 408, 409, 410, 413, 415, 425];
+            Answer::status(STATUSES[rng.below(STATUSES.len() as u64) as usize])
+        }
+        Fault::ClientError => regular,
+        Fault::Throttle => Answer::status(429).header("retry-after", "1"),
+        Fault::ServerError => {
+            let status = [500, 502, 503, 504][rng.below(4) as usize];
+            let date = "Sun, 06 Nov 1994 08:49:37 GMT";
+            Answer::status(status).header("retry-after", date)
+        }
+    }
+}
