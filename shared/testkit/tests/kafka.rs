@@ -1,4 +1,4 @@
-//! The real broker of `deploy/kafka`, by what tests rely on.
+//! Transactions, commits, deleted records and killed brokers of `deploy/kafka`.
 
 use testkit::kafka::{Kafka, Options};
 use testkit::records;
@@ -6,10 +6,10 @@ use testkit::topics::{Committed, New, Topics};
 
 #[tokio::test]
 #[ignore = "starts Apache Kafka: run by `make e2e`"]
-async fn one_broker_keeps_transactions_headers_commits_and_deletes_records() {
+async fn one_broker_supports_transactions_headers_commits_and_deleted_records() {
     let kafka = Kafka::shared().unwrap();
     let topics = Topics::of(kafka.bootstrap()).unwrap();
-    topics.create("facts", 2, &[]).await.unwrap();
+    topics.create("orders", 2, &[]).await.unwrap();
 
     let mut plain = New::to(0, "plain");
     plain.headers = vec![
@@ -18,19 +18,19 @@ async fn one_broker_keeps_transactions_headers_commits_and_deletes_records() {
     ];
     assert_eq!(
         topics
-            .write("facts", &[plain, New::to(1, "other")])
+            .write("orders", &[plain, New::to(1, "other")])
             .unwrap(),
         [(0, 0), (1, 0)]
     );
     topics
-        .whole_transaction("facts", &[New::to(0, "aborted")], false)
+        .whole_transaction("orders", &[New::to(0, "aborted")], false)
         .unwrap();
     topics
-        .whole_transaction("facts", &[New::to(0, "committed")], true)
+        .whole_transaction("orders", &[New::to(0, "committed")], true)
         .unwrap();
-    // plain, aborted and its marker, committed and its marker
-    assert_eq!(topics.watermarks("facts").unwrap()[&0], (0, 5));
-    let stored = records::all(kafka.bootstrap(), "facts").unwrap();
+    // Five offsets: plain, aborted and its marker, committed and its marker.
+    assert_eq!(topics.watermarks("orders").unwrap()[&0], (0, 5));
+    let stored = records::all(kafka.bootstrap(), "orders").unwrap();
     let values: Vec<&[u8]> = stored
         .iter()
         .filter_map(|one| one.value.as_deref())
@@ -40,44 +40,48 @@ async fn one_broker_keeps_transactions_headers_commits_and_deletes_records() {
 
     let committed = Committed {
         offset: 3,
-        metadata: "done: 5".to_owned(),
+        metadata: "metadata".to_owned(),
     };
-    topics.commit("group", "facts", 0, &committed).unwrap();
+    topics.commit("group", "orders", 0, &committed).unwrap();
     assert_eq!(
-        topics.committed("group", "facts").unwrap(),
+        topics.committed("group", "orders").unwrap(),
         [(0, committed)].into()
     );
 
-    topics.delete_before("facts", 0, 2).await.unwrap();
-    assert_eq!(topics.watermarks("facts").unwrap()[&0], (2, 5));
-    topics.delete("facts").await.unwrap();
-    assert!(records::all(kafka.bootstrap(), "facts").unwrap().is_empty());
+    topics.delete_before("orders", 0, 2).await.unwrap();
+    assert_eq!(topics.watermarks("orders").unwrap()[&0], (2, 5));
+    topics.delete("orders").await.unwrap();
+    assert!(
+        records::all(kafka.bootstrap(), "orders")
+            .unwrap()
+            .is_empty()
+    );
 }
 
 #[tokio::test]
 #[ignore = "starts Apache Kafka: run by `make e2e`"]
-async fn three_brokers_keep_what_was_acknowledged_when_one_is_killed() {
+async fn three_brokers_keep_acknowledged_records_when_one_is_killed() {
     let kafka = Kafka::start(&Options {
         three: true,
         ..Options::default()
     })
     .unwrap();
     let topics = Topics::of(kafka.bootstrap()).unwrap();
-    topics.create("facts", 3, &[]).await.unwrap();
+    topics.create("orders", 3, &[]).await.unwrap();
     let batch = |text: &str| {
         (0..3)
             .map(|partition| New::to(partition, text))
             .collect::<Vec<_>>()
     };
-    topics.write("facts", &batch("before")).unwrap();
+    topics.write("orders", &batch("before")).unwrap();
     kafka.kill(2).await.unwrap();
     topics
-        .write("facts", &batch("while broker 2 is dead"))
+        .write("orders", &batch("while broker 2 is down"))
         .unwrap();
     kafka.revive(2).await.unwrap();
     kafka.kill(1).await.unwrap();
     topics
-        .write("facts", &batch("while broker 1 is dead"))
+        .write("orders", &batch("while broker 1 is down"))
         .unwrap();
-    assert_eq!(records::all(kafka.bootstrap(), "facts").unwrap().len(), 9);
+    assert_eq!(records::all(kafka.bootstrap(), "orders").unwrap().len(), 9);
 }

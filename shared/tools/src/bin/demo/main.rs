@@ -1,15 +1,15 @@
-//! `demo`: the whole pipeline on one machine, in a few seconds (`make demo`), or left running (`make up`).
+//! `demo`: runs the whole pipeline on one machine, once (`make demo`) or until Ctrl-C (`make up`).
 //!
-//! The broker is embedded unless KAFKA_BOOTSTRAP_SERVERS names another; everything else is the real programs, started
-//! as processes and spoken to by HTTP. What is told at the end was seen, not assumed: where it differs from the
-//! story, the exit code is 1.
+//! The broker is embedded unless KAFKA_BOOTSTRAP_SERVERS is set. Function, endpoints and job are the real programs, started
+//! as processes and called by HTTP. The demo reads the results from their responses and from the run report. The exit code
+//! is 1 if a result differs from the expected one.
 
-mod observe;
+mod environment;
+mod kafka;
+mod messages;
+mod results;
 mod samples;
-mod story;
-mod stream;
 mod table;
-mod world;
 
 use std::process::ExitCode;
 
@@ -20,13 +20,13 @@ use testkit::http::{get, send};
 use testkit::program;
 use tokio::signal::unix::{SignalKind, signal};
 
-use observe::{Answer, Received, Report};
-use world::{Ports, World};
+use environment::{Environment, Ports};
+use results::{Received, Report, Response};
 
 #[derive(Parser)]
 #[command(
     name = "demo",
-    about = "Sends the tutorial's messages through everything and shows where each one went."
+    about = "Sends the tutorial's messages through the pipeline and shows the destination of each record."
 )]
 struct Arguments {
     #[command(subcommand)]
@@ -35,7 +35,7 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Verb {
-    /// Starts everything and leaves it running until Ctrl-C.
+    /// Starts the pipeline and keeps it running until Ctrl-C.
     Up,
 }
 
@@ -43,10 +43,10 @@ enum Verb {
 async fn main() -> ExitCode {
     let outcome = match Arguments::parse().verb {
         None => tokio::select! {
-            outcome = tell() => outcome,
-            interrupted = told_to_end() => interrupted.map(|()| false),
+            outcome = run_once() => outcome,
+            interrupted = shutdown_signal() => interrupted.map(|()| false),
         },
-        Some(Verb::Up) => stay().await,
+        Some(Verb::Up) => keep_running().await,
     };
     match outcome {
         Ok(true) => ExitCode::SUCCESS,
@@ -58,9 +58,9 @@ async fn main() -> ExitCode {
     }
 }
 
-/// Completes at SIGINT, SIGTERM or SIGHUP; what was started ends with us.
-async fn told_to_end() -> Result<()> {
-    let watch = |kind| signal(kind).context("watching for signals");
+/// Completes at SIGINT, SIGTERM or SIGHUP.
+async fn shutdown_signal() -> Result<()> {
+    let watch = |kind| signal(kind).context("registering a signal handler");
     let mut interrupt = watch(SignalKind::interrupt())?;
     let mut terminate = watch(SignalKind::terminate())?;
     let mut hang_up = watch(SignalKind::hangup())?;
@@ -72,103 +72,103 @@ async fn told_to_end() -> Result<()> {
     Ok(())
 }
 
-/// The story, told once.
-async fn tell() -> Result<bool> {
-    let folder = tempfile::tempdir().context("making a folder for the messages")?;
-    let world = World::start(folder.path(), Ports::any(), |_, _| {}).await?;
-    println!("\nThis runs on your machine now:\n\n{}", world.summary());
+/// Sends all messages, runs the job once and prints the results; false if a result differs from the expected one.
+async fn run_once() -> Result<bool> {
+    let folder = tempfile::tempdir().context("creating a folder for the messages")?;
+    let environment = Environment::start(folder.path(), Ports::any(), |_, _| {}).await?;
+    println!("\nRunning on this machine:\n\n{}", environment.summary());
     let mut sent = Vec::new();
-    for message in story::messages() {
-        let path = samples::create(&message, world.folder()).await?;
+    for message in messages::all() {
+        let path = samples::create(&message, environment.folder()).await?;
         let bytes = std::fs::read(&path).with_context(|| format!("reading {}", path.display()))?;
-        let request = Request::post(world.door_url())
+        let request = Request::post(environment.function_url())
             .header("content-type", "application/octet-stream")
             .body(bytes.into())?;
-        let answer = send(request).await?;
-        let answer = Answer::read(answer.status().as_u16(), answer.body())?;
-        sent.push((message, answer));
+        let response = send(request).await?;
+        let response = Response::read(response.status().as_u16(), response.body())?;
+        sent.push((message, response));
     }
-    let (report, text) = run_window(&world).await?;
-    let a = Received::read(get(&world.a_url("records")).await?.body())?;
-    let b = Received::read(get(&world.b_url("records")).await?.body())?;
+    let (report, text) = run_job(&environment).await?;
+    let a = Received::read(get(&environment.a_url("records")).await?.body())?;
+    let b = Received::read(get(&environment.b_url("records")).await?.body())?;
     print!("{}", table::render(&sent, &a, &b, &report));
-    println!("\nThe run's report, as forward run prints it:\n");
+    println!("\nThe run report, as `forward run` prints it:\n");
     for line in text.lines() {
         println!("  {line}");
     }
-    let stored = world.stream().stored()?;
-    let differences = observe::differences(&sent, &a, &b, &report, stored.as_deref());
+    let stored = environment.kafka().stored()?;
+    let differences = results::differences(&sent, &a, &b, &report, stored.as_deref());
     for difference in &differences {
-        eprintln!("NOT AS THE STORY SAYS: {difference}");
+        eprintln!("FAIL: {difference}");
     }
     if differences.is_empty() {
-        println!("\nEvery record is where it belongs. To try it yourself: make up");
+        println!("\nPASS: every record has the expected destination. To send your own: make up");
     } else {
-        eprintln!("\nWhat the programs said:\n{}", world.logs().await);
+        eprintln!("\nLogs of the programs:\n{}", environment.logs().await);
     }
-    world.end().await?;
+    environment.stop().await?;
     Ok(differences.is_empty())
 }
 
-/// Everything started and left running until a signal comes, or one of the programs ends.
-async fn stay() -> Result<bool> {
+/// Starts the pipeline and keeps it running until a signal arrives or one of the programs ends.
+async fn keep_running() -> Result<bool> {
     let folder = program::built("demo")?.with_file_name("up");
-    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
-    let told = told_to_end();
-    tokio::pin!(told);
-    let running = async {
-        let world = World::start(&folder, Ports::usual(), |name, line| {
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
+    let shutdown = shutdown_signal();
+    tokio::pin!(shutdown);
+    let starting = async {
+        let environment = Environment::start(&folder, Ports::preferred(), |name, line| {
             println!("{name} | {line}");
         })
         .await?;
-        for message in story::messages() {
-            samples::create(&message, world.folder()).await?;
+        for message in messages::all() {
+            samples::create(&message, environment.folder()).await?;
         }
-        println!("{}", world.invitation());
-        Ok::<_, anyhow::Error>(world)
+        println!("{}", environment.instructions());
+        Ok::<_, anyhow::Error>(environment)
     };
-    let mut world = tokio::select! {
-        world = running => world?,
-        told = &mut told => return told.map(|()| true),
+    let mut environment = tokio::select! {
+        environment = starting => environment?,
+        signal = &mut shutdown => return signal.map(|()| true),
     };
-    let as_told = tokio::select! {
-        ended = world.first_to_end() => {
-            eprintln!("demo: {}; ending everything", ended?);
+    let is_requested = tokio::select! {
+        ended = environment.first_exit() => {
+            eprintln!("demo: {}; stopping all programs", ended?);
             false
         }
-        told = &mut told => {
-            told?;
-            println!("\nEnding everything.");
+        signal = &mut shutdown => {
+            signal?;
+            println!("\nStopping all programs.");
             true
         }
     };
-    // Whoever is in a hurry asks twice.
+    // A second signal ends the demo at once.
     tokio::select! {
-        ended = world.end() => ended?,
-        told = told_to_end() => told?,
+        stopped = environment.stop() => stopped?,
+        signal = shutdown_signal() => signal?,
     }
-    Ok(as_told)
+    Ok(is_requested)
 }
 
-/// One window of the real job: its report for machines, and as it prints it for people.
-async fn run_window(world: &World) -> Result<(Report, String)> {
-    let file = world.folder().join("report.json");
+/// Runs the job once, and returns its report as JSON and as text.
+async fn run_job(environment: &Environment) -> Result<(Report, String)> {
+    let file = environment.folder().join("report.json");
     let output = program::command(&program::built("forward")?)
-        .args(world.job_arguments())
-        .envs(world.stream().settings().clone())
+        .args(environment.job_arguments())
+        .envs(environment.kafka().settings().clone())
         .arg("--report")
         .arg(&file)
         .output()
         .await
         .context("running forward")?;
-    let said = String::from_utf8_lossy(&output.stderr);
+    let stderr = String::from_utf8_lossy(&output.stderr);
     ensure!(
         output.status.success(),
-        "forward run: {}\n{said}",
+        "forward run: {}\n{stderr}",
         output.status
     );
     let json = std::fs::read(&file).with_context(|| format!("reading {}", file.display()))?;
-    let report = serde_json::from_slice(&json).context("the run's report is no JSON")?;
-    let text = String::from_utf8(output.stdout).context("the run's report is no text")?;
+    let report = serde_json::from_slice(&json).context("the run report is not JSON")?;
+    let text = String::from_utf8(output.stdout).context("the run report is not UTF-8")?;
     Ok((Report(report), text))
 }

@@ -1,4 +1,4 @@
-//! The story's messages as files, made by the real sample tool.
+//! Writes the messages to files, with the program `create-avro-sample`.
 
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
@@ -7,12 +7,12 @@ use anyhow::{Context, Result, ensure};
 use testkit::program;
 use tokio::io::AsyncWriteExt;
 
-use crate::story::{Body, Message};
+use crate::messages::{Body, Message};
 
-/// Writes the message into `folder`, and hands back where.
+/// Writes the message into `folder` and returns the path.
 ///
 /// # Errors
-/// The tool is not built, or refuses.
+/// `create-avro-sample` is not built or fails.
 pub(crate) async fn create(message: &Message, folder: &Path) -> Result<PathBuf> {
     let path = folder.join(message.file);
     let read = |other: &str| {
@@ -49,12 +49,12 @@ async fn encode(path: &Path, flags: &[&str], json: &str) -> Result<()> {
         .stderr(Stdio::piped())
         .spawn()
         .context("starting create-avro-sample")?;
-    let mut stdin = child.stdin.take().context("its input is not piped")?;
+    let mut stdin = child.stdin.take().context("standard input is not piped")?;
     stdin.write_all(json.as_bytes()).await?;
     drop(stdin);
     let output = child.wait_with_output().await?;
-    let said = String::from_utf8_lossy(&output.stderr);
-    ensure!(output.status.success(), "create-avro-sample: {said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    ensure!(output.status.success(), "create-avro-sample: {stderr}");
     Ok(())
 }
 

@@ -1,53 +1,58 @@
-//! The table that a newcomer reads. Pure.
+//! The table of results.
 
-use crate::observe::{Answer, Received, Report, Seen, look};
-use crate::story::{End, Message};
+use crate::messages::{Destination, Message};
+use crate::results::{Outcome, Received, Report, Response, outcome};
 
-/// Where the last column begins to wrap.
+/// The width of the last column, in characters.
 const WIDTH: usize = 44;
 
 /// One line for each message, and one for each record of a container.
 pub(crate) fn render(
-    sent: &[(Message, Answer)],
+    sent: &[(Message, Response)],
     a: &Received,
     b: &Received,
     report: &Report,
 ) -> String {
-    let mut rows =
-        vec![["message", "the door answered", "stored at", "went to"].map(str::to_owned)];
-    for (message, answer) in sent {
+    let mut rows = vec![["message", "response", "stored at", "destination"].map(str::to_owned)];
+    for (message, response) in sent {
         let records = message.records();
         let several = records.len() > 1;
         let mut first = [
             format!("{} ({})", message.file, message.what),
-            answer.status.to_string(),
+            response.status.to_string(),
             String::new(),
             String::new(),
         ];
         if records.is_empty() {
-            first[2] = "nowhere".to_owned();
-            let detail = answer.detail.as_deref().unwrap_or("no reason given");
-            first[3] = format!("refused: {detail}");
+            first[2] = "not stored".to_owned();
+            let detail = response
+                .detail
+                .as_deref()
+                .unwrap_or("no reason in the response");
+            first[3] = format!("rejected: {detail}");
         }
         if several {
-            first[1] = format!("{}, {} records", answer.status, answer.stored.len());
+            first[1] = format!("{}, {} records", response.status, response.stored.len());
         }
         let mut pending = Some(first);
         if several || records.is_empty() {
             rows.extend(pending.take());
         }
-        for (record, place) in records.into_iter().zip(&answer.stored) {
+        for (record, position) in records.into_iter().zip(&response.stored) {
             let mut row = pending.take().unwrap_or_else(|| {
                 let text = |name: &str| record[name].as_str().unwrap_or_default().to_owned();
                 let label = format!("  id {}, {}", record["id"], text("name"));
                 [label, String::new(), String::new(), String::new()]
             });
-            row[2] = format!("{}/{}@{}", place.topic, place.partition, place.offset);
-            row[3] = match look(record, place, a, b, report) {
-                Seen::At(End::A) => "API type A".to_owned(),
-                Seen::At(End::B) => "API type B".to_owned(),
-                Seen::At(End::NoRoute) => "no route: skipped".to_owned(),
-                Seen::Strange(what) => what,
+            row[2] = format!(
+                "{}/{}@{}",
+                position.topic, position.partition, position.offset
+            );
+            row[3] = match outcome(record, position, a, b, report) {
+                Outcome::At(Destination::A) => "API type A".to_owned(),
+                Outcome::At(Destination::B) => "API type B".to_owned(),
+                Outcome::At(Destination::NoRoute) => "no route: skipped".to_owned(),
+                Outcome::Unexpected(description) => description,
             };
             rows.push(row);
         }

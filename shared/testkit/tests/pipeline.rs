@@ -1,5 +1,4 @@
-//! The whole river: from the bytes of a request, through the door, the stream and the job, to A's list. Every
-//! program is the real one.
+//! The whole pipeline with the real programs: from a request, through the function, the topic and the job, to an endpoint.
 
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
@@ -21,7 +20,7 @@ use tokio::io::{AsyncBufReadExt, BufReader};
 
 const TOPIC: &str = "FrontDoorTopic";
 
-/// `{"id":1010,"name":"Paul","email":"paul@bla.com"}`, byte by byte.
+/// The datum of `{"id":1010,"name":"Paul","email":"paul@bla.com"}`.
 const PAUL: &[u8] = b"\xe4\x0f\x08Paul\x18paul@bla.com";
 
 fn api(title: &str) -> Program {
@@ -29,12 +28,12 @@ fn api(title: &str) -> Program {
     Program::start(title, &built("api-avro-sample").unwrap(), &settings, |_| {}).unwrap()
 }
 
-fn json_of(answer: &Response<bytes::Bytes>) -> Value {
-    serde_json::from_slice(answer.body()).unwrap()
+fn json_of(response: &Response<bytes::Bytes>) -> Value {
+    serde_json::from_slice(response.body()).unwrap()
 }
 
 #[tokio::test]
-async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
+async fn delivers_the_record_of_a_request_to_its_endpoint_once() {
     build_all().await.unwrap();
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 2).unwrap();
@@ -45,20 +44,20 @@ async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
     let function = Agent::start(&built("fn-recep-avro").unwrap(), &settings)
         .await
         .unwrap();
-    let door = Gateway::start(function, "127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::start(function, "127.0.0.1:0").await.unwrap();
 
-    let request = Request::post(door.url())
+    let request = Request::post(gateway.url())
         .header("content-type", "application/octet-stream")
         .body(PAUL.into())
         .unwrap();
-    let answer = send(request).await.unwrap();
-    assert_eq!(answer.status(), 202, "{answer:?}");
-    let place = json_of(&answer);
+    let response = send(request).await.unwrap();
+    assert_eq!(response.status(), 202, "{response:?}");
+    let position = json_of(&response);
     let stored = records::all(broker.bootstrap(), TOPIC).unwrap();
     assert_eq!(stored.len(), 1);
     assert_eq!(stored[0].value.as_deref(), Some(PAUL));
-    assert_eq!(place["partition"], stored[0].partition);
-    assert_eq!(place["offset"], stored[0].offset);
+    assert_eq!(position["partition"], stored[0].partition);
+    assert_eq!(position["offset"], stored[0].offset);
 
     for planned in [1, 0] {
         let report = window(&broker, &a_url, &b_url).await;
@@ -75,7 +74,7 @@ async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
             *record,
             json!({"id": 1010, "name": "Paul", "email": "paul@bla.com"})
         );
-        let end = format!("/{}/{}", place["partition"], place["offset"]);
+        let end = format!("/{}/{}", position["partition"], position["offset"]);
         assert!(key.as_str().unwrap().ends_with(&end), "{list}");
     }
     let list = json_of(&get(&format!("{b_url}records")).await.unwrap());
@@ -83,7 +82,7 @@ async fn a_record_travels_from_the_request_to_as_list_and_is_delivered_once() {
 }
 
 #[tokio::test]
-async fn a_container_under_the_longest_key_is_taken_once_however_often_it_is_sent() {
+async fn repeated_containers_with_the_longest_key_are_received_once() {
     const COUNT: usize = 12;
     build_all().await.unwrap();
     let broker = Broker::start().unwrap();
@@ -94,7 +93,7 @@ async fn a_container_under_the_longest_key_is_taken_once_however_often_it_is_sen
     let function = Agent::start(&built("fn-recep-avro").unwrap(), &settings)
         .await
         .unwrap();
-    let door = Gateway::start(function, "127.0.0.1:0").await.unwrap();
+    let gateway = Gateway::start(function, "127.0.0.1:0").await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     let routes = folder.path().join("routes.json");
     let records: Vec<Vec<u8>> = (0..COUNT)
@@ -102,39 +101,45 @@ async fn a_container_under_the_longest_key_is_taken_once_however_often_it_is_sen
         .collect();
     let file = container(&records);
     let key = "k".repeat(255);
-    let keys: Vec<String> = (1..=COUNT).map(|place| format!("{key}/{place}")).collect();
+    let keys: Vec<String> = (1..=COUNT)
+        .map(|number| format!("{key}/{number}"))
+        .collect();
 
     for (sent, batch) in [(1, 1), (2, 1), (3, 5)] {
-        let request = Request::post(door.url())
+        let request = Request::post(gateway.url())
             .header("content-type", "application/vnd.apache.avro")
             .header("idempotency-key", format!("\"{key}\""))
             .body(file.clone().into())
             .unwrap();
-        let answer = send(request).await.unwrap();
-        assert_eq!(answer.status(), 202, "{answer:?}");
+        let response = send(request).await.unwrap();
+        assert_eq!(response.status(), 202, "{response:?}");
         let stored = records::all(broker.bootstrap(), TOPIC).unwrap();
-        let told: Vec<String> = stored
+        let stored_keys: Vec<String> = stored
             .iter()
             .map(|record| record.header("idempotency-key").unwrap())
             .collect();
         assert_eq!(
-            told,
+            stored_keys,
             vec![keys.clone(); sent].concat(),
-            "what the stream holds"
+            "the keys in the topic"
         );
 
-        // One by one, and then as a container file whose metadata holds the keys.
+        // With batches, the keys are in the metadata of the container file.
         let route = json!([{"name": "A", "when": "id == 1010", "url": a_url, "batch": batch}]);
         std::fs::write(&routes, route.to_string()).unwrap();
         let report = run(&broker, &["--routes", routes.to_str().unwrap()]).await;
         assert_eq!(report["totals"]["delivered"], COUNT, "{report}");
         let list = json_of(&get(&format!("{a_url}records")).await.unwrap());
         assert_eq!(list["received"], COUNT, "sent {sent} times: {list}");
-        let taken = list["records"].as_array().unwrap().iter();
-        let taken: HashSet<_> = taken
+        let received = list["records"].as_array().unwrap().iter();
+        let received: HashSet<_> = received
             .filter_map(|record| record["idempotency_key"].as_str())
             .collect();
-        assert_eq!(taken, keys.iter().map(String::as_str).collect(), "{list}");
+        assert_eq!(
+            received,
+            keys.iter().map(String::as_str).collect(),
+            "{list}"
+        );
     }
 }
 
@@ -156,7 +161,7 @@ fn container(records: &[Vec<u8>]) -> Vec<u8> {
     [file, block, SYNC.to_vec()].concat()
 }
 
-/// Zigzag, then seven bits a byte, the lowest first.
+/// Appends an Avro `long`: zigzag, then seven bits per byte, the lowest first.
 fn long(number: usize, out: &mut Vec<u8>) {
     let mut rest = number << 1;
     while rest > 127 {
@@ -166,7 +171,7 @@ fn long(number: usize, out: &mut Vec<u8>) {
     out.push(rest as u8);
 }
 
-/// Runs one window of the real job, by the two built-in routes, and hands back its report.
+/// Runs one window of the job with the two built-in routes, and returns its report.
 async fn window(broker: &Broker, a_url: &str, b_url: &str) -> Value {
     run(
         broker,
@@ -175,7 +180,7 @@ async fn window(broker: &Broker, a_url: &str, b_url: &str) -> Value {
     .await
 }
 
-/// Runs one window of the real job and hands back its report.
+/// Runs one window of the job and returns its report.
 async fn run(broker: &Broker, flags: &[&str]) -> Value {
     let output = command(&built("forward").unwrap())
         .args(["run", "--output", "json"])
@@ -184,42 +189,42 @@ async fn run(broker: &Broker, flags: &[&str]) -> Value {
         .output()
         .await
         .unwrap();
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{said}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
 #[tokio::test]
-async fn the_demo_sees_every_record_where_the_story_says() {
+async fn the_demo_reports_the_expected_destinations() {
     build_all().await.unwrap();
     let Output {
         status,
         stdout,
         stderr,
     } = command(&built("demo").unwrap()).output().await.unwrap();
-    let (told, errors) = (
+    let (stdout, stderr) = (
         String::from_utf8_lossy(&stdout),
         String::from_utf8_lossy(&stderr),
     );
-    assert!(status.success(), "{told}{errors}");
+    assert!(status.success(), "{stdout}{stderr}");
     assert!(
-        told.contains("balanced: 10 planned = 7 delivered + 3 skipped"),
-        "{told}"
+        stdout.contains("balanced: 10 planned = 7 delivered + 3 skipped"),
+        "{stdout}"
     );
     for (file, end) in [
         ("meu_file.bin", "no route: skipped"),
         ("type_a_message.bin", "API type A"),
         ("type_b_message.bin", "API type B"),
-        ("text.json", "refused: "),
+        ("text.json", "rejected: "),
     ] {
-        let line = told.lines().find(|line| line.contains(file)).unwrap();
+        let line = stdout.lines().find(|line| line.contains(file)).unwrap();
         assert!(line.contains(end), "{line}");
     }
 }
 
 #[cfg(target_os = "linux")]
 #[tokio::test]
-async fn nothing_outlives_the_demo_however_it_ends() {
+async fn no_program_outlives_the_demo() {
     build_all().await.unwrap();
     for signal in ["-INT", "-TERM", "-KILL"] {
         let mut up = command(&built("demo").unwrap())
@@ -243,27 +248,30 @@ async fn nothing_outlives_the_demo_however_it_ends() {
         let status = up.wait().await.unwrap();
         assert_eq!(status.success(), signal != "-KILL", "{signal}: {status}");
         let end = Instant::now() + Duration::from_secs(30);
-        while children.iter().any(|child| lives(*child)) {
-            assert!(Instant::now() < end, "{signal}: {children:?} live on");
+        while children.iter().any(|child| is_running(*child)) {
+            assert!(
+                Instant::now() < end,
+                "{signal}: {children:?} are still running"
+            );
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 }
 
-/// The processes whose parent is that one.
+/// The child processes of a process.
 fn children_of(parent: u32) -> HashSet<u32> {
     let processes = std::fs::read_dir("/proc").unwrap();
     processes
         .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok())
-        .filter(|id| stat(*id).is_some_and(|(_, its)| its == parent))
+        .filter(|id| stat(*id).is_some_and(|(_, its_parent)| its_parent == parent))
         .collect()
 }
 
-fn lives(id: u32) -> bool {
+fn is_running(id: u32) -> bool {
     stat(id).is_some_and(|(state, _)| state != "Z" && state != "X")
 }
 
-/// A process's state and its parent, from `/proc/ID/stat`: the third and fourth field, after the name in brackets.
+/// The state and the parent of a process: the third and fourth field of `/proc/ID/stat`, after the name in brackets.
 fn stat(id: u32) -> Option<(String, u32)> {
     let text = std::fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
     let mut fields = text.rsplit_once(')')?.1.split_whitespace();

@@ -1,46 +1,46 @@
-//! What is sent, and what the README promises to become of it. Pure.
+//! The messages that the demo sends, and the expected destination of each record.
 
 use serde_json::{Value, json};
 
-/// The end that the story promises to a record.
+/// The destination of a record.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum End {
+pub(crate) enum Destination {
     /// Delivered to API type A.
     A,
     /// Delivered to API type B.
     B,
-    /// Stored, but no route wants it: skipped and counted.
+    /// No route matches: stored, skipped and counted.
     NoRoute,
 }
 
-/// What a message is made of.
+/// The content of a message.
 #[derive(Clone, Debug)]
 pub(crate) enum Body {
     /// One record as a raw datum.
     Datum(Value),
-    /// Several in one container file.
+    /// Several records in one container file.
     Container(Vec<Value>),
-    /// Another message's bytes and one more.
+    /// Another message's bytes and one more byte.
     OneByteMore(&'static str),
-    /// Another message's bytes without the last.
+    /// Another message's bytes without the last byte.
     OneByteLess(&'static str),
-    /// No Avro at all.
+    /// Text that is not Avro.
     Text(&'static str),
 }
 
-/// One message of the story.
+/// One message.
 #[derive(Clone, Debug)]
 pub(crate) struct Message {
-    /// The file that it is kept in.
+    /// The name of its file.
     pub(crate) file: &'static str,
-    /// What it is, in a few words.
+    /// A short description.
     pub(crate) what: &'static str,
-    /// What it is made of.
+    /// The content.
     pub(crate) body: Body,
 }
 
 impl Message {
-    /// The records in it, in order; none when the door must refuse it.
+    /// The records in order; none if the function must reject the message.
     pub(crate) fn records(&self) -> Vec<&Value> {
         match &self.body {
             Body::Datum(record) => vec![record],
@@ -50,17 +50,17 @@ impl Message {
     }
 }
 
-/// What the routes of the tutorial mean for a record.
-pub(crate) fn end_of(record: &Value) -> End {
+/// The expected destination of a record, by the tutorial's routes.
+pub(crate) fn destination_of(record: &Value) -> Destination {
     match record["id"].as_i64() {
-        Some(1010) => End::A,
-        Some(1020) => End::B,
-        _ => End::NoRoute,
+        Some(1010) => Destination::A,
+        Some(1020) => Destination::B,
+        _ => Destination::NoRoute,
     }
 }
 
-/// The tutorial's three messages, several at once, and three that are not what they should be.
-pub(crate) fn messages() -> Vec<Message> {
+/// The tutorial's three messages, one message with several records, and three invalid messages.
+pub(crate) fn all() -> Vec<Message> {
     let message = |file, what, body| Message { file, what, body };
     let user = |id: i32, name: &str, email: &str| json!({"id": id, "name": name, "email": email});
     vec![

@@ -1,4 +1,4 @@
-//! The stream between door and job: the embedded broker's, or that of a broker of yours.
+//! The broker and the topic between function and job: embedded, or an external broker.
 
 use std::fmt;
 
@@ -7,24 +7,23 @@ use testkit::broker::Broker;
 use testkit::records;
 use testkit::topics::Topics;
 
-/// The stream's name on the embedded broker, as in the tutorial.
+/// The topic on the embedded broker; the name is the tutorial's.
 const TOPIC: &str = "FrontDoorTopic";
-/// The job's dead-letter topic: the embedded broker has no CreateTopics request, by which the job creates it elsewhere.
+/// The dead-letter topic on the embedded broker, which does not support CreateTopics requests of the job.
 const DEAD_LETTER_TOPIC: &str = "FrontDoorTopic-dead-letter";
-/// The stream and the group on a broker of yours, which may hold the real ones: theirs must not get our records, and
-/// our job must not take theirs.
-const GUEST_TOPIC: &str = "FrontDoorDemo";
-const GUEST_GROUP: &str = "frontdoor-demo";
-/// The stream's partitions where the demo creates it.
+/// The topic and the group on an external broker, which may also have the production topic and group.
+const EXTERNAL_TOPIC: &str = "FrontDoorDemo";
+const EXTERNAL_GROUP: &str = "frontdoor-demo";
+/// The number of partitions of topics that the demo creates.
 const PARTITIONS: i32 = 3;
-/// The setting that names a broker other than the embedded one.
+/// The setting that selects an external broker.
 const BOOTSTRAP: &str = "KAFKA_BOOTSTRAP_SERVERS";
 
 /// Settings as environment variables.
-pub(crate) type Environment = Vec<(String, String)>;
+pub(crate) type Variables = Vec<(String, String)>;
 
-/// What is handed on to the programs when you name a broker.
-const HANDED_ON: [&str; 10] = [
+/// The variables that the programs inherit for an external broker.
+const INHERITED: [&str; 10] = [
     BOOTSTRAP,
     "KAFKA_TOPIC",
     "KAFKA_GROUP_ID",
@@ -38,43 +37,42 @@ const HANDED_ON: [&str; 10] = [
 ];
 
 /// A broker and a topic.
-pub(crate) struct Stream {
+pub(crate) struct Kafka {
     embedded: Option<Broker>,
-    settings: Environment,
+    settings: Variables,
 }
 
-impl Stream {
-    /// Starts the embedded broker, unless `KAFKA_BOOTSTRAP_SERVERS` names another.
+impl Kafka {
+    /// Starts the embedded broker, or uses the external broker of `KAFKA_BOOTSTRAP_SERVERS`.
     ///
-    /// On a broker of yours it creates the demo's own topic if that is missing and the broker needs no TLS and no user;
-    /// any other topic has to exist.
+    /// On an external broker without TLS and SASL it creates the demo's topic if that does not exist. Any other topic must
+    /// exist.
     ///
     /// # Errors
-    /// The embedded broker does not start; yours does not answer, or rejects the topic.
+    /// The embedded broker does not start, or the external broker does not respond or rejects the topic.
     pub(crate) async fn start() -> Result<Self> {
-        // Whoever names a broker may have to name a user, a certificate and so on.
-        let mut settings: Environment = std::env::vars()
-            .filter(|(name, _)| HANDED_ON.contains(&name.as_str()))
+        let mut settings: Variables = std::env::vars()
+            .filter(|(name, _)| INHERITED.contains(&name.as_str()))
             .collect();
-        let given = |settings: &[(String, String)], name: &str| {
+        let is_set = |settings: &[(String, String)], name: &str| {
             settings
                 .iter()
                 .any(|(known, value)| known == name && !value.is_empty())
         };
-        if given(&settings, BOOTSTRAP) {
-            let needs_more = ["KAFKA_TOPIC", "KAFKA_USERNAME", "KAFKA_SECURITY_PROTOCOL"];
-            if !needs_more.iter().any(|name| given(&settings, name)) {
+        if is_set(&settings, BOOTSTRAP) {
+            let not_created_for = ["KAFKA_TOPIC", "KAFKA_USERNAME", "KAFKA_SECURITY_PROTOCOL"];
+            if !not_created_for.iter().any(|name| is_set(&settings, name)) {
                 let bootstrap = settings.iter().find(|(name, _)| name == BOOTSTRAP);
                 let topics = Topics::of(bootstrap.map_or("", |(_, value)| value))?;
-                if topics.watermarks(GUEST_TOPIC)?.is_empty() {
-                    topics.create(GUEST_TOPIC, PARTITIONS, &[]).await?;
+                if topics.watermarks(EXTERNAL_TOPIC)?.is_empty() {
+                    topics.create(EXTERNAL_TOPIC, PARTITIONS, &[]).await?;
                 }
             }
             for (name, value) in [
-                ("KAFKA_TOPIC", GUEST_TOPIC),
-                ("KAFKA_GROUP_ID", GUEST_GROUP),
+                ("KAFKA_TOPIC", EXTERNAL_TOPIC),
+                ("KAFKA_GROUP_ID", EXTERNAL_GROUP),
             ] {
-                if !given(&settings, name) {
+                if !is_set(&settings, name) {
                     settings.push((name.to_owned(), value.to_owned()));
                 }
             }
@@ -94,15 +92,15 @@ impl Stream {
         })
     }
 
-    /// What a program must be told to reach it, secrets included.
-    pub(crate) fn settings(&self) -> &Environment {
+    /// The settings with which a program reaches the topic, including secrets.
+    pub(crate) fn settings(&self) -> &Variables {
         &self.settings
     }
 
-    /// Partition and offset of every record in the topic, in order; `None` for a broker that others may use too.
+    /// Partition and offset of every record in the topic, in order; `None` for an external broker, which others may use.
     ///
     /// # Errors
-    /// The broker does not answer.
+    /// The broker does not respond.
     pub(crate) fn stored(&self) -> Result<Option<Vec<(i64, i64)>>> {
         let Some(broker) = &self.embedded else {
             return Ok(None);
@@ -120,12 +118,12 @@ impl Stream {
     }
 }
 
-impl fmt::Display for Stream {
+impl fmt::Display for Kafka {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kind = if self.embedded.is_some() {
             "embedded"
         } else {
-            "yours"
+            "external"
         };
         let (broker, topic) = (self.setting(BOOTSTRAP), self.setting("KAFKA_TOPIC"));
         write!(f, "{broker} ({kind}), topic {topic}")

@@ -1,4 +1,4 @@
-//! The programs and the broker that the story needs, started together and ended together.
+//! The broker and the programs of the demo.
 
 use std::net::{SocketAddr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -9,60 +9,60 @@ use testkit::agent::Agent;
 use testkit::gateway::Gateway;
 use testkit::program::{self, Program};
 
-use crate::stream::Stream;
+use crate::kafka::Kafka;
 
-/// Where the three addresses for people lie.
+/// The ports of the function's gateway and of the endpoints; 0 is a free port.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Ports {
-    door: u16,
+    function: u16,
     a: u16,
     b: u16,
 }
 
 impl Ports {
-    /// Whatever is free.
+    /// Free ports.
     pub(crate) fn any() -> Self {
         Self {
-            door: 0,
+            function: 0,
             a: 0,
             b: 0,
         }
     }
 
-    /// 8080, 8081 and 8082, or what is free where one of them is taken.
-    pub(crate) fn usual() -> Self {
+    /// 8080, 8081 and 8082, each replaced by a free port if it is in use.
+    pub(crate) fn preferred() -> Self {
         let free = |port| TcpListener::bind(("127.0.0.1", port)).map_or(0, |_| port);
         Self {
-            door: free(8080),
+            function: free(8080),
             a: free(8081),
             b: free(8082),
         }
     }
 }
 
-/// Everything that runs; all of it ends when this is dropped.
-pub(crate) struct World {
+/// The running broker and programs. Dropping this stops them.
+pub(crate) struct Environment {
     a: Program,
     b: Program,
     a_address: SocketAddr,
     b_address: SocketAddr,
-    door: Gateway,
-    stream: Stream,
+    function: Gateway,
+    kafka: Kafka,
     folder: PathBuf,
 }
 
-impl World {
-    /// Starts the broker unless `KAFKA_BOOTSTRAP_SERVERS` names one, both endpoints, and the function behind its
-    /// gateway. Files go to `folder`; log lines of the endpoints go to `heard`, with the name of who said them.
+impl Environment {
+    /// Starts the broker, both endpoints, and the function behind a gateway. Writes files to `folder`, and calls `on_line`
+    /// with the endpoint's title for each log line of an endpoint.
     ///
     /// # Errors
-    /// One of them does not start; what it said is in the error.
+    /// A program does not start. The error contains its log.
     pub(crate) async fn start(
         folder: &Path,
         ports: Ports,
-        heard: impl Fn(&str, &str) + Clone + Send + 'static,
+        on_line: impl Fn(&str, &str) + Clone + Send + 'static,
     ) -> Result<Self> {
-        let stream = Stream::start().await?;
+        let kafka = Kafka::start().await?;
         let endpoint = program::built("api-avro-sample")?;
         let api = |title: &'static str, port: u16| {
             let listen = format!("127.0.0.1:{port}");
@@ -71,88 +71,90 @@ impl World {
                 ("LISTEN", &listen),
                 ("LOG_FORMAT", "text"),
             ];
-            let heard = heard.clone();
-            Program::start(title, &endpoint, &settings, move |line| heard(title, line))
+            let on_line = on_line.clone();
+            Program::start(title, &endpoint, &settings, move |line| {
+                on_line(title, line)
+            })
         };
         let mut a = api("API type A", ports.a)?;
         let mut b = api("API type B", ports.b)?;
         let mut settings: Vec<(&str, &str)> = vec![("LOG_FORMAT", "text")];
         settings.extend(
-            stream
+            kafka
                 .settings()
                 .iter()
                 .map(|(name, value)| (&**name, &**value)),
         );
-        let function = Agent::start(&program::built("fn-recep-avro")?, &settings).await?;
-        let door = Gateway::start(function, &format!("127.0.0.1:{}", ports.door)).await?;
-        let world = Self {
+        let agent = Agent::start(&program::built("fn-recep-avro")?, &settings).await?;
+        let function = Gateway::start(agent, &format!("127.0.0.1:{}", ports.function)).await?;
+        let environment = Self {
             a_address: a.address().await?,
             b_address: b.address().await?,
             a,
             b,
-            door,
-            stream,
+            function,
+            kafka,
             folder: folder.to_owned(),
         };
-        world.write_config()?;
-        Ok(world)
+        environment.write_config()?;
+        Ok(environment)
     }
 
-    /// Where files are kept.
+    /// The folder of the messages and of the job's configuration.
     pub(crate) fn folder(&self) -> &Path {
         &self.folder
     }
 
-    /// Where messages are posted.
-    pub(crate) fn door_url(&self) -> String {
-        self.door.url()
+    /// The URL to which messages are posted.
+    pub(crate) fn function_url(&self) -> String {
+        self.function.url()
     }
 
-    /// A path of API type A.
+    /// The URL of a path of API type A.
     pub(crate) fn a_url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.a_address)
     }
 
-    /// A path of API type B.
+    /// The URL of a path of API type B.
     pub(crate) fn b_url(&self, path: &str) -> String {
         format!("http://{}/{path}", self.b_address)
     }
 
-    /// What `forward` must be told to run one window here.
+    /// The arguments with which `forward` runs one window of the topic.
     pub(crate) fn job_arguments(&self) -> Vec<String> {
         let config = self.config().display().to_string();
         vec!["run".to_owned(), "--config-location".to_owned(), config]
     }
 
     /// The broker and the topic.
-    pub(crate) fn stream(&self) -> &Stream {
-        &self.stream
+    pub(crate) fn kafka(&self) -> &Kafka {
+        &self.kafka
     }
 
-    /// What runs where, in one line each.
+    /// The addresses, one per line.
     pub(crate) fn summary(&self) -> String {
         format!(
-            "  broker        {}\n  the door      {} (fn-recep-avro, called over its Unix \
+            "  broker        {}\n  function      {} (fn-recep-avro, called over its Unix \
              socket)\n  API type A    {}\n  API type B    {}\n",
-            self.stream,
-            self.door_url(),
+            self.kafka,
+            self.function_url(),
             self.a_url(""),
             self.b_url(""),
         )
     }
 
-    /// What to paste, for somebody who wants to try it by hand.
-    pub(crate) fn invitation(&self) -> String {
-        let door = self.door_url();
+    /// Commands to send messages and to run the job by hand.
+    pub(crate) fn instructions(&self) -> String {
+        let url = self.function_url();
         let file = |name: &str| shown(&self.folder.join(name));
-        let post = |name: &str| format!("  curl --data-binary @{} {door}\n", file(name));
+        let post = |name: &str| format!("  curl --data-binary @{} {url}\n", file(name));
         let job = program::built("forward").map_or("forward".to_owned(), |path| shown(&path));
         let tool = program::built("create-avro-sample")
             .map_or("create-avro-sample".to_owned(), |path| shown(&path));
         format!(
-            "\nFrontdoor is up; Ctrl-C ends all of it.\n\n{}\nOpen A's and B's page in a browser, and send:\n\n\
-             {}{}{}{}{}\nThen run one window of the job, as often as you like:\n\n  {job} {}\n\n\
-             Make a message of your own:\n\n  {tool} {} '{{\"id\":1010,\"name\":\"Me\",\"email\":\"me@bla.com\"}}'\n",
+            "\nFrontdoor is up. Ctrl-C stops it.\n\n{}\nOpen the pages of A and B in a browser. Send messages:\n\n\
+             {}{}{}{}{}\nRun one window of the job:\n\n  {job} {}\n\n\
+             Create a message:\n\n  {tool} {} '{{\"id\":1010,\"name\":\"Me\",\"email\":\"me@bla.com\"}}'\n",
             self.summary(),
             post("type_a_message.bin"),
             post("type_b_message.bin"),
@@ -168,29 +170,29 @@ impl World {
         )
     }
 
-    /// Waits until one of the programs ends by itself; says which.
-    pub(crate) async fn first_to_end(&mut self) -> Result<String> {
-        let door = async {
-            while self.door.agent().lock().await.lives() {
+    /// Waits until one of the programs ends, and returns a description of the exit.
+    pub(crate) async fn first_exit(&mut self) -> Result<String> {
+        let function = async {
+            while self.function.agent().lock().await.lives() {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
         };
         Ok(tokio::select! {
             status = self.a.ended() => format!("API type A ended ({})", status?),
             status = self.b.ended() => format!("API type B ended ({})", status?),
-            () = door => format!("the function ended:\n{}", self.door.agent().lock().await.log()),
+            () = function => format!("the function ended:\n{}", self.function.agent().lock().await.log()),
         })
     }
 
-    /// What everybody has said.
+    /// The logs of all programs.
     pub(crate) async fn logs(&self) -> String {
-        let function = self.door.agent().lock().await.log();
+        let function = self.function.agent().lock().await.log();
         let (a, b) = (self.a.log(), self.b.log());
         format!("API type A:\n{a}\nAPI type B:\n{b}\nfn-recep-avro:\n{function}")
     }
 
-    /// Ends the endpoints in good order; the function is killed, as Fn does.
-    pub(crate) async fn end(self) -> Result<()> {
+    /// Stops the endpoints with SIGTERM and kills the function, as Fn does.
+    pub(crate) async fn stop(self) -> Result<()> {
         self.a.end().await?;
         self.b.end().await?;
         Ok(())
@@ -201,8 +203,8 @@ impl World {
     }
 
     fn write_config(&self) -> Result<()> {
-        // Secrets stay in the environment, where they came from.
-        let mut lines = self.stream.settings().clone();
+        // Secrets are passed by environment variables only.
+        let mut lines = self.kafka.settings().clone();
         lines.retain(|(name, _)| name != "KAFKA_PASSWORD");
         lines.push(("API_TYPE_A_URL".to_owned(), self.a_url("")));
         lines.push(("API_TYPE_B_URL".to_owned(), self.b_url("")));
@@ -215,7 +217,7 @@ impl World {
     }
 }
 
-/// A path as short as it can be typed here.
+/// The path relative to the current folder, if it is below it.
 fn shown(path: &Path) -> String {
     let here = std::env::current_dir().unwrap_or_default();
     path.strip_prefix(&here)
