@@ -1,10 +1,11 @@
-//! The least that can answer Fn's agent: an empty hyper service on a Unix socket. What the function is measured by.
+//! An empty function: a hyper service on a Unix socket that responds to Fn's agent. Benchmarks compare the function with it.
+//!
+//! `deploy/fn/empty` compiles this file in the package `fn-recep-avro`, so it uses only dependencies of that package.
 
 use std::convert::Infallible;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
 use http::{Request, Response};
 use http_body_util::{BodyExt, Empty};
 use hyper::body::{Bytes, Incoming};
@@ -14,18 +15,21 @@ use hyper_util::rt::TokioIo;
 use tokio::net::UnixListener;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<()> {
-    let name = std::env::var("FN_LISTENER").context("FN_LISTENER")?;
-    let name = PathBuf::from(name.strip_prefix("unix:").context("unix:")?);
-    let real = name.with_file_name("phonylsnr.sock");
-    let listener = UnixListener::bind(&real)?;
-    std::fs::set_permissions(&real, std::fs::Permissions::from_mode(0o666))?;
-    symlink("phonylsnr.sock", &name)?;
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let listener = std::env::var("FN_LISTENER")?;
+    let path = listener
+        .strip_prefix("unix:")
+        .ok_or("FN_LISTENER must start with unix:")?;
+    let link = PathBuf::from(path);
+    let socket = link.with_file_name("phonylsnr.sock");
+    let listener = UnixListener::bind(&socket)?;
+    std::fs::set_permissions(&socket, std::fs::Permissions::from_mode(0o666))?;
+    symlink("phonylsnr.sock", &link)?;
     loop {
         let (stream, _) = listener.accept().await?;
         tokio::spawn(async move {
             let service = service_fn(|request: Request<Incoming>| async {
-                // An unread body costs the connection.
+                // hyper closes the connection if the body is not read.
                 let _ = request.into_body().collect().await;
                 Ok::<_, Infallible>(Response::new(Empty::<Bytes>::new()))
             });
