@@ -1,81 +1,81 @@
-# Frontdoor's verbs. `make` or `make help` lists them; each is a line or two.
+# The commands of this project. `make` or `make help` lists them.
 
 CARGO ?= cargo
 
 .DEFAULT_GOAL := help
 
-help: ## List these verbs
+help: ## List these commands
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
-needs: ## Say what this machine lacks to build, by Debian package
+needs: ## List the missing Debian packages that the build needs
 	@.ci/needs
 
 build: needs ## Build every program, for development
 	$(CARGO) build --workspace --bins
 
-demo: build ## Send the tutorial's messages through everything, and show where each one went
+demo: build ## Send the tutorial's messages through the pipeline and show the destination of each record
 	@target/debug/demo
 
-up: build ## Start everything and leave it running, until Ctrl-C
+up: build ## Start the pipeline and keep it running until Ctrl-C
 	@target/debug/demo up
 
-test: needs ## Run every test that needs neither Docker nor Java nor a network
+test: needs ## Run every test that does not need Docker, Java or a network
 	$(CARGO) test --workspace
 
 check: needs ## Format and lint, as CI does
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-e2e: build ## Test the function and the job on real Apache Kafka (Java 17, Maven)
+e2e: build ## Test the function and the job on Apache Kafka (Java 17, Maven)
 	$(CARGO) test --workspace --test e2e -- --ignored --test-threads 2
 
-chaos: build ## Kill jobs, brokers and endpoints, and let an independent checker judge; CHAOS="--long" for 200 kills
+chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
 
-bench: bench-parts bench-window bench-door ## Measure parts, windows and the function, each against its limit (Java 17, Maven)
+bench: bench-parts bench-window bench-door ## Run bench-parts, bench-window and bench-door (Java 17, Maven)
 
-bench-parts: needs ## Measure what is done in one process: walking a datum, deciding a route, delivering
+bench-parts: needs ## Measure validation, routing and delivery, each in one process
 	$(CARGO) bench -p avro --bench avro
 	$(CARGO) bench -p routes --bench route
 	$(CARGO) bench -p delivery --bench delivery
 
-licences: ## Check the licence of every crate, offline
+licences: ## Check the licence of every dependency, offline
 	@.ci/licences
 
 readme: needs ## Write the tables of settings and exit codes into docs/CONFIGURATION.md
 	@CARGO=$(CARGO) .ci/readme
 
-ci: ## All that CI runs
+ci: ## Run all steps of CI
 	@.ci/run
 
-bench-window: needs ## Measure windows on real Apache Kafka against a bare drain and a bare client
+bench-window: needs ## Compare runs of the job on Apache Kafka with a plain consumer and a plain HTTP client
 	$(CARGO) build --release -p forward -p tools --bins
 	@target/release/bench-window $(BENCH)
 
-bench-door: needs ## Measure the function against raw librdkafka and an empty program (BENCH=--kafka: on Apache Kafka)
+bench-door: needs ## Compare the function with librdkafka and with an empty function (BENCH=--kafka: on Apache Kafka)
 	$(CARGO) build --release -p fn-recep-avro -p forward -p tools --bins
 	@target/release/bench-door $(BENCH)
 
-bench-fn: needs ## Measure the function against the tutorial's Python, both bare, on Apache Kafka (Java 17, Maven, PyPI)
+bench-fn: needs ## Compare the function with the tutorial's Python function, as processes, on Apache Kafka (Java 17, Maven, PyPI)
 	$(CARGO) build --release -p fn-recep-avro -p tools --bins
 	@target/release/bench-door --kafka --python
 
-bench-fn-images: needs ## The same in containers, beside an empty Rust function too (Docker, Java 17, Maven, PyPI)
+bench-fn-images: needs ## The same in containers, and with an empty Rust function (Docker, Java 17, Maven, PyPI)
 	$(CARGO) build --release -p tools --bins
 	@deploy/images/engine sh -c 'deploy/fn/images && target/release/bench-door --kafka --images'
 
-bench-spark: needs ## The same window by Spark Structured Streaming (Java 17, Maven, PyPI)
+bench-spark: needs ## Compare the job with Spark Structured Streaming (Java 17, Maven, PyPI)
 	$(CARGO) build --release -p forward -p tools --bins
 	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run
 
-bench-cold-start: needs ## Measure what settings in bucket and vault cost a cold start, beside a local file
+bench-cold-start: needs ## Compare cold starts with settings in bucket and vault, and in a local file
 	$(CARGO) build --release -p fn-recep-avro -p tools --bins
 	@target/release/bench-cold-start
 
-e2e-oci: needs ## Run everything from Oracle Cloud's buckets and vault: the official CLI, real Kafka with SASL_SSL, a stand-in
+e2e-oci: needs ## Run the pipeline with settings from Oracle Cloud's buckets and vault: official CLI, Kafka with SASL_SSL, stand-in
 	@deploy/oci/e2e
 
-oci-compare: needs ## Compare our signatures with the official Python SDK's (Python, PyPI)
+oci-compare: needs ## Compare signatures with those of Oracle's Python SDK (Python, PyPI)
 	@deploy/oci/compare
 
 .PHONY: help needs build demo up test check e2e chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
