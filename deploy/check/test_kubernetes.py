@@ -121,11 +121,11 @@ def test_the_cron_job_ends_by_itself_before_kubernetes_ends_it(built, overlay, c
     assert manifest["kind"] == "CronJob" and manifest["spec"]["concurrencyPolicy"] == "Forbid"
     assert manifest["spec"]["startingDeadlineSeconds"] >= 10, "less than the controller's own rhythm: runs would be missed"
     arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
-    deadline, grace = seconds(arguments["--deadline"]), seconds(arguments["--shutdown-timeout"])
-    assert 2 * (deadline + grace) < job["activeDeadlineSeconds"], "no room for a second pod to take up what is left"
+    deadline, shutdown = seconds(arguments["--deadline"]), seconds(arguments["--shutdown-timeout"])
+    assert 2 * (deadline + shutdown) < job["activeDeadlineSeconds"], "no room for a second pod to take up what is left"
     minutes = int(re.fullmatch(r"\*/(\d+) \* \* \* \*", manifest["spec"]["schedule"])[1])
-    assert deadline + grace < minutes * 60, "a usual run would still go on when the next is due"
-    assert grace < pod["terminationGracePeriodSeconds"]
+    assert deadline + shutdown < minutes * 60, "a usual run would still go on when the next is due"
+    assert shutdown < pod["terminationGracePeriodSeconds"]
     assert pod["restartPolicy"] == "Never", "a failure policy needs it"
 
 

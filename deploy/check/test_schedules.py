@@ -70,12 +70,12 @@ def test_the_service_names_only_settings_that_exist(unit):
 
 def test_the_service_ends_by_itself_before_systemd_ends_it():
     (command,) = lines("frontdoor-forward.service", "ExecStart")
-    flags = dict(re.findall(r"--(deadline|grace) (\S+)", command))
+    flags = dict(re.findall(r"--(deadline|shutdown-timeout) (\S+)", command))
     (limit,) = lines("frontdoor-forward.service", "TimeoutStartSec")
-    assert seconds(flags["deadline"]) + seconds(flags["grace"]) < seconds(limit.replace("min", "m"))
+    assert seconds(flags["deadline"]) + seconds(flags["shutdown-timeout"]) < seconds(limit.replace("min", "m"))
     assert lines("frontdoor-forward.service", "SuccessExitStatus") == ["10 11 12 20"]
     (stop,) = lines("frontdoor-forward.service", "TimeoutStopSec")
-    assert seconds(flags["grace"]) < seconds(stop)
+    assert seconds(flags["shutdown-timeout"]) < seconds(stop)
 
 
 def test_the_crontab_says_when_who_and_what():

@@ -93,7 +93,7 @@ class Broker:
         lines = (folder / "env").read_text().splitlines()
         self.settings = dict(line.split("=", 1) for line in lines)
         self.bootstrap = self.settings["KAFKA_BOOTSTRAP_SERVERS"]
-        run(program("create-topic"), self.settings["PLAINTEXT_BOOTSTRAPSERVER"], "FrontDoorTopic", partitions)
+        run(program("create-topic"), self.settings["PLAINTEXT_BOOTSTRAP_SERVERS"], "FrontDoorTopic", partitions)
 
     def end(self):
         run(KAFKA, "stop", "--dir", self.folder, check=False)

@@ -1,6 +1,6 @@
 """The door as the tutorial's own stack would have it, to measure by: decode, publish, wait for the acknowledgement.
 
-Settings from the environment, named as the door's: KAFKA_BOOTSTRAPSERVER, KAFKA_TOPIC, AVRO_SCHEMA (a path).
+Settings from the environment, named as the door's: KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC, AVRO_SCHEMA (a path).
 """
 
 import io
@@ -16,7 +16,7 @@ TOPIC = os.environ["KAFKA_TOPIC"]
 # One client for the life of the container. Not idempotent, which is the client's default: making it so costs its first
 # message half a second.
 PRODUCER = Producer({
-    "bootstrap.servers": os.environ["KAFKA_BOOTSTRAPSERVER"],
+    "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"],
     "acks": "all",
     "linger.ms": 0,
 })

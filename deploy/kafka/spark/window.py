@@ -39,7 +39,7 @@ def main():
         schema = file.read()
     stream = (
         spark.readStream.format("kafka")
-        .option("kafka.bootstrap.servers", os.environ["KAFKA_BOOTSTRAPSERVER"])
+        .option("kafka.bootstrap.servers", os.environ["KAFKA_BOOTSTRAP_SERVERS"])
         .option("subscribe", os.environ["KAFKA_TOPIC"])
         .option("startingOffsets", "earliest")
         .load()

@@ -103,7 +103,7 @@ impl Kafka {
 
     /// Bootstrap servers without TLS and SASL, as `host:port,host:port`.
     pub fn bootstrap(&self) -> &str {
-        self.setting("PLAINTEXT_BOOTSTRAPSERVER")
+        self.setting("PLAINTEXT_BOOTSTRAP_SERVERS")
             .unwrap_or_default()
     }
 
@@ -116,7 +116,7 @@ impl Kafka {
     pub fn environment(&self) -> impl Iterator<Item = (&str, &str)> {
         self.settings
             .iter()
-            .filter(|(name, _)| name != "PLAINTEXT_BOOTSTRAPSERVER" && name != "CLUSTER_ID")
+            .filter(|(name, _)| name != "PLAINTEXT_BOOTSTRAP_SERVERS" && name != "CLUSTER_ID")
             .map(|(name, value)| (name.as_str(), value.as_str()))
     }
 
