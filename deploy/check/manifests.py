@@ -1,4 +1,4 @@
-"""What kustomize makes of the overlays, and where in it the pods are."""
+"""Builds the overlays with kustomize, and finds the pods in the result."""
 
 import shutil
 
@@ -11,7 +11,7 @@ COMPONENTS = ["", "every", "indexed"]
 
 
 def build(overlay, component, place):
-    """What `kubectl apply -k` would send: the overlay, with the component added as the README says."""
+    """The manifests that `kubectl apply -k` sends: the overlay, with a component as in the README."""
     shutil.copytree(KUBERNETES, place, dirs_exist_ok=True)
     kustomization = place / "overlays" / overlay / "kustomization.yaml"
     if component:
@@ -22,7 +22,7 @@ def build(overlay, component, place):
 
 
 def pods(manifests):
-    """Every pod template, with the manifest that it is in and the job it belongs to, if any."""
+    """Every pod template, with its manifest and the spec of its job or deployment."""
     for manifest in manifests:
         spec = manifest.get("spec", {})
         if manifest["kind"] == "CronJob":

@@ -1,4 +1,4 @@
-"""Oracle's policy language, as far as deploy/terraform writes it: statements, conditions and matching rules.
+"""Parses the part of Oracle's policy language that deploy/terraform uses: statements, conditions and matching rules.
 
 Grammar: https://docs.oracle.com/iaas/Content/Identity/Concepts/policysyntax.htm and, for conditions,
 https://docs.oracle.com/iaas/Content/Identity/Concepts/policyadvancedfeatures.htm
@@ -9,11 +9,10 @@ from dataclasses import dataclass
 
 VERBS = ("inspect", "read", "use", "manage")
 
-# Resource types that deploy/terraform may name. A mistyped one is accepted by nobody but would be found only by the
-# first call that is refused.
+# The resource types in deploy/terraform. A mistyped resource type would be found only when a call is rejected.
 RESOURCES = {"objects", "secret-bundles", "repos", "functions-family", "stream-push", "stream-pull"}
 
-# Variables that conditions may compare: general ones, and those of the services above.
+# The variables in conditions: general variables, and those of the resource types above.
 VARIABLES = {
     "request.principal.type", "request.resource.compartment.id",
     "target.bucket.name", "target.secret.id", "target.streampool.id",
@@ -24,7 +23,7 @@ TOKEN = re.compile(r"\s*(?:(?P<brace>[{},])|(?P<text>'[^']*')|(?P<operator>!?=)|
 
 
 class Malformed(ValueError):
-    """What is wrong with a statement or a rule."""
+    """The error in a statement or a rule."""
 
 
 @dataclass
@@ -45,14 +44,14 @@ STATEMENT = re.compile(
 
 
 def parse_statement(text: str) -> Statement:
-    """Reads one statement, or says what is wrong with it."""
+    """Parses one statement."""
     match = STATEMENT.fullmatch(text)
     if not match:
-        raise Malformed(f"no policy statement: {text}")
+        raise Malformed(f"not a policy statement: {text}")
     if match["verb"] not in VERBS:
-        raise Malformed(f"{match['verb']!r} is no verb: {text}")
+        raise Malformed(f"{match['verb']!r} is not a verb: {text}")
     if match["resource"] not in RESOURCES:
-        raise Malformed(f"{match['resource']!r} is no resource type known here: {text}")
+        raise Malformed(f"{match['resource']!r} is an unknown resource type: {text}")
     if match["subject"] == "any-user" and "request.principal" not in (match["condition"] or ""):
         raise Malformed(f"any-user without a principal: {text}")
     condition = parse_rule(match["condition"]) if match["condition"] else None
@@ -60,7 +59,7 @@ def parse_statement(text: str) -> Statement:
 
 
 def parse_rule(text: str) -> list[dict[str, str]]:
-    """Reads a condition or matching rule: the branches, any of which suffices, each the comparisons that must all hold."""
+    """Parses a condition or matching rule into branches. One branch must match; a branch matches if all its comparisons do."""
     tokens, position = [], 0
     while position < len(text.rstrip()):
         match = TOKEN.match(text, position)
@@ -76,7 +75,7 @@ def parse_rule(text: str) -> list[dict[str, str]]:
 
 def _rule(tokens, text):
     if not tokens:
-        raise Malformed(f"ends too soon: {text}")
+        raise Malformed(f"unexpected end: {text}")
     kind, word = tokens[0]
     if kind == "word" and word.lower() in ("any", "all"):
         if len(tokens) < 2 or tokens[1][1] != "{":
@@ -97,7 +96,7 @@ def _rule(tokens, text):
             branches = [{**one, **other} for one in branches for other in part]
         return branches, rest
     if len(tokens) < 3 or [token[0] for token in tokens[:3]] != ["word", "operator", "text"]:
-        raise Malformed(f"no comparison at {word!r}: {text}")
+        raise Malformed(f"expected a comparison at {word!r}: {text}")
     if word not in VARIABLES:
-        raise Malformed(f"{word!r} is no variable known here: {text}")
+        raise Malformed(f"{word!r} is an unknown variable: {text}")
     return [{word: tokens[2][1].strip("'")}], tokens[3:]

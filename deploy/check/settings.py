@@ -42,6 +42,6 @@ def unknown_variables(names) -> list[str]:
 
 
 def seconds(text: str) -> float:
-    """A duration as settings write it: 30s, 4m, 200ms."""
+    """Parses a duration in the format of settings: 30s, 4m, 200ms."""
     number, unit = re.fullmatch(r"([0-9.]+)(ms|s|m|h)", text).groups()
     return float(number) * {"ms": 0.001, "s": 1, "m": 60, "h": 3600}[unit]

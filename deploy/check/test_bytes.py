@@ -1,7 +1,7 @@
-"""Why the tutorial's two ways of sending a record damage it, and that the README's two ways do not.
+"""The tutorial's two commands to send a record change its bytes; the README's commands do not.
 
-The tutorial sends `-d "$(echo -n -e "$(cat FILE)")"` to the gateway and pipes the same into `fn invoke`. The commands
-are run here by the shell and the curl of this machine; what arrives is looked at.
+The tutorial sends `-d "$(echo -n -e "$(cat FILE)")"` to the gateway and pipes the same into `fn invoke`. The tests run the
+commands with the shell and curl of this machine and compare the received bytes.
 """
 
 import http.server
@@ -29,7 +29,7 @@ EVERY_BYTE = bytes(range(256)) + b"\n"
 
 @pytest.fixture(scope="module")
 def server():
-    """An HTTP server on the loopback that keeps the bodies it is sent."""
+    """An HTTP server on the loopback that records the bodies of requests."""
     bodies, headers = [], []
 
     class Handler(http.server.BaseHTTPRequestHandler):
@@ -51,7 +51,7 @@ def server():
 
 @pytest.fixture
 def arrived(server, tmp_path):
-    """Sends a record with a shell command in which FILE and URL stand for the record and the server."""
+    """Sends a record with a shell command in which FILE and URL are placeholders, and returns the received body."""
 
     def send(record, command):
         file = tmp_path / "record.bin"
@@ -65,7 +65,7 @@ def arrived(server, tmp_path):
 
 
 def piped(record, command, tmp_path):
-    """What comes out of a pipe's first half."""
+    """The output of the first command of a pipe."""
     file = tmp_path / "record.bin"
     file.write_bytes(record)
     return run("bash", "-c", command.replace("FILE", shlex.quote(str(file))), text=False, errors=None).stdout
@@ -77,33 +77,33 @@ TUTORIAL_PIPE = 'echo -n -e "$(cat FILE)"'
 
 
 @pytest.mark.parametrize("name", HARMLESS)
-def test_the_tutorials_way_happens_to_work_for(name, arrived, tmp_path):
+def test_the_tutorials_commands_keep(name, arrived, tmp_path):
     assert arrived(HARMLESS[name], TUTORIAL) == piped(HARMLESS[name], TUTORIAL_PIPE, tmp_path) == HARMLESS[name]
 
 
 @pytest.mark.parametrize("name", DAMAGED)
-def test_the_tutorials_way_damages(name, arrived, tmp_path):
+def test_the_tutorials_commands_change(name, arrived, tmp_path):
     record, why = DAMAGED[name]
     by_curl, by_pipe = arrived(record, TUTORIAL), piped(record, TUTORIAL_PIPE, tmp_path)
     print(f"{why}\n  sent     {record.hex(' ')}\n  curl -d  {by_curl.hex(' ')}\n  echo -e  {by_pipe.hex(' ')}")
     assert by_curl != record and by_pipe != record
 
 
-def test_curl_d_alone_loses_bytes_of_a_file(arrived):
-    """Carriage returns, line feeds and NULs go missing, with older versions the rest of a NUL's line too."""
+def test_curl_d_drops_bytes_of_a_file(arrived):
+    """Carriage returns, line feeds and NULs are dropped; older versions also drop the rest of the line after a NUL."""
     body = arrived(EVERY_BYTE, CURL + "-d @FILE URL")
     assert len(body) < len(EVERY_BYTE) and not set(b"\0\r\n") & set(body)
 
 
-@pytest.mark.parametrize("name", [*HARMLESS, *DAMAGED, "every_byte_there_is"])
+@pytest.mark.parametrize("name", [*HARMLESS, *DAMAGED, "all_byte_values"])
 def test_data_binary_and_a_plain_pipe_keep_every_byte(name, arrived, tmp_path):
-    record = EVERY_BYTE if name == "every_byte_there_is" else HARMLESS.get(name) or DAMAGED[name][0]
+    record = EVERY_BYTE if name == "all_byte_values" else HARMLESS.get(name) or DAMAGED[name][0]
     assert arrived(record, CURL + "--data-binary @FILE URL") == record
     assert arrived(record, "cat FILE | " + CURL + "--data-binary @- URL") == record
     assert piped(record, "cat < FILE", tmp_path) == record
 
 
-def test_make_invoke_keeps_every_byte_and_shows_the_token(server, tmp_path):
+def test_make_invoke_keeps_every_byte_and_sends_the_token(server, tmp_path):
     record = tmp_path / "record.bin"
     record.write_bytes(EVERY_BYTE)
     url = f"http://127.0.0.1:{server.server_port}/"
@@ -114,14 +114,14 @@ def test_make_invoke_keeps_every_byte_and_shows_the_token(server, tmp_path):
         assert server.headers.pop().get("Authorization") == (f"Bearer {token}" if token else None)
 
 
-def test_make_says_what_is_missing():
+def test_make_reports_missing_variables():
     for target, word in (("invoke", "FILE is not set"), ("push", "REGISTRY is not set")):
         done = run("make", "-f", "deploy/deploy.mk", target, cwd=ROOT, check=False)
         assert done.returncode != 0 and word in done.stderr
 
 
 @pytest.mark.parametrize("stage", ["foundation", "pipeline"])
-def test_make_plan_goes_to_the_stage_with_the_images_tag(stage, tmp_path):
+def test_make_plan_uses_the_stage_and_the_image_tag(stage, tmp_path):
     terraform = tmp_path / "terraform"
     terraform.write_text('#!/bin/sh\necho "$TF_VAR_image_tag $*"\n')
     terraform.chmod(0o755)

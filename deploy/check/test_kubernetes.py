@@ -1,4 +1,4 @@
-"""The manifests against the API's own schemas, the restricted pod standard and the settings that there are."""
+"""Validates the manifests against the API's schemas, the restricted pod security standard and the settings."""
 
 import itertools
 import re
@@ -10,7 +10,7 @@ from manifests import COMPONENTS, OVERLAYS, build, containers, forward, pods
 from settings import catalog, seconds, secrets, unknown_flags, unknown_variables
 from tools import DEPLOY
 
-# Oldest and newest that the manifests promise to run on (deploy/kubernetes/README.md).
+# The oldest and the newest supported version (deploy/kubernetes/README.md).
 VERSIONS = ["1.31", "1.37"]
 
 PROGRAMS = {"fn-recep-avro", "api-avro-sample", "forward"}
@@ -44,7 +44,7 @@ def test_matches_the_schema_of_the_api(built, overlay, component, version):
         (("spec", "jobTemplate", "spec", "template", "spec", "containers"), [{"image": "forward"}]),
     ],
 )
-def test_a_slip_in_a_manifest_is_found(built, path, value):
+def test_rejects_an_invalid_manifest(built, path, value):
     manifest = yaml.safe_load(yaml.safe_dump(forward(built["oci", ""])[0]))
     inner = manifest
     for key in path[:-1]:
@@ -82,7 +82,7 @@ def test_keeps_secrets_out_of_config_maps_and_arguments(built, overlay, componen
 
 
 @each()
-def test_meets_the_restricted_pod_standard(built, overlay, component):
+def test_complies_with_the_restricted_pod_standard(built, overlay, component):
     """https://kubernetes.io/docs/concepts/security/pod-security-standards/#restricted"""
     namespace = next(m for m in built[overlay, component] if m["kind"] == "Namespace")
     assert namespace["metadata"]["labels"]["pod-security.kubernetes.io/enforce"] == "restricted"
@@ -91,50 +91,50 @@ def test_meets_the_restricted_pod_standard(built, overlay, component):
         context = pod["securityContext"]
         assert context["runAsNonRoot"] is True and context["runAsUser"] == 1000, name
         assert context["seccompProfile"]["type"] == "RuntimeDefault", name
-        assert pod["automountServiceAccountToken"] is False, f"{name} gets a token for the Kubernetes API"
+        assert pod["automountServiceAccountToken"] is False, f"{name} has a token for the Kubernetes API"
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod), name
         for container in pod["containers"]:
             own = container["securityContext"]
             assert own["allowPrivilegeEscalation"] is False and own["capabilities"] == {"drop": ["ALL"]}, name
-            assert own.get("readOnlyRootFilesystem") or container["name"] not in PROGRAMS, f"{name} may write its root"
+            assert own.get("readOnlyRootFilesystem") or container["name"] not in PROGRAMS, f"{name} has a writable root file system"
 
 
 @each()
-def test_every_container_is_bounded_pinned_and_probed(built, overlay, component):
+def test_every_container_has_limits_a_pinned_image_and_probes(built, overlay, component):
     for manifest, container in containers(built[overlay, component]):
         name = f"{manifest['metadata']['name']}/{container['name']}"
         assert {"cpu", "memory"} <= set(container["resources"]["requests"]) and container["resources"]["limits"]["memory"], name
         assert re.fullmatch(r".+:(?!latest$)[\w.-]+", container["image"]), f"{name}: {container['image']} is not pinned"
-        assert container["name"] not in PROGRAMS or "/" in container["image"], f"{name}: the overlay says not whence"
+        assert container["name"] not in PROGRAMS or "/" in container["image"], f"{name}: the overlay sets no registry"
         if container.get("ports"):
             probes = {"startupProbe", "readinessProbe", "livenessProbe"}
-            assert probes <= set(container), f"{name} listens and is not probed"
+            assert probes <= set(container), f"{name} has a port but no probes"
             named = {port["name"] for port in container["ports"]}
             for probe in probes:
                 kind = container[probe].get("httpGet") or container[probe]["tcpSocket"]
-                assert kind["port"] in named, f"{name}: {probe} asks a port that is not there"
+                assert kind["port"] in named, f"{name}: {probe} uses an unknown port"
 
 
 @each("", "indexed")
-def test_the_cron_job_ends_by_itself_before_kubernetes_ends_it(built, overlay, component):
+def test_a_run_ends_before_kubernetes_stops_the_pod(built, overlay, component):
     manifest, job, pod, container = forward(built[overlay, component])
     assert manifest["kind"] == "CronJob" and manifest["spec"]["concurrencyPolicy"] == "Forbid"
-    assert manifest["spec"]["startingDeadlineSeconds"] >= 10, "less than the controller's own rhythm: runs would be missed"
+    assert manifest["spec"]["startingDeadlineSeconds"] >= 10, "shorter than the controller's interval: it would skip runs"
     arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
     deadline, shutdown = seconds(arguments["--deadline"]), seconds(arguments["--shutdown-timeout"])
-    assert 2 * (deadline + shutdown) < job["activeDeadlineSeconds"], "no room for a second pod to take up what is left"
+    assert 2 * (deadline + shutdown) < job["activeDeadlineSeconds"], "too short for a second pod that continues the run"
     minutes = int(re.fullmatch(r"\*/(\d+) \* \* \* \*", manifest["spec"]["schedule"])[1])
-    assert deadline + shutdown < minutes * 60, "a usual run would still go on when the next is due"
+    assert deadline + shutdown < minutes * 60, "a run can take longer than the schedule's interval"
     assert shutdown < pod["terminationGracePeriodSeconds"]
-    assert pod["restartPolicy"] == "Never", "a failure policy needs it"
+    assert pod["restartPolicy"] == "Never", "required by the failure policy"
 
 
 @each("", "indexed")
-def test_the_failure_policy_knows_every_exit_code(built, overlay, component):
+def test_the_failure_policy_covers_every_exit_code(built, overlay, component):
     rules = forward(built[overlay, component])[1]["podFailurePolicy"]["rules"]
     codes = {rule["action"]: set(rule["onExitCodes"]["values"]) for rule in rules if "onExitCodes" in rule}
-    assert codes["FailJob"] == {64, 65, 76, 78}, "what another try cannot mend"
-    assert codes["Ignore"] == {10, 11, 12, 20}, "what is no failure"
+    assert codes["FailJob"] == {64, 65, 76, 78}, "exit codes for which a retry cannot help"
+    assert codes["Ignore"] == {10, 11, 12, 20}, "exit codes that are not failures"
 
 
 @each("indexed")
@@ -146,55 +146,55 @@ def test_indexed_pods_share_the_partitions(built, overlay, component):
 
 
 @each("every")
-def test_every_replaces_the_cron_job_by_one_pod(built, overlay, component):
+def test_component_every_replaces_the_cron_job_with_one_pod(built, overlay, component):
     manifest, deployment, pod, container = forward(built[overlay, component])
     assert not [m for m in built[overlay, component] if m["kind"] == "CronJob"]
     assert manifest["kind"] == "Deployment" and deployment["replicas"] == 1
-    assert deployment["strategy"]["type"] == "Recreate", "two would wait for each other"
+    assert deployment["strategy"]["type"] == "Recreate", "two pods would wait for each other"
     arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
     assert "--every" in arguments and seconds(arguments["--shutdown-timeout"]) < pod["terminationGracePeriodSeconds"]
 
 
 @each()
-def test_on_oracle_cloud_the_job_waits_for_its_credentials(built, overlay, component):
+def test_on_oracle_cloud_the_job_requires_its_credentials(built, overlay, component):
     container = forward(built[overlay, component])[3]
     reference = next(source["secretRef"] for source in container["envFrom"] if "secretRef" in source)
     assert reference == {"name": "frontdoor-kafka", "optional": overlay != "oci"}
 
 
 @each()
-def test_routes_and_rules_meet_what_is_there(built, overlay, component):
+def test_urls_and_selectors_refer_to_existing_objects(built, overlay, component):
     manifests = built[overlay, component]
     names = {m["metadata"]["name"] for m in manifests if m["kind"] == "Service"}
     settings = next(m["data"] for m in manifests if m["kind"] == "ConfigMap")
     for setting in ("API_TYPE_A_URL", "API_TYPE_B_URL"):
         host = re.fullmatch(r"http://([\w-]+):8080/", settings[setting])[1]
-        assert host in names, f"{setting} leads to {host}, which no Service is"
+        assert host in names, f"{setting} contains {host}, which is not a Service"
     labelled = [template["metadata"]["labels"].items() for _, _, template in pods(manifests)]
     for policy in (m for m in manifests if m["kind"] == "NetworkPolicy"):
         wanted = policy["spec"]["podSelector"].get("matchLabels", {}).items()
-        assert any(wanted <= labels for labels in labelled), f"{policy['metadata']['name']} is for no pod"
+        assert any(wanted <= labels for labels in labelled), f"{policy['metadata']['name']} selects no pod"
     for service in (m for m in manifests if m["kind"] == "Service"):
         assert any(service["spec"]["selector"].items() <= labels for labels in labelled), service["metadata"]["name"]
 
 
-def test_the_broker_in_the_cluster_is_the_one_that_is_tested_with(built):
+def test_the_broker_has_the_version_of_the_tests(built):
     tested = re.search(r"<kafka.version>([\d.]+)</kafka.version>", (DEPLOY / "kafka/pom.xml").read_text())[1]
     images = {container["image"] for _, container in containers(built["in-cluster-kafka", ""]) if "kafka" in container["image"]}
     assert images == {f"apache/kafka:{tested}"}
 
 
-def test_the_log_of_the_broker_lies_in_a_folder_of_its_volume(built):
-    """At the top of an ext4 volume lies lost+found, and Kafka does not start beside a folder that is no partition."""
+def test_the_log_of_the_broker_is_in_a_subfolder_of_its_volume(built):
+    """The root of an ext4 volume contains lost+found. Kafka does not start if its log folder contains such a folder."""
     template = next(template for m, _, template in pods(built["in-cluster-kafka", ""]) if m["metadata"]["name"] == "kafka")
     (container,) = template["spec"]["containers"]
     logs = next(entry["value"] for entry in container["env"] if entry["name"] == "KAFKA_LOG_DIRS")
     (mount,) = [mount for mount in container["volumeMounts"] if logs.startswith(mount["mountPath"])]
-    assert mount.get("subPath") or logs != mount["mountPath"], "the log's folder is the volume's top"
-    assert template["spec"]["securityContext"]["fsGroup"] == template["spec"]["securityContext"]["runAsGroup"], "it may not write there"
+    assert mount.get("subPath") or logs != mount["mountPath"], "the log folder is the root of the volume"
+    assert template["spec"]["securityContext"]["fsGroup"] == template["spec"]["securityContext"]["runAsGroup"], "the broker cannot write to the volume"
 
 
-def test_the_topics_that_are_made_are_the_ones_that_are_used(built):
-    made = next(c for _, c in containers(built["in-cluster-kafka", ""]) if c["name"] == "topics")["args"][0]
+def test_the_created_topics_are_the_configured_topics(built):
+    created = next(c for _, c in containers(built["in-cluster-kafka", ""]) if c["name"] == "topics")["args"][0]
     topic = next(m["data"] for m in built["in-cluster-kafka", ""] if m["kind"] == "ConfigMap")["KAFKA_TOPIC"]
-    assert topic == catalog()["kafka_topic"] and f"{topic}:" in made and f"{topic}-dead-letter:" in made
+    assert topic == catalog()["kafka_topic"] and f"{topic}:" in created and f"{topic}-dead-letter:" in created

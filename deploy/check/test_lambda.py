@@ -1,4 +1,4 @@
-"""The CloudFormation template against AWS's own resource schemas and the settings that there are."""
+"""Validates the CloudFormation template against AWS's resource schemas and the settings."""
 
 import re
 
@@ -11,7 +11,7 @@ TEMPLATE = DEPLOY / "lambda/template.yaml"
 
 
 class Loader(yaml.SafeLoader):
-    """Reads !Ref and its like as {tag: value}."""
+    """Reads tags such as !Ref as {tag: value}."""
 
 
 def _short_form(loader, suffix, node):
@@ -44,12 +44,12 @@ def test_matches_the_resource_schemas():
         ("Runtime: !If [IsImage, !Ref AWS::NoValue, provided.al2023]", "Runtime: provided.al2025x"),
     ],
 )
-def test_a_slip_is_found(tmp_path, old, new):
+def test_rejects_an_invalid_template(tmp_path, old, new):
     text = TEMPLATE.read_text()
     assert old in text
-    spoilt = tmp_path / "template.yaml"
-    spoilt.write_text(text.replace(old, new, 1))
-    assert run("cfn-lint", spoilt, check=False).returncode != 0
+    changed = tmp_path / "template.yaml"
+    changed.write_text(text.replace(old, new, 1))
+    assert run("cfn-lint", changed, check=False).returncode != 0
 
 
 def test_names_only_settings_that_exist(template):
@@ -58,8 +58,8 @@ def test_names_only_settings_that_exist(template):
     assert unknown_variables(variables) == []
 
 
-def test_every_way_to_speak_to_a_broker_can_be_had(template):
-    """TLS without a password, too: the ways are those that the setting's own line names."""
+def test_every_security_protocol_is_available(template):
+    """The allowed values are those in the description of the setting."""
     (line,) = re.findall(r'"kafka_security_protocol" or "auto", "([^(]+)', CATALOG.read_text())
     parameter = template["Parameters"]["KafkaSecurityProtocol"]
     assert set(parameter["AllowedValues"]) == set(re.findall(r"\w+", line)) - {"or"} and parameter["Default"] == "auto"
@@ -67,7 +67,7 @@ def test_every_way_to_speak_to_a_broker_can_be_had(template):
     assert variables["KAFKA_SECURITY_PROTOCOL"] == {"Ref": "KafkaSecurityProtocol"}
 
 
-def test_callers_are_authenticated_unless_the_laboratory_is_asked_for(template):
+def test_callers_are_authenticated_unless_the_lab_mode_is_set(template):
     assert template["Parameters"]["AnonymousLabMode"]["Default"] == "false"
     route = template["Resources"]["Route"]["Properties"]
     assert route["AuthorizationType"] == {"If": ["IsAnonymous", "NONE", "JWT"]}
@@ -80,13 +80,13 @@ def test_the_password_comes_from_the_secret_store(template):
     assert token["If"][1]["Sub"].startswith("{{resolve:secretsmanager:")
 
 
-def test_a_body_of_the_largest_size_fits_the_call_as_base64(template):
+def test_the_largest_body_fits_a_lambda_request_as_base64(template):
     limit = 6 * 1024 * 1024  # the request of a synchronous call: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
     largest = int(template["Parameters"]["MaxBody"]["Default"].removesuffix("MB")) * 1_000_000
     headers = 64 * 1024
     assert largest * 4 / 3 + headers < limit
 
 
-def test_the_function_answers_before_the_api_gives_up(template):
+def test_the_function_responds_before_the_timeout_of_the_api(template):
     properties = template["Resources"]["Function"]["Properties"], template["Resources"]["Integration"]["Properties"]
     assert properties[0]["Timeout"] * 1000 < properties[1]["TimeoutInMillis"] <= 30000

@@ -1,4 +1,4 @@
-"""The reader of policies can say no."""
+"""The parser of policies rejects invalid statements."""
 
 import pytest
 from policies import Malformed, parse_rule, parse_statement
@@ -7,13 +7,13 @@ GROUP = "dynamic-group id ocid1.dynamicgroup.oc1..aaaa"
 PLACE = "compartment id ocid1.compartment.oc1..aaaa"
 
 
-def test_reads_a_statement():
+def test_parses_a_statement():
     read = parse_statement(f"Allow {GROUP} to read objects in {PLACE} where any {{target.bucket.name = 'a', target.bucket.name = 'b'}}")
     assert (read.verb, read.resource, read.place) == ("read", "objects", PLACE)
     assert read.condition == [{"target.bucket.name": "a"}, {"target.bucket.name": "b"}]
 
 
-def test_all_inside_any_gives_branches():
+def test_parses_all_inside_any_into_branches():
     rule = "ANY {ALL {resource.type = 'x', resource.compartment.id = 'c'}, ALL {resource.type='y', resource.compartment.id='c'}}"
     assert [branch["resource.type"] for branch in parse_rule(rule)] == ["x", "y"]
 
@@ -32,6 +32,6 @@ def test_all_inside_any_gives_branches():
         f"Allow any-user to use functions-family in {PLACE}",
     ],
 )
-def test_a_slip_in_a_statement_is_found(text):
+def test_rejects_an_invalid_statement(text):
     with pytest.raises(Malformed):
         parse_statement(text)

@@ -1,4 +1,4 @@
-"""Plain cron and systemd: the units, the crontab, and what forward-once does with every way a run can end."""
+"""The systemd units, the crontab, and the behavior of forward-once for each exit code."""
 
 import os
 import re
@@ -19,7 +19,7 @@ UNITS = [*SERVICES, "frontdoor-forward.timer"]
 
 @pytest.fixture(scope="session")
 def installed(tmp_path_factory):
-    """A system's tree with the units and the programs that they start."""
+    """A root folder with the units and the programs that they start."""
     root = tmp_path_factory.mktemp("systemd")
     shutil.copytree("/lib/systemd/system", root / "lib/systemd/system", symlinks=True)
     (root / "etc/systemd/system").mkdir(parents=True)
@@ -32,29 +32,29 @@ def installed(tmp_path_factory):
 
 
 def lines(unit, key):
-    """A unit's lines of one key, continued lines joined."""
+    """The values of a key in a unit, with continuation lines joined."""
     text = (SYSTEMD / unit).read_text().replace("\\\n", " ")
     return re.findall(rf"^{key}=(.*)$", text, re.MULTILINE)
 
 
 @pytest.mark.parametrize("unit", UNITS)
-def test_systemd_takes_the_unit(installed, unit):
+def test_systemd_accepts_the_unit(installed, unit):
     done = run("systemd-analyze", f"--root={installed}", "verify", unit)
     assert done.stderr.strip() == ""
 
 
-def test_systemd_finds_a_slip(installed, tmp_path):
-    spoilt = tmp_path / "root"
-    shutil.copytree(installed, spoilt, symlinks=True)
-    unit = spoilt / "etc/systemd/system/frontdoor-forward.service"
+def test_systemd_rejects_an_invalid_unit(installed, tmp_path):
+    changed = tmp_path / "root"
+    shutil.copytree(installed, changed, symlinks=True)
+    unit = changed / "etc/systemd/system/frontdoor-forward.service"
     unit.write_text(unit.read_text().replace("ProtectHome=yes", "ProtectHouse=yes"))
-    done = run("systemd-analyze", f"--root={spoilt}", "verify", unit.name, check=False)
+    done = run("systemd-analyze", f"--root={changed}", "verify", unit.name, check=False)
     assert "ProtectHouse" in done.stderr
 
 
 @pytest.mark.parametrize("unit", SERVICES)
-def test_little_is_open_to_the_service(unit):
-    """Exposure as systemd counts it, 0 to 10, for a program that must reach the network: at most 1.5."""
+def test_the_service_is_sandboxed(unit):
+    """systemd's exposure level (0 to 10) of a program that needs the network is at most 1.5."""
     run("systemd-analyze", "security", "--offline=true", "--threshold=15", SYSTEMD / unit)
 
 
@@ -65,10 +65,10 @@ def test_the_service_names_only_settings_that_exist(unit):
     (command,) = lines(unit, "ExecStart")
     program, arguments = command.split("/usr/local/bin/forward ")
     assert arguments.startswith("run ") and unknown_flags(arguments.split()) == []
-    assert "--no-fork" in program, "a stop would end flock and not reach the job"
+    assert "--no-fork" in program, "systemctl stop would stop flock but not the job"
 
 
-def test_the_service_ends_by_itself_before_systemd_ends_it():
+def test_a_run_ends_before_systemd_stops_it():
     (command,) = lines("frontdoor-forward.service", "ExecStart")
     flags = dict(re.findall(r"--(deadline|shutdown-timeout) (\S+)", command))
     (limit,) = lines("frontdoor-forward.service", "TimeoutStartSec")
@@ -78,7 +78,7 @@ def test_the_service_ends_by_itself_before_systemd_ends_it():
     assert seconds(flags["shutdown-timeout"]) < seconds(stop)
 
 
-def test_the_crontab_says_when_who_and_what():
+def test_the_crontab_has_schedule_user_and_command():
     name = re.compile(r"[A-Z_]+=")
     entries = [line for line in (CRON / "frontdoor.cron").read_text().splitlines() if line and not line.startswith("#")]
     variables = {line.split("=")[0] for line in entries if name.match(line)}
@@ -89,10 +89,10 @@ def test_the_crontab_says_when_who_and_what():
     assert (minute, rest, user) == ("*/5", ["*"] * 4, "frontdoor")
     program, *arguments = command.split()
     assert program == "/usr/local/bin/forward-once" and unknown_flags(arguments) == []
-    assert "%" not in command, "cron takes % for a line's end"
+    assert "%" not in command, "cron replaces % with a newline"
 
 
-def test_the_image_is_not_started_for_settings_whose_owner_cannot_be_told(tmp_path):
+def test_the_image_is_not_started_if_the_settings_file_is_missing(tmp_path):
     docker = tmp_path / "docker"
     docker.write_text('#!/bin/sh\necho "started: $*"\n')
     docker.chmod(0o755)
@@ -107,7 +107,7 @@ def test_the_image_is_not_started_for_settings_whose_owner_cannot_be_told(tmp_pa
 
 @pytest.fixture
 def once(tmp_path):
-    """forward-once with a program of the test's own in forward's place."""
+    """Starts forward-once with a script instead of forward."""
 
     def start(script, *arguments, **options):
         program = tmp_path / "forward"
@@ -127,7 +127,7 @@ def once(tmp_path):
 
 
 @pytest.mark.parametrize("code", [0, 11, 12, 20])
-def test_cron_mails_nothing_when_there_is_nothing_to_do(once, code, tmp_path):
+def test_cron_mails_nothing_after_a_normal_exit(once, code, tmp_path):
     done = once(f'echo "report of $*"; echo "a log line" >&2; exit {code}', "--deadline", "4m")
     assert done.communicate()[0] == "" and done.returncode == 0
     log = (tmp_path / "log").read_text()
@@ -135,13 +135,13 @@ def test_cron_mails_nothing_when_there_is_nothing_to_do(once, code, tmp_path):
 
 
 @pytest.mark.parametrize("code", [10, 64, 65, 70, 74, 75, 76, 78, 137])
-def test_cron_mails_the_end_of_the_log_when_somebody_has_to_look(once, code):
-    done = once(f'echo "what went wrong" >&2; exit {code}')
+def test_cron_mails_the_end_of_the_log_after_a_failure(once, code):
+    done = once(f'echo "an error" >&2; exit {code}')
     mail = done.communicate()[0]
-    assert done.returncode == code and f"exit {code}, " in mail and "what went wrong" in mail
+    assert done.returncode == code and f"exit {code}, " in mail and "an error" in mail
 
 
-def test_two_runs_are_never_under_way_at_a_time(once, tmp_path):
+def test_a_second_run_exits_while_the_first_is_running(once, tmp_path):
     first = once('echo began >> "$0.count"; sleep 30')
     count = tmp_path / "forward.count"
     while not count.exists():
@@ -149,7 +149,7 @@ def test_two_runs_are_never_under_way_at_a_time(once, tmp_path):
         time.sleep(0.01)
     second = once('echo began >> "$0.count"')
     assert second.communicate()[0] == "" and second.returncode == 0
-    assert count.read_text() == "began\n" and "still going" in (tmp_path / "log").read_text()
+    assert count.read_text() == "began\n" and "still running" in (tmp_path / "log").read_text()
     subprocess.run(["pkill", "-P", str(first.pid)], check=False)
     first.communicate()
 
@@ -167,8 +167,8 @@ def test_a_killed_run_leaves_no_lock(once, tmp_path):
     assert "again" in (tmp_path / "log").read_text()
 
 
-def test_a_place_that_cannot_be_written_is_named(once, tmp_path):
+def test_reports_a_path_that_is_not_writable(once, tmp_path):
     (tmp_path / "lock").mkdir()
     done = once("echo never")
-    said = done.communicate()[0]
-    assert done.returncode == 78 and "cannot be written by" in said
+    output = done.communicate()[0]
+    assert done.returncode == 78 and "not writable by" in output

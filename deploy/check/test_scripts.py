@@ -1,4 +1,4 @@
-"""Shell scripts and Dockerfiles through their linters."""
+"""Lints shell scripts and Dockerfiles, and checks the commands of make and of the documents."""
 
 import re
 import shutil
@@ -24,39 +24,39 @@ DOCKERFILES = [path for path in tracked() if path.name == "Dockerfile" or path.n
 
 
 @pytest.mark.parametrize("script", SCRIPTS, ids=lambda path: str(path.relative_to(ROOT)))
-def test_shell_is_clean(script):
+def test_shellcheck_reports_nothing(script):
     shellcheck = debian("shellcheck", "usr/bin/shellcheck")
-    # SC2015, a matter of taste: "A && B || C", where B cannot fail or C is to follow it too.
+    # SC2015 is a matter of style: "A && B || C", where B cannot fail, or C must also run after B fails.
     run(shellcheck, "--external-sources", "--source-path=SCRIPTDIR", "--exclude=SC2015", script, cwd=ROOT)
 
 
-def test_there_is_shell_to_check_and_a_slip_is_found(tmp_path):
+def test_shellcheck_rejects_an_invalid_script(tmp_path):
     assert len(SCRIPTS) >= 4
-    spoilt = tmp_path / "script"
-    spoilt.write_text("#!/bin/sh\nrm -rf $1/*\n")
-    assert run(debian("shellcheck", "usr/bin/shellcheck"), spoilt, check=False).returncode == 1
+    changed = tmp_path / "script"
+    changed.write_text("#!/bin/sh\nrm -rf $1/*\n")
+    assert run(debian("shellcheck", "usr/bin/shellcheck"), changed, check=False).returncode == 1
 
 
-def test_dockerfiles_are_clean():
+def test_hadolint_reports_nothing():
     for file in DOCKERFILES:
         run("hadolint", "--failure-threshold", "warning", file, cwd=ROOT)
 
 
-def test_a_slip_in_a_dockerfile_is_found(tmp_path):
-    spoilt = tmp_path / "Dockerfile"
-    spoilt.write_text("FROM debian:latest\nRUN cd /tmp && apt-get install curl\n")
-    assert run("hadolint", spoilt, check=False).returncode == 1
+def test_hadolint_rejects_an_invalid_dockerfile(tmp_path):
+    changed = tmp_path / "Dockerfile"
+    changed.write_text("FROM debian:latest\nRUN cd /tmp && apt-get install curl\n")
+    assert run("hadolint", changed, check=False).returncode == 1
 
 
-def test_make_help_lists_every_verb():
+def test_make_help_lists_every_command():
     listed = [line.split()[1] for line in run("make", "help", cwd=ROOT).stdout.splitlines()]
     makefiles = [ROOT / "Makefile", ROOT / "deploy/deploy.mk"]
     phony = [line for file in makefiles for line in file.read_text().splitlines() if line.startswith(".PHONY:")]
-    verbs = {verb for line in phony for verb in line.split()[1:]}
-    assert {"images", "push", "deploy", "plan", "invoke", "help"} <= verbs == set(listed)
+    commands = {command for line in phony for command in line.split()[1:]}
+    assert {"images", "push", "deploy", "plan", "invoke", "help"} <= commands == set(listed)
 
 
-def test_the_copy_for_oracle_cloud_is_func_yaml_without_its_trigger(tmp_path):
+def test_the_documented_sed_removes_only_the_trigger_of_func_yaml(tmp_path):
     (command,) = re.findall(r"sed -i '([^']+)' \"\$copy/func.yaml\"", (DEPLOY / "fn/README.md").read_text())
     whole = yaml.safe_load((ROOT / "func.yaml").read_text())
     shutil.copy(ROOT / "func.yaml", tmp_path)
@@ -64,15 +64,15 @@ def test_the_copy_for_oracle_cloud_is_func_yaml_without_its_trigger(tmp_path):
     assert whole.pop("triggers") and yaml.safe_load((tmp_path / "func.yaml").read_text()) == whole
 
 
-def test_a_push_that_is_documented_pushes_what_it_built():
+def test_documented_pushes_use_the_tag_of_the_build():
     files = [ROOT / "README.md", *DEPLOY.rglob("*.md"), *DEPLOY.rglob("*.tf")]
-    said = [line for file in files for line in re.findall(r"\bmake (?:[^`#\n\"]* )?push\b[^`#\n\"]*", file.read_text())]
-    assert len(said) >= 4
-    for line in said:
+    pushes = [line for file in files for line in re.findall(r"\bmake (?:[^`#\n\"]* )?push\b[^`#\n\"]*", file.read_text())]
+    assert len(pushes) >= 4
+    for line in pushes:
         words = re.sub(r"<[^>]*>|\$\{[^}]*\}", "x", line).split()
         shown = run("make", "-n", *words[1:], cwd=ROOT).stdout
         built, pushed = re.search(r"--tag \$image:(\S+)", shown), re.search(r"docker tag \$image:(\S+)", shown)
-        assert built and pushed and built[1] == pushed[1], f"{line!r} pushes a tag that nobody built"
+        assert built and pushed and built[1] == pushed[1], f"{line!r} pushes a tag that was not built"
 
 
 def test_go_is_formatted():

@@ -1,4 +1,4 @@
-"""The Terraform modules against the provider's own schema, and their plans with mocked answers."""
+"""Validates the Terraform modules against the provider's schema, and tests their plans with mocked responses."""
 
 import base64
 
@@ -16,7 +16,7 @@ def _environment():
 
 @pytest.fixture
 def copy(tmp_path):
-    """A copy of the modules that a test may spoil."""
+    """A copy of the modules that a test changes."""
     return copy_to(tmp_path)
 
 
@@ -29,9 +29,9 @@ def test_matches_the_schema_of_the_provider(module, environment):
     run(terraform(), f"-chdir={DEPLOY / 'terraform' / module}", "validate", "-no-color", env=environment)
 
 
-def spoil(file, old, new):
+def change(file, old, new):
     text = file.read_text()
-    assert old in text, f"{file.name} no longer holds {old!r}: this test spoils nothing"
+    assert old in text, f"{file.name} does not contain {old!r}: this test changes nothing"
     file.write_text(text.replace(old, new, 1))
 
 
@@ -49,21 +49,21 @@ def spoil(file, old, new):
         ("gateway.tf", "    rate_limiting {", "    rate_limiting {\n        per_second = 1", "Unsupported argument"),
     ],
 )
-def test_a_slip_is_found(copy, environment, file, old, new, complaint):
-    spoil(copy / "pipeline" / file, old, new)
+def test_rejects_an_invalid_module(copy, environment, file, old, new, complaint):
+    change(copy / "pipeline" / file, old, new)
     done = run(terraform(), f"-chdir={copy / 'pipeline'}", "validate", "-no-color", env=environment, check=False)
     assert done.returncode != 0 and complaint in done.stderr + done.stdout, done.stderr + done.stdout
 
 
 @pytest.fixture(scope="session")
 def tested(tmp_path_factory):
-    """What both modules' tests say, run once."""
+    """The output of both modules' tests."""
     place = copy_to(tmp_path_factory.mktemp("tested"))
     return {module: messages(place / module) for module in MODULES}
 
 
 @pytest.mark.parametrize("module", MODULES)
-def test_plans_decide_as_the_module_tests_say(module, tested):
+def test_the_tests_of_the_module_pass(module, tested):
     complaints = [m["@message"] for m in tested[module] if m["@level"] == "error"]
     summary = next(m["test_summary"] for m in tested[module] if m["type"] == "test_summary")
     assert summary["status"] == "pass" and summary["passed"] >= 6 and not complaints, (summary, complaints)
@@ -78,21 +78,21 @@ def test_plans_decide_as_the_module_tests_say(module, tested):
         ("containers.tf", "run_as_user                    = 1000", "run_as_user                    = 0"),
     ],
 )
-def test_a_plan_that_lets_too_much_in_is_found(copy, environment, file, old, new):
-    spoil(copy / "pipeline" / file, old, new)
+def test_the_tests_of_the_module_find_an_insecure_change(copy, environment, file, old, new):
+    change(copy / "pipeline" / file, old, new)
     done = run(terraform(), f"-chdir={copy / 'pipeline'}", "test", "-no-color", env=environment, check=False)
-    assert done.returncode != 0, f"no test of the module minds {new!r} in {file}\n{done.stdout}"
+    assert done.returncode != 0, f"no test of the module fails with {new!r} in {file}\n{done.stdout}"
 
 
-def test_no_secret_is_printed(copy, environment):
-    """-verbose prints every plan and state of the tests, as `terraform plan` and `terraform show` would."""
+def test_plans_print_no_secret(copy, environment):
+    """-verbose prints every plan and state of the tests in the format of `terraform plan` and `terraform show`."""
     done = run(terraform(), f"-chdir={copy / 'pipeline'}", "test", "-verbose", "-no-color", env=environment)
     assert "oci_vault_secret" in done.stdout and "(sensitive value)" in done.stdout, "the plans were not printed"
     for secret in ("token-never-to-be-printed", base64.b64encode(b"token-never-to-be-printed").decode()):
         assert secret not in done.stdout, "the auth token was printed"
 
 
-def test_every_policy_statement_parses_and_gives_no_more_than_is_needed(tested):
+def test_policies_grant_only_the_needed_permissions(tested):
     given = set()
     for resource in resources(tested["pipeline"]):
         if resource["type"] == "oci_identity_policy":
@@ -100,7 +100,7 @@ def test_every_policy_statement_parses_and_gives_no_more_than_is_needed(tested):
                 statement = parse_statement(text)
                 assert statement.verb in ("read", "use"), text
                 assert statement.place == "compartment id ocid1.compartment.oc1..aaaacompartment", text
-                assert statement.condition or statement.resource == "repos", f"not narrowed: {text}"
+                assert statement.condition or statement.resource == "repos", f"without a condition: {text}"
                 given.add((resource["name"], statement.verb, statement.resource))
     assert given == {
         ("functions", "read", "objects"),
@@ -114,7 +114,7 @@ def test_every_policy_statement_parses_and_gives_no_more_than_is_needed(tested):
     }
 
 
-def test_dynamic_groups_stay_in_their_compartment(tested):
+def test_dynamic_groups_match_one_compartment_only(tested):
     groups = [resource for resource in resources(tested["pipeline"]) if resource["type"] == "oci_identity_dynamic_group"]
     rules = {group["name"]: parse_rule(group["values"]["matching_rule"]) for group in groups}
     assert {branch["resource.type"] for branch in rules["functions"]} == {"fnfunc"}
@@ -124,7 +124,7 @@ def test_dynamic_groups_stay_in_their_compartment(tested):
         assert branch["resource.compartment.id"] == "ocid1.compartment.oc1..aaaacompartment"
 
 
-def test_every_setting_of_the_cloud_exists(tested):
+def test_names_only_settings_that_exist(tested):
     variables = set()
     for resource in resources(tested["pipeline"]):
         values = resource["values"]

@@ -1,4 +1,4 @@
-"""Programs that the checks need, each from what is installed here or from the package registry that has it."""
+"""The programs that the checks need: installed on this machine, or downloaded from package registries."""
 
 import functools
 import os
@@ -17,7 +17,7 @@ KUSTOMIZE = "5.7.1"
 
 
 def run(*command, check=True, **options) -> subprocess.CompletedProcess:
-    """Runs a command to its end; its output is text, and in the error when it fails."""
+    """Runs a command and captures its output as text. If it fails, the error contains the output."""
     options = {"capture_output": True, "text": True, "errors": "replace", **options}
     done = subprocess.run([str(word) for word in command], check=False, **options)
     if check and done.returncode != 0:
@@ -27,7 +27,7 @@ def run(*command, check=True, **options) -> subprocess.CompletedProcess:
 
 
 def go_build(source: Path, package: str, program: str) -> Path:
-    """Builds a Go program from the module in `source`, unless it was built from the same source before."""
+    """Builds a Go program from the module in `source`, unless it is already built from the same source."""
     assert shutil.which("go"), f"Go builds {program}, and is not installed (Debian: apt-get install golang)"
     stamp = HOME / f"{program}.stamp"
     text = "\n".join(path.read_text() for path in sorted(source.iterdir()) if path.is_file())
@@ -40,7 +40,7 @@ def go_build(source: Path, package: str, program: str) -> Path:
 
 
 def debian(package: str, program: str) -> Path:
-    """A program of a Debian package, unpacked under target/ and not installed."""
+    """A program of a Debian package: installed, or unpacked under target/."""
     installed = shutil.which(Path(program).name)
     if installed:
         return Path(installed)
@@ -56,20 +56,20 @@ def debian(package: str, program: str) -> Path:
 
 @functools.cache
 def provider() -> Path:
-    """The folder of the stand-in for the provider oracle/oci: its schema and nothing else."""
+    """The folder of the stand-in for the provider oracle/oci, which implements only the schema."""
     return go_build(HERE / "provider", ".", "terraform-provider-oci").parent
 
 
 @functools.cache
 def terraform() -> str:
-    """Terraform or OpenTofu as installed; else OpenTofu, built from its Go module (about five minutes, once)."""
+    """Terraform or OpenTofu if installed; otherwise OpenTofu, built once from its Go module (about five minutes)."""
     for name in ("terraform", "tofu"):
         if shutil.which(name):
             return name
     source = HOME / "tofu-source"
     source.mkdir(parents=True, exist_ok=True)
     if not (source / "go.sum").exists():
-        # `go install` refuses a module that replaces another; as the main module of its own, this may.
+        # `go install` rejects a module with a replace directive. A main module may have one.
         (source / "go.mod").write_text(
             f"module tofu\n\ngo 1.24.13\n\nrequire github.com/opentofu/opentofu v{TOFU}\n\n"
             "replace github.com/hashicorp/hcl/v2 v2.20.1 => "
@@ -84,7 +84,7 @@ def terraform() -> str:
 
 @functools.cache
 def kustomize() -> list[str]:
-    """kustomize, or kubectl's own, as installed; else built from its Go module (about a minute, once)."""
+    """kustomize or kubectl if installed; otherwise kustomize, built once from its Go module (about a minute)."""
     if shutil.which("kustomize"):
         return ["kustomize", "build"]
     if shutil.which("kubectl"):

@@ -1,4 +1,4 @@
-"""Oracle Cloud's stand-in of shared/testkit, and requests to it, signed with OpenSSL."""
+"""Starts the stand-in for Oracle Cloud of shared/testkit, and sends it requests that OpenSSL signs."""
 
 import base64
 import configparser
@@ -11,11 +11,11 @@ import subprocess
 import urllib.parse
 from pathlib import Path
 
-from stage import program, wait
+from environment import program, wait
 
 
 class Cloud:
-    """Object Storage and Vault on the loopback; every request must be signed as Oracle's are."""
+    """Object Storage and Vault on the loopback. They verify the signature of every request."""
 
     def __init__(self, folder: Path):
         self.log = (folder / "standin.log").open("w")
@@ -23,31 +23,31 @@ class Cloud:
         variables = folder / "standin.env"
 
         def is_up():
-            assert self.process.poll() is None, "the stand-in for Oracle Cloud ended at its start"
+            assert self.process.poll() is None, "the stand-in for Oracle Cloud ended during its start"
             return variables.exists()
 
         wait("the stand-in for Oracle Cloud", is_up)
         lines = (line.removeprefix("export ").split("=", 1) for line in variables.read_text().splitlines())
         everything = {name: value.strip("'") for name, value in lines}
-        # What the platform gives a function or a container instance, and where its services are.
+        # The variables that the platform sets for a function or a container instance, and the services' address.
         self.variables = {n: v for n, v in everything.items() if n.startswith("OCI_RESOURCE_PRINCIPAL_") or n == "OCI_ENDPOINT"}
         self.host = urllib.parse.urlsplit(everything["OCI_ENDPOINT"]).netloc
         profile = configparser.ConfigParser()
         profile.read(everything["OCI_CLI_CONFIG_FILE"])
         self.profile = profile["DEFAULT"]
-        self.namespace = json.loads(self._ask("GET", "/n"))
+        self.namespace = json.loads(self._request("GET", "/n"))
 
     def bucket(self, name: str):
-        self._ask("POST", f"/n/{self.namespace}/b", json.dumps({"name": name}).encode(), signs_body=True)
+        self._request("POST", f"/n/{self.namespace}/b", json.dumps({"name": name}).encode(), signs_body=True)
 
     def object(self, bucket: str, name: str, content: str):
-        self._ask("PUT", f"/n/{self.namespace}/b/{bucket}/o/{urllib.parse.quote(name)}", content.encode())
+        self._request("PUT", f"/n/{self.namespace}/b/{bucket}/o/{urllib.parse.quote(name)}", content.encode())
 
     def secret(self, name: str, content: str) -> str:
-        """Puts a secret into the vault; hands back its OCID."""
-        return self._ask("PUT", f"/control/secrets/{name}", content.encode()).strip()
+        """Stores a secret in the vault and returns its OCID."""
+        return self._request("PUT", f"/control/secrets/{name}", content.encode()).strip()
 
-    def _ask(self, method: str, path: str, body: bytes | None = None, signs_body=False) -> str:
+    def _request(self, method: str, path: str, body: bytes | None = None, signs_body=False) -> str:
         """https://docs.oracle.com/iaas/Content/API/Concepts/signingrequests.htm"""
         headers = {"date": email.utils.formatdate(usegmt=True), "(request-target)": f"{method.lower()} {path}", "host": self.host}
         if signs_body:
@@ -68,9 +68,9 @@ class Cloud:
         del headers["(request-target)"]
         with contextlib.closing(http.client.HTTPConnection(self.host, timeout=30)) as connection:
             connection.request(method, path, body, headers)
-            answer = connection.getresponse()
-            content = answer.read().decode()
-        assert answer.status == 200, f"{method} {path}: {answer.status} {content}"
+            response = connection.getresponse()
+            content = response.read().decode()
+        assert response.status == 200, f"{method} {path}: {response.status} {content}"
         return content
 
     def end(self):

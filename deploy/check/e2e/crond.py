@@ -1,6 +1,6 @@
-"""A real cron daemon for a test, in a mount namespace of its own, so that nothing of this machine changes.
+"""Runs the cron daemon in its own mount namespace, so that a test does not change the machine.
 
-The files of deploy/cron are installed as its README says. Only the schedule differs: every minute, in place of every five.
+The files of deploy/cron are installed as in its README, but the schedule is every minute instead of every five.
 """
 
 import os
@@ -8,10 +8,10 @@ import shutil
 import signal
 import subprocess
 
-from stage import program, reports
+from environment import program, reports
 from tools import DEPLOY, debian
 
-# Inside the namespace: the prepared /etc, /var and /usr/local/bin in the places of the machine's, and a sendmail.
+# In the namespace, prepared folders are mounted at /etc, /var and /usr/local/bin, and a script replaces sendmail.
 ENTER = """
 set -eu
 mount --make-rprivate /
@@ -29,7 +29,7 @@ exec "$CRON" -f -L 15
 
 
 def install(folder, settings):
-    """What deploy/cron/README.md installs, under `folder`."""
+    """Installs the files of deploy/cron/README.md under `folder`."""
     shutil.copytree("/etc", folder / "etc", symlinks=True, ignore_dangling_symlinks=True)
     for name in ("crontab", "cron.d", "cron.hourly", "cron.daily", "cron.weekly", "cron.monthly"):
         path = folder / "etc" / name
@@ -66,7 +66,7 @@ def install(folder, settings):
     assert crontab.count("*/5 * * * * frontdoor") == 1
     installed = folder / "etc/cron.d/frontdoor"
     installed.write_text(crontab.replace("*/5 * * * * frontdoor", "* * * * * frontdoor"))
-    # A second job whose settings are wrong: what it prints must be mailed.
+    # A second job with wrong settings: cron must mail its output.
     wrong = "CONFIG_LOCATION=/etc/frontdoor/none FRONTDOOR_LOCK=/var/lib/frontdoor/wrong.lock FRONTDOOR_LOG=/var/log/frontdoor/wrong.log"
     (folder / "etc/cron.d/wrong").write_text(
         f"SHELL=/bin/sh\nPATH=/usr/local/bin:/usr/bin:/bin\nMAILTO=root\n* * * * * frontdoor {wrong} forward-once\n"
@@ -80,7 +80,7 @@ def install(folder, settings):
 
 
 def in_docker(folder, image):
-    """Makes the job of the installed crontab one of an image: forward-in-docker in the place of forward."""
+    """Changes the installed crontab so that it runs the job's image with forward-in-docker."""
     shutil.copy(DEPLOY / "cron/forward-in-docker", folder / "bin/forward-in-docker")
     (folder / "bin/forward").unlink()
     shutil.copy(shutil.which("docker"), folder / "bin/docker")
@@ -97,7 +97,7 @@ def in_docker(folder, image):
 
 
 class Daemon:
-    """cron itself, and what the job has reported so far."""
+    """The cron daemon, and the reports of the job."""
 
     def __init__(self, folder, engine=""):
         self.log = folder / "var/log/frontdoor/forward.log"
@@ -116,12 +116,12 @@ class Daemon:
         self.process.wait()
 
 
-def assert_the_second_took_up_where_the_first_ended(first, second, delivered):
-    """Two reports that balance, of so many records each."""
+def assert_second_run_continues_first(first, second, delivered):
+    """Asserts that both reports balance, deliver these numbers of records, and that the offsets are contiguous."""
     for report, count in zip((first, second), delivered):
         assert report["exit_code"] == 0 and report["balanced"], report
         assert report["totals"]["planned"] == report["totals"]["delivered"] == count, report["totals"]
     ends = {p["partition"]: p["end"] for p in first["partitions"]}
     starts = {p["partition"]: p["start"] for p in second["partitions"]}
-    assert starts == {partition: ends[partition] for partition in starts}, "the second run began elsewhere"
+    assert starts == {partition: ends[partition] for partition in starts}, "the second run starts at different offsets"
     print(f"first run: {first['totals']}, {first['seconds']} s\nsecond run: {second['totals']}, {second['seconds']} s")

@@ -1,33 +1,33 @@
-"""Plain cron for real: the daemon of Debian's package starts the job, twice, against a real broker."""
+"""The cron daemon of Debian's package starts the job twice, with Apache Kafka."""
 
 import os
 import shutil
 
 import pytest
-from crond import Daemon, assert_the_second_took_up_where_the_first_ended, install
-from stage import Broker, Listener, Publisher, assert_each_arrived_once, stage, wait
+from crond import Daemon, assert_second_run_continues_first, install
+from environment import Broker, Listener, Publisher, assert_each_arrived_once, temporary_folder, wait
 from tools import HOME
 
 
 @pytest.fixture
 def place(tmp_path_factory):
-    """The folder in which everything lies, reachable by every user."""
+    """A folder that every user can read."""
     folder = HOME / "e2e-cron"
     shutil.rmtree(folder, ignore_errors=True)
-    with stage(folder) as stack:
+    with temporary_folder(folder) as stack:
         yield folder, stack
 
 
-def test_cron_starts_the_job_twice_and_the_second_run_takes_up_where_the_first_ended(place):
-    assert os.geteuid() == 0, "cron and its namespace need root"
+def test_cron_starts_the_job_twice_and_the_second_run_continues_the_first(place):
+    assert os.geteuid() == 0, "cron and its mount namespace need root"
     folder, stack = place
     broker = Broker(folder / "kafka", partitions=2)
     stack.callback(broker.end)
     endpoints = [Listener("api-avro-sample", {"API_TITLE": title}, folder / f"{title}.log") for title in ("API type A", "API type B")]
-    door = Listener("fn-recep-avro", {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}, folder / "door.log")
-    for listener in (*endpoints, door):
+    function = Listener("fn-recep-avro", {"KAFKA_BOOTSTRAP_SERVERS": broker.bootstrap}, folder / "function.log")
+    for listener in (*endpoints, function):
         stack.callback(listener.end)
-    publisher = Publisher(door, folder)
+    publisher = Publisher(function, folder)
 
     install(folder, {
         "kafka_bootstrap_servers": broker.bootstrap,
@@ -46,9 +46,9 @@ def test_cron_starts_the_job_twice_and_the_second_run_takes_up_where_the_first_e
     finally:
         cron.end()
 
-    assert_the_second_took_up_where_the_first_ended(first, second, (20, 10))
+    assert_second_run_continues_first(first, second, (20, 10))
     assert_each_arrived_once(endpoints, 30)
 
     mail = (folder / "var/mail/all").read_text()
-    assert "exit 78, its settings are wrong" in mail and "To: root" in mail, mail
-    assert "exit 0" not in mail, "a run that went well was mailed"
+    assert "exit 78, invalid settings" in mail and "To: root" in mail, mail
+    assert "exit 0" not in mail, "cron mailed the output of a successful run"

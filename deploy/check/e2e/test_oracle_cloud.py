@@ -1,9 +1,9 @@
-"""What the Terraform modules put into the cloud, in front of the programs that read it there.
+"""The programs read the settings and secrets that the Terraform modules create.
 
-The state that the pipeline's tests end in says what buckets, secrets and environment hold. It is laid into the stand-in
-for Oracle Cloud; function and job start with nothing but the platform's own variables and theirs, find their settings
-and secrets, sign in to a Kafka that asks for that user and token over TLS, and deliver. Changed on the way are only the
-addresses, and the secrets' OCIDs, which the vault gives out.
+The state at the end of the pipeline module's tests contains buckets, secrets and environment variables. The test copies
+them into the stand-in for Oracle Cloud, and starts function and job with only these variables and the platform's. They read
+their settings and secrets, authenticate to Kafka with SASL_SSL, and deliver records. The test replaces only addresses and
+the OCIDs of secrets.
 """
 
 import base64
@@ -14,22 +14,22 @@ import subprocess
 import pytest
 from cloud import Cloud
 from modules import copy_to, messages, resources
-from stage import Broker, Listener, Publisher, assert_each_arrived_once, program, reports, stage, wait
+from environment import Broker, Listener, Publisher, assert_each_arrived_once, program, reports, temporary_folder, wait
 from tools import HOME
 
 
 @pytest.fixture(scope="module")
 def state(tmp_path_factory):
-    """The pipeline's resources, by type and name; those of a loop by its key too."""
-    said = messages(copy_to(tmp_path_factory.mktemp("state")) / "pipeline")
+    """The pipeline's resources, by type, name and index."""
+    output = messages(copy_to(tmp_path_factory.mktemp("state")) / "pipeline")
     return {
         (found["type"], found["name"], found.get("index")): found["values"]
-        for found in resources(said, "settings_lead_to_the_secrets")
+        for found in resources(output, "settings_lead_to_the_secrets")
     }
 
 
-def test_what_terraform_makes_is_what_the_programs_read(state):
-    with stage(HOME / "e2e-oracle-cloud") as stack:
+def test_programs_read_the_settings_that_terraform_creates(state):
+    with temporary_folder(HOME / "e2e-oracle-cloud") as stack:
         folder = HOME / "e2e-oracle-cloud"
         secrets = {
             name: base64.b64decode(values["secret_content"][0]["content"]).decode()
@@ -56,26 +56,26 @@ def test_what_terraform_makes_is_what_the_programs_read(state):
         content = config["content"]
         for name, value in secrets.items():
             planned = state["oci_vault_secret", "setting", name]["id"]
-            assert planned in content, f"config.properties does not lead to {name}"
+            assert planned in content, f"config.properties does not contain the OCID of {name}"
             content = content.replace(planned, cloud.secret(name, value))
         for document, text in ((config, content), (schema, schema["content"])):
             cloud.bucket(document["bucket"])
             cloud.object(document["bucket"], document["object"], text)
 
-        def placed(settings):
+        def with_local_addresses(settings):
             here = {name: value.replace("@mynamespace/", f"@{cloud.namespace}/") for name, value in settings.items()}
             return {**here, **cloud.variables, "KAFKA_SSL_CA_LOCATION": broker.settings["KAFKA_SSL_CA_LOCATION"]}
 
         application = state["oci_functions_application", "main", None]["config"]
         function = state["oci_functions_function", "fn_recep_avro", None]["config"]
-        door = Listener("fn-recep-avro", placed(application | function), folder / "door.log")
-        stack.callback(door.end)
-        Publisher(door, folder).publish(20)
+        listener = Listener("fn-recep-avro", with_local_addresses(application | function), folder / "listener.log")
+        stack.callback(listener.end)
+        Publisher(listener, folder).publish(20)
 
         container = state["oci_container_instances_container_instance", "job", 0]["containers"][0]
         job = subprocess.Popen(
             [program("forward"), *container["arguments"], "--output", "json"],
-            env={"PATH": os.environ["PATH"], **placed(container["environment_variables"])},
+            env={"PATH": os.environ["PATH"], **with_local_addresses(container["environment_variables"])},
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         )
         try:
@@ -86,5 +86,5 @@ def test_what_terraform_makes_is_what_the_programs_read(state):
         assert job.returncode == 0, log
         assert sum(report["totals"]["delivered"] for report in reports(printed)) == 20, printed
         assert_each_arrived_once(endpoints, 20)
-        for text in (printed, log, door.log.read_text()):
+        for text in (printed, log, listener.log.read_text()):
             assert secrets["AUTH_KEY"] not in text, "a program printed the auth token"

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from docker import LABEL, TAG, Container, docker, image
-from stage import free_port, program, wait
+from environment import free_port, program, wait
 from tools import ROOT, run
 
 AVRO = "application/octet-stream"

@@ -13,7 +13,7 @@ import avro
 import docker
 import pytest
 from drivers import AVRO, DRIVERS, FUNCTION
-from stage import KAFKA, Broker, program, stage, wait
+from environment import KAFKA, Broker, program, temporary_folder, wait
 from tools import HOME, run
 
 TOPIC = "FrontDoorTopic"
@@ -61,7 +61,7 @@ class World:
 @pytest.fixture(scope="module")
 def world(request):
     driver = request.config.getoption("--driver")
-    with stage(HOME / f"e2e-{driver}") as stack:
+    with temporary_folder(HOME / f"e2e-{driver}") as stack:
         folder = HOME / f"e2e-{driver}"
         broker = Broker(folder / "kafka", 2, "--set", f"connections.max.idle.ms={IDLE * 1000}")
         stack.callback(broker.end)

@@ -7,7 +7,7 @@ import tarfile
 
 import pytest
 from docker import CONFINED, IMAGES, LABEL, TAG, docker, image, inspect
-from stage import free_port, wait
+from environment import free_port, wait
 from tools import ROOT, debian, run
 
 # The function's, in bytes; the aim is a cold start that does not wait for a registry.

@@ -9,7 +9,7 @@ import crond
 import docker
 from docker import CONFINED, Container
 from drivers import DRIVERS
-from stage import Broker, assert_each_arrived_once, free_port, stage, wait
+from environment import Broker, assert_each_arrived_once, free_port, temporary_folder, wait
 from tools import HOME, run
 
 
@@ -36,7 +36,7 @@ def engine() -> str:
 
 def test_what_comes_through_the_door_goes_to_its_endpoint_by_cron_twice(request):
     assert os.geteuid() == 0, "cron and its namespace need root"
-    with stage(HOME / "e2e-pipeline") as stack:
+    with temporary_folder(HOME / "e2e-pipeline") as stack:
         folder = HOME / "e2e-pipeline"
         broker = Broker(folder / "kafka", partitions=2)
         stack.callback(broker.end)

@@ -1,4 +1,4 @@
-"""The world round the job, on the loopback: real Kafka, both endpoints, the door. Everything ends with the test."""
+"""Kafka, the endpoints and the function on the loopback, for end-to-end tests. They stop when the test ends."""
 
 import contextlib
 import itertools
@@ -16,11 +16,11 @@ from tools import DEPLOY, ROOT, run
 
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR", ROOT / "target"))
 KAFKA = DEPLOY / "kafka/kafka"
-PATIENCE = 120  # seconds: a busy machine is slow
+TIMEOUT = 120  # seconds; allows for a busy machine
 
 
 def program(name: str) -> Path:
-    """A program of the project: in the folder FRONTDOOR_PROGRAMS, else the newest that cargo built, else built now."""
+    """The path of a program: in the folder FRONTDOOR_PROGRAMS, or the newest that cargo has built, or built now."""
     folders = [Path(os.environ["FRONTDOOR_PROGRAMS"])] if "FRONTDOOR_PROGRAMS" in os.environ else [TARGET / "release", TARGET / "debug"]
     built = sorted((folder / name for folder in folders if (folder / name).exists()), key=lambda path: path.stat().st_mtime)
     if not built:
@@ -29,15 +29,15 @@ def program(name: str) -> Path:
     return built[-1]
 
 
-def wait(what: str, ready, patience=PATIENCE):
-    """What `ready` gives as soon as it gives something."""
-    end = time.monotonic() + patience
+def wait(description: str, ready, timeout=TIMEOUT):
+    """Calls `ready` until its result is true, and returns the result."""
+    end = time.monotonic() + timeout
     while True:
         found = ready()
         if found:
             return found
         if time.monotonic() > end:
-            raise AssertionError(f"waited {patience} s in vain for {what}")
+            raise AssertionError(f"timeout after {timeout} s: {description}")
         time.sleep(0.1)
 
 
@@ -48,7 +48,7 @@ def free_port() -> int:
 
 
 class Listener:
-    """A program that listens, with its settings as environment variables."""
+    """A program that serves HTTP. Its settings are environment variables."""
 
     def __init__(self, name, settings, log, **options):
         self.port = free_port()
@@ -65,13 +65,13 @@ class Listener:
         wait(f"{name} to listen; its log is {log}", self._is_healthy)
 
     def _is_healthy(self):
-        assert self.process.poll() is None, f"ended at its start:\n{self.log.read_text()}"
+        assert self.process.poll() is None, f"the program ended during its start:\n{self.log.read_text()}"
         with contextlib.suppress(OSError), urllib.request.urlopen(self.url + "health", timeout=5) as answer:
             return answer.status == 200
         return False
 
     def records(self) -> dict:
-        """What the sample endpoint has taken."""
+        """The records that the sample endpoint has received."""
         with urllib.request.urlopen(self.url + "records", timeout=30) as answer:
             return json.load(answer)
 
@@ -85,7 +85,7 @@ class Listener:
 
 
 class Broker:
-    """Real Apache Kafka, from deploy/kafka, with the topic FrontDoorTopic of so many partitions."""
+    """Apache Kafka from deploy/kafka, with the topic FrontDoorTopic."""
 
     def __init__(self, folder: Path, partitions: int, *options: str):
         self.folder = folder
@@ -100,10 +100,10 @@ class Broker:
 
 
 class Publisher:
-    """Sends records through a door, as the README's curl line does."""
+    """Posts records to a function, with the curl command of the README."""
 
-    def __init__(self, door: Listener, folder: Path):
-        self.door, self.folder, self.sent = door, folder, itertools.count(1)
+    def __init__(self, function: Listener, folder: Path):
+        self.function, self.folder, self.sent = function, folder, itertools.count(1)
 
     def _next(self) -> str:
         number = next(self.sent)
@@ -112,11 +112,11 @@ class Publisher:
     def _post(self, file: Path, content_type: str):
         run(
             "curl", "--fail-with-body", "-sS", "-X", "POST", "-H", f"Content-Type: {content_type}",
-            "--data-binary", f"@{file}", self.door.url,
+            "--data-binary", f"@{file}", self.function.url,
         )
 
     def publish(self, count: int):
-        """Sends `count` records, ids 1010 and 1020 in turn, one to a call."""
+        """Sends `count` records with alternating ids 1010 and 1020, one per call."""
         file = self.folder / "record.bin"
         for _ in range(count):
             run(program("create-avro-sample"), file, self._next())
@@ -131,12 +131,12 @@ class Publisher:
 
 
 def names(endpoint: Listener) -> list[str]:
-    """The names in the records that an endpoint has taken."""
+    """The names in the records that an endpoint has received."""
     return [entry["record"]["name"] for entry in endpoint.records()["records"]]
 
 
 def assert_each_arrived_once(endpoints, count: int):
-    """Every record published so far has reached one endpoint, once."""
+    """Asserts that every published record was received by its endpoint once."""
     arrived = sorted(name for endpoint in endpoints for name in names(endpoint))
     assert arrived == sorted(f"number {n}" for n in range(1, count + 1))
     for endpoint, id_ in zip(endpoints, (1010, 1020)):
@@ -145,7 +145,7 @@ def assert_each_arrived_once(endpoints, count: int):
 
 
 def reports(text: str) -> list[dict]:
-    """The run reports among the lines of a log."""
+    """The run reports in a log."""
     decoder, found, start = json.JSONDecoder(), [], text.find("{")
     while start >= 0:
         try:
@@ -160,8 +160,8 @@ def reports(text: str) -> list[dict]:
 
 
 @contextlib.contextmanager
-def stage(folder: Path):
-    """A folder and a stack of things that end in the other order than they began."""
+def temporary_folder(folder: Path):
+    """A folder that is deleted at the end, and an exit stack."""
     folder.mkdir(parents=True, exist_ok=True)
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
