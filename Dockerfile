@@ -1,22 +1,22 @@
-# Frontdoor's images: one stage that builds, one target a program. Each holds a static binary, the certificates of the
-# authorities that it trusts, the licences of what it is made of, and the user it runs as; there is no shell in it.
+# Frontdoor's images: one build stage, and one target per program. Each image contains a static binary, CA certificates, the
+# licences of its dependencies and a user. It contains no shell.
 #
-#   docker build -t fn-recep-avro .                             the function: the last target, so `fn deploy` takes it
+#   docker build -t fn-recep-avro .                             the function: the last target, so `fn deploy` builds it
 #   docker build -t api-avro-sample --target api-avro-sample .
 #   docker build -t forward --target forward .
 #
-# Nothing here needs BuildKit: `fn deploy` uses Docker's older builder where there is no buildx.
+# The file does not need BuildKit: without buildx, `fn deploy` uses Docker's legacy builder.
 
 FROM rust:1.95.0-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /build
-# A binary that needs no system libraries; the explicit target keeps the flags away from build scripts. Unwind tables
-# (a panic aborts) and unpacked relocations would add a sixth to its size.
+# A static binary. The explicit target keeps the flags away from build scripts. Unwind tables are not needed, because a panic
+# aborts. They and unpacked relocations would make the binary a sixth larger.
 ENV RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs" \
     CFLAGS="-fno-asynchronous-unwind-tables"
 
-# First the dependencies alone, from the manifests and empty sources: a change of a source file compiles no OpenSSL and
-# no librdkafka again.
+# Build the dependencies first, from the manifests and empty sources, so that a changed source file does not recompile
+# OpenSSL and librdkafka.
 COPY Cargo.toml Cargo.lock clippy.toml ./
 COPY functions/api-avro-sample/Cargo.toml functions/api-avro-sample/
 COPY functions/create-avro-sample/Cargo.toml functions/create-avro-sample/
@@ -58,7 +58,7 @@ RUN find functions jobs shared -name '*.rs' -exec touch {} + \
  && cp target/*/release/fn-recep-avro target/*/release/api-avro-sample target/*/release/forward /out/bin/
 
 FROM scratch AS base
-# `make images` gives both; `fn deploy` cannot.
+# `make images` sets both; `fn deploy` does not.
 ARG VERSION=unknown
 ARG REVISION=unknown
 LABEL org.opencontainers.image.version="$VERSION" \
@@ -71,7 +71,7 @@ USER 1000:1000
 
 FROM base AS api-avro-sample
 LABEL org.opencontainers.image.title="api-avro-sample" \
-      org.opencontainers.image.description="An endpoint for Avro records, to look at"
+      org.opencontainers.image.description="A sample endpoint that shows Avro records"
 COPY --from=build /out/licences/api-avro-sample.txt.gz /licences.txt.gz
 COPY --from=build /out/bin/api-avro-sample /api-avro-sample
 ENV LISTEN=0.0.0.0:8080
@@ -80,7 +80,7 @@ ENTRYPOINT ["/api-avro-sample"]
 
 FROM base AS forward
 LABEL org.opencontainers.image.title="forward" \
-      org.opencontainers.image.description="One window of a Kafka topic, delivered with proof"
+      org.opencontainers.image.description="Delivers one window of a Kafka topic and reports the outcome"
 COPY --from=build /out/licences/forward.txt.gz /licences.txt.gz
 COPY --from=build /out/bin/forward /forward
 ENTRYPOINT ["/forward"]
@@ -88,7 +88,7 @@ CMD ["run"]
 
 FROM base AS fn-recep-avro
 LABEL org.opencontainers.image.title="fn-recep-avro" \
-      org.opencontainers.image.description="Avro in by HTTP, proven valid, and out to Kafka"
+      org.opencontainers.image.description="Validates Avro from HTTP and publishes it to Kafka"
 COPY --from=build /out/licences/fn-recep-avro.txt.gz /licences.txt.gz
 COPY --from=build /out/bin/fn-recep-avro /fn-recep-avro
 ENTRYPOINT ["/fn-recep-avro"]

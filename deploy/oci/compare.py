@@ -1,4 +1,4 @@
-"""Signs a table of requests with Oracle's Python SDK and compares with our signatures (standard input, JSON)."""
+"""Signs requests with Oracle's Python SDK and compares the signatures with those in the input (JSON, standard input)."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Avro by hand, apart from the code under test: data of {"id": int, "name": string, "email": string}, and files of them."""
+"""Encodes Avro without the code under test: data of {"id": int, "name": string, "email": string}, and container files."""
 
 import zlib
 
@@ -35,7 +35,7 @@ def container(data: list[bytes], codec: str = "null") -> bytes:
 
 
 def every_byte() -> list[bytes]:
-    """Data in which all 256 values occur: the high ones as the bytes of ids, the low ones in a name, NUL among them."""
+    """Data that contain all 256 byte values: those from 0x80 in ids, those below in a name."""
     name = "".join(map(chr, range(128)))
     ids = []
     for high in range(0x80, 0x100, 4):

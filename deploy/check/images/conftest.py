@@ -1,4 +1,4 @@
-"""Lets the tests here use what the checks and the end-to-end tests beside them use."""
+"""Adds the modules of the checks and of the end-to-end tests to the path."""
 
 import sys
 from pathlib import Path
@@ -8,4 +8,4 @@ sys.path[:0] = [str(here), str(here.parent / "e2e"), str(here.parent)]
 
 
 def pytest_addoption(parser):
-    parser.addoption("--driver", choices=["socket", "fn"], default="socket", help="who calls the function: lab's agent, or Fn")
+    parser.addoption("--driver", choices=["socket", "fn"], default="socket", help="the caller of the function: the testkit's agent over a socket, or Fn")

@@ -1,4 +1,4 @@
-"""Docker's containers for a test: started from the project's images, looked at, and gone at its end."""
+"""Starts, inspects and removes containers of the project's images."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from tools import run
 TAG = os.environ.get("IMAGE_TAG", "e2e")
 LABEL = "frontdoor-e2e"
 IMAGES = ("fn-recep-avro", "api-avro-sample", "forward")
-# What a container of ours is given where nobody says otherwise.
+# The default flags of a container.
 CONFINED = ("--network", "host", "--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges")
 
 
@@ -27,13 +27,13 @@ def inspect(thing: str) -> dict:
 
 
 def left_behind() -> list[str]:
-    """The test's containers that are still there, running or not."""
+    """The test's containers that still exist."""
     marks = [f"label={LABEL}", *(f"ancestor={image(name)}" for name in IMAGES)]
     return [found for mark in marks for found in docker("ps", "--all", "--quiet", "--filter", mark).split()]
 
 
 def running(name: str) -> set[str]:
-    """The images of that name, whatever their tag, that containers run from."""
+    """The images with this name, with any tag, of running containers."""
     return {shown for shown in docker("ps", "--format", "{{.Image}}").split() if shown.startswith(f"{name}:")}
 
 
@@ -53,18 +53,18 @@ class Container:
         return done.stdout + done.stderr
 
     def memory(self) -> int:
-        """What the control group counts, in bytes: the number that its limit is held against."""
+        """The memory usage of the control group in bytes, which is compared with the limit."""
         shown = docker("stats", "--no-stream", "--format", "{{.MemUsage}}", self.id).split("/")[0].strip()
         number, unit = re.fullmatch(r"([0-9.]+)([KMG]?i?B)", shown).groups()
         return int(float(number) * {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}[unit])
 
     def process(self, program: str) -> Path:
-        """The folder in /proc of the process that runs `program`."""
+        """The folder in /proc of the process of `program`."""
         for line in docker("top", self.id, "-o", "pid,comm").splitlines()[1:]:
             pid, command = line.split()
             if command == program[:15]:
                 return Path("/proc", pid)
-        raise AssertionError(f"{program} does not run in {self.id}")
+        raise AssertionError(f"{program} is not running in {self.id}")
 
     def remove(self):
         docker("rm", "--force", self.id, check=False)

@@ -1,4 +1,4 @@
-"""Who calls the function: the agent of the lab over the socket of a container, or Fn's own server and CLI."""
+"""Calls the function: with the testkit's agent over the socket of a container, or with Fn's server and CLI."""
 
 import base64
 import json
@@ -31,14 +31,14 @@ class Answer(NamedTuple):
         return json.loads(self.body)
 
 
-class Gone(AssertionError):
-    """The container did not live to answer."""
+class Killed(AssertionError):
+    """The container ended before its reply."""
 
 
 class Socket:
-    """The function in containers, one call at a time in each, as Fn's server gives and calls them.
+    """The function in containers as Fn's server starts and calls them: one call at a time per container.
 
-    The flags are what `docker inspect` shows of a container of fnserver v0.3.753, but for the log driver, which is none.
+    The flags are those in the output of `docker inspect` for a container of fnserver v0.3.753, except the log driver `none`.
     """
 
     FLAGS = (
@@ -51,7 +51,7 @@ class Socket:
         "FN_APP_ID": "01DWAPP0000000000000000000", "FN_FN_ID": "01DWFN00000000000000000000", "HOME": "/",
     }  # fmt: skip
 
-    IDLE = 2  # seconds; func.yaml has more
+    IDLE = 2  # seconds; func.yaml has a higher value
     NEXT = f"{TAG}-next"
 
     def __init__(self, folder: Path, settings: dict):
@@ -75,20 +75,20 @@ class Socket:
         except queue.Empty:
             container = self._start()
         on_start(container)
-        # Fn's server gives a container five seconds; a busy machine may have more.
+        # Fn's server waits five seconds for the socket. This timeout allows for a busy machine.
         command = [program("agent"), container.socket, "--timeout", timeout, "--times", times, "--socket-timeout", 30000, *arguments]
         done = subprocess.run([str(word) for word in command], input=body, capture_output=True, check=False)
         if done.returncode != 0:
             container.remove()
-            raise Gone(f"{done.stderr.decode()}\n{container.log()}")
+            raise Killed(f"{done.stderr.decode()}\n{container.log()}")
         with self.switch:
-            self._put_by(container)
+            self._return_container(container)
         reply = json.loads(done.stdout)
         self.milliseconds = reply["milliseconds"]
         return Answer(reply["status"], reply["headers"], base64.b64decode(reply["body_base64"]))
 
-    def _put_by(self, container):
-        """Keeps it for the next call. One of an old revision gets none: it is paused, and killed when its idle time is over."""
+    def _return_container(self, container):
+        """Keeps the container for the next call. A container of an old revision is paused, and removed after its idle time."""
         if container.tag == self.tag:
             self.idle.put(container)
         else:
@@ -96,24 +96,24 @@ class Socket:
             threading.Timer(self.IDLE, container.remove).start()
 
     def redeploy(self):
-        """A new revision: built while calls go on, then given every call that begins."""
+        """Builds a new revision while calls continue; later calls go to the new revision."""
         run("make", "images", f"IMAGES={FUNCTION}", f"IMAGE_TAG={self.NEXT}", "REVISION=next", cwd=ROOT)
         with self.switch:
             self.tag, old, self.idle = self.NEXT, self.idle, queue.LifoQueue()
             while not old.empty():
-                self._put_by(old.get())
+                self._return_container(old.get())
 
     def invoke(self, body: bytes, content_type=AVRO, **options) -> Answer:
-        """As `fn invoke` sends it."""
+        """Calls the function as `fn invoke` does."""
         return self._call(body, "--header", f"content-type: {content_type}", **options)
 
     def trigger(self, body: bytes, method="POST", headers=(("content-type", AVRO),)) -> Answer:
-        """As a gateway or an HTTP trigger sends it."""
+        """Calls the function as a gateway or an HTTP trigger does."""
         given = [word for name, value in headers for word in ("--header", f"{name}: {value}")]
         return self._call(body, "--http", f"{method} http://localhost/t/{APP}/{FUNCTION}", *given)
 
     def freeze(self, seconds: float):
-        """Lets so much time pass in which no process of the function runs."""
+        """Suspends all processes of the function for this time."""
         containers = [container for container in self.started if container.runs()]
         for container in containers:
             docker("pause", container.id)
@@ -122,16 +122,16 @@ class Socket:
             docker("unpause", container.id)
 
     def abandon(self, body: bytes):
-        """A caller goes away in the middle of a call, which costs the container its life."""
+        """Interrupts a call; the container is killed."""
 
         def kill(container):
             threading.Timer(1, container.remove).start()
 
         try:
             answer = self.invoke(body, on_start=kill)
-        except Gone:
+        except Killed:
             return
-        raise AssertionError(f"answered before it was killed: {answer}")
+        raise AssertionError(f"the function responded before it was killed: {answer}")
 
     def containers(self) -> list[Container]:
         return [container for container in self.started if container.runs()]
@@ -143,7 +143,7 @@ class Socket:
 
 
 class Fn:
-    """The same through Fn: `fnserver` and `fn` from the PATH, a server on a port of its own, the app of the tutorial."""
+    """The function in Fn, with `fnserver` and `fn` from the PATH, and the app of the tutorial."""
 
     def __init__(self, folder: Path, settings: dict):
         self.port, self.folder = free_port(), folder
@@ -158,7 +158,7 @@ class Fn:
             self.server = subprocess.Popen(["fnserver"], env=self.environment | server, cwd=folder, stdout=log, stderr=log)
         self.environment["FN_API_URL"] = f"http://127.0.0.1:{self.port}"
         wait("fnserver", lambda: run("curl", "-sf", f"127.0.0.1:{self.port}/version", check=False).returncode == 0)
-        # A copy, for `fn deploy` is run where func.yaml lies, and may write into it.
+        # A copy, because `fn deploy` runs in the folder of func.yaml and changes the file.
         self.project = folder / "project"
         self.project.mkdir()
         run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{self.project}'", cwd=ROOT)
@@ -171,7 +171,7 @@ class Fn:
         return run("fn", *arguments, env=self.environment, **options)
 
     def redeploy(self):
-        # The bump gives the image a new name, without which what is warm would go on being called.
+        # The version bump changes the image's name. Otherwise warm containers would still be called.
         self._fn("--verbose", "deploy", "--app", APP, "--local", cwd=self.project)
 
     def invoke(self, body: bytes, content_type=AVRO, **_) -> Answer:
@@ -201,10 +201,10 @@ class Fn:
         file.write_bytes(body)
         url = f"http://127.0.0.1:{self.port}/t/{APP}/{FUNCTION}"
         done = run("curl", "-s", "-m", "1", "-H", f"content-type: {AVRO}", "--data-binary", f"@{file}", url, check=False)
-        assert done.returncode == 28, done.stdout  # curl's own time was over
+        assert done.returncode == 28, done.stdout  # curl's timeout
 
     def containers(self) -> list:
-        return []  # they are the server's
+        return []  # managed by the server
 
     def end(self):
         self.server.terminate()

@@ -1,4 +1,4 @@
-"""What is in the images: one program, what it trusts, its licences, its user; no shell, nothing that can be written."""
+"""The contents of the images: one program, CA certificates, licences and a user; no shell and no writable file."""
 
 import gzip
 import os
@@ -10,32 +10,32 @@ from docker import CONFINED, IMAGES, LABEL, TAG, docker, image, inspect
 from environment import free_port, wait
 from tools import ROOT, debian, run
 
-# The function's, in bytes; the aim is a cold start that does not wait for a registry.
+# The largest size of the function's image in bytes: a small image shortens cold starts.
 LARGEST = 15_000_000
 FILES = {"LICENSE", "licences.txt.gz", "etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt"}
 
 
 def exported(name, folder):
-    """The names of an image's files, and the folder that they were unpacked to."""
+    """Unpacks an image into the folder and returns the names of its files."""
     made = docker("create", "--label", LABEL, image(name))
     try:
         docker("export", "--output", folder / "image.tar", made)
     finally:
         docker("rm", made)
     with tarfile.open(folder / "image.tar") as archive:
-        # Debian 12's Python has no filters yet; all that is unpacked are plain files of an image of ours.
-        safely = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
-        archive.extractall(folder, members=[member for member in archive if member.isreg()], **safely)
-        # What the engine itself puts into every container.
+        # Debian 12's Python has no filters. Only regular files of our own image are unpacked.
+        options = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+        archive.extractall(folder, members=[member for member in archive if member.isreg()], **options)
+        # Files that the engine adds to every container.
         own = ("dev/", "proc/", "sys/", ".dockerenv", "etc/hosts", "etc/hostname", "etc/resolv.conf", "etc/mtab")
         return {member.name for member in archive if not member.isdir() and not member.name.startswith(own)}
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_holds_one_static_program_and_no_shell(name, tmp_path):
+def test_contains_one_static_program_and_no_shell(name, tmp_path):
     assert exported(name, tmp_path) == FILES | {name}
     headers = run("readelf", "--program-headers", tmp_path / name).stdout
-    assert "INTERP" not in headers, "it wants a loader, which is not there"
+    assert "INTERP" not in headers, "the program needs a dynamic loader"
     licences = gzip.decompress((tmp_path / "licences.txt.gz").read_bytes()).decode()
     assert "tokio v1." in licences and "librdkafka/LICENSE" in licences and "openssl/LICENSE.txt" in licences
     assert "LESSER GENERAL PUBLIC" in licences and licences.count("Apache License") >= 1
@@ -46,7 +46,7 @@ def test_holds_one_static_program_and_no_shell(name, tmp_path):
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_says_what_it_is_and_runs_as_user_1000(name):
+def test_has_labels_and_user_1000(name):
     facts = inspect(image(name))
     config = facts["Config"]
     labels = {key.removeprefix("org.opencontainers.image."): value for key, value in config["Labels"].items()}
@@ -54,39 +54,39 @@ def test_says_what_it_is_and_runs_as_user_1000(name):
     assert labels["version"] == TAG
     assert labels["revision"] == os.environ["REVISION"]
     assert config["User"] == "1000:1000" and config["Entrypoint"] == [f"/{name}"]
-    assert not config.get("Volumes"), "Fn refuses an image with volumes"
+    assert not config.get("Volumes"), "Fn rejects images with volumes"
 
 
 @pytest.mark.parametrize("name", IMAGES)
-def test_says_its_settings_with_nothing_to_write_to_and_no_rights(name):
+def test_prints_help_without_writable_files_and_capabilities(name):
     shown = docker("run", "--rm", "--label", LABEL, *CONFINED, image(name), *(["run"] if name == "forward" else []), "--help")
     assert "KAFKA_BOOTSTRAP_SERVERS" in shown or "API_TITLE" in shown
     done = run("docker", "run", "--rm", "--label", LABEL, "--entrypoint", "/bin/sh", image(name), "-c", "true", check=False)
     assert done.returncode != 0 and "no such file" in done.stderr
 
 
-def test_names_are_found_by_dns_though_the_program_is_static():
-    """The C library's resolver, linked statically, must do without the modules that it could load."""
+def test_the_static_program_resolves_names_by_dns():
+    """The statically linked resolver of the C library cannot load NSS modules."""
     network = docker("network", "create", "--label", LABEL, "frontdoor-e2e")
     api = docker("run", "--detach", "--label", LABEL, "--network", network, "--name", "api-type-a", image("api-avro-sample"))
     try:
         done = run(
             "docker", "run", "--rm", "--label", LABEL, "--network", network,
-            "--env", "KAFKA_BOOTSTRAP_SERVERS=nobody.invalid:9092", "--env", "START_TIMEOUT=2s",
-            "--env", "API_TYPE_A_URL=http://api-type-a:8080/", "--env", "API_TYPE_B_URL=http://nobody.invalid:8080/",
+            "--env", "KAFKA_BOOTSTRAP_SERVERS=unknown.invalid:9092", "--env", "START_TIMEOUT=2s",
+            "--env", "API_TYPE_A_URL=http://api-type-a:8080/", "--env", "API_TYPE_B_URL=http://unknown.invalid:8080/",
             image("forward"), "check", check=False,
         )  # fmt: skip
-        said = done.stdout + done.stderr
-        print(said)
-        lines = [line for line in said.splitlines() if "api-type-a:8080" in line]
-        assert len(lines) == 1 and lines[0].startswith("ok"), said
+        output = done.stdout + done.stderr
+        print(output)
+        lines = [line for line in output.splitlines() if "api-type-a:8080" in line]
+        assert len(lines) == 1 and lines[0].startswith("ok"), output
     finally:
         docker("rm", "--force", api)
         docker("network", "rm", network)
 
 
-def test_make_push_brings_every_image_to_a_registry(tmp_path):
-    """A registry of Debian's on the loopback: what is pulled back from it is what was pushed."""
+def test_make_push_pushes_every_image_to_a_registry(tmp_path):
+    """Pushes to Debian's registry on the loopback, and compares the pulled images with the pushed ones."""
     port = free_port()
     (tmp_path / "config.yml").write_text(
         f"version: 0.1\nlog: {{level: warn}}\nhttp: {{addr: '127.0.0.1:{port}'}}\n"

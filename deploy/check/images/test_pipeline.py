@@ -1,4 +1,4 @@
-"""The whole pipeline from its images: the function, both endpoints, and the job by a real cron daemon, on real Kafka."""
+"""The pipeline from its images, with Apache Kafka: the function, both endpoints, and the job with the cron daemon."""
 
 import json
 import os
@@ -28,14 +28,14 @@ class Endpoint(Container):
 
 
 def engine() -> str:
-    """The engine's socket on this machine."""
+    """The path of the engine's socket."""
     host = os.environ.get("DOCKER_HOST") or docker.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
-    assert host.startswith("unix://"), f"cron's job needs an engine on this machine, not {host}"
+    assert host.startswith("unix://"), f"the job needs an engine on this machine, not {host}"
     return os.path.realpath(host.removeprefix("unix://"))
 
 
-def test_what_comes_through_the_door_goes_to_its_endpoint_by_cron_twice(request):
-    assert os.geteuid() == 0, "cron and its namespace need root"
+def test_cron_delivers_records_of_the_function_in_two_runs(request):
+    assert os.geteuid() == 0, "cron and its mount namespace need root"
     with temporary_folder(HOME / "e2e-pipeline") as stack:
         folder = HOME / "e2e-pipeline"
         broker = Broker(folder / "kafka", partitions=2)
@@ -69,8 +69,8 @@ def test_what_comes_through_the_door_goes_to_its_endpoint_by_cron_twice(request)
             second = wait("the second run", lambda: len(cron.runs()) > 1 and cron.runs(), 180)[1]
         finally:
             cron.end()
-        crond.assert_the_second_took_up_where_the_first_ended(first, second, (20, 10))
+        crond.assert_second_run_continues_first(first, second, (20, 10))
         assert_each_arrived_once(endpoints, 30)
         memory = [f"{container.memory() / 2**20:.1f}" for container in (*endpoints, *function.containers())]
         print(f"memory of the endpoints' and the function's containers, in MiB: {', '.join(memory)}")
-    wait("every container to be gone", lambda: docker.left_behind() == [])
+    wait("the removal of all containers", lambda: docker.left_behind() == [])

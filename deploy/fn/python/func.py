@@ -1,6 +1,6 @@
-"""The door as the tutorial's own stack would have it, to measure by: decode, publish, wait for the acknowledgement.
+"""The ingest function in the tutorial's stack, for benchmarks: decodes, publishes, waits for the acknowledgement.
 
-Settings from the environment, named as the door's: KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC, AVRO_SCHEMA (a path).
+The environment variables are those of fn-recep-avro: KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC, AVRO_SCHEMA (a path).
 """
 
 import io
@@ -13,8 +13,8 @@ from fdk import response
 
 SCHEMA = fastavro.schema.load_schema(os.environ["AVRO_SCHEMA"])
 TOPIC = os.environ["KAFKA_TOPIC"]
-# One client for the life of the container. Not idempotent, which is the client's default: making it so costs its first
-# message half a second.
+# One client per container, not idempotent, as is the client's default: idempotence delays the first message by half a
+# second.
 PRODUCER = Producer({
     "bootstrap.servers": os.environ["KAFKA_BOOTSTRAP_SERVERS"],
     "acks": "all",
@@ -27,20 +27,20 @@ def handler(ctx, data: io.BytesIO = None):
     datum = io.BytesIO(body)
     try:
         record = fastavro.schemaless_reader(datum, SCHEMA)
-    except Exception as error:  # fastavro raises whatever the bytes made it stumble over
-        return answer(ctx, 422, {"detail": f"not a datum: {error!r}"})
+    except Exception as error:  # fastavro raises many types of exceptions
+        return answer(ctx, 422, {"detail": f"invalid datum: {error!r}"})
     if datum.read(1):
-        return answer(ctx, 422, {"detail": "bytes are left over"})
-    fate = []
+        return answer(ctx, 422, {"detail": "trailing bytes"})
+    reports = []
     PRODUCER.produce(
         TOPIC,
         body,
         key=str(record["id"]),
         headers={"content-type": "avro/binary", "call-id": ctx.CallID()},
-        on_delivery=lambda error, message: fate.append((error, message)),
+        on_delivery=lambda error, message: reports.append((error, message)),
     )
     PRODUCER.flush(10)
-    error, message = fate[0] if fate else ("no acknowledgement", None)
+    error, message = reports[0] if reports else ("no acknowledgement", None)
     if error is not None:
         return answer(ctx, 503, {"detail": str(error)})
     return answer(ctx, 202, {

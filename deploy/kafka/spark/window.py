@@ -1,5 +1,7 @@
-"""One window by Spark Structured Streaming, as the tutorial does it: what is in the topic now, decoded, filtered by
-id, each matching record POSTed to its endpoint; Trigger.AvailableNow, so that it ends. Prints how many were posted.
+"""Delivers the records of a topic with Spark Structured Streaming, as in the tutorial.
+
+Decodes the records, selects them by id, and POSTs each to its endpoint. Trigger.AvailableNow ends the query at the current
+end of the topic. Prints the number of posted records.
 """
 
 import http.client
@@ -14,7 +16,7 @@ URLS = {1010: os.environ["API_TYPE_A_URL"], 1020: os.environ["API_TYPE_B_URL"]}
 
 
 def post(rows):
-    """Sends one partition's records, one request each, on one kept connection per endpoint."""
+    """Sends the records of one partition, one request each, over one connection per endpoint."""
     connections = {}
     for row in rows:
         url = urlsplit(URLS[row.id])
