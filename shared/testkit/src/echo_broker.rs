@@ -1,5 +1,4 @@
-//! A Kafka broker that refuses every password and repeats it in its error message, at the end of a text of a chosen
-//! length.
+//! A Kafka broker that rejects every password and repeats it in the error message, after padding of a given length.
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -15,17 +14,17 @@ const SASL_AUTHENTICATION_FAILED: i16 = 58;
 /// The largest request that is read, in bytes.
 const MAX_REQUEST: usize = 64 << 10;
 
-/// Starts the broker and returns its address. It ends with the process.
+/// Starts the broker and returns its address. The broker stops when the process ends.
 ///
 /// # Errors
-/// No free port, or no thread.
+/// There is no free port, or the thread cannot be started.
 pub fn start(padding: usize) -> Result<String> {
     let listener = TcpListener::bind("127.0.0.1:0").context("binding a broker")?;
     let address = listener.local_addr()?.to_string();
     std::thread::Builder::new().spawn(move || {
         for stream in listener.incoming().flatten() {
             std::thread::spawn(move || {
-                // The client closes the connection after the refusal.
+                // The client closes the connection after the error.
                 let _ = serve(stream, padding);
             });
         }

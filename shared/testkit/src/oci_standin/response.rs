@@ -26,7 +26,7 @@ pub enum Trouble {
     Cut,
     /// The response has this body.
     Body(Vec<u8>),
-    /// The answer has this status and these bytes as its body.
+    /// The response has this status and this body.
     Refusal(u16, Vec<u8>),
 }
 
