@@ -24,7 +24,7 @@ def state(tmp_path_factory):
     output = messages(copy_to(tmp_path_factory.mktemp("state")) / "pipeline")
     return {
         (found["type"], found["name"], found.get("index")): found["values"]
-        for found in resources(output, "settings_lead_to_the_secrets")
+        for found in resources(output, "settings_refer_to_the_secrets")
     }
 
 

@@ -1,5 +1,5 @@
 output "registry" {
-  description = "Where images are pushed: REGISTRY for make, the registry for fn."
+  description = "The registry for images: REGISTRY for make, the registry for fn."
   value       = local.registry
 }
 
@@ -17,7 +17,7 @@ output "pipeline_variables" {
 }
 
 output "next" {
-  description = "The commands that come next."
+  description = "The next commands."
   value = join("\n", [
     "# 1. log in with an auth token of yours as the password (user: <namespace>/<user>, or <namespace>/<domain>/<user>)",
     "docker login ${local.region_key}.ocir.io",

@@ -1,5 +1,5 @@
 locals {
-  # One repository for each program that runs in the cloud. API types A and B are one image under two titles.
+  # One repository per program that runs in the cloud. API types A and B use the same image.
   programs = toset(["fn-recep-avro", "api-avro-sample", "forward"])
 
   home_region = one([for region in data.oci_identity_regions.all.regions : region.name if region.key == data.oci_identity_tenancy.here.home_region_key])

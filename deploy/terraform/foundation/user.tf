@@ -1,7 +1,7 @@
-# The user behind the Kafka protocol: OCI Streaming takes a user's auth token as the password. It has no other way in,
-# and may do nothing until the pipeline lets its group use the one stream pool.
+# The user of the Kafka protocol: its auth token is the password for OCI Streaming. It has no other credentials, and no
+# permission until the pipeline grants its group the use of the stream pool.
 #
-# The token is not made here: the provider does not treat it as a secret, and a plan would print it.
+# Create the token by hand: the provider does not treat it as sensitive, so a plan would print it.
 
 resource "oci_identity_user" "stream" {
   count    = var.make_stream_user ? 1 : 0

@@ -4,32 +4,32 @@ variable "tenancy_ocid" {
 
   validation {
     condition     = can(regex("^ocid1\\.tenancy\\.[a-z0-9-]+\\.\\.[a-z0-9]+$", var.tenancy_ocid))
-    error_message = "tenancy_ocid must be a tenancy's OCID, as ocid1.tenancy.oc1..aaaa."
+    error_message = "tenancy_ocid must be a tenancy's OCID, such as ocid1.tenancy.oc1..aaaa."
   }
 }
 
 variable "compartment_ocid" {
-  description = "The compartment that the repositories are made in."
+  description = "The compartment of the repositories."
   type        = string
 
   validation {
     condition     = can(regex("^ocid1\\.(compartment|tenancy)\\.[a-z0-9-]+\\.\\.[a-z0-9]+$", var.compartment_ocid))
-    error_message = "compartment_ocid must be a compartment's OCID, as ocid1.compartment.oc1..aaaa."
+    error_message = "compartment_ocid must be a compartment's OCID, such as ocid1.compartment.oc1..aaaa."
   }
 }
 
 variable "region" {
-  description = "The region, as sa-saopaulo-1. Functions pull images only from the registry of their own region."
+  description = "The region, such as sa-saopaulo-1. Functions pull images only from the registry of their own region."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+-[0-9]+$", var.region))
-    error_message = "region must be a region identifier, as sa-saopaulo-1."
+    error_message = "region must be a region identifier, such as sa-saopaulo-1."
   }
 }
 
 variable "repository_prefix" {
-  description = "What the repositories' names begin with. The pipeline's variable of the same name must be equal."
+  description = "The prefix of the repositories' names. It must be equal to the pipeline's variable."
   type        = string
   default     = "frontdoor"
 
@@ -40,7 +40,7 @@ variable "repository_prefix" {
 }
 
 variable "name" {
-  description = "What the names of the user and its group begin with."
+  description = "The prefix of the names of the user and its group."
   type        = string
   default     = "frontdoor"
 
@@ -51,31 +51,31 @@ variable "name" {
 }
 
 variable "make_stream_user" {
-  description = "Whether a user is made that may use the stream and nothing else. False: you name one of yours in the pipeline."
+  description = "Whether to create a user that may use only the stream. If false, set your own user in the pipeline."
   type        = bool
   default     = true
 }
 
 variable "stream_user_domain" {
-  description = "The identity domain of that user; empty in a tenancy without identity domains."
+  description = "The identity domain of the user; empty in a tenancy without identity domains."
   type        = string
   default     = "Default"
 }
 
 variable "stream_user_email" {
-  description = "That user's e-mail address; many identity domains ask for one."
+  description = "The user's e-mail address, which many identity domains require."
   type        = string
   default     = null
 }
 
 variable "immutable_tags" {
-  description = "Whether a tag, once pushed, can never mean another image."
+  description = "Whether tags are immutable."
   type        = bool
   default     = true
 }
 
 variable "freeform_tags" {
-  description = "Tags for everything that is made here."
+  description = "Tags of all resources."
   type        = map(string)
   default     = {}
 }

@@ -1,5 +1,5 @@
-# Stage 1: what must stand before the pipeline can be planned: the repositories, for its function and containers need
-# images to start, and the stream's user, for its auth token is made by hand.
+# Stage 1: the resources that the pipeline needs: the repositories for the images of function and containers, and the
+# stream's user, whose auth token is created by hand.
 
 terraform {
   required_version = ">= 1.9"
@@ -16,7 +16,7 @@ provider "oci" {
   region = var.region
 }
 
-# Users and groups are written in the tenancy's home region only.
+# Users and groups can be changed in the tenancy's home region only.
 provider "oci" {
   alias  = "home"
   region = local.home_region

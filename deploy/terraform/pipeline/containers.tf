@@ -1,5 +1,5 @@
-# The sample endpoints for API types A and B, and the job with a timer of its own. Each is a container instance in the
-# private subnet, without a user but 1000, without capabilities, with a root file system that cannot be written.
+# The sample endpoints for API types A and B, and the job with its own timer. Each is a container instance in the private
+# subnet, with user 1000, no capabilities and a read-only root file system.
 
 resource "oci_container_instances_container_instance" "endpoint" {
   for_each = local.endpoints
@@ -27,7 +27,7 @@ resource "oci_container_instances_container_instance" "endpoint" {
     display_name = each.value.host
     image_url    = local.images["api-avro-sample"]
 
-    # An endpoint reads no secret and no bucket, so it gets no identity.
+    # An endpoint reads no secret and no bucket, so it has no identity.
     is_resource_principal_disabled = true
 
     environment_variables = {
@@ -61,7 +61,7 @@ resource "oci_container_instances_container_instance" "endpoint" {
     }
   }
 
-  # The image is fetched with this policy.
+  # This policy allows pulling the image.
   depends_on = [oci_identity_policy.containers]
 }
 

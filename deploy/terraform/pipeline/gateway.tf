@@ -1,4 +1,4 @@
-# The front door's door: one POST route. A caller shows a bearer token, unless anonymous_lab_mode is set.
+# The API gateway: one POST route, with a bearer token unless anonymous_lab_mode is set.
 
 resource "oci_apigateway_gateway" "main" {
   compartment_id             = var.compartment_ocid
@@ -78,7 +78,7 @@ resource "oci_apigateway_deployment" "main" {
           }
         }
 
-        # How large a body may be is the function's setting max_body; the gateway itself ends at 6 MB for functions.
+        # The function's setting max_body limits the body; the gateway's limit for functions is 6 MB.
         body_validation {
           required        = true
           validation_mode = "ENFORCING"
@@ -96,6 +96,6 @@ resource "oci_apigateway_deployment" "main" {
     }
   }
 
-  # Before the policy stands, the gateway's first calls would be refused.
+  # Without the policy the gateway's calls are rejected.
   depends_on = [oci_identity_policy.gateway]
 }

@@ -1,13 +1,13 @@
-# Who may do what. Programs sign in as what they run on (resource principals), so no key is stored for them; only the
-# Kafka protocol needs a user, whose auth token is its password.
+# Groups and policies. Programs authenticate as resource principals, without stored keys. Only the Kafka protocol needs a
+# user, whose auth token is the password.
 
 locals {
   compartment = "compartment id ${var.compartment_ocid}"
 
-  # Container instances are matched under both names in use: Oracle's tutorial writes the one, its later pages the other.
+  # Container instances have two resource types in Oracle's documents: one in the tutorial, the other on later pages.
   container_instance_types = ["computecontainerinstance", "compute-container-instances"]
 
-  # Which secrets each may read: the function does not deliver, so it need not know where to.
+  # The secrets that each may read. The function does not deliver, so it does not read the URLs.
   function_secrets = ["KAFKA_BOOTSTRAP_SERVERS", "KAFKA_TOPIC", "KAFKA_USERNAME", "AUTH_KEY"]
   job_secrets      = concat(local.function_secrets, ["API_TYPE_A_URL", "API_TYPE_B_URL"])
 
@@ -43,7 +43,7 @@ resource "oci_identity_policy" "functions" {
 
   compartment_id = var.compartment_ocid
   name           = "${var.name}-functions"
-  description    = "The function reads its settings, its schema and the secrets it needs."
+  description    = "The function reads its settings, its schema and its secrets."
   freeform_tags  = var.freeform_tags
 
   statements = [
@@ -80,7 +80,7 @@ resource "oci_identity_policy" "gateway" {
   ]
 }
 
-# Over the Kafka protocol it is the user behind the auth token that is let in, to this one pool.
+# The user of the auth token gets access to this stream pool over the Kafka protocol.
 resource "oci_identity_policy" "stream" {
   count    = var.kafka_group_ocid == null ? 0 : 1
   provider = oci.home

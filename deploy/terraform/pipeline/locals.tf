@@ -24,14 +24,14 @@ locals {
 
   dead_letter_topic = "${var.topic}-dead-letter"
 
-  # The sample endpoints, unless the routes lead to endpoints of your own.
+  # The sample endpoints, unless api_urls sets your own endpoints.
   endpoints = var.api_urls == null ? {
     a = { host = "api-type-a", title = "API type A" }
     b = { host = "api-type-b", title = "API type B" }
   } : {}
   endpoint_port = 8080
 
-  # Settings of every program here; each is documented in docs/CONFIGURATION.md.
+  # Settings of all programs; they are documented in docs/CONFIGURATION.md.
   settings = {
     CONFIG_LOCATION = "oci://${oci_objectstorage_bucket.config.name}@${local.namespace}/${oci_objectstorage_object.config.object}"
     AVRO_SCHEMA     = "oci://${oci_objectstorage_bucket.schema.name}@${local.namespace}/${oci_objectstorage_object.schema.object}"

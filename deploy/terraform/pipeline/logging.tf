@@ -1,4 +1,4 @@
-# What callers sent (access), what the gateway made of it (execution), and what the function wrote (invoke).
+# The gateway's access and execution logs, and the function's invocation log.
 
 locals {
   logs = {

@@ -1,5 +1,5 @@
-# One network, four subnets. Only the gateway's has a way in from outside; security groups open the ports that are
-# named here and no other, and the network's default list, which would open SSH, is emptied.
+# One network with four subnets. Only the gateway's subnet accepts connections from outside. Security groups open the listed
+# ports only; the network's default security list, which opens SSH, is empty.
 
 locals {
   tcp  = "6"
@@ -49,7 +49,7 @@ resource "oci_core_nat_gateway" "main" {
   freeform_tags  = var.freeform_tags
 }
 
-# The way to Object Storage, Vault and the registry that does not leave Oracle's network.
+# The route to Object Storage, Vault and the registry within Oracle's network.
 resource "oci_core_service_gateway" "main" {
   compartment_id = var.compartment_ocid
   vcn_id         = oci_core_vcn.main.id
@@ -139,14 +139,14 @@ resource "oci_core_network_security_group" "part" {
 }
 
 locals {
-  # Who may speak to whom: one line a conversation, opened on both sides where both are groups.
+  # The allowed connections, one per line. If both ends are security groups, rules are created on both.
   conversations = {
     functions-to-stream = { from = "functions", to = "stream", port = local.kafka_port, what = "Publishing" }
     job-to-stream       = { from = "job", to = "stream", port = local.kafka_port, what = "Reading and committing" }
     job-to-endpoints    = { from = "job", to = "endpoints", port = local.endpoint_port, what = "Deliveries" }
   }
 
-  # Everything that runs fetches its image, its settings or its secrets from Oracle's services.
+  # All programs read images, settings or secrets from Oracle's services.
   service_users = toset(["functions", "job", "endpoints"])
 }
 
@@ -222,10 +222,10 @@ resource "oci_core_network_security_group_security_rule" "clients" {
   }
 }
 
-# The public subnet's one route leads to the internet gateway, the function's address and the key set's alike.
+# The public subnet has one route, the internet gateway, for the function and for the key set.
 resource "oci_core_network_security_group_security_rule" "gateway_out" {
   network_security_group_id = oci_core_network_security_group.part["gateway"].id
-  description               = "The function, and the key set that signs the callers' tokens"
+  description               = "The function, and the key set of the callers' tokens"
   direction                 = "EGRESS"
   protocol                  = local.tcp
   destination               = "0.0.0.0/0"
@@ -240,7 +240,7 @@ resource "oci_core_network_security_group_security_rule" "gateway_out" {
 }
 
 locals {
-  # HTTPS' own port, for routes of your own, and those that the addresses of api_urls name.
+  # Port 443 for your own routes, and the ports in api_urls.
   own_endpoint_ports = distinct(concat([443], [
     for url in try(values(var.api_urls), []) : try(tonumber(regex("^https://[^/?#]*:([0-9]+)(?:[/?#]|$)", url)[0]), 443)
   ]))
@@ -255,7 +255,7 @@ resource "oci_core_network_security_group_security_rule" "own_endpoints" {
   for_each = local.own_endpoint_rules
 
   network_security_group_id = oci_core_network_security_group.part["job"].id
-  description               = "Endpoints of your own"
+  description               = "Your own endpoints"
   direction                 = "EGRESS"
   protocol                  = local.tcp
   destination               = each.value.cidr

@@ -1,10 +1,10 @@
 output "endpoint" {
-  description = "Where callers POST."
+  description = "The URL to which callers POST."
   value       = oci_apigateway_deployment.main.endpoint
 }
 
 output "invoke" {
-  description = "The command that sends a record through the gateway. The file's bytes arrive as they are."
+  description = "The command that sends a record through the gateway without changing its bytes."
   value = join(" ", compact([
     "curl --fail-with-body -X POST -H 'Content-Type: application/octet-stream'",
     var.jwt == null ? "" : "-H \"Authorization: Bearer $TOKEN\"",
@@ -13,7 +13,7 @@ output "invoke" {
 }
 
 output "fn_context" {
-  description = "The commands that let fn deploy and fn invoke reach this application."
+  description = "The commands that configure fn deploy and fn invoke for this application."
   value       = <<-EOT
     fn create context oci-cloud --provider oracle
     fn use context oci-cloud
@@ -25,31 +25,31 @@ output "fn_context" {
 }
 
 output "settings" {
-  description = "What a job that runs elsewhere needs, as environment variables, beside policies or an API key of its own that let it read bucket and vault; the rest it finds there."
+  description = "The environment variables of a job that runs elsewhere. It also needs policies or an API key to read bucket and vault, which contain the other settings."
   value       = local.settings
 }
 
 output "secret_ids" {
-  description = "Each secret's OCID. What they hold is read from the vault only."
+  description = "The OCIDs of the secrets. Programs read the contents from the vault."
   value       = { for name, secret in oci_vault_secret.setting : name => secret.id }
 }
 
 output "kafka_bootstrap_servers" {
-  description = "The private stream pool's address, for a job on Kubernetes."
+  description = "The private stream pool's bootstrap servers, for a job on Kubernetes."
   value       = "${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}"
 }
 
 output "stream_pool_id" {
-  description = "The stream pool, the last part of the Kafka user name."
+  description = "The stream pool's OCID, the last part of the Kafka user name."
   value       = oci_streaming_stream_pool.main.id
 }
 
 output "subnets" {
-  description = "The subnets, for what is added beside: a Kubernetes cluster, a machine with cron."
+  description = "The subnets, for other machines such as a Kubernetes cluster."
   value       = { for name, subnet in oci_core_subnet.part : name => subnet.id }
 }
 
 output "job_security_group" {
-  description = "The security group that may speak to the stream and the endpoints: give it to a job that runs elsewhere."
+  description = "The security group that may connect to the stream and the endpoints, for a job that runs elsewhere."
   value       = oci_core_network_security_group.part["job"].id
 }

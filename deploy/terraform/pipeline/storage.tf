@@ -1,4 +1,4 @@
-# The two documents that the programs read at their start: settings and schema. Neither is secret; both are versioned.
+# The settings and the schema, which the programs read at their start. Both are versioned and not secret.
 
 resource "oci_objectstorage_bucket" "config" {
   compartment_id = var.compartment_ocid
@@ -25,7 +25,7 @@ resource "oci_objectstorage_object" "config" {
   content      = local.config_properties
   content_type = "text/plain; charset=utf-8"
 
-  # A versioned bucket cannot be removed while old versions are left.
+  # A versioned bucket can be deleted only without old versions.
   delete_all_object_versions = true
 }
 

@@ -1,11 +1,11 @@
-# A private pool: its brokers are reached from this network only.
+# A private pool: its brokers are reachable from this network only.
 
 resource "oci_streaming_stream_pool" "main" {
   compartment_id = var.compartment_ocid
   name           = "${var.name}-pool"
   freeform_tags  = var.freeform_tags
 
-  # A mistyped topic is an error, not a second stream that nobody reads.
+  # Writing to a mistyped topic is an error and does not create a stream.
   kafka_settings {
     auto_create_topics_enable = false
     log_retention_hours       = var.retention_hours
@@ -26,7 +26,7 @@ resource "oci_streaming_stream" "topic" {
   freeform_tags      = var.freeform_tags
 }
 
-# Records that cannot be read, and those an endpoint refuses for good.
+# Invalid records, and records that an endpoint rejects permanently.
 resource "oci_streaming_stream" "dead_letter" {
   name               = local.dead_letter_topic
   stream_pool_id     = oci_streaming_stream_pool.main.id

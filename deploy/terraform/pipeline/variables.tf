@@ -1,4 +1,4 @@
-# Where
+# Location
 
 variable "tenancy_ocid" {
   description = "The tenancy's OCID."
@@ -6,27 +6,27 @@ variable "tenancy_ocid" {
 
   validation {
     condition     = can(regex("^ocid1\\.tenancy\\.[a-z0-9-]+\\.\\.[a-z0-9]+$", var.tenancy_ocid))
-    error_message = "tenancy_ocid must be a tenancy's OCID, as ocid1.tenancy.oc1..aaaa."
+    error_message = "tenancy_ocid must be a tenancy's OCID, such as ocid1.tenancy.oc1..aaaa."
   }
 }
 
 variable "compartment_ocid" {
-  description = "The compartment that everything is made in. One of its own is best: the dynamic groups match every function and container instance in it."
+  description = "The compartment of all resources. Use a separate compartment: the dynamic groups match every function and container instance in it."
   type        = string
 
   validation {
     condition     = can(regex("^ocid1\\.compartment\\.[a-z0-9-]+\\.\\.[a-z0-9]+$", var.compartment_ocid))
-    error_message = "compartment_ocid must be a compartment's OCID, as ocid1.compartment.oc1..aaaa; the root compartment is not for this."
+    error_message = "compartment_ocid must be a compartment's OCID, such as ocid1.compartment.oc1..aaaa of a compartment other than the root."
   }
 }
 
 variable "region" {
-  description = "The region, as sa-saopaulo-1."
+  description = "The region, such as sa-saopaulo-1."
   type        = string
 
   validation {
     condition     = can(regex("^[a-z]+-[a-z]+-[0-9]+$", var.region))
-    error_message = "region must be a region identifier, as sa-saopaulo-1."
+    error_message = "region must be a region identifier, such as sa-saopaulo-1."
   }
 }
 
@@ -42,18 +42,18 @@ variable "availability_domain" {
 }
 
 variable "name" {
-  description = "What the names of the resources begin with, and the network's DNS label."
+  description = "The prefix of the resources' names, and the network's DNS label."
   type        = string
   default     = "frontdoor"
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9]{0,14}$", var.name))
-    error_message = "name must be 1 to 15 lower-case letters and digits, a letter first: it is a DNS label too."
+    error_message = "name must be 1 to 15 lower-case letters and digits, starting with a letter: it is also a DNS label."
   }
 }
 
 variable "freeform_tags" {
-  description = "Tags for everything that is made here."
+  description = "Tags of all resources."
   type        = map(string)
   default     = {}
 }
@@ -61,7 +61,7 @@ variable "freeform_tags" {
 # Images
 
 variable "repository_prefix" {
-  description = "What the repositories' names begin with; equal to the foundation's variable."
+  description = "The prefix of the repositories' names, equal to the foundation's variable."
   type        = string
   default     = "frontdoor"
 
@@ -72,19 +72,19 @@ variable "repository_prefix" {
 }
 
 variable "image_tag" {
-  description = "The tag of the images that were pushed. A new tag is a new release: nothing is ever pulled by surprise."
+  description = "The tag of the pushed images. A new tag deploys a new release."
   type        = string
 
   validation {
     condition     = can(regex("^[A-Za-z0-9_][A-Za-z0-9_.-]{0,127}$", var.image_tag)) && var.image_tag != "latest"
-    error_message = "image_tag must be a tag that stays what it is, as 0.1.0; latest does not."
+    error_message = "image_tag must be an immutable tag, such as 0.1.0, not latest."
   }
 }
 
 # Network
 
 variable "vcn_cidr" {
-  description = "The network's addresses. Four subnets, each 8 bits narrower, are cut out of it."
+  description = "The network's address range. It contains four subnets whose prefixes are 8 bits longer."
   type        = string
   default     = "10.0.0.0/16"
 
@@ -95,31 +95,31 @@ variable "vcn_cidr" {
 }
 
 variable "client_cidrs" {
-  description = "Who may reach the gateway."
+  description = "The address ranges that may connect to the gateway."
   type        = list(string)
   default     = ["0.0.0.0/0"]
 
   validation {
     condition     = length(var.client_cidrs) > 0 && alltrue([for cidr in var.client_cidrs : can(cidrhost(cidr, 0))])
-    error_message = "client_cidrs must hold at least one range, as 203.0.113.0/24."
+    error_message = "client_cidrs must contain at least one range, such as 203.0.113.0/24."
   }
 }
 
 variable "endpoint_cidrs" {
-  description = "Where the job may POST over HTTPS besides the endpoints made here, for api_urls and routes of your own, on port 443 and the ports in api_urls; it leaves through the NAT gateway."
+  description = "The address ranges of your own endpoints, to which the job may POST over HTTPS on port 443 and the ports in api_urls, through the NAT gateway."
   type        = list(string)
   default     = []
 
   validation {
     condition     = alltrue([for cidr in var.endpoint_cidrs : can(cidrhost(cidr, 0))])
-    error_message = "endpoint_cidrs must hold ranges, as 203.0.113.0/24."
+    error_message = "endpoint_cidrs must contain ranges, such as 203.0.113.0/24."
   }
 }
 
 # Stream
 
 variable "topic" {
-  description = "The stream that the function writes and the job reads. Dead letters go to a second one, NAME-dead-letter."
+  description = "The stream between function and job. The stream of dead letters is NAME-dead-letter."
   type        = string
   default     = "FrontDoorTopic"
 
@@ -130,18 +130,18 @@ variable "topic" {
 }
 
 variable "partitions" {
-  description = "The stream's partitions: 1 MB/s of writes each. A stream keeps its number: another one here makes a new, empty stream, so let a run end with lag 0 first."
+  description = "The stream's partitions, with 1 MB/s of writes each. A change creates a new, empty stream: before it, let a run end with lag 0."
   type        = number
   default     = 1
 
   validation {
     condition     = var.partitions >= 1 && var.partitions == floor(var.partitions)
-    error_message = "partitions must be a whole number from 1."
+    error_message = "partitions must be a whole number greater than zero."
   }
 }
 
 variable "retention_hours" {
-  description = "How long a record stays in the stream, 24 to 168 hours: how long the job may be away before records are lost. Another value makes a new, empty stream."
+  description = "The retention of the stream, 24 to 168 hours. Records are lost if the job does not run for this time. A change creates a new, empty stream."
   type        = number
   default     = 168
 
@@ -152,17 +152,17 @@ variable "retention_hours" {
 }
 
 variable "kafka_user" {
-  description = "The user behind the Kafka protocol, as domain/name (or name, in a tenancy without identity domains): the foundation's output pipeline_variables, or one of yours."
+  description = "The user of the Kafka protocol, as domain/name, or name in a tenancy without identity domains: the foundation's output pipeline_variables, or your own user."
   type        = string
 
   validation {
     condition     = can(regex("^[^/]+(/[^/]+)?$", var.kafka_user))
-    error_message = "kafka_user must be domain/name, or name: the tenancy and the stream pool are put round it here."
+    error_message = "kafka_user must be domain/name or name, without the tenancy and the stream pool."
   }
 }
 
 variable "kafka_auth_token" {
-  description = "That user's auth token. Best given as the environment variable TF_VAR_kafka_auth_token; it is kept in the vault, and in Terraform's state, which is to be kept as secret."
+  description = "The user's auth token. Set it with the environment variable TF_VAR_kafka_auth_token. It is stored in the vault and in Terraform's state: keep the state secret."
   type        = string
   sensitive   = true
 
@@ -173,13 +173,13 @@ variable "kafka_auth_token" {
 }
 
 variable "kafka_group_ocid" {
-  description = "The group of that user, which is let use this stream pool: the foundation's output pipeline_variables. Unset: a policy of yours lets it."
+  description = "The user's group, which gets a policy to use this stream pool: the foundation's output pipeline_variables. If unset, you need your own policy."
   type        = string
   default     = null
 
   validation {
     condition     = var.kafka_group_ocid == null || can(regex("^ocid1\\.group\\.", var.kafka_group_ocid))
-    error_message = "kafka_group_ocid must be a group's OCID, as ocid1.group.oc1..aaaa."
+    error_message = "kafka_group_ocid must be a group's OCID, such as ocid1.group.oc1..aaaa."
   }
 }
 
@@ -198,7 +198,7 @@ variable "schema_bucket" {
 }
 
 variable "schema_file" {
-  description = "The Avro schema that is uploaded. Unset: the project's own, schemas/user.avsc."
+  description = "The path of the Avro schema to upload. Default: schemas/user.avsc."
   type        = string
   default     = null
 
@@ -209,7 +209,7 @@ variable "schema_file" {
 }
 
 variable "key_protection" {
-  description = "Where the vault's key lives: HSM, or SOFTWARE, which costs nothing."
+  description = "The protection of the vault's key: HSM, or SOFTWARE, which is free."
   type        = string
   default     = "SOFTWARE"
 
@@ -228,7 +228,7 @@ variable "application" {
 }
 
 variable "function_shape" {
-  description = "The processors that the images were built for."
+  description = "The processor architecture of the images."
   type        = string
   default     = "GENERIC_X86"
 
@@ -250,7 +250,7 @@ variable "function_memory" {
 }
 
 variable "function_timeout" {
-  description = "How long a call may take, in seconds. It must leave room for publish_timeout (10 s) and a first start."
+  description = "The timeout of a call in seconds. It must be longer than publish_timeout (10 s) plus a cold start."
   type        = number
   default     = 30
 
@@ -261,7 +261,7 @@ variable "function_timeout" {
 }
 
 variable "function_provisioned" {
-  description = "How many calls at a time find a warm container (provisioned concurrency); 0: none is kept warm."
+  description = "The provisioned concurrency: the number of concurrent calls with a warm container; 0 disables it."
   type        = number
   default     = 0
 
@@ -272,20 +272,20 @@ variable "function_provisioned" {
 }
 
 variable "max_body" {
-  description = "The largest request body, as 6MB, the most that Functions takes; a larger one is answered 413."
+  description = "The largest request body, at most 6MB, the limit of Functions. The response to a larger body is 413."
   type        = string
   default     = "6MB"
 
   validation {
     condition     = can(regex("^[1-6]MB$|^[0-9]{1,4}kB$|^[1-5]MiB$|^[0-9]{1,4}KiB$", var.max_body))
-    error_message = "max_body must be a size of at most 6MB, as 1MB or 512KiB."
+    error_message = "max_body must be a size of at most 6MB, such as 1MB or 512KiB."
   }
 }
 
 # Gateway
 
 variable "jwt" {
-  description = "Who may call: the key set (JWKS) that signed the caller's bearer token, and the issuers and audiences that it must name."
+  description = "The authentication of callers: the key set (JWKS), the issuers and the audiences of bearer tokens."
   type = object({
     jwks_uri  = string
     issuers   = list(string)
@@ -296,28 +296,28 @@ variable "jwt" {
 
   validation {
     condition     = var.jwt == null || can(regex("^https://", var.jwt.jwks_uri))
-    error_message = "jwt.jwks_uri must be an https address."
+    error_message = "jwt.jwks_uri must be an https URL."
   }
 
   validation {
     condition     = var.jwt == null || try(length(var.jwt.issuers) > 0 && length(var.jwt.audiences) > 0, false)
-    error_message = "jwt needs at least one issuer and one audience: without them any token of the same identity provider would do."
+    error_message = "jwt needs at least one issuer and one audience: without them any token of the same identity provider is accepted."
   }
 
   validation {
     condition     = var.anonymous_lab_mode != (var.jwt != null)
-    error_message = "Callers must be authenticated: set jwt. Or, for a laboratory only, set anonymous_lab_mode = true and leave jwt unset."
+    error_message = "Callers must be authenticated: set jwt. For a laboratory only, set anonymous_lab_mode = true and do not set jwt."
   }
 }
 
 variable "anonymous_lab_mode" {
-  description = "The tutorial's way: anybody who reaches the gateway may publish. For a laboratory only."
+  description = "Accepts calls without authentication, as in the tutorial. For a laboratory only."
   type        = bool
   default     = false
 }
 
 variable "rate_limit" {
-  description = "How many requests a second the gateway lets through, for each caller's address or in total."
+  description = "The gateway's limit of requests per second, per client address or in total."
   type = object({
     requests_per_second = optional(number, 100)
     per                 = optional(string, "CLIENT_IP")
@@ -326,29 +326,29 @@ variable "rate_limit" {
 
   validation {
     condition     = var.rate_limit.requests_per_second >= 1 && contains(["CLIENT_IP", "TOTAL"], var.rate_limit.per)
-    error_message = "rate_limit needs requests_per_second from 1, and per CLIENT_IP or TOTAL."
+    error_message = "rate_limit needs requests_per_second greater than zero, and per CLIENT_IP or TOTAL."
   }
 }
 
 variable "content_types" {
-  description = "The content types that the gateway lets through; others are answered 415 there."
+  description = "The content types that the gateway accepts. Its response to others is 415."
   type        = list(string)
   default     = ["application/octet-stream", "avro/binary", "application/avro", "application/vnd.apache.avro"]
 
   validation {
     condition     = length(var.content_types) > 0
-    error_message = "content_types must name at least one."
+    error_message = "content_types must contain at least one content type."
   }
 }
 
 variable "gateway_certificate_id" {
-  description = "A certificate for a domain of your own; unset: the gateway's own name and certificate."
+  description = "The certificate of your own domain. Default: the gateway's name and certificate."
   type        = string
   default     = null
 }
 
 variable "log_retention_days" {
-  description = "How long the access, execution and invocation logs are kept: 30 to 180 days, in steps of 30."
+  description = "The retention of the logs: 30 to 180 days, in steps of 30."
   type        = number
   default     = 30
 
@@ -361,18 +361,18 @@ variable "log_retention_days" {
 # Containers
 
 variable "container_shape" {
-  description = "The container instances' shape, of the kind that the images were built for."
+  description = "The container instances' shape, for the processor architecture of the images."
   type        = string
   default     = "CI.Standard.E4.Flex"
 
   validation {
     condition     = startswith(var.container_shape, "CI.Standard.")
-    error_message = "container_shape must be a container instance's shape, as CI.Standard.E4.Flex."
+    error_message = "container_shape must be a container instance's shape, such as CI.Standard.E4.Flex."
   }
 }
 
 variable "api_urls" {
-  description = "Your own endpoints for API types A and B; endpoint_cidrs lets the job reach them. Unset: the sample endpoint runs for each in a container instance."
+  description = "Your own endpoints for API types A and B, in endpoint_cidrs. Default: a sample endpoint for each, in a container instance."
   type = object({
     a = string
     b = string
@@ -381,17 +381,17 @@ variable "api_urls" {
 
   validation {
     condition     = var.api_urls == null || try(alltrue([for url in values(var.api_urls) : can(regex("^https://", url))]), false)
-    error_message = "api_urls must be two https addresses."
+    error_message = "api_urls must be two https URLs."
   }
 
   validation {
     condition     = var.api_urls == null || var.job != "container" || length(var.endpoint_cidrs) > 0
-    error_message = "api_urls needs endpoint_cidrs: without the endpoints' addresses there, the job's container may not reach them."
+    error_message = "api_urls needs endpoint_cidrs with the endpoints' addresses, so that the job can connect to them."
   }
 }
 
 variable "job" {
-  description = "Where the job runs: container (a container instance with the job's own timer), or elsewhere (Kubernetes, cron or systemd: see deploy/)."
+  description = "The platform of the job: container (a container instance with the job's own timer) or elsewhere (Kubernetes, cron or systemd: see deploy/)."
   type        = string
   default     = "container"
 
@@ -402,12 +402,12 @@ variable "job" {
 }
 
 variable "job_every" {
-  description = "How long after the start of one run the next one starts, where the job is a container."
+  description = "The interval between the starts of two runs of the job in a container."
   type        = string
   default     = "30s"
 
   validation {
     condition     = can(regex("^[1-9][0-9]*(s|m|h)$", var.job_every))
-    error_message = "job_every must be a time, as 30s or 5m."
+    error_message = "job_every must be a duration, such as 30s or 5m."
   }
 }

@@ -1,5 +1,5 @@
-# Six secrets, under the tutorial's names. config.properties tells the programs where each setting's value lies: the
-# line NAME_vaultOCID names the secret that holds setting NAME.
+# Six secrets with the tutorial's names. In config.properties the line NAME_vaultOCID refers to the secret with the value of
+# the setting NAME.
 
 locals {
   secret_of_setting = {
@@ -11,14 +11,14 @@ locals {
     api_type_b_url        = "API_TYPE_B_URL"
   }
 
-  # An endpoint's address is known before it runs: its host name in its subnet.
+  # An endpoint's address is its host name in the subnet, which is known before it runs.
   api_urls = {
     for type in ["a", "b"] : type => var.api_urls == null
     ? "http://${local.endpoints[type].host}.${oci_core_subnet.part["apps"].subnet_domain_name}:${local.endpoint_port}/"
     : var.api_urls[type]
   }
 
-  # The provider does not mark a secret's content as sensitive, so it is marked here: no plan prints it.
+  # The provider does not mark the content of secrets as sensitive. With this mark no plan prints it.
   secret_values = {
     KAFKA_BOOTSTRAP_SERVERS = sensitive("${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}")
     KAFKA_TOPIC           = sensitive(oci_streaming_stream.topic.name)

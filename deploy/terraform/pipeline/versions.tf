@@ -1,4 +1,4 @@
-# Stage 2: everything but the container repositories and the stream's user, which ../foundation makes first.
+# Stage 2: all resources except the repositories and the stream's user, which ../foundation creates first.
 
 terraform {
   required_version = ">= 1.9"
@@ -15,7 +15,7 @@ provider "oci" {
   region = var.region
 }
 
-# Groups and policies are written in the tenancy's home region only.
+# Groups and policies can be changed in the tenancy's home region only.
 provider "oci" {
   alias  = "home"
   region = local.home_region

@@ -44,7 +44,7 @@ variables {
   region           = "sa-saopaulo-1"
 }
 
-run "makes_a_private_repository_for_each_program" {
+run "creates_a_private_repository_for_each_program" {
   assert {
     condition     = toset(keys(oci_artifacts_container_repository.program)) == toset(["fn-recep-avro", "api-avro-sample", "forward"])
     error_message = "A program has no repository."
@@ -52,21 +52,21 @@ run "makes_a_private_repository_for_each_program" {
 
   assert {
     condition     = alltrue([for repository in oci_artifacts_container_repository.program : !repository.is_public && repository.is_immutable])
-    error_message = "A repository is public, or lets a tag be overwritten."
+    error_message = "A repository is public or has mutable tags."
   }
 
   assert {
     condition     = output.repositories["forward"] == "gru.ocir.io/mynamespace/frontdoor/forward"
-    error_message = "The repository's address is not region key, namespace, prefix and program."
+    error_message = "The repository's address does not consist of region key, namespace, prefix and program."
   }
 
   assert {
     condition     = strcontains(output.next, "make images push REGISTRY=gru.ocir.io/mynamespace/frontdoor")
-    error_message = "The next commands do not name the registry."
+    error_message = "The next commands do not contain the registry."
   }
 }
 
-run "the_user_that_is_made_has_an_auth_token_and_no_other_way_in" {
+run "the_created_user_has_only_an_auth_token" {
   assert {
     condition = alltrue([
       oci_identity_user_capabilities_management.stream[0].can_use_auth_tokens,
@@ -75,48 +75,48 @@ run "the_user_that_is_made_has_an_auth_token_and_no_other_way_in" {
       !oci_identity_user_capabilities_management.stream[0].can_use_customer_secret_keys,
       !oci_identity_user_capabilities_management.stream[0].can_use_smtp_credentials,
     ])
-    error_message = "The stream's user can do more than the Kafka protocol needs."
+    error_message = "The stream's user has more capabilities than the Kafka protocol needs."
   }
 
   assert {
     condition     = output.pipeline_variables == "kafka_user       = \"Default/frontdoor-stream\"\nkafka_group_ocid = \"ocid1.group.oc1..aaaastream\"\n"
-    error_message = "The pipeline is not told of the user and its group."
+    error_message = "The variables for the pipeline do not contain the user and its group."
   }
 
   assert {
     condition     = strcontains(output.next, "oci iam auth-token create --user-id ocid1.user.oc1..aaaastream")
-    error_message = "Nobody is told how the token is made."
+    error_message = "The next commands do not create the token."
   }
 }
 
-run "a_user_of_your_own_is_left_alone" {
+run "creates_no_user_if_you_have_your_own" {
   variables {
     make_stream_user = false
   }
 
   assert {
     condition     = length(oci_identity_user.stream) + length(oci_identity_group.stream) + length(oci_identity_user_group_membership.stream) == 0
-    error_message = "A user is made although one was to be named."
+    error_message = "A user is created although make_stream_user is false."
   }
 
   assert {
     condition     = output.pipeline_variables == ""
-    error_message = "The pipeline is told of a user that is not there."
+    error_message = "The variables for the pipeline contain a user that does not exist."
   }
 }
 
-run "a_tenancy_without_identity_domains_has_plain_user_names" {
+run "user_names_have_no_domain_in_a_tenancy_without_identity_domains" {
   variables {
     stream_user_domain = ""
   }
 
   assert {
     condition     = strcontains(output.pipeline_variables, "\"frontdoor-stream\"")
-    error_message = "The user's name begins with an empty domain."
+    error_message = "The user name has an empty domain."
   }
 }
 
-run "refuses_what_is_no_ocid" {
+run "rejects_invalid_ocids" {
   command = plan
 
   variables {
@@ -128,7 +128,7 @@ run "refuses_what_is_no_ocid" {
   expect_failures = [var.tenancy_ocid, var.compartment_ocid, var.region]
 }
 
-run "refuses_a_prefix_the_registry_would_refuse" {
+run "rejects_a_prefix_that_the_registry_rejects" {
   command = plan
 
   variables {

@@ -1,6 +1,6 @@
-# What a plan decides, with the provider's answers mocked: nothing is made anywhere.
+# Tests the plans with mocked responses of the provider; no resource is created.
 
-# What Oracle's services would answer. Names and keys are invented; their shapes are the provider's.
+# The responses of Oracle's services, with invented names and keys in the provider's format.
 
 mock_provider "oci" {
   mock_data "oci_identity_tenancy" {
@@ -93,26 +93,26 @@ variables {
 run "callers_are_authenticated_by_default" {
   assert {
     condition     = one(oci_apigateway_deployment.main.specification[0].request_policies[0].authentication).type == "TOKEN_AUTHENTICATION"
-    error_message = "The deployment takes callers without a token."
+    error_message = "The deployment accepts callers without a token."
   }
 
   assert {
     condition     = one(oci_apigateway_deployment.main.specification[0].request_policies[0].authentication).is_anonymous_access_allowed == false
-    error_message = "Anonymous callers are let in beside the authenticated ones."
+    error_message = "The deployment accepts anonymous callers too."
   }
 
   assert {
     condition     = one(oci_apigateway_deployment.main.specification[0].routes[0].request_policies[0].authorization).type == "AUTHENTICATION_ONLY"
-    error_message = "The route does not ask for authentication."
+    error_message = "The route does not require authentication."
   }
 
   assert {
     condition     = strcontains(output.invoke, "Authorization: Bearer")
-    error_message = "The curl line leaves the token out."
+    error_message = "The curl command does not contain the token."
   }
 }
 
-run "scopes_are_asked_for_when_given" {
+run "scopes_are_required_if_set" {
   variables {
     jwt = {
       jwks_uri  = "https://identity.example/jwks"
@@ -124,11 +124,11 @@ run "scopes_are_asked_for_when_given" {
 
   assert {
     condition     = one(oci_apigateway_deployment.main.specification[0].routes[0].request_policies[0].authorization).type == "ANY_OF"
-    error_message = "A token without the scope would do."
+    error_message = "A token without the scope is accepted."
   }
 }
 
-run "the_lab_mode_is_anonymous_and_only_when_said" {
+run "the_lab_mode_accepts_anonymous_callers" {
   variables {
     anonymous_lab_mode = true
     jwt                = null
@@ -136,12 +136,12 @@ run "the_lab_mode_is_anonymous_and_only_when_said" {
 
   assert {
     condition     = length(oci_apigateway_deployment.main.specification[0].request_policies[0].authentication) == 0
-    error_message = "The lab mode asks for a token."
+    error_message = "The lab mode requires a token."
   }
 
   assert {
     condition     = !strcontains(output.invoke, "Bearer") && strcontains(output.invoke, "--data-binary @record.bin https://gateway.")
-    error_message = "The lab's curl line is not the plain one."
+    error_message = "The curl command of the lab mode contains a token."
   }
 
   assert {
@@ -150,7 +150,7 @@ run "the_lab_mode_is_anonymous_and_only_when_said" {
   }
 }
 
-run "refuses_neither_and_both" {
+run "rejects_both_or_neither_of_jwt_and_lab_mode" {
   command = plan
 
   variables {
@@ -160,7 +160,7 @@ run "refuses_neither_and_both" {
   expect_failures = [var.jwt]
 }
 
-run "refuses_a_token_check_that_anybody_passes" {
+run "rejects_jwt_without_issuer_or_audience" {
   command = plan
 
   variables {
@@ -174,15 +174,15 @@ run "refuses_a_token_check_that_anybody_passes" {
   expect_failures = [var.jwt]
 }
 
-run "the_private_parts_are_private" {
+run "private_resources_are_private" {
   assert {
     condition     = alltrue([for name, subnet in oci_core_subnet.part : subnet.prohibit_public_ip_on_vnic == (name != "gateway")])
-    error_message = "A subnet other than the gateway's gives out public addresses."
+    error_message = "A subnet other than the gateway's assigns public addresses."
   }
 
   assert {
     condition     = length(distinct([for subnet in oci_core_subnet.part : subnet.cidr_block])) == 4
-    error_message = "Two subnets share addresses."
+    error_message = "Two subnets overlap."
   }
 
   assert {
@@ -202,32 +202,32 @@ run "the_private_parts_are_private" {
 
   assert {
     condition     = toset([for rule in oci_core_network_security_group_security_rule.in : rule.tcp_options[0].destination_port_range[0].min]) == toset([8080, 9092])
-    error_message = "Another port is open inside than the stream's and the endpoints'."
+    error_message = "A port other than the stream's and the endpoints' is open."
   }
 
   assert {
     condition     = toset([for rule in oci_core_network_security_group_security_rule.clients : rule.tcp_options[0].destination_port_range[0].max]) == toset([443])
-    error_message = "The gateway opens another port than 443."
+    error_message = "The gateway has an open port other than 443."
   }
 }
 
-run "settings_lead_to_the_secrets" {
+run "settings_refer_to_the_secrets" {
   assert {
     condition = toset([for line in split("\n", trimspace(oci_objectstorage_object.config.content)) : split("=", line)[0]]) == toset([
       "kafka_bootstrap_servers_vaultOCID", "kafka_topic_vaultOCID", "kafka_username_vaultOCID", "kafka_password_vaultOCID",
       "api_type_a_url_vaultOCID", "api_type_b_url_vaultOCID",
     ])
-    error_message = "config.properties does not hold the six lines."
+    error_message = "config.properties does not contain the six lines."
   }
 
   assert {
     condition     = strcontains(oci_objectstorage_object.config.content, "kafka_password_vaultOCID=${oci_vault_secret.setting["AUTH_KEY"].id}\n")
-    error_message = "kafka_password does not lead to AUTH_KEY."
+    error_message = "kafka_password does not refer to AUTH_KEY."
   }
 
   assert {
     condition     = oci_functions_application.main.config.CONFIG_LOCATION == "oci://config@mynamespace/config.properties"
-    error_message = "The function looks for its settings elsewhere."
+    error_message = "The function reads its settings from another location."
   }
 
   assert {
@@ -242,7 +242,7 @@ run "settings_lead_to_the_secrets" {
 
   assert {
     condition     = output.kafka_bootstrap_servers == nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_BOOTSTRAP_SERVERS"].secret_content[0].content))
-    error_message = "A job elsewhere is told of another bootstrap server than the one in the vault."
+    error_message = "The output for a job elsewhere has a different bootstrap server than the vault."
   }
 
   assert {
@@ -252,7 +252,7 @@ run "settings_lead_to_the_secrets" {
 
   assert {
     condition     = nonsensitive(base64decode(oci_vault_secret.setting["AUTH_KEY"].secret_content[0].content)) == "token-never-to-be-printed"
-    error_message = "The token that was given is not the one in the vault."
+    error_message = "The token in the vault is not the given one."
   }
 
   assert {
@@ -261,25 +261,25 @@ run "settings_lead_to_the_secrets" {
   }
 }
 
-run "a_dead_letter_stream_stands_beside_the_topic" {
+run "creates_a_stream_for_dead_letters" {
   assert {
     condition     = oci_streaming_stream.dead_letter.name == "FrontDoorTopic-dead-letter" && oci_streaming_stream.topic.partitions == 1
-    error_message = "The dead letters have nowhere to go."
+    error_message = "There is no stream for dead letters."
   }
 
   assert {
     condition     = oci_streaming_stream_pool.main.kafka_settings[0].auto_create_topics_enable == false
-    error_message = "A mistyped topic would be made."
+    error_message = "Writing to a mistyped topic creates it."
   }
 }
 
-run "containers_run_without_rights" {
+run "containers_run_without_privileges" {
   assert {
     condition = alltrue([
       for instance in concat(values(oci_container_instances_container_instance.endpoint), oci_container_instances_container_instance.job) :
       alltrue([for container in instance.containers : container.security_context[0].run_as_user == 1000 && container.security_context[0].is_root_file_system_readonly])
     ])
-    error_message = "A container runs as root, or on a root file system that it can write."
+    error_message = "A container runs as root, or with a writable root file system."
   }
 
   assert {
@@ -289,16 +289,16 @@ run "containers_run_without_rights" {
 
   assert {
     condition     = oci_container_instances_container_instance.job[0].containers[0].arguments == tolist(["run", "--every", "30s"])
-    error_message = "The job does not come round every 30 seconds."
+    error_message = "The job does not run every 30 seconds."
   }
 
   assert {
     condition     = oci_container_instances_container_instance.job[0].containers[0].image_url == "gru.ocir.io/mynamespace/frontdoor/forward:0.1.0"
-    error_message = "The job's image is not the one that was pushed."
+    error_message = "The job's image is not the pushed one."
   }
 }
 
-run "the_job_and_the_endpoints_may_be_elsewhere" {
+run "the_job_and_the_endpoints_can_run_elsewhere" {
   variables {
     job            = "elsewhere"
     api_urls       = { a = "https://a.example/", b = "https://b.example/" }
@@ -307,21 +307,21 @@ run "the_job_and_the_endpoints_may_be_elsewhere" {
 
   assert {
     condition     = length(oci_container_instances_container_instance.job) == 0 && length(oci_container_instances_container_instance.endpoint) == 0
-    error_message = "Container instances are made all the same."
+    error_message = "Container instances are created."
   }
 
   assert {
     condition     = nonsensitive(base64decode(oci_vault_secret.setting["API_TYPE_A_URL"].secret_content[0].content)) == "https://a.example/"
-    error_message = "The route does not lead to the endpoint that was named."
+    error_message = "The route does not refer to the given endpoint."
   }
 
   assert {
     condition     = length(oci_core_network_security_group_security_rule.own_endpoints) == 1
-    error_message = "The job cannot reach the endpoint that was named."
+    error_message = "The job cannot connect to the given endpoint."
   }
 }
 
-run "the_job_reaches_endpoints_of_your_own_on_their_ports" {
+run "the_job_can_connect_to_your_own_endpoints_on_their_ports" {
   variables {
     api_urls       = { a = "https://a.example:8443/in?to=1", b = "https://b.example" }
     endpoint_cidrs = ["203.0.113.0/24", "198.51.100.7/32"]
@@ -332,11 +332,11 @@ run "the_job_reaches_endpoints_of_your_own_on_their_ports" {
       for rule in oci_core_network_security_group_security_rule.own_endpoints :
       "${rule.destination} ${rule.tcp_options[0].destination_port_range[0].min}"
     ]) == toset(["203.0.113.0/24 443", "203.0.113.0/24 8443", "198.51.100.7/32 443", "198.51.100.7/32 8443"])
-    error_message = "The job may not reach both endpoints on their ports, or may reach more."
+    error_message = "The job cannot connect to both endpoints on their ports, or can connect to more."
   }
 }
 
-run "refuses_endpoints_that_the_job_may_not_reach" {
+run "rejects_endpoints_to_which_the_job_cannot_connect" {
   command = plan
 
   variables {
@@ -346,8 +346,8 @@ run "refuses_endpoints_that_the_job_may_not_reach" {
   expect_failures = [var.api_urls]
 }
 
-# Apart from the other refusals: what depends on a variable that is refused is not looked at any more.
-run "refuses_endpoints_without_https" {
+# A separate run: conditions that depend on a rejected variable are not evaluated.
+run "rejects_endpoints_without_https" {
   command = plan
 
   variables {
@@ -358,7 +358,7 @@ run "refuses_endpoints_without_https" {
   expect_failures = [var.api_urls]
 }
 
-run "a_user_with_a_policy_of_its_own_gets_none_here" {
+run "creates_no_policy_without_a_group" {
   variables {
     kafka_user       = "oracleidentitycloudservice/ann@example.com"
     kafka_group_ocid = null
@@ -366,26 +366,26 @@ run "a_user_with_a_policy_of_its_own_gets_none_here" {
 
   assert {
     condition     = length(oci_identity_policy.stream) == 0
-    error_message = "A policy is made for no group."
+    error_message = "A policy is created without a group."
   }
 
   assert {
     condition     = startswith(nonsensitive(base64decode(oci_vault_secret.setting["KAFKA_USERNAME"].secret_content[0].content)), "mytenancy/oracleidentitycloudservice/ann@example.com/")
-    error_message = "The Kafka user is not the one that was named."
+    error_message = "The Kafka user is not the given one."
   }
 }
 
 run "both_names_of_container_instances_match" {
   assert {
     condition     = alltrue([for type in ["computecontainerinstance", "compute-container-instances"] : strcontains(oci_identity_dynamic_group.containers.matching_rule, "resource.type = '${type}'")])
-    error_message = "A container instance is matched under one name only."
+    error_message = "Container instances match under one resource type only."
   }
 }
 
 run "the_function_reads_four_secrets_and_the_job_six" {
   assert {
     condition     = length(regexall("target\\.secret\\.id", oci_identity_policy.functions.statements[1])) == 4
-    error_message = "The function can read the secrets that only the job needs."
+    error_message = "The function can read secrets that only the job needs."
   }
 
   assert {
@@ -406,22 +406,22 @@ run "each_log_is_kept" {
 
   assert {
     condition     = alltrue([for log in oci_logging_log.part : log.is_enabled && log.retention_duration == 90])
-    error_message = "A log is off, or kept another time."
+    error_message = "A log is disabled or has a different retention."
   }
 }
 
-run "containers_are_kept_warm_when_asked" {
+run "provisioned_concurrency_is_set" {
   variables {
     function_provisioned = 20
   }
 
   assert {
     condition     = one(oci_functions_function.fn_recep_avro.provisioned_concurrency_config).count == 20
-    error_message = "No container is kept warm."
+    error_message = "Provisioned concurrency is not set."
   }
 }
 
-run "refuses_what_would_fail_half_way" {
+run "rejects_values_that_would_fail_during_apply" {
   command = plan
 
   variables {
