@@ -1,9 +1,9 @@
-// A stand-in for the provider oracle/oci that knows its schema and nothing else.
+// A stand-in for the provider oracle/oci that implements only its schema.
 //
-// The real provider comes from a registry that a build machine may not reach, and is large. With this one,
+// The real provider is large, and a build machine may not reach its registry. With this stand-in,
 // `terraform validate` checks every resource, block, attribute and required flag of deploy/terraform against the real
-// provider's schema (schema.json), and `terraform test` runs the plans with mocked answers. It makes nothing and reads
-// nothing: asked to, it says so.
+// provider's schema (schema.json), and `terraform test` runs the plans with mocked answers. It does not create
+// or read resources: such calls are errors.
 package main
 
 import (
@@ -29,8 +29,8 @@ type document struct {
 	DataSources   map[string]map[string]json.RawMessage `json:"data_sources"`
 }
 
-// server answers what a mocked run asks for. Every other call of the protocol panics in the embedded interface, which
-// Terraform reports as the plugin's crash: no test can pass on an answer that was never given.
+// server implements the calls of a mocked run. Every other call of the protocol panics in the embedded interface, which
+// Terraform reports as a crash of the plugin.
 type server struct {
 	tfprotov5.ProviderServer
 	schema *tfprotov5.GetProviderSchemaResponse
@@ -64,7 +64,7 @@ func (s *server) ConfigureProvider(context.Context, *tfprotov5.ConfigureProvider
 	}}}, nil
 }
 
-// UpgradeResourceState hands a mocked resource back as it is. OpenTofu asks for it when it clears up after a test.
+// UpgradeResourceState returns a mocked resource unchanged. OpenTofu calls it when it cleans up after a test.
 func (s *server) UpgradeResourceState(_ context.Context, request *tfprotov5.UpgradeResourceStateRequest) (*tfprotov5.UpgradeResourceStateResponse, error) {
 	schema, known := s.schema.ResourceSchemas[request.TypeName]
 	if !known {
@@ -85,7 +85,7 @@ func (s *server) StopProvider(context.Context, *tfprotov5.StopProviderRequest) (
 	return &tfprotov5.StopProviderResponse{}, nil
 }
 
-// block reads one block: its attributes are strings as "R:string", its nested blocks objects with "_block".
+// block parses one block: its attributes are strings as "R:string", its nested blocks objects with "_block".
 func block(path string, fields map[string]json.RawMessage) (*tfprotov5.SchemaBlock, error) {
 	result := &tfprotov5.SchemaBlock{}
 	names := make([]string, 0, len(fields))
@@ -124,7 +124,7 @@ func attribute(path, name, text string) (*tfprotov5.SchemaAttribute, error) {
 	if !strings.HasPrefix(typeText, "[") {
 		typeText = `"` + typeText + `"`
 	}
-	//nolint:staticcheck // the one reader of the protocol's own type notation
+	//nolint:staticcheck // the only parser of the protocol's type notation
 	attributeType, err := tftypes.ParseJSONType([]byte(typeText))
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", path, err)
