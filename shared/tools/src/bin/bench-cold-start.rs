@@ -1,7 +1,7 @@
-//! What it costs to fetch settings from Oracle Cloud at a cold start: the function from its birth to the first
-//! message acknowledged, with a local settings file and with bucket and vault, in turn, each as a ratio within this
-//! run. The cloud is the stand-in on loopback without TLS: what remains is our own work and the number of requests,
-//! each of which costs a round trip in the region.
+//! `bench-cold-start`: measures the time from the function's start to the first acknowledged message, with settings in a local
+//! file and in bucket and vault, as ratios within one run.
+//!
+//! Oracle Cloud is the stand-in on the loopback without TLS. In a region, each sequential request takes one more round trip.
 
 use std::time::{Duration, Instant};
 
@@ -19,7 +19,7 @@ type Variables = Vec<(&'static str, String)>;
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let broker = Broker::start()?;
-    broker.create_topic("door", 1)?;
+    broker.create_topic("benchmark", 1)?;
     let cloud = Standin::start().await?;
     let folder = tempfile::tempdir()?;
     let schema = folder.path().join("user.avsc");
@@ -30,7 +30,7 @@ async fn main() -> Result<()> {
     std::fs::write(&schema, &json)?;
     let values = [
         ("kafka_bootstrap_servers", broker.bootstrap()),
-        ("kafka_topic", "door"),
+        ("kafka_topic", "benchmark"),
         ("kafka_profile", "kafka"),
         ("kafka_security_protocol", "plaintext"),
         ("kafka_key_field", "id"),
@@ -45,35 +45,35 @@ async fn main() -> Result<()> {
     principal.push(("OCI_ENDPOINT", cloud.endpoint()));
     let in_cloud = |namespace: &str| -> Variables {
         let mut variables = principal.clone();
-        let place = |bucket, object| format!("oci://{bucket}{namespace}/{object}");
-        variables.push(("CONFIG_LOCATION", place("config", "config.properties")));
-        variables.push(("AVRO_SCHEMA", place("avro-schema-bucket", "user.avsc")));
+        let location = |bucket, object| format!("oci://{bucket}{namespace}/{object}");
+        variables.push(("CONFIG_LOCATION", location("config", "config.properties")));
+        variables.push(("AVRO_SCHEMA", location("avro-schema-bucket", "user.avsc")));
         variables
     };
     let local = vec![
         ("CONFIG_LOCATION", file.display().to_string()),
         ("AVRO_SCHEMA", schema.display().to_string()),
     ];
-    let contenders = [
+    let candidates = [
         ("local file", local),
         ("bucket and vault", in_cloud(&format!("@{NAMESPACE}"))),
-        ("the same, namespace asked for", in_cloud("")),
+        ("the same without the namespace", in_cloud("")),
     ];
     let mut times = [const { Vec::new() }; 3];
     let mut requests = [0; 3];
     for number in 0..STARTS {
         for turn in 0..3 {
-            let who = (number + turn) % 3;
+            let index = (number + turn) % 3;
             cloud.forget_requests();
-            times[who].push(cold_start(&contenders[who].1).await?);
-            requests[who] = cloud.requests().len();
+            times[index].push(cold_start(&candidates[index].1).await?);
+            requests[index] = cloud.requests().len();
         }
     }
     println!(
-        "{STARTS} cold starts each, from birth to the first message acknowledged; five secrets, two objects"
+        "{STARTS} cold starts each, from start to the first acknowledged message; five secrets, two objects"
     );
     let base = median(&mut times[0]);
-    for ((name, _), (times, requests)) in contenders.iter().zip(times.iter_mut().zip(requests)) {
+    for ((name, _), (times, requests)) in candidates.iter().zip(times.iter_mut().zip(requests)) {
         let median = median(times);
         let slow = times[times.len() * 9 / 10];
         println!(

@@ -1,9 +1,8 @@
-//! `bench-share`: how throughput grows with the processes that share a topic, on real Apache Kafka.
+//! `bench-share`: measures the throughput of concurrent runs that share a topic, with Apache Kafka.
 //!
-//! Each round fills a new topic and starts so many jobs in one group at once (CONCURRENT_RUNS=share), against an endpoint that
-//! takes its time: what bounds a process is then the requests it has under way, not this machine's processors. A job
-//! that leaves work behind is started again, as a platform would. The clock runs from the first start to the last
-//! answer; every record must have arrived, and repeats are counted.
+//! Each round fills a new topic and starts several jobs in one group (CONCURRENT_RUNS=share). The endpoint responds slowly, so
+//! that the requests in flight limit a process, and not the processors. While records are left, a job is started again, as a
+//! platform does. The time is from the first start to the last response. Every record must arrive; repeats are counted.
 
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
@@ -17,43 +16,43 @@ use testkit::kafka::{Kafka, Options};
 use testkit::topics::{New, Topics};
 use testkit::user::User;
 
-/// Measures 1, 2 and 4 processes that share a topic.
+/// Measures processes that share a topic.
 #[derive(Parser)]
 #[command(version)]
 struct Flags {
-    /// How many records a round delivers.
+    /// The number of records of a round.
     #[arg(long, default_value_t = 16_000)]
     records: usize,
-    /// How many partitions the topic has.
+    /// The number of partitions.
     #[arg(long, default_value_t = 8)]
     partitions: i32,
-    /// How long the endpoint takes to answer, in milliseconds.
+    /// The response time of the endpoint in milliseconds.
     #[arg(long, default_value_t = 20)]
     delay: u64,
-    /// How many requests each process has under way.
+    /// The requests in flight of each process.
     #[arg(long, default_value_t = 16)]
     in_flight: usize,
-    /// How many processes, one number a round.
+    /// The numbers of processes.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
     processes: Vec<usize>,
-    /// How often all of it is done; the best round of each number counts.
+    /// The number of rounds. The best round for each number of processes counts.
     #[arg(long, default_value_t = 2)]
     rounds: usize,
-    /// The job; unset: `forward` beside this program.
+    /// The path of the job. Default: `forward` in the folder of this program.
     #[arg(long)]
     forward: Option<PathBuf>,
 }
 
-/// What a round came to.
+/// The result of a round.
 #[derive(Clone, Copy)]
 struct Outcome {
-    /// First start to last answer.
+    /// From the first start to the last response.
     seconds: f64,
-    /// First request to last answer.
+    /// From the first request to the last response.
     delivering: f64,
-    /// Records that arrived more than once.
+    /// Repeated records.
     repeats: usize,
-    /// Processes that delivered something.
+    /// Processes that delivered a record.
     busy: usize,
 }
 
@@ -66,7 +65,7 @@ async fn main() -> Result<()> {
     };
     ensure!(
         forward.is_file(),
-        "{} is not there: build it, or name it with --forward",
+        "{} does not exist: build it or pass --forward",
         forward.display()
     );
     let kafka = Kafka::start(&Options {
@@ -86,11 +85,11 @@ async fn main() -> Result<()> {
         }
     }
     println!(
-        "{} records in {} partitions; the endpoint answers after {} ms; {} requests under way a process; best of {}.\n",
+        "{} records in {} partitions; response time {} ms; {} requests in flight per process; best of {}.\n",
         flags.records, flags.partitions, flags.delay, flags.in_flight, flags.rounds
     );
     println!(
-        "| processes | delivered something | start to last answer | records/s | while delivering | × one process | repeats |"
+        "| processes | with deliveries | start to last response | records/s | while delivering | × one process | repeats |"
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|");
     let one = best.first().copied().flatten().context("no round")?;
@@ -173,7 +172,7 @@ async fn measure(
     let first = requests.iter().map(|request| request.at).min();
     let last = requests.iter().map(|request| request.at).max();
     let (Some(first), Some(last)) = (first, last) else {
-        bail!("the endpoint was never asked");
+        bail!("the endpoint received no request");
     };
     let last = last + Duration::from_millis(flags.delay);
     let distinct: HashSet<&[u8]> = requests.iter().map(|request| &request.body[..]).collect();
@@ -191,10 +190,10 @@ async fn measure(
     })
 }
 
-/// Waits for a job's end: its exit code, and how many records its report says it delivered.
+/// Waits until a job ends; returns its exit code and the delivered records of its report.
 fn end(job: Child) -> Result<(i32, u64)> {
     let output = job.wait_with_output()?;
-    let code = output.status.code().context("a job ended by a signal")?;
+    let code = output.status.code().context("a signal ended the job")?;
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap_or_default();
     Ok((
         code,

@@ -1,5 +1,5 @@
-//! The Oracle Cloud stand-in as a program: for scripts, for the official `oci` CLI, and to try Frontdoor without a
-//! cloud. Nothing leaves this machine.
+//! `oci-standin`: runs the stand-in for Oracle Cloud, for scripts, for the official `oci` CLI, and to run Frontdoor without a
+//! cloud.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -9,18 +9,18 @@ use clap::Parser;
 use testkit::oci_standin::Standin;
 use tokio::signal::unix::{SignalKind, signal};
 
-/// Object Storage, Vault, metadata and federation on loopback; every request must be signed.
+/// Serves Object Storage, Vault, metadata and federation on the loopback, and verifies the signature of every request.
 #[derive(Parser)]
 #[command(version)]
 struct Arguments {
-    /// The address; port 0 takes a free one.
+    /// The address; port 0 selects a free port.
     #[arg(long, default_value = "127.0.0.1:0")]
     listen: String,
     /// The folder for keys and configuration: `config` and `key.pem` for the CLI, `rpst` and `private.pem` of a
     /// resource principal, and `standin.env`, which a shell can source.
     #[arg(long)]
     folder: PathBuf,
-    /// How many seconds the resource principal's token lasts; it is renewed when half of them are over.
+    /// The lifetime of the resource principal's token in seconds. The token is renewed after half of it.
     #[arg(long, default_value_t = 3600)]
     lifetime: u64,
 }
@@ -29,7 +29,7 @@ struct Arguments {
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let folder = arguments.folder;
-    std::fs::create_dir_all(&folder).with_context(|| format!("making {}", folder.display()))?;
+    std::fs::create_dir_all(&folder).with_context(|| format!("creating {}", folder.display()))?;
     let folder = folder.canonicalize()?;
     let cloud = Standin::listen(&arguments.listen).await?;
     let config = cloud.api_key(&folder)?;
@@ -43,9 +43,9 @@ async fn main() -> Result<()> {
         .iter()
         .map(|(name, value)| format!("export {name}='{value}'\n"))
         .collect();
-    // Last: who waits for this file finds everything else in its place.
+    // Write this file last: scripts wait for it.
     std::fs::write(folder.join("standin.env"), lines)?;
-    println!("Oracle Cloud stands in at {}", cloud.endpoint());
+    println!("listening on {}", cloud.endpoint());
     let mut interrupted = signal(SignalKind::interrupt())?;
     let mut terminated = signal(SignalKind::terminate())?;
     loop {

@@ -1,4 +1,4 @@
-//! `records`: everything in a topic, as JSON lines; for scripts that compare bytes. `records 127.0.0.1:9092 TOPIC`.
+//! `records`: prints the records of a topic as JSON lines, for tests that compare bytes.
 
 use anyhow::Result;
 use base64::Engine;

@@ -1,4 +1,4 @@
-//! Starts: to the first answer, which takes a connection to the broker, and to the bound socket.
+//! Cold starts: the time to the first reply, which includes the connection to the broker, and to the bound socket.
 
 use std::os::unix::net::UnixStream;
 use std::path::Path;
@@ -9,40 +9,35 @@ use anyhow::{Result, ensure};
 use testkit::agent::Agent;
 use testkit::program::built;
 
-use super::Field;
+use super::Setup;
+use super::connection::Connection;
 use super::raw::Raw;
 use super::spread::{Spread, ratio};
-use super::wire::Wire;
 
 const COLD: usize = 20;
 const STARTS: usize = 60;
 
-/// From spawn to the reply of the first call, of each in turn. The first produce of a new raw client is shown and not
-/// compared: an idempotent client, left to itself, waits half a second for its id.
-pub(crate) async fn calls(field: &Field) -> Result<()> {
+/// Measures the time from spawn to the reply to the first call. The first produce of a new librdkafka client is printed but
+/// not compared, because an idempotent client waits half a second for its producer id.
+pub(crate) async fn calls(setup: &Setup) -> Result<()> {
     let (function, empty) = (built("fn-recep-avro")?, built("bench-empty")?);
     let [mut ours, mut least, mut clients, mut theirs] = [const { Vec::new() }; 4];
     for _ in 0..COLD {
-        ours.push(first(&function, field, "\"offset\"").await?);
-        least.push(first(&empty, field, "").await?);
+        ours.push(first(&function, setup, "\"offset\"").await?);
+        least.push(first(&empty, setup, "").await?);
         let start = Instant::now();
-        let client = Raw::start(&field.bootstrap)?;
-        client.produce(&field.datum)?;
+        let client = Raw::start(&setup.bootstrap)?;
+        client.produce(&setup.datum)?;
         clients.push(start.elapsed());
-        if let Some(python) = &field.python {
-            theirs.push(first(&python.program, field, "\"offset\"").await?);
+        if let Some(python) = &setup.python {
+            theirs.push(first(&python.program, setup, "\"offset\"").await?);
         }
     }
     let (ours, least, clients) = (Spread::of(ours), Spread::of(least), Spread::of(clients));
     println!("cold first request                   {ours}");
-    println!("an empty program's                   {least}");
-    println!("a new raw client's first produce     {clients}");
-    ratio(
-        "cold / an empty program's",
-        &ours,
-        &least,
-        "which has no broker to reach",
-    );
+    println!("empty function: cold first request   {least}");
+    println!("librdkafka: first produce            {clients}");
+    ratio("cold / empty function", &ours, &least, "without a broker");
     if !theirs.is_empty() {
         let theirs = Spread::of(theirs);
         println!("Python: cold first request           {theirs}");
@@ -51,16 +46,16 @@ pub(crate) async fn calls(field: &Field) -> Result<()> {
     Ok(())
 }
 
-async fn first(program: &Path, field: &Field, expected: &'static str) -> Result<Duration> {
+async fn first(program: &Path, setup: &Setup, expected: &'static str) -> Result<Duration> {
     let start = Instant::now();
-    let mut function = Agent::start(program, &field.settings()).await?;
-    Wire::to(&function.socket(), &field.datum, expected)?.call()?;
+    let mut function = Agent::start(program, &setup.settings()).await?;
+    Connection::open(&function.socket(), &setup.datum, expected)?.call()?;
     let time = start.elapsed();
     function.kill().await?;
     Ok(time)
 }
 
-/// From spawn to a socket that takes a connection, the function's and the empty program's in turn.
+/// Measures the time from spawn to a socket that accepts connections, for the function and the empty function.
 pub(crate) fn sockets(bootstrap: &str) -> Result<()> {
     let (function, empty) = (built("fn-recep-avro")?, built("bench-empty")?);
     let (mut ours, mut least) = (Vec::new(), Vec::new());
@@ -70,7 +65,7 @@ pub(crate) fn sockets(bootstrap: &str) -> Result<()> {
     }
     let (ours, least) = (Spread::of(ours), Spread::of(least));
     println!("spawn to bound socket                {ours}");
-    println!("an empty hyper program's             {least}");
+    println!("empty function: spawn to socket      {least}");
     ratio("spawn / empty", &ours, &least, "aim 2");
     Ok(())
 }
@@ -88,7 +83,10 @@ fn socket(program: &Path, bootstrap: &str) -> Result<Duration> {
         .stderr(Stdio::null())
         .spawn()?;
     while UnixStream::connect(&name).is_err() {
-        ensure!(start.elapsed() < Duration::from_secs(5), "no socket");
+        ensure!(
+            start.elapsed() < Duration::from_secs(5),
+            "no socket within five seconds"
+        );
         std::thread::sleep(Duration::from_micros(20));
     }
     let time = start.elapsed();

@@ -1,66 +1,66 @@
-//! The function, an empty Rust function and the tutorial's own stack, each in a container of its own image.
+//! Measures the function, an empty Rust function and the Python function in containers.
 
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-use super::Field;
+use super::Setup;
+use super::connection::Connection;
 use super::engine::{Container, size};
-use super::freeze::{self, Frozen};
+use super::freeze::{self, Freeze};
 use super::spread::{Spread, ratio};
-use super::warm::{self, Contender};
-use super::wire::Wire;
+use super::warm::{self, Candidate};
 
-/// What `deploy/fn/images` builds, each with what its replies must say: ours, the empty one, Python's.
+/// The images that `deploy/fn/images` builds, each with a text that its replies must contain.
 const IMAGES: [(&str, &str); 3] = [
     ("fn-recep-avro", "\"offset\""),
     ("bench-empty", ""),
     ("bench-python", "\"offset\""),
 ];
-/// Cold calls of each, after one that does not count.
+/// The number of cold calls of each, after one that is not counted.
 const COLD: usize = 20;
-/// Fn's server gives a container five seconds; a busy machine may have more.
-const PATIENCE: Duration = Duration::from_secs(30);
+/// Fn's server waits five seconds for the socket. This timeout allows for a busy machine.
+const START_TIMEOUT: Duration = Duration::from_secs(30);
 
-/// Cold calls, warm ones, calls after a freeze, then memory and the images' sizes.
-pub(crate) async fn calls(field: &Field, rounds: usize) -> Result<()> {
-    cold(field)?;
+/// Measures cold calls, warm calls, calls after a freeze, memory and the sizes of images.
+pub(crate) async fn calls(setup: &Setup, rounds: usize) -> Result<()> {
+    cold(setup)?;
     let mut running = Vec::new();
     for image in IMAGES {
-        running.push(start(image, field)?.0);
+        running.push(start(image, setup)?.0);
     }
-    let mut contenders = Vec::new();
+    let mut candidates = Vec::new();
     for (container, (_, expected)) in running.iter().zip(IMAGES) {
-        let wire = Wire::to(&container.socket(), &field.datum, expected)?;
-        contenders.push(Contender::Call(wire));
+        let connection = Connection::open(&container.socket(), &setup.datum, expected)?;
+        candidates.push(Candidate::Call(connection));
     }
     compare(
         "warm call",
-        &warm::in_turn(contenders, &field.datum, rounds)?,
+        &warm::in_turn(candidates, &setup.datum, rounds)?,
         "",
     );
-    let frozen: Vec<(&dyn Frozen, _)> = running
+    let frozen: Vec<(&dyn Freeze, _)> = running
         .iter()
         .zip(IMAGES)
-        .map(|(container, (_, expected))| (container as &dyn Frozen, expected))
+        .map(|(container, (_, expected))| (container as &dyn Freeze, expected))
         .collect();
     compare(
         "call after a freeze",
-        &freeze::calls(&frozen, &field.datum).await?,
+        &freeze::calls(&frozen, &setup.datum).await?,
         "",
     );
     memory(&running)?;
     sizes()
 }
 
-/// From asking Docker for a container to its first reply. How much of it is Docker's, the empty function shows: it
-/// binds its socket within two milliseconds.
-fn cold(field: &Field) -> Result<()> {
+/// Measures the time from the creation of a container to the first reply. The empty function shows Docker's part: it binds its
+/// socket within two milliseconds.
+fn cold(setup: &Setup) -> Result<()> {
     let mut parts = [const { [const { Vec::new() }; 3] }; 3];
     for round in 0..=COLD {
         for (image, [whole, sockets, firsts]) in IMAGES.into_iter().zip(&mut parts) {
-            let (_, socket, first) = start(image, field)?;
+            let (_, socket, first) = start(image, setup)?;
             if round > 0 {
                 whole.push(socket + first);
                 sockets.push(socket);
@@ -77,28 +77,31 @@ fn cold(field: &Field) -> Result<()> {
     Ok(())
 }
 
-/// A new container that has answered once: how long to a socket that takes a connection, and from there to the reply.
+/// Starts a container and calls it once. Returns the time to a socket that accepts connections, and from there to the reply.
 fn start(
     (image, expected): (&str, &'static str),
-    field: &Field,
+    setup: &Setup,
 ) -> Result<(Container, Duration, Duration)> {
-    let [bootstrap, topic, _] = field.settings();
+    let [bootstrap, topic, _] = setup.settings();
     let start = Instant::now();
     let container = Container::create(image, &[bootstrap, topic])?;
     let (socket, first) = thread::scope(|scope| {
-        // The socket may be there before Docker says that the container runs.
+        // The socket can exist before Docker reports the container as running.
         let starting = scope.spawn(|| container.start());
-        let mut wire = loop {
-            match Wire::to(&container.socket(), &field.datum, expected) {
-                Ok(wire) => break wire,
-                Err(error) => ensure!(start.elapsed() < PATIENCE, "{image}, no socket: {error}"),
+        let mut connection = loop {
+            match Connection::open(&container.socket(), &setup.datum, expected) {
+                Ok(connection) => break connection,
+                Err(error) => ensure!(
+                    start.elapsed() < START_TIMEOUT,
+                    "{image}, no socket: {error}"
+                ),
             }
             thread::sleep(Duration::from_micros(100));
         };
         let socket = start.elapsed();
-        wire.call()?;
+        connection.call()?;
         let first = start.elapsed() - socket;
-        starting.join().ok().context("asking Docker")??;
+        starting.join().ok().context("starting the container")??;
         Ok((socket, first))
     })?;
     Ok((container, socket, first))

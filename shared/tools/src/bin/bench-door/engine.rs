@@ -1,5 +1,5 @@
-//! Containers as Fn's server has them: made, paused and removed by Docker's API, for its client would take longer to
-//! start than some of what is measured.
+//! Containers with the settings of Fn's server, through Docker's API: the start of Docker's client takes longer than some of
+//! the measured times.
 
 use std::io::{Read, Write};
 use std::os::unix::fs::PermissionsExt;
@@ -10,19 +10,19 @@ use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use super::freeze::Frozen;
+use super::freeze::Freeze;
 
-/// What the tag of every image here is.
+/// The tag of all images.
 const TAG: &str = "bench";
 
-/// A container of a function; dropping it removes it.
+/// A container of a function. Dropping it removes the container.
 pub(crate) struct Container {
     id: String,
     folder: TempDir,
 }
 
 impl Container {
-    /// Makes a container that does not run yet, with the limits that Fn's server sets.
+    /// Creates a stopped container with the limits of Fn's server.
     pub(crate) fn create(image: &str, settings: &[(&str, &str)]) -> Result<Self> {
         let folder = tempfile::Builder::new().prefix("iofs").tempdir()?;
         std::fs::set_permissions(folder.path(), PermissionsExt::from_mode(0o777))?;
@@ -37,7 +37,7 @@ impl Container {
         ];
         let environment = fixed.iter().chain(settings);
         let memory = 128 * 1024 * 1024;
-        let wanted = json!({
+        let specification = json!({
             "Image": format!("{image}:{TAG}"),
             "User": "1000:1000",
             "Env": environment.map(|(name, value)| format!("{name}={value}")).collect::<Vec<_>>(),
@@ -59,27 +59,27 @@ impl Container {
                 "LogConfig": {"Type": "none"},
             },
         });
-        let made = ask("POST", "/containers/create", Some(&wanted))?;
-        let id = made["Id"].as_str().context("no id")?.to_owned();
+        let created = request("POST", "/containers/create", Some(&specification))?;
+        let id = created["Id"].as_str().context("no id")?.to_owned();
         Ok(Self { id, folder })
     }
 
-    /// Starts it; returns when Docker says that it runs.
+    /// Starts the container; returns when Docker reports it as running.
     pub(crate) fn start(&self) -> Result<()> {
-        self.tell("start")
+        self.post("start")
     }
 
-    /// What its control group counts, without the page cache, and what its processes have resident, in bytes.
+    /// The memory of the control group without the page cache, and the resident memory of the processes, in bytes.
     pub(crate) fn memory(&self) -> Result<(u64, u64)> {
-        let stats = ask("GET", &self.path("stats?stream=false"), None)?;
+        let stats = request("GET", &self.path("stats?stream=false"), None)?;
         let counted = &stats["memory_stats"];
         let usage = counted["usage"].as_u64().context("no usage")?;
-        // Version 1 of control groups, and 2.
+        // The name in version 1 and in version 2 of control groups.
         let cache = ["total_cache", "file"]
             .iter()
             .find_map(|name| counted["stats"][name].as_u64())
             .context("no page cache")?;
-        let top = ask("GET", &self.path("top?ps_args=-o%20pid,rss"), None)?;
+        let top = request("GET", &self.path("top?ps_args=-o%20pid,rss"), None)?;
         let processes = top["Processes"].as_array().context("no processes")?;
         let kilobytes: u64 = processes
             .iter()
@@ -88,8 +88,8 @@ impl Container {
         Ok((usage.saturating_sub(cache), kilobytes * 1024))
     }
 
-    fn tell(&self, verb: &str) -> Result<()> {
-        ask("POST", &self.path(verb), None).map(drop)
+    fn post(&self, verb: &str) -> Result<()> {
+        request("POST", &self.path(verb), None).map(drop)
     }
 
     fn path(&self, rest: &str) -> String {
@@ -100,41 +100,41 @@ impl Container {
 impl Drop for Container {
     fn drop(&mut self) {
         let path = format!("/containers/{}?force=1", self.id);
-        if let Err(error) = ask("DELETE", &path, None) {
-            eprintln!("a container is left behind: {error:#}");
+        if let Err(error) = request("DELETE", &path, None) {
+            eprintln!("cannot remove a container: {error:#}");
         }
     }
 }
 
-impl Frozen for Container {
+impl Freeze for Container {
     fn socket(&self) -> PathBuf {
         self.folder.path().join("lsnr.sock")
     }
 
     fn freeze(&self) -> Result<()> {
-        self.tell("pause")
+        self.post("pause")
     }
 
     fn thaw(&self) -> Result<()> {
-        self.tell("unpause")
+        self.post("unpause")
     }
 }
 
 /// The size of an image in bytes.
 pub(crate) fn size(image: &str) -> Result<u64> {
-    let shown = ask("GET", &format!("/images/{image}:{TAG}/json"), None)?;
+    let shown = request("GET", &format!("/images/{image}:{TAG}/json"), None)?;
     shown["Size"].as_u64().context("no size")
 }
 
-/// One request to the engine, in HTTP/1.0: the reply has no chunks, and the connection ends with it.
-fn ask(method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
+/// Sends one request to the engine in HTTP/1.0, in which the response is not chunked and ends with the connection.
+fn request(method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
     let host = std::env::var("DOCKER_HOST").unwrap_or_default();
     let socket = host
         .strip_prefix("unix://")
         .unwrap_or("/var/run/docker.sock");
     let body = body.map(Value::to_string).unwrap_or_default();
     let mut stream =
-        UnixStream::connect(socket).with_context(|| format!("asking Docker at {socket}"))?;
+        UnixStream::connect(socket).with_context(|| format!("connecting to Docker at {socket}"))?;
     let length = body.len();
     stream.write_all(
         format!(
@@ -147,11 +147,11 @@ fn ask(method: &str, path: &str, body: Option<&Value>) -> Result<Value> {
     stream.read_to_string(&mut reply)?;
     let (head, body) = reply
         .split_once("\r\n\r\n")
-        .context("Docker hung up early")?;
+        .context("Docker's response is incomplete")?;
     let status = head.split(' ').nth(1).unwrap_or_default();
     ensure!(
         status.starts_with('2'),
-        "Docker answered {method} {path} with {status}: {body}"
+        "{method} {path}: Docker responded with {status}: {body}"
     );
     Ok(serde_json::from_str(body).unwrap_or(Value::Null))
 }

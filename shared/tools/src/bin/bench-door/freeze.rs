@@ -1,4 +1,4 @@
-//! Calls to functions that were frozen meanwhile, as Fn freezes a container 50 ms after its reply.
+//! Calls to suspended functions: Fn pauses a container 50 ms after its reply.
 
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
@@ -6,23 +6,23 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 use testkit::agent::Agent;
 
+use super::connection::Connection;
 use super::spread::Spread;
-use super::wire::Wire;
 
-const FROZEN: Duration = Duration::from_millis(150);
+const FREEZE_DURATION: Duration = Duration::from_millis(150);
 const FREEZES: usize = 40;
 
-/// A function that can be stopped where it stands.
-pub(crate) trait Frozen {
-    /// The name of its socket.
+/// A function that can be suspended.
+pub(crate) trait Freeze {
+    /// The path of its socket.
     fn socket(&self) -> PathBuf;
-    /// Stops it.
+    /// Suspends the function.
     fn freeze(&self) -> Result<()>;
-    /// Lets it go on.
+    /// Resumes the function.
     fn thaw(&self) -> Result<()>;
 }
 
-impl Frozen for Agent {
+impl Freeze for Agent {
     fn socket(&self) -> PathBuf {
         Agent::socket(self)
     }
@@ -36,21 +36,21 @@ impl Frozen for Agent {
     }
 }
 
-/// From the thaw to the reply, of each function in turn; its replies must say what stands beside it.
+/// Measures the time from the resumption to the reply. The replies must contain the text next to the function.
 pub(crate) async fn calls(
-    functions: &[(&dyn Frozen, &'static str)],
+    functions: &[(&dyn Freeze, &'static str)],
     datum: &[u8],
 ) -> Result<Vec<Spread>> {
     let mut times = vec![Vec::new(); functions.len()];
     for round in 0..=FREEZES {
         for ((function, expected), times) in functions.iter().zip(&mut times) {
-            let mut wire = Wire::to(&function.socket(), datum, expected)?;
-            wire.call()?;
+            let mut connection = Connection::open(&function.socket(), datum, expected)?;
+            connection.call()?;
             function.freeze()?;
-            tokio::time::sleep(FROZEN).await;
+            tokio::time::sleep(FREEZE_DURATION).await;
             let start = Instant::now();
             function.thaw()?;
-            wire.call()?;
+            connection.call()?;
             if round > 0 {
                 times.push(start.elapsed());
             }

@@ -1,15 +1,16 @@
-//! What the door costs, each figure as a ratio within this run.
+//! `bench-door`: measures the ingest function, as ratios within one run.
 //!
-//! - a request through the function's socket by raw librdkafka's produce-to-acknowledgement on the same broker
-//! - its memory after all of them, its start by an empty hyper program's, and the size of each program
-//! - with `--python`: the same calls, cold ones and calls after a freeze, beside the tutorial's own stack
-//!   (`deploy/fn/python`: Python's FDK, fastavro, confluent-kafka), both as bare processes
-//! - with `--images`, in place of all that: both, and an empty Rust function, in containers as Fn's server has them
+//! - the latency of a request, compared with librdkafka's produce on the same broker
+//! - memory, the time of a start compared with an empty function, and program sizes
+//! - with `--python`: warm calls, cold calls and calls after a freeze, compared with the tutorial's stack
+//!   (`deploy/fn/python`: Python's FDK, fastavro, confluent-kafka), both as processes
+//! - with `--images`, instead of the above: both, and an empty Rust function, in containers with the settings of Fn's server
 //!
-//! The embedded broker answers at once and lives in this process, which is the hardest case for a ratio: there the way
-//! to the function and back weighs as much as the way to the broker. `--kafka` measures on Apache Kafka instead.
+//! The embedded broker is in this process and responds at once, so the path to the function weighs as much as the path to
+//! the broker: the worst case for a ratio. `--kafka` measures with Apache Kafka.
 
 mod cold;
+mod connection;
 mod containers;
 mod engine;
 mod freeze;
@@ -17,7 +18,6 @@ mod python;
 mod raw;
 mod spread;
 mod warm;
-mod wire;
 
 use std::fs;
 
@@ -28,14 +28,14 @@ use testkit::program::built;
 use testkit::topics::Topics;
 use testkit::user::User;
 
-/// Rounds of warm calls on the embedded broker; a fifth of them on Apache Kafka.
+/// The number of warm calls with the embedded broker; with Apache Kafka a fifth of it.
 const CALLS: usize = 10_000;
 
-/// What is measured against what.
-struct Field {
+/// The inputs of all measurements.
+struct Setup {
     bootstrap: String,
     datum: Vec<u8>,
-    /// Python's function, where it takes part.
+    /// The Python function, with `--python`.
     python: Option<python::Function>,
 }
 
@@ -48,46 +48,48 @@ async fn main() -> Result<()> {
             "--python" => beside_python = true,
             "--images" => in_containers = true,
             other => {
-                bail!("{other} is no flag of this; there are --kafka, --python and --images")
+                bail!("unknown flag {other}, expected --kafka, --python or --images")
             }
         }
     }
-    let mut field = Field {
+    let mut setup = Setup {
         bootstrap: String::new(),
         datum: User::new(1010, "Paul that goes to API type A").encode(),
-        python: beside_python.then(python::Function::fetch).transpose()?,
+        python: beside_python.then(python::Function::install).transpose()?,
     };
-    // Either is held until the end.
+    // Both must live until the end.
     let (kafka, broker);
     let rounds = if on_kafka {
         kafka = Kafka::start(&Options::default())?;
-        field.bootstrap = kafka.bootstrap().to_owned();
-        Topics::of(&field.bootstrap)?.create("door", 1, &[]).await?;
+        setup.bootstrap = kafka.bootstrap().to_owned();
+        Topics::of(&setup.bootstrap)?
+            .create("benchmark", 1, &[])
+            .await?;
         CALLS / 5
     } else {
         broker = Broker::start()?;
-        broker.create_topic("door", 1)?;
-        field.bootstrap = broker.bootstrap().to_owned();
+        broker.create_topic("benchmark", 1)?;
+        setup.bootstrap = broker.bootstrap().to_owned();
         CALLS
     };
     if in_containers {
-        return containers::calls(&field, rounds).await;
+        return containers::calls(&setup, rounds).await;
     }
-    warm::calls(&field, rounds).await?;
-    cold::calls(&field).await?;
-    cold::sockets(&field.bootstrap)?;
-    if let Some(python) = &field.python {
-        python.after_a_freeze(&field).await?;
+    warm::calls(&setup, rounds).await?;
+    cold::calls(&setup).await?;
+    cold::sockets(&setup.bootstrap)?;
+    if let Some(python) = &setup.python {
+        python.after_a_freeze(&setup).await?;
     }
     sizes()
 }
 
-impl Field {
-    /// The settings of whatever function.
+impl Setup {
+    /// The settings of a function.
     fn settings(&self) -> [(&'static str, &str); 3] {
         [
             ("KAFKA_BOOTSTRAP_SERVERS", &self.bootstrap),
-            ("KAFKA_TOPIC", "door"),
+            ("KAFKA_TOPIC", "benchmark"),
             ("AVRO_SCHEMA", python::SCHEMA),
         ]
     }

@@ -1,4 +1,4 @@
-//! The tutorial's own stack: a function in Python that does the same work.
+//! The function in the tutorial's stack, Python.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -7,44 +7,44 @@ use anyhow::{Context, Result, ensure};
 use testkit::agent::Agent;
 use testkit::program::built;
 
-use super::Field;
-use super::freeze::{self, Frozen};
+use super::Setup;
+use super::freeze::{self, Freeze};
 use super::spread::ratio;
 
-/// What both functions decode by.
+/// The path of the schema.
 pub(crate) const SCHEMA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../schemas/user.avsc");
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
     "/../../deploy/fn/python/function"
 );
 
-/// The function in Python.
+/// The Python function.
 pub(crate) struct Function {
-    /// What starts it.
+    /// The path of its program.
     pub(crate) program: PathBuf,
 }
 
 impl Function {
-    /// Fetches what it needs from PyPI, unless that was done before.
-    pub(crate) fn fetch() -> Result<Self> {
+    /// Installs its dependencies from PyPI, if they are not installed.
+    pub(crate) fn install() -> Result<Self> {
         let output = Command::new(SCRIPT)
             .output()
             .with_context(|| format!("running {SCRIPT}"))?;
-        let words = String::from_utf8_lossy(&output.stderr);
-        ensure!(output.status.success(), "{SCRIPT}: {words}");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "{SCRIPT}: {stderr}");
         Ok(Self {
             program: PathBuf::from(String::from_utf8(output.stdout)?.trim()),
         })
     }
 
-    /// A call to a function that was frozen meanwhile, from SIGCONT to its reply, ours and Python's in turn.
-    pub(crate) async fn after_a_freeze(&self, field: &Field) -> Result<()> {
+    /// Measures the time from SIGCONT to the reply, of this function and of the Python function.
+    pub(crate) async fn after_a_freeze(&self, setup: &Setup) -> Result<()> {
         let [ours, theirs] = [
-            Agent::start(&built("fn-recep-avro")?, &field.settings()).await?,
-            Agent::start(&self.program, &field.settings()).await?,
+            Agent::start(&built("fn-recep-avro")?, &setup.settings()).await?,
+            Agent::start(&self.program, &setup.settings()).await?,
         ];
-        let functions: [(&dyn Frozen, _); 2] = [(&ours, "\"offset\""), (&theirs, "\"offset\"")];
-        let spreads = freeze::calls(&functions, &field.datum).await?;
+        let functions: [(&dyn Freeze, _); 2] = [(&ours, "\"offset\""), (&theirs, "\"offset\"")];
+        let spreads = freeze::calls(&functions, &setup.datum).await?;
         let [ours, theirs] = &spreads[..] else {
             return Ok(());
         };

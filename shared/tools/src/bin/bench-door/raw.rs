@@ -1,4 +1,4 @@
-//! Raw librdkafka, from produce to acknowledgement: what the door is measured by.
+//! librdkafka without the function: from produce to acknowledgement.
 #![allow(unsafe_code)]
 
 use std::time::{Duration, Instant};
@@ -10,7 +10,7 @@ use rdkafka::message::{Header, OwnedHeaders};
 use rdkafka::producer::{BaseProducer, BaseRecord, Producer};
 use rdkafka_sys as sys;
 
-/// librdkafka without anything round it, configured as the door configures it.
+/// A librdkafka producer with the function's configuration.
 pub(crate) struct Raw {
     producer: BaseProducer,
     queue: *mut sys::rd_kafka_queue_t,
@@ -18,13 +18,13 @@ pub(crate) struct Raw {
 
 impl Drop for Raw {
     fn drop(&mut self) {
-        // SAFETY: it is ours since `start`, and the client that it belongs to goes after it.
+        // SAFETY: `start` has created the reference, and the client is dropped after it.
         unsafe { sys::rd_kafka_queue_destroy(self.queue) }
     }
 }
 
 impl Raw {
-    /// A client of its own.
+    /// Creates a client.
     pub(crate) fn start(bootstrap: &str) -> Result<Self> {
         let producer = BaseProducer::from_config(
             ClientConfig::new()
@@ -33,7 +33,7 @@ impl Raw {
                 .set("enable.idempotence", "true")
                 .set("linger.ms", "0"),
         )?;
-        // SAFETY: the producer is alive; its queue is ours to destroy.
+        // SAFETY: the producer is alive; this value owns the reference to its queue.
         let queue = unsafe { sys::rd_kafka_queue_get_main(producer.client().native_ptr()) };
         Ok(Self { producer, queue })
     }
@@ -52,7 +52,7 @@ impl Raw {
                 value: Some(value),
             });
         }
-        let record = BaseRecord::to("door")
+        let record = BaseRecord::to("benchmark")
             .key("1010")
             .payload(datum)
             .headers(headers);
@@ -61,10 +61,10 @@ impl Raw {
             .map_err(|(error, _)| error)
             .context("producing")?;
         loop {
-            // SAFETY: the queue is alive; the event is ours to destroy, once.
+            // SAFETY: the queue is alive; the event is destroyed once.
             let delivered = unsafe {
                 let event = sys::rd_kafka_queue_poll(self.queue, 1000);
-                ensure!(!event.is_null(), "no acknowledgement");
+                ensure!(!event.is_null(), "no acknowledgement within a second");
                 let kind = sys::rd_kafka_event_type(event);
                 sys::rd_kafka_event_destroy(event);
                 kind == sys::RD_KAFKA_EVENT_DR

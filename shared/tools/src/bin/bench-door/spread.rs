@@ -1,8 +1,8 @@
-//! Times in order: the least, the median, the worst but one in a hundred.
+//! Minimum, median and 99th percentile of durations.
 
 use std::time::Duration;
 
-/// A measurement.
+/// Minimum, median and 99th percentile.
 #[derive(Clone, Copy)]
 pub(crate) struct Spread {
     pub(crate) least: Duration,
@@ -11,7 +11,7 @@ pub(crate) struct Spread {
 }
 
 impl Spread {
-    /// Of at least one time.
+    /// Calculates the spread of at least one duration.
     pub(crate) fn of(mut times: Vec<Duration>) -> Self {
         times.sort();
         let at = |share: f64| times[((times.len() - 1) as f64 * share) as usize];
@@ -36,7 +36,7 @@ impl std::fmt::Display for Spread {
     }
 }
 
-/// Prints one by the other, at the median and the worst but one in a hundred.
+/// Prints the ratio of two spreads, at the median and at the 99th percentile.
 pub(crate) fn ratio(name: &str, ours: &Spread, theirs: &Spread, aim: &str) {
     let by = |ours: Duration, theirs: Duration| ours.as_secs_f64() / theirs.as_secs_f64();
     let aim = match aim {

@@ -1,4 +1,4 @@
-//! Calls one after another to functions that have had some: in turn, so that the machine's moods fall on all of them.
+//! Warm calls, alternating between the candidates, so that variations of the machine affect all of them.
 
 use std::time::Duration;
 
@@ -6,42 +6,51 @@ use anyhow::Result;
 use testkit::agent::Agent;
 use testkit::program::built;
 
-use super::Field;
+use super::Setup;
+use super::connection::Connection;
 use super::raw::Raw;
 use super::spread::{Spread, ratio};
-use super::wire::Wire;
 
-/// Rounds that nobody counts.
-const UNCOUNTED: usize = 500;
+/// Rounds before the measurement.
+const WARM_UP: usize = 500;
 
-/// A call to acknowledgement, raw librdkafka's, an empty program's answer over the same kind of socket, and Python's
-/// call, if it takes part.
-pub(crate) async fn calls(field: &Field, rounds: usize) -> Result<()> {
-    let function = Agent::start(&built("fn-recep-avro")?, &field.settings()).await?;
+/// Measures calls to the function, librdkafka's produce, calls to the empty function, and calls to the Python function if there
+/// is one.
+pub(crate) async fn calls(setup: &Setup, rounds: usize) -> Result<()> {
+    let function = Agent::start(&built("fn-recep-avro")?, &setup.settings()).await?;
     let empty = Agent::start(&built("bench-empty")?, &[]).await?;
-    let python = match &field.python {
-        Some(python) => Some(Agent::start(&python.program, &field.settings()).await?),
+    let python = match &setup.python {
+        Some(python) => Some(Agent::start(&python.program, &setup.settings()).await?),
         None => None,
     };
-    let mut contenders = vec![
-        Contender::Call(Wire::to(&function.socket(), &field.datum, "\"offset\"")?),
-        Contender::Raw(Raw::start(&field.bootstrap)?),
-        Contender::Call(Wire::to(&empty.socket(), &field.datum, "")?),
+    let mut candidates = vec![
+        Candidate::Call(Connection::open(
+            &function.socket(),
+            &setup.datum,
+            "\"offset\"",
+        )?),
+        Candidate::Raw(Raw::start(&setup.bootstrap)?),
+        Candidate::Call(Connection::open(&empty.socket(), &setup.datum, "")?),
     ];
     if let Some(python) = &python {
-        let wire = Wire::to(&python.socket(), &field.datum, "\"offset\"")?;
-        contenders.push(Contender::Call(wire));
+        let connection = Connection::open(&python.socket(), &setup.datum, "\"offset\"")?;
+        candidates.push(Candidate::Call(connection));
     }
-    let spreads = in_turn(contenders, &field.datum, rounds)?;
+    let spreads = in_turn(candidates, &setup.datum, rounds)?;
     let [through, raw, hop, ..] = &spreads[..] else {
         return Ok(());
     };
     println!("request to acknowledgement           {through}");
-    println!("raw librdkafka                       {raw}");
-    println!("an empty program's answer            {hop}");
-    ratio("request / raw", through, raw, "aim 1.3 at the median");
+    println!("librdkafka                           {raw}");
+    println!("empty function                       {hop}");
+    ratio(
+        "request / librdkafka",
+        through,
+        raw,
+        "aim 1.3 at the median",
+    );
     println!(
-        "request / (raw + empty)              p50 {:.2}   (what the door itself adds)",
+        "request / (librdkafka + empty)       p50 {:.2}   (the function's own share)",
         through.median.as_secs_f64() / (raw.median + hop.median).as_secs_f64(),
     );
     let resident = function.resident()? as f64 / 1e6;
@@ -58,36 +67,36 @@ pub(crate) async fn calls(field: &Field, rounds: usize) -> Result<()> {
     Ok(())
 }
 
-/// What takes its turn.
-pub(crate) enum Contender {
-    Call(Wire),
+/// A candidate of the comparison.
+pub(crate) enum Candidate {
+    Call(Connection),
     Raw(Raw),
 }
 
-/// So many calls of each, after some that nobody counts.
+/// Measures `rounds` calls of each candidate, after the warm-up.
 pub(crate) fn in_turn(
-    mut contenders: Vec<Contender>,
+    mut candidates: Vec<Candidate>,
     datum: &[u8],
     rounds: usize,
 ) -> Result<Vec<Spread>> {
-    let mut times = vec![Vec::new(); contenders.len()];
-    for number in 0..UNCOUNTED + rounds {
-        // Who goes first changes, so that nobody always finds another's caches.
-        for turn in 0..contenders.len() {
-            let who = (number + turn) % contenders.len();
-            let time = contenders[who].run(datum)?;
-            if number >= UNCOUNTED {
-                times[who].push(time);
+    let mut times = vec![Vec::new(); candidates.len()];
+    for number in 0..WARM_UP + rounds {
+        // The order rotates, so that no candidate always follows the same one.
+        for turn in 0..candidates.len() {
+            let index = (number + turn) % candidates.len();
+            let time = candidates[index].run(datum)?;
+            if number >= WARM_UP {
+                times[index].push(time);
             }
         }
     }
     Ok(times.into_iter().map(Spread::of).collect())
 }
 
-impl Contender {
+impl Candidate {
     fn run(&mut self, datum: &[u8]) -> Result<Duration> {
         match self {
-            Self::Call(wire) => wire.call(),
+            Self::Call(connection) => connection.call(),
             Self::Raw(raw) => raw.produce(datum),
         }
     }

@@ -1,4 +1,4 @@
-//! The limit of sending: requests of the job's size over kept connections, each answer awaited, nothing else done.
+//! The limit of sending: a TCP client that sends the job's requests and reads the responses.
 
 use std::net::SocketAddr;
 use std::rc::Rc;
@@ -13,7 +13,7 @@ use crate::server::ANSWER;
 /// Sends `requests` over `connections`, one at a time on each.
 pub(crate) fn run(address: SocketAddr, requests: usize, connections: usize) -> Result<()> {
     let body = User::new(1010, "user-0123456").encode();
-    // What the job sends, header for header.
+    // The same headers as the job's.
     let mut request = format!(
         "POST / HTTP/1.1\r\nhost: {address}\r\nuser-agent: frontdoor/0.1.0\r\ncontent-type: application/octet-stream\r\n\
          idempotency-key: \"0123456789012345678901/0123456789012345678901/0/123456\"\r\ncontent-length: {}\r\n\r\n",
@@ -30,7 +30,7 @@ pub(crate) fn run(address: SocketAddr, requests: usize, connections: usize) -> R
         let tasks: Vec<_> = (0..connections)
             .map(|number| {
                 let share = requests / connections + usize::from(number < requests % connections);
-                tokio::task::spawn_local(converse(address, Rc::clone(&request), share))
+                tokio::task::spawn_local(send(address, Rc::clone(&request), share))
             })
             .collect();
         for task in tasks {
@@ -40,7 +40,7 @@ pub(crate) fn run(address: SocketAddr, requests: usize, connections: usize) -> R
     })
 }
 
-async fn converse(address: SocketAddr, request: Rc<[u8]>, times: usize) -> Result<()> {
+async fn send(address: SocketAddr, request: Rc<[u8]>, times: usize) -> Result<()> {
     let mut stream = TcpStream::connect(address).await?;
     stream.set_nodelay(true)?;
     let mut answer = [0; ANSWER.len()];
@@ -48,7 +48,7 @@ async fn converse(address: SocketAddr, request: Rc<[u8]>, times: usize) -> Resul
         stream.write_all(&request).await?;
         stream.read_exact(&mut answer).await?;
         if answer != *ANSWER {
-            bail!("the server answered something else");
+            bail!("unexpected response");
         }
     }
     Ok(())

@@ -1,4 +1,4 @@
-//! The limit of reading: librdkafka's own poll, every record touched and dropped.
+//! The limit of reading: a librdkafka consumer that drops every record.
 
 use std::time::Duration;
 
@@ -7,18 +7,18 @@ use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
-/// Reads every partition up to the end that it has now, by librdkafka's defaults but for one.
+/// Reads every partition up to its current end, with librdkafka's defaults except one setting.
 pub(crate) fn run(bootstrap: &str, topic: &str) -> Result<()> {
-    let patience = Duration::from_secs(30);
+    let timeout = Duration::from_secs(30);
     let mut config = ClientConfig::new();
     config
         .set("bootstrap.servers", bootstrap)
         .set("group.id", "bench-drain")
         .set("enable.auto.commit", "false")
-        // The one default that is not the limit's: a queue that was full once is not filled again for a second.
+        // With the default, librdkafka fetches nothing for a second after its queue was full.
         .set("fetch.queue.backoff.ms", "2");
     let consumer = BaseConsumer::from_config(&config)?;
-    let metadata = consumer.fetch_metadata(Some(topic), patience)?;
+    let metadata = consumer.fetch_metadata(Some(topic), timeout)?;
     let mut list = TopicPartitionList::new();
     let mut left = 0;
     for partition in metadata
@@ -26,7 +26,7 @@ pub(crate) fn run(bootstrap: &str, topic: &str) -> Result<()> {
         .iter()
         .flat_map(|topic| topic.partitions())
     {
-        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), patience)?;
+        let (low, high) = consumer.fetch_watermarks(topic, partition.id(), timeout)?;
         list.add_partition_offset(topic, partition.id(), Offset::Offset(low))?;
         left += high - low;
     }
@@ -39,8 +39,8 @@ pub(crate) fn run(bootstrap: &str, topic: &str) -> Result<()> {
             left -= 1;
         }
     }
-    // So that no compiler thinks that nobody looked.
+    // Use the result, so that the compiler does not remove the loop.
     println!("{bytes}");
-    // Closing the consumer is no part of reading.
+    // Exit without closing the consumer, which is not part of reading.
     std::process::exit(0)
 }

@@ -1,16 +1,16 @@
-//! Benchmarks of one window against what the machine can do, on a real broker: each figure is a ratio of two runs that
-//! follow one another, best of several rounds.
+//! `bench-window`: compares runs of the job with the limits of the machine, with Apache Kafka. Each figure is the ratio of two
+//! consecutive measurements, the best of several rounds.
 //!
-//! 1. filter only, one record in a hundred matching ÷ a bare librdkafka drain of the same topic;
-//! 2. every record matching, one POST each ÷ a bare TCP client with as many connections to the same server;
-//! 3. every record matching, many per POST ÷ the bare drain;
+//! 1. filtering, one record in a hundred matches ÷ a librdkafka consumer of the same topic;
+//! 2. every record matches, one POST each ÷ a TCP client with the same number of connections to the same server;
+//! 3. every record matches, many per POST ÷ the consumer;
 //! 4. peak resident memory;
 //! 5. process start to first request;
 //! 6. one POST each with `ORDER=key` and `ORDER=partition` ÷ `ORDER=none`, over a thousand keys;
-//! 7. with `--spark`, the first window by Spark Structured Streaming.
+//! 7. with `--spark`, the first measurement with Spark Structured Streaming.
 //!
-//! Both sides of a ratio are timed from process start to exit. Broker, server and client share the processors, so what
-//! each side costs in processor time is told beside it.
+//! Times are from process start to exit. Broker, server and client share the processors, so the processor time of each side is
+//! reported too.
 
 mod ceiling;
 mod drain;
@@ -25,7 +25,7 @@ use std::path::PathBuf;
 use anyhow::{Result, bail};
 use clap::{Parser, Subcommand};
 
-/// Measures windows of the job.
+/// Measures runs of the job.
 #[derive(Parser)]
 #[command(name = "bench-window", version)]
 struct Flags {
@@ -34,30 +34,30 @@ struct Flags {
     /// How many records a window holds.
     #[arg(long, default_value_t = 1_000_000)]
     records: usize,
-    /// The long form: ten million records more, for memory.
+    /// Also measures the memory with ten million records.
     #[arg(long)]
     long: bool,
-    /// How often each pair is run; the best run of each counts.
+    /// The number of rounds. The best measurement of each counts.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// The job; unset: `forward` beside this program.
+    /// The path of the job. Default: `forward` in the folder of this program.
     #[arg(long)]
     forward: Option<PathBuf>,
-    /// Compares with Spark, by this script (deploy/kafka/spark/run).
+    /// Compares with Spark, with this script (deploy/kafka/spark/run).
     #[arg(long)]
     spark: Option<PathBuf>,
-    /// Only the numbered parts, as 1,2,5.
+    /// The numbers of the measurements, such as 1,2,5.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5, 6])]
     only: Vec<u8>,
-    /// How the outcome is printed: text, or json.
+    /// The format of the outcome.
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]
     output: String,
 }
 
-/// What a round runs as a process of its own.
+/// A comparison process.
 #[derive(Subcommand)]
 enum Part {
-    /// Reads a topic from end to end and does nothing with it.
+    /// Reads all records of a topic.
     #[command(hide = true)]
     Drain {
         /// `host:port`.
@@ -65,29 +65,14 @@ enum Part {
         /// Topic.
         topic: String,
     },
-    /// Fills a new topic and leaves it, for a profiler.
-    #[command(hide = true)]
-    Fill {
-        /// `host:port`.
-        bootstrap: String,
-        /// Topic.
-        topic: String,
-        /// How many records.
-        records: usize,
-        /// One in so many matches.
-        every: usize,
-    },
-    /// Answers requests until it is killed, for a profiler.
-    #[command(hide = true)]
-    Serve,
-    /// Sends requests from a bare TCP client.
+    /// Sends requests with a TCP client.
     #[command(hide = true)]
     Ceiling {
         /// `host:port`.
         address: std::net::SocketAddr,
-        /// How many requests.
+        /// The number of requests.
         requests: usize,
-        /// Over how many connections.
+        /// The number of connections.
         connections: usize,
     },
 }
@@ -101,24 +86,6 @@ fn main() -> Result<()> {
             requests,
             connections,
         }) => return ceiling::run(address, requests, connections),
-        Some(Part::Fill {
-            bootstrap,
-            topic,
-            records,
-            every,
-        }) => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()?;
-            let topics = testkit::topics::Topics::of(&bootstrap)?;
-            return runtime.block_on(topic::fill(&topics, &topic, records, every));
-        }
-        Some(Part::Serve) => {
-            println!("{}", server::Server::start()?.url());
-            loop {
-                std::thread::park();
-            }
-        }
         None => {}
     }
     let own = std::env::current_exe()?;
@@ -127,12 +94,12 @@ fn main() -> Result<()> {
         .unwrap_or_else(|| own.with_file_name("forward"));
     if !forward.is_file() {
         bail!(
-            "{} is not there: build it (cargo build --release -p forward --bin forward), or name it with --forward",
+            "{} does not exist: build it (cargo build --release -p forward --bin forward) or pass --forward",
             forward.display()
         );
     }
     if cfg!(debug_assertions) {
-        eprintln!("bench-window: this is a debug build; its figures mean nothing");
+        eprintln!("bench-window: this is a debug build: its figures are not meaningful");
     }
     let plan = rounds::Plan {
         records: flags.records,

@@ -1,5 +1,4 @@
-//! A process from start to exit: how long it took, how much of the processors, and the most memory that it and its
-//! children held.
+//! Measures a process: duration, processor time, and peak memory with its descendants.
 
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -7,26 +6,26 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, bail};
 use serde::Serialize;
 
-/// What a process cost.
+/// The measurements of a process.
 #[derive(Clone, Debug, Serialize)]
 pub(crate) struct Cost {
-    /// From start to exit.
+    /// The duration from start to exit.
     pub(crate) seconds: f64,
     /// Processor time of the process and its children, user and system.
     pub(crate) cpu_seconds: f64,
-    /// Processor time of this program meanwhile, which is that of the server, for it does nothing else.
+    /// Processor time of this program meanwhile: of the server.
     pub(crate) server_cpu_seconds: f64,
-    /// The most resident memory of the process and all its children together, as seen every few milliseconds.
+    /// Peak resident memory of the process and its descendants, sampled every 20 ms.
     pub(crate) peak_mib: f64,
-    /// What it wrote to its standard output.
+    /// The standard output.
     #[serde(skip)]
     pub(crate) output: String,
-    /// When it started.
+    /// The time of the start.
     #[serde(skip)]
     pub(crate) started: Option<Instant>,
 }
 
-/// Runs it to its end, which must be one of these exit codes.
+/// Runs a command until it exits with one of these codes.
 pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
     let (own_before, child_before) = processor_time();
     let started = Instant::now();
@@ -44,7 +43,7 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
         std::thread::sleep(Duration::from_millis(20));
     }
     let Ok(ended) = watch.join() else {
-        bail!("the watch over {command:?} failed");
+        bail!("the thread that waits for {command:?} panicked");
     };
     let (output, took) = ended?;
     let (own_after, child_after) = processor_time();
@@ -55,7 +54,7 @@ pub(crate) fn run(command: &mut Command, codes: &[i32]) -> Result<Cost> {
     {
         let log = String::from_utf8_lossy(&output.stderr);
         let last: Vec<&str> = log.lines().rev().take(20).collect();
-        bail!("{command:?} ended with {}: {last:#?}", output.status);
+        bail!("{command:?} exited with {}: {last:#?}", output.status);
     }
     Ok(Cost {
         seconds: took.as_secs_f64(),
@@ -72,11 +71,11 @@ fn end_of(child: Child, started: Instant) -> Result<(std::process::Output, Durat
     Ok((output, started.elapsed()))
 }
 
-/// Processor seconds of this process, and of all its children that have ended (`man 5 proc`: utime and stime, cutime
-/// and cstime, in the hundredths of a second that Linux counts in).
+/// Processor seconds of this process and of its ended children (`man 5 proc`: utime, stime, cutime and cstime, in hundredths of
+/// a second).
 fn processor_time() -> (f64, f64) {
     let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
-    // The second field is a name in brackets, which may hold anything.
+    // The second field is a name in parentheses, which may contain spaces.
     let after_name = text.rsplit(')').next().unwrap_or_default();
     let ticks: Vec<f64> = after_name
         .split_whitespace()
@@ -92,7 +91,7 @@ fn processor_time() -> (f64, f64) {
     }
 }
 
-/// KiB of resident memory of the process and everything below it; for the process itself the most it ever had.
+/// Resident memory of the process and its descendants in KiB; the peak for the process itself.
 fn resident_tree(root: u32) -> u64 {
     let own = status_number(root, "VmHWM:").unwrap_or_default();
     own + children(root).into_iter().map(resident_below).sum::<u64>()
@@ -103,7 +102,7 @@ fn resident_below(pid: u32) -> u64 {
     own + children(pid).into_iter().map(resident_below).sum::<u64>()
 }
 
-/// A process that a thread started is listed with that thread.
+/// The children of all threads of a process.
 fn children(pid: u32) -> Vec<u32> {
     let threads = std::fs::read_dir(format!("/proc/{pid}/task"));
     threads

@@ -1,4 +1,4 @@
-//! The figures, for people and for machines.
+//! The results, as JSON and as a table.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -8,16 +8,16 @@ use serde::Serialize;
 use crate::measure::Cost;
 use crate::rounds::Outpaced;
 
-/// Everything that was measured.
+/// All results.
 #[derive(Debug, Default, Serialize)]
 pub(crate) struct Outcome {
-    /// Records in a window.
+    /// The number of records.
     pub(crate) records: usize,
-    /// How often each pair was run.
+    /// The number of rounds.
     pub(crate) rounds: usize,
     /// Filter only ÷ bare drain.
     pub(crate) filter_only: Option<Ratio>,
-    /// One POST each ÷ bare TCP client.
+    /// One POST each ÷ TCP client.
     pub(crate) one_post_each: Option<Ratio>,
     /// Many per POST ÷ bare drain.
     pub(crate) batches: Option<Ratio>,
@@ -35,23 +35,23 @@ pub(crate) struct Outcome {
     pub(crate) spark: Option<Outpaced>,
 }
 
-/// The job against its limit, each with its quickest run.
+/// The job compared with its limit, each with its fastest round.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Ratio {
-    /// The limit's records a second.
+    /// Records per second of the limit.
     pub(crate) limit_per_second: f64,
-    /// The job's.
+    /// Records per second of the job.
     pub(crate) job_per_second: f64,
     /// The job's ÷ the limit's.
     pub(crate) ratio: f64,
-    /// Microseconds of processor time for a record: the limit's process and the server.
+    /// Microseconds of processor time per record: the limit's process and the server.
     pub(crate) limit_cpu: (f64, f64),
     /// The job's process and the server.
     pub(crate) job_cpu: (f64, f64),
 }
 
 impl Ratio {
-    /// From what both cost for as many records.
+    /// Calculates the ratio for this number of records.
     pub(crate) fn of(records: usize, limit: &Cost, job: &Cost) -> Self {
         let a_record = 1e6 / records as f64;
         let cpu = |cost: &Cost| {
@@ -80,11 +80,11 @@ impl Outcome {
         );
         let pairs = [
             (
-                "filter only, 1 % matching ÷ bare librdkafka drain",
+                "filter only, 1 % matching ÷ librdkafka consumer",
                 self.filter_only,
             ),
-            ("one POST each ÷ bare TCP client", self.one_post_each),
-            ("500 per POST ÷ bare librdkafka drain", self.batches),
+            ("one POST each ÷ TCP client", self.one_post_each),
+            ("500 per POST ÷ librdkafka consumer", self.batches),
         ];
         let pairs = pairs
             .into_iter()

@@ -1,4 +1,4 @@
-//! The rounds: what is run beside what, and which run of each counts.
+//! Runs the measurements, and selects the best round of each.
 
 use std::path::PathBuf;
 use std::process::Command;
@@ -14,28 +14,28 @@ use crate::outcome::{Outcome, Ratio};
 use crate::server::Server;
 use crate::topic;
 
-/// As many as the job's default for requests in flight to one endpoint.
+/// The job's default of `MAX_IN_FLIGHT`.
 const CONNECTIONS: usize = 64;
-/// Different keys, where deliveries keep the order of each.
+/// The number of different keys in the measurement of ordered delivery.
 const KEYS: usize = 1_000;
-/// Records in one container file, where many are sent per request.
+/// The batch size in the measurement of batches.
 const BATCH: usize = 500;
 
-/// What is to be measured.
+/// The measurements to run.
 pub(crate) struct Plan {
-    /// Records in a window.
+    /// The number of records.
     pub(crate) records: usize,
-    /// Ten million records more.
+    /// Whether to measure with ten million records too.
     pub(crate) long: bool,
-    /// Runs of each.
+    /// The number of rounds.
     pub(crate) rounds: usize,
-    /// Which parts.
+    /// The numbers of the measurements.
     pub(crate) only: Vec<u8>,
-    /// The job.
+    /// The path of the job.
     pub(crate) forward: PathBuf,
-    /// The script that runs Spark.
+    /// The path of the script that runs Spark.
     pub(crate) spark: Option<PathBuf>,
-    /// This program.
+    /// The path of this program.
     pub(crate) own: PathBuf,
 }
 
@@ -47,9 +47,9 @@ struct Bench<'p> {
     files: tempfile::TempDir,
 }
 
-/// Runs every part that was asked for.
+/// Runs the measurements.
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
-    // Both compilers: this broker lives longer than a test's, and shall not be what is measured.
+    // Both JIT compilers, so that the broker is not the bottleneck.
     let kafka = Kafka::start(&Options {
         heap: "1g".to_owned(),
         java: "-XX:TieredStopAtLevel=4".to_owned(),
@@ -112,7 +112,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         outcome.empty_window_ms = Some(bench.empty_window("one")?);
     }
     if wants(6) {
-        // Fewer: a partition that waits for each answer takes its time.
+        // Fewer records, because a partition waits for each response.
         let records = plan.records.div_ceil(5);
         topic::fill_keyed(&bench.topics, "keyed", records, KEYS).await?;
         for order in ["key", "partition"] {
@@ -175,7 +175,7 @@ impl Bench<'_> {
         self.ratio("many per POST", self.plan.records, drain, window)
     }
 
-    /// Keeping an order against keeping none.
+    /// Compares ordered with unordered delivery.
     fn order(&mut self, topic: &str, records: usize, order: &str) -> Result<Ratio> {
         let window = |bench: &mut Self, order: &str| {
             let server = Server::start()?;
@@ -189,7 +189,7 @@ impl Bench<'_> {
         Ok(self.ratio(&name, records, without, with)?.0)
     }
 
-    /// A file of two routes that take many records in a request; the first takes those that match.
+    /// Writes a file of two routes with batches and returns its path.
     fn batching(&self, server: &Server, when: &str) -> Result<String> {
         let routes = serde_json::json!([
             {"name": "A", "when": when, "url": server.url(), "batch": BATCH},
@@ -200,7 +200,7 @@ impl Bench<'_> {
         Ok(file.to_string_lossy().into_owned())
     }
 
-    /// Limit and job in turn; the quickest run of each.
+    /// Measures limit and job alternately, and compares the fastest round of each.
     fn ratio(
         &mut self,
         name: &str,
@@ -235,7 +235,7 @@ impl Bench<'_> {
         measure::run(&mut command, &[0])
     }
 
-    /// A window by a new group: everything in the topic.
+    /// Runs the job with a new group, so that it delivers the whole topic.
     fn forward(&mut self, topic: &str, server: &Server, settings: &[(&str, &str)]) -> Result<Cost> {
         let mut command = self.command(topic, server);
         command.envs(settings.iter().copied());
@@ -267,7 +267,7 @@ impl Bench<'_> {
         command
     }
 
-    /// Milliseconds from the process's start to its first request; the best of ten.
+    /// Milliseconds from process start to the first request, the best of ten.
     fn first_request(&mut self, topic: &str, settings: &[(&str, &str)]) -> Result<f64> {
         let mut best = f64::INFINITY;
         for _ in 0..10 {
@@ -276,13 +276,13 @@ impl Bench<'_> {
             command.envs(settings.iter().copied());
             let cost = measure::run(&mut command, &[0])?;
             let first = server.first().zip(cost.started);
-            let (first, started) = first.context("no request came")?;
+            let (first, started) = first.context("the server received no request")?;
             best = best.min((first - started).as_secs_f64() * 1_000.0);
         }
         Ok(best)
     }
 
-    /// Milliseconds from start to exit where there is nothing to do; the best of ten.
+    /// Milliseconds from process start to exit without records, the best of ten.
     fn empty_window(&mut self, topic: &str) -> Result<f64> {
         let server = Server::start()?;
         let mut best = f64::INFINITY;
@@ -297,7 +297,7 @@ impl Bench<'_> {
 
     fn spark(&mut self, topic: &str, script: &PathBuf) -> Result<Outpaced> {
         let fetched = Command::new(script).arg("--fetch").status()?;
-        ensure!(fetched.success(), "Spark could not be fetched");
+        ensure!(fetched.success(), "Spark cannot be downloaded");
         let server = Server::start()?;
         let mut command = Command::new(script);
         command
@@ -306,7 +306,7 @@ impl Bench<'_> {
             .env("API_TYPE_A_URL", server.url())
             .env("API_TYPE_B_URL", server.url())
             .env("SPARK_CHECKPOINT", self.files.path().join("checkpoint"));
-        eprintln!("bench-window: the same window by Spark");
+        eprintln!("bench-window: running Spark");
         let spark = measure::run(&mut command, &[0])?;
         let posted = server.requests();
         ensure!(
@@ -324,12 +324,12 @@ impl Bench<'_> {
     }
 }
 
-/// The same window by Spark and by the job.
+/// The job compared with Spark.
 #[derive(Clone, Debug, serde::Serialize)]
 pub(crate) struct Outpaced {
-    /// Spark's cost.
+    /// Spark's measurements.
     pub(crate) spark: Cost,
-    /// The job's.
+    /// The job's measurements.
     pub(crate) job: Cost,
     /// How many times longer Spark took.
     pub(crate) times_faster: f64,

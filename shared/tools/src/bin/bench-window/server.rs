@@ -1,4 +1,4 @@
-//! The endpoint of the benchmarks: reads requests, answers 200, notes when the first one came and how many.
+//! The endpoint of the benchmarks: responds with 200, counts requests, and records the time of the first one.
 
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -9,29 +9,29 @@ use anyhow::Result;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
-/// What it answers, always.
+/// The response to every request.
 pub(crate) const ANSWER: &[u8; 38] = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
 
-/// A running server; it ends with the process.
+/// A running server. It stops when the process ends.
 pub(crate) struct Server {
     address: SocketAddr,
-    seen: Arc<Seen>,
+    counters: Arc<Counters>,
 }
 
 #[derive(Default)]
-struct Seen {
+struct Counters {
     requests: AtomicUsize,
     first: OnceLock<Instant>,
 }
 
 impl Server {
-    /// Starts one on a thread of its own.
+    /// Starts a server in a new thread.
     pub(crate) fn start() -> Result<Self> {
         let listener = std::net::TcpListener::bind("127.0.0.1:0")?;
         listener.set_nonblocking(true)?;
         let address = listener.local_addr()?;
-        let seen = Arc::new(Seen::default());
-        let serving = Arc::clone(&seen);
+        let counters = Arc::new(Counters::default());
+        let serving = Arc::clone(&counters);
         let runtime = tokio::runtime::Builder::new_current_thread()
             .enable_all()
             .build()?;
@@ -41,14 +41,14 @@ impl Server {
                     return;
                 };
                 while let Ok((stream, _)) = listener.accept().await {
-                    tokio::spawn(converse(stream, Arc::clone(&serving)));
+                    tokio::spawn(serve(stream, Arc::clone(&serving)));
                 }
             });
         });
-        Ok(Self { address, seen })
+        Ok(Self { address, counters })
     }
 
-    /// Where it listens.
+    /// The address of the server.
     pub(crate) fn address(&self) -> SocketAddr {
         self.address
     }
@@ -58,18 +58,18 @@ impl Server {
         format!("http://{}/", self.address)
     }
 
-    /// How many requests have come.
+    /// The number of requests.
     pub(crate) fn requests(&self) -> usize {
-        self.seen.requests.load(Ordering::Relaxed)
+        self.counters.requests.load(Ordering::Relaxed)
     }
 
-    /// When the first one came.
+    /// The time of the first request.
     pub(crate) fn first(&self) -> Option<Instant> {
-        self.seen.first.get().copied()
+        self.counters.first.get().copied()
     }
 }
 
-async fn converse(mut stream: TcpStream, seen: Arc<Seen>) {
+async fn serve(mut stream: TcpStream, counters: Arc<Counters>) {
     let _ = stream.set_nodelay(true);
     let mut unread = Vec::with_capacity(64 * 1024);
     loop {
@@ -85,15 +85,15 @@ async fn converse(mut stream: TcpStream, seen: Arc<Seen>) {
             }
         };
         unread.drain(..whole);
-        seen.first.get_or_init(Instant::now);
-        seen.requests.fetch_add(1, Ordering::Relaxed);
+        counters.first.get_or_init(Instant::now);
+        counters.requests.fetch_add(1, Ordering::Relaxed);
         if stream.write_all(ANSWER).await.is_err() {
             return;
         }
     }
 }
 
-/// Head and body of the request at the start of the bytes; `None` while the head is not there.
+/// The length of the request at the start of the bytes; `None` if the head is incomplete.
 fn request_length(bytes: &[u8]) -> Option<usize> {
     let head = bytes.windows(4).position(|window| window == b"\r\n\r\n")? + 4;
     let length = bytes[..head]

@@ -1,18 +1,18 @@
-//! The topics that are measured: records of the tutorial's size, and how many of them match.
+//! Fills topics with records of the tutorial's size.
 
 use anyhow::Result;
 use testkit::topics::{New, Topics};
 use testkit::user::User;
 
-/// Partitions of each topic.
+/// The number of partitions of each topic.
 pub(crate) const PARTITIONS: i32 = 4;
 
-/// Fills a new topic with `records`, of which one in `every` matches, half of these for each endpoint.
+/// Creates a topic with `records` records, of which one in `every` matches, half of them for each endpoint.
 pub(crate) async fn fill(topics: &Topics, name: &str, records: usize, every: usize) -> Result<()> {
     write(topics, name, records, every, |_, id| id.to_string()).await
 }
 
-/// Fills a new topic with `records` that all match, under so many keys.
+/// Creates a topic with `records` matching records and this number of keys.
 pub(crate) async fn fill_keyed(
     topics: &Topics,
     name: &str,

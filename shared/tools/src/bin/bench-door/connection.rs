@@ -1,4 +1,4 @@
-//! A call as cheap as the agent's side of it can be, so that the function is measured and not its caller.
+//! A connection with minimal overhead, so that the measurement contains the function and not its caller.
 
 use std::io::{Read, Write};
 use std::os::unix::net::UnixStream;
@@ -7,17 +7,17 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 
-/// The agent's connection, without a client's own costs: one write, and reads until the reply is whole.
-pub(crate) struct Wire {
+/// A connection to a function: one write per call, and reads until the reply is complete.
+pub(crate) struct Connection {
     stream: UnixStream,
     request: Vec<u8>,
     reply: Vec<u8>,
     expected: &'static str,
 }
 
-impl Wire {
-    /// A connection to the function at `socket`, for calls that carry `datum` and whose replies must say `expected`.
-    pub(crate) fn to(socket: &Path, datum: &[u8], expected: &'static str) -> Result<Self> {
+impl Connection {
+    /// Connects to the function at `socket`, for calls with `datum` whose replies must contain `expected`.
+    pub(crate) fn open(socket: &Path, datum: &[u8], expected: &'static str) -> Result<Self> {
         let mut request = format!(
             "POST /call HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\naccept-encoding: gzip\r\n\
              content-type: application/octet-stream\r\nfn-call-id: 01DWCALL000000000000000001\r\n\
@@ -35,26 +35,26 @@ impl Wire {
         })
     }
 
-    /// One call.
+    /// Calls the function and returns the duration.
     pub(crate) fn call(&mut self) -> Result<Duration> {
         let start = Instant::now();
         self.stream.write_all(&self.request)?;
         let mut read = 0;
         loop {
             let more = self.stream.read(&mut self.reply[read..])?;
-            ensure!(more > 0, "the function hung up");
+            ensure!(more > 0, "the function closed the connection");
             read += more;
-            if let Some(body) = whole(&self.reply[..read])? {
+            if let Some(body) = complete_body(&self.reply[..read])? {
                 let time = start.elapsed();
-                ensure!(body.contains(self.expected), "answered {body}");
+                ensure!(body.contains(self.expected), "unexpected reply: {body}");
                 return Ok(time);
             }
         }
     }
 }
 
-/// The reply's body, once it is all there.
-fn whole(reply: &[u8]) -> Result<Option<&str>> {
+/// The body of a complete reply; `None` if the reply is incomplete.
+fn complete_body(reply: &[u8]) -> Result<Option<&str>> {
     let text = std::str::from_utf8(reply)?;
     let Some((head, body)) = text.split_once("\r\n\r\n") else {
         return Ok(None);
@@ -63,7 +63,7 @@ fn whole(reply: &[u8]) -> Result<Option<&str>> {
         .lines()
         .filter_map(|line| line.split_once(": "))
         .find(|(name, _)| name.eq_ignore_ascii_case("content-length"))
-        .context("no length")?
+        .context("the reply has no content-length")?
         .1;
     Ok((body.len() >= length.parse()?).then_some(body))
 }
