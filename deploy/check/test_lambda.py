@@ -4,7 +4,7 @@ import re
 
 import pytest
 import yaml
-from settings import CATALOG, unknown_variables
+from settings import rows, unknown_variables
 from tools import DEPLOY, run
 
 TEMPLATE = DEPLOY / "lambda/template.yaml"
@@ -60,9 +60,10 @@ def test_names_only_settings_that_exist(template):
 
 def test_every_security_protocol_is_available(template):
     """The allowed values are those in the description of the setting."""
-    (line,) = re.findall(r'"kafka_security_protocol" or "auto", "([^(]+)', CATALOG.read_text())
+    ((default, meaning),) = [(default, meaning) for name, default, meaning in rows() if name == "kafka_security_protocol"]
+    values = set(re.findall(r"\w+", meaning.split("(")[0])) - {"or"}
     parameter = template["Parameters"]["KafkaSecurityProtocol"]
-    assert set(parameter["AllowedValues"]) == set(re.findall(r"\w+", line)) - {"or"} and parameter["Default"] == "auto"
+    assert set(parameter["AllowedValues"]) == values and parameter["Default"] == default
     variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
     assert variables["KAFKA_SECURITY_PROTOCOL"] == {"Ref": "KafkaSecurityProtocol"}
 
