@@ -4,11 +4,11 @@
 locals {
   secret_of_setting = {
     kafka_bootstrap_servers = "KAFKA_BOOTSTRAP_SERVERS"
-    kafka_topic           = "KAFKA_TOPIC"
-    kafka_username        = "KAFKA_USERNAME"
-    kafka_password            = "AUTH_KEY"
-    api_type_a_url        = "API_TYPE_A_URL"
-    api_type_b_url        = "API_TYPE_B_URL"
+    kafka_topic             = "KAFKA_TOPIC"
+    kafka_username          = "KAFKA_USERNAME"
+    kafka_password          = "AUTH_KEY"
+    api_type_a_url          = "API_TYPE_A_URL"
+    api_type_b_url          = "API_TYPE_B_URL"
   }
 
   # An endpoint's address is its host name in the subnet, which is known before it runs.
@@ -21,11 +21,11 @@ locals {
   # The provider does not mark the content of secrets as sensitive. With this mark no plan prints it.
   secret_values = {
     KAFKA_BOOTSTRAP_SERVERS = sensitive("${oci_streaming_stream_pool.main.endpoint_fqdn}:${local.kafka_port}")
-    KAFKA_TOPIC           = sensitive(oci_streaming_stream.topic.name)
-    KAFKA_USERNAME        = sensitive("${data.oci_identity_tenancy.here.name}/${var.kafka_user}/${oci_streaming_stream_pool.main.id}")
-    AUTH_KEY              = var.kafka_auth_token
-    API_TYPE_A_URL        = sensitive(local.api_urls.a)
-    API_TYPE_B_URL        = sensitive(local.api_urls.b)
+    KAFKA_TOPIC             = sensitive(oci_streaming_stream.topic.name)
+    KAFKA_USERNAME          = sensitive("${data.oci_identity_tenancy.here.name}/${var.kafka_user}/${oci_streaming_stream_pool.main.id}")
+    AUTH_KEY                = var.kafka_auth_token
+    API_TYPE_A_URL          = sensitive(local.api_urls.a)
+    API_TYPE_B_URL          = sensitive(local.api_urls.b)
   }
 
   config_properties = join("", [
