@@ -37,9 +37,12 @@ impl Backoff {
     }
 }
 
-/// `f64::max` and `f64::min` replace NaN, which `Duration::mul_f64` does not accept.
+/// Between 0 and 1. `Duration::mul_f64` panics if its argument is negative or NaN.
 fn fraction(random: f64) -> f64 {
-    random.max(0.0).min(1.0)
+    if random.is_nan() {
+        return 0.0;
+    }
+    random.clamp(0.0, 1.0)
 }
 
 /// Parses `Retry-After`: seconds or an HTTP date (RFC 9110, section 10.2.3).
