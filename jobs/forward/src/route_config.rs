@@ -322,7 +322,7 @@ mod tests {
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://u:p@a"}]"#,
-                "a user or a password",
+                "a user name or a password",
             ),
             (
                 r#"[{"name":"A","when":"true","url":"http://a","batch":0}]"#,
