@@ -150,19 +150,23 @@ fn problem(what: &str, error: DecodeError) -> Problem {
         DecodeError::OverLimit { .. } => &BODY_TOO_LARGE,
         _ => &MALFORMED_RECORDS,
     };
-    let problem = Problem::new(kind, format!("The body is {what}, but {error}."));
-    match error {
-        DecodeError::Malformed {
-            block,
-            record,
-            fault,
-        } => problem
-            .with_member("block", block)
-            .with_member("record", record)
+    let mut problem = Problem::new(kind, format!("The body is {what}, but {error}."));
+    if let DecodeError::Malformed {
+        block,
+        record,
+        fault,
+    } = error
+    {
+        for (name, number) in [("block", block), ("record", record)] {
+            if let Some(number) = number {
+                problem = problem.with_member(name, number);
+            }
+        }
+        problem = problem
             .with_member("offset", fault.offset)
-            .with_member("field", fault.path),
-        _ => problem,
+            .with_member("field", fault.path);
     }
+    problem
 }
 
 #[cfg(test)]
