@@ -20,7 +20,7 @@ use crate::error_codes::remedy;
 #[derive(Debug, thiserror::Error)]
 pub enum SourceError {
     /// A request failed: it timed out, or the broker or librdkafka rejected it.
-    #[error("{operation}, topic {topic} at {bootstrap}: {error}{}", suffix(.error))]
+    #[error("{operation} of topic {topic} at {bootstrap}: {error}{}", suffix(.error))]
     Broker {
         /// The operation, such as "listing offsets".
         operation: &'static str,
@@ -55,7 +55,7 @@ impl SourceError {
     /// librdkafka rejected the client configuration of these settings.
     pub fn client(kafka: &KafkaSettings, error: KafkaError) -> Self {
         Self::Broker {
-            operation: "creating a client",
+            operation: "creating a reader",
             topic: kafka.topic.clone(),
             bootstrap: kafka.bootstrap.clone(),
             error: Box::new(error),
@@ -145,7 +145,7 @@ impl Reader {
         self.consumer
             .seek(&self.topic, partition, Offset::Offset(offset), TIMEOUT)
             .and_then(|()| self.consumer.resume(&self.partition_list(&[partition])))
-            .map_err(|error| self.broker("seeking", error))
+            .map_err(|error| self.broker("seeking in a partition", error))
     }
 
     /// The queue of fetched records.
@@ -155,7 +155,10 @@ impl Reader {
     pub fn queue(&self) -> Result<Queue<'_>, SourceError> {
         Queue::of(&self.consumer).ok_or_else(|| {
             let reason = "the client has no queue: group.id is not set".to_owned();
-            self.broker("opening the queue", KafkaError::ClientCreation(reason))
+            self.broker(
+                "opening the record queue",
+                KafkaError::ClientCreation(reason),
+            )
         })
     }
 
