@@ -73,6 +73,8 @@ impl Delivery {
             };
             delivery.threads.push(start_thread(create)?);
         }
+        // From here on the channel is connected as long as a worker runs.
+        drop(completions);
         Ok(delivery)
     }
 

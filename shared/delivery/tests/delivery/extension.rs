@@ -114,8 +114,8 @@ fn a_payload_format_decides_body_and_content_type() {
     assert_eq!(requests[0].body, b"a,b,c"[..]);
 }
 
-fn probe(endpoint: EndpointConfig, timeout: Duration) -> Result<u16, ProbeError> {
-    let client = EndpointClient::new(&endpoint).expect("url");
+fn probe(endpoint: &EndpointConfig, timeout: Duration) -> Result<u16, ProbeError> {
+    let client = EndpointClient::new(endpoint).expect("url");
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -131,7 +131,7 @@ fn a_probe_is_an_authorized_get_and_returns_the_status() {
     let config = EndpointConfig::new("A", endpoint.url())
         .with_bearer_token(&Secret::new("hunter2"))
         .expect("token");
-    assert_eq!(probe(config, minute), Ok(405));
+    assert_eq!(probe(&config, minute), Ok(405));
     let request = endpoint.requests().remove(0);
     assert_eq!((request.method.as_str(), request.body.len()), ("GET", 0));
     assert_eq!(request.header("authorization"), Some("Bearer hunter2"));
@@ -143,12 +143,9 @@ fn a_probe_without_a_response_is_an_error() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
     let config = EndpointConfig::new("A", endpoint.url());
     let timeout = Duration::from_millis(50);
-    assert_eq!(
-        probe(config.clone(), timeout),
-        Err(ProbeError::TimedOut(timeout))
-    );
+    assert_eq!(probe(&config, timeout), Err(ProbeError::TimedOut(timeout)));
     drop(endpoint);
-    let error = probe(config, Duration::from_secs(60)).expect_err("refused");
+    let error = probe(&config, Duration::from_secs(60)).expect_err("refused");
     let is_connect =
         |error: &ProbeError| matches!(error, ProbeError::Connection(ConnectionError::Connect(_)));
     assert!(is_connect(&error), "{error:?}");
