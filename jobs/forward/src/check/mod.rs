@@ -1,8 +1,8 @@
 //! `forward check`: checks once that everything a run needs is reachable, and changes nothing.
 //!
-//! - [`settings`]: the Oracle Cloud principal, the settings file, each secret and document, and the configuration
-//! - [`broker`]: the broker, the topic, the group
-//! - [`endpoint`]: each route's endpoint
+//! - `settings`: the Oracle Cloud principal, the settings file, each secret and document, and the configuration
+//! - `broker`: the broker, the topic, the group
+//! - `endpoint`: each route's endpoint
 
 mod broker;
 mod endpoint;
