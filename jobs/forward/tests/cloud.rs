@@ -1,7 +1,6 @@
-#![allow(clippy::unwrap_used)] // a test that cannot go on says so by panicking
+#![allow(clippy::unwrap_used)] // A test fails by panicking.
 
-//! The real `forward` with its settings in Oracle Cloud: what `check` asks and says, what no command ever says, and
-//! what a secret that is changed means to a process that stays.
+//! `forward` with settings in Oracle Cloud: the report of `check`, redaction of secrets, and reload of changed secrets.
 
 use std::collections::HashMap;
 use std::process::{Command, Output};
@@ -18,8 +17,8 @@ use testkit::topics::{New, Topics};
 const TOPIC: &str = "FrontDoorTopic";
 const SCHEMA: &[u8] = include_bytes!("../../../schemas/user.avsc");
 
-/// A machine in the cloud of the tutorial: bucket, vault, broker and two endpoints.
-struct Place {
+/// A bucket, a vault, a broker and two endpoints, and the environment variables that refer to them.
+struct Fixture {
     cloud: Standin,
     folder: tempfile::TempDir,
     broker: Broker,
@@ -28,14 +27,14 @@ struct Place {
     variables: HashMap<String, String>,
 }
 
-impl Place {
+impl Fixture {
     async fn new() -> Self {
         let cloud = Standin::start().await.unwrap();
         let folder = tempfile::tempdir().unwrap();
         let broker = Broker::start().unwrap();
         broker.create_topic(TOPIC, 3).unwrap();
         let endpoint = || Endpoint::always(Answer::ok()).unwrap();
-        let mut place = Self {
+        let mut fixture = Self {
             variables: HashMap::new(),
             a: endpoint(),
             b: endpoint(),
@@ -43,32 +42,32 @@ impl Place {
             folder,
             broker,
         };
-        let lines = place.cloud.put_secrets(&[
-            ("kafka_bootstrap_servers", place.broker.bootstrap()),
+        let lines = fixture.cloud.put_secrets(&[
+            ("kafka_bootstrap_servers", fixture.broker.bootstrap()),
             ("kafka_topic", TOPIC),
-            ("api_type_a_url", &place.a.url()),
-            ("api_type_b_url", &place.b.url()),
+            ("api_type_a_url", &fixture.a.url()),
+            ("api_type_b_url", &fixture.b.url()),
             ("api_type_a_token", "canary-a"),
         ]);
-        place
+        fixture
             .cloud
             .put_object("config", "config.properties", lines.as_bytes());
-        place
+        fixture
             .cloud
             .put_object("avro-schema-bucket", "user.avsc", SCHEMA);
-        let variables = place
+        let variables = fixture
             .cloud
-            .resource_principal(place.folder.path(), Duration::from_secs(3600));
+            .resource_principal(fixture.folder.path(), Duration::from_secs(3600));
         for (name, value) in variables.unwrap() {
-            place.set(name, &value);
+            fixture.set(name, &value);
         }
-        let endpoint = place.cloud.endpoint();
-        place.set("OCI_ENDPOINT", &endpoint);
-        place.set("OCI_TIMEOUT", "1s");
-        place.set("START_TIMEOUT", "5s");
-        place.set("CONFIG_LOCATION", "oci://config/config.properties");
-        place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
-        place
+        let endpoint = fixture.cloud.endpoint();
+        fixture.set("OCI_ENDPOINT", &endpoint);
+        fixture.set("OCI_TIMEOUT", "1s");
+        fixture.set("START_TIMEOUT", "5s");
+        fixture.set("CONFIG_LOCATION", "oci://config/config.properties");
+        fixture.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
+        fixture
     }
 
     fn set(&mut self, name: &str, value: &str) {
@@ -82,7 +81,7 @@ impl Place {
             .envs(&self.variables)
             .arg("check")
             .args(arguments);
-        // The stand-in answers on this very runtime.
+        // The stand-in runs on this runtime, so the command must not block it.
         let output = tokio::task::spawn_blocking(move || command.output())
             .await
             .unwrap()
@@ -92,12 +91,12 @@ impl Place {
         output
     }
 
-    /// Exit code, and what each check that failed says.
-    async fn wrong(&self) -> (i32, HashMap<String, String>) {
+    /// Returns the exit code, and the message of each failed check by name.
+    async fn failures(&self) -> (i32, HashMap<String, String>) {
         let output = self.check(&["--output", "json"]).await;
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let checks = report["checks"].as_array().unwrap();
-        let wrong = checks
+        let failures = checks
             .iter()
             .filter(|check| check["ok"] == false)
             .map(|check| {
@@ -107,7 +106,7 @@ impl Place {
                     format!("{}: {}; {}", part("target"), part("detail"), part("advice")),
                 )
             });
-        (output.status.code().unwrap(), wrong.collect())
+        (output.status.code().unwrap(), failures.collect())
     }
 }
 
@@ -116,9 +115,9 @@ fn text(bytes: &[u8]) -> String {
 }
 
 #[tokio::test]
-async fn a_machine_that_has_everything_gets_a_line_for_each_thing_and_exit_code_0() {
-    let place = Place::new().await;
-    let output = place.check(&[]).await;
+async fn a_complete_setup_prints_one_line_for_each_check_and_exits_with_0() {
+    let fixture = Fixture::new().await;
+    let output = fixture.check(&[]).await;
     let text = text(&output.stdout);
     assert_eq!(output.status.code(), Some(0), "{text}");
     let lines: Vec<Vec<&str>> = text
@@ -162,24 +161,24 @@ async fn a_machine_that_has_everything_gets_a_line_for_each_thing_and_exit_code_
         text.contains(NAMESPACE) && text.contains("FrontDoorTopic, 3 partitions"),
         "{text}"
     );
-    assert_eq!(place.a.requests().len(), 1);
-    assert_eq!(place.a.requests()[0].method, "GET");
+    assert_eq!(fixture.a.requests().len(), 1);
+    assert_eq!(fixture.a.requests()[0].method, "GET");
     assert_eq!(
-        place.a.requests()[0].header("authorization"),
+        fixture.a.requests()[0].header("authorization"),
         Some("Bearer canary-a")
     );
 }
 
 #[tokio::test]
-async fn everything_that_is_wrong_is_told_at_once_with_what_to_do() {
-    let mut place = Place::new().await;
-    place.cloud.expire_secret("api_type_a_token");
-    place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/nothing");
-    place.set("KAFKA_TOPIC", "no-such-topic");
-    place.set("API_TYPE_B_URL", "http://127.0.0.1:1/");
-    let (code, wrong) = place.wrong().await;
+async fn all_failed_checks_are_reported_with_advice() {
+    let mut fixture = Fixture::new().await;
+    fixture.cloud.expire_secret("api_type_a_token");
+    fixture.set("AVRO_SCHEMA", "oci://avro-schema-bucket/nothing");
+    fixture.set("KAFKA_TOPIC", "no-such-topic");
+    fixture.set("API_TYPE_B_URL", "http://127.0.0.1:1/");
+    let (code, failures) = fixture.failures().await;
     assert_eq!(code, 78);
-    for (name, sentence) in [
+    for (name, message) in [
         (
             "api_type_a_token",
             "its content expired at 2020-01-01T00:00:00.000Z; create a new version of the secret",
@@ -194,123 +193,129 @@ async fn everything_that_is_wrong_is_told_at_once_with_what_to_do() {
             "http://127.0.0.1:1/: no connection: Connection refused",
         ),
     ] {
-        assert!(wrong[name].contains(sentence), "{wrong:?}");
+        assert!(failures[name].contains(message), "{failures:?}");
     }
-    assert!(!wrong.contains_key("endpoint A"), "{wrong:?}");
+    assert!(!failures.contains_key("endpoint A"), "{failures:?}");
 }
 
 #[tokio::test]
-async fn nobody_is_told_once_and_not_for_each_thing() {
-    let mut place = Place::new().await;
-    place.set("OCI_RESOURCE_PRINCIPAL_RPST", "/nowhere");
-    let (code, wrong) = place.wrong().await;
+async fn a_missing_principal_is_reported_once() {
+    let mut fixture = Fixture::new().await;
+    fixture.set("OCI_RESOURCE_PRINCIPAL_RPST", "/nowhere");
+    let (code, failures) = fixture.failures().await;
     assert_eq!(code, 78);
     assert!(
-        wrong["principal"].contains("OCI_RESOURCE_PRINCIPAL_RPST names /nowhere: No such file"),
-        "{wrong:?}"
+        failures["principal"].contains("OCI_RESOURCE_PRINCIPAL_RPST names /nowhere: No such file"),
+        "{failures:?}"
     );
     assert!(
-        wrong["config_location"].ends_with("not read: see principal; "),
-        "{wrong:?}"
+        failures["config_location"].ends_with("not read: see principal; "),
+        "{failures:?}"
     );
 }
 
 #[tokio::test]
-async fn what_follows_from_a_part_that_is_unread_is_not_blamed_on_anything_else() {
-    let place = Place::new().await;
-    place.cloud.put_object(
+async fn checks_that_depend_on_an_unread_source_refer_to_it() {
+    let fixture = Fixture::new().await;
+    fixture.cloud.put_object(
         "config",
         "config.properties",
         b"kafka_topic=a\nauth_tokne=canary",
     );
-    let (code, wrong) = place.wrong().await;
+    let (code, failures) = fixture.failures().await;
     assert_eq!(code, 78);
     assert_eq!(
-        wrong["config_location"],
+        failures["config_location"],
         "oci://config/config.properties: line 2: unknown setting \"auth_tokne\"; --help lists the settings; "
     );
     for name in ["settings", "routes", "schema"] {
-        let told = wrong.get(name).map_or("", String::as_str);
-        assert_eq!(told, ": not checked: see config_location; ", "{wrong:?}");
+        let message = failures.get(name).map_or("", String::as_str);
+        assert_eq!(
+            message, ": not checked: see config_location; ",
+            "{failures:?}"
+        );
     }
-    let place = Place::new().await;
-    place.cloud.expire_secret("kafka_bootstrap_servers");
-    let (_, wrong) = place.wrong().await;
+    let fixture = Fixture::new().await;
+    fixture.cloud.expire_secret("kafka_bootstrap_servers");
+    let (_, failures) = fixture.failures().await;
     assert_eq!(
-        wrong["settings"],
+        failures["settings"],
         ": not checked: see kafka_bootstrap_servers; "
     );
-    assert!(!wrong.contains_key("schema"), "{wrong:?}");
+    assert!(!failures.contains_key("schema"), "{failures:?}");
 }
 
 #[tokio::test]
-async fn a_broker_that_is_away_is_told_within_its_time() {
-    let mut place = Place::new().await;
-    place.set("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
-    place.set("START_TIMEOUT", "1s");
-    let (code, wrong) = place.wrong().await;
+async fn an_unreachable_broker_is_reported_within_its_timeout() {
+    let mut fixture = Fixture::new().await;
+    fixture.set("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
+    fixture.set("START_TIMEOUT", "1s");
+    let (code, failures) = fixture.failures().await;
     assert_eq!(code, 74);
-    assert!(wrong["broker"].contains("Connection refused"), "{wrong:?}");
     assert!(
-        wrong["broker"].contains("check that the broker is running"),
-        "{wrong:?}"
+        failures["broker"].contains("Connection refused"),
+        "{failures:?}"
     );
-    place.set("KAFKA_BOOTSTRAP_SERVERS", "no-such-host.invalid:9092");
-    let (_, wrong) = place.wrong().await;
     assert!(
-        wrong["broker"].contains("check KAFKA_BOOTSTRAP_SERVERS"),
-        "{wrong:?}"
+        failures["broker"].contains("check that the broker is running"),
+        "{failures:?}"
+    );
+    fixture.set("KAFKA_BOOTSTRAP_SERVERS", "no-such-host.invalid:9092");
+    let (_, failures) = fixture.failures().await;
+    assert!(
+        failures["broker"].contains("check KAFKA_BOOTSTRAP_SERVERS"),
+        "{failures:?}"
     );
 }
 
 #[tokio::test]
-async fn a_broker_and_an_endpoint_that_never_answer_are_told_within_their_time() {
-    let mut place = Place::new().await;
-    // It takes connections, and says nothing.
-    let gap = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = gap.local_addr().unwrap().to_string();
-    place.set("KAFKA_BOOTSTRAP_SERVERS", &address);
-    place.set("START_TIMEOUT", "1s");
-    place.set("API_TYPE_A_URL", &format!("http://{address}/"));
-    place.set("API_TYPE_B_URL", &format!("https://{address}/"));
-    place.set("REQUEST_TIMEOUT", "1s");
-    let (code, wrong) = place.wrong().await;
+async fn an_unresponsive_broker_and_endpoint_are_reported_within_their_timeouts() {
+    let mut fixture = Fixture::new().await;
+    // The listener accepts connections and never responds.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    fixture.set("KAFKA_BOOTSTRAP_SERVERS", &address);
+    fixture.set("START_TIMEOUT", "1s");
+    fixture.set("API_TYPE_A_URL", &format!("http://{address}/"));
+    fixture.set("API_TYPE_B_URL", &format!("https://{address}/"));
+    fixture.set("REQUEST_TIMEOUT", "1s");
+    let (code, failures) = fixture.failures().await;
     assert_eq!(code, 74);
     assert!(
-        wrong["broker"].contains("no answer within 1.0s; check that the broker is running"),
-        "{wrong:?}"
+        failures["broker"].contains("no answer within 1.0s; check that the broker is running"),
+        "{failures:?}"
     );
     for name in ["endpoint A", "endpoint B"] {
         assert!(
-            wrong[name].contains("no answer within 1s; is it up"),
-            "{wrong:?}"
+            failures[name].contains("no answer within 1s; is it up"),
+            "{failures:?}"
         );
     }
 }
 
 #[tokio::test]
-async fn an_endpoint_that_refuses_the_token_or_is_in_trouble_is_told() {
-    let mut place = Place::new().await;
-    place.a = Endpoint::always(Answer::status(401)).unwrap();
-    place.b = Endpoint::always(Answer::status(503)).unwrap();
-    let (url_a, url_b) = (place.a.url(), place.b.url());
-    place.set("API_TYPE_A_URL", &url_a);
-    place.set("API_TYPE_B_URL", &url_b);
-    let (code, wrong) = place.wrong().await;
+async fn an_endpoint_that_rejects_the_token_or_answers_503_is_reported() {
+    let mut fixture = Fixture::new().await;
+    fixture.a = Endpoint::always(Answer::status(401)).unwrap();
+    fixture.b = Endpoint::always(Answer::status(503)).unwrap();
+    let (url_a, url_b) = (fixture.a.url(), fixture.b.url());
+    fixture.set("API_TYPE_A_URL", &url_a);
+    fixture.set("API_TYPE_B_URL", &url_b);
+    let (code, failures) = fixture.failures().await;
     assert_eq!(code, 75);
     assert!(
-        wrong["endpoint A"].contains("answers 401 Unauthorized; check the route's token"),
-        "{wrong:?}"
+        failures["endpoint A"].contains("answers 401 Unauthorized; check the route's token"),
+        "{failures:?}"
     );
     assert!(
-        wrong["endpoint B"]
+        failures["endpoint B"]
             .contains("answers 503 Service Unavailable; it is there, but in trouble"),
-        "{wrong:?}"
+        "{failures:?}"
     );
 }
 
 #[test]
-fn tls_trusts_the_systems_authorities_unless_others_are_named() {
+fn tls_trusts_the_system_authorities_unless_others_are_configured() {
     let file = tempfile::NamedTempFile::new().unwrap();
     let others = file.path().to_str().unwrap();
     let authorities = |variables: &[(&str, &str)]| {
@@ -328,9 +333,9 @@ fn tls_trusts_the_systems_authorities_unless_others_are_named() {
         found.next().map(str::to_owned)
     };
     let tls = ("KAFKA_SECURITY_PROTOCOL", "ssl");
-    let of_the_system = authorities(&[tls]).expect("this system has authorities");
-    assert!(std::path::Path::new(&of_the_system).exists());
-    // OpenSSL looks there by itself.
+    let system = authorities(&[tls]).expect("the system has certificate authorities");
+    assert!(std::path::Path::new(&system).exists());
+    // OpenSSL reads `SSL_CERT_FILE` itself.
     assert_eq!(authorities(&[tls, ("SSL_CERT_FILE", others)]), None);
     assert_eq!(
         authorities(&[tls, ("KAFKA_SSL_CA_LOCATION", others)]).as_deref(),
@@ -340,7 +345,7 @@ fn tls_trusts_the_systems_authorities_unless_others_are_named() {
 }
 
 #[tokio::test]
-async fn the_kafka_clients_are_told_by_librdkafkas_names() {
+async fn kafka_settings_are_printed_with_librdkafka_names() {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
     command
         .env_clear()
@@ -368,15 +373,15 @@ async fn the_kafka_clients_are_told_by_librdkafkas_names() {
 }
 
 #[tokio::test]
-async fn forward_never_writes_a_secret() {
-    let mut place = Place::new().await;
-    let id = place
+async fn forward_never_prints_a_secret() {
+    let mut fixture = Fixture::new().await;
+    let id = fixture
         .cloud
         .put_secret("kafka_password", b"canary-in-the-vault");
     let lines = format!(
         "kafka_password_vaultOCID={id}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\napi_type_b_token=canary-b\n"
     );
-    place
+    fixture
         .cloud
         .put_object("config", "config.properties", lines.as_bytes());
     for (name, value) in [
@@ -386,12 +391,12 @@ async fn forward_never_writes_a_secret() {
         ("API_TYPE_A_URL", "http://127.0.0.1:1/"),
         ("API_TYPE_B_URL", "http://127.0.0.1:1/?key=canary"),
     ] {
-        place.set(name, value);
+        fixture.set(name, value);
     }
-    let bootstrap = place.broker.bootstrap().to_owned();
-    place.set("KAFKA_BOOTSTRAP_SERVERS", &bootstrap);
-    // The principal's key and token are secrets as well.
-    let file = |name: &str| std::fs::read_to_string(place.folder.path().join(name)).unwrap();
+    let bootstrap = fixture.broker.bootstrap().to_owned();
+    fixture.set("KAFKA_BOOTSTRAP_SERVERS", &bootstrap);
+    // The key and the token of the principal are secrets too.
+    let file = |name: &str| std::fs::read_to_string(fixture.folder.path().join(name)).unwrap();
     let key = file("private.pem").lines().nth(1).unwrap().to_owned();
     let token = file("rpst").split('.').nth(2).unwrap().to_owned();
     for arguments in [
@@ -402,7 +407,7 @@ async fn forward_never_writes_a_secret() {
         &["settings", "--kafka"],
     ] {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
-        command.env_clear().envs(&place.variables).args(arguments);
+        command.env_clear().envs(&fixture.variables).args(arguments);
         let output = tokio::task::spawn_blocking(move || command.output())
             .await
             .unwrap()
@@ -416,41 +421,40 @@ async fn forward_never_writes_a_secret() {
 }
 
 #[tokio::test]
-async fn a_process_that_stays_follows_a_secret_that_is_changed() {
-    let mut place = Place::new().await;
-    place.set("SECRET_REFRESH_INTERVAL", "100ms");
-    let elsewhere = Endpoint::always(Answer::ok()).unwrap();
+async fn a_repeating_run_uses_a_changed_secret() {
+    let mut fixture = Fixture::new().await;
+    fixture.set("SECRET_REFRESH_INTERVAL", "100ms");
+    let other = Endpoint::always(Answer::ok()).unwrap();
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forward"));
     command
         .env_clear()
-        .envs(&place.variables)
+        .envs(&fixture.variables)
         .args(["run", "--every", "100ms", "--output", "json"])
         .stdout(std::process::Stdio::null())
         .stderr(std::process::Stdio::piped())
         .kill_on_drop(true);
     let child = command.spawn().unwrap();
     let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
-    let topics = Topics::of(place.broker.bootstrap()).unwrap();
+    let topics = Topics::of(fixture.broker.bootstrap()).unwrap();
     let write = || topics.write(TOPIC, &[New::to(0, datum.clone())]).unwrap();
     write();
-    wait_until(|| place.a.count() == 1).await;
-    // A vault in trouble and a value that makes no sense leave everything as it is.
-    place.cloud.trouble(
+    wait_until(|| fixture.a.count() == 1).await;
+    // A vault error and an invalid value leave the settings unchanged.
+    fixture.cloud.trouble(
         "secretbundles",
         Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
         5,
     );
-    place.cloud.put_secret("api_type_a_url", b"no URL");
+    fixture.cloud.put_secret("api_type_a_url", b"no URL");
     tokio::time::sleep(Duration::from_millis(500)).await;
     write();
-    wait_until(|| place.a.count() == 2).await;
-    place.cloud.put_secret(
-        "api_type_a_url",
-        format!("{}\n", elsewhere.url()).as_bytes(),
-    );
+    wait_until(|| fixture.a.count() == 2).await;
+    fixture
+        .cloud
+        .put_secret("api_type_a_url", format!("{}\n", other.url()).as_bytes());
     wait_until(|| {
         write();
-        elsewhere.count() > 0
+        other.count() > 0
     })
     .await;
     let id = child.id().unwrap().to_string();
@@ -464,7 +468,7 @@ async fn a_process_that_stays_follows_a_secret_that_is_changed() {
     );
     let output = child.wait_with_output().await.unwrap();
     let log = text(&output.stderr);
-    // Between two windows, or in the middle of one.
+    // 0 between two windows, 12 within a window.
     let code = output.status.code();
     assert!(matches!(code, Some(0 | 12)), "{code:?}: {log}");
     assert!(
@@ -473,20 +477,20 @@ async fn a_process_that_stays_follows_a_secret_that_is_changed() {
     );
 }
 
-async fn wait_until(mut is_so: impl FnMut() -> bool) {
+async fn wait_until(mut condition: impl FnMut() -> bool) {
     let end = std::time::Instant::now() + Duration::from_secs(60);
-    while !is_so() {
+    while !condition() {
         assert!(std::time::Instant::now() < end);
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
 }
 
-/// How a text may carry the token.
+/// The encodings in which a text may contain the token.
 fn encodings_of(token: &str) -> Vec<String> {
     let hex = |byte: u8| format!("%{byte:02X}");
     let mut all = vec![token.to_owned(), token.bytes().map(hex).collect()];
     all.push(all[1].to_lowercase());
-    // The digits of base64 that hold nothing but the token, at each alignment.
+    // The base64 characters that encode only the token, at each alignment.
     for before in 0..3 {
         for engine in [&STANDARD, &URL_SAFE] {
             let encoded = engine.encode(format!("{}{token}", &"xx"[..before]));
@@ -497,49 +501,49 @@ fn encodings_of(token: &str) -> Vec<String> {
     all
 }
 
-/// A response that repeats what was sent.
+/// A response that contains parts of the request.
 type Echo = fn(&Request) -> Answer;
 
 fn authorization(request: &Request) -> &str {
     request.header("authorization").unwrap_or_default()
 }
 
-fn refusal(body: impl Into<Vec<u8>>) -> Answer {
+fn rejection(body: impl Into<Vec<u8>>) -> Answer {
     Answer::status(422).body(body)
 }
 
-/// A refusal with this text, cut by the bound of an excerpt so many bytes before its end.
+/// A rejection with this text. The excerpt limit cuts the text `missing` bytes before its end.
 fn cut(text: &str, missing: usize) -> Answer {
-    refusal(".".repeat(1024 + missing - text.len()) + text)
+    rejection(".".repeat(1024 + missing - text.len()) + text)
 }
 
 const ECHOES: [(&str, Echo); 11] = [
     ("plain", |request| {
-        refusal(format!("no such token: {}", authorization(request)))
+        rejection(format!("no such token: {}", authorization(request)))
     }),
     ("JSON", |request| {
         let header = authorization(request).replace('/', "\\/");
-        refusal(format!("{{\"authorization\":\"{header}\"}}"))
+        rejection(format!("{{\"authorization\":\"{header}\"}}"))
     }),
     ("base64", |request| {
-        refusal(STANDARD.encode(authorization(request)))
+        rejection(STANDARD.encode(authorization(request)))
     }),
     ("Basic", |request| {
         let token = authorization(request).trim_start_matches("Bearer ");
-        refusal(STANDARD.encode(format!("user:{token}")))
+        rejection(STANDARD.encode(format!("user:{token}")))
     }),
     ("URL-encoded", |request| {
         let bytes = authorization(request).bytes();
-        refusal(bytes.map(|byte| format!("%{byte:02x}")).collect::<String>())
+        rejection(bytes.map(|byte| format!("%{byte:02x}")).collect::<String>())
     }),
     ("the query", |request| {
-        refusal(format!("no such page: {}", request.target))
+        rejection(format!("no such page: {}", request.target))
     }),
     ("two writes", |request| {
-        refusal(authorization(request)).in_two_writes()
+        rejection(authorization(request)).in_two_writes()
     }),
     ("cut by a stall", |request| {
-        refusal(authorization(request).repeat(2)).stalling_in_body()
+        rejection(authorization(request).repeat(2)).stalling_in_body()
     }),
     ("cut in plain text", |request| {
         cut(authorization(request), 5)
@@ -547,13 +551,13 @@ const ECHOES: [(&str, Echo); 11] = [
     ("cut in base64", |request| {
         cut(&STANDARD.encode(authorization(request)), 7)
     }),
-    ("an error of the server", |request| {
+    ("server error", |request| {
         Answer::status(500).body(authorization(request))
     }),
 ];
 
 #[tokio::test]
-async fn an_endpoint_that_repeats_the_token_puts_it_nowhere() {
+async fn a_token_echoed_by_an_endpoint_is_redacted() {
     const TOKEN: &str = "canary/of+the~token";
     const KEY: &str = "canary-in-the-query";
     let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
@@ -585,26 +589,22 @@ async fn an_endpoint_that_repeats_the_token_puts_it_nowhere() {
             .unwrap();
         let mut all = format!("{}{}", text(&output.stdout), text(&output.stderr));
         all += &std::fs::read_to_string(&report).unwrap();
-        let status = if name == "an error of the server" {
-            "500"
-        } else {
-            "422"
-        };
+        let status = if name == "server error" { "500" } else { "422" };
         assert!(a.count() > 0 && all.contains(status), "{name}: {all}");
         if status == "422" {
-            let letters =
+            let dead_letters =
                 testkit::records::all(broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
-            let reason = letters[0]
+            let reason = dead_letters[0]
                 .header("__connect.errors.exception.message")
                 .unwrap();
             assert!(reason.contains("[redacted]"), "{name}: {reason}");
-            for (_, value) in &letters[0].headers {
+            for (_, value) in &dead_letters[0].headers {
                 all += &String::from_utf8_lossy(value.as_deref().unwrap_or_default());
                 all.push('\n');
             }
         }
         for secret in [TOKEN, KEY].into_iter().flat_map(encodings_of) {
-            // Its first digits must not be there either, where the endpoint's text was cut.
+            // The start of the secret must be absent too, where the text of the endpoint was cut.
             let part = &secret[..secret.len().min(8)];
             assert!(!all.contains(part), "{name} wrote {part}:\n{all}");
         }
@@ -612,30 +612,30 @@ async fn an_endpoint_that_repeats_the_token_puts_it_nowhere() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_replaced_stays_masked_beside_the_new_one() {
-    let mut place = Place::new().await;
+async fn a_replaced_token_and_its_successor_are_both_redacted() {
+    let mut fixture = Fixture::new().await;
     let seen = std::sync::Arc::new(std::sync::Mutex::new(Vec::<String>::new()));
     let known = std::sync::Arc::clone(&seen);
-    place.a = Endpoint::start(move |request| {
+    fixture.a = Endpoint::start(move |request| {
         let header = request.header("authorization").unwrap_or_default();
         let mut known = known.lock().unwrap();
         if !known.iter().any(|one| one == header) {
             known.push(header.to_owned());
         }
-        Answer::status(403).body(format!("not among {known:?}"))
+        Answer::status(403).body(format!("unknown: {known:?}"))
     })
     .unwrap();
-    let url = place.a.url();
-    place.set("API_TYPE_A_URL", &url);
-    place.set("SECRET_REFRESH_INTERVAL", "100ms");
-    let topics = Topics::of(place.broker.bootstrap()).unwrap();
+    let url = fixture.a.url();
+    fixture.set("API_TYPE_A_URL", &url);
+    fixture.set("SECRET_REFRESH_INTERVAL", "100ms");
+    let topics = Topics::of(fixture.broker.bootstrap()).unwrap();
     let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
     topics.write(TOPIC, &[New::to(0, datum)]).unwrap();
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forward"));
     command
         .env_clear()
-        .envs(&place.variables)
+        .envs(&fixture.variables)
         .args(["run", "--every", "100ms"])
         .stdout(log.as_file().try_clone().unwrap())
         .stderr(log.as_file().try_clone().unwrap())
@@ -643,42 +643,42 @@ async fn a_token_that_was_replaced_stays_masked_beside_the_new_one() {
     let mut child = command.spawn().unwrap();
     let tokens = || seen.lock().unwrap().len();
     wait_until(|| tokens() == 1).await;
-    place
+    fixture
         .cloud
         .put_secret("api_type_a_token", b"canary-the-second");
     wait_until(|| tokens() == 2).await;
-    let count = place.a.count();
-    wait_until(|| place.a.count() > count + 1).await;
+    let count = fixture.a.count();
+    wait_until(|| fixture.a.count() > count + 1).await;
     let id = child.id().unwrap().to_string();
     let mut kill = tokio::process::Command::new("kill");
     assert!(kill.arg(id).status().await.unwrap().success());
     child.wait().await.unwrap();
     let all = std::fs::read_to_string(log.path()).unwrap();
-    let both = "not among [\\\"Bearer [redacted]\\\", \\\"Bearer [redacted]\\\"]";
+    let both = "unknown: [\\\"Bearer [redacted]\\\", \\\"Bearer [redacted]\\\"]";
     assert!(all.contains(both), "{all}");
     assert!(!all.contains("canary"), "{all}");
 }
 
 #[tokio::test]
-async fn a_cloud_that_repeats_the_session_token_puts_it_nowhere() {
+async fn a_session_token_echoed_by_the_cloud_is_redacted() {
     let bodies: [fn(&str) -> String; 3] = [
         |token| {
             format!("{{\"code\":\"NotAuthorized\",\"message\":\"keyId ST${token} is unknown\"}}")
         },
         |token| format!("<html>{token}</html>"),
-        // An error's message is cut after 400 characters, within the token.
+        // An error message is cut after 400 characters, within the token.
         |token| format!("{} {token}", "x".repeat(380)),
     ];
     for body in bodies {
-        let mut place = Place::new().await;
-        place.set("LOG_LEVEL", "trace");
-        let token = std::fs::read_to_string(place.folder.path().join("rpst")).unwrap();
+        let mut fixture = Fixture::new().await;
+        fixture.set("LOG_LEVEL", "trace");
+        let token = std::fs::read_to_string(fixture.folder.path().join("rpst")).unwrap();
         let token = token.trim();
         let trouble = Trouble::Refusal(403, body(token).into_bytes());
-        place.cloud.trouble("secretbundles", trouble, 1000);
+        fixture.cloud.trouble("secretbundles", trouble, 1000);
         for arguments in [&["check"][..], &["run", "--output", "json"]] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
-            command.env_clear().envs(&place.variables).args(arguments);
+            command.env_clear().envs(&fixture.variables).args(arguments);
             let output = tokio::task::spawn_blocking(move || command.output())
                 .await
                 .unwrap()
@@ -691,9 +691,9 @@ async fn a_cloud_that_repeats_the_session_token_puts_it_nowhere() {
 }
 
 #[test]
-fn a_broker_that_repeats_the_password_puts_it_nowhere() {
+fn a_password_echoed_by_the_broker_is_redacted() {
     const PASSWORD: &str = "Zq-canary-of-the-broker";
-    // librdkafka keeps 511 bytes of an error; at each of these lengths it cuts the password elsewhere.
+    // librdkafka keeps 511 bytes of an error; each padding cuts the password at a different position.
     for padding in [0, 455, 460, 465, 470] {
         let broker = testkit::echo_broker::start(padding).unwrap();
         for arguments in [&["check"][..], &["run", "--output", "json"]] {

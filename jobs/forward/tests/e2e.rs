@@ -1,7 +1,7 @@
-//! The promises of a window, each against a real Apache Kafka and the real `forward` program, with endpoints that
-//! behave as endpoints do. They start brokers, so `cargo test` leaves them out; `make e2e` runs them.
+//! End-to-end tests of `forward` with Apache Kafka and HTTP endpoints. They start brokers, so `cargo test` ignores them;
+//! `make e2e` runs them.
 
-// The helpers of a test may panic like the test itself.
+// Tests and their helpers fail by panicking.
 #![allow(clippy::unwrap_used, clippy::expect_used)]
 
 #[path = "e2e/endpoints.rs"]
@@ -13,6 +13,8 @@ mod stage;
 
 #[path = "e2e/concurrent_runs.rs"]
 mod concurrent_runs;
+#[path = "e2e/dead_letters.rs"]
+mod dead_letters;
 #[path = "e2e/delivery.rs"]
 mod delivery;
 #[path = "e2e/loss_matrix.rs"]
@@ -21,7 +23,5 @@ mod loss_matrix;
 mod memory;
 #[path = "e2e/operations.rs"]
 mod operations;
-#[path = "e2e/poison.rs"]
-mod poison;
 #[path = "e2e/window.rs"]
 mod window;

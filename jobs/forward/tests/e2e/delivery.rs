@@ -1,4 +1,4 @@
-//! What reaches the endpoints, and what is committed when (rows D1 to D9).
+//! Requests to the endpoints, and the offsets that are committed.
 
 use std::collections::{BTreeMap, HashSet};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -11,13 +11,14 @@ use testkit::topics::Topics;
 use testkit::user::User;
 
 use crate::endpoints::{
-    assert_keys_agree, assert_took_all, nobody, taken, takes_after, takes_all, user_of,
+    accepted_names, accepting, accepting_after, assert_accepted_all, assert_keys_agree, unused_url,
+    user_of,
 };
-use crate::run::PATIENCE;
+use crate::run::TIMEOUT;
 use crate::stage::{Stage, users};
 
-/// Partition and offset, as the idempotency key tells them.
-fn place(request: &Request) -> (i32, i64) {
+/// Parses the partition and the offset from the idempotency key.
+fn position(request: &Request) -> (i32, i64) {
     let key = request.header("idempotency-key").unwrap().trim_matches('"');
     let mut parts = key.rsplit('/');
     let offset = parts.next().unwrap().parse().unwrap();
@@ -26,13 +27,13 @@ fn place(request: &Request) -> (i32, i64) {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d1_kill_9_at_any_moment_loses_nothing_and_repeats_carry_the_same_key() {
+async fn a_sigkill_loses_no_record_and_repeats_have_the_same_key() {
     const MAX_IN_FLIGHT: usize = 8;
     let (a, b) = (
-        takes_after(Duration::from_millis(3)),
-        takes_after(Duration::from_millis(3)),
+        accepting_after(Duration::from_millis(3)),
+        accepting_after(Duration::from_millis(3)),
     );
-    let stage = Stage::new("d1", 3)
+    let stage = Stage::new("sigkill", 3)
         .await
         .to(&a, &b)
         .with("MAX_IN_FLIGHT", MAX_IN_FLIGHT.to_string())
@@ -43,14 +44,14 @@ async fn d1_kill_9_at_any_moment_loses_nothing_and_repeats_carry_the_same_key() 
     for after in [0, 15, 30, 60, 90, 130, 180] {
         let before = a.count() + b.count();
         let mut run = stage.start();
-        while run.runs() && a.count() + b.count() < before + after {
+        while run.is_running() && a.count() + b.count() < before + after {
             std::thread::sleep(Duration::from_millis(1));
         }
         kills += usize::from(run.kill().code == -9);
         std::thread::sleep(Duration::from_millis(300));
     }
     stage.run_when_free().expect(0);
-    let repeats = assert_took_all(&a, "u", 600) + assert_took_all(&b, "v", 600);
+    let repeats = assert_accepted_all(&a, "u", 600) + assert_accepted_all(&b, "v", 600);
     assert!(
         repeats <= kills * 2 * MAX_IN_FLIGHT,
         "{repeats} repeats after {kills} kills"
@@ -61,19 +62,19 @@ async fn d1_kill_9_at_any_moment_loses_nothing_and_repeats_carry_the_same_key() 
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d2_the_committed_offset_never_passes_an_undelivered_record() {
-    // Some requests take much longer than those behind them.
+async fn the_committed_offset_never_passes_an_undelivered_record() {
+    // Some requests take much longer than later ones.
     let delay = |partition: i32, offset: i64| {
         let slow = (offset * 7 + i64::from(partition)) % 11 == 0;
         Duration::from_millis(if slow { 200 } else { (offset % 5) as u64 })
     };
     let a = Endpoint::start(move |request| {
-        let (partition, offset) = place(request);
+        let (partition, offset) = position(request);
         Answer::ok().after(delay(partition, offset))
     })
     .unwrap();
-    let b = takes_all();
-    let stage = Stage::new("d2", 2)
+    let b = accepting();
+    let stage = Stage::new("commit-order", 2)
         .await
         .to(&a, &b)
         .with("MAX_IN_FLIGHT", "8");
@@ -100,7 +101,7 @@ async fn d2_the_committed_offset_never_passes_an_undelivered_record() {
     });
     let mut answered: BTreeMap<(i32, i64), Instant> = BTreeMap::new();
     for request in a.requests() {
-        let (partition, offset) = place(&request);
+        let (partition, offset) = position(&request);
         answered.insert((partition, offset), request.at + delay(partition, offset));
     }
     let mut between = 0;
@@ -116,13 +117,13 @@ async fn d2_the_committed_offset_never_passes_an_undelivered_record() {
             }
         }
     }
-    assert!(between > 0, "no commit was seen under way");
+    assert!(between > 0, "no commit was observed during the run");
     assert_eq!(stage.committed(), [(0, 400), (1, 400)].into());
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d1_while_the_broker_takes_no_commit_deliveries_pause_and_a_kill_repeats_no_more() {
+async fn deliveries_pause_while_commits_fail_and_a_kill_repeats_few_records() {
     const MAX_UNCOMMITTED: usize = 8;
     let options = Options {
         set: vec![
@@ -132,34 +133,37 @@ async fn d1_while_the_broker_takes_no_commit_deliveries_pause_and_a_kill_repeats
         ..Options::default()
     };
     let kafka = Kafka::start(&options).unwrap();
-    let (a, b) = (takes_after(Duration::from_millis(2)), takes_all());
-    let stage = Stage::on(&kafka, "d1-away", 2, &[]).await.to(&a, &b);
+    let (a, b) = (accepting_after(Duration::from_millis(2)), accepting());
+    let stage = Stage::on(&kafka, "broker-down", 2, &[]).await.to(&a, &b);
     let stage = stage
         .with("MAX_IN_FLIGHT", "4")
         .with("MAX_UNCOMMITTED", MAX_UNCOMMITTED.to_string());
     stage.write_users(1010, "u", 600, 2);
     let mut run = stage.start();
-    assert!(a.wait_for(50, PATIENCE));
+    assert!(a.wait_for(50, TIMEOUT));
     kafka.kill(1).await.unwrap();
     std::thread::sleep(Duration::from_millis(500));
     let paused = a.count();
     std::thread::sleep(Duration::from_secs(2));
-    assert!(run.runs());
+    assert!(run.is_running());
     assert_eq!(
         a.count(),
         paused,
-        "requests go on though nothing is committed"
+        "requests continue while no offset is committed"
     );
-    assert!(paused < 600, "all was delivered before the broker was gone");
+    assert!(
+        paused < 600,
+        "all records were delivered before the broker was killed"
+    );
     run.kill().expect(-9);
     kafka.revive(1).await.unwrap();
     stage.run_when_free().expect(0);
-    let repeats = assert_took_all(&a, "u", 600);
+    let repeats = assert_accepted_all(&a, "u", 600);
     assert!(repeats <= MAX_UNCOMMITTED, "{repeats} repeats");
     assert_keys_agree([&a, &b]);
 }
 
-/// Some requests take much longer than those behind them.
+/// A delay that is much longer for some requests than for later ones.
 fn out_of_order(partition: i32, offset: i64) -> Duration {
     let slow = (offset * 7 + i64::from(partition)) % 53 == 0;
     Duration::from_millis(if slow { 700 } else { (offset % 5) as u64 })
@@ -167,15 +171,15 @@ fn out_of_order(partition: i32, offset: i64) -> Duration {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d3_a_kill_in_mid_stream_repeats_only_what_was_in_flight_though_the_commit_is_far_behind() {
+async fn a_kill_repeats_only_requests_in_flight_when_the_commit_is_far_behind() {
     const MAX_IN_FLIGHT: usize = 8;
     let a = Endpoint::start(|request| {
-        let (partition, offset) = place(request);
+        let (partition, offset) = position(request);
         Answer::ok().after(out_of_order(partition, offset))
     })
     .unwrap();
-    let b = takes_all();
-    let stage = Stage::new("d3-mid", 2).await.to(&a, &b);
+    let b = accepting();
+    let stage = Stage::new("sigkill-behind", 2).await.to(&a, &b);
     let stage = stage
         .with("MAX_IN_FLIGHT", MAX_IN_FLIGHT.to_string())
         .with("MAX_UNCOMMITTED", MAX_IN_FLIGHT.to_string());
@@ -186,21 +190,24 @@ async fn d3_a_kill_in_mid_stream_repeats_only_what_was_in_flight_though_the_comm
         let mut run = stage.start();
         while a.count() < before + after {
             std::thread::sleep(Duration::from_millis(1));
-            // Fenced off by the run that was killed, until its session ends.
-            if !run.runs() {
+            // The run exits while the session of the killed run is active.
+            if !run.is_running() {
                 run = stage.start();
             }
         }
         run.kill().expect(-9);
-        // What the endpoint had been sent is read by now.
+        // The endpoint reads the requests that were sent before the kill.
         std::thread::sleep(Duration::from_millis(300));
         let committed = stage.committed().values().sum::<i64>();
         let requests = a.requests();
-        let sent: Vec<_> = requests[before..].iter().map(place).collect();
-        let again = sent.iter().filter(|place| seen.contains(*place)).count();
+        let sent: Vec<_> = requests[before..].iter().map(position).collect();
+        let repeats = sent
+            .iter()
+            .filter(|position| seen.contains(*position))
+            .count();
         assert!(
-            again <= MAX_IN_FLIGHT,
-            "{again} of {} came again",
+            repeats <= MAX_IN_FLIGHT,
+            "{repeats} of {} requests are repeats",
             sent.len()
         );
         seen.extend(sent);
@@ -211,15 +218,15 @@ async fn d3_a_kill_in_mid_stream_repeats_only_what_was_in_flight_though_the_comm
         "the commit was never far behind: {most_behind}"
     );
     stage.run_when_free().expect(0);
-    let repeats = assert_took_all(&a, "u", 1_500);
+    let repeats = assert_accepted_all(&a, "u", 1_500);
     assert!(repeats <= 4 * MAX_IN_FLIGHT, "{repeats} repeats");
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d3_what_was_done_beyond_the_commit_is_not_sent_again_after_kill_9() {
+async fn records_completed_beyond_the_commit_are_not_sent_again_after_a_kill() {
     const MAX_IN_FLIGHT: usize = 8;
-    // The first record hangs, so nothing can be committed past it.
+    // The first request never completes, so no later offset can be committed.
     let stuck = Endpoint::start(|request| {
         if user_of(request).name == "u-0" {
             Answer::hang()
@@ -228,33 +235,33 @@ async fn d3_what_was_done_beyond_the_commit_is_not_sent_again_after_kill_9() {
         }
     })
     .unwrap();
-    let b = takes_all();
-    let stage = Stage::new("d3", 1).await.to(&stuck, &b);
+    let b = accepting();
+    let stage = Stage::new("sigkill-stuck", 1).await.to(&stuck, &b);
     let stage = stage
         .with("MAX_IN_FLIGHT", MAX_IN_FLIGHT.to_string())
         .with("REQUEST_TIMEOUT", "60s");
     stage.write_users(1010, "u", 400, 1);
     let run = stage.start();
-    assert!(stuck.wait_for(400, PATIENCE));
-    // Progress is committed now and then, not at every record.
+    assert!(stuck.wait_for(400, TIMEOUT));
+    // Offsets are committed periodically, not after each record.
     std::thread::sleep(Duration::from_secs(2));
     run.kill().expect(-9);
     assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
 
-    let fast = takes_all();
+    let fast = accepting();
     stage.to(&fast, &b).run_when_free().expect(0);
-    let names = taken(&fast);
+    let names = accepted_names(&fast);
     assert!(names.contains(&"u-0".to_owned()));
     assert!(
         names.len() <= MAX_IN_FLIGHT,
-        "{} records came again: {names:?}",
+        "{} repeats: {names:?}",
         names.len()
     );
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d4_a_record_refused_for_good_is_a_dead_letter_and_the_rest_is_delivered() {
+async fn a_permanently_rejected_record_is_dead_lettered_and_the_others_are_delivered() {
     let a = Endpoint::start(|request| {
         if user_of(request).name == "u-500" {
             Answer::status(422).body("no such user")
@@ -263,18 +270,18 @@ async fn d4_a_record_refused_for_good_is_a_dead_letter_and_the_rest_is_delivered
         }
     })
     .unwrap();
-    let b = takes_all();
-    let stage = Stage::new("d4", 3).await.to(&a, &b);
+    let b = accepting();
+    let stage = Stage::new("rejected", 3).await.to(&a, &b);
     stage.write_users(1010, "u", 1_000, 3);
     let run = stage.run().expect(10);
     assert_eq!(
         (run.total("delivered"), run.total("dead_lettered")),
         (999, 1)
     );
-    assert_eq!(a.count(), 1_000, "a refused record is not sent again");
-    let letters = stage.dead_letters();
-    assert_eq!(letters.len(), 1);
-    let user = User::decode(letters[0].value.as_deref().unwrap()).unwrap();
+    assert_eq!(a.count(), 1_000, "a rejected record is not sent again");
+    let dead_letters = stage.dead_letters();
+    assert_eq!(dead_letters.len(), 1);
+    let user = User::decode(dead_letters[0].value.as_deref().unwrap()).unwrap();
     assert_eq!(user.name, "u-500");
     stage.run().expect(0);
     assert_eq!((a.count(), stage.dead_letters().len()), (1_000, 1));
@@ -282,9 +289,9 @@ async fn d4_a_record_refused_for_good_is_a_dead_letter_and_the_rest_is_delivered
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d5_a_dead_letter_that_cannot_be_written_holds_the_commit() {
-    let (a, b) = (takes_all(), takes_all());
-    let mut stage = Stage::new("d5", 1).await.to(&a, &b);
+async fn a_dead_letter_that_cannot_be_written_blocks_the_commit() {
+    let (a, b) = (accepting(), accepting());
+    let mut stage = Stage::new("unwritten", 1).await.to(&a, &b);
     stage
         .topics
         .create(
@@ -321,7 +328,7 @@ async fn d5_a_dead_letter_that_cannot_be_written_holds_the_commit() {
     stage.run().expect(10);
     assert_eq!(stage.dead_letters().len(), 1);
     assert_eq!(stage.committed(), [(0, 20)].into());
-    let mut names = taken(&a);
+    let mut names = accepted_names(&a);
     names.sort();
     names.dedup();
     assert_eq!(names.len(), 19);
@@ -329,50 +336,49 @@ async fn d5_a_dead_letter_that_cannot_be_written_holds_the_commit() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d6_an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_its_records()
- {
-    let b = takes_all();
-    let mut stage = Stage::new("d6", 3).await;
-    stage.set("API_TYPE_A_URL", nobody());
+async fn an_unavailable_endpoint_leaves_only_its_records_to_the_next_run() {
+    let b = accepting();
+    let mut stage = Stage::new("unavailable", 3).await;
+    stage.set("API_TYPE_A_URL", unused_url());
     stage.set("API_TYPE_B_URL", b.url());
-    let (ours, theirs) = (users(1010, "u", 150, 3), users(1020, "v", 150, 3));
-    let mixed: Vec<_> = ours
+    let (a_users, b_users) = (users(1010, "u", 150, 3), users(1020, "v", 150, 3));
+    let mixed: Vec<_> = a_users
         .into_iter()
-        .zip(theirs)
+        .zip(b_users)
         .flat_map(|(one, other)| [one, other])
         .collect();
     stage.write(&mixed);
     let run = stage.run().expect(11);
     assert_eq!((run.total("delivered"), run.total("deferred")), (150, 150));
-    assert_eq!(assert_took_all(&b, "v", 150), 0);
+    assert_eq!(assert_accepted_all(&b, "v", 150), 0);
     assert_eq!(run.route("A")["state"], "deferred");
     assert_eq!(stage.committed().values().copied().max().unwrap_or(0), 0);
 
-    let a = takes_all();
+    let a = accepting();
     stage.set("API_TYPE_A_URL", a.url());
     let run = stage.run().expect(0);
     assert_eq!(
         (run.total("delivered"), run.total("already_completed")),
         (150, 150)
     );
-    assert_eq!(assert_took_all(&a, "u", 150), 0);
-    assert_eq!(b.count(), 150, "B's records were sent again");
+    assert_eq!(assert_accepted_all(&a, "u", 150), 0);
+    assert_eq!(b.count(), 150, "records of B were sent again");
     assert_eq!(stage.committed().values().sum::<i64>(), 300);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d6_a_broker_that_keeps_no_commit_metadata_is_noticed_and_costs_repeats_and_no_record() {
+async fn a_broker_without_commit_metadata_is_reported_and_causes_repeats_without_loss() {
     let options = Options {
-        // Less than any done-map needs, so that commits go without.
+        // Too small for an offset map, so commits have no metadata.
         set: vec!["offset.metadata.max.bytes=8".to_owned()],
         fast_join: true,
         ..Options::default()
     };
     let kafka = Kafka::start(&options).unwrap();
-    let b = takes_all();
-    let mut stage = Stage::on(&kafka, "d6-bare", 2, &[]).await;
-    stage.set("API_TYPE_A_URL", nobody());
+    let b = accepting();
+    let mut stage = Stage::on(&kafka, "no-metadata", 2, &[]).await;
+    stage.set("API_TYPE_A_URL", unused_url());
     stage.set("API_TYPE_B_URL", b.url());
     stage.write_users(1020, "early", 20, 2);
     stage.write_users(1010, "u", 40, 2);
@@ -389,65 +395,72 @@ async fn d6_a_broker_that_keeps_no_commit_metadata_is_noticed_and_costs_repeats_
     assert_eq!((run.total("delivered"), run.total("deferred")), (80, 40));
     assert_eq!(stage.committed(), [(0, 10), (1, 10)].into());
 
-    let a = takes_all();
+    let a = accepting();
     let run = stage.to(&a, &b).run().expect(0);
     assert_eq!(run.total("delivered"), 100);
-    assert_eq!(assert_took_all(&a, "u", 40), 0);
-    let names = taken(&b);
-    let repeats = |name: &str| names.iter().filter(|taken| taken.starts_with(name)).count();
-    assert_eq!((repeats("early"), repeats("v")), (20, 120));
+    assert_eq!(assert_accepted_all(&a, "u", 40), 0);
+    let names = accepted_names(&b);
+    let accepted = |prefix: &str| names.iter().filter(|name| name.starts_with(prefix)).count();
+    assert_eq!((accepted("early"), accepted("v")), (20, 120));
     assert_keys_agree([&a, &b]);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d7_of_two_runs_at_once_the_second_says_why_it_leaves() {
-    let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
-    let stage = Stage::new("d7", 2)
+async fn the_second_of_two_concurrent_runs_exits_and_reports_the_first() {
+    let (a, b) = (accepting_after(Duration::from_millis(20)), accepting());
+    let stage = Stage::new("concurrent", 2)
         .await
         .to(&a, &b)
         .with("MAX_IN_FLIGHT", "4");
     stage.write_users(1010, "u", 600, 2);
     let first = stage.start();
-    assert!(a.wait_for(10, PATIENCE));
+    assert!(a.wait_for(10, TIMEOUT));
     let second = stage.run().expect(20);
     assert!(second.log.contains("another run is live"), "{}", second.log);
-    assert!(second.took < Duration::from_secs(5), "{:?}", second.took);
-    let first = first.end().expect(0);
+    assert!(
+        second.elapsed < Duration::from_secs(5),
+        "{:?}",
+        second.elapsed
+    );
+    let first = first.wait().expect(0);
     assert_eq!(first.total("delivered"), 600);
-    assert_eq!(assert_took_all(&a, "u", 600), 0);
+    assert_eq!(assert_accepted_all(&a, "u", 600), 0);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d7_two_runs_that_start_in_the_same_moment_deliver_nothing_twice() {
-    let (a, b) = (takes_after(Duration::from_millis(5)), takes_all());
-    let stage = Stage::new("d7-tie", 4)
+async fn two_runs_started_together_deliver_each_record_once() {
+    let (a, b) = (accepting_after(Duration::from_millis(5)), accepting());
+    let stage = Stage::new("concurrent-start", 4)
         .await
         .to(&a, &b)
         .with("MAX_IN_FLIGHT", "4");
     stage.write_users(1010, "u", 400, 4);
     let (first, second) = (stage.start(), stage.start());
-    let codes = [first.end().code, second.end().code];
+    let codes = [first.wait().code, second.wait().code];
     assert!(
         codes.iter().all(|code| [0, 12, 20].contains(code)),
         "{codes:?}"
     );
     while stage.run_when_free().expect(0).total("planned") > 0 {}
-    assert_eq!(assert_took_all(&a, "u", 400), 0);
+    assert_eq!(assert_accepted_all(&a, "u", 400), 0);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d8_a_decoded_field_decides_the_endpoint() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("d8", 3).await.to(&a, &b);
+async fn a_decoded_field_selects_the_endpoint() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("fields", 3).await.to(&a, &b);
     stage.write_users(1010, "u", 30, 3);
     stage.write_users(1020, "v", 20, 3);
-    stage.write_users(-1010, "nobody", 10, 3);
+    stage.write_users(-1010, "unmatched", 10, 3);
     let run = stage.run().expect(0);
     assert_eq!(
-        (assert_took_all(&a, "u", 30), assert_took_all(&b, "v", 20)),
+        (
+            assert_accepted_all(&a, "u", 30),
+            assert_accepted_all(&b, "v", 20)
+        ),
         (0, 0)
     );
     assert_eq!((run.total("delivered"), run.total("skipped")), (50, 10));
@@ -456,14 +469,14 @@ async fn d8_a_decoded_field_decides_the_endpoint() {
         (&json!(30), &json!(20))
     );
 
-    // The same by routes of one's own, on another field and with a body of its own type.
-    let c = takes_all();
-    let stage = Stage::new("d8-own", 1).await.routes(&json!([
-        {"name": "letters", "when": "name.startsWith('u-1')", "url": c.url()},
+    // The same with configured routes, on another field.
+    let c = accepting();
+    let stage = Stage::new("fields-routes", 1).await.routes(&json!([
+        {"name": "prefix", "when": "name.startsWith('u-1')", "url": c.url()},
     ]));
     stage.write_users(7, "u", 20, 1);
     let run = stage.run().expect(0);
-    assert_eq!(run.route("letters")["delivered"], 11);
+    assert_eq!(run.route("prefix")["delivered"], 11);
     assert_eq!(run.total("skipped"), 9);
     assert_eq!(
         c.requests()[0].header("content-type"),
@@ -473,24 +486,24 @@ async fn d8_a_decoded_field_decides_the_endpoint() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn d9_what_no_route_matches_is_counted_and_goes_where_the_setting_says() {
-    let (a, b) = (takes_all(), takes_all());
+async fn unmatched_records_are_counted_and_handled_as_configured() {
+    let (a, b) = (accepting(), accepting());
     let stage = |name: &'static str, policy: &'static str| {
         let (a, b) = (&a, &b);
         async move {
             let stage = Stage::new(name, 1).await.to(a, b).with("UNMATCHED", policy);
-            stage.write_users(999, "nobody", 5, 1);
+            stage.write_users(999, "unmatched", 5, 1);
             stage
         }
     };
-    let passing = stage("d9-pass", "skip").await;
-    assert_eq!(passing.run().expect(0).total("skipped"), 5);
+    let skipping = stage("unmatched-skip", "skip").await;
+    assert_eq!(skipping.run().expect(0).total("skipped"), 5);
 
-    let burying = stage("d9-bury", "dead_letter").await;
-    assert_eq!(burying.run().expect(10).total("dead_lettered"), 5);
-    assert_eq!(burying.dead_letters().len(), 5);
+    let dead_lettering = stage("unmatched-dead-letter", "dead_letter").await;
+    assert_eq!(dead_lettering.run().expect(10).total("dead_lettered"), 5);
+    assert_eq!(dead_lettering.dead_letters().len(), 5);
 
-    let stopping = stage("d9-stop", "stop").await;
+    let stopping = stage("unmatched-stop", "stop").await;
     let run = stopping.run();
     assert!(
         ![0, 10, 12, -9].contains(&run.code),

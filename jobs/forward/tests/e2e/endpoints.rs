@@ -1,4 +1,4 @@
-//! Endpoints that behave in the usual ways, and what they took.
+//! Endpoints, and assertions on the requests that they received.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -6,69 +6,69 @@ use std::time::Duration;
 use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::user::User;
 
-/// An endpoint that takes everything.
-pub(crate) fn takes_all() -> Endpoint {
+/// Starts an endpoint that accepts each request.
+pub(crate) fn accepting() -> Endpoint {
     Endpoint::always(Answer::ok()).unwrap()
 }
 
-/// An endpoint that takes everything, after a while.
-pub(crate) fn takes_after(delay: Duration) -> Endpoint {
+/// Starts an endpoint that accepts each request after a delay.
+pub(crate) fn accepting_after(delay: Duration) -> Endpoint {
     Endpoint::always(Answer::ok().after(delay)).unwrap()
 }
 
-/// A URL where nobody listens.
-pub(crate) fn nobody() -> String {
+/// Returns a URL that refuses connections.
+pub(crate) fn unused_url() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}/", listener.local_addr().unwrap())
 }
 
-/// The user in a request; every body at an endpoint is a whole datum, or the test fails.
+/// Decodes the user in a request. The body must be one complete datum.
 #[track_caller]
 pub(crate) fn user_of(request: &Request) -> User {
     User::decode(&request.body).unwrap_or_else(|| {
         panic!(
-            "an endpoint received bytes that are no datum: {:?}",
+            "an endpoint received bytes that are not a datum: {:?}",
             request.body
         )
     })
 }
 
-fn is_taken(request: &Request) -> bool {
+fn is_accepted(request: &Request) -> bool {
     request
         .answered
         .is_some_and(|status| (200..300).contains(&status))
 }
 
-/// The names of all users that the endpoint took, repeats included, in order.
+/// Returns the names of the accepted users in order, including repeats.
 #[track_caller]
-pub(crate) fn taken(endpoint: &Endpoint) -> Vec<String> {
+pub(crate) fn accepted_names(endpoint: &Endpoint) -> Vec<String> {
     let requests = endpoint.requests();
     requests
         .iter()
-        .filter(|request| is_taken(request))
+        .filter(|request| is_accepted(request))
         .map(|request| user_of(request).name)
         .collect()
 }
 
-/// The endpoint took `name-0` to `name-(count-1)` and nobody else; answers how many it took more than once.
+/// Asserts that the endpoint accepted exactly `name-0` to `name-(count-1)`, and returns the number of repeats.
 #[track_caller]
-pub(crate) fn assert_took_all(endpoint: &Endpoint, name: &str, count: usize) -> usize {
-    let names = taken(endpoint);
+pub(crate) fn assert_accepted_all(endpoint: &Endpoint, name: &str, count: usize) -> usize {
+    let names = accepted_names(endpoint);
     let distinct: BTreeSet<&str> = names.iter().map(String::as_str).collect();
-    let wanted: Vec<String> = (0..count)
+    let expected: Vec<String> = (0..count)
         .map(|number| format!("{name}-{number}"))
         .collect();
-    let wanted: BTreeSet<&str> = wanted.iter().map(String::as_str).collect();
-    let missing: Vec<_> = wanted.difference(&distinct).take(5).collect();
-    let foreign: Vec<_> = distinct.difference(&wanted).take(5).collect();
+    let expected: BTreeSet<&str> = expected.iter().map(String::as_str).collect();
+    let missing: Vec<_> = expected.difference(&distinct).take(5).collect();
+    let unexpected: Vec<_> = distinct.difference(&expected).take(5).collect();
     assert!(
-        missing.is_empty() && foreign.is_empty(),
-        "missing {missing:?}, foreign {foreign:?}"
+        missing.is_empty() && unexpected.is_empty(),
+        "missing {missing:?}, unexpected {unexpected:?}"
     );
     names.len() - distinct.len()
 }
 
-/// Every record came with one key, whenever it came, and every key with one record.
+/// Asserts that each record has one idempotency key and each key has one record.
 #[track_caller]
 pub(crate) fn assert_keys_agree<'e>(endpoints: impl IntoIterator<Item = &'e Endpoint>) {
     let mut key_of: BTreeMap<Vec<u8>, String> = BTreeMap::new();

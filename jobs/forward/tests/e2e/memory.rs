@@ -1,4 +1,4 @@
-//! Memory (row Q8): what a container of 128 MiB holds, a run stays within, whatever it carries.
+//! A run stays within the memory of a 128 MiB container.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -8,24 +8,24 @@ use testkit::endpoint::Endpoint;
 use testkit::topics::New;
 use testkit::user::User;
 
-use crate::endpoints::{takes_after, takes_all};
-use crate::run::{Live, Run};
+use crate::endpoints::{accepting, accepting_after};
+use crate::run::{Run, RunProcess};
 use crate::stage::Stage;
 
 const LIMIT: u64 = 128 << 20;
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn q8_a_run_with_megabyte_records_and_slow_endpoints_ends_well_under_128_mib() {
+async fn megabyte_records_and_slow_endpoints_stay_under_128_mib() {
     const RECORDS: usize = 300;
-    let slow = || takes_after(Duration::from_millis(20));
+    let slow = || accepting_after(Duration::from_millis(20));
     let (a, b) = (slow(), slow());
-    // Both ways of sending at once: many records a request, and one.
+    // One route sends batches, the other sends single records.
     let routes = json!([
         {"name": "A", "when": "id == 1010", "url": a.url(), "batch": 500},
         {"name": "B", "when": "id == 1020", "url": b.url()},
     ]);
-    let stage = Stage::new("q8", 3).await.routes(&routes);
+    let stage = Stage::new("memory", 3).await.routes(&routes);
     write_megabytes(&stage, RECORDS, |number| {
         user(if number % 2 == 0 { 1010 } else { 1020 }, number)
     });
@@ -43,29 +43,29 @@ async fn q8_a_run_with_megabyte_records_and_slow_endpoints_ends_well_under_128_m
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn q8_a_window_of_megabyte_dead_letters_ends_well_under_128_mib() {
+async fn megabyte_dead_letters_stay_under_128_mib() {
     const RECORDS: usize = 300;
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("q8-poison", 3).await.to(&a, &b);
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("memory-dead-letters", 3).await.to(&a, &b);
     let stage = stage.with("DEAD_LETTER_MAX_RATIO", "1");
     write_megabytes(&stage, RECORDS, |number| {
         [number.to_be_bytes().as_slice(), &[0xff; SIZE]].concat()
     });
     let run = run_within_the_limit(&stage, 10);
     assert_eq!(run.total("dead_lettered"), RECORDS as i64);
-    let letters = stage.topics.watermarks(&stage.dead_letter_topic()).unwrap();
-    assert_eq!(letters[&0].1, RECORDS as i64);
+    let dead_letters = stage.topics.watermarks(&stage.dead_letter_topic()).unwrap();
+    assert_eq!(dead_letters[&0].1, RECORDS as i64);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn q8_twenty_slow_routes_need_no_more_than_one() {
+async fn twenty_slow_routes_stay_under_128_mib() {
     const ROUTES: i32 = 20;
     const RECORDS: usize = 200;
-    let slow = takes_after(Duration::from_millis(300));
+    let slow = accepting_after(Duration::from_millis(300));
     let route = |number: i32| json!({"name": format!("R{number}"), "when": format!("id == {number}"), "url": slow.url()});
     let routes: Vec<_> = (0..ROUTES).map(route).collect();
-    let stage = Stage::new("q8-routes", 1).await.routes(&json!(routes));
+    let stage = Stage::new("memory-routes", 1).await.routes(&json!(routes));
     write_megabytes(&stage, RECORDS, |number| {
         user(number as i32 % ROUTES, number)
     });
@@ -73,7 +73,7 @@ async fn q8_twenty_slow_routes_need_no_more_than_one() {
     assert_eq!(run.total("delivered"), RECORDS as i64);
 }
 
-/// The bytes of a record of almost a megabyte.
+/// The size of a record, in bytes: almost a megabyte.
 const SIZE: usize = 990_000;
 
 fn user(id: i32, number: usize) -> Vec<u8> {
@@ -82,7 +82,7 @@ fn user(id: i32, number: usize) -> Vec<u8> {
     user.encode()
 }
 
-/// Writes so many records to the partitions in turn, a few at a time.
+/// Writes records to each partition in turn, ten per call.
 fn write_megabytes(stage: &Stage, records: usize, value: impl Fn(usize) -> Vec<u8>) {
     let partitions = stage.topics.watermarks(&stage.topic).unwrap().len();
     for batch in 0..records / 10 {
@@ -92,25 +92,25 @@ fn write_megabytes(stage: &Stage, records: usize, value: impl Fn(usize) -> Vec<u
     }
 }
 
-/// One run that ends with this code, and has never held more than the limit.
+/// Runs once, and asserts the exit code and the peak memory.
 fn run_within_the_limit(stage: &Stage, code: i32) -> Run {
-    let group = Group::new(&stage.topic);
+    let group = ControlGroup::new(&stage.topic);
     let mut run = match &group {
-        Some(group) => stage.start_within(&group.dir),
+        Some(group) => stage.start_in_cgroup(&group.dir),
         None => stage.start(),
     };
     let peak = peak_resident(&mut run);
-    // Exit code -9 would be the kernel's: killed for its memory.
-    let run = run.end().expect(code);
-    eprintln!("{}: {} MiB at most", stage.topic, peak >> 20);
+    // The exit code is -9 if the kernel killed the process for its memory.
+    let run = run.wait().expect(code);
+    eprintln!("{}: peak {} MiB", stage.topic, peak >> 20);
     assert!(peak > 0 && peak < LIMIT, "{peak} bytes");
     run
 }
 
-/// The most bytes that the run held at once, as the kernel counts.
-fn peak_resident(run: &mut Live) -> u64 {
+/// Waits for the end of the run and returns its peak resident set size (`VmHWM`), in bytes.
+fn peak_resident(run: &mut RunProcess) -> u64 {
     let (status, mut peak) = (format!("/proc/{}/status", run.pid()), 0);
-    while run.runs() {
+    while run.is_running() {
         if let Ok(text) = std::fs::read_to_string(&status) {
             let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
             let kilobytes =
@@ -122,14 +122,14 @@ fn peak_resident(run: &mut Live) -> u64 {
     peak
 }
 
-/// A control group with the limit, as containers have: page cache and sockets count, and the kernel kills what goes
-/// beyond. Only root may make one; for others the peak alone is judged. A limit on the address space (`ulimit -v`)
-/// would say nothing: threads reserve stacks that they never touch.
-struct Group {
+/// A control group with the memory limit of a container: page cache and sockets count, and the kernel kills a process
+/// above the limit. Only root can create one; otherwise only the peak is checked. A limit on the address space
+/// (`ulimit -v`) does not work: threads reserve stacks that they do not use.
+struct ControlGroup {
     dir: PathBuf,
 }
 
-impl Group {
+impl ControlGroup {
     fn new(name: &str) -> Option<Self> {
         let mounts = [
             ("/sys/fs/cgroup/memory", "memory.limit_in_bytes"),
@@ -145,7 +145,7 @@ impl Group {
     }
 }
 
-impl Drop for Group {
+impl Drop for ControlGroup {
     fn drop(&mut self) {
         let _ = std::fs::remove_dir(&self.dir);
     }

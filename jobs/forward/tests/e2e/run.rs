@@ -1,4 +1,4 @@
-//! One run of the job: under way, then ended, with its exit code, its report and its log.
+//! A running `forward` process, and the exit code, report and log of a finished one.
 
 use std::collections::BTreeMap;
 use std::process::{Child, Command};
@@ -7,20 +7,20 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Longer than any run takes on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(90);
+/// Longer than each run takes on a busy machine.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(90);
 
-/// A run under way.
-pub(crate) struct Live {
+/// A running process.
+pub(crate) struct RunProcess {
     child: Child,
     started: Instant,
-    // Read from the start: a pipe that is full would stop the run.
+    // Each pipe is read from the start: a full pipe would block the run.
     out: JoinHandle<String>,
     log: JoinHandle<String>,
 }
 
-impl Live {
-    pub(crate) fn of(mut child: Child) -> Self {
+impl RunProcess {
+    pub(crate) fn new(mut child: Child) -> Self {
         Self {
             started: Instant::now(),
             out: drain(child.stdout.take().unwrap()),
@@ -29,14 +29,14 @@ impl Live {
         }
     }
 
-    /// kill -9.
+    /// Sends SIGKILL and waits for the end.
     pub(crate) fn kill(mut self) -> Run {
         self.child.kill().unwrap();
-        self.end()
+        self.wait()
     }
 
-    /// SIGTERM.
-    pub(crate) fn ask_to_stop(&self) {
+    /// Sends SIGTERM.
+    pub(crate) fn terminate(&self) {
         let pid = self.child.id().to_string();
         assert!(Command::new("kill").arg(pid).status().unwrap().success());
     }
@@ -45,17 +45,17 @@ impl Live {
         self.child.id()
     }
 
-    pub(crate) fn runs(&mut self) -> bool {
+    pub(crate) fn is_running(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
-    /// Waits for the end.
-    pub(crate) fn end(mut self) -> Run {
+    /// Waits for the end. A report, if present, must balance.
+    pub(crate) fn wait(mut self) -> Run {
         let status = loop {
             if let Some(status) = self.child.try_wait().unwrap() {
                 break status;
             }
-            if self.started.elapsed() > PATIENCE {
+            if self.started.elapsed() > TIMEOUT {
                 self.child.kill().unwrap();
                 self.child.wait().unwrap();
                 panic!(
@@ -65,12 +65,12 @@ impl Live {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        let took = self.started.elapsed();
+        let elapsed = self.started.elapsed();
         let (out, log) = (self.out.join().unwrap(), self.log.join().unwrap());
         let report = serde_json::from_str(&out).unwrap_or(Value::Null);
         let run = Run {
             code: status.code().unwrap_or(-9),
-            took,
+            elapsed,
             report,
             out,
             log,
@@ -90,13 +90,13 @@ fn drain(mut pipe: impl std::io::Read + Send + 'static) -> JoinHandle<String> {
     })
 }
 
-/// A run that has ended.
+/// A finished run.
 #[derive(Debug)]
 pub(crate) struct Run {
-    /// The exit code; -9 if it was killed.
+    /// The exit code; -9 after SIGKILL.
     pub(crate) code: i32,
-    pub(crate) took: Duration,
-    /// Null if there is none.
+    pub(crate) elapsed: Duration,
+    /// Null without a report.
     pub(crate) report: Value,
     /// All of standard output.
     pub(crate) out: String,
@@ -113,7 +113,7 @@ const PARTS: [&str; 6] = [
 ];
 
 impl Run {
-    /// The run's exit code is this one, or the test fails with everything the run said.
+    /// Asserts the exit code. A failure shows the report and the log.
     #[track_caller]
     pub(crate) fn expect(self, code: i32) -> Self {
         assert_eq!(
@@ -124,38 +124,38 @@ impl Run {
         self
     }
 
-    /// One of the report's totals.
+    /// Returns one of the totals.
     #[track_caller]
     pub(crate) fn total(&self, name: &str) -> i64 {
         number(&self.report["totals"], name)
     }
 
-    /// A number of one partition.
+    /// Returns a value of one partition.
     #[track_caller]
-    pub(crate) fn of_partition(&self, partition: i32, name: &str) -> i64 {
+    pub(crate) fn partition_value(&self, partition: i32, name: &str) -> i64 {
         let partitions = self.report["partitions"].as_array().unwrap();
-        let of = partitions.iter().find(|one| one["partition"] == partition);
+        let found = partitions.iter().find(|one| one["partition"] == partition);
         number(
-            of.unwrap_or_else(|| panic!("no partition {partition}: {:#}", self.report)),
+            found.unwrap_or_else(|| panic!("no partition {partition}: {:#}", self.report)),
             name,
         )
     }
 
-    /// The report's part about one route.
+    /// Returns the part of the report about one route.
     #[track_caller]
     pub(crate) fn route(&self, name: &str) -> &Value {
         let routes = self.report["routes"].as_array().unwrap();
-        let of = routes.iter().find(|one| one["route"] == name);
-        of.unwrap_or_else(|| panic!("no route {name}: {:#}", self.report))
+        let found = routes.iter().find(|one| one["route"] == name);
+        found.unwrap_or_else(|| panic!("no route {name}: {:#}", self.report))
     }
 
-    /// planned = end − start = the sum of its parts, by partition and in total; and each request has one end.
+    /// Asserts planned = end − start = the sum of its parts, per partition and in total, and one result per attempt.
     #[track_caller]
     fn assert_balanced(&self) {
         let report = &self.report;
         assert_eq!(report["balanced"], true, "{report:#}\n{}", self.log);
         assert_eq!(report["exit_code"], self.code, "{report:#}");
-        let sum = |of: &Value| PARTS.iter().map(|part| number(of, part)).sum::<i64>();
+        let sum = |value: &Value| PARTS.iter().map(|part| number(value, part)).sum::<i64>();
         let mut totals: BTreeMap<&str, i64> = BTreeMap::new();
         for one in report["partitions"].as_array().unwrap() {
             let planned = number(one, "planned");
@@ -185,8 +185,8 @@ impl Run {
 }
 
 #[track_caller]
-fn number(of: &Value, name: &str) -> i64 {
-    of[name]
+fn number(value: &Value, name: &str) -> i64 {
+    value[name]
         .as_i64()
-        .unwrap_or_else(|| panic!("no number {name:?} in {of:#}"))
+        .unwrap_or_else(|| panic!("no number {name:?} in {value:#}"))
 }

@@ -1,4 +1,4 @@
-//! What every test stands on: a topic and a group of its own on the shared broker, and the job's settings.
+//! The fixture of each test: a topic and a consumer group on the shared broker, and the settings of the job.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -13,11 +13,11 @@ use testkit::records::{self, Stored};
 use testkit::topics::{New, Topics};
 use testkit::user::User;
 
-use crate::run::{Live, PATIENCE, Run};
+use crate::run::{Run, RunProcess, TIMEOUT};
 
 const FORWARD: &str = env!("CARGO_BIN_EXE_forward");
 
-/// A test's own corner of the cluster.
+/// A topic, a dead-letter topic and a consumer group for one test.
 pub(crate) struct Stage {
     pub(crate) bootstrap: String,
     pub(crate) topics: Topics,
@@ -28,12 +28,12 @@ pub(crate) struct Stage {
 }
 
 impl Stage {
-    /// On the shared broker, with a topic of that many partitions.
+    /// Creates the topics on the shared broker.
     pub(crate) async fn new(name: &str, partitions: i32) -> Self {
         Self::on(Kafka::shared().unwrap(), name, partitions, &[]).await
     }
 
-    /// On that cluster, with a topic of those settings.
+    /// Creates the topics on this cluster, with these settings of the topic.
     pub(crate) async fn on(
         kafka: &Kafka,
         name: &str,
@@ -81,19 +81,19 @@ impl Stage {
         self.settings.insert(name.to_owned(), value.into());
     }
 
-    /// Where the two built-in routes lead.
+    /// Sets the endpoints of the two built-in routes.
     pub(crate) fn to(self, a: &Endpoint, b: &Endpoint) -> Self {
         self.with("API_TYPE_A_URL", a.url())
             .with("API_TYPE_B_URL", b.url())
     }
 
-    /// Routes of the test's own.
+    /// Replaces the built-in routes.
     pub(crate) fn routes(self, routes: &Value) -> Self {
         let file = self.file("routes.json", &routes.to_string());
         self.with("ROUTES", file.to_str().unwrap())
     }
 
-    /// A file that lives as long as the test.
+    /// Creates a file that exists until the test ends.
     pub(crate) fn file(&self, name: &str, text: &str) -> PathBuf {
         let path = self.files.path().join(name);
         std::fs::write(&path, text).unwrap();
@@ -104,12 +104,12 @@ impl Stage {
         format!("{}-dead-letter", self.topic)
     }
 
-    /// Writes records; answers their places.
+    /// Writes records and returns the partition and offset of each.
     pub(crate) fn write(&self, records: &[New]) -> Vec<(i32, i64)> {
         self.topics.write(&self.topic, records).unwrap()
     }
 
-    /// `count` users with this id, named `name-0` and so on, spread over the partitions in turn.
+    /// Writes `count` users with this id, named `name-0` and so on, to each partition in turn.
     pub(crate) fn write_users(
         &self,
         id: i32,
@@ -124,7 +124,7 @@ impl Stage {
         records::all(&self.bootstrap, &self.dead_letter_topic()).unwrap()
     }
 
-    /// The group's committed offset of each partition that has one.
+    /// Returns the committed offset of each partition that has one.
     pub(crate) fn committed(&self) -> BTreeMap<i32, i64> {
         self.topics
             .committed(&self.group, &self.topic)
@@ -135,27 +135,27 @@ impl Stage {
     }
 
     /// Starts `forward run`.
-    pub(crate) fn start(&self) -> Live {
+    pub(crate) fn start(&self) -> RunProcess {
         self.start_with(&[])
     }
 
-    /// Starts `forward run` with more flags.
-    pub(crate) fn start_with(&self, flags: &[&str]) -> Live {
+    /// Starts `forward run` with these additional flags.
+    pub(crate) fn start_with(&self, flags: &[&str]) -> RunProcess {
         let mut command = Command::new(FORWARD);
         command.args(["run", "--output", "json"]).args(flags);
-        self.begin(command)
+        self.spawn(command)
     }
 
-    /// Starts `forward run` within a control group.
-    pub(crate) fn start_within(&self, group: &Path) -> Live {
+    /// Starts `forward run` in a control group.
+    pub(crate) fn start_in_cgroup(&self, group: &Path) -> RunProcess {
         let mut command = Command::new("/bin/sh");
         let enter = r#"echo $$ >"$0/cgroup.procs" && exec "$@""#;
         command.args(["-c", enter]).arg(group).arg(FORWARD);
         command.args(["run", "--output", "json"]);
-        self.begin(command)
+        self.spawn(command)
     }
 
-    fn begin(&self, mut command: Command) -> Live {
+    fn spawn(&self, mut command: Command) -> RunProcess {
         command
             .env_clear()
             .env("KAFKA_TOPIC", &self.topic)
@@ -164,17 +164,17 @@ impl Stage {
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
-        Live::of(command.spawn().unwrap())
+        RunProcess::new(command.spawn().unwrap())
     }
 
-    /// One run from start to end; its report balances.
+    /// Starts a run and waits for its end. The report must balance.
     pub(crate) fn run(&self) -> Run {
-        self.start().end()
+        self.start().wait()
     }
 
-    /// Runs until nobody else's membership is in the way: a run that was killed keeps its own for a while.
+    /// Runs until no other run is active. The membership of a killed run lasts until its session times out.
     pub(crate) fn run_when_free(&self) -> Run {
-        let end = Instant::now() + PATIENCE;
+        let end = Instant::now() + TIMEOUT;
         loop {
             let run = self.run();
             if run.code != 20 || Instant::now() > end {
@@ -185,7 +185,7 @@ impl Stage {
     }
 }
 
-/// `count` users with this id, named `name-0` and so on, spread over the partitions in turn.
+/// Returns `count` users with this id, named `name-0` and so on, for each partition in turn.
 pub(crate) fn users(id: i32, name: &str, count: usize, partitions: i32) -> Vec<New> {
     (0..count)
         .map(|number| New {

@@ -1,4 +1,4 @@
-//! Which records a window holds, and that it ends (rows W1 to W11).
+//! The records of a window, and the end of a window.
 
 use std::time::{Duration, Instant};
 
@@ -8,31 +8,36 @@ use testkit::records;
 use testkit::topics::New;
 use testkit::user::User;
 
-use crate::endpoints::{assert_took_all, nobody, taken, takes_after, takes_all};
+use crate::endpoints::{
+    accepted_names, accepting, accepting_after, assert_accepted_all, unused_url,
+};
 use crate::stage::{Stage, users};
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w1_an_empty_backlog_ends_with_0_at_once() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w1", 8).await.to(&a, &b);
+async fn an_empty_window_ends_at_once_with_exit_code_0() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("empty", 8).await.to(&a, &b);
     let run = stage.run().expect(0);
-    assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
+    assert!(run.elapsed < Duration::from_secs(5), "{:?}", run.elapsed);
     assert_eq!((run.total("planned"), a.count() + b.count()), (0, 0));
 
-    // The same where everything was delivered before.
+    // The result is the same after all records were delivered.
     stage.write_users(1010, "u", 16, 8);
     stage.run().expect(0);
     let run = stage.run().expect(0);
-    assert!(run.took < Duration::from_secs(5), "{:?}", run.took);
-    assert_eq!((run.total("planned"), assert_took_all(&a, "u", 16)), (0, 0));
+    assert!(run.elapsed < Duration::from_secs(5), "{:?}", run.elapsed);
+    assert_eq!(
+        (run.total("planned"), assert_accepted_all(&a, "u", 16)),
+        (0, 0)
+    );
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w2_records_produced_after_the_start_wait_for_the_next_run() {
-    let (a, b) = (takes_after(Duration::from_millis(20)), takes_all());
-    let stage = Stage::new("w2", 2)
+async fn records_produced_after_the_start_are_left_to_the_next_run() {
+    let (a, b) = (accepting_after(Duration::from_millis(20)), accepting());
+    let stage = Stage::new("late", 2)
         .await
         .to(&a, &b)
         .with("MAX_IN_FLIGHT", "2");
@@ -42,17 +47,17 @@ async fn w2_records_produced_after_the_start_wait_for_the_next_run() {
     for _ in 0..5 {
         stage.write_users(1010, "late", 20, 2);
     }
-    run.end().expect(0);
-    assert_eq!(assert_took_all(&a, "early", 60), 0);
+    run.wait().expect(0);
+    assert_eq!(assert_accepted_all(&a, "early", 60), 0);
     let run = stage.run().expect(0);
     assert_eq!(run.total("delivered"), 100);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w3-aborted", 1).await.to(&a, &b);
+async fn a_run_ends_when_the_last_offsets_are_aborted_or_control_records() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("aborted", 1).await.to(&a, &b);
     let (topics, topic) = (&stage.topics, &stage.topic);
     topics
         .whole_transaction(topic, &users(1010, "aborted", 5, 1), false)
@@ -64,15 +69,15 @@ async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() 
         .whole_transaction(topic, &users(1010, "aborted", 5, 1), false)
         .unwrap();
     let run = stage.run().expect(0);
-    assert_eq!(assert_took_all(&a, "u", 5), 0);
-    // Ten aborted records and three markers.
+    assert_eq!(assert_accepted_all(&a, "u", 5), 0);
+    // Ten aborted records and three transaction markers.
     assert_eq!(
         (run.total("delivered"), run.total("empty_offsets")),
         (5, 13)
     );
     assert_eq!(stage.committed(), [(0, 18)].into());
 
-    // Nothing but aborted records.
+    // Only aborted records.
     topics
         .whole_transaction(topic, &users(1010, "aborted", 3, 1), false)
         .unwrap();
@@ -83,48 +88,48 @@ async fn w3_a_run_ends_though_the_last_offsets_are_aborted_or_control_records() 
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w3_a_run_counts_what_compaction_removed_as_gaps() {
-    let (a, b) = (takes_all(), takes_all());
+async fn records_removed_by_compaction_are_counted_as_empty_offsets() {
+    let (a, b) = (accepting(), accepting());
     let compacted = [
         ("cleanup.policy", "compact"),
         ("segment.ms", "100"),
         ("min.cleanable.dirty.ratio", "0.01"),
         ("max.compaction.lag.ms", "100"),
     ];
-    let stage = Stage::on(Kafka::shared().unwrap(), "w3-compacted", 1, &compacted)
+    let stage = Stage::on(Kafka::shared().unwrap(), "compacted", 1, &compacted)
         .await
         .to(&a, &b);
     stage.write_users(1010, "u", 200, 1);
     let end = Instant::now() + Duration::from_secs(60);
-    let left = loop {
-        // Only a closed segment is cleaned, and only a write closes one.
+    let remaining = loop {
+        // Only a closed segment is compacted, and only a write closes a segment.
         tokio::time::sleep(Duration::from_millis(500)).await;
         let record = New {
             key: Some(b"other".to_vec()),
             ..New::to(0, User::new(999, "other").encode())
         };
         stage.write(&[record]);
-        let left = records::all(&stage.bootstrap, &stage.topic).unwrap();
-        if left.len() < 100 || Instant::now() > end {
-            break left;
+        let remaining = records::all(&stage.bootstrap, &stage.topic).unwrap();
+        if remaining.len() < 100 || Instant::now() > end {
+            break remaining;
         }
     };
-    assert!(left.len() < 100, "nothing was compacted");
+    assert!(remaining.len() < 100, "nothing was compacted");
     let run = stage.run().expect(0);
-    // Compaction may have gone on since, so the balance says it all; ten keys are left at most.
+    // Compaction may have continued since, so the counts are bounds. At most ten keys remain.
     assert!(
         run.total("empty_offsets") >= 190 && run.total("delivered") <= 10,
         "{:#}",
         run.report
     );
-    assert_eq!(taken(&a).len() as i64, run.total("delivered"));
+    assert_eq!(accepted_names(&a).len() as i64, run.total("delivered"));
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w3_an_open_transaction_waits_and_is_not_skipped() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w3-open", 1).await.to(&a, &b);
+async fn records_of_an_open_transaction_are_delivered_after_its_commit() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("open-transaction", 1).await.to(&a, &b);
     stage.write_users(1010, "u", 3, 1);
     let open = stage
         .topics
@@ -133,11 +138,11 @@ async fn w3_an_open_transaction_waits_and_is_not_skipped() {
     let behind: Vec<New> = users(1010, "behind", 2, 1);
     stage.write(&behind);
     stage.run().expect(0);
-    assert_eq!(assert_took_all(&a, "u", 3), 0);
+    assert_eq!(assert_accepted_all(&a, "u", 3), 0);
     assert_eq!(stage.committed(), [(0, 3)].into());
     open.commit().unwrap();
     stage.run().expect(0);
-    let mut names = taken(&a);
+    let mut names = accepted_names(&a);
     names.sort();
     assert_eq!(
         names,
@@ -149,14 +154,14 @@ async fn w3_an_open_transaction_waits_and_is_not_skipped() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w4_a_window_between_two_times_holds_what_was_written_between_them() {
-    let (a, b) = (takes_all(), takes_all());
-    // Or records of 2020 would be retired at once.
-    let kept = [("retention.ms", "-1")];
-    let stage = Stage::on(Kafka::shared().unwrap(), "w4", 2, &kept)
+async fn a_window_between_two_timestamps_contains_the_records_between_them() {
+    let (a, b) = (accepting(), accepting());
+    // Without this setting, retention deletes records of 2020.
+    let retention = [("retention.ms", "-1")];
+    let stage = Stage::on(Kafka::shared().unwrap(), "timestamps", 2, &retention)
         .await
         .to(&a, &b);
-    let day = |day: i64| 1_577_836_800_000 + day * 86_400_000; // 2020-01-01 and after
+    let day = |day: i64| 1_577_836_800_000 + day * 86_400_000; // 2020-01-01 plus `day` days
     for (number, name) in ["first", "second", "third"].into_iter().enumerate() {
         let mut records = users(1010, name, 10 + number, 2);
         for record in &mut records {
@@ -164,71 +169,71 @@ async fn w4_a_window_between_two_times_holds_what_was_written_between_them() {
         }
         stage.write(&records);
     }
-    let window = |from: &str, until: &str| {
+    let window = |start: &str, end: &str| {
         let run = stage
-            .start_with(&["--window-start", from, "--window-end", until])
-            .end()
+            .start_with(&["--window-start", start, "--window-end", end])
+            .wait()
             .expect(0);
         run.total("delivered")
     };
     assert_eq!(window("2020-01-02T00:00:00Z", "2020-01-03T00:00:00Z"), 11);
-    assert_eq!(assert_took_all(&a, "second", 11), 0);
+    assert_eq!(assert_accepted_all(&a, "second", 11), 0);
     assert_eq!(window("2020-01-01T12:00:00Z", "now"), 23);
     assert_eq!(window("earliest", "2020-01-02T00:00:00Z"), 10);
     assert_eq!(window("2020-01-03T00:00:01Z", "now"), 0);
-    // These were replays: the group is where it was.
+    // Explicit windows are replays and do not commit.
     assert_eq!(stage.committed(), [].into());
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w5_a_window_between_explicit_offsets_holds_exactly_these() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w5", 3).await.to(&a, &b);
+async fn a_window_between_explicit_offsets_contains_exactly_these_records() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("offsets", 3).await.to(&a, &b);
     stage.write_users(1010, "u", 60, 3);
     let flags = ["--window-start", "0:5,2:0", "--window-end", "0:9,2:1"];
-    let run = stage.start_with(&flags).end().expect(0);
+    let run = stage.start_with(&flags).wait().expect(0);
     assert_eq!(run.total("planned"), 5);
-    let mut names = taken(&a);
+    let mut names = accepted_names(&a);
     names.sort();
-    // Record n lies in partition n % 3 at offset n / 3.
+    // Record n is in partition n % 3 at offset n / 3.
     assert_eq!(names, ["u-15", "u-18", "u-2", "u-21", "u-24"]);
     assert_eq!(stage.committed(), [].into());
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w6_a_cap_on_records_is_shared_so_that_no_partition_starves() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w6", 3)
+async fn the_record_limit_is_shared_among_all_partitions() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("record-limit", 3)
         .await
         .to(&a, &b)
         .with("WINDOW_MAX_RECORDS", "1000");
-    let in_one = |partition: i32, count: usize| {
-        let mut records = users(999, "nobody", count, 1);
+    let write_to = |partition: i32, count: usize| {
+        let mut records = users(999, "unmatched", count, 1);
         records
             .iter_mut()
             .for_each(|record| record.partition = Some(partition));
         stage.write(&records);
     };
-    in_one(0, 20_000);
-    in_one(1, 1_000);
-    in_one(2, 1);
+    write_to(0, 20_000);
+    write_to(1, 1_000);
+    write_to(2, 1);
     let run = stage.run().expect(12);
     assert_eq!(run.total("planned"), 1_000);
-    assert_eq!(run.of_partition(2, "planned"), 1);
-    assert!(run.of_partition(1, "planned") >= 40, "{:#}", run.report);
-    assert!(run.of_partition(0, "planned") >= 900, "{:#}", run.report);
-    let again = stage.run().expect(12);
-    assert_eq!(again.total("planned"), 1_000);
+    assert_eq!(run.partition_value(2, "planned"), 1);
+    assert!(run.partition_value(1, "planned") >= 40, "{:#}", run.report);
+    assert!(run.partition_value(0, "planned") >= 900, "{:#}", run.report);
+    let second = stage.run().expect(12);
+    assert_eq!(second.total("planned"), 1_000);
     assert_eq!(stage.committed().values().sum::<i64>(), 2_000);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w7_a_cap_on_bytes_is_exact_to_one_record() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w7", 2)
+async fn the_byte_limit_is_accurate_to_one_record() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("byte-limit", 2)
         .await
         .to(&a, &b)
         .with("WINDOW_MAX_BYTES", "1000");
@@ -249,40 +254,40 @@ async fn w7_a_cap_on_bytes_is_exact_to_one_record() {
     let mut runs = 1;
     while stage.run().code == 12 {
         runs += 1;
-        assert!(runs < 20, "the windows do not come to an end");
+        assert!(runs < 20, "the windows do not end");
     }
-    assert_eq!(assert_took_all(&a, "u", 100), 0);
+    assert_eq!(assert_accepted_all(&a, "u", 100), 0);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w8_a_deadline_leaves_time_to_drain_and_commit() {
-    let slow = takes_after(Duration::from_millis(200));
-    let b = takes_all();
-    let mut stage = Stage::new("w8", 2).await.to(&slow, &b);
+async fn a_deadline_leaves_time_to_drain_and_commit() {
+    let slow = accepting_after(Duration::from_millis(200));
+    let b = accepting();
+    let mut stage = Stage::new("deadline", 2).await.to(&slow, &b);
     stage.set("MAX_IN_FLIGHT", "4");
     stage.set("DEADLINE", "4s");
     stage.write_users(1010, "u", 1_000, 2);
     let run = stage.run().expect(12);
-    assert!(run.took < Duration::from_secs(6), "{:?}", run.took);
-    let first = taken(&slow).len();
+    assert!(run.elapsed < Duration::from_secs(6), "{:?}", run.elapsed);
+    let first = accepted_names(&slow).len();
     assert!(first > 0 && first < 1_000, "{first}");
     assert_eq!(run.total("delivered"), first as i64);
-    // What was delivered is committed, or noted beside the commit: nothing comes twice.
-    let fast = takes_all();
+    // Delivered records are committed or in the offset map of the commit, so no record is repeated.
+    let fast = accepting();
     let stage = stage
         .to(&fast, &b)
         .with("DEADLINE", "60s")
         .with("MAX_IN_FLIGHT", "64");
     stage.run().expect(0);
-    assert_eq!(taken(&fast).len() + first, 1_000);
+    assert_eq!(accepted_names(&fast).len() + first, 1_000);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w9_a_commit_that_fell_off_the_log_stops_the_run_with_the_number_of_lost_records() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w9", 2).await.to(&a, &b);
+async fn a_committed_offset_below_the_log_start_stops_the_run_and_reports_the_loss() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("data-loss", 2).await.to(&a, &b);
     stage.write_users(1010, "u", 20, 2);
     stage.run().expect(0);
     stage.write_users(1010, "v", 40, 2);
@@ -292,9 +297,9 @@ async fn w9_a_commit_that_fell_off_the_log_stops_the_run_with_the_number_of_lost
         .await
         .unwrap();
     let run = stage.run().expect(76);
-    let told = format!("{} {}", run.report, run.log);
-    assert!(told.contains("15") && told.contains("10"), "{told}");
-    assert_eq!(taken(&a).len(), 20);
+    let output = format!("{} {}", run.report, run.log);
+    assert!(output.contains("15") && output.contains("10"), "{output}");
+    assert_eq!(accepted_names(&a).len(), 20);
     assert_eq!(stage.committed(), [(0, 10), (1, 10)].into());
 
     let stage = stage.with("ON_DATA_LOSS", "continue");
@@ -305,10 +310,10 @@ async fn w9_a_commit_that_fell_off_the_log_stops_the_run_with_the_number_of_lost
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w9_what_a_route_had_left_and_the_log_has_lost_holds_up_nothing_behind_it() {
-    let (a, b) = (takes_all(), takes_all());
-    let mut stage = Stage::new("w9-left", 1).await.to(&a, &b);
-    stage.set("API_TYPE_A_URL", nobody());
+async fn lost_deferred_records_do_not_block_later_records() {
+    let (a, b) = (accepting(), accepting());
+    let mut stage = Stage::new("data-loss-deferred", 1).await.to(&a, &b);
+    stage.set("API_TYPE_A_URL", unused_url());
     for number in 0..50 {
         stage.write_users(1010, &format!("u{number}"), 1, 1);
         stage.write_users(1020, &format!("v{number}"), 1, 1);
@@ -321,13 +326,13 @@ async fn w9_what_a_route_had_left_and_the_log_has_lost_holds_up_nothing_behind_i
         .await
         .unwrap();
     stage.set("API_TYPE_A_URL", a.url());
-    let told = stage.run().expect(76);
+    let run = stage.run().expect(76);
     assert!(
-        told.log.contains(
+        run.log.contains(
             "offsets 0 to 59 are gone from the log, including records that earlier runs deferred"
         ),
         "{}",
-        told.log
+        run.log
     );
     stage.set("ON_DATA_LOSS", "continue");
     let run = stage.run().expect(0);
@@ -340,9 +345,9 @@ async fn w9_what_a_route_had_left_and_the_log_has_lost_holds_up_nothing_behind_i
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w5_a_window_from_an_offset_that_is_gone_stops_with_the_number_of_lost_records() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w5-gone", 1).await.to(&a, &b);
+async fn a_window_that_starts_at_a_deleted_offset_stops_and_reports_the_loss() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("offsets-deleted", 1).await.to(&a, &b);
     stage.write_users(1010, "u", 20, 1);
     stage
         .topics
@@ -350,65 +355,65 @@ async fn w5_a_window_from_an_offset_that_is_gone_stops_with_the_number_of_lost_r
         .await
         .unwrap();
     let flags = ["--window-start", "0:5", "--window-end", "0:15"];
-    let run = stage.start_with(&flags).end().expect(76);
+    let run = stage.start_with(&flags).wait().expect(76);
     assert!(
         run.log.contains("offsets 5 to 11 are gone from the log"),
         "{}",
         run.log
     );
     let flags = [&flags[..], &["--on-data-loss", "continue"]].concat();
-    let run = stage.start_with(&flags).end().expect(0);
+    let run = stage.start_with(&flags).wait().expect(0);
     assert_eq!((run.total("planned"), a.count()), (3, 3));
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w10_a_topic_that_was_deleted_and_made_again_is_noticed() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("w10", 1).await.to(&a, &b);
+async fn a_recreated_topic_is_detected() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("recreated", 1).await.to(&a, &b);
     stage.write_users(1010, "old", 10, 1);
     stage.run().expect(0);
     let before = stage.topics.committed(&stage.group, &stage.topic).unwrap();
     stage.topics.delete(&stage.topic).await.unwrap();
     stage.topics.create(&stage.topic, 1, &[]).await.unwrap();
     stage.write_users(1010, "new", 25, 1);
-    // Kafka forgets a deleted topic's commits in its own time; a backup, or another broker, does not.
+    // Kafka deletes the commits of a deleted topic after a delay. A restored backup still has them.
     stage
         .topics
         .commit(&stage.group, &stage.topic, 0, &before[&0])
         .unwrap();
     stage.run().expect(76);
-    assert_eq!(taken(&a).len(), 10);
+    assert_eq!(accepted_names(&a).len(), 10);
 
     let run = stage.with("ON_DATA_LOSS", "continue").run().expect(0);
     assert_eq!(run.total("delivered"), 25);
-    assert_eq!(taken(&a).len(), 35);
+    assert_eq!(accepted_names(&a).len(), 35);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w11_a_broker_that_is_away_is_told_within_the_set_time() {
-    let (a, b) = (takes_all(), takes_all());
-    let away = nobody()
+async fn an_unreachable_broker_is_reported_within_the_start_timeout() {
+    let (a, b) = (accepting(), accepting());
+    let unused = unused_url()
         .trim_start_matches("http://")
         .trim_end_matches('/')
         .to_owned();
-    let stage = Stage::new("w11", 1).await.to(&a, &b);
+    let stage = Stage::new("unreachable", 1).await.to(&a, &b);
     let stage = stage
-        .with("KAFKA_BOOTSTRAP_SERVERS", &away)
+        .with("KAFKA_BOOTSTRAP_SERVERS", &unused)
         .with("START_TIMEOUT", "2s");
     let run = stage.run().expect(74);
-    assert!(run.took < Duration::from_secs(6), "{:?}", run.took);
-    assert!(run.log.contains(&away), "{}", run.log);
+    assert!(run.elapsed < Duration::from_secs(6), "{:?}", run.elapsed);
+    assert!(run.log.contains(&unused), "{}", run.log);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn w11_a_topic_that_is_not_there_is_named() {
+async fn a_missing_topic_is_reported_by_name() {
     let b = Endpoint::always(Answer::ok()).unwrap();
-    let stage = Stage::new("w11-topic", 1).await.to(&b, &b);
-    let stage = stage.with("KAFKA_TOPIC", "nowhere-to-be-found");
+    let stage = Stage::new("missing-topic", 1).await.to(&b, &b);
+    let stage = stage.with("KAFKA_TOPIC", "no-such-topic");
     let run = stage.run();
     assert!([74, 78].contains(&run.code), "{}: {}", run.code, run.log);
-    assert!(run.log.contains("nowhere-to-be-found"), "{}", run.log);
+    assert!(run.log.contains("no-such-topic"), "{}", run.log);
 }

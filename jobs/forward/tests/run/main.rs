@@ -1,8 +1,8 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails by panicking.
 
-//! The real `forward run`, from the command line to the endpoints, on the embedded broker.
+//! `forward run` as a process, with the embedded broker and HTTP endpoints.
 
-mod parking;
+mod backpressure;
 mod schemas;
 mod windows;
 
@@ -34,14 +34,14 @@ impl Stage {
         Self { broker, a, b }
     }
 
-    fn willing() -> Self {
+    fn accepting() -> Self {
         Self::new(
             Endpoint::always(Answer::ok()).unwrap(),
             Endpoint::always(Answer::ok()).unwrap(),
         )
     }
 
-    /// Writes these data, in turn to partition 0 and 1.
+    /// Writes the data alternately to partitions 0 and 1.
     fn write(&self, data: &[Vec<u8>]) {
         let records: Vec<New> = data
             .iter()
@@ -71,7 +71,7 @@ impl Stage {
     }
 
     fn run(&self, arguments: &[&str]) -> Run {
-        Run::of(&self.forward(arguments).output().unwrap())
+        Run::from_output(&self.forward(arguments).output().unwrap())
     }
 }
 
@@ -82,7 +82,7 @@ struct Run {
 }
 
 impl Run {
-    fn of(output: &Output) -> Self {
+    fn from_output(output: &Output) -> Self {
         let (out, log) = (
             String::from_utf8_lossy(&output.stdout),
             String::from_utf8_lossy(&output.stderr),
@@ -130,18 +130,18 @@ fn bodies(endpoint: &Endpoint) -> Vec<Vec<u8>> {
     bodies
 }
 
-fn wait(mut child: Child, patience: Duration) -> Output {
-    let end = Instant::now() + patience;
+fn wait(mut child: Child, timeout: Duration) -> Output {
+    let end = Instant::now() + timeout;
     while child.try_wait().unwrap().is_none() {
-        assert!(Instant::now() < end, "the run did not end in {patience:?}");
+        assert!(Instant::now() < end, "the run did not end in {timeout:?}");
         std::thread::sleep(Duration::from_millis(10));
     }
     child.wait_with_output().unwrap()
 }
 
 #[test]
-fn delivers_each_record_to_its_route_as_it_was_stored_and_only_once() {
-    let stage = Stage::willing();
+fn delivers_each_record_unchanged_to_its_route_once() {
+    let stage = Stage::accepting();
     let (john, paul, mary) = (user(10029, "John"), user(1010, "Paul"), user(1020, "Mary"));
     stage.write(&[john, paul.clone(), mary.clone()]);
     let first = stage.run(&[]);
@@ -165,10 +165,10 @@ fn delivers_each_record_to_its_route_as_it_was_stored_and_only_once() {
 }
 
 #[test]
-fn a_dead_letter_does_not_create_its_topic_by_being_written() {
-    let stage = Stage::willing();
-    stage.write(&[b"junk that is no datum".to_vec()]);
-    // The embedded broker has no controller that creates topics, and creates them on metadata requests that allow it.
+fn writing_a_dead_letter_does_not_create_the_topic() {
+    let stage = Stage::accepting();
+    stage.write(&[b"not a datum".to_vec()]);
+    // The embedded broker creates topics on metadata requests that allow it.
     let topic = "no-such-topic";
     let run = stage.run(&["--dead-letter-topic", topic]);
     run.assert(
@@ -181,8 +181,8 @@ fn a_dead_letter_does_not_create_its_topic_by_being_written() {
 }
 
 #[test]
-fn an_undecodable_record_goes_to_the_dead_letter_topic_unchanged_and_to_no_endpoint() {
-    let stage = Stage::willing();
+fn an_undecodable_record_is_dead_lettered_unchanged_and_sent_to_no_endpoint() {
+    let stage = Stage::accepting();
     let mut trailing = user(1010, "Paul");
     trailing.push(0);
     stage.write(&[
@@ -195,34 +195,34 @@ fn an_undecodable_record_goes_to_the_dead_letter_topic_unchanged_and_to_no_endpo
         10,
         &json!({"planned": 3, "delivered": 1, "dead_lettered": 2, "deferred": 0}),
     );
-    let letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
-    let letter = letters
+    let dead_letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
+    let dead_letter = dead_letters
         .iter()
-        .find(|letter| letter.value.as_ref() == Some(&trailing))
-        .expect("the bytes unchanged");
+        .find(|dead_letter| dead_letter.value.as_ref() == Some(&trailing))
+        .expect("a dead letter with unchanged bytes");
     assert_eq!(
-        letter.header("frontdoor.cause").as_deref(),
+        dead_letter.header("frontdoor.cause").as_deref(),
         Some("undecodable")
     );
     assert_eq!(
-        letter.header("__connect.errors.topic").as_deref(),
+        dead_letter.header("__connect.errors.topic").as_deref(),
         Some(TOPIC)
     );
     assert_eq!(
-        letter.header("__streams.errors.offset").as_deref(),
+        dead_letter.header("__streams.errors.offset").as_deref(),
         Some("0")
     );
     assert_eq!(
-        letter.header("__dlq.errors.group").as_deref(),
+        dead_letter.header("__dlq.errors.group").as_deref(),
         Some("frontdoor")
     );
     assert_eq!(stage.a.count(), 1);
-    assert_eq!(stage.run(&[]).code, 0, "a dead letter is settled");
+    assert_eq!(stage.run(&[]).code, 0, "a dead letter is completed");
 }
 
 #[test]
-fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
-    let refuse = |request: &testkit::endpoint::Request| {
+fn a_rejected_record_is_dead_lettered_and_the_others_are_delivered() {
+    let reject = |request: &testkit::endpoint::Request| {
         if request.body.windows(3).any(|bytes| bytes == b"bad") {
             Answer::status(422).body("no such customer")
         } else {
@@ -230,7 +230,7 @@ fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
         }
     };
     let stage = Stage::new(
-        Endpoint::start(refuse).unwrap(),
+        Endpoint::start(reject).unwrap(),
         Endpoint::always(Answer::ok()).unwrap(),
     );
     let data: Vec<_> = (0..50)
@@ -241,9 +241,9 @@ fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
         10,
         &json!({"planned": 50, "delivered": 49, "dead_lettered": 1, "deferred": 0}),
     );
-    let letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
-    assert_eq!(letters[0].value.as_deref(), Some(&data[20][..]));
-    let reason = letters[0]
+    let dead_letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
+    assert_eq!(dead_letters[0].value.as_deref(), Some(&data[20][..]));
+    let reason = dead_letters[0]
         .header("__connect.errors.exception.message")
         .unwrap();
     assert!(
@@ -253,11 +253,11 @@ fn a_refused_record_is_set_aside_and_the_rest_is_delivered() {
 }
 
 #[test]
-fn an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_its_records() {
+fn an_unavailable_endpoint_leaves_only_its_records_to_the_next_run() {
     let answer = std::sync::Arc::new(std::sync::atomic::AtomicU16::new(503));
-    let said = std::sync::Arc::clone(&answer);
+    let status = std::sync::Arc::clone(&answer);
     let a =
-        Endpoint::start(move |_| Answer::status(said.load(std::sync::atomic::Ordering::Relaxed)))
+        Endpoint::start(move |_| Answer::status(status.load(std::sync::atomic::Ordering::Relaxed)))
             .unwrap();
     let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
     let data: Vec<_> = (0..200)
@@ -270,16 +270,16 @@ fn an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_
         &json!({"planned": 200, "delivered": 100, "deferred": 100}),
     );
     assert_eq!(stage.b.count(), 100);
-    let tried = stage.a.count();
+    let failed = stage.a.count();
 
     answer.store(200, std::sync::atomic::Ordering::Relaxed);
     let second = stage.run(&[]);
     second.assert(0, &json!({"delivered": 100, "deferred": 0}));
-    assert_eq!(stage.b.count(), 100, "nothing of B is sent again");
+    assert_eq!(stage.b.count(), 100, "records of B are not sent again");
     assert_eq!(
-        stage.a.count() - tried,
+        stage.a.count() - failed,
         100,
-        "everything of A is sent, once"
+        "each record of A is sent once"
     );
     let keys = |endpoint: &Endpoint| -> std::collections::BTreeSet<String> {
         endpoint
@@ -296,9 +296,9 @@ fn an_endpoint_that_is_down_costs_the_other_nothing_and_the_next_run_sends_only_
 }
 
 #[test]
-fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_no_record() {
+fn more_gaps_than_a_commit_can_hold_cause_repeats_with_the_same_key_and_no_loss() {
     const RECORDS: usize = 8000;
-    // Every other record of one route fails, so that no two of those that are done lie together.
+    // Every second record of route A fails, so no two completed records are adjacent.
     let failing = std::sync::Arc::new(std::sync::atomic::AtomicBool::new(true));
     let fails = std::sync::Arc::clone(&failing);
     let a = Endpoint::start(move |request| {
@@ -341,14 +341,14 @@ fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_n
         );
     }
     second.assert(0, &json!({"deferred": 0}));
-    let again = second.total("delivered") - RECORDS as i64 / 2;
-    assert!(again > 0, "the map was to be too small");
+    let repeats = second.total("delivered") - RECORDS as i64 / 2;
+    assert!(repeats > 0, "the offset map had room for all gaps");
     assert!(
         second.total("already_completed") > 2000,
         "{}",
         second.report
     );
-    assert_eq!(stage.b.count(), 1000, "the other route pays for it");
+    assert_eq!(stage.b.count(), 1000, "records of B are not sent again");
 
     let mut keys: BTreeMap<String, Vec<bytes::Bytes>> = BTreeMap::new();
     for request in stage.a.requests() {
@@ -362,48 +362,48 @@ fn more_gaps_than_a_commit_can_remember_cost_repetitions_with_the_same_key_and_n
     );
 }
 
-/// Where the last digit of a name of six letters is, in the datum of a user with an id of two bytes.
+/// The position of the last digit of a six-character name in a datum with a two-byte id.
 const LAST_DIGIT: usize = 2 + 1 + 5;
 
 #[test]
-fn an_absent_broker_is_named_within_the_start_timeout() {
-    let stage = Stage::willing();
-    let port = std::net::TcpListener::bind("127.0.0.1:0")
+fn an_unreachable_broker_is_reported_within_the_start_timeout() {
+    let stage = Stage::accepting();
+    let address = std::net::TcpListener::bind("127.0.0.1:0")
         .unwrap()
         .local_addr()
         .unwrap();
-    let begin = Instant::now();
+    let start = Instant::now();
     let output = stage
         .forward(&["--start-timeout", "1s"])
-        .env("KAFKA_BOOTSTRAP_SERVERS", port.to_string())
+        .env("KAFKA_BOOTSTRAP_SERVERS", address.to_string())
         .output()
         .unwrap();
-    let run = Run::of(&output);
+    let run = Run::from_output(&output);
     assert_eq!(run.code, 74, "{:#}", run.report);
     assert_eq!(run.report["outcome"], "source");
-    assert!(run.log.contains(&port.to_string()), "{}", run.log);
+    assert!(run.log.contains(&address.to_string()), "{}", run.log);
     assert!(
-        begin.elapsed() < Duration::from_secs(15),
+        start.elapsed() < Duration::from_secs(15),
         "{:?}",
-        begin.elapsed()
+        start.elapsed()
     );
 }
 
 #[test]
-fn an_absent_topic_is_named() {
-    let stage = Stage::willing();
-    let run = Run::of(
+fn a_missing_topic_does_not_crash_the_run() {
+    let stage = Stage::accepting();
+    let run = Run::from_output(
         &stage
-            .forward(&["--kafka-topic", "nobody.made.this"])
+            .forward(&["--kafka-topic", "no.such.topic"])
             .output()
             .unwrap(),
     );
-    // The embedded broker makes topics at first sight, so here it is an empty window; a real one says 74.
+    // The embedded broker creates the topic, so the window is empty. With Apache Kafka the exit code is 74.
     assert!([0, 74].contains(&run.code), "{}", run.code);
 }
 
 #[test]
-fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and_not_logged() {
+fn failures_are_logged_with_run_and_offset_and_suppressed_lines_are_counted() {
     let stage = Stage::new(
         Endpoint::always(Answer::status(503)).unwrap(),
         Endpoint::always(Answer::ok()).unwrap(),
@@ -415,17 +415,20 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
     let lines: Vec<Value> = run
         .log
         .lines()
-        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("no JSON: {line}")))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
         .collect();
-    let of = |message: &str| -> Vec<&Value> {
-        let is_it = |line: &&Value| line["message"].as_str().unwrap().starts_with(message);
-        lines.iter().filter(is_it).collect()
+    let lines_of = |message: &str| -> Vec<&Value> {
+        let matches = |line: &&Value| line["message"].as_str().unwrap().starts_with(message);
+        lines.iter().filter(matches).collect()
     };
-    // Nearly all at once: one line of 64 requests that failed, five of twelve records that are no data.
-    let (failed, aside) = (of("request failed"), of("dead-lettered a record"));
+    // Few lines for the failed requests, and five lines for the twelve undecodable records.
+    let (failed, dead_lettered) = (
+        lines_of("request failed"),
+        lines_of("dead-lettered a record"),
+    );
     assert!((1..20).contains(&failed.len()), "{}", run.log);
-    assert_eq!(aside.len(), 5, "{}", run.log);
-    for line in failed.iter().chain(&aside) {
+    assert_eq!(dead_lettered.len(), 5, "{}", run.log);
+    for line in failed.iter().chain(&dead_lettered) {
         assert_eq!(line["span"]["run"], run.report["run"], "{line}");
         assert_eq!(line["topic"], TOPIC, "{line}");
         assert!(line["partition"].is_i64() && line["offset"].is_i64());
@@ -437,7 +440,7 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
     assert_eq!(
         failed.len() as u64
             + count(&failed, "not_logged")
-            + count(&of("more requests failed"), "not_logged"),
+            + count(&lines_of("more requests failed"), "not_logged"),
         run.report["routes"][0]["attempts"].as_u64().unwrap(),
         "{}",
         run.log
@@ -447,35 +450,39 @@ fn each_failure_is_logged_with_its_run_and_place_and_repetitions_are_counted_and
         assert!(line["attempt"].as_i64() >= Some(1), "{line}");
         assert_eq!(line["error"], "503", "{line}");
     }
-    assert!(aside.iter().all(|line| line["cause"] == "undecodable"));
-    assert_eq!(of("dead-lettered more records")[0]["count"], 7);
+    assert!(
+        dead_lettered
+            .iter()
+            .all(|line| line["cause"] == "undecodable")
+    );
+    assert_eq!(lines_of("dead-lettered more records")[0]["count"], 7);
 }
 
 #[test]
-fn no_proxy_of_the_environment_stands_between_the_job_and_its_endpoints() {
-    let stage = Stage::willing();
+fn proxy_variables_of_the_environment_are_ignored() {
+    let stage = Stage::accepting();
     stage.write(&[user(1010, "Paul")]);
     let proxy = Endpoint::always(Answer::ok()).unwrap();
     let variables = ["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, proxy.url()));
     let run = stage.forward(&[]).envs(variables.clone()).output().unwrap();
-    Run::of(&run).assert(0, &json!({"delivered": 1}));
+    Run::from_output(&run).assert(0, &json!({"delivered": 1}));
     let mut check = Command::new(env!("CARGO_BIN_EXE_forward"));
     check.env_clear().envs(variables).arg("check");
     check.env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap());
     check.env("API_TYPE_A_URL", stage.a.url());
     check.env("API_TYPE_B_URL", stage.b.url());
-    let said = check.output().unwrap();
-    assert!(said.status.success(), "{said:?}");
+    let output = check.output().unwrap();
+    assert!(output.status.success(), "{output:?}");
     assert_eq!((stage.a.count(), stage.b.count()), (2, 1));
     assert_eq!(proxy.count(), 0);
 }
 
 #[test]
-fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
-    let stage = Stage::willing();
+fn too_many_undecodable_records_stop_the_run() {
+    let stage = Stage::accepting();
     stage.write(
         &(0..400)
-            .map(|n| format!("junk {n}").into_bytes())
+            .map(|n| format!("not a datum {n}").into_bytes())
             .collect::<Vec<_>>(),
     );
     let run = stage.run(&[]);
@@ -484,7 +491,7 @@ fn tombstones_are_passed_over_and_a_poisoned_stream_stops_the_run() {
     assert_eq!(
         run.total("dead_lettered"),
         100,
-        "DEAD_LETTER_MIN_COUNT letters, and no more"
+        "the run stops at DEAD_LETTER_MIN_COUNT"
     );
     assert_eq!(run.total("deferred"), 300);
 }

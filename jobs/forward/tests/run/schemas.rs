@@ -1,4 +1,4 @@
-//! Records whose header names another schema than the one that the job has.
+//! Records with a schema fingerprint header.
 
 use avro::{FINGERPRINT_HEADER, Schema};
 use runtime::text::hex;
@@ -9,9 +9,9 @@ use testkit::topics::{New, Topics};
 use super::{Run, Stage, TOPIC, bodies, user};
 
 const WRITER: &str = include_str!("../../../../schemas/user.avsc");
-/// Bytes of the writer's schema are too short for this one.
+/// A datum of the writer schema is too short for this schema.
 const FIELD_AT_END: &str = include_str!("schemas/field-at-end.avsc");
-/// Bytes of the writer's schema are valid for this one, with other fields.
+/// A datum of the writer schema is valid for this schema, but the values are assigned to other fields.
 const FIELD_IN_THE_MIDDLE: &str = include_str!("schemas/field-in-the-middle.avsc");
 
 fn fingerprint(schema: &str) -> String {
@@ -37,18 +37,18 @@ fn run(stage: &Stage, schema: &str, arguments: &[&str]) -> Run {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), schema).unwrap();
     let mut command = stage.forward(arguments);
-    Run::of(&command.env("AVRO_SCHEMA", file.path()).output().unwrap())
+    Run::from_output(&command.env("AVRO_SCHEMA", file.path()).output().unwrap())
 }
 
 #[test]
 fn a_record_of_another_schema_is_dead_lettered_and_not_decoded() {
     for schema in [FIELD_AT_END, FIELD_IN_THE_MIDDLE] {
-        let stage = Stage::willing();
-        let (ours, theirs) = (fingerprint(schema), fingerprint(WRITER));
+        let stage = Stage::accepting();
+        let (own, other) = (fingerprint(schema), fingerprint(WRITER));
         let datum = user(1010, "Paul");
         write(
             &stage,
-            &[with_header(datum.clone(), Some(theirs.as_bytes()))],
+            &[with_header(datum.clone(), Some(other.as_bytes()))],
         );
         let run = run(&stage, schema, &[]);
         run.assert(
@@ -56,11 +56,15 @@ fn a_record_of_another_schema_is_dead_lettered_and_not_decoded() {
             &json!({"planned": 1, "delivered": 0, "dead_lettered": 1}),
         );
         assert_eq!(stage.a.count() + stage.b.count(), 0);
-        let letters = records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
-        let letter = &letters[0];
-        assert_eq!(letter.value.as_ref(), Some(&datum));
-        assert_eq!(letter.header(FINGERPRINT_HEADER).as_ref(), Some(&theirs));
-        let header = |name| letter.header(name).unwrap();
+        let dead_letters =
+            records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap();
+        let dead_letter = &dead_letters[0];
+        assert_eq!(dead_letter.value.as_ref(), Some(&datum));
+        assert_eq!(
+            dead_letter.header(FINGERPRINT_HEADER).as_ref(),
+            Some(&other)
+        );
+        let header = |name| dead_letter.header(name).unwrap();
         assert_eq!(header("frontdoor.cause"), "unknown-schema");
         assert_eq!(
             header("__connect.errors.class.name"),
@@ -68,16 +72,13 @@ fn a_record_of_another_schema_is_dead_lettered_and_not_decoded() {
         );
         assert_eq!(header("__connect.errors.stage"), "VALUE_CONVERTER");
         let reason = header("__connect.errors.exception.message");
-        assert!(
-            reason.contains(&ours) && reason.contains(&theirs),
-            "{reason}"
-        );
+        assert!(reason.contains(&own) && reason.contains(&other), "{reason}");
     }
 }
 
 #[test]
 fn a_record_of_the_same_schema_or_without_the_header_is_delivered() {
-    let stage = Stage::willing();
+    let stage = Stage::accepting();
     let fingerprint = fingerprint(WRITER);
     let records = [
         with_header(user(1010, "lower"), Some(fingerprint.as_bytes())),
@@ -96,7 +97,7 @@ fn a_record_of_the_same_schema_or_without_the_header_is_delivered() {
 
 #[test]
 fn a_header_that_is_not_this_schemas_fingerprint_is_an_unknown_schema() {
-    let stage = Stage::willing();
+    let stage = Stage::accepting();
     let fingerprint = fingerprint(WRITER);
     let mut twice = with_header(user(1010, "twice"), Some(fingerprint.as_bytes()));
     twice.headers.push((
@@ -118,27 +119,28 @@ fn a_header_that_is_not_this_schemas_fingerprint_is_an_unknown_schema() {
         10,
         &json!({"planned": 6, "delivered": 0, "dead_lettered": 6}),
     );
-    for letter in records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap() {
+    for dead_letter in records::all(stage.broker.bootstrap(), "FrontDoorTopic-dead-letter").unwrap()
+    {
         assert_eq!(
-            letter.header("frontdoor.cause").as_deref(),
+            dead_letter.header("frontdoor.cause").as_deref(),
             Some("unknown-schema")
         );
     }
 }
 
 #[test]
-fn a_dry_run_routes_no_record_of_another_schema_and_says_so() {
-    let stage = Stage::willing();
-    let theirs = fingerprint(WRITER);
+fn a_dry_run_reports_records_of_another_schema_and_does_not_route_them() {
+    let stage = Stage::accepting();
+    let other = fingerprint(WRITER);
     write(
         &stage,
-        &[with_header(user(1010, "Paul"), Some(theirs.as_bytes()))],
+        &[with_header(user(1010, "Paul"), Some(other.as_bytes()))],
     );
     let run = run(&stage, FIELD_IN_THE_MIDDLE, &["--dry-run"]);
     run.assert(0, &json!({"planned": 1, "delivered": 0, "deferred": 1}));
     assert_eq!(run.report["routes"][0]["matched"], 0, "{:#}", run.report);
     assert!(
-        run.log.contains("unknown-schema") && run.log.contains(&theirs),
+        run.log.contains("unknown-schema") && run.log.contains(&other),
         "{}",
         run.log
     );
@@ -146,7 +148,7 @@ fn a_dry_run_routes_no_record_of_another_schema_and_says_so() {
 
 #[test]
 fn a_tombstone_has_no_schema() {
-    let stage = Stage::willing();
+    let stage = Stage::accepting();
     let mut tombstone = with_header(Vec::new(), Some(b"0000000000000000"));
     tombstone.value = None;
     write(&stage, &[tombstone]);

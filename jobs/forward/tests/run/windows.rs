@@ -1,4 +1,4 @@
-//! Which part of the log a run takes, and what ends it early.
+//! The window of a run, and what ends a run early.
 
 use super::*;
 
@@ -10,7 +10,7 @@ fn records_produced_after_the_start_are_not_part_of_the_window() {
     let child = stage.forward(&[]).spawn().unwrap();
     assert!(stage.a.wait_for(1, Duration::from_secs(20)));
     stage.write(&[user(1010, "after"), user(1010, "after")]);
-    Run::of(&wait(child, Duration::from_secs(30)))
+    Run::from_output(&wait(child, Duration::from_secs(30)))
         .assert(0, &json!({"planned": 2, "delivered": 2}));
     stage
         .run(&[])
@@ -18,7 +18,7 @@ fn records_produced_after_the_start_are_not_part_of_the_window() {
 }
 
 #[test]
-fn what_is_read_is_not_asked_for_again_while_an_endpoint_keeps_the_run_waiting() {
+fn buffered_records_are_not_fetched_again_while_an_endpoint_is_slow() {
     let slow = Answer::ok().after(Duration::from_millis(1500));
     let stage = Stage::new(
         Endpoint::always(slow).unwrap(),
@@ -27,18 +27,14 @@ fn what_is_read_is_not_asked_for_again_while_an_endpoint_keeps_the_run_waiting()
     stage.write(&[user(1010, "Paul"), user(1020, "Mary")]);
     let (run, fetches) = stage.broker.fetches_during(|| stage.run(&[]));
     run.assert(0, &json!({"delivered": 2}));
-    // Asking for it all the time would be one request each ten milliseconds.
+    // A repeated fetch would be one request every ten milliseconds.
     assert!((1..40).contains(&fetches), "{fetches} fetches");
 }
 
 #[test]
-fn a_dry_run_counts_and_touches_nothing() {
-    let stage = Stage::willing();
-    stage.write(&[
-        user(1010, "a"),
-        user(7, "b"),
-        b"junk that is no datum".to_vec(),
-    ]);
+fn a_dry_run_counts_records_and_changes_nothing() {
+    let stage = Stage::accepting();
+    stage.write(&[user(1010, "a"), user(7, "b"), b"not a datum".to_vec()]);
     let dry = stage.run(&["--dry-run"]);
     assert_eq!(dry.code, 0, "{:#}", dry.report);
     assert_eq!(
@@ -57,8 +53,8 @@ fn a_dry_run_counts_and_touches_nothing() {
 }
 
 #[test]
-fn a_replay_delivers_again_with_the_same_key_and_moves_no_commit() {
-    let stage = Stage::willing();
+fn a_replay_delivers_with_the_same_key_and_does_not_commit() {
+    let stage = Stage::accepting();
     stage.write(&[user(1010, "a"), user(1010, "b"), user(1010, "c")]);
     stage.run(&[]).assert(0, &json!({"delivered": 3}));
     stage.write(&[user(1010, "d")]);
@@ -76,7 +72,7 @@ fn a_replay_delivers_again_with_the_same_key_and_moves_no_commit() {
 }
 
 #[test]
-fn a_signal_ends_a_run_with_a_commit_of_what_was_delivered() {
+fn a_signal_ends_the_run_and_delivered_records_are_committed() {
     let a = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(50))).unwrap();
     let stage = Stage::new(a, Endpoint::always(Answer::ok()).unwrap());
     let data: Vec<_> = (0..400).map(|n| user(1010, &format!("n{n}"))).collect();
@@ -88,14 +84,14 @@ fn a_signal_ends_a_run_with_a_commit_of_what_was_delivered() {
         .arg(child.id().to_string())
         .status()
         .unwrap();
-    let first = Run::of(&wait(child, Duration::from_secs(20)));
+    let first = Run::from_output(&wait(child, Duration::from_secs(20)));
     first.assert(12, &json!({"planned": 400}));
     let delivered = first.total("delivered");
     assert!((16..400).contains(&delivered), "{delivered}");
     stage
         .run(&["--max-in-flight", "64"])
         .assert(0, &json!({"delivered": 400 - delivered}));
-    assert_eq!(stage.a.count(), 400, "nothing twice");
+    assert_eq!(stage.a.count(), 400, "each record is sent once");
 }
 
 #[test]
@@ -115,11 +111,7 @@ fn a_deadline_leaves_time_to_commit() {
         run.report
     );
     let delivered = run.total("delivered");
-    assert_eq!(
-        stage.a.count() as i64,
-        delivered,
-        "what was sent is counted"
-    );
+    assert_eq!(stage.a.count() as i64, delivered, "each request is counted");
     let committed: i64 = run.report["partitions"]
         .as_array()
         .unwrap()
@@ -133,9 +125,9 @@ fn a_deadline_leaves_time_to_commit() {
 }
 
 #[test]
-fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
+fn deferred_records_do_not_count_toward_the_limits_of_later_windows() {
     let size = user(1020, "v").len();
-    for bound in [
+    for limit in [
         ["--window-max-records", "10"],
         ["--window-max-bytes", &(10 * size).to_string()],
     ] {
@@ -146,20 +138,20 @@ fn a_route_that_is_down_takes_no_room_in_the_next_windows() {
         let mut data = vec![user(1010, "u")];
         data.extend(vec![user(1020, "v"); 40]);
         stage.write(&data);
-        let flags = [bound[0], bound[1], "--max-attempts", "1"];
+        let flags = [limit[0], limit[1], "--max-attempts", "1"];
         let runs: Vec<Run> = (0..5).map(|_| stage.run(&flags)).collect();
         for run in &runs {
             assert_eq!(run.report["balanced"], true, "{:#}", run.report);
             assert!(run.total("delivered") <= 10, "{:#}", run.report);
         }
-        assert_eq!(stage.b.count(), 40, "{bound:?}");
+        assert_eq!(stage.b.count(), 40, "{limit:?}");
         assert_eq!(runs[4].total("deferred"), 1, "{:#}", runs[4].report);
     }
 }
 
 #[test]
-fn a_record_above_the_bound_on_bytes_is_a_window_of_its_own() {
-    let stage = Stage::willing();
+fn a_record_larger_than_the_byte_limit_is_a_window_by_itself() {
+    let stage = Stage::accepting();
     stage.write(&vec![user(1010, "u"); 3]);
     let codes = (0..3).map(|_| stage.run(&["--window-max-bytes", "1"]).code);
     assert_eq!(codes.collect::<Vec<_>>(), [12, 12, 0]);
@@ -167,8 +159,8 @@ fn a_record_above_the_bound_on_bytes_is_a_window_of_its_own() {
 }
 
 #[test]
-fn a_window_of_a_partition_that_is_not_there_is_a_wrong_setting() {
-    let stage = Stage::willing();
+fn a_window_that_names_a_missing_partition_is_a_configuration_error() {
+    let stage = Stage::accepting();
     for (flag, setting) in [
         ("--window-start", "WINDOW_START"),
         ("--window-end", "WINDOW_END"),
@@ -181,20 +173,20 @@ fn a_window_of_a_partition_that_is_not_there_is_a_wrong_setting() {
 }
 
 #[test]
-fn bounds_on_records_and_bytes_end_a_window_early_and_say_so() {
-    let stage = Stage::willing();
+fn record_and_byte_limits_end_a_window_early_and_are_reported() {
+    let stage = Stage::accepting();
     stage.write(&(0..20).map(|_| user(1010, "same")).collect::<Vec<_>>());
-    let noted = |run: &Run, bound: &str| {
-        let note = format!("{bound} ended the window before the end of the log");
+    let assert_note = |run: &Run, setting: &str| {
+        let note = format!("{setting} ended the window before the end of the log");
         assert_eq!(run.report["notes"], json!([note]));
     };
     let records = stage.run(&["--window-max-records", "6"]);
     records.assert(12, &json!({"planned": 6, "delivered": 6, "deferred": 0}));
-    noted(&records, "WINDOW_MAX_RECORDS");
+    assert_note(&records, "WINDOW_MAX_RECORDS");
     let size = user(1010, "same").len();
     let bytes = stage.run(&["--window-max-bytes", &(5 * size + 1).to_string()]);
     bytes.assert(12, &json!({"planned": 5, "delivered": 5, "deferred": 0}));
-    noted(&bytes, "WINDOW_MAX_BYTES");
+    assert_note(&bytes, "WINDOW_MAX_BYTES");
     stage
         .run(&[])
         .assert(0, &json!({"planned": 9, "delivered": 9}));

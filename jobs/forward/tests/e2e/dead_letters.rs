@@ -1,15 +1,15 @@
-//! Records that no endpoint will ever take (rows P1, P2, P4, P5, P7).
+//! Records that cannot be decoded, tombstones, and the messages in the dead-letter topic.
 
 use std::collections::BTreeSet;
 
 use testkit::topics::New;
 use testkit::user::User;
 
-use crate::endpoints::{assert_took_all, takes_all};
+use crate::endpoints::{accepting, assert_accepted_all};
 use crate::stage::{Stage, users};
 
-/// Bytes that look like a datum, more or less, and are none.
-fn poison() -> Vec<Vec<u8>> {
+/// Returns byte strings that are similar to a datum but invalid.
+fn invalid_data() -> Vec<Vec<u8>> {
     let good = User::new(1010, "someone").encode();
     let mut with_id = vec![0];
     with_id.extend_from_slice(&7u32.to_be_bytes());
@@ -19,11 +19,11 @@ fn poison() -> Vec<Vec<u8>> {
         vec![0xff; 12],
         good[..good.len() - 1].to_vec(),
         [good.as_slice(), &[0]].concat(),
-        // An object container's magic, a single-object header with a foreign fingerprint, a registry's framing.
+        // The magic of a container file, a single-object header with another fingerprint, a schema registry frame.
         b"Obj\x01".to_vec(),
         [&[0xc3, 0x01, 1, 2, 3, 4, 5, 6, 7, 8], good.as_slice()].concat(),
         with_id,
-        // A name that is not UTF-8, and one of two gigabytes.
+        // A name that is not UTF-8, and a name of two gigabytes.
         b"\xe4\x0f\x04\xff\xff\x02x".to_vec(),
         b"\xe4\x0f\xfe\xff\xff\xff\x0f".to_vec(),
     ]
@@ -31,11 +31,11 @@ fn poison() -> Vec<Vec<u8>> {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p1_what_cannot_be_decoded_is_a_dead_letter_and_reaches_no_endpoint() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p1", 1).await.to(&a, &b);
+async fn undecodable_records_are_dead_lettered_and_sent_to_no_endpoint() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("invalid", 1).await.to(&a, &b);
     let mut records = users(1010, "u", 50, 1);
-    let bad = poison();
+    let bad = invalid_data();
     for (number, bytes) in bad.iter().enumerate() {
         records.insert(5 * number, New::to(0, bytes.clone()));
     }
@@ -45,16 +45,16 @@ async fn p1_what_cannot_be_decoded_is_a_dead_letter_and_reaches_no_endpoint() {
         (run.total("delivered"), run.total("dead_lettered")),
         (50, bad.len() as i64)
     );
-    // Every body that came is a datum: `assert_took_all` decodes each.
-    assert_eq!(assert_took_all(&a, "u", 50) + b.count(), 0);
-    let letters = stage.dead_letters();
-    let values: Vec<Vec<u8>> = letters
+    // Each body is a datum: `assert_accepted_all` decodes each of them.
+    assert_eq!(assert_accepted_all(&a, "u", 50) + b.count(), 0);
+    let dead_letters = stage.dead_letters();
+    let values: Vec<Vec<u8>> = dead_letters
         .iter()
-        .map(|letter| letter.value.clone().unwrap())
+        .map(|dead_letter| dead_letter.value.clone().unwrap())
         .collect();
     assert_eq!(values, bad);
-    for letter in &letters {
-        let cause = letter.header("__connect.errors.class.name").unwrap();
+    for dead_letter in &dead_letters {
+        let cause = dead_letter.header("__connect.errors.class.name").unwrap();
         assert!(cause.contains("undecodable"), "{cause}");
     }
     assert_eq!(stage.committed(), [(0, 50 + bad.len() as i64)].into());
@@ -62,9 +62,9 @@ async fn p1_what_cannot_be_decoded_is_a_dead_letter_and_reaches_no_endpoint() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p2_a_tombstone_never_ends_a_run() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p2", 1).await.to(&a, &b);
+async fn a_tombstone_never_stops_a_run() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("tombstones", 1).await.to(&a, &b);
     let tombstone = || New {
         partition: Some(0),
         key: Some(b"gone".to_vec()),
@@ -76,24 +76,24 @@ async fn p2_a_tombstone_never_ends_a_run() {
     stage.write(&records);
     let run = stage.run().expect(0);
     assert_eq!((run.total("delivered"), run.total("skipped")), (20, 2));
-    assert_eq!(assert_took_all(&a, "u", 20), 0);
+    assert_eq!(assert_accepted_all(&a, "u", 20), 0);
     assert_eq!(stage.committed(), [(0, 22)].into());
 
     let stage = stage.with("TOMBSTONES", "dead_letter");
     stage.write(&[tombstone()]);
     assert_eq!(stage.run().expect(10).total("dead_lettered"), 1);
-    let letters = stage.dead_letters();
+    let dead_letters = stage.dead_letters();
     assert_eq!(
-        (letters[0].key.as_deref(), &letters[0].value),
+        (dead_letters[0].key.as_deref(), &dead_letters[0].value),
         (Some(b"gone".as_slice()), &None)
     );
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p4_p5_a_dead_letter_is_the_record_unchanged_with_three_families_of_headers() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p4", 2).await.to(&a, &b);
+async fn a_dead_letter_is_the_unchanged_record_with_three_sets_of_headers() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("headers", 2).await.to(&a, &b);
     let headers = vec![
         ("traceparent".to_owned(), Some(b"00-1-2-01".to_vec())),
         ("twice".to_owned(), Some(vec![0xff, 0x00])),
@@ -109,20 +109,20 @@ async fn p4_p5_a_dead_letter_is_the_record_unchanged_with_three_families_of_head
     records.extend([New::to(1, User::new(999, "before").encode()), bad.clone()]);
     stage.write(&records);
     stage.run().expect(10);
-    let letter = stage.dead_letters().remove(0);
+    let dead_letter = stage.dead_letters().remove(0);
     assert_eq!(
-        (letter.key.clone(), letter.value.clone()),
+        (dead_letter.key.clone(), dead_letter.value.clone()),
         (bad.key, bad.value)
     );
     assert_eq!(
-        letter.headers[..3],
+        dead_letter.headers[..3],
         headers,
-        "the record's own headers come first, unchanged"
+        "the headers of the record come first, unchanged"
     );
     let header = |name: &str| {
-        letter
+        dead_letter
             .header(name)
-            .unwrap_or_else(|| panic!("no {name}: {:?}", letter.headers))
+            .unwrap_or_else(|| panic!("no {name}: {:?}", dead_letter.headers))
     };
     for family in ["__connect.errors.", "__streams.errors.", "__dlq.errors."] {
         assert_eq!(header(&format!("{family}topic")), stage.topic);
@@ -137,9 +137,9 @@ async fn p4_p5_a_dead_letter_is_the_record_unchanged_with_three_families_of_head
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p5_a_dead_letter_in_an_envelope_holds_everything_without_headers() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p5-envelope", 1)
+async fn a_dead_letter_envelope_contains_value_topic_and_cause() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("envelope", 1)
         .await
         .to(&a, &b)
         .with("DEAD_LETTER_ENVELOPE", "true");
@@ -150,9 +150,9 @@ async fn p5_a_dead_letter_in_an_envelope_holds_everything_without_headers() {
     });
     stage.write(&records);
     stage.run().expect(10);
-    let letter = stage.dead_letters().remove(0);
+    let dead_letter = stage.dead_letters().remove(0);
     let envelope: serde_json::Value =
-        serde_json::from_slice(letter.value.as_deref().unwrap()).unwrap();
+        serde_json::from_slice(dead_letter.value.as_deref().unwrap()).unwrap();
     let text = envelope.to_string();
     assert!(
         text.contains("//8=") && text.contains(&stage.topic) && text.contains("undecodable"),
@@ -162,9 +162,9 @@ async fn p5_a_dead_letter_in_an_envelope_holds_everything_without_headers() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p7", 1)
+async fn too_many_dead_letters_stop_the_run() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("threshold", 1)
         .await
         .to(&a, &b)
         .with("DEAD_LETTER_MIN_COUNT", "50");
@@ -180,8 +180,8 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
     let committed = stage.committed().get(&0).copied().unwrap_or(0);
     assert!(committed <= written, "{committed} > {written}");
 
-    // Not below the share.
-    let stage = Stage::new("p7-few", 1)
+    // Below the ratio, the run does not stop.
+    let stage = Stage::new("threshold-below", 1)
         .await
         .to(&a, &b)
         .with("DEAD_LETTER_MIN_COUNT", "10");
@@ -201,15 +201,15 @@ async fn p7_a_brake_stops_a_run_in_which_too_much_is_poison() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
+async fn a_kill_repeats_only_uncommitted_dead_letters() {
     const MAX_UNCOMMITTED: usize = 8;
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p1-kill", 2).await.to(&a, &b);
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("invalid-sigkill", 2).await.to(&a, &b);
     let stage = stage
         .with("MAX_UNCOMMITTED", MAX_UNCOMMITTED.to_string())
         .with("DEAD_LETTER_MAX_RATIO", "1");
-    let poison = |number: i32| New::to(number % 2, format!("\u{1}poison-{number}"));
-    stage.write(&(0..6_000).map(poison).collect::<Vec<_>>());
+    let invalid = |number: i32| New::to(number % 2, format!("\u{1}invalid-{number}"));
+    stage.write(&(0..6_000).map(invalid).collect::<Vec<_>>());
     let topic = stage.dead_letter_topic();
     let written = || stage.topics.watermarks(&topic).unwrap()[&0].1;
     let mut kills = 0;
@@ -217,7 +217,7 @@ async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
         let before = written();
         let mut run = stage.start();
         while written() < before + after {
-            if !run.runs() {
+            if !run.is_running() {
                 run = stage.start();
             }
         }
@@ -225,10 +225,13 @@ async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
     }
     let last = stage.run_when_free();
     assert!([0, 10].contains(&last.code), "{}: {}", last.code, last.log);
-    let letters = stage.dead_letters();
-    let distinct: BTreeSet<_> = letters.iter().map(|letter| &letter.value).collect();
+    let dead_letters = stage.dead_letters();
+    let distinct: BTreeSet<_> = dead_letters
+        .iter()
+        .map(|dead_letter| &dead_letter.value)
+        .collect();
     assert_eq!(distinct.len(), 6_000);
-    let repeats = letters.len() - distinct.len();
+    let repeats = dead_letters.len() - distinct.len();
     assert!(
         repeats <= kills * MAX_UNCOMMITTED,
         "{repeats} repeats after {kills} kills"
@@ -238,9 +241,9 @@ async fn p1_kill_9_repeats_no_more_dead_letters_than_were_not_committed() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_set() {
-    let (a, b) = (takes_all(), takes_all());
-    let mut stage = Stage::new("p4-large", 1).await.to(&a, &b);
+async fn a_dead_letter_too_large_for_its_topic_blocks_the_commit_and_names_the_setting() {
+    let (a, b) = (accepting(), accepting());
+    let mut stage = Stage::new("large", 1).await.to(&a, &b);
     let small = format!("{}-small", stage.topic);
     let settings = [("max.message.bytes", "500000")];
     stage.topics.create(&small, 1, &settings).await.unwrap();
@@ -255,18 +258,18 @@ async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_s
     let run = stage.run().expect(74);
     assert_eq!((run.total("dead_lettered"), run.total("deferred")), (2, 1));
     assert_eq!(stage.committed(), [(0, 1)].into());
-    let told = run.report["notes"].to_string();
+    let notes = run.report["notes"].to_string();
     let record = format!("{}/0@1 has 60", stage.topic);
     for part in [&record, &small, "max.message.bytes: 500000"] {
-        assert!(told.contains(part), "{part}: {told}");
+        assert!(notes.contains(part), "{part}: {notes}");
     }
 
     stage
         .topics
-        .create(&format!("{small}-not"), 1, &[])
+        .create(&format!("{small}-default"), 1, &[])
         .await
         .unwrap();
-    stage.set("DEAD_LETTER_TOPIC", format!("{small}-not"));
+    stage.set("DEAD_LETTER_TOPIC", format!("{small}-default"));
     let run = stage.run().expect(10);
     assert_eq!(
         (run.total("dead_lettered"), run.total("already_completed")),
@@ -277,15 +280,15 @@ async fn p4_a_letter_too_large_for_its_topic_holds_the_commit_and_says_what_to_s
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p4_a_dead_letter_topic_of_the_jobs_own_has_room_for_an_envelope() {
-    let (a, b) = (takes_all(), takes_all());
-    let stage = Stage::new("p4-room", 1).await.to(&a, &b);
-    let topic = format!("{}-made-by-the-job", stage.topic);
+async fn a_dead_letter_topic_created_by_the_job_accepts_large_envelopes() {
+    let (a, b) = (accepting(), accepting());
+    let stage = Stage::new("large-envelope", 1).await.to(&a, &b);
+    let topic = format!("{}-created-by-the-job", stage.topic);
     let stage = stage
         .with("DEAD_LETTER_TOPIC", &topic)
         .with("DEAD_LETTER_ENVELOPE", "true")
         .with("DEAD_LETTER_MAX_RATIO", "1");
-    // In base64 it is beyond what a topic takes by default.
+    // In base64, the record is larger than the default maximum of a topic.
     stage.write(&[New::to(0, vec![0xff; 900_000])]);
     let run = stage.run().expect(10);
     assert_eq!(run.total("dead_lettered"), 1);
@@ -294,9 +297,9 @@ async fn p4_a_dead_letter_topic_of_the_jobs_own_has_room_for_an_envelope() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn p4_a_grace_of_no_time_is_time_enough_for_a_dead_letter() {
-    let (a, b) = (takes_all(), takes_all());
-    let mut stage = Stage::new("p4-shutdown_timeout", 1).await.to(&a, &b);
+async fn a_dead_letter_is_written_with_a_zero_shutdown_timeout() {
+    let (a, b) = (accepting(), accepting());
+    let mut stage = Stage::new("zero-timeout", 1).await.to(&a, &b);
     for (number, shutdown_timeout) in ["0s", "5ms"].into_iter().enumerate() {
         stage.set("SHUTDOWN_TIMEOUT", shutdown_timeout);
         stage.write(&[New::to(0, vec![0xff; 9])]);

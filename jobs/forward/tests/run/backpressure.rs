@@ -1,4 +1,4 @@
-//! A route that is full, and the other routes.
+//! The effect of a full route on the other routes.
 
 use std::time::Duration;
 
@@ -8,13 +8,13 @@ use testkit::endpoint::{Answer, Endpoint};
 use crate::{Run, Stage, user};
 
 #[test]
-fn a_full_route_does_not_stop_the_records_of_other_partitions() {
+fn a_full_route_does_not_delay_other_partitions() {
     const RECORDS: usize = 40;
     const ROUTES: usize = 16;
     let slow = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(50))).unwrap();
     let stage = Stage::new(slow, Endpoint::always(Answer::ok()).unwrap());
-    // Partition 0 holds four times the bytes of route A that a queue has room for, since the routes share the room;
-    // partition 1 holds those of route B.
+    // The routes share the buffer. Partition 0 has four times as many bytes for route A as the share of a route;
+    // partition 1 has the records of route B.
     let name = "n".repeat(100_000);
     let data: Vec<_> = (0..2 * RECORDS)
         .map(|n| user(if n % 2 == 0 { 0 } else { 1 }, &name))
@@ -38,10 +38,13 @@ fn a_full_route_does_not_stop_the_records_of_other_partitions() {
         .env("ROUTES", routes.path())
         .output()
         .unwrap();
-    Run::of(&output).assert(0, &json!({"delivered": 2 * RECORDS, "deferred": 0}));
+    Run::from_output(&output).assert(0, &json!({"delivered": 2 * RECORDS, "deferred": 0}));
     let (a, b) = (stage.a.requests(), stage.b.requests());
     assert_eq!((a.len(), b.len()), (RECORDS, RECORDS));
     let last = b.iter().map(|request| request.at).max().unwrap();
     let before = a.iter().filter(|request| request.at < last).count();
-    assert!(before < RECORDS / 2, "{before} of A's requests came first");
+    assert!(
+        before < RECORDS / 2,
+        "{before} requests of A arrived before the last request of B"
+    );
 }

@@ -1,6 +1,6 @@
-#![allow(clippy::unwrap_used, clippy::expect_used)] // a test that cannot go on says so by panicking
+#![allow(clippy::unwrap_used, clippy::expect_used)] // A test fails by panicking.
 
-//! A broker that takes connections and never answers holds up nobody who has a deadline or is asked to stop.
+//! A broker that accepts connections and never responds does not delay a deadline or a shutdown.
 
 use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-/// Far more than either test needs, and far less than `START_TIMEOUT`.
-const SOON: Duration = Duration::from_secs(30);
+/// Longer than each test needs, and shorter than `START_TIMEOUT`.
+const TIMEOUT: Duration = Duration::from_secs(30);
 
 fn forward(broker: &TcpListener, deadline: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_forward"))
@@ -29,13 +29,13 @@ fn forward(broker: &TcpListener, deadline: &str) -> Child {
         .unwrap()
 }
 
-/// The exit code and the report.
-fn end(mut run: Child) -> (Option<i32>, Value) {
-    let begin = Instant::now();
+/// Waits for the run to end and returns its exit code and report.
+fn wait(mut run: Child) -> (Option<i32>, Value) {
+    let start = Instant::now();
     while run.try_wait().unwrap().is_none() {
-        if begin.elapsed() > SOON {
+        if start.elapsed() > TIMEOUT {
             run.kill().unwrap();
-            panic!("the run did not end in {SOON:?}");
+            panic!("the run did not end in {TIMEOUT:?}");
         }
         std::thread::sleep(Duration::from_millis(10));
     }
@@ -45,21 +45,21 @@ fn end(mut run: Child) -> (Option<i32>, Value) {
 }
 
 #[test]
-fn a_run_with_a_deadline_waits_for_the_broker_no_longer_than_that() {
+fn a_run_that_waits_for_the_broker_ends_at_its_deadline() {
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (code, report) = end(forward(&broker, "2s"));
+    let (code, report) = wait(forward(&broker, "2s"));
     assert_eq!(code, Some(74), "{report:#}");
 }
 
 #[test]
-fn a_run_that_waits_for_the_broker_ends_when_it_is_asked_to() {
+fn a_run_that_waits_for_the_broker_ends_on_sigterm() {
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
     let run = forward(&broker, "100s");
-    // It listens for signals before it connects.
+    // The signal handlers are installed before the connection is opened.
     let connection = broker.accept().unwrap();
-    let asked = Command::new("kill").arg(run.id().to_string()).status();
-    assert!(asked.unwrap().success());
-    let (code, report) = end(run);
+    let kill = Command::new("kill").arg(run.id().to_string()).status();
+    assert!(kill.unwrap().success());
+    let (code, report) = wait(run);
     assert_eq!(code, Some(12), "{report:#}");
     assert_eq!(report["outcome"], "more_work");
     let notes = report["notes"].to_string();
