@@ -141,9 +141,14 @@ async fn what_is_malformed_or_contradictory_is_named() {
 }
 
 #[tokio::test]
-async fn oci_streaming_gets_an_envelope_unless_told_otherwise() {
+async fn oci_streaming_gets_an_envelope_unless_configured_otherwise() {
     let oci = [("KAFKA_PROFILE", "oci")];
     assert!(config(&oci).await.unwrap().dead_letter_envelope);
-    let told = [("KAFKA_PROFILE", "oci"), ("DEAD_LETTER_ENVELOPE", "false")];
-    assert!(!config(&told).await.unwrap().dead_letter_envelope);
+    let without_envelope = [("KAFKA_PROFILE", "oci"), ("DEAD_LETTER_ENVELOPE", "false")];
+    assert!(
+        !config(&without_envelope)
+            .await
+            .unwrap()
+            .dead_letter_envelope
+    );
 }

@@ -165,7 +165,7 @@ async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
         let error = oci.secret(&id).await.unwrap_err().to_string();
         assert!(
             error.contains(&format!(
-                ": {status} {code}: The stand-in was told to say so (opc-request-id "
+                ": {status} {code}: An injected fault (opc-request-id "
             )),
             "{error}"
         );
