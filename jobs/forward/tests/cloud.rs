@@ -287,7 +287,7 @@ async fn an_unresponsive_broker_and_endpoint_are_reported_within_their_timeouts(
     );
     for name in ["endpoint A", "endpoint B"] {
         assert!(
-            failures[name].contains("no answer within 1s; is it up"),
+            failures[name].contains("no response within 1s; check that it is running"),
             "{failures:?}"
         );
     }
@@ -304,12 +304,12 @@ async fn an_endpoint_that_rejects_the_token_or_answers_503_is_reported() {
     let (code, failures) = fixture.failures().await;
     assert_eq!(code, 75);
     assert!(
-        failures["endpoint A"].contains("answers 401 Unauthorized; check the route's token"),
+        failures["endpoint A"].contains("responds 401 Unauthorized; check the route's token"),
         "{failures:?}"
     );
     assert!(
         failures["endpoint B"]
-            .contains("answers 503 Service Unavailable; it is there, but in trouble"),
+            .contains("responds 503 Service Unavailable; see the log of the endpoint"),
         "{failures:?}"
     );
 }

@@ -29,31 +29,31 @@ async fn probe(client: &EndpointClient, timeout: Duration) -> Result<String, Che
         .map_err(|error| unreachable(&error))?;
     match status.as_u16() {
         401 | 403 => Err(CheckError {
-            detail: format!("answers {status}"),
+            detail: format!("responds {status}"),
             advice: Some(
                 "check the route's token (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or token in ROUTES)",
             ),
         }),
         500.. => Err(CheckError {
-            detail: format!("answers {status}"),
-            advice: Some("it is there, but in trouble: see its log"),
+            detail: format!("responds {status}"),
+            advice: Some("see the log of the endpoint"),
         }),
-        _ => Ok(format!("answers {status} to GET")),
+        _ => Ok(format!("responds {status} to GET")),
     }
 }
 
 fn unreachable(error: &ProbeError) -> CheckError {
     let detail = match error {
-        ProbeError::TimedOut(timeout) => format!("no answer within {timeout:?}"),
+        ProbeError::TimedOut(timeout) => format!("no response within {timeout:?}"),
         ProbeError::Connection(ConnectionError::Connect(cause)) => {
             format!("no connection: {cause}")
         }
         ProbeError::Connection(error) => format!("no connection: {error}"),
     };
     let advice = if detail.contains("certificate") {
-        "its authority is not known here: SSL_CERT_FILE may name others"
+        "its certificate authority is unknown: name a CA file in SSL_CERT_FILE"
     } else {
-        "is it up, its address right, and the way to it open?"
+        "check that it is running, its URL, and the network between"
     };
     CheckError {
         detail,
