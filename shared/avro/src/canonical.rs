@@ -9,7 +9,7 @@ use crate::graph::{Graph, Node, NodeId};
 
 /// The canonical form. Schemas with the same form encode data the same way.
 pub(super) fn form(graph: &Graph) -> String {
-    let mut writer = Writer {
+    let mut writer = CanonicalWriter {
         graph,
         defined: vec![false; graph.nodes.len()],
         out: String::new(),
@@ -18,13 +18,13 @@ pub(super) fn form(graph: &Graph) -> String {
     writer.out
 }
 
-struct Writer<'t> {
+struct CanonicalWriter<'t> {
     graph: &'t Graph,
     defined: Vec<bool>,
     out: String,
 }
 
-impl Writer<'_> {
+impl CanonicalWriter<'_> {
     // Recursion is limited by the nesting of the JSON text: of a type that is already defined only the name is written.
     fn node(&mut self, id: NodeId) {
         let graph = self.graph;

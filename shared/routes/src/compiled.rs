@@ -39,7 +39,7 @@ impl Compiled {
         expression: &IdedExpr,
         slot: &dyn Fn(&str) -> Option<usize>,
     ) -> Option<Self> {
-        let mut builder = Builder {
+        let mut builder = ConditionBuilder {
             steps: Vec::new(),
             slot,
         };
@@ -66,12 +66,12 @@ impl Compiled {
     }
 }
 
-struct Builder<'a> {
+struct ConditionBuilder<'a> {
     steps: Vec<Step>,
     slot: &'a dyn Fn(&str) -> Option<usize>,
 }
 
-impl Builder<'_> {
+impl ConditionBuilder<'_> {
     fn emit(&mut self, expression: &IdedExpr, yes: Target, no: Target) -> Option<Target> {
         if let Expr::Literal(LiteralValue::Boolean(constant)) = &expression.expr {
             return Some(if *constant.inner() { yes } else { no });

@@ -102,7 +102,7 @@ pub(super) struct Types {
 impl Types {
     /// The types of a schema.
     pub(super) fn of(schema: &Schema) -> Self {
-        let mut builder = Builder::default();
+        let mut builder = TypesBuilder::default();
         let datum = builder.add(schema.root());
         builder.types.datum = Some(datum);
         builder.types
@@ -129,13 +129,13 @@ impl Types {
 }
 
 #[derive(Default)]
-struct Builder {
+struct TypesBuilder {
     types: Types,
     /// Records and enums, by the ids of their schema nodes.
     named: HashMap<usize, Kind>,
 }
 
-impl Builder {
+impl TypesBuilder {
     fn add(&mut self, node: SchemaNode<'_>) -> Type {
         if let Some(kind) = self.named.get(&node.id()) {
             return kind.clone().into();

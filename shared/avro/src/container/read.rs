@@ -21,7 +21,7 @@ pub(crate) fn read<'a>(
 ) -> Result<Data<'a>, DecodeError> {
     let mut cursor = Cursor::new(bytes);
     let header = read_header(&mut cursor)?;
-    let writer = Writer::new(header.schema, schema)?;
+    let writer = WriterSchema::new(header.schema, schema)?;
     let mut reader = BlockReader {
         writer,
         limits,
@@ -52,14 +52,14 @@ pub(crate) fn read<'a>(
 }
 
 /// The writer's schema.
-enum Writer<'s> {
+enum WriterSchema<'s> {
     /// It has the same canonical form as the configured schema.
     Same(&'s Schema),
     /// It differs, and this plan resolves it to the configured schema.
     Other(Schema, Plan),
 }
 
-impl<'s> Writer<'s> {
+impl<'s> WriterSchema<'s> {
     fn new(text: &str, configured: &'s Schema) -> Result<Self, DecodeError> {
         if text == configured.json() {
             return Ok(Self::Same(configured));
@@ -80,7 +80,7 @@ impl<'s> Writer<'s> {
 
 /// Reads the blocks of a file, one after another.
 struct BlockReader<'s, 'a> {
-    writer: Writer<'s>,
+    writer: WriterSchema<'s>,
     limits: &'s Limits,
     /// The bytes after decompression so far.
     decoded: usize,
@@ -145,9 +145,9 @@ impl<'a> BlockReader<'_, 'a> {
             ));
         }
         match self.writer {
-            Writer::Same(_) if codec == Codec::Null => {}
-            Writer::Same(_) => self.append(&mut buffer),
-            Writer::Other(..) => {
+            WriterSchema::Same(_) if codec == Codec::Null => {}
+            WriterSchema::Same(_) => self.append(&mut buffer),
+            WriterSchema::Other(..) => {
                 self.decoded += resolved.len();
                 self.append(&mut resolved);
             }
@@ -175,8 +175,8 @@ impl<'a> BlockReader<'_, 'a> {
         let record = Some(self.records);
         let start = cursor.pos;
         let (program, plan) = match &self.writer {
-            Writer::Same(schema) => (schema.program(), None),
-            Writer::Other(writer, plan) => (writer.program(), Some((writer, plan))),
+            WriterSchema::Same(schema) => (schema.program(), None),
+            WriterSchema::Other(writer, plan) => (writer.program(), Some((writer, plan))),
         };
         cursor.pos = validate::prefix(program, cursor.bytes, start).map_err(|fault| {
             let path = printable(&fault.path);
