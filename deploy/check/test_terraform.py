@@ -74,7 +74,7 @@ def test_the_tests_of_the_module_pass(module, tested):
     ("file", "old", "new"),
     [
         ("gateway.tf", "for_each = var.jwt == null ? [] : [var.jwt]\n", "for_each = []\n"),
-        ("vault.tf", "AUTH_KEY              = var.kafka_auth_token", "AUTH_KEY              = nonsensitive(var.kafka_auth_token)"),
+        ("vault.tf", "AUTH_KEY                = var.kafka_auth_token", "AUTH_KEY                = nonsensitive(var.kafka_auth_token)"),
         ("containers.tf", "run_as_user                    = 1000", "run_as_user                    = 0"),
     ],
 )
