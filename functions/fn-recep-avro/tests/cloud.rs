@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use testkit::agent::{Agent, Call};
 use testkit::broker::Broker;
-use testkit::oci_standin::{Standin, Trouble};
+use testkit::oci_standin::{Fault, Standin};
 use testkit::{program, records};
 
 /// The record `{"id": 1010, "name": "Paul", "email": "p@x"}` of schemas/user.avsc.
@@ -102,11 +102,9 @@ async fn a_cold_start_requests_each_needed_document_once() {
 #[tokio::test]
 async fn a_call_before_the_settings_are_read_waits_for_them() {
     let fixture = CloudFixture::new().await;
-    fixture.cloud.trouble(
-        "config.properties",
-        Trouble::Delay(Duration::from_secs(1)),
-        1,
-    );
+    fixture
+        .cloud
+        .inject_fault("config.properties", Fault::Delay(Duration::from_secs(1)), 1);
     let start = Instant::now();
     let mut function = fixture.function().await;
     assert!(
@@ -124,11 +122,9 @@ async fn a_call_before_the_settings_are_read_waits_for_them() {
 #[tokio::test]
 async fn a_call_whose_deadline_passes_before_the_start_is_a_503_with_retry_after() {
     let fixture = CloudFixture::new().await;
-    fixture.cloud.trouble(
-        "config.properties",
-        Trouble::Delay(Duration::from_secs(5)),
-        1,
-    );
+    fixture
+        .cloud
+        .inject_fault("config.properties", Fault::Delay(Duration::from_secs(5)), 1);
     let mut function = fixture.function().await;
     let call = || Call::http("POST", "/ingest", DATUM).timeout(Duration::from_secs(2));
     let reply = function.call(call()).await.unwrap();
@@ -154,9 +150,9 @@ async fn reloads_a_changed_secret_without_a_redeploy() {
         202
     );
     // Errors of the vault meanwhile have no effect on calls.
-    fixture.cloud.trouble(
+    fixture.cloud.inject_fault(
         "secretbundles",
-        Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
+        Fault::Error(404, "NotAuthorizedOrNotFound".to_owned()),
         4,
     );
     fixture.cloud.put_secret("kafka_topic", b"second\n");
@@ -175,9 +171,9 @@ async fn reloads_a_changed_secret_without_a_redeploy() {
 async fn unreadable_settings_are_reported_in_one_sentence() {
     let mut fixture = CloudFixture::new().await;
     fixture.set("OCI_TIMEOUT", "500ms");
-    fixture.cloud.trouble(
+    fixture.cloud.inject_fault(
         "config.properties",
-        Trouble::Error(503, "ServiceUnavailable".to_owned()),
+        Fault::Error(503, "ServiceUnavailable".to_owned()),
         100,
     );
     let variables: Vec<(&str, &str)> = fixture

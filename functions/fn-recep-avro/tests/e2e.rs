@@ -18,7 +18,7 @@ async fn start(topic: &str) -> (Kafka, Topics, Agent) {
         ..Options::default()
     })
     .unwrap();
-    let topics = Topics::of(kafka.bootstrap()).unwrap();
+    let topics = Topics::connect(kafka.bootstrap()).unwrap();
     let settings = [
         ("KAFKA_BOOTSTRAP_SERVERS", kafka.bootstrap()),
         ("KAFKA_TOPIC", topic),

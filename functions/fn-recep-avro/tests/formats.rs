@@ -147,7 +147,7 @@ async fn problems_with_the_broker_are_valid() {
     broker.create_topic(TOPIC, 1).unwrap();
     let mut function = function(broker.bootstrap(), TOPIC).await;
     assert_eq!(function.call(post(user("Paul"))).await.unwrap().status, 202);
-    broker.down().unwrap();
+    broker.set_down().unwrap();
     let reply = function.call(post(user("Paul"))).await.unwrap();
     let problem = assert_problem(&reply, 503);
     assert!(["no", "maybe"].contains(&problem["stored"].as_str().unwrap()));

@@ -11,8 +11,8 @@ use base64::engine::general_purpose::{STANDARD, URL_SAFE};
 use serde_json::Value;
 use testkit::broker::Broker;
 use testkit::endpoint::{Answer, Endpoint, Request};
-use testkit::oci_standin::{NAMESPACE, Standin, Trouble};
-use testkit::topics::{New, Topics};
+use testkit::oci_standin::{Fault, NAMESPACE, Standin};
+use testkit::topics::{NewRecord, Topics};
 
 const TOPIC: &str = "FrontDoorTopic";
 const SCHEMA: &[u8] = include_bytes!("../../../schemas/user.avsc");
@@ -435,14 +435,18 @@ async fn a_repeating_run_uses_a_changed_secret() {
         .kill_on_drop(true);
     let child = command.spawn().unwrap();
     let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
-    let topics = Topics::of(fixture.broker.bootstrap()).unwrap();
-    let write = || topics.write(TOPIC, &[New::to(0, datum.clone())]).unwrap();
+    let topics = Topics::connect(fixture.broker.bootstrap()).unwrap();
+    let write = || {
+        topics
+            .write(TOPIC, &[NewRecord::to(0, datum.clone())])
+            .unwrap()
+    };
     write();
     wait_until(|| fixture.a.count() == 1).await;
     // A vault error and an invalid value leave the settings unchanged.
-    fixture.cloud.trouble(
+    fixture.cloud.inject_fault(
         "secretbundles",
-        Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
+        Fault::Error(404, "NotAuthorizedOrNotFound".to_owned()),
         5,
     );
     fixture.cloud.put_secret("api_type_a_url", b"no URL");
@@ -568,8 +572,10 @@ async fn a_token_echoed_by_an_endpoint_is_redacted() {
         broker
             .create_topic("FrontDoorTopic-dead-letter", 1)
             .unwrap();
-        let topics = Topics::of(broker.bootstrap()).unwrap();
-        topics.write(TOPIC, &[New::to(0, datum.clone())]).unwrap();
+        let topics = Topics::connect(broker.bootstrap()).unwrap();
+        topics
+            .write(TOPIC, &[NewRecord::to(0, datum.clone())])
+            .unwrap();
         let folder = tempfile::tempdir().unwrap();
         let report = folder.path().join("report.json");
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
@@ -628,9 +634,9 @@ async fn a_replaced_token_and_its_successor_are_both_redacted() {
     let url = fixture.a.url();
     fixture.set("API_TYPE_A_URL", &url);
     fixture.set("SECRET_REFRESH_INTERVAL", "100ms");
-    let topics = Topics::of(fixture.broker.bootstrap()).unwrap();
+    let topics = Topics::connect(fixture.broker.bootstrap()).unwrap();
     let datum = b"\xe4\x0f\x08Paul\x06p@x".to_vec();
-    topics.write(TOPIC, &[New::to(0, datum)]).unwrap();
+    topics.write(TOPIC, &[NewRecord::to(0, datum)]).unwrap();
     let log = tempfile::NamedTempFile::new().unwrap();
     let mut command = tokio::process::Command::new(env!("CARGO_BIN_EXE_forward"));
     command
@@ -674,8 +680,8 @@ async fn a_session_token_echoed_by_the_cloud_is_redacted() {
         fixture.set("LOG_LEVEL", "trace");
         let token = std::fs::read_to_string(fixture.folder.path().join("rpst")).unwrap();
         let token = token.trim();
-        let trouble = Trouble::Refusal(403, body(token).into_bytes());
-        fixture.cloud.trouble("secretbundles", trouble, 1000);
+        let fault = Fault::Refusal(403, body(token).into_bytes());
+        fixture.cloud.inject_fault("secretbundles", fault, 1000);
         for arguments in [&["check"][..], &["run", "--output", "json"]] {
             let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
             command.env_clear().envs(&fixture.variables).args(arguments);

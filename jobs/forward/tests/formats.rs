@@ -10,9 +10,9 @@ use forward::route_config::RouteConfig;
 use serde_json::{Map, Value, json};
 use testkit::broker::Broker;
 use testkit::endpoint::{Answer, Endpoint, Request};
-use testkit::records::{self, Stored};
+use testkit::records::{self, StoredRecord};
 use testkit::schemas::{self, schema};
-use testkit::topics::{New, Topics};
+use testkit::topics::{NewRecord, Topics};
 
 const TOPIC: &str = "orders";
 const DEAD_LETTERS: &str = "orders-dead-letter";
@@ -41,8 +41,8 @@ impl Stage {
         }
     }
 
-    fn write(&self, records: &[New]) {
-        let topics = Topics::of(self.broker.bootstrap()).unwrap();
+    fn write(&self, records: &[NewRecord]) {
+        let topics = Topics::connect(self.broker.bootstrap()).unwrap();
         topics.write(TOPIC, records).unwrap();
     }
 
@@ -63,7 +63,7 @@ impl Stage {
         report(&output)
     }
 
-    fn dead_letters(&self) -> Vec<Stored> {
+    fn dead_letters(&self) -> Vec<StoredRecord> {
         records::all(self.broker.bootstrap(), DEAD_LETTERS).unwrap()
     }
 }
@@ -80,14 +80,14 @@ fn user(id: i32, name: &str) -> Vec<u8> {
 }
 
 /// One record of each kind: delivered, skipped, rejected, deferred, undecodable, without a value.
-fn records() -> Vec<New> {
-    let record = |value: Vec<u8>| New {
+fn records() -> Vec<NewRecord> {
+    let record = |value: Vec<u8>| NewRecord {
         key: Some(b"key".to_vec()),
         headers: vec![
             ("content-type".to_owned(), Some(b"avro/binary".to_vec())),
             ("empty".to_owned(), None),
         ],
-        ..New::to(0, value)
+        ..NewRecord::to(0, value)
     };
     vec![
         record(user(1010, "delivered")),
@@ -95,7 +95,7 @@ fn records() -> Vec<New> {
         record(user(1010, "rejected")),
         record(user(1020, "deferred")),
         record(b"\xff not a datum".to_vec()),
-        New {
+        NewRecord {
             value: None,
             ..record(Vec::new())
         },
@@ -200,7 +200,7 @@ fn the_metadata_of_a_commit_is_valid() {
     let stage = Stage::new();
     stage.write(&records());
     stage.run(&[]);
-    let topics = Topics::of(stage.broker.bootstrap()).unwrap();
+    let topics = Topics::connect(stage.broker.bootstrap()).unwrap();
     let committed = &topics.committed("frontdoor", TOPIC).unwrap()[&0];
     assert_eq!(committed.offset, 3, "the deferred record");
     assert_valid("commit-metadata", &json!(committed.metadata));

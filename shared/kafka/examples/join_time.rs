@@ -27,7 +27,11 @@ fn main() -> Result<()> {
     let kafka = KafkaSettings::from_settings(&settings)?;
     let timeout = Duration::from_secs(10);
     // An existing topic is not changed.
-    let _ = runtime.block_on(testkit::topics::Topics::of(&kafka.bootstrap)?.create(&topic, 8, &[]));
+    let _ = runtime.block_on(testkit::topics::Topics::connect(&kafka.bootstrap)?.create(
+        &topic,
+        8,
+        &[],
+    ));
     for round in 0..5 {
         let begin = Instant::now();
         let reader = Reader::new(&kafka.reader("join-time"), &topic)?;

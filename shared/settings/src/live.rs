@@ -120,7 +120,7 @@ impl LiveSettings {
 mod tests {
     use std::path::Path;
 
-    use testkit::oci_standin::{Standin, Trouble};
+    use testkit::oci_standin::{Fault, Standin};
 
     use super::*;
     use crate::common::AVRO_SCHEMA;
@@ -171,7 +171,7 @@ mod tests {
         assert!(!changes.has_changed().unwrap());
         cloud.put_secret("kafka_password", b"second\n");
         cloud.put_object("config", "user.avsc", b"\"long\"");
-        cloud.forget_requests();
+        cloud.clear_requests();
         assert!(live.refresh_now(Instant::now()).await);
         assert!(changes.has_changed().unwrap());
         assert_eq!(token(&live), "second");
@@ -212,12 +212,12 @@ mod tests {
         let (cloud, live) = live(folder.path()).await;
         cloud.put_secret("kafka_password", b"second");
         cloud.put_secret("kafka_topic", b"second");
-        cloud.trouble(
+        cloud.inject_fault(
             "standin0",
-            Trouble::Error(404, "NotAuthorizedOrNotFound".to_owned()),
+            Fault::Error(404, "NotAuthorizedOrNotFound".to_owned()),
             1,
         );
-        cloud.trouble("config.properties", Trouble::Hang, 1);
+        cloud.inject_fault("config.properties", Fault::Hang, 1);
         assert!(live.refresh_now(Instant::now()).await);
         assert_eq!(token(&live), "first");
         assert_eq!(live.current().required(&KAFKA_TOPIC).unwrap(), "second");
@@ -236,7 +236,7 @@ mod tests {
     async fn refresh_reads_once_in_the_minimum_interval() {
         let folder = tempfile::tempdir().unwrap();
         let (cloud, live) = live(folder.path()).await;
-        cloud.forget_requests();
+        cloud.clear_requests();
         let start = *live.last_read();
         for _ in 0..1000 {
             live.refresh(start + MIN_INTERVAL - Duration::from_millis(1))

@@ -144,7 +144,7 @@ impl Agent {
     }
 
     /// Closes the connection, as the agent does after one idle second.
-    pub fn hang_up(&mut self) {
+    pub fn close_connection(&mut self) {
         if let Some(connection) = &mut self.connection {
             connection.close();
         }
@@ -184,7 +184,7 @@ impl Agent {
     }
 
     /// Whether the process is running.
-    pub fn lives(&mut self) -> bool {
+    pub fn is_running(&mut self) -> bool {
         matches!(self.child.try_wait(), Ok(None))
     }
 
@@ -197,7 +197,7 @@ impl Agent {
     ///
     /// # Errors
     /// The process has ended.
-    pub fn resident(&self) -> Result<u64> {
+    pub fn resident_memory(&self) -> Result<u64> {
         self.kilobytes("VmRSS:")
     }
 
@@ -205,7 +205,7 @@ impl Agent {
     ///
     /// # Errors
     /// The process has ended.
-    pub fn peak(&self) -> Result<u64> {
+    pub fn peak_memory(&self) -> Result<u64> {
         self.kilobytes("VmHWM:")
     }
 

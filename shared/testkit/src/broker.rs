@@ -60,7 +60,7 @@ impl Broker {
     ///
     /// # Errors
     /// The mock cluster returned an error.
-    pub fn down(&self) -> Result<()> {
+    pub fn set_down(&self) -> Result<()> {
         self.cluster()?
             .broker_down(1)
             .context("taking the embedded broker down")
@@ -70,7 +70,7 @@ impl Broker {
     ///
     /// # Errors
     /// The mock cluster returned an error.
-    pub fn up(&self) -> Result<()> {
+    pub fn set_up(&self) -> Result<()> {
         self.cluster()?
             .broker_up(1)
             .context("bringing the embedded broker up")
@@ -80,7 +80,7 @@ impl Broker {
     ///
     /// # Errors
     /// The mock cluster returned an error.
-    pub fn round_trip(&self, delay: Duration) -> Result<()> {
+    pub fn set_round_trip_time(&self, delay: Duration) -> Result<()> {
         self.cluster()?
             .broker_round_trip_time(1, delay)
             .context("delaying the embedded broker")
@@ -90,7 +90,11 @@ impl Broker {
     ///
     /// # Errors
     /// The mock cluster returned an error.
-    pub fn topic_error(&self, topic: &str, error: rdkafka::types::RDKafkaRespErr) -> Result<()> {
+    pub fn set_topic_error(
+        &self,
+        topic: &str,
+        error: rdkafka::types::RDKafkaRespErr,
+    ) -> Result<()> {
         self.cluster()?
             .topic_error(topic, error)
             .with_context(|| format!("setting the error of topic {topic}"))
@@ -100,14 +104,14 @@ impl Broker {
     ///
     /// # Errors
     /// The mock cluster returned an error.
-    pub fn produce_errors(&self, errors: &[rdkafka::types::RDKafkaRespErr]) -> Result<()> {
+    pub fn push_produce_errors(&self, errors: &[rdkafka::types::RDKafkaRespErr]) -> Result<()> {
         const PRODUCE: rdkafka_sys::RDKafkaApiKey = rdkafka_sys::RDKafkaApiKey::Produce;
         self.cluster()?.request_errors(PRODUCE, errors);
         Ok(())
     }
 
     /// Runs `work` and counts the Fetch requests of all clients meanwhile.
-    pub fn fetches_during<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
+    pub fn count_fetches<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
         mock::track_requests(&self.host, true);
         let done = work();
         let fetches = mock::fetches(&self.host);

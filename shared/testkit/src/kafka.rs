@@ -137,7 +137,7 @@ impl Kafka {
     ///
     /// # Errors
     /// The broker is already running, or did not start.
-    pub async fn revive(&self, broker: usize) -> Result<()> {
+    pub async fn restart(&self, broker: usize) -> Result<()> {
         self.script("revive", broker).await
     }
 

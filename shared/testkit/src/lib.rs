@@ -25,13 +25,13 @@
 //!
 //! ```
 //! use testkit::broker::Broker;
-//! use testkit::topics::{New, Topics};
+//! use testkit::topics::{NewRecord, Topics};
 //! use testkit::records;
 //!
 //! # fn main() -> anyhow::Result<()> {
 //! let broker = Broker::start()?;
 //! broker.create_topic("orders", 1)?;
-//! Topics::of(broker.bootstrap())?.write("orders", &[New::to(0, "value")])?;
+//! Topics::connect(broker.bootstrap())?.write("orders", &[NewRecord::to(0, "value")])?;
 //! let stored = records::all(broker.bootstrap(), "orders")?;
 //! assert_eq!(stored[0].value.as_deref(), Some(&b"value"[..]));
 //! # Ok(())

@@ -149,7 +149,7 @@ impl Program {
     /// # Errors
     /// The program ended, or there is no such line within 30 seconds.
     pub async fn address(&mut self) -> Result<SocketAddr> {
-        let line = self.line_with("listening on http://").await?;
+        let line = self.wait_for_line("listening on http://").await?;
         let (_, rest) = line.split_once("http://").unwrap_or_default();
         let address = rest.split(|c: char| c.is_whitespace() || c == '"').next();
         address
@@ -161,7 +161,7 @@ impl Program {
     ///
     /// # Errors
     /// The program ended, or there is no such line within 30 seconds.
-    pub async fn line_with(&mut self, text: &str) -> Result<String> {
+    pub async fn wait_for_line(&mut self, text: &str) -> Result<String> {
         let log = self.log.clone();
         let found = async {
             loop {
@@ -190,7 +190,7 @@ impl Program {
     ///
     /// # Errors
     /// The operating system reports no exit status.
-    pub async fn ended(&mut self) -> Result<ExitStatus> {
+    pub async fn wait(&mut self) -> Result<ExitStatus> {
         self.child.wait().await.context("waiting for a program")
     }
 
@@ -210,13 +210,13 @@ impl Program {
     ///
     /// # Errors
     /// The operating system reports no exit status.
-    pub async fn end(mut self) -> Result<ExitStatus> {
+    pub async fn stop(mut self) -> Result<ExitStatus> {
         self.terminate();
         match tokio::time::timeout(TIMEOUT, self.child.wait()).await {
             Ok(status) => status.context("waiting for a program to end"),
             Err(_) => {
                 self.signal(Signal::KILL);
-                self.ended().await
+                self.wait().await
             }
         }
     }

@@ -11,7 +11,7 @@ use rdkafka::{ClientConfig, Offset, TopicPartitionList};
 
 /// A record as stored in the topic.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Stored {
+pub struct StoredRecord {
     /// Partition.
     pub partition: i32,
     /// Offset.
@@ -26,7 +26,7 @@ pub struct Stored {
     pub headers: Vec<(String, Option<Vec<u8>>)>,
 }
 
-impl Stored {
+impl StoredRecord {
     /// The value of the first header with this name, as text.
     pub fn header(&self, name: &str) -> Option<String> {
         let (_, value) = self.headers.iter().find(|(known, _)| known == name)?;
@@ -40,7 +40,7 @@ impl Stored {
 ///
 /// # Errors
 /// The broker does not respond within ten seconds.
-pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
+pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<StoredRecord>> {
     let timeout = Duration::from_secs(10);
     let mut config = ClientConfig::new();
     config
@@ -89,7 +89,7 @@ pub fn all(bootstrap: &str, topic: &str) -> Result<Vec<Stored>> {
             }
             Some(message) => message?,
         };
-        stored.push(Stored {
+        stored.push(StoredRecord {
             partition: message.partition(),
             offset: message.offset(),
             timestamp: message.timestamp().to_millis(),

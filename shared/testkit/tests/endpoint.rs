@@ -23,8 +23,8 @@ fn accepts_connections_on_the_same_port_after_refusing_them() {
         }
     };
     assert_eq!(request().unwrap(), "HTTP/1.1 200");
-    endpoint.refuse(true);
+    endpoint.refuse_connections(true);
     until(|result| matches!(result, Err(error) if error.kind() == ErrorKind::ConnectionRefused));
-    endpoint.refuse(false);
+    endpoint.refuse_connections(false);
     until(|result| result.is_ok());
 }

@@ -2,31 +2,31 @@
 
 use testkit::kafka::{Kafka, Options};
 use testkit::records;
-use testkit::topics::{Committed, New, Topics};
+use testkit::topics::{Committed, NewRecord, Topics};
 
 #[tokio::test]
 #[ignore = "starts Apache Kafka: run by `make e2e`"]
 async fn one_broker_supports_transactions_headers_commits_and_deleted_records() {
     let kafka = Kafka::shared().unwrap();
-    let topics = Topics::of(kafka.bootstrap()).unwrap();
+    let topics = Topics::connect(kafka.bootstrap()).unwrap();
     topics.create("orders", 2, &[]).await.unwrap();
 
-    let mut plain = New::to(0, "plain");
+    let mut plain = NewRecord::to(0, "plain");
     plain.headers = vec![
         ("h".to_owned(), Some(b"v".to_vec())),
         ("none".to_owned(), None),
     ];
     assert_eq!(
         topics
-            .write("orders", &[plain, New::to(1, "other")])
+            .write("orders", &[plain, NewRecord::to(1, "other")])
             .unwrap(),
         [(0, 0), (1, 0)]
     );
     topics
-        .whole_transaction("orders", &[New::to(0, "aborted")], false)
+        .whole_transaction("orders", &[NewRecord::to(0, "aborted")], false)
         .unwrap();
     topics
-        .whole_transaction("orders", &[New::to(0, "committed")], true)
+        .whole_transaction("orders", &[NewRecord::to(0, "committed")], true)
         .unwrap();
     // Five offsets: plain, aborted and its marker, committed and its marker.
     assert_eq!(topics.watermarks("orders").unwrap()[&0], (0, 5));
@@ -66,11 +66,11 @@ async fn three_brokers_keep_acknowledged_records_when_one_is_killed() {
         ..Options::default()
     })
     .unwrap();
-    let topics = Topics::of(kafka.bootstrap()).unwrap();
+    let topics = Topics::connect(kafka.bootstrap()).unwrap();
     topics.create("orders", 3, &[]).await.unwrap();
     let batch = |text: &str| {
         (0..3)
-            .map(|partition| New::to(partition, text))
+            .map(|partition| NewRecord::to(partition, text))
             .collect::<Vec<_>>()
     };
     topics.write("orders", &batch("before")).unwrap();
@@ -78,7 +78,7 @@ async fn three_brokers_keep_acknowledged_records_when_one_is_killed() {
     topics
         .write("orders", &batch("while broker 2 is down"))
         .unwrap();
-    kafka.revive(2).await.unwrap();
+    kafka.restart(2).await.unwrap();
     kafka.kill(1).await.unwrap();
     topics
         .write("orders", &batch("while broker 1 is down"))

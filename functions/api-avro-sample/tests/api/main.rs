@@ -108,7 +108,11 @@ async fn accepts_the_tutorials_datum_answers_with_the_record_and_logs_it() {
     assert_eq!(shown["received"], 1);
     assert_eq!(shown["records"][0]["record"], paul);
     assert_eq!(shown["records"][0]["bytes"], PAUL.len());
-    let line = api.program.line_with("\"name\":\"Paul\"").await.unwrap();
+    let line = api
+        .program
+        .wait_for_line("\"name\":\"Paul\"")
+        .await
+        .unwrap();
     assert!(line.contains("API type A"), "{line}");
 }
 
@@ -440,7 +444,7 @@ async fn a_token_protects_posting_and_reading() {
         assert_eq!(send(request).await.unwrap().status(), 200, "{path}");
     }
     assert_eq!(get(&api.url("/health")).await.unwrap().status(), 200);
-    api.program.line_with("record received").await.unwrap();
+    api.program.wait_for_line("record received").await.unwrap();
     let log = api.program.log();
     assert!(!log.contains("s3cret"), "{log}");
 }
@@ -458,11 +462,11 @@ async fn finishes_the_request_in_flight_after_sigterm() {
         authority,
     } = api;
     program.terminate();
-    program.line_with("shutting down").await.unwrap();
+    program.wait_for_line("shutting down").await.unwrap();
     let late = TcpStream::connect(&authority).await;
     assert!(late.is_err(), "it still accepts connections");
     slow.write_all(PAUL).await.unwrap();
     let response = read_response(slow).await;
     assert!(response.starts_with("HTTP/1.1 200"), "{response}");
-    assert!(program.ended().await.unwrap().success());
+    assert!(program.wait().await.unwrap().success());
 }

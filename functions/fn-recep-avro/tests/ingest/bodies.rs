@@ -117,7 +117,7 @@ async fn stores_all_or_no_records_of_a_container_with_one_flipped_bit() {
         }
     }
     assert_eq!(fixture.stored().len(), accepted);
-    assert!(function.lives());
+    assert!(function.is_running());
 }
 
 #[tokio::test]
@@ -130,7 +130,7 @@ async fn hostile_lengths_counts_and_nesting_use_little_memory() {
             {"name":"names","type":{"type":"map","values":{"type":"array","items":"string"}}}]}"#,
     );
     let mut function = with_schema(&fixture, &file).await;
-    let before = function.resident().unwrap();
+    let before = function.resident_memory().unwrap();
     let huge = [
         long(i64::MAX),
         long(i64::MIN),
@@ -159,7 +159,7 @@ async fn hostile_lengths_counts_and_nesting_use_little_memory() {
         let reply = function.call(Call::direct(datum.clone())).await.unwrap();
         assert_eq!(reply.status, 422, "{:?}", &datum[..datum.len().min(20)]);
     }
-    let grown = function.resident().unwrap().saturating_sub(before);
+    let grown = function.resident_memory().unwrap().saturating_sub(before);
     assert!(grown < 64 << 20, "{grown} bytes more than before");
     assert_eq!(fixture.stored().len(), 0);
     // A valid datum, three records deep.

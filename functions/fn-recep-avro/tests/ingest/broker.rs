@@ -19,7 +19,10 @@ async fn answers_before_the_deadline_that_a_message_may_be_stored() {
         function.call(Call::direct(paul())).await.unwrap().status,
         202
     );
-    fixture.broker.round_trip(Duration::from_secs(20)).unwrap();
+    fixture
+        .broker
+        .set_round_trip_time(Duration::from_secs(20))
+        .unwrap();
     let start = Instant::now();
     // The agent kills a function that does not answer within the timeout.
     let slow = Call::direct(user(1, "n", "e")).timeout(Duration::from_secs(4));
@@ -29,7 +32,7 @@ async fn answers_before_the_deadline_that_a_message_may_be_stored() {
     assert_eq!(reply.headers["retry-after"], "1");
     // It was in flight at the deadline.
     assert_eq!(reply.json().unwrap()["stored"], "maybe");
-    fixture.broker.round_trip(Duration::ZERO).unwrap();
+    fixture.broker.set_round_trip_time(Duration::ZERO).unwrap();
     let reply = function.call(Call::direct(paul())).await.unwrap();
     assert_eq!(reply.status, 202);
 }
@@ -42,7 +45,7 @@ async fn an_unreachable_broker_is_a_503_and_nothing_is_stored_later() {
         function.call(Call::direct(paul())).await.unwrap().status,
         202
     );
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     let reply = function
         .call(Call::direct(user(1, "n", "e")))
         .await
@@ -55,7 +58,7 @@ async fn an_unreachable_broker_is_a_503_and_nothing_is_stored_later() {
         (reply.status, &reply.json().unwrap()["stored"]),
         (503, &"no".into())
     );
-    fixture.broker.up().unwrap();
+    fixture.broker.set_up().unwrap();
     assert_eq!(
         function.call(Call::direct(paul())).await.unwrap().status,
         202
@@ -77,7 +80,7 @@ async fn a_call_succeeds_although_the_broker_restarts() {
         function.call(Call::direct(paul())).await.unwrap().status,
         202
     );
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     let call = async {
         let reply = function
             .call(Call::direct(user(1, "n", "e")))
@@ -87,7 +90,7 @@ async fn a_call_succeeds_although_the_broker_restarts() {
     };
     let restart = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
-        fixture.broker.up().unwrap();
+        fixture.broker.set_up().unwrap();
     };
     tokio::join!(call, restart);
     assert_eq!(fixture.stored().len(), 2);
@@ -104,11 +107,11 @@ async fn the_first_call_after_a_long_freeze_uses_a_new_connection() {
         202
     );
     function.freeze().unwrap();
-    function.hang_up();
+    function.close_connection();
     // The broker closes the connection meanwhile.
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     tokio::time::sleep(Duration::from_millis(400)).await;
-    fixture.broker.up().unwrap();
+    fixture.broker.set_up().unwrap();
     function.thaw().unwrap();
     for id in 0..3 {
         let reply = function
@@ -169,7 +172,7 @@ async fn an_unknown_topic_is_a_500() {
     let fixture = Fixture::new();
     fixture
         .broker
-        .topic_error(
+        .set_topic_error(
             "ingest",
             RDKafkaRespErr::RD_KAFKA_RESP_ERR_UNKNOWN_TOPIC_OR_PART,
         )
@@ -188,7 +191,7 @@ async fn an_unknown_topic_is_a_500() {
 #[tokio::test]
 async fn does_not_create_an_unknown_topic_and_detects_its_creation() {
     let fixture = Fixture::new();
-    let topics = Topics::of(fixture.broker.bootstrap()).unwrap();
+    let topics = Topics::connect(fixture.broker.bootstrap()).unwrap();
     let mut function = fixture
         .function_with(&[("KAFKA_TOPIC", "no-such-topic")])
         .await;
@@ -244,9 +247,9 @@ async fn concurrent_calls_share_the_client_and_have_separate_results() {
     };
     all(0, 202).await;
     assert_eq!(fixture.stored().len(), 50);
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     all(100, 503).await;
-    fixture.broker.up().unwrap();
+    fixture.broker.set_up().unwrap();
     // On a busy machine the new connection may take longer than one call.
     let mut tries = 0;
     while plain.call(&Request::post(paul())).await.status != 202 {
@@ -272,7 +275,7 @@ async fn the_problem_of_a_partly_stored_container_names_the_stored_records() {
     // Each partition has a produce request of its own. The second request is rejected.
     fixture
         .broker
-        .produce_errors(&[FINE, REFUSED, FINE])
+        .push_produce_errors(&[FINE, REFUSED, FINE])
         .unwrap();
     let file = container(Codec::Null, &[&data]);
     let reply = function.call(Call::direct(file)).await.unwrap();
@@ -318,7 +321,7 @@ async fn a_message_too_large_for_the_broker_is_a_413() {
     let mut function = fixture.function().await;
     fixture
         .broker
-        .produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE])
+        .push_produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE])
         .unwrap();
     let reply = function.call(Call::direct(paul())).await.unwrap();
     assert_eq!(reply.status, 413, "{reply:?}");
@@ -336,7 +339,7 @@ async fn replaces_the_client_after_a_fatal_error() {
     // For an idempotent producer this error is fatal.
     fixture
         .broker
-        .produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1])
+        .push_produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_OUT_OF_ORDER_SEQUENCE_NUMBER; 1])
         .unwrap();
     let _ = function
         .call(Call::direct(user(1, "n", "e")).timeout(Duration::from_secs(5)))
@@ -362,7 +365,7 @@ async fn a_freeze_during_a_call_only_delays_the_call() {
     );
     fixture
         .broker
-        .round_trip(Duration::from_millis(300))
+        .set_round_trip_time(Duration::from_millis(300))
         .unwrap();
     let pid = Pid::from_raw(function.id().unwrap() as i32).unwrap();
     let freeze = async {
@@ -384,7 +387,7 @@ async fn an_unreachable_broker_does_not_increase_the_number_of_threads() {
         function.call(Call::direct(paul())).await.unwrap().status,
         202
     );
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     let mut max = 0;
     for id in 0..20 {
         let reply = function
@@ -396,7 +399,7 @@ async fn an_unreachable_broker_does_not_increase_the_number_of_threads() {
     }
     // An Fn container may have 50.
     assert!(max <= 40, "{max} threads");
-    fixture.broker.up().unwrap();
+    fixture.broker.set_up().unwrap();
     assert_eq!(
         function.call(Call::direct(paul())).await.unwrap().status,
         202

@@ -12,7 +12,7 @@ use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use testkit::agent::{Agent, Call};
 use testkit::broker::Broker;
-use testkit::records::{self, Stored};
+use testkit::records::{self, StoredRecord};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
 
@@ -127,17 +127,17 @@ impl Fixture {
         Agent::start(binary(), &settings).await.unwrap()
     }
 
-    pub(crate) fn stored(&self) -> Vec<Stored> {
+    pub(crate) fn stored(&self) -> Vec<StoredRecord> {
         self.stored_in("ingest")
     }
 
-    pub(crate) fn stored_in(&self, topic: &str) -> Vec<Stored> {
+    pub(crate) fn stored_in(&self, topic: &str) -> Vec<StoredRecord> {
         records::all(self.broker.bootstrap(), topic).unwrap()
     }
 }
 
 /// The values of a topic in an order that does not depend on partitions.
-pub(crate) fn values(stored: &[Stored]) -> Vec<Vec<u8>> {
+pub(crate) fn values(stored: &[StoredRecord]) -> Vec<Vec<u8>> {
     let mut values: Vec<_> = stored
         .iter()
         .map(|message| message.value.clone().unwrap())

@@ -187,7 +187,7 @@ async fn handles_the_largest_bodies_in_a_container_of_128_megabytes() {
         function.call(Call::direct(largest)).await.unwrap().status,
         422
     );
-    let (peak, threads) = (function.peak().unwrap(), function.threads().unwrap());
+    let (peak, threads) = (function.peak_memory().unwrap(), function.threads().unwrap());
     println!("peak {peak} bytes, {threads} threads");
     assert!(peak < 128 << 20, "peak {peak} bytes");
     assert!(threads < 30, "{threads} threads");
@@ -203,10 +203,10 @@ async fn handles_calls_after_the_agent_closed_the_connection() {
             .await
             .unwrap();
         assert_eq!(reply.status, 202);
-        function.hang_up();
+        function.close_connection();
     }
     assert_eq!(fixture.stored().len(), 5);
-    assert!(function.lives());
+    assert!(function.is_running());
 }
 
 #[tokio::test]
@@ -223,7 +223,7 @@ async fn reads_a_rejected_body_to_its_end() {
         assert!([413, 415].contains(&reply.status), "{}", reply.status);
     }
     assert!(
-        function.resident().unwrap() < 60_000_000,
+        function.resident_memory().unwrap() < 60_000_000,
         "it kept rejected bodies in memory"
     );
     assert_eq!(
@@ -271,7 +271,7 @@ async fn handles_calls_after_a_freeze() {
             .unwrap();
         assert_eq!(reply.status, 202);
         function.freeze().unwrap();
-        function.hang_up();
+        function.close_connection();
         tokio::time::sleep(Duration::from_millis(300)).await;
         function.thaw().unwrap();
     }
@@ -287,14 +287,14 @@ async fn a_kill_during_a_call_leaves_no_partial_message() {
         let mut function = fixture.function().await;
         fixture
             .broker
-            .round_trip(Duration::from_millis(20))
+            .set_round_trip_time(Duration::from_millis(20))
             .unwrap();
         let datum = user(delay, &"x".repeat(50_000), "e");
         sent.push(datum.clone());
         let call = function.call(Call::direct(datum));
         let _ = tokio::time::timeout(Duration::from_millis(delay as u64), call).await;
         function.kill().await.unwrap();
-        fixture.broker.round_trip(Duration::ZERO).unwrap();
+        fixture.broker.set_round_trip_time(Duration::ZERO).unwrap();
     }
     for value in values(&fixture.stored()) {
         assert!(

@@ -142,7 +142,7 @@ async fn an_oversized_header_section_is_a_431_within_fns_contract() {
         values(&fixture.stored()),
         vec![user(1, "n", "e"); oversized().len()]
     );
-    assert!(function.peak().unwrap() < 60_000_000);
+    assert!(function.peak_memory().unwrap() < 60_000_000);
     let reply = function.call(Call::direct(paul())).await.unwrap();
     assert_eq!(reply.status, 202);
 }

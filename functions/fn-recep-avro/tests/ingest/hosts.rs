@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde_json::Value;
-use testkit::records::Stored;
+use testkit::records::StoredRecord;
 
 use super::fixture::{Fixture, Plain, Reply};
 use super::lambda::{Lambda, SHAPES};
@@ -108,7 +108,7 @@ fn check(vector: &Vector, host: &str, reply: &Reply) {
 }
 
 /// The part of the messages that must be equal: everything but the timestamp and the call's id.
-fn comparable(stored: &[Stored]) -> Vec<Stored> {
+fn comparable(stored: &[StoredRecord]) -> Vec<StoredRecord> {
     stored
         .iter()
         .cloned()
@@ -141,7 +141,7 @@ async fn messages_have_the_documented_key_and_headers() {
         .iter()
         .map(|byte| format!("{byte:02x}"))
         .collect();
-    let mut by_key: BTreeMap<Option<String>, Vec<&Stored>> = BTreeMap::new();
+    let mut by_key: BTreeMap<Option<String>, Vec<&StoredRecord>> = BTreeMap::new();
     for message in &stored {
         assert_eq!(message.header("content-type").unwrap(), "avro/binary");
         assert_eq!(

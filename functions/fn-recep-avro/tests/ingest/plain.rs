@@ -142,7 +142,7 @@ async fn finishes_the_call_in_flight_after_sigterm() {
     assert_eq!(plain.call(&Request::post(paul())).await.status, 202);
     fixture
         .broker
-        .round_trip(Duration::from_millis(500))
+        .set_round_trip_time(Duration::from_millis(500))
         .unwrap();
     let address = plain.address.clone();
     let id = Pid::from_raw(plain.id() as i32).unwrap();
@@ -165,7 +165,7 @@ async fn serves_the_next_client_after_clients_have_disconnected() {
     let plain = Plain::start(&fixture.settings("ingest")).await;
     fixture
         .broker
-        .round_trip(Duration::from_millis(200))
+        .set_round_trip_time(Duration::from_millis(200))
         .unwrap();
     for _ in 0..20 {
         let mut stream = TcpStream::connect(&plain.address).await.unwrap();
@@ -178,7 +178,7 @@ async fn serves_the_next_client_after_clients_have_disconnected() {
         stream.write_all(&datum).await.unwrap();
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
-    fixture.broker.round_trip(Duration::ZERO).unwrap();
+    fixture.broker.set_round_trip_time(Duration::ZERO).unwrap();
     let reply = plain.call(&Request::post(user(1, "n", "e"))).await;
     assert_eq!(reply.status, 202);
 }

@@ -84,12 +84,12 @@ async fn logs_no_error_when_the_agent_closes_an_idle_connection() {
             function.call(Call::direct(paul())).await.unwrap().status,
             202
         );
-        function.hang_up();
+        function.close_connection();
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
     let log = function.log();
     assert!(!log.contains("WARN") && !log.contains("ERROR"), "{log}");
-    assert!(function.lives());
+    assert!(function.is_running());
 }
 
 #[tokio::test]
@@ -289,7 +289,7 @@ async fn a_hundred_containers_start_freeze_and_are_killed() {
                 let id = (worker * 25 + number) * 2;
                 assert_eq!(function.call(of(id)).await.unwrap().status, 202);
                 function.freeze().unwrap();
-                function.hang_up();
+                function.close_connection();
                 function.thaw().unwrap();
                 assert_eq!(function.call(of(id + 1)).await.unwrap().status, 202);
                 function.kill().await.unwrap();

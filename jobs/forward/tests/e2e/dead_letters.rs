@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use testkit::topics::New;
+use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::endpoints::{accepting, assert_accepted_all};
@@ -37,7 +37,7 @@ async fn undecodable_records_are_dead_lettered_and_sent_to_no_endpoint() {
     let mut records = users(1010, "u", 50, 1);
     let bad = invalid_data();
     for (number, bytes) in bad.iter().enumerate() {
-        records.insert(5 * number, New::to(0, bytes.clone()));
+        records.insert(5 * number, NewRecord::to(0, bytes.clone()));
     }
     stage.write(&records);
     let run = stage.run().expect(10);
@@ -65,10 +65,10 @@ async fn undecodable_records_are_dead_lettered_and_sent_to_no_endpoint() {
 async fn a_tombstone_never_stops_a_run() {
     let (a, b) = (accepting(), accepting());
     let stage = Stage::new("tombstones", 1).await.to(&a, &b);
-    let tombstone = || New {
+    let tombstone = || NewRecord {
         partition: Some(0),
         key: Some(b"gone".to_vec()),
-        ..New::default()
+        ..NewRecord::default()
     };
     let mut records = users(1010, "u", 20, 1);
     records.insert(10, tombstone());
@@ -99,14 +99,17 @@ async fn a_dead_letter_is_the_unchanged_record_with_three_sets_of_headers() {
         ("twice".to_owned(), Some(vec![0xff, 0x00])),
         ("twice".to_owned(), None),
     ];
-    let bad = New {
+    let bad = NewRecord {
         key: Some(vec![0, 159, 146, 150]),
         headers: headers.clone(),
         timestamp: Some(1_577_836_800_000),
-        ..New::to(1, vec![0xff; 30])
+        ..NewRecord::to(1, vec![0xff; 30])
     };
     let mut records = users(1010, "u", 10, 1);
-    records.extend([New::to(1, User::new(999, "before").encode()), bad.clone()]);
+    records.extend([
+        NewRecord::to(1, User::new(999, "before").encode()),
+        bad.clone(),
+    ]);
     stage.write(&records);
     stage.run().expect(10);
     let dead_letter = stage.dead_letters().remove(0);
@@ -144,9 +147,9 @@ async fn a_dead_letter_envelope_contains_value_topic_and_cause() {
         .to(&a, &b)
         .with("DEAD_LETTER_ENVELOPE", "true");
     let mut records = users(1010, "u", 3, 1);
-    records.push(New {
+    records.push(NewRecord {
         key: Some(b"k".to_vec()),
-        ..New::to(0, b"\xff\xff".to_vec())
+        ..NewRecord::to(0, b"\xff\xff".to_vec())
     });
     stage.write(&records);
     stage.run().expect(10);
@@ -168,8 +171,8 @@ async fn too_many_dead_letters_stop_the_run() {
         .await
         .to(&a, &b)
         .with("DEAD_LETTER_MIN_COUNT", "50");
-    let bad: Vec<New> = (0..5_000u32)
-        .map(|number| New::to(0, [&[0xff; 11], &number.to_be_bytes()[..]].concat()))
+    let bad: Vec<NewRecord> = (0..5_000u32)
+        .map(|number| NewRecord::to(0, [&[0xff; 11], &number.to_be_bytes()[..]].concat()))
         .collect();
     stage.write(&bad);
     let run = stage.run().expect(65);
@@ -189,7 +192,7 @@ async fn too_many_dead_letters_stop_the_run() {
     for number in 0..60 {
         records.insert(
             number * 30,
-            New::to(
+            NewRecord::to(
                 0,
                 [&[0xff; 11], &(number as u32).to_be_bytes()[..]].concat(),
             ),
@@ -208,7 +211,7 @@ async fn a_kill_repeats_only_uncommitted_dead_letters() {
     let stage = stage
         .with("MAX_UNCOMMITTED", MAX_UNCOMMITTED.to_string())
         .with("DEAD_LETTER_MAX_RATIO", "1");
-    let invalid = |number: i32| New::to(number % 2, format!("\u{1}invalid-{number}"));
+    let invalid = |number: i32| NewRecord::to(number % 2, format!("\u{1}invalid-{number}"));
     stage.write(&(0..6_000).map(invalid).collect::<Vec<_>>());
     let topic = stage.dead_letter_topic();
     let written = || stage.topics.watermarks(&topic).unwrap()[&0].1;
@@ -251,9 +254,9 @@ async fn a_dead_letter_too_large_for_its_topic_blocks_the_commit_and_names_the_s
     stage.set("DEAD_LETTER_MAX_RATIO", "1");
     let large = vec![0xff; 600_000];
     stage.write(&[
-        New::to(0, vec![0xff; 9]),
-        New::to(0, large.clone()),
-        New::to(0, vec![0xff; 9]),
+        NewRecord::to(0, vec![0xff; 9]),
+        NewRecord::to(0, large.clone()),
+        NewRecord::to(0, vec![0xff; 9]),
     ]);
     let run = stage.run().expect(74);
     assert_eq!((run.total("dead_lettered"), run.total("deferred")), (2, 1));
@@ -289,7 +292,7 @@ async fn a_dead_letter_topic_created_by_the_job_accepts_large_envelopes() {
         .with("DEAD_LETTER_ENVELOPE", "true")
         .with("DEAD_LETTER_MAX_RATIO", "1");
     // In base64, the record is larger than the default maximum of a topic.
-    stage.write(&[New::to(0, vec![0xff; 900_000])]);
+    stage.write(&[NewRecord::to(0, vec![0xff; 900_000])]);
     let run = stage.run().expect(10);
     assert_eq!(run.total("dead_lettered"), 1);
     assert_eq!(stage.topics.watermarks(&topic).unwrap()[&0].1, 1);
@@ -302,7 +305,7 @@ async fn a_dead_letter_is_written_with_a_zero_shutdown_timeout() {
     let mut stage = Stage::new("zero-timeout", 1).await.to(&a, &b);
     for (number, shutdown_timeout) in ["0s", "5ms"].into_iter().enumerate() {
         stage.set("SHUTDOWN_TIMEOUT", shutdown_timeout);
-        stage.write(&[New::to(0, vec![0xff; 9])]);
+        stage.write(&[NewRecord::to(0, vec![0xff; 9])]);
         let run = stage.run().expect(10);
         assert_eq!(run.total("dead_lettered"), 1, "{shutdown_timeout}");
         assert_eq!(stage.committed(), [(0, number as i64 + 1)].into());

@@ -83,7 +83,7 @@ async fn the_committed_offset_never_passes_an_undelivered_record() {
     let done = AtomicBool::new(false);
     let seen: Vec<(Instant, BTreeMap<i32, i64>)> = std::thread::scope(|scope| {
         let watch = scope.spawn(|| {
-            let topics = Topics::of(&stage.bootstrap).unwrap();
+            let topics = Topics::connect(&stage.bootstrap).unwrap();
             let mut seen = Vec::new();
             while !done.load(Ordering::Relaxed) {
                 let committed = topics.committed(&stage.group, &stage.topic).unwrap();
@@ -156,7 +156,7 @@ async fn deliveries_pause_while_commits_fail_and_a_kill_repeats_few_records() {
         "all records were delivered before the broker was killed"
     );
     run.kill().expect(-9);
-    kafka.revive(1).await.unwrap();
+    kafka.restart(1).await.unwrap();
     stage.run_when_free().expect(0);
     let repeats = assert_accepted_all(&a, "u", 600);
     assert!(repeats <= MAX_UNCOMMITTED, "{repeats} repeats");

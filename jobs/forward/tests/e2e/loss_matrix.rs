@@ -6,7 +6,7 @@ use serde_json::json;
 use testkit::container::Batch;
 use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::kafka::{Kafka, Options};
-use testkit::topics::New;
+use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::endpoints::{
@@ -81,7 +81,7 @@ async fn a_rejected_record_is_never_skipped() {
 async fn an_undecodable_record_is_dead_lettered_before_its_offset_is_committed() {
     let (a, b) = (accepting(), accepting());
     let stage = Stage::new("undecodable", 1).await.to(&a, &b);
-    stage.write(&[New::to(0, b"\xff\xff\xff".to_vec())]);
+    stage.write(&[NewRecord::to(0, b"\xff\xff\xff".to_vec())]);
     stage.run().expect(10);
     assert_eq!(
         stage.dead_letters()[0].value.as_deref(),
@@ -99,7 +99,7 @@ async fn a_record_framed_for_another_schema_is_not_decoded() {
     // A schema registry frame (magic 0, schema 7), and a single-object header with the fingerprint of another schema.
     let framed = [&[0, 0, 0, 0, 7], datum.as_slice()].concat();
     let single = [&[0xc3, 0x01, 8, 7, 6, 5, 4, 3, 2, 1], datum.as_slice()].concat();
-    stage.write(&[New::to(0, framed), New::to(0, single)]);
+    stage.write(&[NewRecord::to(0, framed), NewRecord::to(0, single)]);
     stage.run().expect(10);
     assert_eq!(
         (a.count(), b.count(), stage.dead_letters().len()),
@@ -117,9 +117,9 @@ async fn a_record_that_cannot_be_decoded_is_never_sent() {
     let good = User::new(5, "good").encode();
     let cut = good[..good.len() - 2].to_vec();
     stage.write(&[
-        New::to(0, cut),
-        New::to(0, good),
-        New::to(0, b"{}".to_vec()),
+        NewRecord::to(0, cut),
+        NewRecord::to(0, good),
+        NewRecord::to(0, b"{}".to_vec()),
     ]);
     stage.run().expect(10);
     assert_eq!(
@@ -242,7 +242,7 @@ async fn a_broker_failure_does_not_complete_the_window() {
     // Each line of the log is JSON, so librdkafka writes no line of its own.
     let other = run.log.lines().find(|line| !line.starts_with('{'));
     assert_eq!(other, None);
-    kafka.revive(1).await.unwrap();
+    kafka.restart(1).await.unwrap();
     let stage = stage.with("MAX_IN_FLIGHT", "64").with("DEADLINE", "60s");
     stage.run_when_free().expect(0);
     assert!(accepted_names(&a).len() >= 2_000);
@@ -268,10 +268,10 @@ async fn rejected_batches_and_tombstones_are_dead_lettered_or_deferred() {
     let mut records = users(1010, "u", 20, 1);
     records.insert(
         5,
-        New {
+        NewRecord {
             partition: Some(0),
             key: Some(b"k".to_vec()),
-            ..New::default()
+            ..NewRecord::default()
         },
     );
     stage.write(&records);
@@ -353,12 +353,16 @@ async fn invalid_values_and_tombstones_are_dead_lettered() {
         .await
         .to(&a, &b)
         .with("TOMBSTONES", "dead_letter");
-    let null = New {
+    let null = NewRecord {
         partition: Some(0),
         key: Some(b"k".to_vec()),
-        ..New::default()
+        ..NewRecord::default()
     };
-    stage.write(&[null, New::to(0, Vec::new()), New::to(0, vec![1])]);
+    stage.write(&[
+        null,
+        NewRecord::to(0, Vec::new()),
+        NewRecord::to(0, vec![1]),
+    ]);
     let run = stage.run().expect(10);
     assert_eq!(
         (run.total("dead_lettered"), stage.dead_letters().len()),
@@ -390,9 +394,9 @@ async fn no_two_records_share_an_idempotency_key() {
 
     // A key that the client supplied is sent unchanged.
     let stage = Stage::new("idempotency-key-client", 1).await.to(&a, &b);
-    let own = New {
+    let own = NewRecord {
         headers: vec![("idempotency-key".to_owned(), Some(b"mine-1".to_vec()))],
-        ..New::to(0, User::new(1010, "own").encode())
+        ..NewRecord::to(0, User::new(1010, "own").encode())
     };
     stage.write(&[own]);
     stage.run().expect(0);
@@ -414,7 +418,7 @@ async fn dead_letters_are_written_whole_with_default_settings() {
         &[9; 16],
     ]
     .concat();
-    stage.write(&[New::to(0, file.clone())]);
+    stage.write(&[NewRecord::to(0, file.clone())]);
     stage.run().expect(10);
     assert_eq!(stage.dead_letters()[0].value, Some(file));
     assert_eq!(a.count() + b.count(), 0);

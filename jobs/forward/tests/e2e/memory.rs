@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use testkit::endpoint::Endpoint;
-use testkit::topics::New;
+use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::endpoints::{accepting, accepting_after};
@@ -87,7 +87,7 @@ fn write_megabytes(stage: &Stage, records: usize, value: impl Fn(usize) -> Vec<u
     let partitions = stage.topics.watermarks(&stage.topic).unwrap().len();
     for batch in 0..records / 10 {
         let numbers = batch * 10..batch * 10 + 10;
-        let new = numbers.map(|number| New::to((number % partitions) as i32, value(number)));
+        let new = numbers.map(|number| NewRecord::to((number % partitions) as i32, value(number)));
         stage.write(&new.collect::<Vec<_>>());
     }
 }

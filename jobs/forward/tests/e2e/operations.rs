@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::endpoint::{Answer, Endpoint};
-use testkit::topics::New;
+use testkit::topics::NewRecord;
 
 use crate::endpoints::{
     accepted_names, accepting, accepting_after, assert_accepted_all, assert_keys_agree, unused_url,
@@ -55,10 +55,10 @@ async fn the_report_of_a_mixed_window_accounts_for_each_record() {
     stage.write_users(1020, "v", 60, 3);
     stage.write_users(999, "unmatched", 30, 3);
     stage.write(&[
-        New::to(0, vec![0xff; 20]),
-        New {
+        NewRecord::to(0, vec![0xff; 20]),
+        NewRecord {
             partition: Some(1),
-            ..New::default()
+            ..NewRecord::default()
         },
     ]);
     stage
@@ -204,7 +204,7 @@ async fn each_outcome_has_its_exit_code() {
         .wait()
         .expect(12);
     stage.run().expect(0);
-    stage.write(&[New::to(0, vec![0xff; 20])]);
+    stage.write(&[NewRecord::to(0, vec![0xff; 20])]);
     stage.run().expect(10);
     // 11 or 75: an endpoint is unavailable.
     stage.write_users(1010, "v", 1, 1);
@@ -224,7 +224,7 @@ async fn repeated_windows_in_one_process_deliver_each_record_once() {
     let file = stage.file("report.json", "");
     let run = stage.start_with(&["--every", "1s", "--report", file.to_str().unwrap()]);
     assert!(a.wait_for(10, TIMEOUT));
-    let more: Vec<New> = users(1010, "u", 30, 2).split_off(10);
+    let more: Vec<NewRecord> = users(1010, "u", 30, 2).split_off(10);
     stage.write(&more);
     assert!(a.wait_for(30, TIMEOUT));
     run.terminate();

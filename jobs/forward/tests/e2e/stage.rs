@@ -9,8 +9,8 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 use testkit::endpoint::Endpoint;
 use testkit::kafka::Kafka;
-use testkit::records::{self, Stored};
-use testkit::topics::{New, Topics};
+use testkit::records::{self, StoredRecord};
+use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
 
 use crate::run::{Run, RunProcess, TIMEOUT};
@@ -45,7 +45,7 @@ impl Stage {
         let topic = format!("{name}-{number}");
         let stage = Self {
             bootstrap: kafka.bootstrap().to_owned(),
-            topics: Topics::of(kafka.bootstrap()).unwrap(),
+            topics: Topics::connect(kafka.bootstrap()).unwrap(),
             group: format!("{topic}-group"),
             settings: BTreeMap::new(),
             files: tempfile::tempdir().unwrap(),
@@ -105,7 +105,7 @@ impl Stage {
     }
 
     /// Writes records and returns the partition and offset of each.
-    pub(crate) fn write(&self, records: &[New]) -> Vec<(i32, i64)> {
+    pub(crate) fn write(&self, records: &[NewRecord]) -> Vec<(i32, i64)> {
         self.topics.write(&self.topic, records).unwrap()
     }
 
@@ -120,7 +120,7 @@ impl Stage {
         self.write(&users(id, name, count, partitions))
     }
 
-    pub(crate) fn dead_letters(&self) -> Vec<Stored> {
+    pub(crate) fn dead_letters(&self) -> Vec<StoredRecord> {
         records::all(&self.bootstrap, &self.dead_letter_topic()).unwrap()
     }
 
@@ -186,11 +186,11 @@ impl Stage {
 }
 
 /// Returns `count` users with this id, named `name-0` and so on, for each partition in turn.
-pub(crate) fn users(id: i32, name: &str, count: usize, partitions: i32) -> Vec<New> {
+pub(crate) fn users(id: i32, name: &str, count: usize, partitions: i32) -> Vec<NewRecord> {
     (0..count)
-        .map(|number| New {
+        .map(|number| NewRecord {
             key: Some(format!("key-{}", number % 10).into_bytes()),
-            ..New::to(
+            ..NewRecord::to(
                 (number % partitions as usize) as i32,
                 User::new(id, &format!("{name}-{number}")).encode(),
             )

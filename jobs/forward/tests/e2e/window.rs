@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::kafka::Kafka;
 use testkit::records;
-use testkit::topics::New;
+use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::endpoints::{
@@ -104,9 +104,9 @@ async fn records_removed_by_compaction_are_counted_as_empty_offsets() {
     let remaining = loop {
         // Only a closed segment is compacted, and only a write closes a segment.
         tokio::time::sleep(Duration::from_millis(500)).await;
-        let record = New {
+        let record = NewRecord {
             key: Some(b"other".to_vec()),
-            ..New::to(0, User::new(999, "other").encode())
+            ..NewRecord::to(0, User::new(999, "other").encode())
         };
         stage.write(&[record]);
         let remaining = records::all(&stage.bootstrap, &stage.topic).unwrap();
@@ -135,7 +135,7 @@ async fn records_of_an_open_transaction_are_delivered_after_its_commit() {
         .topics
         .open_transaction(&stage.topic, &users(1010, "later", 2, 1))
         .unwrap();
-    let behind: Vec<New> = users(1010, "behind", 2, 1);
+    let behind: Vec<NewRecord> = users(1010, "behind", 2, 1);
     stage.write(&behind);
     stage.run().expect(0);
     assert_eq!(assert_accepted_all(&a, "u", 3), 0);

@@ -15,7 +15,7 @@ use serde_json::{Value, json};
 use testkit::broker::Broker;
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::records;
-use testkit::topics::{New, Topics};
+use testkit::topics::{NewRecord, Topics};
 
 const TOPIC: &str = "FrontDoorTopic";
 const DEAD_LETTER_TOPIC: &str = "FrontDoorTopic-dead-letter";
@@ -43,12 +43,12 @@ impl Stage {
 
     /// Writes the data alternately to partitions 0 and 1.
     fn write(&self, data: &[Vec<u8>]) {
-        let records: Vec<New> = data
+        let records: Vec<NewRecord> = data
             .iter()
             .enumerate()
-            .map(|(index, datum)| New::to((index % 2) as i32, datum.clone()))
+            .map(|(index, datum)| NewRecord::to((index % 2) as i32, datum.clone()))
             .collect();
-        Topics::of(self.broker.bootstrap())
+        Topics::connect(self.broker.bootstrap())
             .unwrap()
             .write(TOPIC, &records)
             .unwrap();
@@ -176,7 +176,7 @@ fn writing_a_dead_letter_does_not_create_the_topic() {
         &json!({"planned": 1, "delivered": 0, "dead_lettered": 0, "deferred": 1}),
     );
     assert!(run.log.contains("UnknownTopic"), "{}", run.log);
-    let topics = Topics::of(stage.broker.bootstrap()).unwrap();
+    let topics = Topics::connect(stage.broker.bootstrap()).unwrap();
     assert!(topics.watermarks(topic).unwrap().is_empty());
 }
 

@@ -4,7 +4,7 @@ use avro::{FINGERPRINT_HEADER, Schema};
 use runtime::text::hex;
 use serde_json::json;
 use testkit::records;
-use testkit::topics::{New, Topics};
+use testkit::topics::{NewRecord, Topics};
 
 use super::{Run, Stage, TOPIC, bodies, user};
 
@@ -18,18 +18,18 @@ fn fingerprint(schema: &str) -> String {
     hex(&Schema::parse(schema).unwrap().fingerprint())
 }
 
-fn with_header(value: Vec<u8>, header: Option<&[u8]>) -> New {
-    New {
+fn with_header(value: Vec<u8>, header: Option<&[u8]>) -> NewRecord {
+    NewRecord {
         headers: vec![
             ("content-type".to_owned(), Some(b"avro/binary".to_vec())),
             (FINGERPRINT_HEADER.to_owned(), header.map(<[u8]>::to_vec)),
         ],
-        ..New::to(0, value)
+        ..NewRecord::to(0, value)
     }
 }
 
-fn write(stage: &Stage, records: &[New]) {
-    let topics = Topics::of(stage.broker.bootstrap()).unwrap();
+fn write(stage: &Stage, records: &[NewRecord]) {
+    let topics = Topics::connect(stage.broker.bootstrap()).unwrap();
     topics.write(TOPIC, records).unwrap();
 }
 
@@ -86,7 +86,7 @@ fn a_record_of_the_same_schema_or_without_the_header_is_delivered() {
             user(1010, "upper"),
             Some(fingerprint.to_uppercase().as_bytes()),
         ),
-        New::to(0, user(1010, "none")),
+        NewRecord::to(0, user(1010, "none")),
     ];
     write(&stage, &records);
     stage

@@ -25,7 +25,7 @@ fn buffered_records_are_not_fetched_again_while_an_endpoint_is_slow() {
         Endpoint::always(Answer::ok()).unwrap(),
     );
     stage.write(&[user(1010, "Paul"), user(1020, "Mary")]);
-    let (run, fetches) = stage.broker.fetches_during(|| stage.run(&[]));
+    let (run, fetches) = stage.broker.count_fetches(|| stage.run(&[]));
     run.assert(0, &json!({"delivered": 2}));
     // A repeated fetch would be one request every ten milliseconds.
     assert!((1..40).contains(&fetches), "{fetches} fetches");

@@ -95,7 +95,11 @@ fn connections_are_reused_and_limited() {
             .all(|outcome| outcome == "delivered")
     );
     assert_eq!(endpoint.count(), 200);
-    assert!(endpoint.peak() <= 3, "{}", endpoint.peak());
+    assert!(
+        endpoint.peak_in_flight() <= 3,
+        "{}",
+        endpoint.peak_in_flight()
+    );
     assert!(endpoint.connections() <= 3, "{}", endpoint.connections());
 }
 
@@ -130,7 +134,7 @@ fn max_uncommitted_limits_requests_in_flight() {
         harness.completions(2);
         harness.delivery.committed(0, 2);
     }
-    assert_eq!(endpoint.peak(), 2);
+    assert_eq!(endpoint.peak_in_flight(), 2);
 }
 
 #[test]

@@ -296,7 +296,7 @@ fn an_early_success_is_not_a_delivery_and_an_early_rejection_counts() {
         value: Some(Bytes::from(vec![0; 32 << 20])),
         ..message(0, 0)
     };
-    let endpoint = Endpoint::hasty(Answer::ok()).expect("endpoint");
+    let endpoint = Endpoint::ignoring_bodies(Answer::ok()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
     harness.offer([large()]);
     let outcome = harness.outcome();
@@ -307,7 +307,7 @@ fn an_early_success_is_not_a_delivery_and_an_early_rejection_counts() {
     );
     assert_eq!(endpoint.count(), 2);
 
-    let endpoint = Endpoint::hasty(Answer::status(413)).expect("endpoint");
+    let endpoint = Endpoint::ignoring_bodies(Answer::status(413)).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
     harness.offer([large()]);
     assert_eq!(word(&harness.outcome()), "rejected 413");

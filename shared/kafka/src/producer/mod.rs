@@ -255,7 +255,7 @@ mod tests {
             .set("bootstrap.servers", broker.bootstrap())
             .set("reconnect.backoff.ms", "20")
             .set("reconnect.backoff.max.ms", "100");
-        broker.down().unwrap();
+        broker.set_down().unwrap();
         let producers: Vec<_> = (0..10)
             .map(|_| create(&config, Arc::default()).unwrap())
             .collect();
@@ -268,7 +268,7 @@ mod tests {
             assert!(Instant::now() < end, "no event was queued");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
-        broker.up().unwrap();
+        broker.set_up().unwrap();
         for producer in producers {
             let producer = Producer::serve(producer).unwrap();
             let message = OutgoingMessage {

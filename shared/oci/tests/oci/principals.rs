@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use oci::Oci;
 use oci::principal::Auth;
-use testkit::oci_standin::{TENANCY, Trouble};
+use testkit::oci_standin::{Fault, TENANCY};
 
 use super::TestEnvironment;
 
@@ -66,7 +66,7 @@ async fn tries_newer_files_once_after_a_401() {
         "unchanged credentials are not sent again"
     );
     place.resource_principal(HOUR);
-    place.cloud.forget_requests();
+    place.cloud.clear_requests();
     assert!(oci.namespace().await.is_ok());
     assert_eq!(place.statuses("/n"), [401, 200]);
 }
@@ -200,21 +200,21 @@ async fn reports_missing_metadata_or_federation() {
     let error = sign_in_error(&place, Auth::Instance).await;
     assert!(error.contains("clock is 60 minutes behind"), "{error}");
     place.cloud.set_clock(0);
-    for (trouble, sentence) in [
+    for (fault, sentence) in [
         (
-            Trouble::Error(401, "NotAuthenticated".to_owned()),
+            Fault::Error(401, "NotAuthenticated".to_owned()),
             "/v1/x509: 401 NotAuthenticated",
         ),
         (
-            Trouble::Body(b"{}".to_vec()),
+            Fault::Body(b"{}".to_vec()),
             "/v1/x509: the response contains no token (opc-request-id ",
         ),
         (
-            Trouble::Body(br#"{"token":"canary"}"#.to_vec()),
+            Fault::Body(br#"{"token":"canary"}"#.to_vec()),
             "/v1/x509: it is not a session token (JWT)",
         ),
     ] {
-        place.cloud.trouble("/v1/x509", trouble, 1);
+        place.cloud.inject_fault("/v1/x509", fault, 1);
         let error = sign_in_error(&place, Auth::Instance).await;
         assert!(
             error.contains(sentence) && !error.contains("canary"),
@@ -228,7 +228,7 @@ async fn stops_waiting_for_the_metadata_service_at_the_timeout() {
     let mut place = TestEnvironment::new().await;
     place.unset_principal();
     place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
-    place.cloud.trouble("/opc/v2/", Trouble::Hang, 100);
+    place.cloud.inject_fault("/opc/v2/", Fault::Hang, 100);
     let mut config = place.config(Auth::Instance);
     config.timeout = Duration::from_millis(300);
     let start = Instant::now();

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use oci::principal::Auth;
 use oci::{ObjectLocation, Oci, OciError};
-use testkit::oci_standin::{NAMESPACE, Trouble};
+use testkit::oci_standin::{Fault, NAMESPACE};
 
 use super::TestEnvironment;
 
@@ -125,25 +125,25 @@ async fn retries_transient_errors_with_new_signatures() {
     let (place, oci) = signed_in().await;
     place.cloud.put_object("config", "a", b"content");
     let location = object("a");
-    for trouble in [
-        Trouble::Error(503, "ServiceUnavailable".to_owned()),
-        Trouble::Error(409, "IncorrectState".to_owned()),
-        Trouble::Throttle(0),
-        Trouble::Page(502),
-        Trouble::Cut,
+    for fault in [
+        Fault::Error(503, "ServiceUnavailable".to_owned()),
+        Fault::Error(409, "IncorrectState".to_owned()),
+        Fault::Throttle(0),
+        Fault::Page(502),
+        Fault::Cut,
     ] {
-        place.cloud.forget_requests();
-        place.cloud.trouble("/o/a", trouble.clone(), 1);
+        place.cloud.clear_requests();
+        place.cloud.inject_fault("/o/a", fault.clone(), 1);
         let read = oci.object(&location, None, LIMIT).await.unwrap().unwrap();
-        assert_eq!(read.bytes, b"content", "{trouble:?}");
-        assert_eq!(place.statuses("/o/a").len(), 2, "{trouble:?}");
+        assert_eq!(read.bytes, b"content", "{fault:?}");
+        assert_eq!(place.statuses("/o/a").len(), 2, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn does_not_wait_for_an_excessive_retry_after() {
     let (place, oci) = signed_in().await;
-    place.cloud.trouble("/n", Trouble::Throttle(u64::MAX), 1);
+    place.cloud.inject_fault("/n", Fault::Throttle(u64::MAX), 1);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(error.contains("429 TooManyRequests"), "{error}");
 }
@@ -158,10 +158,10 @@ async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
         (409, "Other"),
         (501, "MethodNotImplemented"),
     ] {
-        place.cloud.forget_requests();
+        place.cloud.clear_requests();
         place
             .cloud
-            .trouble("secretbundles", Trouble::Error(status, code.to_owned()), 1);
+            .inject_fault("secretbundles", Fault::Error(status, code.to_owned()), 1);
         let error = oci.secret(&id).await.unwrap_err().to_string();
         assert!(
             error.contains(&format!(
@@ -197,7 +197,7 @@ async fn shows_a_page_of_a_load_balancer_in_one_line() {
     };
     config.timeout = Duration::from_millis(200);
     let oci = Oci::sign_in(&config).await.unwrap();
-    place.cloud.trouble("/n", Trouble::Page(502), 100);
+    place.cloud.inject_fault("/n", Fault::Page(502), 100);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
         error.starts_with("reading the Object Storage namespace: 502 <html> <h1>502</h1>"),
@@ -211,7 +211,7 @@ async fn stops_waiting_for_a_service_at_the_timeout() {
     let mut config = place.config(Auth::Resource);
     config.timeout = Duration::from_millis(300);
     let oci = Oci::sign_in(&config).await.unwrap();
-    place.cloud.trouble("/n", Trouble::Hang, 100);
+    place.cloud.inject_fault("/n", Fault::Hang, 100);
     let start = Instant::now();
     let error = oci.namespace().await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
@@ -231,7 +231,7 @@ async fn a_truncated_object_is_an_error() {
     config.timeout = Duration::from_millis(900);
     let oci = Oci::sign_in(&config).await.unwrap();
     place.cloud.put_object("config", "a", b"0123456789");
-    place.cloud.trouble("/o/a", Trouble::Cut, 100);
+    place.cloud.inject_fault("/o/a", Fault::Cut, 100);
     let error = oci
         .object(&object("a"), None, LIMIT)
         .await
@@ -324,7 +324,7 @@ async fn reports_malformed_responses_without_their_content() {
     ] {
         place
             .cloud
-            .trouble("secretbundles", Trouble::Body(body.clone().into_bytes()), 1);
+            .inject_fault("secretbundles", Fault::Body(body.clone().into_bytes()), 1);
         let error = oci.secret(&id).await.unwrap_err();
         assert!(error.to_string().contains(reason), "{body}: {error}");
         assert!(
@@ -335,11 +335,11 @@ async fn reports_malformed_responses_without_their_content() {
     let later = bundle("BASE64", "eA==", "\"2999-01-01T00:00:00Z\"");
     place
         .cloud
-        .trouble("secretbundles", Trouble::Body(later.into_bytes()), 1);
+        .inject_fault("secretbundles", Fault::Body(later.into_bytes()), 1);
     assert_eq!(oci.secret(&id).await.unwrap().bytes, b"x");
     place
         .cloud
-        .trouble("/n", Trouble::Body(b"<html>".to_vec()), 1);
+        .inject_fault("/n", Fault::Body(b"<html>".to_vec()), 1);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
         error.contains("the response is not a JSON string"),

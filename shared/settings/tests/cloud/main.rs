@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use settings::common::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
 use settings::{Group, Inspection, Settings};
-use testkit::oci_standin::{Standin, Trouble};
+use testkit::oci_standin::{Fault, Standin};
 
 /// Settings of two programs, as they are declared in the programs.
 mod program {
@@ -335,9 +335,9 @@ async fn reports_an_invalid_principal_when_it_is_needed() {
 async fn an_inspection_reports_every_part() {
     let place = tutorial().await;
     place.cloud.expire_secret("kafka_password");
-    place.cloud.trouble(
+    place.cloud.inject_fault(
         "user.avsc",
-        Trouble::Error(404, "ObjectNotFound".to_owned()),
+        Fault::Error(404, "ObjectNotFound".to_owned()),
         1,
     );
     let inspection = Inspection::of(&GROUPS, &[], place.environment()).await;

@@ -49,7 +49,7 @@ impl Endpoint {
     ///
     /// # Errors
     /// As [`Endpoint::start`].
-    pub fn hasty(answer: Answer) -> Result<Self> {
+    pub fn ignoring_bodies(answer: Answer) -> Result<Self> {
         Self::serve(Box::new(move |_| answer.clone()), true)
     }
 
@@ -128,18 +128,18 @@ impl Endpoint {
     }
 
     /// The highest number of requests in flight at one time.
-    pub fn peak(&self) -> usize {
+    pub fn peak_in_flight(&self) -> usize {
         self.shared.peak_in_flight.load(Ordering::SeqCst)
     }
 
     /// While true, every connection is reset before a request is read from it.
-    pub fn reset_unread(&self, resetting: bool) {
+    pub fn reset_connections(&self, resetting: bool) {
         self.shared.resetting.store(resetting, Ordering::SeqCst);
     }
 
     /// While true, new connections are refused and open connections are reset.
-    pub fn refuse(&self, refusing: bool) {
-        self.reset_unread(refusing);
+    pub fn refuse_connections(&self, refusing: bool) {
+        self.reset_connections(refusing);
         let _ = self.listening.send(match refusing {
             true => Listening::Refusing,
             false => Listening::Accepting,

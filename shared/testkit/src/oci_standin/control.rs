@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use http::{Method, Response};
 
-use super::response::{self, FaultyBody, Trouble, error};
+use super::response::{self, Fault, FaultyBody, error};
 use super::state::State;
 use super::url::parameter;
 use super::verify::ReceivedRequest;
@@ -35,13 +35,13 @@ pub(super) fn answer(state: &State, request: &ReceivedRequest<'_>) -> Response<F
         (&Method::POST, ["fault"]) => {
             let number = |name| parameter(query, name).and_then(|text| text.parse::<u16>().ok());
             let fault = match parameter(query, "kind").as_deref() {
-                Some("throttle") => Trouble::Throttle(1),
+                Some("throttle") => Fault::Throttle(1),
                 Some("error") => {
-                    Trouble::Error(number("status").unwrap_or(503), "Injected".to_owned())
+                    Fault::Error(number("status").unwrap_or(503), "Injected".to_owned())
                 }
-                Some("hang") => Trouble::Hang,
-                Some("cut") => Trouble::Cut,
-                Some("delay") => Trouble::Delay(Duration::from_secs(1)),
+                Some("hang") => Fault::Hang,
+                Some("cut") => Fault::Cut,
+                Some("delay") => Fault::Delay(Duration::from_secs(1)),
                 _ => return error(400, "InvalidParameter", "unknown kind"),
             };
             let path = parameter(query, "path").unwrap_or_default();

@@ -3,7 +3,7 @@
 //!
 //! It verifies the signature of every request, as the real services do. Principals are created with
 //! [`Standin::api_key`] and [`Standin::resource_principal`]; sessions are granted by federation. It injects faults
-//! ([`Standin::trouble`]), sets its clock ([`Standin::set_clock`]), rotates and expires secrets
+//! ([`Standin::inject_fault`]), sets its clock ([`Standin::set_clock`]), rotates and expires secrets
 //! ([`Standin::put_secret`], [`Standin::expire_secret`]), and records all requests ([`Standin::requests`]).
 
 mod authority;
@@ -28,8 +28,8 @@ use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
 pub use names::{NAMESPACE, REGION, TENANCY};
-pub use response::Trouble;
-pub use state::Seen;
+pub use response::Fault;
+pub use state::RecordedRequest;
 
 use state::State;
 
@@ -140,7 +140,7 @@ impl Standin {
     }
 
     /// Injects a fault into the next `times` responses to requests whose target contains `path`.
-    pub fn trouble(&self, path: &str, fault: Trouble, times: usize) {
+    pub fn inject_fault(&self, path: &str, fault: Fault, times: usize) {
         self.state.lock().inject(path, fault, times);
     }
 
@@ -150,12 +150,12 @@ impl Standin {
     }
 
     /// All recorded requests, in order.
-    pub fn requests(&self) -> Vec<Seen> {
+    pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.lock().requests.clone()
     }
 
     /// Deletes the recorded requests.
-    pub fn forget_requests(&self) {
+    pub fn clear_requests(&self) {
         self.state.lock().requests.clear();
     }
 }

@@ -11,7 +11,7 @@ use serde_json::json;
 
 /// A fault of a response.
 #[derive(Clone, Debug)]
-pub enum Trouble {
+pub enum Fault {
     /// The service returns this status and error code.
     Error(u16, String),
     /// 429, with `Retry-After` in seconds.
@@ -113,28 +113,28 @@ pub(super) fn error(status: u16, code: &str, message: &str) -> Response<FaultyBo
 }
 
 /// The response of a fault, if it replaces the service's response.
-pub(super) fn faulty(fault: &Trouble) -> Option<Response<FaultyBody>> {
+pub(super) fn faulty(fault: &Fault) -> Option<Response<FaultyBody>> {
     Some(match fault {
-        Trouble::Error(status, code) => error(*status, code, "An injected fault"),
-        Trouble::Throttle(seconds) => {
+        Fault::Error(status, code) => error(*status, code, "An injected fault"),
+        Fault::Throttle(seconds) => {
             let mut response = error(429, "TooManyRequests", "Too many requests for the tenant");
             set(&mut response, "retry-after", &seconds.to_string());
             response
         }
-        Trouble::Page(status) => {
+        Fault::Page(status) => {
             let page = format!("<html>\n<h1>{status}</h1>\n<p>no back end</p></html>");
             let mut response = bytes(page.into_bytes());
             *response.status_mut() = StatusCode::from_u16(*status).ok()?;
             set(&mut response, "content-type", "text/html");
             response
         }
-        Trouble::Body(body) => bytes(body.clone()),
-        Trouble::Refusal(status, body) => {
+        Fault::Body(body) => bytes(body.clone()),
+        Fault::Refusal(status, body) => {
             let mut response = bytes(body.clone());
             *response.status_mut() = StatusCode::from_u16(*status).ok()?;
             response
         }
-        Trouble::Delay(_) | Trouble::Hang | Trouble::Cut => return None,
+        Fault::Delay(_) | Fault::Hang | Fault::Cut => return None,
     })
 }
 

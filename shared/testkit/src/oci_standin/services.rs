@@ -13,8 +13,8 @@ use openssl::pkey::PKey;
 use serde_json::{Value, json};
 
 use super::names::{NAMESPACE, REGION, VAULT};
-use super::response::{self, FaultyBody, Trouble, error, set};
-use super::state::{Secret, Seen, State, StateInner};
+use super::response::{self, Fault, FaultyBody, error, set};
+use super::state::{RecordedRequest, Secret, State, StateInner};
 use super::url::{decode, parameter};
 use super::verify::{ReceivedRequest, SigningRule, signed, verify};
 use super::{control, identity};
@@ -46,15 +46,15 @@ pub(super) async fn answer(
     let fault = state.lock().take_fault(&target);
     let index = record(state, &request);
     match &fault {
-        Some(Trouble::Delay(delay)) => tokio::time::sleep(*delay).await,
-        Some(Trouble::Hang) => tokio::time::sleep(Duration::from_secs(3600)).await,
+        Some(Fault::Delay(delay)) => tokio::time::sleep(*delay).await,
+        Some(Fault::Hang) => tokio::time::sleep(Duration::from_secs(3600)).await,
         _ => {}
     }
     let mut response = match fault.as_ref().and_then(response::faulty) {
         Some(response) => response,
         None => route(state, &request),
     };
-    if let Some(Trouble::Cut) = fault {
+    if let Some(Fault::Cut) = fault {
         response = response.map(FaultyBody::cut);
     }
     let client_id = parts
@@ -73,7 +73,7 @@ pub(super) async fn answer(
 /// Adds the request to the recorded requests and returns its index.
 fn record(state: &State, request: &ReceivedRequest<'_>) -> usize {
     let mut inner = state.lock();
-    inner.requests.push(Seen {
+    inner.requests.push(RecordedRequest {
         method: request.method.to_string(),
         target: request.target.to_owned(),
         signed: signed(request.headers),

@@ -10,7 +10,7 @@ use openssl::pkey::{PKey, Public};
 
 use super::authority::Authority;
 use super::names::REGION;
-use super::response::Trouble;
+use super::response::Fault;
 
 /// The state of the cloud. The authority does not change; everything else is behind one lock.
 pub(super) struct State {
@@ -28,15 +28,15 @@ pub(super) struct StateInner {
     /// The number of issued tokens. Those with a number below `first_valid` are revoked.
     pub(super) tokens: u64,
     pub(super) first_valid: u64,
-    pub(super) faults: Vec<(String, Trouble, usize)>,
-    pub(super) requests: Vec<Seen>,
+    pub(super) faults: Vec<(String, Fault, usize)>,
+    pub(super) requests: Vec<RecordedRequest>,
     /// The difference between the cloud's clock and the system's clock, in seconds.
     pub(super) clock_offset: i64,
 }
 
 /// A recorded request and the status of its response.
 #[derive(Clone, Debug)]
-pub struct Seen {
+pub struct RecordedRequest {
     /// The method, such as `GET`.
     pub method: String,
     /// Path and query.
@@ -161,12 +161,12 @@ impl StateInner {
         }
     }
 
-    pub(super) fn inject(&mut self, path: &str, fault: Trouble, times: usize) {
+    pub(super) fn inject(&mut self, path: &str, fault: Fault, times: usize) {
         self.faults.push((path.to_owned(), fault, times));
     }
 
     /// Takes the next fault for this request target.
-    pub(super) fn take_fault(&mut self, target: &str) -> Option<Trouble> {
+    pub(super) fn take_fault(&mut self, target: &str) -> Option<Fault> {
         let (_, fault, times) = self
             .faults
             .iter_mut()

@@ -22,7 +22,7 @@ const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A record to write.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct New {
+pub struct NewRecord {
     /// The partition; `None`: chosen by librdkafka's partitioner.
     pub partition: Option<i32>,
     /// Key.
@@ -35,7 +35,7 @@ pub struct New {
     pub timestamp: Option<i64>,
 }
 
-impl New {
+impl NewRecord {
     /// A record with this value for this partition.
     pub fn to(partition: i32, value: impl Into<Vec<u8>>) -> Self {
         Self {
@@ -59,7 +59,7 @@ pub struct Committed {
 pub struct Transaction {
     writer: Writer,
     /// Partition and offset of each record, in the order of writing.
-    pub places: Vec<(i32, i64)>,
+    pub positions: Vec<(i32, i64)>,
 }
 
 impl Transaction {
@@ -91,7 +91,7 @@ impl Topics {
     ///
     /// # Errors
     /// librdkafka cannot create a client.
-    pub fn of(bootstrap: &str) -> Result<Self> {
+    pub fn connect(bootstrap: &str) -> Result<Self> {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", bootstrap)
@@ -156,7 +156,7 @@ impl Topics {
     ///
     /// # Errors
     /// A record was not acknowledged.
-    pub fn write(&self, topic: &str, records: &[New]) -> Result<Vec<(i32, i64)>> {
+    pub fn write(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<(i32, i64)>> {
         let mut config = self.config.clone();
         config.set("acks", "all").set("linger.ms", "5");
         Writer::new(&config)?.write(topic, records)
@@ -169,17 +169,17 @@ impl Topics {
     pub fn transaction(
         &self,
         topic: &str,
-        records: &[New],
+        records: &[NewRecord],
         commit: bool,
     ) -> Result<Vec<(i32, i64)>> {
         let open = self.open_transaction(topic, records)?;
-        let places = open.places.clone();
+        let positions = open.positions.clone();
         if commit {
             open.commit()?;
         } else {
             open.abort()?;
         }
-        Ok(places)
+        Ok(positions)
     }
 
     /// Runs a [`transaction`](Self::transaction) and waits until readers of committed records pass its end.
@@ -191,18 +191,18 @@ impl Topics {
     pub fn whole_transaction(
         &self,
         topic: &str,
-        records: &[New],
+        records: &[NewRecord],
         commit: bool,
     ) -> Result<Vec<(i32, i64)>> {
-        let places = self.transaction(topic, records, commit)?;
+        let positions = self.transaction(topic, records, commit)?;
         let end = Instant::now() + TIMEOUT;
         loop {
             let ends = self.watermarks(topic)?;
             let is_readable = |(partition, offset): &(i32, i64)| {
                 ends.get(partition).is_some_and(|(_, end)| end > offset)
             };
-            if places.iter().all(is_readable) {
-                return Ok(places);
+            if positions.iter().all(is_readable) {
+                return Ok(positions);
             }
             ensure!(
                 Instant::now() < end,
@@ -216,7 +216,7 @@ impl Topics {
     ///
     /// # Errors
     /// The transaction cannot begin, or a record was not acknowledged.
-    pub fn open_transaction(&self, topic: &str, records: &[New]) -> Result<Transaction> {
+    pub fn open_transaction(&self, topic: &str, records: &[NewRecord]) -> Result<Transaction> {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let mut config = self.config.clone();
@@ -227,8 +227,8 @@ impl Topics {
         let writer = Writer::new(&config)?;
         writer.inner.init_transactions(TIMEOUT)?;
         writer.inner.begin_transaction()?;
-        let places = writer.write(topic, records)?;
-        Ok(Transaction { writer, places })
+        let positions = writer.write(topic, records)?;
+        Ok(Transaction { writer, positions })
     }
 
     /// The group's committed offsets. Partitions without a commit are omitted.

@@ -11,7 +11,7 @@ use rdkafka::producer::{BaseProducer, BaseRecord, DeliveryResult, Producer, Prod
 use rdkafka::types::RDKafkaErrorCode;
 use rdkafka::{ClientConfig, ClientContext, Message};
 
-use super::{New, TIMEOUT};
+use super::{NewRecord, TIMEOUT};
 
 /// A producer for one list of records at a time.
 pub(super) struct Writer {
@@ -25,7 +25,7 @@ impl Writer {
     }
 
     /// Writes the records and waits for their acknowledgements.
-    pub(super) fn write(&self, topic: &str, records: &[New]) -> Result<Vec<(i32, i64)>> {
+    pub(super) fn write(&self, topic: &str, records: &[NewRecord]) -> Result<Vec<(i32, i64)>> {
         let reports = || {
             self.inner
                 .context()

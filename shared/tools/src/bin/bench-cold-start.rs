@@ -64,7 +64,7 @@ async fn main() -> Result<()> {
     for number in 0..STARTS {
         for turn in 0..3 {
             let index = (number + turn) % 3;
-            cloud.forget_requests();
+            cloud.clear_requests();
             times[index].push(cold_start(&candidates[index].1).await?);
             requests[index] = cloud.requests().len();
         }

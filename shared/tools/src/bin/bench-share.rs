@@ -13,7 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::kafka::{Kafka, Options};
-use testkit::topics::{New, Topics};
+use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
 
 /// Measures processes that share a topic.
@@ -72,7 +72,7 @@ async fn main() -> Result<()> {
         fast_join: true,
         ..Options::default()
     })?;
-    let topics = Topics::of(kafka.bootstrap())?;
+    let topics = Topics::connect(kafka.bootstrap())?;
     let mut best: Vec<Option<Outcome>> = vec![None; flags.processes.len()];
     for round in 0..flags.rounds {
         for (place, processes) in flags.processes.iter().enumerate() {
@@ -116,10 +116,10 @@ async fn measure(
     processes: usize,
 ) -> Result<Outcome> {
     topics.create(topic, flags.partitions, &[]).await?;
-    let records: Vec<New> = (0..flags.records)
+    let records: Vec<NewRecord> = (0..flags.records)
         .map(|number| {
             let user = User::new(1010, &format!("u-{number}"));
-            New::to(number as i32 % flags.partitions, user.encode())
+            NewRecord::to(number as i32 % flags.partitions, user.encode())
         })
         .collect();
     topics.write(topic, &records)?;

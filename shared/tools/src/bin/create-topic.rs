@@ -19,7 +19,7 @@ struct Arguments {
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
     let arguments = Arguments::parse();
-    Topics::of(&arguments.bootstrap)?
+    Topics::connect(&arguments.bootstrap)?
         .create(&arguments.topic, arguments.partitions, &[])
         .await
 }

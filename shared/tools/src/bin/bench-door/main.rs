@@ -62,7 +62,7 @@ async fn main() -> Result<()> {
     let rounds = if on_kafka {
         kafka = Kafka::start(&Options::default())?;
         setup.bootstrap = kafka.bootstrap().to_owned();
-        Topics::of(&setup.bootstrap)?
+        Topics::connect(&setup.bootstrap)?
             .create("benchmark", 1, &[])
             .await?;
         CALLS / 5

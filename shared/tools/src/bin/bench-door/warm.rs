@@ -53,10 +53,10 @@ pub(crate) async fn calls(setup: &Setup, rounds: usize) -> Result<()> {
         "request / (librdkafka + empty)       p50 {:.2}   (the function's own share)",
         through.median.as_secs_f64() / (raw.median + hop.median).as_secs_f64(),
     );
-    let resident = function.resident()? as f64 / 1e6;
+    let resident = function.resident_memory()? as f64 / 1e6;
     println!("resident after {rounds:5} requests        {resident:.1} MB   (aim 20 MB)");
     if let (Some(python), Some(spread)) = (&python, spreads.get(3)) {
-        let theirs = python.resident()? as f64 / 1e6;
+        let theirs = python.resident_memory()? as f64 / 1e6;
         println!("Python: request to acknowledgement   {spread}");
         ratio("request / Python's", through, spread, "");
         println!(

@@ -55,7 +55,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         java: "-XX:TieredStopAtLevel=4".to_owned(),
         ..Options::default()
     })?;
-    let topics = Topics::of(kafka.bootstrap())?;
+    let topics = Topics::connect(kafka.bootstrap())?;
     let mut bench = Bench {
         plan,
         kafka,

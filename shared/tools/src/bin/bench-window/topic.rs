@@ -1,7 +1,7 @@
 //! Fills topics with records of the tutorial's size.
 
 use anyhow::Result;
-use testkit::topics::{New, Topics};
+use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
 
 /// The number of partitions of each topic.
@@ -33,7 +33,7 @@ async fn write(
     topics.create(name, PARTITIONS, &[]).await?;
     let mut number = 0;
     while number < records {
-        let batch: Vec<New> = (number..records.min(number + 100_000))
+        let batch: Vec<NewRecord> = (number..records.min(number + 100_000))
             .map(|number| {
                 let id = match number % (2 * every) {
                     0 => 1010,
@@ -41,9 +41,9 @@ async fn write(
                     _ => 999,
                 };
                 let user = User::new(id, &format!("user-{number:07}"));
-                New {
+                NewRecord {
                     key: Some(key(number, id).into_bytes()),
-                    ..New::to((number % PARTITIONS as usize) as i32, user.encode())
+                    ..NewRecord::to((number % PARTITIONS as usize) as i32, user.encode())
                 }
             })
             .collect();

@@ -1,6 +1,6 @@
 //! Generates the test records: every kind of record that the product distinguishes.
 
-use testkit::topics::New;
+use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::rng::Rng;
@@ -28,11 +28,11 @@ impl Corpus {
     }
 
     /// Generates `count` records.
-    pub(crate) fn next(&mut self, count: usize) -> Vec<New> {
+    pub(crate) fn next(&mut self, count: usize) -> Vec<NewRecord> {
         (0..count).map(|_| self.one()).collect()
     }
 
-    fn one(&mut self) -> New {
+    fn one(&mut self) -> NewRecord {
         self.generated += 1;
         let number = self.generated;
         let name = format!("user-{number}");
@@ -44,14 +44,14 @@ impl Corpus {
             92..94 => Some(User::new(1010, &format!("rejected-{number}")).encode()),
             kind => Some(self.invalid(kind, &name)),
         };
-        New {
+        NewRecord {
             partition: Some(self.rng.below(self.partitions as u64) as i32),
             key: self
                 .rng
                 .percent(90)
                 .then(|| format!("key-{}", number % 50).into_bytes()),
             value,
-            ..New::default()
+            ..NewRecord::default()
         }
     }
 

@@ -20,7 +20,7 @@ pub(crate) enum Fault {
     Slow,
     /// No response.
     Hang,
-    /// New connections are refused, open connections are reset.
+    /// NewRecord connections are refused, open connections are reset.
     Refuse,
     /// The request is read, then the connection is reset.
     Reset,
@@ -109,7 +109,7 @@ impl FaultyEndpoint {
 
     /// Sets the fault for the following responses.
     pub(crate) fn inject(&self, fault: Fault) {
-        self.endpoint.refuse(fault == Fault::Refuse);
+        self.endpoint.refuse_connections(fault == Fault::Refuse);
         self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = fault;
     }
 

@@ -132,7 +132,7 @@ impl<'p> Runner<'p> {
             ],
             ..Options::default()
         })?;
-        let topics = Topics::of(kafka.bootstrap())?;
+        let topics = Topics::connect(kafka.bootstrap())?;
         topics.create(TOPIC, PARTITIONS, &[]).await?;
         topics.create(DEAD_LETTERS, 2, &[]).await?;
         Ok(Self {
@@ -276,7 +276,7 @@ impl<'p> Runner<'p> {
         if let Some(broker) = self.broker_down
             && self.rng.percent(60)
         {
-            self.kafka.revive(broker).await?;
+            self.kafka.restart(broker).await?;
             self.broker_down = None;
         }
         Ok(())
@@ -285,7 +285,7 @@ impl<'p> Runner<'p> {
     /// Removes all faults, and runs the job until no record is left.
     async fn heal(&mut self) -> Result<()> {
         if let Some(broker) = self.broker_down.take() {
-            self.kafka.revive(broker).await?;
+            self.kafka.restart(broker).await?;
         }
         for endpoint in &self.endpoints {
             endpoint.inject(Fault::None);
@@ -321,9 +321,9 @@ impl<'p> Runner<'p> {
         let (first, last) = records.split_at(if transaction { cut } else { count });
         self.acknowledged.extend(self.topics.write(TOPIC, first)?);
         if transaction {
-            let places = self.topics.transaction(TOPIC, last, commit)?;
+            let positions = self.topics.transaction(TOPIC, last, commit)?;
             if commit {
-                self.acknowledged.extend(places);
+                self.acknowledged.extend(positions);
             } else {
                 self.outcome.aborted += last.len() as u64;
             }

@@ -173,13 +173,13 @@ impl Environment {
     /// Waits until one of the programs ends, and returns a description of the exit.
     pub(crate) async fn first_exit(&mut self) -> Result<String> {
         let function = async {
-            while self.function.agent().lock().await.lives() {
+            while self.function.agent().lock().await.is_running() {
                 tokio::time::sleep(Duration::from_millis(300)).await;
             }
         };
         Ok(tokio::select! {
-            status = self.a.ended() => format!("API type A ended ({})", status?),
-            status = self.b.ended() => format!("API type B ended ({})", status?),
+            status = self.a.wait() => format!("API type A ended ({})", status?),
+            status = self.b.wait() => format!("API type B ended ({})", status?),
             () = function => format!("the function ended:\n{}", self.function.agent().lock().await.log()),
         })
     }
@@ -193,8 +193,8 @@ impl Environment {
 
     /// Stops the endpoints with SIGTERM and kills the function, as Fn does.
     pub(crate) async fn stop(self) -> Result<()> {
-        self.a.end().await?;
-        self.b.end().await?;
+        self.a.stop().await?;
+        self.b.stop().await?;
         Ok(())
     }
 

@@ -63,7 +63,7 @@ impl Kafka {
             let not_created_for = ["KAFKA_TOPIC", "KAFKA_USERNAME", "KAFKA_SECURITY_PROTOCOL"];
             if !not_created_for.iter().any(|name| is_set(&settings, name)) {
                 let bootstrap = settings.iter().find(|(name, _)| name == BOOTSTRAP);
-                let topics = Topics::of(bootstrap.map_or("", |(_, value)| value))?;
+                let topics = Topics::connect(bootstrap.map_or("", |(_, value)| value))?;
                 if topics.watermarks(EXTERNAL_TOPIC)?.is_empty() {
                     topics.create(EXTERNAL_TOPIC, PARTITIONS, &[]).await?;
                 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use serde::Serialize;
 use serde_json::Value;
-use testkit::records::Stored;
+use testkit::records::StoredRecord;
 use testkit::user::User;
 
 /// One record in a request to an endpoint.
@@ -33,11 +33,11 @@ pub(crate) struct Received {
 /// The data that the checker compares.
 pub(crate) struct Evidence {
     /// All records of the topic.
-    pub(crate) topic: Vec<Stored>,
+    pub(crate) topic: Vec<StoredRecord>,
     /// Partition and offset of each acknowledged record.
     pub(crate) acknowledged: Vec<(i32, i64)>,
     /// All records of the dead-letter topic.
-    pub(crate) dead_letters: Vec<Stored>,
+    pub(crate) dead_letters: Vec<StoredRecord>,
     /// All records of all requests to both endpoints.
     pub(crate) received: Vec<Received>,
     /// The reports of all runs that wrote one.

@@ -1,8 +1,8 @@
 use super::*;
 use serde_json::json;
 
-fn stored(offset: i64, value: Option<Vec<u8>>) -> Stored {
-    Stored {
+fn stored(offset: i64, value: Option<Vec<u8>>) -> StoredRecord {
+    StoredRecord {
         partition: 0,
         offset,
         timestamp: None,
