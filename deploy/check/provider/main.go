@@ -60,7 +60,7 @@ func (s *server) ConfigureProvider(context.Context, *tfprotov5.ConfigureProvider
 	return &tfprotov5.ConfigureProviderResponse{Diagnostics: []*tfprotov5.Diagnostic{{
 		Severity: tfprotov5.DiagnosticSeverityError,
 		Summary:  "This is the stand-in of deploy/check",
-		Detail:   "It knows the provider's schema and makes nothing; run terraform init without its CLI configuration.",
+		Detail:   "It has the provider's schema and creates nothing; run terraform init without its CLI configuration.",
 	}}}, nil
 }
 

@@ -31,7 +31,7 @@ pub struct RouteConfig {
     pub when: String,
     /// Where matching records are posted.
     pub url: String,
-    /// The bearer token of the endpoint, if it asks for one.
+    /// The bearer token of the endpoint, if it requires one.
     #[serde(default, deserialize_with = "secret")]
     pub token: Option<Secret>,
     /// How many records one request may hold; 1 posts each record's own datum.
@@ -68,7 +68,7 @@ impl RouteConfig {
         Ok(routes)
     }
 
-    /// The routes of a JSON text: an array of objects with `name`, `when`, `url` and, if wanted, `token` and `batch`.
+    /// The routes of a JSON text: an array of objects with `name`, `when`, `url` and optionally `token` and `batch`.
     ///
     /// # Errors
     /// Which route is wrong, and how.
@@ -85,7 +85,7 @@ impl RouteConfig {
             Some(name) => format!("route {name:?}"),
             None => format!("route number {}", index + 1),
         };
-        // Read again from the text, whose errors know the line.
+        // Read again from the text, because its errors contain the line.
         let routes: Vec<Self> = serde_json::from_str(text).map_err(|error| {
             let mut values = values.iter().enumerate();
             match values.find(|(_, value)| Self::deserialize(*value).is_err()) {

@@ -128,8 +128,8 @@ pub enum GroupProtocol {
     Classic,
 }
 
-/// The location of the system's CA certificates. The OpenSSL that is linked into the program does not know it. `None` if
-/// `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, which OpenSSL reads itself.
+/// The location of the system's CA certificates, for which the linked OpenSSL has no default. `None` if `SSL_CERT_FILE` or
+/// `SSL_CERT_DIR` is set, which OpenSSL reads itself.
 fn system_ca_location() -> Option<String> {
     if openssl_probe::has_ssl_cert_env_vars() {
         return None;

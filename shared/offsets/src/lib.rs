@@ -24,7 +24,7 @@
 //! assert!(progress.complete(0, 101));
 //! assert_eq!(progress.commit(), 100);
 //!
-//! // The next run knows from the commit's metadata that the second record is completed.
+//! // The next run reads from the commit's metadata that the second record is completed.
 //! let scope = Scope { topic: "Xy-3".to_owned(), routes: 42 };
 //! let metadata = encode(&progress.offset_map(), 100, &scope, 4096);
 //! let next = Progress::new(100, 102, 1, Some(decode(&metadata, 100, &scope)?));

@@ -1,4 +1,4 @@
-//! A text with one layer of encoding removed, where each byte remembers which part of the original text it came from.
+//! A text with one layer of encoding removed, with the part of the original text that each byte came from.
 //! Pure.
 
 use std::ops::Range;
