@@ -80,7 +80,7 @@ pub struct DeadLetter {
 
 /// The result of writing a dead letter.
 #[derive(Debug)]
-pub struct Written {
+pub struct ProduceResult {
     /// The record's partition.
     pub partition: i32,
     /// The record's offset.
@@ -93,9 +93,9 @@ pub struct Written {
     pub result: Result<(), KafkaError>,
 }
 
-/// Where dead letters are written, and by which run; part of their headers.
+/// Topic and format of dead letters, and the group and run in their headers.
 #[derive(Clone, Debug)]
-pub struct Writer {
+pub struct DeadLetterConfig {
     /// The dead-letter topic.
     pub topic: String,
     /// The consumer group.
@@ -108,7 +108,7 @@ pub struct Writer {
 
 /// A dead letter that the producer did not accept.
 #[derive(Debug)]
-pub struct Unsent {
+pub struct ProduceError {
     /// The error.
     pub error: KafkaError,
     /// The size of key, value and headers, in bytes.
@@ -122,24 +122,28 @@ const VERSION: u32 = 1;
 /// An upper bound of a batch's overhead for one record beside key, value and headers, in bytes.
 const OVERHEAD: usize = 1024;
 
-/// Writes to the dead-letter topic. No request is sent before the first dead letter.
-pub struct DeadLetters {
-    config: ClientConfig,
+/// The producer of the dead-letter topic. No request is sent before the first dead letter.
+pub struct DeadLetterProducer {
+    client: ClientConfig,
     producer: Option<ThreadedProducer<LoggingContext<Outcomes>>>,
     /// The topic's `max.message.bytes`, once requested; `None` inside if it is unknown.
     limit: Option<Option<usize>>,
-    writer: Writer,
-    outcomes: Sender<Written>,
+    config: DeadLetterConfig,
+    outcomes: Sender<ProduceResult>,
 }
 
-impl DeadLetters {
-    /// One result is sent to `outcomes` for each dead letter that [`DeadLetters::send`] accepted.
-    pub fn new(config: ClientConfig, writer: Writer, outcomes: Sender<Written>) -> Self {
+impl DeadLetterProducer {
+    /// One result is sent to `outcomes` for each dead letter that [`DeadLetterProducer::send`] accepted.
+    pub fn new(
+        client: ClientConfig,
+        config: DeadLetterConfig,
+        outcomes: Sender<ProduceResult>,
+    ) -> Self {
         Self {
-            config,
+            client,
             producer: None,
             limit: None,
-            writer,
+            config,
             outcomes,
         }
     }
@@ -148,33 +152,35 @@ impl DeadLetters {
     ///
     /// # Errors
     /// The producer cannot be created or rejected it (too large, queue full). The record stays incomplete.
-    pub fn send(&mut self, letter: &DeadLetter) -> Result<(), Unsent> {
+    pub fn send(&mut self, letter: &DeadLetter) -> Result<(), ProduceError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
-            None => self.open().map_err(|error| Unsent { error, size: 0 })?,
+            None => self
+                .open()
+                .map_err(|error| ProduceError { error, size: 0 })?,
         };
-        let headers = headers(letter, &self.writer);
+        let headers = headers(letter, &self.config);
         let at = &letter.message.at;
-        let envelope = self.writer.envelope.then(|| envelope(letter, &self.writer));
+        let envelope = self.config.envelope.then(|| envelope(letter, &self.config));
         let value = envelope
             .as_deref()
             .map(str::as_bytes)
             .or(letter.message.value.as_deref());
         let key = letter.message.key.as_deref();
         let size = length(key) + length(value) + size_of_headers(&headers);
-        let about = Box::new(About {
+        let info = Box::new(RecordInfo {
             partition: at.partition,
             offset: at.offset,
             class: letter.class,
             size,
         });
         let mut record =
-            BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.writer.topic, about).headers(headers);
+            BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.config.topic, info).headers(headers);
         record.key = key;
         record.payload = value;
         let sent = producer.send(record);
         self.producer = Some(producer);
-        sent.map_err(|(error, record)| Unsent {
+        sent.map_err(|(error, record)| ProduceError {
             error,
             size: record.delivery_opaque.size,
         })
@@ -183,14 +189,14 @@ impl DeadLetters {
     /// The message for a dead letter of `size` bytes that is too large, with the remedy. The topic's limit is requested
     /// once.
     pub fn too_large(&mut self, at: &str, size: usize) -> String {
-        let (topic, config) = (&self.writer.topic, &self.config);
+        let (topic, client) = (&self.config.topic, &self.client);
         let limit = *self
             .limit
-            .get_or_insert_with(|| topic::limit(config, topic));
-        let ours = config
+            .get_or_insert_with(|| topic::limit(client, topic));
+        let ours = client
             .get("message.max.bytes")
             .and_then(|text| text.parse().ok());
-        let smaller = match self.writer.envelope {
+        let smaller = match self.config.envelope {
             true => "DEAD_LETTER_ENVELOPE=false makes it a quarter smaller; ",
             false => "",
         };
@@ -220,14 +226,14 @@ impl DeadLetters {
     }
 
     fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes>>> {
-        topic::create(&self.config, &self.writer.topic);
+        topic::create(&self.client, &self.config.topic);
         let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
         let context = LoggingContext::new("dead-letter producer", outcomes);
-        ThreadedProducer::from_config_and_context(&self.config, context)
+        ThreadedProducer::from_config_and_context(&self.client, context)
     }
 }
 
-struct About {
+struct RecordInfo {
     partition: i32,
     offset: i64,
     class: Class,
@@ -235,27 +241,27 @@ struct About {
 }
 
 /// Sends the outcomes; the producer's thread calls it. The mutex makes it `Sync`.
-struct Outcomes(Mutex<Sender<Written>>);
+struct Outcomes(Mutex<Sender<ProduceResult>>);
 
 impl EventHandler for Outcomes {}
 
 impl DeliveryHandler for Outcomes {
-    type Opaque = Box<About>;
+    type Opaque = Box<RecordInfo>;
 
-    fn on_delivery(&self, result: &DeliveryResult<'_>, about: Box<About>) {
+    fn on_delivery(&self, result: &DeliveryResult<'_>, info: Box<RecordInfo>) {
         let result = result
             .as_ref()
             .map(|_| ())
             .map_err(|(error, _)| error.clone());
-        let written = Written {
-            partition: about.partition,
-            offset: about.offset,
-            class: about.class,
-            size: about.size,
+        let result = ProduceResult {
+            partition: info.partition,
+            offset: info.offset,
+            class: info.class,
+            size: info.size,
             result,
         };
         if let Ok(outcomes) = self.0.lock() {
-            let _ = outcomes.send(written);
+            let _ = outcomes.send(result);
         }
     }
 }
@@ -271,7 +277,7 @@ fn size_of_headers(headers: &OwnedHeaders) -> usize {
 }
 
 /// The record's own headers, then the added ones.
-fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
+fn headers(letter: &DeadLetter, config: &DeadLetterConfig) -> OwnedHeaders {
     let at = &letter.message.at;
     let (partition, offset) = (at.partition.to_string(), at.offset.to_string());
     let (class, version) = (
@@ -303,11 +309,11 @@ fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
         ("__dlq.errors.topic", &at.topic),
         ("__dlq.errors.partition", &partition),
         ("__dlq.errors.offset", &offset),
-        ("__dlq.errors.group", &writer.group),
+        ("__dlq.errors.group", &config.group),
         ("__dlq.errors.message", &letter.reason),
         ("frontdoor.version", &version),
         ("frontdoor.cause", letter.cause.name()),
-        ("frontdoor.run", &writer.run),
+        ("frontdoor.run", &config.run),
         (
             "frontdoor.route",
             letter.route.as_deref().unwrap_or_default(),
@@ -322,7 +328,7 @@ fn headers(letter: &DeadLetter, writer: &Writer) -> OwnedHeaders {
 }
 
 /// The envelope as JSON text; bytes are base64.
-fn envelope(letter: &DeadLetter, writer: &Writer) -> String {
+fn envelope(letter: &DeadLetter, config: &DeadLetterConfig) -> String {
     let message = &letter.message;
     let base64 = |bytes: &bytes::Bytes| STANDARD.encode(bytes);
     let headers: Vec<_> = message
@@ -335,8 +341,8 @@ fn envelope(letter: &DeadLetter, writer: &Writer) -> String {
         "cause": letter.cause.name(),
         "reason": letter.reason,
         "route": letter.route,
-        "run": writer.run,
-        "group": writer.group,
+        "run": config.run,
+        "group": config.group,
         "topic": &*message.at.topic,
         "partition": message.at.partition,
         "offset": message.at.offset,

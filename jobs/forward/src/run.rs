@@ -16,7 +16,7 @@ use offsets::window::{Window, WindowStart};
 use routes::Routes;
 
 use crate::config::Config;
-use crate::dead_letter::{DeadLetters, Writer, Written};
+use crate::dead_letter::{DeadLetterConfig, DeadLetterProducer, ProduceResult};
 use crate::error::RunError;
 use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
 use crate::plan::{self, PlannedWindow};
@@ -241,13 +241,13 @@ impl Run<'_> {
         bound.filter(|_| self.moves_commits())
     }
 
-    fn dead_letters(&self, run: &str, acknowledged: Sender<Written>) -> DeadLetters {
-        let writer = Writer {
+    fn dead_letters(&self, run: &str, acknowledged: Sender<ProduceResult>) -> DeadLetterProducer {
+        let config = DeadLetterConfig {
             topic: self.config.dead_letter_topic.clone(),
             group: self.config.group.clone(),
             run: run.to_owned(),
             envelope: self.config.dead_letter_envelope,
         };
-        DeadLetters::new(self.config.dead_letter_producer(), writer, acknowledged)
+        DeadLetterProducer::new(self.config.dead_letter_producer(), config, acknowledged)
     }
 }

@@ -13,7 +13,7 @@ use runtime::log_limit::LogLimiter;
 use super::config::PipelineConfig;
 use super::routed_record::{Placement, RoutedRecord};
 use super::shutdown::StopReason;
-use crate::dead_letter::{DeadLetter, DeadLetters, Unsent, Written};
+use crate::dead_letter::{DeadLetter, DeadLetterProducer, ProduceError, ProduceResult};
 
 /// How long the last acknowledgements may take, however short the shutdown timeout is.
 const MIN_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -22,8 +22,8 @@ const MIN_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 pub(super) struct DeadLetterQueue {
     topic: Arc<str>,
     /// Absent in a dry run.
-    producer: Option<DeadLetters>,
-    acknowledgements: Receiver<Written>,
+    producer: Option<DeadLetterProducer>,
+    acknowledgements: Receiver<ProduceResult>,
     /// Dead letters that the producer has no room for. While there are any, no record is handed on.
     waiting: VecDeque<DeadLetter>,
     max_ratio: f64,
@@ -52,8 +52,8 @@ pub(super) enum Sent {
 impl DeadLetterQueue {
     pub(super) fn new(
         topic: Arc<str>,
-        producer: Option<DeadLetters>,
-        acknowledgements: Receiver<Written>,
+        producer: Option<DeadLetterProducer>,
+        acknowledgements: Receiver<ProduceResult>,
         config: &PipelineConfig,
     ) -> Self {
         Self {
@@ -185,7 +185,7 @@ impl DeadLetterQueue {
                 self.waiting.push_back(letter);
                 true
             }
-            Err(Unsent { error, size }) => {
+            Err(ProduceError { error, size }) => {
                 self.on_failure(at.partition, at.offset, size, &error);
                 false
             }
@@ -227,7 +227,7 @@ impl DeadLetterQueue {
     }
 
     /// The next acknowledgement, if there is one.
-    pub(super) fn next_acknowledgement(&self) -> Option<Written> {
+    pub(super) fn next_acknowledgement(&self) -> Option<ProduceResult> {
         self.acknowledgements.try_recv().ok()
     }
 

@@ -7,7 +7,7 @@ use kafka::batch::Item;
 use kafka::commit::CommitEvent;
 use kafka::member::GroupEvent;
 
-use crate::dead_letter::Written;
+use crate::dead_letter::ProduceResult;
 
 /// What the pipeline reacts to.
 pub(super) enum Event<'r> {
@@ -16,7 +16,7 @@ pub(super) enum Event<'r> {
     /// Records come back from delivery.
     Completed(Vec<Completion>),
     /// The dead-letter topic has acknowledged or rejected a record.
-    DeadLetter(Written),
+    DeadLetter(ProduceResult),
     /// A commit is acknowledged or has failed.
     Commit(CommitEvent),
     /// The consumer group assigns or revokes partitions.

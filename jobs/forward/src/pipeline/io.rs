@@ -11,7 +11,7 @@ use kafka::reader::Reader;
 use offsets::window::Window;
 use routes::Routes;
 
-use crate::dead_letter::{DeadLetters, Written};
+use crate::dead_letter::{DeadLetterProducer, ProduceResult};
 
 /// The clients and channels that a pipeline works with.
 pub struct PipelineIo<'r> {
@@ -26,9 +26,9 @@ pub struct PipelineIo<'r> {
     /// The completions of `delivery`.
     pub completions: Receiver<Vec<Completion>>,
     /// The producer of dead letters; absent in a dry run.
-    pub dead_letters: Option<DeadLetters>,
+    pub dead_letters: Option<DeadLetterProducer>,
     /// The acknowledgements of `dead_letters`.
-    pub acknowledgements: Receiver<Written>,
+    pub acknowledgements: Receiver<ProduceResult>,
     /// The commit thread; absent in a replay and in a dry run.
     pub committer: Option<Committer>,
     /// The events of the consumer group; absent in a replay and in a dry run.

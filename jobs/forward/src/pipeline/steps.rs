@@ -16,7 +16,7 @@ use super::routed_record::{Placement, RoutedRecord};
 use super::router::Decision;
 use super::shutdown::StopReason;
 use super::source::Source;
-use crate::dead_letter::{Cause, DeadLetter, Written};
+use crate::dead_letter::{Cause, DeadLetter, ProduceResult};
 
 impl<'r> Pipeline<'r> {
     /// Reacts to one event. All state of the pipeline changes here.
@@ -226,8 +226,8 @@ impl<'r> Pipeline<'r> {
     }
 
     /// The dead-letter topic has answered.
-    fn on_dead_letter(&mut self, written: Written) {
-        let Written {
+    fn on_dead_letter(&mut self, written: ProduceResult) {
+        let ProduceResult {
             partition,
             offset,
             class,
