@@ -44,12 +44,7 @@ fn a_request_is_a_container_file_of_one_partition_in_offset_order() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let harness = Harness::to(&endpoint, batch(10));
     harness.offer((0..100).map(|offset| datum((offset % 3) as i32, offset)));
-    assert!(
-        harness
-            .outcomes(100)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(100, "delivered");
     let requests = endpoint.requests();
     // 34, 33 and 33 records, at most ten in a request. The linger time can end a batch early.
     assert!((12..=20).contains(&requests.len()), "{}", requests.len());
@@ -82,12 +77,7 @@ fn a_batch_keeps_its_key_in_all_attempts() {
         .expect("endpoint");
     let harness = Harness::to(&endpoint, batch(50));
     harness.offer((0..50).map(|offset| datum(0, offset)));
-    assert!(
-        harness
-            .outcomes(50)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(50, "delivered");
     let requests = endpoint.requests();
     assert_eq!(requests.len(), 3);
     let key = requests[0]
@@ -182,12 +172,7 @@ fn an_expired_token_does_not_split_a_batch() {
     let endpoint = Endpoint::always(Answer::status(403)).expect("endpoint");
     let harness = Harness::to(&endpoint, batch(100));
     harness.offer((0..100).map(|offset| datum(0, offset)));
-    assert!(
-        harness
-            .outcomes(100)
-            .values()
-            .all(|outcome| outcome == "deferred")
-    );
+    harness.assert_outcomes(100, "deferred");
     assert_eq!(endpoint.count(), 1);
 }
 
@@ -196,12 +181,7 @@ fn a_partial_batch_is_sent_after_the_linger_time_or_a_flush() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let harness = Harness::to(&endpoint, batch(1000));
     harness.offer([datum(0, 0), datum(0, 1)]);
-    assert!(
-        harness
-            .outcomes(2)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(2, "delivered");
 
     let harness = Harness::to(&endpoint, |config| {
         batch(1000)(config);
@@ -209,12 +189,7 @@ fn a_partial_batch_is_sent_after_the_linger_time_or_a_flush() {
     });
     harness.offer([datum(0, 0), datum(0, 1)]);
     harness.delivery.flush();
-    assert!(
-        harness
-            .outcomes(2)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(2, "delivered");
     assert_eq!(endpoint.count(), 2);
 }
 
@@ -238,12 +213,7 @@ fn only_records_reported_as_failed_are_sent_again() {
             config.order = order;
         });
         harness.offer((0..64).map(|offset| datum(0, offset)));
-        assert!(
-            harness
-                .outcomes(64)
-                .values()
-                .all(|outcome| outcome == "delivered")
-        );
+        harness.assert_outcomes(64, "delivered");
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 2);
         assert_eq!(records(&requests[1]), [7, 8, 31]);
@@ -269,12 +239,7 @@ fn a_truncated_or_invalid_failure_report_delivers_nothing() {
             config.limits.max_attempts = 2;
         });
         harness.offer((0..10).map(|offset| datum(0, offset)));
-        assert!(
-            harness
-                .outcomes(10)
-                .values()
-                .all(|outcome| outcome == "deferred")
-        );
+        harness.assert_outcomes(10, "deferred");
         assert_eq!(endpoint.count(), 2);
     }
 }

@@ -66,12 +66,7 @@ fn an_endpoint_that_recovers_receives_all_records() {
     assert!(endpoint.wait_for(5, TIMEOUT));
     assert_eq!(harness.delivery.state(0), RouteState::Paused);
     healthy.store(true, Ordering::SeqCst);
-    assert!(
-        harness
-            .outcomes(50)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(50, "delivered");
     assert_eq!(harness.delivery.state(0), RouteState::Open);
 }
 
@@ -87,12 +82,7 @@ fn a_refused_connection_counts_as_a_failure() {
         config.limits.circuit_max_probes = 1;
     });
     harness.offer((0..10).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(10)
-            .values()
-            .all(|outcome| outcome == "deferred")
-    );
+    harness.assert_outcomes(10, "deferred");
     assert!(matches!(
         harness.delivery.state(0),
         RouteState::Deferred { .. }
@@ -108,12 +98,7 @@ fn an_expired_token_rejects_nothing() {
         config.limits.circuit_max_probes = 2;
     });
     harness.offer((0..1000).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(1000)
-            .values()
-            .all(|outcome| outcome == "deferred")
-    );
+    harness.assert_outcomes(1000, "deferred");
     assert!(endpoint.count() <= 10 + 3 + 2, "{}", endpoint.count());
 }
 
@@ -141,12 +126,7 @@ fn gone_defers_the_route() {
     let endpoint = Endpoint::always(Answer::status(410)).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| config.limits.max_in_flight = 2);
     harness.offer((0..100).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(100)
-            .values()
-            .all(|outcome| outcome == "deferred")
-    );
+    harness.assert_outcomes(100, "deferred");
     assert!(endpoint.count() <= 2);
     assert!(matches!(
         harness.delivery.state(0),
@@ -182,12 +162,7 @@ fn a_hanging_or_waiting_message_does_not_delay_others() {
         config.limits.backoff_max = Duration::from_secs(3600);
     });
     harness.offer((0..200).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(198)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(198, "delivered");
     assert!(harness.holds(0, 2));
 }
 

@@ -19,12 +19,7 @@ fn no_retry_is_planned_after_the_deadline() {
         .set_deadline(Instant::now() + Duration::from_secs(30));
     harness.offer((0..100).map(|offset| message(0, offset)));
     let start = Instant::now();
-    assert!(
-        harness
-            .outcomes(100)
-            .values()
-            .all(|outcome| outcome == "deferred")
-    );
+    harness.assert_outcomes(100, "deferred");
     assert!(
         start.elapsed() < Duration::from_secs(25),
         "deferred without a wait"
@@ -44,12 +39,7 @@ fn requests_in_flight_at_the_deadline_are_deferred() {
     harness
         .delivery
         .set_deadline(Instant::now() + Duration::from_millis(100));
-    assert!(
-        harness
-            .outcomes(100)
-            .values()
-            .all(|outcome| outcome == "deferred")
-    );
+    harness.assert_outcomes(100, "deferred");
     assert!(harness.holds(0, 0));
     harness.offer([message(0, 100)]);
     assert_eq!(word(&harness.outcome()), "deferred");

@@ -117,6 +117,14 @@ impl Harness {
         outcomes
     }
 
+    /// Waits for the outcomes of that many messages and asserts that each is this one.
+    #[track_caller]
+    pub(crate) fn assert_outcomes(&self, count: usize, expected: &str) {
+        let outcomes = self.outcomes(count);
+        let other = outcomes.iter().find(|(_, outcome)| *outcome != expected);
+        assert_eq!(other, None);
+    }
+
     /// The outcome of a single message.
     pub(crate) fn outcome(&self) -> DeliveryOutcome {
         self.completions(1).remove(0).outcome

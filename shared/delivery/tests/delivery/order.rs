@@ -41,12 +41,7 @@ fn a_key_keeps_its_order_through_retries() {
         config.limits.max_in_flight = 16;
     });
     harness.offer((0..240).map(|offset| keyed(offset, &format!("key {}", offset % 8))));
-    assert!(
-        harness
-            .outcomes(240)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(240, "delivered");
     for (key, bodies) in accepted(&endpoint, |request| request.body[0] % 8) {
         let expected: Vec<u8> = (0..30).map(|n| n * 8 + key).collect();
         assert_eq!(bodies, expected, "key {key}");
@@ -66,12 +61,7 @@ fn messages_without_a_key_do_not_wait() {
     .expect("endpoint");
     let harness = Harness::to(&endpoint, |config| config.order = Order::Key);
     harness.offer((0..100).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(99)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(99, "delivered");
 }
 
 #[test]
@@ -83,12 +73,7 @@ fn a_partition_keeps_its_order_through_retries() {
         config.limits.max_in_flight = 16;
     });
     harness.offer((0..240).map(|offset| message((offset % 6) as i32, offset)));
-    assert!(
-        harness
-            .outcomes(240)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(240, "delivered");
     for (partition, bodies) in accepted(&endpoint, |request| request.body[0] % 6) {
         let expected: Vec<u8> = (0..40).map(|n| n * 6 + partition).collect();
         assert_eq!(bodies, expected, "partition {partition}");

@@ -88,12 +88,7 @@ fn connections_are_reused_and_limited() {
         .expect("endpoint");
     let harness = Harness::to(&endpoint, |config| config.limits.max_in_flight = 3);
     harness.offer((0..200).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(200)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(200, "delivered");
     assert_eq!(endpoint.count(), 200);
     assert!(
         endpoint.peak_in_flight() <= 3,
@@ -142,12 +137,7 @@ fn a_large_response_body_closes_the_connection() {
     let endpoint = Endpoint::always(Answer::ok().body(vec![b'x'; 4 << 20])).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| config.limits.max_in_flight = 1);
     harness.offer((0..3).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(3)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(3, "delivered");
     assert_eq!(endpoint.connections(), 3);
 }
 

@@ -156,12 +156,7 @@ fn a_stale_connection_does_not_count_as_an_attempt() {
         config.limits.max_in_flight = 1;
     });
     harness.offer((0..4).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(4)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(4, "delivered");
     let statistics = harness.delivery.statistics(0);
     assert_eq!((statistics.attempts, statistics.stale_connections), (4, 3));
 }
@@ -174,12 +169,7 @@ fn a_connection_is_not_reused_after_connection_close() {
         config.limits.max_in_flight = 2;
     });
     harness.offer((0..50).map(|offset| message(0, offset)));
-    assert!(
-        harness
-            .outcomes(50)
-            .values()
-            .all(|outcome| outcome == "delivered")
-    );
+    harness.assert_outcomes(50, "delivered");
     assert_eq!(endpoint.connections(), 50);
     assert_eq!(harness.delivery.statistics(0).stale_connections, 0);
 }
@@ -202,12 +192,7 @@ fn retry_after_pauses_the_route() {
             config.limits.backoff_max = 30 * second;
         });
         harness.offer((0..5).map(|offset| message(0, offset)));
-        assert!(
-            harness
-                .outcomes(5)
-                .values()
-                .all(|outcome| outcome == "delivered")
-        );
+        harness.assert_outcomes(5, "delivered");
         let requests = endpoint.requests();
         assert_eq!(requests.len(), 6);
         assert!(requests[1].at - requests[0].at >= second);
