@@ -18,6 +18,7 @@
 //! - [`http`]: an HTTP client
 //! - [`user`]: the tutorial's record, encoded and decoded without the code under test
 //! - [`container`]: the records and keys of a batch request, read without the code under test
+//! - [`run_report`]: checks the counts of a run report
 //! - [`program`]: starts and stops this workspace's programs
 //! - `schemas`, with the feature of that name: JSON Schemas of the programs' output
 //!
@@ -50,6 +51,7 @@ pub mod oci_standin;
 mod process_guard;
 pub mod program;
 pub mod records;
+pub mod run_report;
 #[cfg(feature = "schemas")]
 pub mod schemas;
 pub mod topics;

@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use serde::Serialize;
 use serde_json::Value;
 use testkit::records::StoredRecord;
+use testkit::run_report;
 use testkit::user::User;
 
 /// One record in a request to an endpoint.
@@ -163,7 +164,7 @@ pub(crate) fn check(evidence: &Evidence) -> Verdict {
     check_repeats(evidence, &mut verdict);
     check_dead_letters(evidence, &mut verdict);
     for report in &evidence.reports {
-        if let Err(reason) = check_balance(report) {
+        if let Err(reason) = run_report::check_balance(report) {
             verdict
                 .unbalanced
                 .add(format!("{reason}: {}", report["run"]));
@@ -346,48 +347,6 @@ fn check_dead_letters(evidence: &Evidence, verdict: &mut Verdict) {
                 _ => {}
             },
         }
-    }
-}
-
-/// Checks for every partition that planned = end − start = delivered + skipped + dead-lettered + already completed +
-/// deferred + empty offsets; that the totals are the sums of the partitions; and that `balanced` is true.
-fn check_balance(report: &Value) -> Result<(), String> {
-    const PARTS: [&str; 6] = [
-        "delivered",
-        "skipped",
-        "dead_lettered",
-        "already_completed",
-        "deferred",
-        "empty_offsets",
-    ];
-    let number = |of: &Value, name: &str| of[name].as_i64().ok_or(format!("no number {name:?}"));
-    let sum = |of: &Value| {
-        PARTS
-            .iter()
-            .map(|part| number(of, part))
-            .sum::<Result<i64, _>>()
-    };
-    let partitions = report["partitions"].as_array().ok_or("no partitions")?;
-    for one in partitions {
-        let planned = number(one, "planned")?;
-        if planned != number(one, "end")? - number(one, "start")? || planned != sum(one)? {
-            return Err(format!("partition {} does not balance", one["partition"]));
-        }
-    }
-    for name in PARTS.iter().chain(&["planned"]) {
-        let parts = partitions
-            .iter()
-            .map(|one| number(one, name))
-            .sum::<Result<i64, _>>()?;
-        if parts != number(&report["totals"], name)? {
-            return Err(format!(
-                "the total of {name} is not the sum of the partitions"
-            ));
-        }
-    }
-    match report["balanced"].as_bool() {
-        Some(true) => Ok(()),
-        _ => Err("`balanced` is not true".to_owned()),
     }
 }
 

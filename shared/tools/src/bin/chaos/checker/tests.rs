@@ -54,7 +54,9 @@ fn valid_evidence() -> Evidence {
             received("B", b, "c/t/0/1"),
             rejected_request,
         ],
-        reports: vec![json!({"totals": counts, "balanced": true, "partitions": [partition]})],
+        reports: vec![
+            json!({"totals": counts, "balanced": true, "partitions": [partition], "routes": []}),
+        ],
         committed: [(0, 5)].into(),
         allowed_repeats: vec![0, 0],
     }
