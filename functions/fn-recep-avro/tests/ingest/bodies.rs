@@ -6,7 +6,7 @@ use tempfile::NamedTempFile;
 use testkit::agent::{Agent, Call};
 
 use super::avro_bytes::{Codec, bytes, container, long, paul, user};
-use super::fixture::{Fixture, values};
+use super::fixture::{Fixture, expect_status, values};
 
 fn schema(json: &str) -> NamedTempFile {
     let mut file = NamedTempFile::new().unwrap();
@@ -42,8 +42,7 @@ async fn stores_every_byte_value_unchanged() {
         sent.push(bytes(&[byte]));
     }
     for datum in &sent {
-        let reply = function.call(Call::direct(datum.clone())).await.unwrap();
-        assert_eq!(reply.status, 202, "{reply:?}");
+        expect_status(&mut function, datum.clone(), 202).await;
     }
     sent.sort();
     assert_eq!(values(&fixture.stored()), sent);
@@ -164,10 +163,7 @@ async fn hostile_lengths_counts_and_nesting_use_little_memory() {
     assert_eq!(fixture.stored().len(), 0);
     // A valid datum, three records deep.
     let valid = vec![2, 2, 0, 0, 0, 0, 0, 0, 0];
-    assert_eq!(
-        function.call(Call::direct(valid)).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, valid, 202).await;
 }
 
 #[tokio::test]

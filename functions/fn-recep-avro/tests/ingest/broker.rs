@@ -8,17 +8,14 @@ use testkit::agent::Call;
 use testkit::topics::Topics;
 
 use super::avro_bytes::{Codec, container, paul, user};
-use super::fixture::{Fixture, Plain, Request};
+use super::fixture::{Fixture, Plain, Request, expect_status};
 use super::lambda::{Lambda, Shape, event};
 
 #[tokio::test]
 async fn answers_before_the_deadline_that_a_message_may_be_stored() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     fixture
         .broker
         .set_round_trip_time(Duration::from_secs(20))
@@ -33,24 +30,16 @@ async fn answers_before_the_deadline_that_a_message_may_be_stored() {
     // It was in flight at the deadline.
     assert_eq!(reply.json().unwrap()["stored"], "maybe");
     fixture.broker.set_round_trip_time(Duration::ZERO).unwrap();
-    let reply = function.call(Call::direct(paul())).await.unwrap();
-    assert_eq!(reply.status, 202);
+    expect_status(&mut function, paul(), 202).await;
 }
 
 #[tokio::test]
 async fn an_unreachable_broker_is_a_503_and_nothing_is_stored_later() {
     let fixture = Fixture::new();
     let mut function = fixture.function_with(&[("PUBLISH_TIMEOUT", "700ms")]).await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     fixture.broker.set_down().unwrap();
-    let reply = function
-        .call(Call::direct(user(1, "n", "e")))
-        .await
-        .unwrap();
-    assert_eq!(reply.status, 503);
+    let reply = expect_status(&mut function, user(1, "n", "e"), 503).await;
     let reported = reply.json().unwrap()["stored"].clone();
     let file = container(Codec::Null, &[&[user(2, "n", "e"), user(3, "n", "e")]]);
     let reply = function.call(Call::direct(file)).await.unwrap();
@@ -59,10 +48,7 @@ async fn an_unreachable_broker_is_a_503_and_nothing_is_stored_later() {
         (503, &"no".into())
     );
     fixture.broker.set_up().unwrap();
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     let stored = fixture.stored();
     let extra = stored
         .iter()
@@ -76,17 +62,10 @@ async fn an_unreachable_broker_is_a_503_and_nothing_is_stored_later() {
 async fn a_call_succeeds_although_the_broker_restarts() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     fixture.broker.set_down().unwrap();
     let call = async {
-        let reply = function
-            .call(Call::direct(user(1, "n", "e")))
-            .await
-            .unwrap();
-        assert_eq!(reply.status, 202, "{reply:?}");
+        expect_status(&mut function, user(1, "n", "e"), 202).await;
     };
     let restart = async {
         tokio::time::sleep(Duration::from_millis(500)).await;
@@ -102,10 +81,7 @@ async fn the_first_call_after_a_long_freeze_uses_a_new_connection() {
     let mut function = fixture
         .function_with(&[("CONNECTIONS_MAX_IDLE", "200ms")])
         .await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     function.freeze().unwrap();
     function.close_connection();
     // The broker closes the connection meanwhile.
@@ -114,11 +90,7 @@ async fn the_first_call_after_a_long_freeze_uses_a_new_connection() {
     fixture.broker.set_up().unwrap();
     function.thaw().unwrap();
     for id in 0..3 {
-        let reply = function
-            .call(Call::direct(user(id, "n", "e")))
-            .await
-            .unwrap();
-        assert_eq!(reply.status, 202);
+        expect_status(&mut function, user(id, "n", "e"), 202).await;
     }
     assert_eq!(fixture.stored().len(), 4);
 }
@@ -144,8 +116,7 @@ async fn a_record_too_large_for_the_topic_is_a_413() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
     let large = user(7, &"x".repeat(1_000_000), "e");
-    let reply = function.call(Call::direct(large.clone())).await.unwrap();
-    assert_eq!(reply.status, 413);
+    let reply = expect_status(&mut function, large.clone(), 413).await;
     assert!(
         reply.json().unwrap()["type"]
             .as_str()
@@ -161,10 +132,7 @@ async fn a_record_too_large_for_the_topic_is_a_413() {
     );
     assert_eq!(fixture.stored().len(), 0);
     let largest = user(7, &"x".repeat(999_000), "e");
-    assert_eq!(
-        function.call(Call::direct(largest)).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, largest, 202).await;
 }
 
 #[tokio::test]
@@ -178,8 +146,7 @@ async fn an_unknown_topic_is_a_500() {
         )
         .unwrap();
     let mut function = fixture.function().await;
-    let reply = function.call(Call::direct(paul())).await.unwrap();
-    assert_eq!(reply.status, 500, "{reply:?}");
+    let reply = expect_status(&mut function, paul(), 500).await;
     let body = reply.json().unwrap();
     assert!(
         body["type"].as_str().unwrap().ends_with("topic-unknown"),
@@ -196,8 +163,7 @@ async fn does_not_create_an_unknown_topic_and_detects_its_creation() {
         .function_with(&[("KAFKA_TOPIC", "no-such-topic")])
         .await;
     for _ in 0..2 {
-        let reply = function.call(Call::direct(paul())).await.unwrap();
-        assert_eq!(reply.status, 500, "{reply:?}");
+        let reply = expect_status(&mut function, paul(), 500).await;
         let body = reply.json().unwrap();
         assert!(body["type"].as_str().unwrap().ends_with("topic-unknown"));
         assert_eq!(body["stored"], "no");
@@ -216,8 +182,7 @@ async fn an_unknown_topic_is_a_500_with_a_short_timeout() {
     let fixture = Fixture::new();
     let settings = [("KAFKA_TOPIC", "no-such-topic"), ("PUBLISH_TIMEOUT", "2s")];
     let mut function = fixture.function_with(&settings).await;
-    let reply = function.call(Call::direct(paul())).await.unwrap();
-    assert_eq!(reply.status, 500, "{reply:?}");
+    expect_status(&mut function, paul(), 500).await;
 }
 
 #[tokio::test]
@@ -323,8 +288,7 @@ async fn a_message_too_large_for_the_broker_is_a_413() {
         .broker
         .push_produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE])
         .unwrap();
-    let reply = function.call(Call::direct(paul())).await.unwrap();
-    assert_eq!(reply.status, 413, "{reply:?}");
+    let reply = expect_status(&mut function, paul(), 413).await;
     assert_eq!(reply.json().unwrap()["stored"], "no");
 }
 
@@ -332,10 +296,7 @@ async fn a_message_too_large_for_the_broker_is_a_413() {
 async fn replaces_the_client_after_a_fatal_error() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     // For an idempotent producer this error is fatal.
     fixture
         .broker
@@ -345,11 +306,7 @@ async fn replaces_the_client_after_a_fatal_error() {
         .call(Call::direct(user(1, "n", "e")).timeout(Duration::from_secs(5)))
         .await;
     for id in 2..5 {
-        let reply = function
-            .call(Call::direct(user(id, "n", "e")))
-            .await
-            .unwrap();
-        assert_eq!(reply.status, 202, "{reply:?}");
+        expect_status(&mut function, user(id, "n", "e"), 202).await;
     }
     let log = function.log();
     assert!(log.contains("after a fatal error"), "{log}");
@@ -359,10 +316,7 @@ async fn replaces_the_client_after_a_fatal_error() {
 async fn a_freeze_during_a_call_only_delays_the_call() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     fixture
         .broker
         .set_round_trip_time(Duration::from_millis(300))
@@ -383,25 +337,15 @@ async fn a_freeze_during_a_call_only_delays_the_call() {
 async fn an_unreachable_broker_does_not_increase_the_number_of_threads() {
     let fixture = Fixture::new();
     let mut function = fixture.function_with(&[("PUBLISH_TIMEOUT", "300ms")]).await;
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
     fixture.broker.set_down().unwrap();
     let mut max = 0;
     for id in 0..20 {
-        let reply = function
-            .call(Call::direct(user(id, "n", "e")))
-            .await
-            .unwrap();
-        assert_eq!(reply.status, 503);
+        expect_status(&mut function, user(id, "n", "e"), 503).await;
         max = max.max(function.threads().unwrap());
     }
     // An Fn container may have 50.
     assert!(max <= 40, "{max} threads");
     fixture.broker.set_up().unwrap();
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
 }

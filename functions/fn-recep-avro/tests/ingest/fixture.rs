@@ -136,6 +136,17 @@ impl Fixture {
     }
 }
 
+/// Calls a function in an Fn container with a datum, and asserts the status of its response.
+pub(crate) async fn expect_status(
+    function: &mut Agent,
+    datum: impl Into<Bytes>,
+    status: u16,
+) -> testkit::agent::Reply {
+    let reply = function.call(Call::direct(datum)).await.unwrap();
+    assert_eq!(reply.status, status, "{reply:?}\n{}", function.log());
+    reply
+}
+
 /// The values of a topic in an order that does not depend on partitions.
 pub(crate) fn values(stored: &[StoredRecord]) -> Vec<Vec<u8>> {
     let mut values: Vec<_> = stored

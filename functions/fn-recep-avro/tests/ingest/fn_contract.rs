@@ -6,7 +6,7 @@ use std::time::Duration;
 use testkit::agent::{Agent, Call};
 
 use super::avro_bytes::{Codec, container, paul, user};
-use super::fixture::{Fixture, Request, binary, values};
+use super::fixture::{Fixture, Request, binary, expect_status, values};
 
 // Agent::start checks the socket: it accepts connections at once, has mode 0666 and a relative link in the same folder.
 #[tokio::test]
@@ -183,10 +183,7 @@ async fn handles_the_largest_bodies_in_a_container_of_128_megabytes() {
         assert_eq!(reply.status, 202, "{:?}", reply.json());
     }
     let largest = vec![0; 6_000_000];
-    assert_eq!(
-        function.call(Call::direct(largest)).await.unwrap().status,
-        422
-    );
+    expect_status(&mut function, largest, 422).await;
     let (peak, threads) = (function.peak_memory().unwrap(), function.threads().unwrap());
     println!("peak {peak} bytes, {threads} threads");
     assert!(peak < 128 << 20, "peak {peak} bytes");
@@ -198,11 +195,7 @@ async fn handles_calls_after_the_agent_closed_the_connection() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
     for id in 0..5 {
-        let reply = function
-            .call(Call::direct(user(id, "n", "e")))
-            .await
-            .unwrap();
-        assert_eq!(reply.status, 202);
+        expect_status(&mut function, user(id, "n", "e"), 202).await;
         function.close_connection();
     }
     assert_eq!(fixture.stored().len(), 5);
@@ -226,10 +219,7 @@ async fn reads_a_rejected_body_to_its_end() {
         function.resident_memory().unwrap() < 60_000_000,
         "it kept rejected bodies in memory"
     );
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
 }
 
 #[tokio::test]
@@ -265,11 +255,7 @@ async fn handles_calls_after_a_freeze() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
     for id in 0..4 {
-        let reply = function
-            .call(Call::direct(user(id, "n", "e")))
-            .await
-            .unwrap();
-        assert_eq!(reply.status, 202);
+        expect_status(&mut function, user(id, "n", "e"), 202).await;
         function.freeze().unwrap();
         function.close_connection();
         tokio::time::sleep(Duration::from_millis(300)).await;

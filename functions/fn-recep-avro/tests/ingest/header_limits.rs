@@ -10,7 +10,7 @@ use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 use super::avro_bytes::{paul, user};
-use super::fixture::{Fixture, values};
+use super::fixture::{Fixture, expect_status, values};
 
 const TIMEOUT: Duration = Duration::from_secs(30);
 
@@ -143,8 +143,7 @@ async fn an_oversized_header_section_is_a_431_within_fns_contract() {
         vec![user(1, "n", "e"); oversized().len()]
     );
     assert!(function.peak_memory().unwrap() < 60_000_000);
-    let reply = function.call(Call::direct(paul())).await.unwrap();
-    assert_eq!(reply.status, 202);
+    expect_status(&mut function, paul(), 202).await;
 }
 
 async fn status_with(function: &mut Agent, fields: usize) -> u16 {

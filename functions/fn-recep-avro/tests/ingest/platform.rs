@@ -8,7 +8,7 @@ use tokio::net::UnixStream;
 use tokio::task::JoinSet;
 
 use super::avro_bytes::{Codec, container, paul, user};
-use super::fixture::{Fixture, binary, values};
+use super::fixture::{Fixture, binary, expect_status, values};
 
 /// The head of a call as the agent sends it: without a length, with a chunked body.
 const HEAD: &str = "POST /call HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\naccept-encoding: gzip\r\n\
@@ -69,10 +69,7 @@ async fn serves_a_second_connection_while_the_first_is_open() {
     let _idle = UnixStream::connect(function.socket()).await.unwrap();
     let mut half = UnixStream::connect(function.socket()).await.unwrap();
     half.write_all(HEAD.as_bytes()).await.unwrap();
-    assert_eq!(
-        function.call(Call::direct(paul())).await.unwrap().status,
-        202
-    );
+    expect_status(&mut function, paul(), 202).await;
 }
 
 #[tokio::test]
@@ -80,10 +77,7 @@ async fn logs_no_error_when_the_agent_closes_an_idle_connection() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
     for _ in 0..2 {
-        assert_eq!(
-            function.call(Call::direct(paul())).await.unwrap().status,
-            202
-        );
+        expect_status(&mut function, paul(), 202).await;
         function.close_connection();
         tokio::time::sleep(Duration::from_millis(1100)).await;
     }
