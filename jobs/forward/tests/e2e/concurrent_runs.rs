@@ -10,15 +10,9 @@ use crate::stage::Stage;
 /// out, so one run may not be enough.
 fn run_until_committed(stage: &Stage, records: i64) {
     let end = Instant::now() + TIMEOUT;
-    while stage.committed().values().sum::<i64>() < records {
+    while stage.total_committed() < records {
         assert!(Instant::now() < end, "committed {:?}", stage.committed());
-        let run = stage.run_when_free();
-        assert!(
-            [0, 11, 12].contains(&run.code),
-            "{}: {:#}",
-            run.code,
-            run.report
-        );
+        stage.run_when_free().expect_one_of(&[0, 11, 12]);
         std::thread::sleep(Duration::from_millis(200));
     }
 }
@@ -35,14 +29,7 @@ async fn concurrent_runs_deliver_each_record_once() {
     let runs: Vec<_> = (0..3).map(|_| stage.start()).collect();
     let mut delivered = Vec::new();
     for run in runs {
-        let run = run.wait();
-        assert!(
-            [0, 11, 12, 20].contains(&run.code),
-            "{}: {:#}\n{}",
-            run.code,
-            run.report,
-            run.log
-        );
+        let run = run.wait().expect_one_of(&[0, 11, 12, 20]);
         delivered.push(
             run.report["totals"]["delivered"]
                 .as_i64()
@@ -188,14 +175,7 @@ async fn records_of_a_killed_run_are_delivered_by_the_others() {
         if number == 1 {
             run.kill();
         } else {
-            let run = run.wait();
-            assert!(
-                [0, 11, 12, 20].contains(&run.code),
-                "{}: {:#}\n{}",
-                run.code,
-                run.report,
-                run.log
-            );
+            run.wait().expect_one_of(&[0, 11, 12, 20]);
         }
     }
     run_until_committed(&stage, 2_400);

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use testkit::topics::NewRecord;
 use testkit::user::User;
 
-use crate::endpoints::{accepting, assert_accepted_all};
+use crate::endpoints::assert_accepted_all;
 use crate::stage::{Stage, users};
 
 /// Returns byte strings that are similar to a datum but invalid.
@@ -32,8 +32,7 @@ fn invalid_data() -> Vec<Vec<u8>> {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn undecodable_records_are_dead_lettered_and_sent_to_no_endpoint() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("invalid", 1).await.to(&a, &b);
+    let (stage, a, b) = Stage::accepting("invalid", 1).await;
     let mut records = users(1010, "u", 50, 1);
     let bad = invalid_data();
     for (number, bytes) in bad.iter().enumerate() {
@@ -63,8 +62,7 @@ async fn undecodable_records_are_dead_lettered_and_sent_to_no_endpoint() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_tombstone_never_stops_a_run() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("tombstones", 1).await.to(&a, &b);
+    let (stage, a, _b) = Stage::accepting("tombstones", 1).await;
     let tombstone = || NewRecord {
         partition: Some(0),
         key: Some(b"gone".to_vec()),
@@ -92,8 +90,7 @@ async fn a_tombstone_never_stops_a_run() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_dead_letter_is_the_unchanged_record_with_three_sets_of_headers() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("headers", 2).await.to(&a, &b);
+    let (stage, _a, _b) = Stage::accepting("headers", 2).await;
     let headers = vec![
         ("traceparent".to_owned(), Some(b"00-1-2-01".to_vec())),
         ("twice".to_owned(), Some(vec![0xff, 0x00])),
@@ -141,11 +138,8 @@ async fn a_dead_letter_is_the_unchanged_record_with_three_sets_of_headers() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_dead_letter_envelope_contains_value_topic_and_cause() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("envelope", 1)
-        .await
-        .to(&a, &b)
-        .with("DEAD_LETTER_ENVELOPE", "true");
+    let (stage, _a, _b) = Stage::accepting("envelope", 1).await;
+    let stage = stage.with("DEAD_LETTER_ENVELOPE", "true");
     let mut records = users(1010, "u", 3, 1);
     records.push(NewRecord {
         key: Some(b"k".to_vec()),
@@ -166,11 +160,8 @@ async fn a_dead_letter_envelope_contains_value_topic_and_cause() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn too_many_dead_letters_stop_the_run() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("threshold", 1)
-        .await
-        .to(&a, &b)
-        .with("DEAD_LETTER_MIN_COUNT", "50");
+    let (stage, a, b) = Stage::accepting("threshold", 1).await;
+    let stage = stage.with("DEAD_LETTER_MIN_COUNT", "50");
     let bad: Vec<NewRecord> = (0..5_000u32)
         .map(|number| NewRecord::to(0, [&[0xff; 11], &number.to_be_bytes()[..]].concat()))
         .collect();
@@ -180,7 +171,7 @@ async fn too_many_dead_letters_stop_the_run() {
     assert!((50..1_000).contains(&written), "{written} dead letters");
     assert_eq!(run.total("dead_lettered"), written);
     assert!(run.total("deferred") > 0);
-    let committed = stage.committed().get(&0).copied().unwrap_or(0);
+    let committed = stage.committed_offset(0);
     assert!(committed <= written, "{committed} > {written}");
 
     // Below the ratio, the run does not stop.
@@ -206,8 +197,7 @@ async fn too_many_dead_letters_stop_the_run() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_kill_repeats_only_uncommitted_dead_letters() {
     const MAX_UNCOMMITTED: usize = 8;
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("invalid-sigkill", 2).await.to(&a, &b);
+    let (stage, a, b) = Stage::accepting("invalid-sigkill", 2).await;
     let stage = stage
         .with("MAX_UNCOMMITTED", MAX_UNCOMMITTED.to_string())
         .with("DEAD_LETTER_MAX_RATIO", "1");
@@ -226,8 +216,7 @@ async fn a_kill_repeats_only_uncommitted_dead_letters() {
         }
         kills += usize::from(run.kill().code == -9);
     }
-    let last = stage.run_when_free();
-    assert!([0, 10].contains(&last.code), "{}: {}", last.code, last.log);
+    stage.run_when_free().expect_one_of(&[0, 10]);
     let dead_letters = stage.dead_letters();
     let distinct: BTreeSet<_> = dead_letters
         .iter()
@@ -245,11 +234,8 @@ async fn a_kill_repeats_only_uncommitted_dead_letters() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_dead_letter_too_large_for_its_topic_blocks_the_commit_and_names_the_setting() {
-    let (a, b) = (accepting(), accepting());
-    let mut stage = Stage::new("large", 1).await.to(&a, &b);
-    let small = format!("{}-small", stage.topic);
-    let settings = [("max.message.bytes", "500000")];
-    stage.topics.create(&small, 1, &settings).await.unwrap();
+    let (mut stage, _a, _b) = Stage::accepting("large", 1).await;
+    let small = stage.create_limited_topic("500000").await;
     stage.set("DEAD_LETTER_TOPIC", &small);
     stage.set("DEAD_LETTER_MAX_RATIO", "1");
     let large = vec![0xff; 600_000];
@@ -284,8 +270,7 @@ async fn a_dead_letter_too_large_for_its_topic_blocks_the_commit_and_names_the_s
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_dead_letter_topic_created_by_the_job_accepts_large_envelopes() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("large-envelope", 1).await.to(&a, &b);
+    let (stage, _a, _b) = Stage::accepting("large-envelope", 1).await;
     let topic = format!("{}-created-by-the-job", stage.topic);
     let stage = stage
         .with("DEAD_LETTER_TOPIC", &topic)
@@ -301,8 +286,7 @@ async fn a_dead_letter_topic_created_by_the_job_accepts_large_envelopes() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_dead_letter_is_written_with_a_zero_shutdown_timeout() {
-    let (a, b) = (accepting(), accepting());
-    let mut stage = Stage::new("zero-timeout", 1).await.to(&a, &b);
+    let (mut stage, _a, _b) = Stage::accepting("zero-timeout", 1).await;
     for (number, shutdown_timeout) in ["0s", "5ms"].into_iter().enumerate() {
         stage.set("SHUTDOWN_TIMEOUT", shutdown_timeout);
         stage.write(&[NewRecord::to(0, vec![0xff; 9])]);

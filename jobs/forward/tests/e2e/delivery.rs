@@ -11,8 +11,8 @@ use testkit::topics::Topics;
 use testkit::user::User;
 
 use crate::endpoints::{
-    accepted_names, accepting, accepting_after, assert_accepted_all, assert_keys_agree, unused_url,
-    user_of,
+    accepted_names, accepting, accepting_after, answering, assert_accepted_all, assert_keys_agree,
+    unused_url,
 };
 use crate::run::TIMEOUT;
 use crate::stage::{Stage, users};
@@ -57,7 +57,7 @@ async fn a_sigkill_loses_no_record_and_repeats_have_the_same_key() {
         "{repeats} repeats after {kills} kills"
     );
     assert_keys_agree([&a, &b]);
-    assert_eq!(stage.committed().values().sum::<i64>(), 1_200);
+    assert_eq!(stage.total_committed(), 1_200);
 }
 
 #[tokio::test]
@@ -198,7 +198,7 @@ async fn a_kill_repeats_only_requests_in_flight_when_the_commit_is_far_behind() 
         run.kill().expect(-9);
         // The endpoint reads the requests that were sent before the kill.
         std::thread::sleep(Duration::from_millis(300));
-        let committed = stage.committed().values().sum::<i64>();
+        let committed = stage.total_committed();
         let requests = a.requests();
         let sent: Vec<_> = requests[before..].iter().map(position).collect();
         let repeats = sent
@@ -227,14 +227,7 @@ async fn a_kill_repeats_only_requests_in_flight_when_the_commit_is_far_behind() 
 async fn records_completed_beyond_the_commit_are_not_sent_again_after_a_kill() {
     const MAX_IN_FLIGHT: usize = 8;
     // The first request never completes, so no later offset can be committed.
-    let stuck = Endpoint::start(|request| {
-        if user_of(request).name == "u-0" {
-            Answer::hang()
-        } else {
-            Answer::ok()
-        }
-    })
-    .unwrap();
+    let stuck = answering("u-0", Answer::hang());
     let b = accepting();
     let stage = Stage::new("sigkill-stuck", 1).await.to(&stuck, &b);
     let stage = stage
@@ -246,7 +239,7 @@ async fn records_completed_beyond_the_commit_are_not_sent_again_after_a_kill() {
     // Offsets are committed periodically, not after each record.
     std::thread::sleep(Duration::from_secs(2));
     run.kill().expect(-9);
-    assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
+    assert_eq!(stage.committed_offset(0), 0);
 
     let fast = accepting();
     stage.to(&fast, &b).run_when_free().expect(0);
@@ -262,14 +255,7 @@ async fn records_completed_beyond_the_commit_are_not_sent_again_after_a_kill() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_permanently_rejected_record_is_dead_lettered_and_the_others_are_delivered() {
-    let a = Endpoint::start(|request| {
-        if user_of(request).name == "u-500" {
-            Answer::status(422).body("no such user")
-        } else {
-            Answer::ok()
-        }
-    })
-    .unwrap();
+    let a = answering("u-500", Answer::status(422).body("no such user"));
     let b = accepting();
     let stage = Stage::new("rejected", 3).await.to(&a, &b);
     stage.write_users(1010, "u", 1_000, 3);
@@ -290,18 +276,9 @@ async fn a_permanently_rejected_record_is_dead_lettered_and_the_others_are_deliv
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_dead_letter_that_cannot_be_written_blocks_the_commit() {
-    let (a, b) = (accepting(), accepting());
-    let mut stage = Stage::new("unwritten", 1).await.to(&a, &b);
-    stage
-        .topics
-        .create(
-            &format!("{}-tiny", stage.topic),
-            1,
-            &[("max.message.bytes", "20")],
-        )
-        .await
-        .unwrap();
-    stage.set("DEAD_LETTER_TOPIC", format!("{}-tiny", stage.topic));
+    let (mut stage, a, _b) = Stage::accepting("unwritten", 1).await;
+    let tiny = stage.create_limited_topic("20").await;
+    stage.set("DEAD_LETTER_TOPIC", tiny);
     let mut records = users(1010, "u", 20, 1);
     records[7].value = Some(vec![0xff; 64]);
     stage.write(&records);
@@ -317,11 +294,7 @@ async fn a_dead_letter_that_cannot_be_written_blocks_the_commit() {
         "{:#}",
         run.report
     );
-    assert!(
-        stage.committed().get(&0).is_none_or(|offset| *offset <= 7),
-        "{:?}",
-        stage.committed()
-    );
+    assert!(stage.committed_offset(0) <= 7, "{:?}", stage.committed());
 
     let dead_letters = stage.dead_letter_topic();
     let stage = stage.with("DEAD_LETTER_TOPIC", &dead_letters);
@@ -363,7 +336,7 @@ async fn an_unavailable_endpoint_leaves_only_its_records_to_the_next_run() {
     );
     assert_eq!(assert_accepted_all(&a, "u", 150), 0);
     assert_eq!(b.count(), 150, "records of B were sent again");
-    assert_eq!(stage.committed().values().sum::<i64>(), 300);
+    assert_eq!(stage.total_committed(), 300);
 }
 
 #[tokio::test]
@@ -450,8 +423,7 @@ async fn two_runs_started_together_deliver_each_record_once() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_decoded_field_selects_the_endpoint() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("fields", 3).await.to(&a, &b);
+    let (stage, a, b) = Stage::accepting("fields", 3).await;
     stage.write_users(1010, "u", 30, 3);
     stage.write_users(1020, "v", 20, 3);
     stage.write_users(-1010, "unmatched", 10, 3);
@@ -511,6 +483,6 @@ async fn unmatched_records_are_counted_and_handled_as_configured() {
         run.code,
         run.log
     );
-    assert_eq!(stopping.committed().get(&0).copied().unwrap_or(0), 0);
+    assert_eq!(stopping.committed_offset(0), 0);
     assert_eq!(a.count() + b.count(), 0);
 }

@@ -16,6 +16,15 @@ pub(crate) fn accepting_after(delay: Duration) -> Endpoint {
     Endpoint::always(Answer::ok().after(delay)).unwrap()
 }
 
+/// Starts an endpoint that gives this answer to the user with this name and accepts the others.
+pub(crate) fn answering(name: &'static str, answer: Answer) -> Endpoint {
+    Endpoint::start(move |request| match user_of(request).name == name {
+        true => answer.clone(),
+        false => Answer::ok(),
+    })
+    .unwrap()
+}
+
 /// Returns a URL that refuses connections.
 pub(crate) fn unused_url() -> String {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();

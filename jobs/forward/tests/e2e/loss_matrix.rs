@@ -10,21 +10,15 @@ use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::endpoints::{
-    accepted_names, accepting, accepting_after, assert_accepted_all, assert_keys_agree, user_of,
+    accepted_names, accepting, accepting_after, answering, assert_accepted_all, assert_keys_agree,
+    user_of,
 };
 use crate::run::TIMEOUT;
-use crate::stage::{Stage, users};
+use crate::stage::{Stage, large_users, users};
 
 /// Starts an endpoint that answers `status` to the user with this name and accepts the others.
 fn rejecting(status: u16, name: &'static str) -> Endpoint {
-    Endpoint::start(move |request| {
-        if user_of(request).name == name {
-            Answer::status(status)
-        } else {
-            Answer::ok()
-        }
-    })
-    .unwrap()
+    answering(name, Answer::status(status))
 }
 
 /// Decodes the records in a batch request.
@@ -79,8 +73,7 @@ async fn a_rejected_record_is_never_skipped() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn an_undecodable_record_is_dead_lettered_before_its_offset_is_committed() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("undecodable", 1).await.to(&a, &b);
+    let (stage, _a, _b) = Stage::accepting("undecodable", 1).await;
     stage.write(&[NewRecord::to(0, b"\xff\xff\xff".to_vec())]);
     stage.run().expect(10);
     assert_eq!(
@@ -93,8 +86,7 @@ async fn an_undecodable_record_is_dead_lettered_before_its_offset_is_committed()
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_record_framed_for_another_schema_is_not_decoded() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("framed", 1).await.to(&a, &b);
+    let (stage, a, b) = Stage::accepting("framed", 1).await;
     let datum = User::new(1010, "framed").encode();
     // A schema registry frame (magic 0, schema 7), and a single-object header with the fingerprint of another schema.
     let framed = [&[0, 0, 0, 0, 7], datum.as_slice()].concat();
@@ -197,7 +189,7 @@ async fn assert_redirect_is_not_followed(status: u16, name: &str) {
     assert!(a.requests().iter().all(|request| request.method == "POST"));
     assert_eq!(run.total("delivered"), 0, "{status} counted as delivered");
     assert_eq!((run.total("dead_lettered"), run.total("deferred")), (0, 3));
-    assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
+    assert_eq!(stage.committed_offset(0), 0);
 }
 
 #[tokio::test]
@@ -217,25 +209,12 @@ async fn a_broker_failure_does_not_complete_the_window() {
     let stage = stage.with("MAX_IN_FLIGHT", "2").with("DEADLINE", "30s");
     // More data than one fetch returns.
     for _ in 0..20 {
-        let mut records = users(1010, "u", 100, 2);
-        records.iter_mut().for_each(|record| {
-            let mut user = User::decode(record.value.as_deref().unwrap()).unwrap();
-            user.email = "x".repeat(20_000);
-            record.value = Some(user.encode());
-        });
-        stage.write(&records);
+        stage.write(&large_users(1010, "u", 100, 2, 20_000));
     }
     let run = stage.start();
     assert!(a.wait_for(20, TIMEOUT));
     kafka.kill(1).await.unwrap();
-    let run = run.wait();
-    assert!(
-        [12, 74].contains(&run.code),
-        "exit {}: {:#}\n{}",
-        run.code,
-        run.report,
-        run.log
-    );
+    let run = run.wait().expect_one_of(&[12, 74]);
     assert!(run.total("delivered") < 2_000);
     assert!(run.total("deferred") > 0);
     assert!(run.elapsed < Duration::from_secs(35), "{:?}", run.elapsed);
@@ -246,7 +225,7 @@ async fn a_broker_failure_does_not_complete_the_window() {
     let stage = stage.with("MAX_IN_FLIGHT", "64").with("DEADLINE", "60s");
     stage.run_when_free().expect(0);
     assert!(accepted_names(&a).len() >= 2_000);
-    assert_eq!(stage.committed().values().sum::<i64>(), 2_000);
+    assert_eq!(stage.total_committed(), 2_000);
 }
 
 #[tokio::test]
@@ -289,17 +268,12 @@ async fn rejected_batches_and_tombstones_are_dead_lettered_or_deferred() {
 async fn the_commit_does_not_pass_an_unwritten_dead_letter() {
     let (a, b) = (rejecting(422, "u-2"), accepting());
     let stage = Stage::new("unwritten-dead-letter", 1).await.to(&a, &b);
-    let tiny = format!("{}-tiny", stage.topic);
-    stage
-        .topics
-        .create(&tiny, 1, &[("max.message.bytes", "10")])
-        .await
-        .unwrap();
+    let tiny = stage.create_limited_topic("10").await;
     let stage = stage.with("DEAD_LETTER_TOPIC", &tiny);
     stage.write_users(1010, "u", 5, 1);
     let run = stage.run();
     assert!(![0, 10].contains(&run.code), "exit {}", run.code);
-    assert!(stage.committed().get(&0).is_none_or(|offset| *offset <= 2));
+    assert!(stage.committed_offset(0) <= 2);
     assert_eq!(run.total("dead_lettered"), 0);
 }
 
@@ -315,7 +289,7 @@ async fn no_record_is_committed_before_it_is_delivered() {
     let run = stage.start();
     assert!(a.wait_for(1, TIMEOUT));
     std::thread::sleep(Duration::from_secs(2));
-    assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
+    assert_eq!(stage.committed_offset(0), 0);
     run.kill();
     let fast = accepting();
     stage.to(&fast, &b).run_when_free().expect(0);
@@ -331,15 +305,9 @@ async fn a_failed_request_does_not_complete_its_record() {
         .to(&a, &b)
         .with("MAX_ATTEMPTS", "2");
     stage.write_users(1010, "u", 5, 1);
-    let run = stage.run();
-    assert!(
-        [11, 75].contains(&run.code),
-        "exit {}: {}",
-        run.code,
-        run.log
-    );
+    let run = stage.run().expect_one_of(&[11, 75]);
     assert_eq!((run.total("delivered"), run.total("deferred")), (0, 5));
-    assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
+    assert_eq!(stage.committed_offset(0), 0);
     let available = accepting();
     stage.to(&available, &b).run().expect(0);
     assert_eq!(assert_accepted_all(&available, "u", 5), 0);
@@ -348,11 +316,8 @@ async fn a_failed_request_does_not_complete_its_record() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn invalid_values_and_tombstones_are_dead_lettered() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("invalid-values", 1)
-        .await
-        .to(&a, &b)
-        .with("TOMBSTONES", "dead_letter");
+    let (stage, _a, _b) = Stage::accepting("invalid-values", 1).await;
+    let stage = stage.with("TOMBSTONES", "dead_letter");
     let null = NewRecord {
         partition: Some(0),
         key: Some(b"k".to_vec()),
@@ -373,8 +338,7 @@ async fn invalid_values_and_tombstones_are_dead_lettered() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn no_two_records_share_an_idempotency_key() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("idempotency-key", 4).await.to(&a, &b);
+    let (stage, a, b) = Stage::accepting("idempotency-key", 4).await;
     stage.write_users(1010, "u", 40, 4);
     stage.run().expect(0);
     // The same offsets in four partitions and in another topic.
@@ -407,9 +371,8 @@ async fn no_two_records_share_an_idempotency_key() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn dead_letters_are_written_whole_with_default_settings() {
-    let (a, b) = (accepting(), accepting());
     // No dead-letter topic is configured. The message is a container file, which is not a datum.
-    let stage = Stage::new("default-dead-letters", 1).await.to(&a, &b);
+    let (stage, a, b) = Stage::accepting("default-dead-letters", 1).await;
     let file = [
         b"Obj\x01\x00".as_slice(),
         &[9; 16],
@@ -428,28 +391,15 @@ async fn dead_letters_are_written_whole_with_default_settings() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn a_later_success_does_not_commit_an_earlier_failure() {
     // u-0 fails in this run; the later records succeed.
-    let down = Endpoint::start(|request| {
-        if user_of(request).name == "u-0" {
-            Answer::status(503)
-        } else {
-            Answer::ok()
-        }
-    })
-    .unwrap();
+    let down = rejecting(503, "u-0");
     let b = accepting();
     let stage = Stage::new("later-success", 1)
         .await
         .to(&down, &b)
         .with("MAX_ATTEMPTS", "2");
     stage.write_users(1010, "u", 10, 1);
-    let run = stage.run();
-    assert!(
-        [11, 75].contains(&run.code),
-        "exit {}: {}",
-        run.code,
-        run.log
-    );
-    assert_eq!(stage.committed().get(&0).copied().unwrap_or(0), 0);
+    stage.run().expect_one_of(&[11, 75]);
+    assert_eq!(stage.committed_offset(0), 0);
     let rejects = rejecting(422, "u-0");
     let stage = stage.to(&rejects, &b);
     stage.run().expect(10);
@@ -467,8 +417,7 @@ async fn a_later_success_does_not_commit_an_earlier_failure() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn retention_that_passes_the_commit_is_always_reported() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("retention", 1).await.to(&a, &b);
+    let (stage, _a, b) = Stage::accepting("retention", 1).await;
     stage.write_users(1010, "u", 10, 1);
     stage.run().expect(0);
     stage.write_users(1010, "v", 50, 1);
@@ -492,13 +441,7 @@ async fn retention_that_passes_the_commit_is_always_reported() {
         .to(&slow, &b)
         .with("MAX_IN_FLIGHT", "1");
     for _ in 0..100 {
-        let mut records = users(1010, "u", 10, 1);
-        records.iter_mut().for_each(|record| {
-            let mut user = User::decode(record.value.as_deref().unwrap()).unwrap();
-            user.email = "x".repeat(50_000);
-            record.value = Some(user.encode());
-        });
-        stage.write(&records);
+        stage.write(&large_users(1010, "u", 10, 1, 50_000));
     }
     let run = stage.start();
     assert!(slow.wait_for(5, TIMEOUT));

@@ -8,7 +8,7 @@ use testkit::endpoint::Endpoint;
 use testkit::topics::NewRecord;
 use testkit::user::User;
 
-use crate::endpoints::{accepting, accepting_after};
+use crate::endpoints::accepting_after;
 use crate::run::{Run, RunProcess};
 use crate::stage::Stage;
 
@@ -45,8 +45,7 @@ async fn megabyte_records_and_slow_endpoints_stay_under_128_mib() {
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn megabyte_dead_letters_stay_under_128_mib() {
     const RECORDS: usize = 300;
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("memory-dead-letters", 3).await.to(&a, &b);
+    let (stage, _a, _b) = Stage::accepting("memory-dead-letters", 3).await;
     let stage = stage.with("DEAD_LETTER_MAX_RATIO", "1");
     write_megabytes(&stage, RECORDS, |number| {
         [number.to_be_bytes().as_slice(), &[0xff; SIZE]].concat()

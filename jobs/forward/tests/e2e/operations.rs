@@ -17,11 +17,8 @@ use crate::stage::{Stage, users};
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn the_report_contains_the_lag_before_and_after() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("lag", 2)
-        .await
-        .to(&a, &b)
-        .with("WINDOW_MAX_RECORDS", "30");
+    let (stage, _a, _b) = Stage::accepting("lag", 2).await;
+    let stage = stage.with("WINDOW_MAX_RECORDS", "30");
     stage.write_users(1010, "u", 100, 2);
     let run = stage.run().expect(12);
     for partition in [0, 1] {
@@ -111,8 +108,7 @@ async fn the_report_of_a_mixed_window_accounts_for_each_record() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn the_report_file_equals_the_report_on_stdout() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("report-file", 1).await.to(&a, &b);
+    let (stage, _a, _b) = Stage::accepting("report-file", 1).await;
     stage.write_users(1010, "u", 5, 1);
     let file = stage.file("report.json", "");
     let run = stage
@@ -165,8 +161,7 @@ async fn the_shutdown_timeout_ends_the_wait_for_an_unresponsive_endpoint() {
     assert!(a.wait_for(1, TIMEOUT));
     let requested = Instant::now();
     run.terminate();
-    let run = run.wait();
-    assert!([11, 12].contains(&run.code), "{}", run.code);
+    let run = run.wait().expect_one_of(&[11, 12]);
     assert!(
         requested.elapsed() < Duration::from_secs(6),
         "{:?}",
@@ -178,8 +173,7 @@ async fn the_shutdown_timeout_ends_the_wait_for_an_unresponsive_endpoint() {
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn each_outcome_has_its_exit_code() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("exit-codes", 1).await.to(&a, &b);
+    let (stage, a, _b) = Stage::accepting("exit-codes", 1).await;
     stage.write_users(1010, "u", 5, 1);
     // 64 usage, 78 configuration: the run ends before it reads a record.
     stage.start_with(&["--no-such-flag"]).wait().expect(64);
@@ -210,16 +204,15 @@ async fn each_outcome_has_its_exit_code() {
     stage.write_users(1010, "v", 1, 1);
     let run = stage
         .start_with(&["--api-type-a-url", &unused_url()])
-        .wait();
-    assert!([11, 75].contains(&run.code), "{}: {}", run.code, run.log);
+        .wait()
+        .expect_one_of(&[11, 75]);
     assert_eq!(run.total("deferred"), 1);
 }
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn repeated_windows_in_one_process_deliver_each_record_once() {
-    let (a, b) = (accepting(), accepting());
-    let stage = Stage::new("every", 2).await.to(&a, &b);
+    let (stage, a, _b) = Stage::accepting("every", 2).await;
     stage.write_users(1010, "u", 10, 2);
     let file = stage.file("report.json", "");
     let run = stage.start_with(&["--every", "1s", "--report", file.to_str().unwrap()]);
@@ -228,10 +221,9 @@ async fn repeated_windows_in_one_process_deliver_each_record_once() {
     stage.write(&more);
     assert!(a.wait_for(30, TIMEOUT));
     run.terminate();
-    let run = run.wait();
-    assert!([0, 12].contains(&run.code), "{}: {}", run.code, run.log);
+    let run = run.wait().expect_one_of(&[0, 12]);
     assert_eq!(assert_accepted_all(&a, "u", 30), 0, "{}", run.log);
-    assert_eq!(stage.committed().values().sum::<i64>(), 30);
+    assert_eq!(stage.total_committed(), 30);
     // Standard output has one line per window; the file has the last one.
     let lines: Vec<&str> = run.out.lines().collect();
     let delivered = |line: &&str| {
@@ -272,7 +264,7 @@ async fn two_repeating_runs_recover_from_an_unavailable_endpoint() {
     assert!(b.wait_for(40, TIMEOUT));
     is_down.store(false, Ordering::Relaxed);
     let end = Instant::now() + TIMEOUT;
-    while stage.committed().values().sum::<i64>() < 80 && Instant::now() < end {
+    while stage.total_committed() < 80 && Instant::now() < end {
         tokio::time::sleep(Duration::from_millis(20)).await;
     }
     for run in &runs {
@@ -287,7 +279,7 @@ async fn two_repeating_runs_recover_from_an_unavailable_endpoint() {
             delivered += report["totals"]["delivered"].as_i64().unwrap();
         }
     }
-    assert_eq!(stage.committed().values().sum::<i64>(), 80);
+    assert_eq!(stage.total_committed(), 80);
     assert_eq!(
         delivered, 80,
         "each record is delivered once, by one of the runs"

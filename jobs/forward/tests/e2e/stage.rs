@@ -13,6 +13,7 @@ use testkit::records::{self, StoredRecord};
 use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
 
+use crate::endpoints::accepting;
 use crate::run::{Run, RunProcess, TIMEOUT};
 
 const FORWARD: &str = env!("CARGO_BIN_EXE_forward");
@@ -31,6 +32,12 @@ impl Stage {
     /// Creates the topics on the shared broker.
     pub(crate) async fn new(name: &str, partitions: i32) -> Self {
         Self::on(Kafka::shared().unwrap(), name, partitions, &[]).await
+    }
+
+    /// Creates the topics, and two endpoints for the built-in routes that accept each request.
+    pub(crate) async fn accepting(name: &str, partitions: i32) -> (Self, Endpoint, Endpoint) {
+        let (a, b) = (accepting(), accepting());
+        (Self::new(name, partitions).await.to(&a, &b), a, b)
     }
 
     /// Creates the topics on this cluster, with these settings of the topic.
@@ -134,6 +141,24 @@ impl Stage {
             .collect()
     }
 
+    /// Returns the committed offset of a partition; 0 if it has none.
+    pub(crate) fn committed_offset(&self, partition: i32) -> i64 {
+        self.committed().get(&partition).copied().unwrap_or(0)
+    }
+
+    /// Returns the sum of the committed offsets.
+    pub(crate) fn total_committed(&self) -> i64 {
+        self.committed().values().sum()
+    }
+
+    /// Creates another topic with this `max.message.bytes`, and returns its name.
+    pub(crate) async fn create_limited_topic(&self, max_bytes: &str) -> String {
+        let name = format!("{}-{max_bytes}", self.topic);
+        let settings = [("max.message.bytes", max_bytes)];
+        self.topics.create(&name, 1, &settings).await.unwrap();
+        name
+    }
+
     /// Starts `forward run`.
     pub(crate) fn start(&self) -> RunProcess {
         self.start_with(&[])
@@ -196,4 +221,21 @@ pub(crate) fn users(id: i32, name: &str, count: usize, partitions: i32) -> Vec<N
             )
         })
         .collect()
+}
+
+/// Returns users as [`users`], each with an email address of `bytes` bytes.
+pub(crate) fn large_users(
+    id: i32,
+    name: &str,
+    count: usize,
+    partitions: i32,
+    bytes: usize,
+) -> Vec<NewRecord> {
+    let mut records = users(id, name, count, partitions);
+    for record in &mut records {
+        let mut user = User::decode(record.value.as_deref().unwrap()).unwrap();
+        user.email = "x".repeat(bytes);
+        record.value = Some(user.encode());
+    }
+    records
 }
