@@ -2,75 +2,53 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use testkit::agent::{Agent, Call};
 use testkit::broker::Broker;
-use testkit::oci_standin::{Fault, Standin};
+use testkit::oci_standin::{Environment, Fault};
 use testkit::{program, records};
 
 /// The record `{"id": 1010, "name": "Paul", "email": "p@x"}` of schemas/user.avsc.
 const DATUM: &[u8] = b"\xe4\x0f\x08Paul\x06p@x";
 
 struct CloudFixture {
-    cloud: Standin,
+    oci: Environment,
     broker: Broker,
-    folder: tempfile::TempDir,
-    variables: Vec<(String, String)>,
 }
 
 impl CloudFixture {
     async fn new() -> Self {
-        let cloud = Standin::start().await.unwrap();
+        let mut oci = Environment::start().await.unwrap();
         let broker = Broker::start().unwrap();
         for topic in ["first", "second"] {
             broker.create_topic(topic, 1).unwrap();
         }
-        let folder = tempfile::tempdir().unwrap();
-        let lines = cloud.put_secrets(&[
+        let secrets = [
             ("kafka_bootstrap_servers", broker.bootstrap()),
             ("kafka_topic", "first"),
             ("api_type_a_url", "http://not-for-the-function.invalid/"),
-        ]);
-        cloud.put_object("config", "config.properties", lines.as_bytes());
-        cloud.put_object(
-            "avro-schema-bucket",
-            "user.avsc",
-            include_bytes!("../../../schemas/user.avsc"),
-        );
-        let mut fixture = Self {
-            cloud,
-            broker,
-            folder,
-            variables: Vec::new(),
-        };
-        let principal = fixture
-            .cloud
-            .resource_principal(fixture.folder.path(), Duration::from_secs(3600));
-        for (name, value) in principal.unwrap() {
-            fixture.set(name, &value);
-        }
-        let endpoint = fixture.cloud.endpoint();
-        fixture.set("OCI_ENDPOINT", &endpoint);
-        fixture.set("CONFIG_LOCATION", "oci://config/config.properties");
-        fixture.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
-        fixture
+        ];
+        oci.store_settings(&secrets, include_bytes!("../../../schemas/user.avsc"));
+        Self { oci, broker }
     }
 
-    fn set(&mut self, name: &str, value: &str) {
-        self.variables.push((name.to_owned(), value.to_owned()));
+    fn variables(&self) -> Vec<(&str, &str)> {
+        let variables = self.oci.variables.iter();
+        variables
+            .map(|(name, value)| (name.as_str(), value.as_str()))
+            .collect()
     }
 
     async fn function(&self) -> Agent {
-        let variables: Vec<(&str, &str)> = self
-            .variables
-            .iter()
-            .map(|(name, value)| (name.as_str(), value.as_str()))
-            .collect();
-        Agent::start(Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")), &variables)
-            .await
-            .unwrap()
+        Agent::start(
+            Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")),
+            &self.variables(),
+        )
+        .await
+        .unwrap()
     }
 
     fn stored(&self, topic: &str) -> usize {
@@ -86,6 +64,7 @@ async fn a_cold_start_requests_each_needed_document_once() {
     assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
     assert_eq!(fixture.stored("first"), 1);
     let mut targets: Vec<String> = fixture
+        .oci
         .cloud
         .requests()
         .into_iter()
@@ -103,12 +82,14 @@ async fn a_cold_start_requests_each_needed_document_once() {
 async fn a_call_before_the_settings_are_read_waits_for_them() {
     let fixture = CloudFixture::new().await;
     fixture
+        .oci
         .cloud
         .inject_fault("config.properties", Fault::Delay(Duration::from_secs(1)), 1);
     let start = Instant::now();
     let mut function = fixture.function().await;
     assert!(
         fixture
+            .oci
             .cloud
             .requests()
             .iter()
@@ -123,6 +104,7 @@ async fn a_call_before_the_settings_are_read_waits_for_them() {
 async fn a_call_whose_deadline_passes_before_the_start_is_a_503_with_retry_after() {
     let fixture = CloudFixture::new().await;
     fixture
+        .oci
         .cloud
         .inject_fault("config.properties", Fault::Delay(Duration::from_secs(5)), 1);
     let mut function = fixture.function().await;
@@ -143,19 +125,19 @@ async fn a_call_whose_deadline_passes_before_the_start_is_a_503_with_retry_after
 #[tokio::test]
 async fn reloads_a_changed_secret_without_a_redeploy() {
     let mut fixture = CloudFixture::new().await;
-    fixture.set("SECRET_REFRESH_INTERVAL", "200ms");
+    fixture.oci.set("SECRET_REFRESH_INTERVAL", "200ms");
     let mut function = fixture.function().await;
     assert_eq!(
         function.call(Call::direct(DATUM)).await.unwrap().status,
         202
     );
     // Errors of the vault meanwhile have no effect on calls.
-    fixture.cloud.inject_fault(
+    fixture.oci.cloud.inject_fault(
         "secretbundles",
         Fault::Error(404, "NotAuthorizedOrNotFound".to_owned()),
         4,
     );
-    fixture.cloud.put_secret("kafka_topic", b"second\n");
+    fixture.oci.cloud.put_secret("kafka_topic", b"second\n");
     let end = Instant::now() + Duration::from_secs(30);
     while fixture.stored("second") == 0 {
         assert!(Instant::now() < end, "{}", function.log());
@@ -170,31 +152,33 @@ async fn reloads_a_changed_secret_without_a_redeploy() {
 #[tokio::test]
 async fn unreadable_settings_are_reported_in_one_sentence() {
     let mut fixture = CloudFixture::new().await;
-    fixture.set("OCI_TIMEOUT", "500ms");
-    fixture.cloud.inject_fault(
+    fixture.oci.set("OCI_TIMEOUT", "500ms");
+    fixture.oci.cloud.inject_fault(
         "config.properties",
         Fault::Error(503, "ServiceUnavailable".to_owned()),
         100,
     );
-    let variables: Vec<(&str, &str)> = fixture
-        .variables
-        .iter()
-        .map(|(name, value)| (name.as_str(), value.as_str()))
-        .collect();
-    let ended = Agent::run_to_end(Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")), &variables)
-        .await
-        .unwrap();
+    let ended = Agent::run_to_end(
+        Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")),
+        &fixture.variables(),
+    )
+    .await
+    .unwrap();
     let text = format!("{ended:?}");
     assert!(text.contains("fn-recep-avro: CONFIG_LOCATION: reading oci://config@standinns/config.properties: 503 ServiceUnavailable"), "{text}");
     assert!(text.contains("78"), "{text}");
 }
 
 /// The output of a program with the most detailed log, with secrets in its environment and in the vault.
-async fn output_of(program: &str, arguments: &[&str], variables: &[(String, String)]) -> String {
+async fn output_of(
+    program: &str,
+    arguments: &[&str],
+    variables: HashMap<String, String>,
+) -> String {
     let mut command = tokio::process::Command::new(program);
     command
         .env_clear()
-        .envs(variables.iter().cloned())
+        .envs(variables)
         .args(arguments)
         .kill_on_drop(true)
         .stdin(std::process::Stdio::null())
@@ -220,16 +204,18 @@ async fn output_of(program: &str, arguments: &[&str], variables: &[(String, Stri
 async fn no_program_prints_a_secret() {
     let mut fixture = CloudFixture::new().await;
     let id = fixture
+        .oci
         .cloud
         .put_secret("kafka_password", b"canary-in-the-vault");
-    let user = fixture.cloud.put_secret("kafka_username", b"canary-user");
+    let user = fixture
+        .oci
+        .cloud
+        .put_secret("kafka_username", b"canary-user");
     let lines = format!(
         "kafka_password_vaultOCID={id}\nkafka_username_vaultOCID={user}\nkafka_bootstrap_servers={}\n",
         fixture.broker.bootstrap()
     );
-    fixture
-        .cloud
-        .put_object("config", "config.properties", lines.as_bytes());
+    fixture.oci.put_config(&lines);
     for (name, value) in [
         ("API_TOKEN", "canary-token"),
         ("API_TYPE_A_TOKEN", "canary-a"),
@@ -237,10 +223,10 @@ async fn no_program_prints_a_secret() {
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_LEVEL", "trace"),
     ] {
-        fixture.set(name, value);
+        fixture.oci.set(name, value);
     }
     // The principal's key and token are secrets too.
-    let file = |name: &str| std::fs::read_to_string(fixture.folder.path().join(name)).unwrap();
+    let file = |name: &str| std::fs::read_to_string(fixture.oci.path().join(name)).unwrap();
     let key = file("private.pem").lines().nth(1).unwrap().to_owned();
     let token = file("rpst").split('.').nth(2).unwrap().to_owned();
     program::build_all().await.unwrap();
@@ -275,8 +261,9 @@ async fn no_program_prints_a_secret() {
         (sample, &["-", r#"{"id":1,"name":"n","email":"e"}"#], &[]),
         (sample, &["-", "no JSON"], &[]),
     ] {
-        let variables = [fixture.variables.as_slice(), more].concat();
-        let output = output_of(program, arguments, &variables).await;
+        let mut variables = fixture.oci.variables.clone();
+        variables.extend(more.iter().cloned());
+        let output = output_of(program, arguments, variables).await;
         assert!(!output.is_empty());
         if more == repeats {
             assert!(output.contains("refused: [redacted]"), "{output}");
@@ -294,24 +281,20 @@ async fn no_program_prints_a_secret() {
 async fn the_endpoint_requires_the_current_token_of_the_vault() {
     program::build_all().await.unwrap();
     let mut fixture = CloudFixture::new().await;
-    let id = fixture.cloud.put_secret("api_token", b"first");
-    fixture.cloud.put_object(
-        "config",
-        "config.properties",
-        format!("api_token_vaultOCID={id}").as_bytes(),
-    );
+    let id = fixture.oci.cloud.put_secret("api_token", b"first");
+    fixture.oci.put_config(&format!("api_token_vaultOCID={id}"));
     for (name, value) in [
         ("SECRET_REFRESH_INTERVAL", "100ms"),
         ("LISTEN", "127.0.0.1:0"),
         ("LOG_FORMAT", "json"),
     ] {
-        fixture.set(name, value);
+        fixture.oci.set(name, value);
     }
-    let log = fixture.folder.path().join("log");
+    let log = fixture.oci.path().join("log");
     let mut command = tokio::process::Command::new(program::built("api-avro-sample").unwrap());
     command
         .env_clear()
-        .envs(fixture.variables.iter().cloned())
+        .envs(&fixture.oci.variables)
         .stderr(std::fs::File::create(&log).unwrap())
         .kill_on_drop(true);
     let _endpoint = command.spawn().unwrap();
@@ -334,7 +317,7 @@ async fn the_endpoint_requires_the_current_token_of_the_vault() {
     };
     assert_eq!(status("first").await, "200");
     assert_eq!(status("second").await, "401");
-    fixture.cloud.put_secret("api_token", b"second\n");
+    fixture.oci.cloud.put_secret("api_token", b"second\n");
     let end = Instant::now() + Duration::from_secs(30);
     while status("second").await != "200" {
         assert!(Instant::now() < end);

@@ -5,14 +5,14 @@ use std::time::{Duration, Instant};
 
 use oci::Oci;
 use oci::principal::Auth;
-use testkit::oci_standin::{Fault, TENANCY};
+use testkit::oci_standin::{Environment, Fault, TENANCY};
 
-use super::TestEnvironment;
+use super::{config, sign_in};
 
 const HOUR: Duration = Duration::from_secs(3600);
 
-async fn sign_in_error(place: &TestEnvironment, auth: Auth) -> String {
-    match place.sign_in(auth).await {
+async fn sign_in_error(environment: &Environment, auth: Auth) -> String {
+    match sign_in(environment, auth).await {
         Ok(oci) => panic!("signed in as {}", oci.principal()),
         Err(error) => error.to_string(),
     }
@@ -20,8 +20,8 @@ async fn sign_in_error(place: &TestEnvironment, auth: Auth) -> String {
 
 #[tokio::test]
 async fn reads_a_resource_principal_from_files_or_variables() {
-    let mut place = TestEnvironment::new().await;
-    let oci = place.sign_in(Auth::Detect).await.unwrap();
+    let mut environment = Environment::start().await.unwrap();
+    let oci = sign_in(&environment, Auth::Detect).await.unwrap();
     assert!(oci.namespace().await.is_ok());
     assert_eq!(
         oci.principal().to_string(),
@@ -31,23 +31,25 @@ async fn reads_a_resource_principal_from_files_or_variables() {
         "OCI_RESOURCE_PRINCIPAL_RPST",
         "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM",
     ] {
-        let content = fs::read_to_string(&place.variables[name]).unwrap();
-        place.set(name, &content);
+        let content = fs::read_to_string(&environment.variables[name]).unwrap();
+        environment.set(name, &content);
     }
-    let oci = place.sign_in(Auth::Detect).await.unwrap();
+    let oci = sign_in(&environment, Auth::Detect).await.unwrap();
     assert!(oci.namespace().await.is_ok());
 }
 
 #[tokio::test]
 async fn renews_a_token_before_it_expires() {
-    let place = TestEnvironment::new().await;
-    place.resource_principal(Duration::from_secs(200));
-    let oci = place.sign_in(Auth::Resource).await.unwrap();
-    place.resource_principal(HOUR);
-    place.cloud.set_clock(250);
+    let environment = Environment::start().await.unwrap();
+    environment
+        .resource_principal(Duration::from_secs(200))
+        .unwrap();
+    let oci = sign_in(&environment, Auth::Resource).await.unwrap();
+    environment.resource_principal(HOUR).unwrap();
+    environment.cloud.set_clock(250);
     assert!(oci.namespace().await.is_ok());
     assert_eq!(
-        place.statuses("/n"),
+        environment.cloud.statuses("/n"),
         [200],
         "renewed before the request, not after a 401"
     );
@@ -55,33 +57,33 @@ async fn renews_a_token_before_it_expires() {
 
 #[tokio::test]
 async fn tries_newer_files_once_after_a_401() {
-    let place = TestEnvironment::new().await;
-    let oci = place.sign_in(Auth::Resource).await.unwrap();
-    place.cloud.revoke_all();
+    let environment = Environment::start().await.unwrap();
+    let oci = sign_in(&environment, Auth::Resource).await.unwrap();
+    environment.cloud.revoke_all();
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(error.contains("401 NotAuthenticated"), "{error}");
     assert_eq!(
-        place.statuses("/n"),
+        environment.cloud.statuses("/n"),
         [401],
         "unchanged credentials are not sent again"
     );
-    place.resource_principal(HOUR);
-    place.cloud.clear_requests();
+    environment.resource_principal(HOUR).unwrap();
+    environment.cloud.clear_requests();
     assert!(oci.namespace().await.is_ok());
-    assert_eq!(place.statuses("/n"), [401, 200]);
+    assert_eq!(environment.cloud.statuses("/n"), [401, 200]);
 }
 
 #[tokio::test]
 async fn reports_an_expired_token_that_cannot_be_renewed() {
-    let mut place = TestEnvironment::new().await;
-    let files = place.resource_principal(Duration::ZERO);
+    let mut environment = Environment::start().await.unwrap();
+    let files = environment.resource_principal(Duration::ZERO).unwrap();
     for (name, path) in &files {
         if path.starts_with('/') {
             let content = fs::read_to_string(path).unwrap();
-            place.set(name, &content);
+            environment.set(name, &content);
         }
     }
-    let oci = place.sign_in(Auth::Resource).await.unwrap();
+    let oci = sign_in(&environment, Auth::Resource).await.unwrap();
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
         error.contains("; the token of the resource principal expired at "),
@@ -91,10 +93,12 @@ async fn reports_an_expired_token_that_cannot_be_renewed() {
 
 #[tokio::test]
 async fn keeps_the_old_credentials_when_renewal_fails() {
-    let place = TestEnvironment::new().await;
-    place.resource_principal(Duration::from_secs(200));
-    let oci = place.sign_in(Auth::Resource).await.unwrap();
-    fs::remove_file(place.path().join("rpst")).unwrap();
+    let environment = Environment::start().await.unwrap();
+    environment
+        .resource_principal(Duration::from_secs(200))
+        .unwrap();
+    let oci = sign_in(&environment, Auth::Resource).await.unwrap();
+    fs::remove_file(environment.path().join("rpst")).unwrap();
     assert!(oci.namespace().await.is_ok());
 }
 
@@ -151,9 +155,9 @@ async fn reports_the_invalid_variable_of_a_resource_principal() {
             "OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM and OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE must both be paths or both be contents",
         ),
     ] {
-        let mut place = TestEnvironment::new().await;
-        place.set(name, value);
-        let error = sign_in_error(&place, Auth::Resource).await;
+        let mut environment = Environment::start().await.unwrap();
+        environment.set(name, value);
+        let error = sign_in_error(&environment, Auth::Resource).await;
         assert_eq!(error, format!("resource principal: {sentence}"));
         assert!(!error.contains("canary"));
     }
@@ -161,16 +165,16 @@ async fn reports_the_invalid_variable_of_a_resource_principal() {
 
 #[tokio::test]
 async fn an_instance_principal_gets_and_renews_a_session() {
-    let mut place = TestEnvironment::new().await;
-    place.unset_principal();
-    place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
-    let oci = place.sign_in(Auth::Detect).await.unwrap();
+    let mut environment = Environment::start().await.unwrap();
+    environment.unset_principal();
+    environment.set("OCI_METADATA_BASE_URL", environment.cloud.metadata());
+    let oci = sign_in(&environment, Auth::Detect).await.unwrap();
     assert_eq!(
         oci.principal().to_string(),
         format!("instance principal, tenancy {TENANCY}, region sa-saopaulo-1")
     );
     assert!(oci.namespace().await.is_ok());
-    let federation = place
+    let federation = environment
         .cloud
         .requests()
         .into_iter()
@@ -181,25 +185,25 @@ async fn an_instance_principal_gets_and_renews_a_session() {
         "date (request-target) content-length content-type x-content-sha256"
     );
     // After a revoked session, the next request gets a new one.
-    place.cloud.revoke_all();
+    environment.cloud.revoke_all();
     assert!(oci.namespace().await.is_ok());
-    assert_eq!(place.statuses("/v1/x509"), [200, 200]);
-    assert_eq!(place.statuses("/n"), [200, 401, 200]);
+    assert_eq!(environment.cloud.statuses("/v1/x509"), [200, 200]);
+    assert_eq!(environment.cloud.statuses("/n"), [200, 401, 200]);
 }
 
 #[tokio::test]
 async fn reports_missing_metadata_or_federation() {
-    let mut place = TestEnvironment::new().await;
-    let error = sign_in_error(&place, Auth::Instance).await;
+    let mut environment = Environment::start().await.unwrap();
+    let error = sign_in_error(&environment, Auth::Instance).await;
     assert!(
         error.starts_with("instance principal: reading http://127.0.0.1:"),
         "{error}"
     );
-    place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
-    place.cloud.set_clock(3600);
-    let error = sign_in_error(&place, Auth::Instance).await;
+    environment.set("OCI_METADATA_BASE_URL", environment.cloud.metadata());
+    environment.cloud.set_clock(3600);
+    let error = sign_in_error(&environment, Auth::Instance).await;
     assert!(error.contains("clock is 60 minutes behind"), "{error}");
-    place.cloud.set_clock(0);
+    environment.cloud.set_clock(0);
     for (fault, sentence) in [
         (
             Fault::Error(401, "NotAuthenticated".to_owned()),
@@ -214,8 +218,8 @@ async fn reports_missing_metadata_or_federation() {
             "/v1/x509: it is not a session token (JWT)",
         ),
     ] {
-        place.cloud.inject_fault("/v1/x509", fault, 1);
-        let error = sign_in_error(&place, Auth::Instance).await;
+        environment.cloud.inject_fault("/v1/x509", fault, 1);
+        let error = sign_in_error(&environment, Auth::Instance).await;
         assert!(
             error.contains(sentence) && !error.contains("canary"),
             "{error}"
@@ -225,11 +229,11 @@ async fn reports_missing_metadata_or_federation() {
 
 #[tokio::test]
 async fn stops_waiting_for_the_metadata_service_at_the_timeout() {
-    let mut place = TestEnvironment::new().await;
-    place.unset_principal();
-    place.set("OCI_METADATA_BASE_URL", &place.cloud.metadata());
-    place.cloud.inject_fault("/opc/v2/", Fault::Hang, 100);
-    let mut config = place.config(Auth::Instance);
+    let mut environment = Environment::start().await.unwrap();
+    environment.unset_principal();
+    environment.set("OCI_METADATA_BASE_URL", environment.cloud.metadata());
+    environment.cloud.inject_fault("/opc/v2/", Fault::Hang, 100);
+    let mut config = config(&environment, Auth::Instance);
     config.timeout = Duration::from_millis(300);
     let start = Instant::now();
     let error = Oci::sign_in(&config).await.err().unwrap().to_string();
@@ -240,17 +244,17 @@ async fn stops_waiting_for_the_metadata_service_at_the_timeout() {
         "{error}"
     );
     // Detection continues with the next kind of principal.
-    place.cloud.api_key(place.path()).unwrap();
-    let oci = place.sign_in(Auth::Detect).await.unwrap();
+    environment.cloud.api_key(environment.path()).unwrap();
+    let oci = sign_in(&environment, Auth::Detect).await.unwrap();
     assert!(oci.principal().to_string().starts_with("API key of "));
 }
 
 #[tokio::test]
 async fn reads_an_api_key_from_the_file_of_oracles_tools() {
-    let mut place = TestEnvironment::new().await;
-    place.unset_principal();
-    let config = place.cloud.api_key(place.path()).unwrap();
-    let oci = place.sign_in(Auth::Detect).await.unwrap();
+    let mut environment = Environment::start().await.unwrap();
+    environment.unset_principal();
+    let config = environment.cloud.api_key(environment.path()).unwrap();
+    let oci = sign_in(&environment, Auth::Detect).await.unwrap();
     assert_eq!(
         oci.principal().to_string(),
         format!(
@@ -263,10 +267,10 @@ async fn reads_an_api_key_from_the_file_of_oracles_tools() {
 
 #[tokio::test]
 async fn reads_a_session_of_the_cli() {
-    let place = TestEnvironment::new().await;
-    let config = place.cloud.api_key(place.path()).unwrap();
+    let environment = Environment::start().await.unwrap();
+    let config = environment.cloud.api_key(environment.path()).unwrap();
     let fingerprint = {
-        let pem = fs::read(place.path().join("private.pem")).unwrap();
+        let pem = fs::read(environment.path().join("private.pem")).unwrap();
         oci::key::PrivateKey::from_pem(&pem, None)
             .unwrap()
             .fingerprint()
@@ -276,21 +280,21 @@ async fn reads_a_session_of_the_cli() {
         "[DEFAULT]\nfingerprint={fingerprint}\ntenancy={TENANCY}\nregion=gru\nkey_file=~/private.pem\nsecurity_token_file=~/rpst\n"
     );
     fs::write(config, session).unwrap();
-    let oci = place.sign_in(Auth::ApiKey).await.unwrap();
+    let oci = sign_in(&environment, Auth::ApiKey).await.unwrap();
     assert!(oci.namespace().await.is_ok());
 }
 
 #[tokio::test]
 async fn reports_the_invalid_entry_of_an_api_key() {
-    let place = TestEnvironment::new().await;
-    let path = place.cloud.api_key(place.path()).unwrap();
+    let environment = Environment::start().await.unwrap();
+    let path = environment.cloud.api_key(environment.path()).unwrap();
     let good = fs::read_to_string(&path).unwrap();
     let without = |key: &str| {
         let kept = good.lines().filter(|line| !line.starts_with(key));
         kept.map(|line| format!("{line}\n")).collect::<String>()
     };
     let with = |key: &str, value: &str| format!("{}{key}={value}\n", without(key));
-    let other_key = place.path().join("private.pem").display().to_string();
+    let other_key = environment.path().join("private.pem").display().to_string();
     for (text, sentence) in [
         (
             with("fingerprint", "20:3b"),
@@ -337,7 +341,7 @@ async fn reports_the_invalid_entry_of_an_api_key() {
         ("[DEFAULT\n".to_owned(), "line 1: expected a closing \"]\""),
     ] {
         fs::write(&path, &text).unwrap();
-        let error = sign_in_error(&place, Auth::ApiKey).await;
+        let error = sign_in_error(&environment, Auth::ApiKey).await;
         assert!(
             error.starts_with(&format!("API key of {} [DEFAULT]: ", path.display())),
             "{error}"
@@ -345,7 +349,7 @@ async fn reports_the_invalid_entry_of_an_api_key() {
         assert!(error.contains(sentence), "{error}");
     }
     fs::remove_file(&path).unwrap();
-    let error = sign_in_error(&place, Auth::ApiKey).await;
+    let error = sign_in_error(&environment, Auth::ApiKey).await;
     assert!(
         error.ends_with("[DEFAULT]: No such file or directory (os error 2)"),
         "{error}"
@@ -354,39 +358,39 @@ async fn reports_the_invalid_entry_of_an_api_key() {
 
 #[tokio::test]
 async fn decrypts_a_key_with_its_pass_phrase() {
-    let place = TestEnvironment::new().await;
-    let path = place.cloud.api_key(place.path()).unwrap();
+    let environment = Environment::start().await.unwrap();
+    let path = environment.cloud.api_key(environment.path()).unwrap();
     let config = fs::read_to_string(&path).unwrap();
-    let key_file = place.path().join("key.pem");
+    let key_file = environment.path().join("key.pem");
     let key = openssl::pkey::PKey::private_key_from_pem(&fs::read(&key_file).unwrap()).unwrap();
     let cipher = openssl::symm::Cipher::aes_128_cbc();
     let pem = key
         .private_key_to_pem_pkcs8_passphrase(cipher, b"canary")
         .unwrap();
     fs::write(&key_file, pem).unwrap();
-    let error = sign_in_error(&place, Auth::ApiKey).await;
+    let error = sign_in_error(&environment, Auth::ApiKey).await;
     assert!(
         error.ends_with("key.pem: the key is encrypted and no pass phrase is set"),
         "{error}"
     );
     fs::write(&path, format!("{config}pass_phrase=wrong\n")).unwrap();
-    let error = sign_in_error(&place, Auth::ApiKey).await;
+    let error = sign_in_error(&environment, Auth::ApiKey).await;
     assert!(
         error.ends_with("key.pem: the pass phrase does not decrypt the key"),
         "{error}"
     );
     fs::write(&path, format!("{config}pass_phrase=canary\n")).unwrap();
-    let oci = place.sign_in(Auth::ApiKey).await.unwrap();
+    let oci = sign_in(&environment, Auth::ApiKey).await.unwrap();
     assert!(oci.namespace().await.is_ok());
 }
 
 #[tokio::test]
 async fn reports_where_it_looked_for_a_principal() {
-    let mut place = TestEnvironment::new().await;
-    place.unset_principal();
-    let error = sign_in_error(&place, Auth::Detect).await;
-    let metadata = &place.variables["OCI_METADATA_BASE_URL"];
-    let config = place.path().join("config");
+    let mut environment = Environment::start().await.unwrap();
+    environment.unset_principal();
+    let error = sign_in_error(&environment, Auth::Detect).await;
+    let metadata = &environment.variables["OCI_METADATA_BASE_URL"];
+    let config = environment.path().join("config");
     assert_eq!(
         error,
         format!(

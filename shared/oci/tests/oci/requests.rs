@@ -4,9 +4,9 @@ use std::time::{Duration, Instant, SystemTime};
 
 use oci::principal::Auth;
 use oci::{ObjectLocation, Oci, OciError};
-use testkit::oci_standin::{Fault, NAMESPACE};
+use testkit::oci_standin::{Environment, Fault, NAMESPACE};
 
-use super::TestEnvironment;
+use super::{config, sign_in};
 
 const LIMIT: usize = 1 << 20;
 
@@ -18,15 +18,15 @@ fn object(name: &str) -> ObjectLocation {
     }
 }
 
-async fn signed_in() -> (TestEnvironment, Oci) {
-    let place = TestEnvironment::new().await;
-    let oci = place.sign_in(Auth::Resource).await.unwrap();
-    (place, oci)
+async fn signed_in() -> (Environment, Oci) {
+    let environment = Environment::start().await.unwrap();
+    let oci = sign_in(&environment, Auth::Resource).await.unwrap();
+    (environment, oci)
 }
 
 #[tokio::test]
 async fn reads_and_writes_objects_of_any_name() {
-    let (place, oci) = signed_in().await;
+    let (environment, oci) = signed_in().await;
     for name in [
         "config.properties",
         "dir/sub dir/user.avsc",
@@ -40,7 +40,7 @@ async fn reads_and_writes_objects_of_any_name() {
             .await
             .unwrap();
         assert_eq!(
-            place.cloud.object("config", name),
+            environment.cloud.object("config", name),
             Some(content.clone()),
             "{name}"
         );
@@ -52,12 +52,13 @@ async fn reads_and_writes_objects_of_any_name() {
         assert_eq!(read.bytes, content, "{name}");
     }
     assert!(
-        place
+        environment
+            .cloud
             .statuses("/b/config/")
             .iter()
             .all(|status| *status == 200)
     );
-    let upload = place
+    let upload = environment
         .cloud
         .requests()
         .into_iter()
@@ -68,9 +69,9 @@ async fn reads_and_writes_objects_of_any_name() {
 
 #[tokio::test]
 async fn does_not_transfer_an_unchanged_object() {
-    let (place, oci) = signed_in().await;
+    let (environment, oci) = signed_in().await;
     assert_eq!(oci.namespace().await.unwrap(), NAMESPACE);
-    place.cloud.put_object("config", "a", b"one");
+    environment.cloud.put_object("config", "a", b"one");
     let first = oci
         .object(&object("a"), None, LIMIT)
         .await
@@ -78,8 +79,8 @@ async fn does_not_transfer_an_unchanged_object() {
         .unwrap();
     let etag = first.etag.as_deref();
     assert_eq!(oci.object(&object("a"), etag, LIMIT).await.unwrap(), None);
-    assert_eq!(place.statuses("/o/a"), [200, 304]);
-    place.cloud.put_object("config", "a", b"two");
+    assert_eq!(environment.cloud.statuses("/o/a"), [200, 304]);
+    environment.cloud.put_object("config", "a", b"two");
     let second = oci
         .object(&object("a"), etag, LIMIT)
         .await
@@ -90,10 +91,10 @@ async fn does_not_transfer_an_unchanged_object() {
 
 #[tokio::test]
 async fn reads_secrets_by_id_name_stage_and_version() {
-    let (place, oci) = signed_in().await;
-    place.cloud.put_secret("AUTH_KEY", b"first");
-    let id = place.cloud.put_secret("AUTH_KEY", b"second\xFF");
-    let vault = place.cloud.vault();
+    let (environment, oci) = signed_in().await;
+    environment.cloud.put_secret("AUTH_KEY", b"first");
+    let id = environment.cloud.put_secret("AUTH_KEY", b"second\xFF");
+    let vault = environment.cloud.vault();
     for (location, content, version) in [
         (id.clone(), &b"second\xFF"[..], 2),
         (format!("{id}?stage=PREVIOUS"), b"first", 1),
@@ -108,7 +109,7 @@ async fn reads_secrets_by_id_name_stage_and_version() {
             "{location}"
         );
     }
-    let by_name = place
+    let by_name = environment
         .cloud
         .requests()
         .into_iter()
@@ -122,8 +123,8 @@ async fn reads_secrets_by_id_name_stage_and_version() {
 
 #[tokio::test]
 async fn retries_transient_errors_with_new_signatures() {
-    let (place, oci) = signed_in().await;
-    place.cloud.put_object("config", "a", b"content");
+    let (environment, oci) = signed_in().await;
+    environment.cloud.put_object("config", "a", b"content");
     let location = object("a");
     for fault in [
         Fault::Error(503, "ServiceUnavailable".to_owned()),
@@ -132,34 +133,36 @@ async fn retries_transient_errors_with_new_signatures() {
         Fault::Page(502),
         Fault::Cut,
     ] {
-        place.cloud.clear_requests();
-        place.cloud.inject_fault("/o/a", fault.clone(), 1);
+        environment.cloud.clear_requests();
+        environment.cloud.inject_fault("/o/a", fault.clone(), 1);
         let read = oci.object(&location, None, LIMIT).await.unwrap().unwrap();
         assert_eq!(read.bytes, b"content", "{fault:?}");
-        assert_eq!(place.statuses("/o/a").len(), 2, "{fault:?}");
+        assert_eq!(environment.cloud.statuses("/o/a").len(), 2, "{fault:?}");
     }
 }
 
 #[tokio::test]
 async fn does_not_wait_for_an_excessive_retry_after() {
-    let (place, oci) = signed_in().await;
-    place.cloud.inject_fault("/n", Fault::Throttle(u64::MAX), 1);
+    let (environment, oci) = signed_in().await;
+    environment
+        .cloud
+        .inject_fault("/n", Fault::Throttle(u64::MAX), 1);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(error.contains("429 TooManyRequests"), "{error}");
 }
 
 #[tokio::test]
 async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
-    let (place, oci) = signed_in().await;
-    let id = place.cloud.put_secret("A", b"x").parse().unwrap();
+    let (environment, oci) = signed_in().await;
+    let id = environment.cloud.put_secret("A", b"x").parse().unwrap();
     for (status, code) in [
         (400, "InvalidParameter"),
         (403, "NotAllowed"),
         (409, "Other"),
         (501, "MethodNotImplemented"),
     ] {
-        place.cloud.clear_requests();
-        place
+        environment.cloud.clear_requests();
+        environment
             .cloud
             .inject_fault("secretbundles", Fault::Error(status, code.to_owned()), 1);
         let error = oci.secret(&id).await.unwrap_err().to_string();
@@ -174,7 +177,11 @@ async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
             "{error}"
         );
         assert!(error.contains("/standin/0)"), "{error}");
-        assert_eq!(place.statuses("secretbundles").len(), 1, "{status}");
+        assert_eq!(
+            environment.cloud.statuses("secretbundles").len(),
+            1,
+            "{status}"
+        );
     }
     let missing = oci
         .object(&object("nothing"), None, LIMIT)
@@ -190,14 +197,14 @@ async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
 
 #[tokio::test]
 async fn shows_a_page_of_a_load_balancer_in_one_line() {
-    let (place, mut config) = {
-        let place = TestEnvironment::new().await;
-        let config = place.config(Auth::Resource);
-        (place, config)
+    let (environment, mut config) = {
+        let environment = Environment::start().await.unwrap();
+        let config = config(&environment, Auth::Resource);
+        (environment, config)
     };
     config.timeout = Duration::from_millis(200);
     let oci = Oci::sign_in(&config).await.unwrap();
-    place.cloud.inject_fault("/n", Fault::Page(502), 100);
+    environment.cloud.inject_fault("/n", Fault::Page(502), 100);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
         error.starts_with("reading the Object Storage namespace: 502 <html> <h1>502</h1>"),
@@ -207,11 +214,11 @@ async fn shows_a_page_of_a_load_balancer_in_one_line() {
 
 #[tokio::test]
 async fn stops_waiting_for_a_service_at_the_timeout() {
-    let place = TestEnvironment::new().await;
-    let mut config = place.config(Auth::Resource);
+    let environment = Environment::start().await.unwrap();
+    let mut config = config(&environment, Auth::Resource);
     config.timeout = Duration::from_millis(300);
     let oci = Oci::sign_in(&config).await.unwrap();
-    place.cloud.inject_fault("/n", Fault::Hang, 100);
+    environment.cloud.inject_fault("/n", Fault::Hang, 100);
     let start = Instant::now();
     let error = oci.namespace().await.unwrap_err();
     assert!(start.elapsed() < Duration::from_secs(10));
@@ -226,12 +233,12 @@ async fn stops_waiting_for_a_service_at_the_timeout() {
 
 #[tokio::test]
 async fn a_truncated_object_is_an_error() {
-    let place = TestEnvironment::new().await;
-    let mut config = place.config(Auth::Resource);
+    let environment = Environment::start().await.unwrap();
+    let mut config = config(&environment, Auth::Resource);
     config.timeout = Duration::from_millis(900);
     let oci = Oci::sign_in(&config).await.unwrap();
-    place.cloud.put_object("config", "a", b"0123456789");
-    place.cloud.inject_fault("/o/a", Fault::Cut, 100);
+    environment.cloud.put_object("config", "a", b"0123456789");
+    environment.cloud.inject_fault("/o/a", Fault::Cut, 100);
     let error = oci
         .object(&object("a"), None, LIMIT)
         .await
@@ -241,13 +248,13 @@ async fn a_truncated_object_is_an_error() {
         error.contains("the response of 127.0.0.1 ended after"),
         "{error}"
     );
-    assert!(place.statuses("/o/a").len() > 1);
+    assert!(environment.cloud.statuses("/o/a").len() > 1);
 }
 
 #[tokio::test]
 async fn does_not_read_an_object_above_the_limit() {
-    let (place, oci) = signed_in().await;
-    place.cloud.put_object("config", "a", &[b'x'; 100]);
+    let (environment, oci) = signed_in().await;
+    environment.cloud.put_object("config", "a", &[b'x'; 100]);
     let error = oci
         .object(&object("a"), None, 99)
         .await
@@ -272,8 +279,8 @@ async fn does_not_read_an_object_above_the_limit() {
 
 #[tokio::test]
 async fn distinguishes_a_wrong_clock_from_a_wrong_key() {
-    let (place, oci) = signed_in().await;
-    let id = place.cloud.put_secret("A", b"x").parse().unwrap();
+    let (environment, oci) = signed_in().await;
+    let id = environment.cloud.put_secret("A", b"x").parse().unwrap();
     for (seconds, sentence) in [
         (
             600,
@@ -284,19 +291,19 @@ async fn distinguishes_a_wrong_clock_from_a_wrong_key() {
             "this machine's clock is 25 hours ahead of the service's",
         ),
     ] {
-        place.cloud.set_clock(seconds);
+        environment.cloud.set_clock(seconds);
         let error = oci.secret(&id).await.unwrap_err();
         assert!(matches!(error, OciError::Clock { .. }), "{error}");
         assert!(error.to_string().contains(sentence), "{error}");
     }
-    place.cloud.set_clock(200);
+    environment.cloud.set_clock(200);
     assert!(oci.secret(&id).await.is_ok());
 }
 
 #[tokio::test]
 async fn reports_malformed_responses_without_their_content() {
-    let (place, oci) = signed_in().await;
-    let id = place.cloud.put_secret("A", b"x").parse().unwrap();
+    let (environment, oci) = signed_in().await;
+    let id = environment.cloud.put_secret("A", b"x").parse().unwrap();
     let bundle = |kind: &str, content: &str, expiry: &str| {
         format!(
             r#"{{"secretId":"s","versionNumber":1,"timeOfExpiry":{expiry},"secretBundleContent":{{"contentType":"{kind}","content":"{content}"}}}}"#
@@ -322,7 +329,7 @@ async fn reports_malformed_responses_without_their_content() {
             "its content expired at soon",
         ),
     ] {
-        place
+        environment
             .cloud
             .inject_fault("secretbundles", Fault::Body(body.clone().into_bytes()), 1);
         let error = oci.secret(&id).await.unwrap_err();
@@ -333,11 +340,11 @@ async fn reports_malformed_responses_without_their_content() {
         );
     }
     let later = bundle("BASE64", "eA==", "\"2999-01-01T00:00:00Z\"");
-    place
+    environment
         .cloud
         .inject_fault("secretbundles", Fault::Body(later.into_bytes()), 1);
     assert_eq!(oci.secret(&id).await.unwrap().bytes, b"x");
-    place
+    environment
         .cloud
         .inject_fault("/n", Fault::Body(b"<html>".to_vec()), 1);
     let error = oci.namespace().await.unwrap_err().to_string();
@@ -349,8 +356,8 @@ async fn reports_malformed_responses_without_their_content() {
 
 #[tokio::test]
 async fn reports_the_address_of_a_refused_connection() {
-    let place = TestEnvironment::new().await;
-    let mut config = place.config(Auth::Resource);
+    let environment = Environment::start().await.unwrap();
+    let mut config = config(&environment, Auth::Resource);
     config.timeout = Duration::from_millis(100);
     config.endpoint = Some("http://127.0.0.1:1".to_owned());
     let oci = Oci::sign_in(&config).await.unwrap();
@@ -367,8 +374,8 @@ async fn reports_the_address_of_a_refused_connection() {
 
 #[tokio::test]
 async fn signs_with_the_configured_clock() {
-    let place = TestEnvironment::new().await;
-    let mut config = place.config(Auth::Resource);
+    let environment = Environment::start().await.unwrap();
+    let mut config = config(&environment, Auth::Resource);
     config.principal.clock = || SystemTime::now() - Duration::from_secs(3600);
     let oci = Oci::sign_in(&config).await.unwrap();
     let error = oci.namespace().await.unwrap_err();

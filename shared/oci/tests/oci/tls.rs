@@ -12,7 +12,9 @@ use openssl::rsa::Rsa;
 use openssl::ssl::{SslAcceptor, SslMethod};
 use openssl::x509::X509;
 
-use super::TestEnvironment;
+use testkit::oci_standin::Environment;
+
+use super::config;
 
 fn self_signed() -> SslAcceptor {
     let key = PKey::from_rsa(Rsa::generate(2048).unwrap()).unwrap();
@@ -45,8 +47,8 @@ async fn does_not_retry_an_untrusted_certificate() {
         std::thread::sleep(Duration::from_millis(50));
         listener.accept().is_ok()
     });
-    let place = TestEnvironment::new().await;
-    let mut config = place.config(Auth::Resource);
+    let environment = Environment::start().await.unwrap();
+    let mut config = config(&environment, Auth::Resource);
     config.endpoint = Some(format!("https://127.0.0.1:{port}"));
     let oci = Oci::sign_in(&config).await.unwrap();
     let error = oci.namespace().await.unwrap_err().to_string();

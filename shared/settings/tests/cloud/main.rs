@@ -2,13 +2,11 @@
 
 #![allow(clippy::unwrap_used)] // clippy permits it only inside #[test]
 
-use std::collections::{BTreeMap, HashMap};
-use std::path::Path;
-use std::time::Duration;
+use std::collections::BTreeMap;
 
 use settings::common::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
 use settings::{Group, Inspection, Settings};
-use testkit::oci_standin::{Fault, Standin};
+use testkit::oci_standin::{Environment, Fault};
 
 /// Settings of two programs, as they are declared in the programs.
 mod program {
@@ -32,59 +30,12 @@ use program::{
 
 static GROUPS: [&Group; 4] = [&EVERY_PROGRAM, &ORACLE_CLOUD, &KAFKA, &JOB];
 
-/// A stand-in, a folder, and the environment of a resource principal.
-struct TestEnvironment {
-    cloud: Standin,
-    folder: tempfile::TempDir,
-    variables: HashMap<String, String>,
-}
-
-impl TestEnvironment {
-    async fn new() -> Self {
-        let cloud = Standin::start().await.unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let mut place = Self {
-            variables: HashMap::new(),
-            cloud,
-            folder,
-        };
-        let endpoint = place.cloud.endpoint();
-        place.set("OCI_ENDPOINT", &endpoint);
-        place.set("OCI_METADATA_BASE_URL", &format!("{endpoint}/nothing"));
-        let home = place.path().display().to_string();
-        place.set("HOME", &home);
-        for (name, value) in place.resource_principal(Duration::from_secs(3600)) {
-            place.set(name, &value);
-        }
-        place
-    }
-
-    fn resource_principal(&self, lifetime: Duration) -> Vec<(&'static str, String)> {
-        self.cloud
-            .resource_principal(self.folder.path(), lifetime)
-            .unwrap()
-    }
-
-    fn set(&mut self, name: &str, value: &str) {
-        self.variables.insert(name.to_owned(), value.to_owned());
-    }
-
-    fn environment(&self) -> impl Fn(&str) -> Option<String> + use<> {
-        let variables = self.variables.clone();
-        move |name| variables.get(name).cloned()
-    }
-
-    fn path(&self) -> &Path {
-        self.folder.path()
-    }
-}
-
 const SCHEMA: &[u8] = br#"{"type":"record","name":"user","fields":[{"name":"id","type":"int"}]}"#;
 
 /// Bucket, vault and settings file of the tutorial.
-async fn tutorial() -> TestEnvironment {
-    let mut place = TestEnvironment::new().await;
-    let lines = place.cloud.put_secrets(&[
+async fn tutorial() -> Environment {
+    let mut environment = Environment::start().await.unwrap();
+    let secrets = [
         (
             "kafka_bootstrap_servers",
             "“cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092”",
@@ -97,29 +48,22 @@ async fn tutorial() -> TestEnvironment {
         ("kafka_password", " canary;-{)<token>\r\n"),
         ("api_type_a_url", "http://api-type-a.example/"),
         ("api_type_b_url", "http://api-type-b.example/"),
-    ]);
-    place
-        .cloud
-        .put_object("config", "config.properties", lines.as_bytes());
-    place
-        .cloud
-        .put_object("avro-schema-bucket", "user.avsc", SCHEMA);
-    place.set("CONFIG_LOCATION", "oci://config/config.properties");
-    place.set("AVRO_SCHEMA", "oci://avro-schema-bucket/user.avsc");
-    place
+    ];
+    environment.store_settings(&secrets, SCHEMA);
+    environment
 }
 
-async fn error(place: &TestEnvironment) -> String {
-    match Settings::gather(&GROUPS, &[], place.environment()).await {
+async fn error(environment: &Environment) -> String {
+    match Settings::gather(&GROUPS, &[], environment.lookup()).await {
         Ok(settings) => panic!("gathered {settings:?}"),
         Err(error) => error.to_string(),
     }
 }
 
 /// The number of requests for each path.
-fn requests(place: &TestEnvironment) -> BTreeMap<String, usize> {
+fn requests(environment: &Environment) -> BTreeMap<String, usize> {
     let mut requests = BTreeMap::new();
-    for seen in place.cloud.requests() {
+    for seen in environment.cloud.requests() {
         *requests.entry(seen.target).or_insert(0) += 1;
     }
     requests
@@ -127,8 +71,8 @@ fn requests(place: &TestEnvironment) -> BTreeMap<String, usize> {
 
 #[tokio::test]
 async fn reads_the_six_lines_of_the_tutorial_with_one_request_each() {
-    let place = tutorial().await;
-    let settings = Settings::gather(&GROUPS, &[], place.environment())
+    let environment = tutorial().await;
+    let settings = Settings::gather(&GROUPS, &[], environment.lookup())
         .await
         .unwrap();
     assert_eq!(
@@ -160,7 +104,7 @@ async fn reads_the_six_lines_of_the_tutorial_with_one_request_each() {
         !shown.contains("canary") && !shown.contains("streampool"),
         "contents of a vault are not printed: {shown}"
     );
-    let requests = requests(&place);
+    let requests = requests(&environment);
     assert_eq!(
         requests.len(),
         9,
@@ -171,62 +115,65 @@ async fn reads_the_six_lines_of_the_tutorial_with_one_request_each() {
 
 #[tokio::test]
 async fn reads_neither_unused_secrets_nor_overridden_values() {
-    let mut place = tutorial().await;
-    place.set("KAFKA_TOPIC", "mine");
-    place.set(
+    let mut environment = tutorial().await;
+    environment.set("KAFKA_TOPIC", "mine");
+    environment.set(
         "CONFIG_LOCATION",
         "oci://config@standinns/config.properties",
     );
-    place.set(
+    environment.set(
         "AVRO_SCHEMA",
         "oci://avro-schema-bucket@standinns/user.avsc",
     );
     let groups = [&EVERY_PROGRAM, &ORACLE_CLOUD, &KAFKA];
-    let settings = Settings::gather(&groups, &[], place.environment())
+    let settings = Settings::gather(&groups, &[], environment.lookup())
         .await
         .unwrap();
     assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "mine");
     assert_eq!(settings.optional(&API_TYPE_A_URL), None);
     assert_eq!(
-        requests(&place).len(),
+        requests(&environment).len(),
         5,
         "two objects, three secrets: {:?}",
-        requests(&place)
+        requests(&environment)
     );
 }
 
 #[tokio::test]
 async fn reads_a_shared_secret_once() {
-    let mut place = tutorial().await;
-    let id = place.cloud.put_secret("shared", b"x");
-    let file = place.path().join("local.properties");
+    let mut environment = tutorial().await;
+    let id = environment.cloud.put_secret("shared", b"x");
+    let file = environment.path().join("local.properties");
     std::fs::write(
         &file,
         format!("kafka_username_vaultOCID={id}\nauth_token_vaultOCID = \"{id}\"\n"),
     )
     .unwrap();
-    place.set("CONFIG_LOCATION", file.to_str().unwrap());
-    place.variables.remove("AVRO_SCHEMA");
-    let settings = Settings::gather(&GROUPS, &[], place.environment())
+    environment.set("CONFIG_LOCATION", file.to_str().unwrap());
+    environment.variables.remove("AVRO_SCHEMA");
+    let settings = Settings::gather(&GROUPS, &[], environment.lookup())
         .await
         .unwrap();
     assert_eq!(settings.secret(&KAFKA_PASSWORD).unwrap().reveal(), "x");
-    assert_eq!(requests(&place).into_values().collect::<Vec<_>>(), [1]);
+    assert_eq!(
+        requests(&environment).into_values().collect::<Vec<_>>(),
+        [1]
+    );
 }
 
 #[tokio::test]
 async fn a_local_file_may_contain_the_settings_for_oracle_cloud() {
-    let mut place = tutorial().await;
-    let file = place.path().join("local.properties");
+    let mut environment = tutorial().await;
+    let file = environment.path().join("local.properties");
     let text = format!(
         "oci_endpoint={}\navro_schema=oci://avro-schema-bucket/user.avsc\n",
-        place.cloud.endpoint()
+        environment.cloud.endpoint()
     );
     std::fs::write(&file, text).unwrap();
-    place.set("CONFIG_LOCATION", file.to_str().unwrap());
-    place.variables.remove("OCI_ENDPOINT");
-    place.variables.remove("AVRO_SCHEMA");
-    let settings = Settings::gather(&GROUPS, &[], place.environment())
+    environment.set("CONFIG_LOCATION", file.to_str().unwrap());
+    environment.variables.remove("OCI_ENDPOINT");
+    environment.variables.remove("AVRO_SCHEMA");
+    let settings = Settings::gather(&GROUPS, &[], environment.lookup())
         .await
         .unwrap();
     assert_eq!(settings.document(&AVRO_SCHEMA).unwrap().as_bytes(), SCHEMA);
@@ -234,23 +181,23 @@ async fn a_local_file_may_contain_the_settings_for_oracle_cloud() {
 
 #[tokio::test]
 async fn sends_no_request_without_a_reference_to_oracle_cloud() {
-    let mut place = tutorial().await;
-    place.variables.remove("CONFIG_LOCATION");
-    place.variables.remove("AVRO_SCHEMA");
+    let mut environment = tutorial().await;
+    environment.variables.remove("CONFIG_LOCATION");
+    environment.variables.remove("AVRO_SCHEMA");
     // Invalid: they must not be read.
-    place.set("OCI_AUTH", "nonsense");
-    place.set("OCI_RESOURCE_PRINCIPAL_VERSION", "9");
-    let settings = Settings::gather(&GROUPS, &[], place.environment())
+    environment.set("OCI_AUTH", "nonsense");
+    environment.set("OCI_RESOURCE_PRINCIPAL_VERSION", "9");
+    let settings = Settings::gather(&GROUPS, &[], environment.lookup())
         .await
         .unwrap();
     assert_eq!(settings.principal(), None);
-    assert!(place.cloud.requests().is_empty());
+    assert!(environment.cloud.requests().is_empty());
 }
 
 #[tokio::test]
 async fn errors_name_the_setting() {
-    let mut place = tutorial().await;
-    let id = place.cloud.put_secret("odd", b"x");
+    let mut environment = tutorial().await;
+    let id = environment.cloud.put_secret("odd", b"x");
     for (line, sentence) in [
         (
             "kafka_topic",
@@ -277,42 +224,34 @@ async fn errors_name_the_setting() {
             "?stage=PENDING: 404 NotAuthorizedOrNotFound",
         ),
     ] {
-        place.cloud.put_object(
-            "config",
-            "config.properties",
-            format!("# canary\n{line}\n").as_bytes(),
-        );
-        let error = error(&place).await;
+        environment.put_config(&format!("# canary\n{line}\n"));
+        let error = error(&environment).await;
         assert!(error.contains(sentence), "{error}");
         assert!(!error.contains("canary"), "{error}");
     }
-    place.cloud.put_object(
-        "config",
-        "config.properties",
-        format!("kafka_password_vaultOCID={id}").as_bytes(),
-    );
+    environment.put_config(&format!("kafka_password_vaultOCID={id}"));
     for (content, reason) in [
         (&b"canary\xFF"[..], "its content is not UTF-8 text"),
         (b" \n", "its content is empty"),
         (b"canary\0", "its content holds a NUL byte"),
     ] {
-        place.cloud.put_secret("odd", content);
+        environment.cloud.put_secret("odd", content);
         assert_eq!(
-            error(&place).await,
+            error(&environment).await,
             format!("KAFKA_PASSWORD: secret {id}: {reason}")
         );
     }
-    place.cloud.put_secret("odd", b"fine");
-    place.cloud.expire_secret("odd");
-    let expired = error(&place).await;
+    environment.cloud.put_secret("odd", b"fine");
+    environment.cloud.expire_secret("odd");
+    let expired = error(&environment).await;
     assert!(
         expired.starts_with(&format!(
             "KAFKA_PASSWORD: reading secret {id}: its content expired at 2020-01-01T"
         )),
         "{expired}"
     );
-    place.set("CONFIG_LOCATION", "oci://config/nothing");
-    let missing = error(&place).await;
+    environment.set("CONFIG_LOCATION", "oci://config/nothing");
+    let missing = error(&environment).await;
     assert!(
         missing.starts_with(
             "CONFIG_LOCATION: reading oci://config@standinns/nothing: 404 ObjectNotFound: "
@@ -323,24 +262,24 @@ async fn errors_name_the_setting() {
 
 #[tokio::test]
 async fn reports_an_invalid_principal_when_it_is_needed() {
-    let mut place = tutorial().await;
-    place.set("OCI_AUTH", "magic");
+    let mut environment = tutorial().await;
+    environment.set("OCI_AUTH", "magic");
     assert_eq!(
-        error(&place).await,
+        error(&environment).await,
         "CONFIG_LOCATION: OCI_AUTH is \"magic\", expected resource_principal, instance_principal, api_key or auto"
     );
 }
 
 #[tokio::test]
 async fn an_inspection_reports_every_part() {
-    let place = tutorial().await;
-    place.cloud.expire_secret("kafka_password");
-    place.cloud.inject_fault(
+    let environment = tutorial().await;
+    environment.cloud.expire_secret("kafka_password");
+    environment.cloud.inject_fault(
         "user.avsc",
         Fault::Error(404, "ObjectNotFound".to_owned()),
         1,
     );
-    let inspection = Inspection::of(&GROUPS, &[], place.environment()).await;
+    let inspection = Inspection::of(&GROUPS, &[], environment.lookup()).await;
     assert!(
         inspection
             .principal

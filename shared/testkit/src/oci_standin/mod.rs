@@ -8,6 +8,7 @@
 
 mod authority;
 mod control;
+mod environment;
 mod identity;
 mod names;
 mod response;
@@ -27,6 +28,7 @@ use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
 use tokio::task::JoinHandle;
 
+pub use environment::Environment;
 pub use names::{NAMESPACE, REGION, TENANCY};
 pub use response::Fault;
 pub use state::RecordedRequest;
@@ -152,6 +154,16 @@ impl Standin {
     /// All recorded requests, in order.
     pub fn requests(&self) -> Vec<RecordedRequest> {
         self.state.lock().requests.clone()
+    }
+
+    /// The statuses of the recorded requests whose target contains this text.
+    pub fn statuses(&self, part: &str) -> Vec<u16> {
+        let inner = self.state.lock();
+        let matching = inner
+            .requests
+            .iter()
+            .filter(|one| one.target.contains(part));
+        matching.map(|one| one.status).collect()
     }
 
     /// Deletes the recorded requests.

@@ -1,0 +1,209 @@
+//! The report of `forward check`.
+
+use testkit::endpoint::{Answer, Endpoint};
+use testkit::oci_standin::NAMESPACE;
+
+use crate::{Fixture, text};
+
+#[tokio::test]
+async fn a_complete_setup_prints_one_line_for_each_check_and_exits_with_0() {
+    let fixture = Fixture::new().await;
+    let output = fixture.check(&[]).await;
+    let text = text(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{text}");
+    let lines: Vec<Vec<&str>> = text
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let names: Vec<String> = lines
+        .iter()
+        .map(|words| {
+            assert_eq!(words[0], "ok", "{text}");
+            if words[1] == "endpoint" {
+                words[1..3].join(" ")
+            } else {
+                words[1].to_owned()
+            }
+        })
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "principal",
+            "namespace",
+            "config_location",
+            "kafka_bootstrap_servers",
+            "kafka_topic",
+            "api_type_a_url",
+            "api_type_b_url",
+            "api_type_a_token",
+            "avro_schema",
+            "settings",
+            "routes",
+            "schema",
+            "broker",
+            "topic",
+            "group",
+            "endpoint A",
+            "endpoint B"
+        ]
+    );
+    assert!(
+        text.contains(NAMESPACE) && text.contains("FrontDoorTopic, 3 partitions"),
+        "{text}"
+    );
+    assert_eq!(fixture.a.requests().len(), 1);
+    assert_eq!(fixture.a.requests()[0].method, "GET");
+    assert_eq!(
+        fixture.a.requests()[0].header("authorization"),
+        Some("Bearer canary-a")
+    );
+}
+
+#[tokio::test]
+async fn all_failed_checks_are_reported_with_advice() {
+    let mut fixture = Fixture::new().await;
+    fixture.oci.cloud.expire_secret("api_type_a_token");
+    fixture
+        .oci
+        .set("AVRO_SCHEMA", "oci://avro-schema-bucket/nothing");
+    fixture.oci.set("KAFKA_TOPIC", "no-such-topic");
+    fixture.oci.set("API_TYPE_B_URL", "http://127.0.0.1:1/");
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 78);
+    for (name, message) in [
+        (
+            "api_type_a_token",
+            "its content expired at 2020-01-01T00:00:00.000Z; create a new version of the secret",
+        ),
+        ("avro_schema", "404 ObjectNotFound"),
+        (
+            "avro_schema",
+            "check the name or OCID, and that a policy lets this principal read it",
+        ),
+        (
+            "endpoint B",
+            "http://127.0.0.1:1/: no connection: Connection refused",
+        ),
+    ] {
+        assert!(failures[name].contains(message), "{failures:?}");
+    }
+    assert!(!failures.contains_key("endpoint A"), "{failures:?}");
+}
+
+#[tokio::test]
+async fn a_missing_principal_is_reported_once() {
+    let mut fixture = Fixture::new().await;
+    fixture.oci.set("OCI_RESOURCE_PRINCIPAL_RPST", "/nowhere");
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 78);
+    assert!(
+        failures["principal"].contains("OCI_RESOURCE_PRINCIPAL_RPST names /nowhere: No such file"),
+        "{failures:?}"
+    );
+    assert!(
+        failures["config_location"].ends_with("not read: see principal; "),
+        "{failures:?}"
+    );
+}
+
+#[tokio::test]
+async fn checks_that_depend_on_an_unread_source_refer_to_it() {
+    let fixture = Fixture::new().await;
+    fixture.oci.put_config("kafka_topic=a\nauth_tokne=canary");
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 78);
+    assert_eq!(
+        failures["config_location"],
+        "oci://config/config.properties: line 2: unknown setting \"auth_tokne\"; --help lists the settings; "
+    );
+    for name in ["settings", "routes", "schema"] {
+        let message = failures.get(name).map_or("", String::as_str);
+        assert_eq!(
+            message, ": not checked: see config_location; ",
+            "{failures:?}"
+        );
+    }
+    let fixture = Fixture::new().await;
+    fixture.oci.cloud.expire_secret("kafka_bootstrap_servers");
+    let (_, failures) = fixture.failures().await;
+    assert_eq!(
+        failures["settings"],
+        ": not checked: see kafka_bootstrap_servers; "
+    );
+    assert!(!failures.contains_key("schema"), "{failures:?}");
+}
+
+#[tokio::test]
+async fn an_unreachable_broker_is_reported_within_its_timeout() {
+    let mut fixture = Fixture::new().await;
+    fixture.oci.set("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
+    fixture.oci.set("START_TIMEOUT", "1s");
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 74);
+    assert!(
+        failures["broker"].contains("Connection refused"),
+        "{failures:?}"
+    );
+    assert!(
+        failures["broker"].contains("check that the broker is running"),
+        "{failures:?}"
+    );
+    fixture
+        .oci
+        .set("KAFKA_BOOTSTRAP_SERVERS", "no-such-host.invalid:9092");
+    let (_, failures) = fixture.failures().await;
+    assert!(
+        failures["broker"].contains("check KAFKA_BOOTSTRAP_SERVERS"),
+        "{failures:?}"
+    );
+}
+
+#[tokio::test]
+async fn an_unresponsive_broker_and_endpoint_are_reported_within_their_timeouts() {
+    let mut fixture = Fixture::new().await;
+    // The listener accepts connections and never responds.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = silent.local_addr().unwrap().to_string();
+    fixture.oci.set("KAFKA_BOOTSTRAP_SERVERS", &address);
+    fixture.oci.set("START_TIMEOUT", "1s");
+    fixture
+        .oci
+        .set("API_TYPE_A_URL", format!("http://{address}/"));
+    fixture
+        .oci
+        .set("API_TYPE_B_URL", format!("https://{address}/"));
+    fixture.oci.set("REQUEST_TIMEOUT", "1s");
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 74);
+    assert!(
+        failures["broker"].contains("no answer within 1.0s; check that the broker is running"),
+        "{failures:?}"
+    );
+    for name in ["endpoint A", "endpoint B"] {
+        assert!(
+            failures[name].contains("no response within 1s; check that it is running"),
+            "{failures:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn an_endpoint_that_rejects_the_token_or_answers_503_is_reported() {
+    let mut fixture = Fixture::new().await;
+    fixture.a = Endpoint::always(Answer::status(401)).unwrap();
+    fixture.b = Endpoint::always(Answer::status(503)).unwrap();
+    fixture.oci.set("API_TYPE_A_URL", fixture.a.url());
+    fixture.oci.set("API_TYPE_B_URL", fixture.b.url());
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 75);
+    assert!(
+        failures["endpoint A"].contains("responds 401 Unauthorized; check the route's token"),
+        "{failures:?}"
+    );
+    assert!(
+        failures["endpoint B"]
+            .contains("responds 503 Service Unavailable; see the log of the endpoint"),
+        "{failures:?}"
+    );
+}
