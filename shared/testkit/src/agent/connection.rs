@@ -17,6 +17,7 @@ use http_body_util::BodyExt;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::client::conn::http1::{SendRequest, handshake};
 use hyper_util::rt::TokioIo;
+use jiff::Timestamp;
 use tokio::net::UnixStream;
 
 /// An idle connection is not used again after this time.
@@ -272,7 +273,7 @@ fn request(call: Call, number: u64) -> Result<Request<ChunkedBody>> {
         put("fn-http-request-url", url)?;
     }
     put("fn-call-id", &format!("01DWCALL{number:018}"))?;
-    put("fn-deadline", &rfc3339(SystemTime::now() + call.timeout))?;
+    put("fn-deadline", &rfc3339(SystemTime::now() + call.timeout)?)?;
     Ok(request)
 }
 
@@ -291,28 +292,9 @@ fn unprefixed(headers: &HeaderMap) -> HeaderMap {
 }
 
 /// RFC 3339 in whole seconds, rounded down, as the agent writes the deadline.
-fn rfc3339(time: SystemTime) -> String {
-    let seconds = time
-        .duration_since(UNIX_EPOCH)
-        .unwrap_or_default()
-        .as_secs();
-    let (days, second) = (seconds / 86_400, seconds % 86_400);
-    // Years that begin in March: the algorithm `civil_from_days` of Howard Hinnant.
-    let shifted = days + 719_468;
-    let (era, day_of_era) = (shifted / 146_097, shifted % 146_097);
-    let year_of_era =
-        (day_of_era - day_of_era / 1460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 {
-        shifted_month + 3
-    } else {
-        shifted_month - 9
-    };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    let (hour, minute, second) = (second / 3600, second / 60 % 60, second % 60);
-    format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}Z")
+fn rfc3339(time: SystemTime) -> Result<String> {
+    let seconds = time.duration_since(UNIX_EPOCH)?.as_secs();
+    Ok(Timestamp::from_second(i64::try_from(seconds)?)?.to_string())
 }
 
 /// A body in chunks, without a length unless it is empty.
@@ -353,9 +335,9 @@ mod tests {
 
     #[test]
     fn formats_the_deadline_in_whole_seconds() {
-        let at = |seconds| rfc3339(UNIX_EPOCH + Duration::from_secs(seconds));
+        let at = |millis| rfc3339(UNIX_EPOCH + Duration::from_millis(millis)).unwrap();
         assert_eq!(at(0), "1970-01-01T00:00:00Z");
-        assert_eq!(at(951_782_400), "2000-02-29T00:00:00Z");
-        assert_eq!(at(1_795_335_209), "2026-11-22T08:13:29Z");
+        assert_eq!(at(951_782_400_000), "2000-02-29T00:00:00Z");
+        assert_eq!(at(1_795_335_209_999), "2026-11-22T08:13:29Z");
     }
 }
