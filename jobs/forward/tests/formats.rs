@@ -4,7 +4,6 @@
 
 use std::process::{Command, Output};
 
-use avro::Schema;
 use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
 use serde_json::{Map, Value, json};
@@ -13,6 +12,7 @@ use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::records::{self, StoredRecord};
 use testkit::schemas::{self, schema};
 use testkit::topics::{NewRecord, Topics};
+use testkit::user::User;
 
 const TOPIC: &str = "orders";
 const DEAD_LETTERS: &str = "orders-dead-letter";
@@ -74,9 +74,7 @@ fn report(output: &Output) -> Value {
 }
 
 fn user(id: i32, name: &str) -> Vec<u8> {
-    let schema = Schema::parse(include_str!("../../../schemas/user.avsc")).unwrap();
-    let record = json!({"id": id, "name": name, "email": "e@x.org"});
-    schema.from_json(&record).unwrap()
+    User::new(id, name).encode()
 }
 
 /// One record of each kind: delivered, skipped, rejected, deferred, undecodable, without a value.

@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant, SystemTime};
 
 use oci::principal::Auth;
-use oci::{ObjectLocation, Oci, OciError};
+use oci::{ObjectLocation, Oci, OciConfig, OciError};
 use testkit::oci_standin::{Environment, Fault, NAMESPACE};
 
-use super::{config, sign_in};
+use super::config;
 
 const LIMIT: usize = 1 << 20;
 
@@ -19,8 +19,14 @@ fn object(name: &str) -> ObjectLocation {
 }
 
 async fn signed_in() -> (Environment, Oci) {
+    signed_in_with(|_| {}).await
+}
+
+async fn signed_in_with(change: impl FnOnce(&mut OciConfig)) -> (Environment, Oci) {
     let environment = Environment::start().await.unwrap();
-    let oci = sign_in(&environment, Auth::Resource).await.unwrap();
+    let mut config = config(&environment, Auth::Resource);
+    change(&mut config);
+    let oci = Oci::sign_in(&config).await.unwrap();
     (environment, oci)
 }
 
@@ -197,13 +203,8 @@ async fn does_not_retry_permanent_errors_and_reports_the_request_id() {
 
 #[tokio::test]
 async fn shows_a_page_of_a_load_balancer_in_one_line() {
-    let (environment, mut config) = {
-        let environment = Environment::start().await.unwrap();
-        let config = config(&environment, Auth::Resource);
-        (environment, config)
-    };
-    config.timeout = Duration::from_millis(200);
-    let oci = Oci::sign_in(&config).await.unwrap();
+    let (environment, oci) =
+        signed_in_with(|config| config.timeout = Duration::from_millis(200)).await;
     environment.cloud.inject_fault("/n", Fault::Page(502), 100);
     let error = oci.namespace().await.unwrap_err().to_string();
     assert!(
@@ -214,10 +215,8 @@ async fn shows_a_page_of_a_load_balancer_in_one_line() {
 
 #[tokio::test]
 async fn stops_waiting_for_a_service_at_the_timeout() {
-    let environment = Environment::start().await.unwrap();
-    let mut config = config(&environment, Auth::Resource);
-    config.timeout = Duration::from_millis(300);
-    let oci = Oci::sign_in(&config).await.unwrap();
+    let (environment, oci) =
+        signed_in_with(|config| config.timeout = Duration::from_millis(300)).await;
     environment.cloud.inject_fault("/n", Fault::Hang, 100);
     let start = Instant::now();
     let error = oci.namespace().await.unwrap_err();
@@ -233,10 +232,8 @@ async fn stops_waiting_for_a_service_at_the_timeout() {
 
 #[tokio::test]
 async fn a_truncated_object_is_an_error() {
-    let environment = Environment::start().await.unwrap();
-    let mut config = config(&environment, Auth::Resource);
-    config.timeout = Duration::from_millis(900);
-    let oci = Oci::sign_in(&config).await.unwrap();
+    let (environment, oci) =
+        signed_in_with(|config| config.timeout = Duration::from_millis(900)).await;
     environment.cloud.put_object("config", "a", b"0123456789");
     environment.cloud.inject_fault("/o/a", Fault::Cut, 100);
     let error = oci
@@ -374,10 +371,10 @@ async fn reports_the_address_of_a_refused_connection() {
 
 #[tokio::test]
 async fn signs_with_the_configured_clock() {
-    let environment = Environment::start().await.unwrap();
-    let mut config = config(&environment, Auth::Resource);
-    config.principal.clock = || SystemTime::now() - Duration::from_secs(3600);
-    let oci = Oci::sign_in(&config).await.unwrap();
+    let (_environment, oci) = signed_in_with(|config| {
+        config.principal.clock = || SystemTime::now() - Duration::from_secs(3600)
+    })
+    .await;
     let error = oci.namespace().await.unwrap_err();
     assert!(
         matches!(error, OciError::Clock { ahead: false, .. }),
