@@ -7,6 +7,7 @@
 
 mod batch;
 mod partition_buffer;
+mod ready_queue;
 mod retry_queue;
 
 use std::collections::hash_map::{Entry, RandomState};
@@ -18,6 +19,7 @@ use record::Message;
 
 pub(crate) use batch::{Batch, BatchLimits, OrderGroup};
 use partition_buffer::PartitionBuffer;
+use ready_queue::ReadyQueue;
 use retry_queue::RetryQueue;
 
 use crate::config::Order;
@@ -29,7 +31,7 @@ pub(crate) struct Queue {
     limits: BatchLimits,
     hasher: RandomState,
     /// Messages that can be sent now, each in a request of its own.
-    ready: VecDeque<(Message, OrderGroup)>,
+    ready: ReadyQueue,
     /// Keys with a batch in flight, and the messages that wait for it.
     blocked: HashMap<u64, VecDeque<Message>>,
     /// Messages by partition, where batches or order are by partition.
@@ -53,7 +55,7 @@ impl Queue {
         Self {
             limits,
             hasher: RandomState::new(),
-            ready: VecDeque::new(),
+            ready: ReadyQueue::default(),
             blocked: HashMap::new(),
             buffers: BTreeMap::new(),
             candidates: VecDeque::new(),
@@ -91,10 +93,10 @@ impl Queue {
                 Entry::Occupied(mut blocked) => blocked.get_mut().push_back(message),
                 Entry::Vacant(vacant) => {
                     vacant.insert(VecDeque::new());
-                    self.ready.push_back((message, group));
+                    self.ready.push(message, group);
                 }
             },
-            _ => self.ready.push_back((message, group)),
+            _ => self.ready.push(message, group),
         }
         Ok(())
     }
@@ -110,7 +112,7 @@ impl Queue {
         if self.is_by_partition() {
             return self.take_from_buffers(now, flush);
         }
-        let (message, group) = self.ready.pop_front()?;
+        let (message, group) = self.ready.pop()?;
         let generation = self.generation(message.at.partition);
         Some(Batch::new(vec![message], group, generation))
     }
@@ -153,7 +155,7 @@ impl Queue {
             OrderGroup::Key(hash) => {
                 if let Entry::Occupied(mut blocked) = self.blocked.entry(hash) {
                     match blocked.get_mut().pop_front() {
-                        Some(next) => self.ready.push_back((next, group)),
+                        Some(next) => self.ready.push(next, group),
                         None => drop(blocked.remove()),
                     }
                 }
@@ -262,13 +264,8 @@ impl Queue {
             *blocked = kept;
             revoked.extend::<VecDeque<Message>>(removed);
         }
-        for (message, group) in std::mem::take(&mut self.ready) {
-            if message.at.partition == partition {
-                batches.push(Batch::new(vec![message], group, 0));
-            } else {
-                self.ready.push_back((message, group));
-            }
-        }
+        let ready = self.ready.remove(partition).into_iter();
+        batches.extend(ready.map(|(message, group)| Batch::new(vec![message], group, 0)));
         for batch in batches {
             self.complete(batch.group, partition);
             revoked.extend(batch.messages);
@@ -278,7 +275,7 @@ impl Queue {
 
     /// Removes and returns every message that is not in flight.
     pub(crate) fn drain(&mut self) -> Vec<Message> {
-        let mut drained: Vec<Message> = self.ready.drain(..).map(|(message, _)| message).collect();
+        let mut drained: Vec<Message> = self.ready.drain().collect();
         drained.extend(self.retries.drain().flat_map(|batch| batch.messages));
         drained.extend(self.parts.drain(..).flat_map(|part| part.messages));
         drained.extend(self.blocked.drain().flat_map(|(_, blocked)| blocked));
