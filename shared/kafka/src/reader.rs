@@ -125,7 +125,7 @@ impl Reader {
             .map_err(|error| self.broker("unassigning a partition", error))
     }
 
-    /// Stops the fetch of these partitions until [`Reader::seek_and_resume`].
+    /// Stops the fetch of these partitions, and drops their fetched records that are not returned yet.
     ///
     /// # Errors
     /// librdkafka rejected the call.
@@ -133,6 +133,16 @@ impl Reader {
         self.consumer
             .pause(&self.partition_list(partitions))
             .map_err(|error| self.broker("pausing partitions", error))
+    }
+
+    /// Fetches these partitions again, each from the record after the last one that was returned.
+    ///
+    /// # Errors
+    /// librdkafka rejected the call.
+    pub fn resume(&self, partitions: &[i32]) -> Result<(), SourceError> {
+        self.consumer
+            .resume(&self.partition_list(partitions))
+            .map_err(|error| self.broker("resuming partitions", error))
     }
 
     /// Reads one partition again from `offset`, paused or not.

@@ -10,7 +10,7 @@ const MAX_BYTES: usize = 4 << 20;
 #[derive(Debug)]
 pub(super) struct HeldItems<T> {
     partitions: BTreeMap<i32, HeldPartition<T>>,
-    /// The resumed partitions, in the order in which they were resumed.
+    /// The resumed partitions, in the order of their turns.
     resumed: VecDeque<i32>,
     items: usize,
     bytes: usize,
@@ -73,9 +73,20 @@ impl<T> HeldItems<T> {
         !self.resumed.is_empty()
     }
 
-    /// True while there is room for another batch.
-    pub(super) fn has_room(&self) -> bool {
-        self.items < MAX_ITEMS && self.bytes < MAX_BYTES
+    /// True when the bound is reached: the client must fetch no more of the paused partitions.
+    pub(super) fn is_full(&self) -> bool {
+        self.items >= MAX_ITEMS || self.bytes >= MAX_BYTES
+    }
+
+    /// The paused partitions.
+    pub(super) fn paused(&self) -> impl Iterator<Item = i32> {
+        let paused = self.partitions.iter().filter(|(_, held)| held.is_paused);
+        paused.map(|(partition, _)| *partition)
+    }
+
+    /// True when no item of the partition is held and it is not paused.
+    pub(super) fn is_released(&self, partition: i32) -> bool {
+        !self.partitions.contains_key(&partition)
     }
 
     /// Holds an item of `size` bytes if its partition is paused, or else returns it.
@@ -93,19 +104,19 @@ impl<T> HeldItems<T> {
         None
     }
 
-    /// The next held item of a resumed partition.
+    /// The next held item of a resumed partition. The resumed partitions take turns.
     pub(super) fn next(&mut self) -> Option<T> {
-        while let Some(partition) = self.resumed.front().copied() {
+        while let Some(partition) = self.resumed.pop_front() {
             let held = self.partitions.get_mut(&partition);
             if let Some(held) = held.filter(|held| !held.is_paused) {
                 if let Some((item, size)) = held.items.pop_front() {
                     self.items -= 1;
                     self.bytes -= size;
+                    self.resumed.push_back(partition);
                     return Some(item);
                 }
                 self.partitions.remove(&partition);
             }
-            self.resumed.pop_front();
         }
         None
     }
@@ -150,15 +161,30 @@ mod tests {
         held.pause(0);
         held.pause(1);
         held.hold(0, (), MAX_BYTES);
-        assert!(!held.has_room());
+        assert!(held.is_full());
         held.resume(0);
         held.next();
-        assert!(held.has_room());
+        assert!(!held.is_full());
         for _ in 0..MAX_ITEMS {
             held.hold(1, (), 1);
         }
-        assert!(!held.has_room());
+        assert!(held.is_full());
         held.remove(1);
-        assert!(held.has_room() && !held.is_paused(1));
+        assert!(!held.is_full() && !held.is_paused(1));
+    }
+
+    #[test]
+    fn resumed_partitions_take_turns() {
+        let mut held = HeldItems::new();
+        for partition in [0, 1] {
+            held.pause(partition);
+            for item in 0..2 {
+                held.hold(partition, (partition, item), 1);
+            }
+            held.resume(partition);
+        }
+        let items: Vec<_> = std::iter::from_fn(|| held.next()).collect();
+        assert_eq!(items, [(0, 0), (1, 0), (0, 1), (1, 1)]);
+        assert!(held.is_released(0) && held.is_released(1));
     }
 }

@@ -1,8 +1,10 @@
 //! Reads the assigned partitions, and holds back the records of a partition that is paused.
 //!
-//! The client goes on fetching a paused partition: pausing it in the client would drop what the client has read ahead. Its
-//! records are held here instead, up to a bound; at the bound nothing is fetched for any partition.
+//! The records of a paused partition that the client has read ahead are held here, because pausing it in the client drops
+//! them. Only at a bound is it paused in the client too, so that the records of other partitions follow; what the client
+//! drops is fetched again later.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -22,6 +24,8 @@ pub(super) struct Source<'r> {
     queue: Queue<'r>,
     messages: MessageBuilder,
     held: HeldItems<Item<'r>>,
+    /// The partitions that the client fetches no more until their held records are returned.
+    paused_in_client: BTreeSet<i32>,
     /// Since when every fetch has returned nothing.
     silent_since: Option<Instant>,
 }
@@ -41,6 +45,7 @@ impl<'r> Source<'r> {
             queue: reader.queue()?,
             messages: MessageBuilder::new(topic, classes),
             held: HeldItems::new(),
+            paused_in_client: BTreeSet::new(),
             silent_since: None,
         })
     }
@@ -82,7 +87,7 @@ impl<'r> Source<'r> {
 
     /// Ends the assignment of a partition. Its fetched records stay in the batch; the caller ignores them.
     pub(super) fn unassign(&mut self, partition: i32) {
-        self.held.remove(partition);
+        self.release(partition);
         if let Err(error) = self.reader.incremental_unassign(partition) {
             tracing::debug!(partition, %error, "cannot stop reading a partition");
         }
@@ -91,7 +96,7 @@ impl<'r> Source<'r> {
     /// Stops fetching a partition that is read to its end: while endpoints keep the run waiting, each fetch would ask
     /// for what lies behind the window.
     pub(super) fn stop_fetching(&mut self, partition: i32) {
-        self.held.remove(partition);
+        self.release(partition);
         if let Err(error) = self.reader.pause(&[partition]) {
             tracing::debug!(partition, %error, "cannot stop fetching a partition");
         }
@@ -100,7 +105,7 @@ impl<'r> Source<'r> {
     /// Reads a partition again from `offset`. Call it when all partitions are read to their ends: what else was fetched
     /// lies beyond them, and is dropped.
     pub(super) fn seek(&mut self, partition: i32, offset: i64) -> Result<(), SourceError> {
-        self.held.remove(partition);
+        self.release(partition);
         while self.queue.next_item().is_some() {}
         self.reader.seek_and_resume(partition, offset)
     }
@@ -125,14 +130,10 @@ impl<'r> Source<'r> {
         self.held.has_resumed()
     }
 
-    /// True while there is room for the records of another batch.
-    pub(super) fn has_room(&self) -> bool {
-        self.held.has_room()
-    }
-
     /// Waits up to `timeout` for a batch. Call it when [`Source::next_item`] has returned `None`. Returns the number of
     /// items.
     pub(super) fn fetch(&mut self, timeout: Duration) -> usize {
+        self.bound_held_items();
         let count = self.queue.fetch(timeout);
         if count > 0 {
             self.silent_since = None;
@@ -140,6 +141,37 @@ impl<'r> Source<'r> {
             self.silent_since.get_or_insert_with(Instant::now);
         }
         count
+    }
+
+    /// Pauses partitions in the client at the bound on held items, and resumes those without held items.
+    fn bound_held_items(&mut self) {
+        if self.held.is_full() {
+            let paused: Vec<i32> = self
+                .held
+                .paused()
+                .filter(|partition| !self.paused_in_client.contains(partition))
+                .collect();
+            if let Err(error) = self.reader.pause(&paused) {
+                tracing::debug!(?paused, %error, "cannot pause partitions");
+            }
+            self.paused_in_client.extend(paused);
+        }
+        let held = &self.held;
+        let resumed = self
+            .paused_in_client
+            .extract_if(.., |partition| held.is_released(*partition));
+        let resumed: Vec<i32> = resumed.collect();
+        if !resumed.is_empty()
+            && let Err(error) = self.reader.resume(&resumed)
+        {
+            tracing::warn!(?resumed, %error, "cannot resume partitions");
+        }
+    }
+
+    /// Drops what is held of a partition. The client may still have it paused.
+    fn release(&mut self, partition: i32) {
+        self.held.remove(partition);
+        self.paused_in_client.remove(&partition);
     }
 
     /// Nothing is fetched at the moment, so the time does not count as silence of the log.
