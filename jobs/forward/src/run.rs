@@ -215,13 +215,11 @@ impl Run<'_> {
     /// The deadline, with the time before it that draining and committing need.
     fn deadlines(&self, clock: Instant) -> Option<Deadlines> {
         let deadline = self.config.deadline?;
-        let drained = deadline - (deadline / 10).min(Duration::from_secs(2));
-        let reading = drained - self.config.shutdown_timeout.min(drained / 3);
-        Some(Deadlines {
-            reading: clock + reading,
-            drained: clock + drained,
-            exit: clock + deadline,
-        })
+        Some(Deadlines::new(
+            clock,
+            deadline,
+            self.config.shutdown_timeout,
+        ))
     }
 
     fn delivery_config(&self, topic: &TopicOffsets) -> Result<DeliveryConfig, DeliveryError> {

@@ -25,6 +25,7 @@ pub(super) struct Commits {
     next: Instant,
     /// Since when commits are requested and none is acknowledged.
     unacknowledged_since: Option<Instant>,
+    latency: Duration,
     /// The group has given the partitions to another run: no commit will succeed.
     is_fenced: bool,
 }
@@ -42,8 +43,14 @@ impl Commits {
             limits,
             next: Instant::now() + COMMIT_INTERVAL,
             unacknowledged_since: None,
+            latency: Duration::ZERO,
             is_fenced: false,
         }
+    }
+
+    /// The longest time from a request to an acknowledgement.
+    pub(super) fn latency(&self) -> Duration {
+        self.latency
     }
 
     pub(super) fn scope(&self) -> &Scope {
@@ -103,7 +110,9 @@ impl Commits {
     ) -> Result<Released, CommitError> {
         match event {
             CommitEvent::Done { commits, calls } => {
-                self.unacknowledged_since = None;
+                if let Some(since) = self.unacknowledged_since.take() {
+                    self.latency = self.latency.max(since.elapsed());
+                }
                 for commit in commits {
                     if let Some(state) = partitions.get_mut(commit.partition) {
                         state.acknowledge(commit);

@@ -21,14 +21,34 @@ pub(super) struct Deliveries {
 }
 
 /// Whether a route keeps others idle.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct RouteLag {
     idle_since: Option<Instant>,
     /// The route is skipped for the rest of the scan.
     is_lagging: bool,
+    /// False: an earlier scan has read all records of the route, so it is idle for lack of records.
+    may_have_records: bool,
 }
 
 impl RouteLag {
+    fn new(may_have_records: bool) -> Self {
+        Self {
+            idle_since: None,
+            is_lagging: false,
+            may_have_records,
+        }
+    }
+
+    /// True when the scan may still find records of the route.
+    fn may_need_room(&self) -> bool {
+        self.may_have_records && !self.is_lagging
+    }
+
+    /// The route at the start of the next scan. Only what lagged is left to read.
+    fn next_scan(&self) -> Self {
+        Self::new(self.is_lagging)
+    }
+
     fn update(&mut self, keeps_others_idle: bool, now: Instant) {
         if keeps_others_idle {
             let since = *self.idle_since.get_or_insert(now);
@@ -48,7 +68,7 @@ impl Deliveries {
         Self {
             delivery,
             completions,
-            routes: vec![RouteLag::default(); routes],
+            routes: vec![RouteLag::new(true); routes],
             deferred: vec![None; routes],
         }
     }
@@ -60,6 +80,16 @@ impl Deliveries {
     /// Why a route was deferred before the shutdown.
     pub(super) fn deferred_reason(&self, route: usize) -> Option<&str> {
         self.deferred.get(route)?.as_deref()
+    }
+
+    /// The 99th percentile of the latency of the slowest endpoint. `None` if an endpoint with records has not responded yet.
+    pub(super) fn latency(&self) -> Option<Duration> {
+        let delivery = self.delivery.as_ref()?;
+        let busy = (0..self.routes.len()).filter(|route| delivery.buffered(*route) > 0);
+        let mut latencies = busy.map(|route| delivery.statistics(route).p99());
+        latencies.try_fold(Duration::ZERO, |slowest, p99| {
+            (!p99.is_zero()).then(|| slowest.max(p99))
+        })
     }
 
     /// Offers the record to its route. `is_blocked`: nothing is offered at the moment.
@@ -112,16 +142,25 @@ impl Deliveries {
             return [None; 2];
         };
         let mut idle = (0..self.routes.len()).filter(|route| {
-            !self.routes[*route].is_lagging
+            self.routes[*route].may_need_room()
                 && delivery.buffered(*route) == 0
                 && delivery.state(*route) == RouteState::Open
         });
         [idle.next(), idle.next()]
     }
 
-    /// The routes that lagged in the last scan are read again.
+    /// The routes that lagged in the last scan are read again; the others have no more records.
     pub(super) fn begin_scan(&mut self) {
-        self.routes.fill(RouteLag::default());
+        for route in &mut self.routes {
+            *route = route.next_scan();
+        }
+    }
+
+    /// More partitions are assigned: every route may have records in them.
+    pub(super) fn on_assigned(&mut self) {
+        for route in &mut self.routes {
+            route.may_have_records = true;
+        }
     }
 
     /// So many records of each route are committed: others may be sent in their place.
@@ -179,7 +218,7 @@ mod tests {
     #[test]
     fn a_route_lags_when_it_has_kept_another_idle_for_the_whole_timeout() {
         let start = Instant::now();
-        let mut lag = RouteLag::default();
+        let mut lag = RouteLag::new(true);
         lag.update(true, start);
         lag.update(true, start + LAG_TIMEOUT);
         assert!(!lag.is_lagging);
@@ -189,5 +228,16 @@ mod tests {
         assert!(!lag.is_lagging);
         lag.update(true, again + LAG_TIMEOUT + Duration::from_millis(1));
         assert!(lag.is_lagging);
+    }
+
+    #[test]
+    fn a_route_without_more_records_does_not_make_others_lag_in_the_next_scan() {
+        let start = Instant::now();
+        let (mut slow, fast) = (RouteLag::new(true), RouteLag::new(true));
+        slow.update(true, start);
+        slow.update(true, start + 2 * LAG_TIMEOUT);
+        assert!(!slow.may_need_room() && fast.may_need_room());
+        assert!(slow.next_scan().may_need_room());
+        assert!(!fast.next_scan().may_need_room());
     }
 }

@@ -6,6 +6,7 @@ use std::time::Instant;
 use kafka::member::GroupEvent;
 
 use super::Pipeline;
+use super::config::Latencies;
 use super::partition::Ownership;
 use super::partitions;
 use super::shutdown::{Phase, StopReason};
@@ -45,6 +46,7 @@ impl Pipeline<'_> {
         match assigned {
             Ok(states) => {
                 self.partitions.extend(states);
+                self.deliveries.on_assigned();
                 tracing::info!(partitions = ?new, "assigned more partitions");
             }
             Err(error) => self.notes.push(format!(
@@ -90,7 +92,11 @@ impl Pipeline<'_> {
 
     /// Checks everything that depends on time.
     pub(super) fn on_tick(&mut self, now: Instant) {
-        self.shutdown.check(now);
+        let (deliveries, commits) = (&self.deliveries, &self.commits);
+        self.shutdown.check(now, || Latencies {
+            request: deliveries.latency(),
+            commit: commits.latency(),
+        });
         self.check_silence(now);
         self.send_waiting_dead_letters();
         if !self.parked.is_empty() {

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::config::{Deadlines, PipelineConfig};
+use super::config::{Deadlines, Latencies, PipelineConfig};
 
 /// How long the last commit of a run, or of a revoked partition, may take. A group's coordinator that moves takes some
 /// seconds.
@@ -71,8 +71,8 @@ impl<'r> Shutdown<'r> {
         self.reason.get_or_insert(reason);
     }
 
-    /// Requests the end of reading after a signal, or at its deadline.
-    pub(super) fn check(&mut self, now: Instant) {
+    /// Requests the end of reading after a signal, or when draining and committing need the rest of the time.
+    pub(super) fn check(&mut self, now: Instant, latencies: impl FnOnce() -> Latencies) {
         if self.phase != Phase::Read {
             return;
         }
@@ -80,7 +80,7 @@ impl<'r> Shutdown<'r> {
             self.request(StopReason::Signal);
         } else if self
             .deadlines
-            .is_some_and(|deadlines| now >= deadlines.reading)
+            .is_some_and(|at| now >= at.reading && now >= at.reading_end(latencies()))
         {
             self.request(StopReason::Deadline);
         }

@@ -3,6 +3,7 @@
 //! `forward run` as a process, with the embedded broker and HTTP endpoints.
 
 mod backpressure;
+mod fairness;
 mod schemas;
 mod windows;
 
@@ -49,6 +50,15 @@ impl Stage {
             .map(|(index, datum)| NewRecord::to((index % 2) as i32, datum.clone()))
             .collect();
         Topics::connect(self.broker.bootstrap())
+            .unwrap()
+            .write(TOPIC, &records)
+            .unwrap();
+    }
+
+    /// Writes the data to one partition.
+    fn write_to(&self, partition: i32, data: Vec<Vec<u8>>) {
+        let records: Vec<New> = data.into_iter().map(|d| New::to(partition, d)).collect();
+        Topics::of(self.broker.bootstrap())
             .unwrap()
             .write(TOPIC, &records)
             .unwrap();
