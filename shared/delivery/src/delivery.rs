@@ -89,6 +89,14 @@ impl Delivery {
         }
     }
 
+    /// How many messages of each of so many partitions a route should have at a time, so that none of them takes the room
+    /// of the others.
+    pub fn partition_share(&self, route: usize, partitions: usize) -> usize {
+        self.routes
+            .get(route)
+            .map_or(0, |route| route.partition_share(partitions))
+    }
+
     /// Reports that so many delivered or rejected records of a route are committed, or never will be. Other records can
     /// be sent in their place ([`Limits::max_uncommitted`](crate::Limits::max_uncommitted)).
     pub fn committed(&self, route: usize, records: usize) {

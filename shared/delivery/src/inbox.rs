@@ -52,6 +52,10 @@ impl Inbox {
         }
     }
 
+    pub(crate) fn max_messages(&self) -> usize {
+        self.max_messages
+    }
+
     /// Adds a message, unless the inbox is full or closed. A message that exceeds the bounds by itself is accepted if
     /// there is no other one.
     pub(crate) fn offer(&self, message: Message) -> Result<(), Message> {

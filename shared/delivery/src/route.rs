@@ -30,6 +30,8 @@ pub(crate) struct RouteShared {
     pub(crate) uncommitted: AtomicUsize,
     /// The most uncommitted records, including those in flight.
     pub(crate) max_uncommitted: usize,
+    /// The least share of a partition: one record for each request in flight, and the records of two requests.
+    min_share: usize,
     state: Mutex<RouteState>,
     /// Whether the state is [`RouteState::Deferred`]: read for each message, so it takes no lock.
     is_deferred: AtomicBool,
@@ -45,10 +47,16 @@ impl RouteShared {
             max_uncommitted: limits.max_uncommitted.map_or(usize::MAX, |requests| {
                 requests.saturating_mul(endpoint.max_records())
             }),
+            min_share: limits.max_in_flight.max(2 * endpoint.max_records()),
             state: Mutex::new(RouteState::Open),
             is_deferred: AtomicBool::new(false),
             statistics: Mutex::default(),
         }
+    }
+
+    /// The queue divided by the number of partitions, but enough for the endpoint's limits.
+    pub(crate) fn partition_share(&self, partitions: usize) -> usize {
+        (self.inbox.max_messages() / partitions.max(1)).max(self.min_share)
     }
 
     pub(crate) fn state(&self) -> RouteState {

@@ -15,6 +15,8 @@ pub(super) struct Deliveries {
     /// Absent in a dry run.
     delivery: Option<Delivery>,
     completions: Receiver<Vec<Completion>>,
+    /// The number of partitions that share the queue of a route.
+    partitions: usize,
     routes: Vec<RouteLag>,
     /// For each route that was deferred before the shutdown, the reason.
     deferred: Vec<Option<String>>,
@@ -64,10 +66,12 @@ impl Deliveries {
         delivery: Option<Delivery>,
         completions: Receiver<Vec<Completion>>,
         routes: usize,
+        partitions: usize,
     ) -> Self {
         Self {
             delivery,
             completions,
+            partitions,
             routes: vec![RouteLag::new(true); routes],
             deferred: vec![None; routes],
         }
@@ -92,8 +96,14 @@ impl Deliveries {
         })
     }
 
-    /// Offers the record to its route. `is_blocked`: nothing is offered at the moment.
-    pub(super) fn place(&self, record: RoutedRecord, is_blocked: bool) -> Placement {
+    /// Offers the record to its route. `in_flight`: how many records of the route are in flight in its partition.
+    /// `is_blocked`: nothing is offered at the moment.
+    pub(super) fn place(
+        &self,
+        mut record: RoutedRecord,
+        in_flight: usize,
+        is_blocked: bool,
+    ) -> Placement {
         let route = record.class;
         let Some(delivery) = &self.delivery else {
             return Placement::Deferred;
@@ -101,21 +111,17 @@ impl Deliveries {
         if delivery.is_deferred(route) {
             return Placement::Deferred;
         }
+        // Also on a route that lags: the partition's share is free.
+        if !is_blocked && in_flight < delivery.partition_share(route, self.partitions) {
+            match delivery.offer(route, record.message) {
+                Ok(()) => return Placement::InFlight,
+                Err(message) => record.message = message,
+            }
+        }
         if self.routes[route].is_lagging {
-            return Placement::RouteSkipped;
-        }
-        if is_blocked {
-            return Placement::Full(record);
-        }
-        let RoutedRecord { visit, message, .. } = record;
-        match delivery.offer(route, message) {
-            Ok(()) => Placement::InFlight,
-            Err(message) => Placement::Full(RoutedRecord {
-                class: route,
-                visit,
-                message,
-                dead_letter: None,
-            }),
+            Placement::RouteSkipped
+        } else {
+            Placement::Full(record)
         }
     }
 

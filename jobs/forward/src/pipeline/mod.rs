@@ -130,7 +130,12 @@ impl<'r> Pipeline<'r> {
                 config.tombstones_are_dead_letters,
             ),
             parked: VecDeque::new(),
-            deliveries: Deliveries::new(io.delivery, io.completions, routes),
+            deliveries: Deliveries::new(
+                io.delivery,
+                io.completions,
+                routes,
+                io.window.ranges.len(),
+            ),
             dead_letters: DeadLetterQueue::new(
                 io.topic,
                 io.dead_letters,

@@ -254,6 +254,12 @@ impl Partitions {
         owned.map(|state| state.progress.pending()).sum()
     }
 
+    /// The number of records of one route in flight in one partition.
+    pub(super) fn in_flight_of_route(&self, partition: i32, route: Class) -> usize {
+        let state = self.states.get(&partition);
+        state.map_or(0, |state| state.progress.pending_of(route))
+    }
+
     /// The number of records in flight in these partitions.
     pub(super) fn in_flight_of(&self, partitions: &[i32]) -> usize {
         let states = partitions.iter().filter_map(|id| self.states.get(id));

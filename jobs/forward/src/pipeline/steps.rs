@@ -98,7 +98,9 @@ impl<'r> Pipeline<'r> {
         let placement = if record.dead_letter.is_some() {
             self.dead_letters.place(record, self.partitions.records())
         } else {
-            self.deliveries.place(record, self.dead_letters.is_full())
+            let in_flight = self.partitions.in_flight_of_route(partition, class);
+            let is_blocked = self.dead_letters.is_full();
+            self.deliveries.place(record, in_flight, is_blocked)
         };
         let disposition = match placement {
             Placement::InFlight => Disposition::InFlight,

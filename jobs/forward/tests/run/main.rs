@@ -57,8 +57,11 @@ impl Stage {
 
     /// Writes the data to one partition.
     fn write_to(&self, partition: i32, data: Vec<Vec<u8>>) {
-        let records: Vec<New> = data.into_iter().map(|d| New::to(partition, d)).collect();
-        Topics::of(self.broker.bootstrap())
+        let records: Vec<NewRecord> = data
+            .into_iter()
+            .map(|d| NewRecord::to(partition, d))
+            .collect();
+        Topics::connect(self.broker.bootstrap())
             .unwrap()
             .write(TOPIC, &records)
             .unwrap();

@@ -159,6 +159,11 @@ impl Progress {
         self.classes.iter().map(|class| class.pending).sum()
     }
 
+    /// The number of pending records of `class`.
+    pub fn pending_of(&self, class: Class) -> usize {
+        self.classes[class].pending
+    }
+
     /// True if the scan has reached the window's end.
     pub fn is_scan_complete(&self) -> bool {
         self.position >= self.end
