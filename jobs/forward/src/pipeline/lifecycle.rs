@@ -98,6 +98,7 @@ impl Pipeline<'_> {
             commit: commits.latency(),
         });
         self.check_silence(now);
+        self.source.on_tick(now);
         self.send_waiting_dead_letters();
         if !self.parked.is_empty() {
             self.deliveries.update_lag(self.parked.iter(), now);

@@ -259,10 +259,12 @@ impl<'r> Pipeline<'r> {
         self.rebalance.next_event().map(Event::Group)
     }
 
-    /// True when a partition may have records to fetch, and is not paused.
+    /// True when a partition may have records to fetch that there is room for.
     fn can_fetch(&self) -> bool {
         let is_wanted =
             |(id, state): (i32, &PartitionState)| !state.is_read() && !self.source.is_paused(id);
-        self.shutdown.is_reading() && self.partitions.iter().any(is_wanted)
+        self.shutdown.is_reading()
+            && self.source.has_room()
+            && self.partitions.iter().any(is_wanted)
     }
 }

@@ -1,8 +1,8 @@
 //! Reads the assigned partitions, and holds back the records of a partition that is paused.
 //!
 //! The records of a paused partition that the client has read ahead are held here, because pausing it in the client drops
-//! them. Only at a bound is it paused in the client too, so that the records of other partitions follow; what the client
-//! drops is fetched again later.
+//! them. At a bound nothing is fetched. If that lasts, the paused partitions are paused in the client too, so that the records
+//! of other partitions follow; what the client drops is fetched again later.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,6 +18,9 @@ use super::held::HeldItems;
 use super::message::MessageBuilder;
 use crate::unknown_schema::UnknownSchema;
 
+/// How long the held items may stay at their bound before their partitions are paused in the client.
+const FULL_TIMEOUT: Duration = Duration::from_millis(50);
+
 /// The reader with its queue of fetched records.
 pub(super) struct Source<'r> {
     reader: &'r Reader,
@@ -26,6 +29,8 @@ pub(super) struct Source<'r> {
     held: HeldItems<Item<'r>>,
     /// The partitions that the client fetches no more until their held records are returned.
     paused_in_client: BTreeSet<i32>,
+    /// Since when the held items are at their bound.
+    full_since: Option<Instant>,
     /// Since when every fetch has returned nothing.
     silent_since: Option<Instant>,
 }
@@ -46,6 +51,7 @@ impl<'r> Source<'r> {
             messages: MessageBuilder::new(topic, classes),
             held: HeldItems::new(),
             paused_in_client: BTreeSet::new(),
+            full_since: None,
             silent_since: None,
         })
     }
@@ -133,7 +139,7 @@ impl<'r> Source<'r> {
     /// Waits up to `timeout` for a batch. Call it when [`Source::next_item`] has returned `None`. Returns the number of
     /// items.
     pub(super) fn fetch(&mut self, timeout: Duration) -> usize {
-        self.bound_held_items();
+        self.resume_in_client();
         let count = self.queue.fetch(timeout);
         if count > 0 {
             self.silent_since = None;
@@ -143,24 +149,42 @@ impl<'r> Source<'r> {
         count
     }
 
-    /// Pauses partitions in the client at the bound on held items, and resumes those without held items.
-    fn bound_held_items(&mut self) {
-        if self.held.is_full() {
-            let paused: Vec<i32> = self
-                .held
-                .paused()
-                .filter(|partition| !self.paused_in_client.contains(partition))
-                .collect();
-            if let Err(error) = self.reader.pause(&paused) {
-                tracing::debug!(?paused, %error, "cannot pause partitions");
-            }
-            self.paused_in_client.extend(paused);
+    /// True while there is room for the records of another batch, or the paused partitions are not fetched.
+    pub(super) fn has_room(&self) -> bool {
+        !self.held.is_full() || !self.paused_in_client.is_empty()
+    }
+
+    /// Pauses partitions in the client when the held items have been at their bound for a while.
+    pub(super) fn on_tick(&mut self, now: Instant) {
+        if !self.held.is_full() {
+            self.full_since = None;
+            return;
         }
+        let since = *self.full_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < FULL_TIMEOUT {
+            return;
+        }
+        let paused: Vec<i32> = self
+            .held
+            .paused()
+            .filter(|partition| !self.paused_in_client.contains(partition))
+            .collect();
+        if paused.is_empty() {
+            return;
+        }
+        if let Err(error) = self.reader.pause(&paused) {
+            tracing::debug!(?paused, %error, "cannot pause partitions");
+        }
+        self.paused_in_client.extend(paused);
+    }
+
+    /// Fetches the partitions again that have no held items any more.
+    fn resume_in_client(&mut self) {
         let held = &self.held;
-        let resumed = self
+        let resumed: Vec<i32> = self
             .paused_in_client
-            .extract_if(.., |partition| held.is_released(*partition));
-        let resumed: Vec<i32> = resumed.collect();
+            .extract_if(.., |partition| held.is_released(*partition))
+            .collect();
         if !resumed.is_empty()
             && let Err(error) = self.reader.resume(&resumed)
         {
