@@ -98,7 +98,7 @@ impl Pipeline<'_> {
             commit: commits.latency(),
         });
         self.check_silence(now);
-        self.source.on_tick(now);
+        self.relieve_starved_partitions(now);
         self.send_waiting_dead_letters();
         if !self.parked.is_empty() {
             self.deliveries.update_lag(self.parked.iter(), now);
@@ -110,6 +110,16 @@ impl Pipeline<'_> {
         self.release_drained(now);
         self.advance_phase(now);
         self.notes.extend(self.dead_letters.take_notes());
+    }
+
+    /// A partition starves if it has nothing in flight and is not fetched, because the others fill the memory.
+    fn relieve_starved_partitions(&mut self, now: Instant) {
+        let source = &self.source;
+        let is_starved = source.is_full()
+            && self.partitions.iter().any(|(id, state)| {
+                !state.is_read() && !source.is_paused(id) && state.progress.pending() == 0
+            });
+        self.source.relieve(is_starved, now);
     }
 
     fn check_silence(&mut self, now: Instant) {

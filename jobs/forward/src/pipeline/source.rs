@@ -1,8 +1,8 @@
 //! Reads the assigned partitions, and holds back the records of a partition that is paused.
 //!
 //! The records of a paused partition that the client has read ahead are held here, because pausing it in the client drops
-//! them. At a bound nothing is fetched. If that lasts, the paused partitions are paused in the client too, so that the records
-//! of other partitions follow; what the client drops is fetched again later.
+//! them. At a bound nothing is fetched. If that starves another partition, the paused ones are paused in the client too; what it
+//! drops is fetched again later.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -18,8 +18,8 @@ use super::held::HeldItems;
 use super::message::MessageBuilder;
 use crate::unknown_schema::UnknownSchema;
 
-/// How long the held items may stay at their bound before their partitions are paused in the client.
-const FULL_TIMEOUT: Duration = Duration::from_millis(50);
+/// How long the held items may starve a partition before theirs are paused in the client.
+const STARVATION_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The reader with its queue of fetched records.
 pub(super) struct Source<'r> {
@@ -29,8 +29,8 @@ pub(super) struct Source<'r> {
     held: HeldItems<Item<'r>>,
     /// The partitions that the client fetches no more until their held records are returned.
     paused_in_client: BTreeSet<i32>,
-    /// Since when the held items are at their bound.
-    full_since: Option<Instant>,
+    /// Since when a partition gets no records because the held items are at their bound.
+    starved_since: Option<Instant>,
     /// Since when every fetch has returned nothing.
     silent_since: Option<Instant>,
 }
@@ -51,7 +51,7 @@ impl<'r> Source<'r> {
             messages: MessageBuilder::new(topic, classes),
             held: HeldItems::new(),
             paused_in_client: BTreeSet::new(),
-            full_since: None,
+            starved_since: None,
             silent_since: None,
         })
     }
@@ -154,14 +154,19 @@ impl<'r> Source<'r> {
         !self.held.is_full() || !self.paused_in_client.is_empty()
     }
 
-    /// Pauses partitions in the client when the held items have been at their bound for a while.
-    pub(super) fn on_tick(&mut self, now: Instant) {
-        if !self.held.is_full() {
-            self.full_since = None;
+    /// True when nothing is fetched because the held items have reached their bound.
+    pub(super) fn is_full(&self) -> bool {
+        self.held.is_full()
+    }
+
+    /// Pauses the paused partitions in the client when the held items have starved another partition for a while.
+    pub(super) fn relieve(&mut self, is_starved: bool, now: Instant) {
+        if !is_starved {
+            self.starved_since = None;
             return;
         }
-        let since = *self.full_since.get_or_insert(now);
-        if now.saturating_duration_since(since) < FULL_TIMEOUT {
+        let since = *self.starved_since.get_or_insert(now);
+        if now.saturating_duration_since(since) < STARVATION_TIMEOUT {
             return;
         }
         let paused: Vec<i32> = self

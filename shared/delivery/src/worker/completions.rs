@@ -13,7 +13,7 @@ use crate::route::RouteShared;
 use crate::time::now;
 
 /// The fewest and the most completions that are sent together. In between, as many as one request has records.
-const MIN_GROUP: usize = 64;
+const MIN_GROUP: usize = 256;
 const MAX_GROUP: usize = 1000;
 /// The longest time that a completion waits for others.
 const MAX_WAIT: Duration = Duration::from_millis(1);
