@@ -30,6 +30,7 @@
 //! ```
 
 pub mod body;
+mod connections;
 pub mod idempotency;
 pub mod listener;
 pub mod problem;

@@ -14,10 +14,9 @@ use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
-use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
+use crate::connections::{Connection, Connections};
 use crate::listener::Listener;
 
 /// How long requests may take to finish after the shutdown signal.
@@ -26,6 +25,9 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
 /// Answers every request with `handler` until `shutdown` completes, on at most `max_connections` connections at a time.
+///
+/// A connection beyond the maximum takes the place of the one that has been idle for longest, which is closed. If none
+/// is idle, the new connection waits until a request ends.
 ///
 /// After `shutdown` it accepts no more connections and returns when the requests in flight are answered, after 25
 /// seconds at the latest.
@@ -41,40 +43,40 @@ pub async fn serve<L, H, F, R>(
     F: Future<Output = Response<R>> + Send + 'static,
     R: Into<Full<Bytes>> + 'static,
 {
-    let mut shutdown = pin!(shutdown);
-    let permits = Arc::new(Semaphore::new(max_connections));
-    let (stop, stopped) = watch::channel(false);
-    let mut connections = JoinSet::new();
-    loop {
-        let accepted = async {
-            // Without a permit nothing is accepted: further connections wait in the kernel's queue.
-            let permit = Arc::clone(&permits).acquire_owned().await;
-            (listener.accept().await, permit)
-        };
-        tokio::select! {
-            (stream, permit) = accepted => match stream {
+    let mut connections = Connections::default();
+    let accept = async {
+        loop {
+            let stream = tokio::select! {
+                stream = listener.accept() => stream,
+                () = connections.closed() => continue,
+            };
+            match stream {
                 Ok(stream) => {
-                    let connection =
-                        serve_connection(stream, http.clone(), handler.clone(), stopped.clone());
-                    connections.spawn(async move {
-                        connection.await;
-                        drop(permit);
-                    });
+                    connections.make_room(max_connections).await;
+                    let (http, handler) = (http.clone(), handler.clone());
+                    connections
+                        .spawn(|connection| serve_connection(stream, http, handler, connection));
                 }
                 Err(error) => {
                     warn!(%error, "accepting a connection failed");
                     // The usual cause is a lack of file descriptors. Requests in flight may release some.
                     tokio::time::sleep(ACCEPT_RETRY_DELAY).await;
                 }
-            },
-            Some(_) = connections.join_next() => {}
-            () = &mut shutdown => break,
+            }
         }
+    };
+    tokio::select! {
+        () = accept => {}
+        () = shutdown => {}
     }
     drop(listener);
     info!(connections = connections.len(), "shutting down");
-    let _ = stop.send(true);
-    let finish = async { while connections.join_next().await.is_some() {} };
+    connections.close_all();
+    let finish = async {
+        while connections.len() > 0 {
+            connections.closed().await;
+        }
+    };
     if tokio::time::timeout(SHUTDOWN_TIMEOUT, finish)
         .await
         .is_err()
@@ -90,27 +92,29 @@ async fn serve_connection<S, H, F, R>(
     stream: S,
     http: Builder,
     handler: H,
-    mut stopped: watch::Receiver<bool>,
+    connection: Arc<Connection>,
 ) where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     H: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<R>> + Send + 'static,
     R: Into<Full<Bytes>> + 'static,
 {
+    let requests = Arc::clone(&connection);
     let service = service_fn(move |request| {
+        let in_flight = requests.begin();
         let response = handler(request);
-        async move { Ok::<_, Infallible>(response.await.map(Into::into)) }
+        async move {
+            let response = response.await.map(Into::into);
+            drop(in_flight);
+            Ok::<_, Infallible>(response)
+        }
     });
-    let mut connection = pin!(http.serve_connection(TokioIo::new(stream), service));
-    let shutdown = async move {
-        // An error means that the sender is dropped, which also ends the server.
-        let _ = stopped.wait_for(|stopped| *stopped).await;
-    };
+    let mut http = pin!(http.serve_connection(TokioIo::new(stream), service));
     let result = tokio::select! {
-        result = connection.as_mut() => result,
-        () = shutdown => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
+        result = http.as_mut() => result,
+        () = connection.closing() => {
+            http.as_mut().graceful_shutdown();
+            http.await
         }
     };
     if let Err(error) = result {
@@ -134,6 +138,10 @@ mod tests {
 
     /// A server for one connection at a time. After a moment it answers each request with a body of this size.
     async fn start(body_bytes: usize) -> SocketAddr {
+        start_with(body_bytes, 1).await
+    }
+
+    async fn start_with(body_bytes: usize, max_connections: usize) -> SocketAddr {
         let write_timeout = Duration::from_millis(300);
         let listener = TcpAcceptor::with_write_timeout("127.0.0.1:0", write_timeout)
             .await
@@ -145,7 +153,13 @@ mod tests {
         };
         let mut http = Builder::new();
         http.half_close(true);
-        tokio::spawn(serve(listener, http, 1, handler, std::future::pending()));
+        tokio::spawn(serve(
+            listener,
+            http,
+            max_connections,
+            handler,
+            std::future::pending(),
+        ));
         address
     }
 
@@ -176,5 +190,49 @@ mod tests {
             .unwrap()
             .unwrap();
         assert!(response.ends_with("\r\n\r\nxxxxx"), "{response:?}");
+    }
+    #[tokio::test]
+    async fn a_connection_beyond_the_maximum_replaces_the_longest_idle_one() {
+        const KEPT_ALIVE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";
+        let address = start_with(5, 4).await;
+        let mut clients = Vec::new();
+        for _ in 0..12 {
+            clients.push(TcpStream::connect(address).await.unwrap());
+        }
+        // The last requests are sent first. No client closes its connection.
+        for client in clients.iter_mut().rev() {
+            client.write_all(KEPT_ALIVE).await.unwrap();
+        }
+        let mut served = 0;
+        for client in &mut clients {
+            let mut response = [0; 12];
+            match timeout(TIMEOUT, client.read_exact(&mut response))
+                .await
+                .expect("neither answered nor closed")
+            {
+                Ok(_) => served += usize::from(&response == b"HTTP/1.1 200"),
+                Err(error) => println!("{error}"),
+            }
+        }
+        assert!(served >= 4, "{served} of 12 are answered");
+    }
+
+    #[tokio::test]
+    async fn a_connection_waits_while_every_other_has_a_request_in_flight() {
+        let address = start_with(5, 2).await;
+        let mut clients = Vec::new();
+        for _ in 0..6 {
+            let mut client = TcpStream::connect(address).await.unwrap();
+            client.write_all(REQUEST).await.unwrap();
+            clients.push(client);
+        }
+        for mut client in clients {
+            let mut response = String::new();
+            timeout(TIMEOUT, client.read_to_string(&mut response))
+                .await
+                .unwrap()
+                .unwrap();
+            assert!(response.ends_with("\r\n\r\nxxxxx"), "{response:?}");
+        }
     }
 }

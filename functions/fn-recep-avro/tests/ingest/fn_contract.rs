@@ -4,6 +4,8 @@ use std::os::unix::fs::FileTypeExt;
 use std::time::Duration;
 
 use testkit::agent::{Agent, Call};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::UnixStream;
 
 use super::avro_bytes::{Codec, container, paul, user};
 use super::fixture::{Fixture, Request, binary, expect_status, values};
@@ -200,6 +202,31 @@ async fn handles_calls_after_the_agent_closed_the_connection() {
     }
     assert_eq!(fixture.stored().len(), 5);
     assert!(function.is_running());
+}
+
+#[tokio::test]
+async fn answers_or_closes_every_connection_of_many_that_stay_open() {
+    const CALL: &[u8] = b"POST /call HTTP/1.1\r\nhost: h\r\ncontent-length: 4\r\n\r\njunk";
+    let fixture = Fixture::new();
+    let function = fixture.function().await;
+    for count in [32, 200] {
+        let mut clients = Vec::new();
+        for _ in 0..count {
+            let mut client = UnixStream::connect(function.socket()).await.unwrap();
+            let _ = client.write_all(CALL).await;
+            clients.push(client);
+        }
+        let mut served = 0;
+        for client in &mut clients {
+            let mut head = [0; 12];
+            let read = tokio::time::timeout(Duration::from_secs(10), client.read_exact(&mut head));
+            if read.await.expect("neither answered nor closed").is_ok() {
+                assert_eq!(&head, b"HTTP/1.1 200");
+                served += 1;
+            }
+        }
+        assert!(served >= 32, "{served} of {count} are answered");
+    }
 }
 
 #[tokio::test]

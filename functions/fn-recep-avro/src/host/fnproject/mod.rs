@@ -24,8 +24,8 @@ use http_server::program::Failure;
 use http_server::{server, signal};
 use socket::Socket;
 
-/// The most connections. The agent sends one call at a time; other connections are being closed.
-const MAX_CONNECTIONS: usize = 16;
+/// The most connections. The agent sends one call at a time, and may keep a few idle connections.
+const MAX_CONNECTIONS: usize = 64;
 
 /// A container whose socket is bound.
 pub(super) struct FnContainer {
