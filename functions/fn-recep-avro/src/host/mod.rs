@@ -8,6 +8,7 @@ mod deadline;
 mod fnproject;
 mod lambda;
 mod plain;
+mod probe;
 mod reload;
 
 use std::ffi::OsString;

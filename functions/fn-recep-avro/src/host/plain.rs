@@ -4,9 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use bytes::Bytes;
-use http::header::{CONTENT_TYPE, EXPECT, HeaderValue};
-use http::{HeaderMap, Method, Request, Response};
+use http::header::EXPECT;
+use http::{HeaderMap, Request};
 use http_server::listener::TcpAcceptor;
 use http_server::program::Failure;
 use http_server::settings::LISTEN;
@@ -19,6 +18,7 @@ use tokio::sync::Semaphore;
 use tokio::time::timeout;
 use tracing::info;
 
+use super::probe::Probe;
 use super::reload::CurrentFunction;
 use crate::ingest::{Call, busy};
 
@@ -67,10 +67,13 @@ impl PlainServer {
             let (function, ids, permits) =
                 (function.clone(), Arc::clone(&ids), Arc::clone(&permits));
             async move {
-                if is_health_check(&request) {
-                    return healthy();
-                }
                 let call = call(request.headers(), &ids);
+                // Without a permit: checks are answered while calls wait.
+                if let Some(probe) =
+                    Probe::of(request.method(), request.uri().path(), request.headers())
+                {
+                    return probe.respond(&function, &call).await;
+                }
                 match timeout(QUEUE_TIMEOUT, permits.acquire()).await {
                     Ok(Ok(_permit)) => function.handle(request, &call).await,
                     _ => busy(&call),
@@ -127,21 +130,10 @@ impl CallIds {
     }
 }
 
-fn is_health_check<B>(request: &Request<B>) -> bool {
-    request.uri().path() == "/health" && matches!(*request.method(), Method::GET | Method::HEAD)
-}
-
-/// The process is alive. A health check does not test the connection to the broker.
-fn healthy() -> Response<Bytes> {
-    let mut response = Response::new(Bytes::from_static(b"ok\n"));
-    response
-        .headers_mut()
-        .insert(CONTENT_TYPE, HeaderValue::from_static("text/plain"));
-    response
-}
-
 #[cfg(test)]
 mod tests {
+    use http::HeaderValue;
+
     use super::*;
 
     #[test]

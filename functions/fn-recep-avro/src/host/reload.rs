@@ -53,6 +53,15 @@ impl CurrentFunction {
         }
     }
 
+    /// Whether the function can publish: `None`, or the response to a readiness check. Does not wait for the start.
+    pub(super) async fn readiness(&self, call: &Call) -> Option<Response<Bytes>> {
+        let current = self.0.borrow().clone();
+        match current {
+            Some(function) => function.readiness(call).await,
+            None => Some(starting(call)),
+        }
+    }
+
     async fn wait(&self, deadline: Option<Instant>) -> Option<Arc<IngestFunction>> {
         let current = self.0.borrow().clone();
         if current.is_some() {

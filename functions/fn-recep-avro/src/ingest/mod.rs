@@ -96,6 +96,13 @@ impl IngestFunction {
         respond::accepted(self.publisher.topic(), datums.is_container, &statuses)
     }
 
+    /// Whether the function can publish: `None` if a broker answers, otherwise 503. Publishes nothing; takes a second at
+    /// most.
+    pub async fn readiness(&self, call: &Call) -> Option<Response<Bytes>> {
+        let is_ready = self.publisher.is_ready().await;
+        (!is_ready).then(|| respond::not_ready(call))
+    }
+
     /// Completes when a broker rejects the client's credentials. The password may have been changed.
     pub async fn authentication_failed(&self) {
         self.publisher.authentication_failed().await;

@@ -73,3 +73,8 @@ pub(super) const BUSY: ProblemType = ProblemType {
     status: StatusCode::SERVICE_UNAVAILABLE,
     title: "Too many calls are in flight",
 };
+pub(super) const NOT_READY: ProblemType = ProblemType {
+    name: "not-ready",
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    title: "No broker answers",
+};

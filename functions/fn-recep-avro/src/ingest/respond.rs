@@ -11,7 +11,7 @@ use tracing::{info, warn};
 
 use super::call::Call;
 use super::problems::{
-    BUSY, NOT_ACKNOWLEDGED, PUBLISH_REJECTED, RECORD_TOO_LARGE, STARTING, TOPIC_UNKNOWN,
+    BUSY, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE, STARTING, TOPIC_UNKNOWN,
 };
 
 /// 202 with the coordinates of the messages: one object for a datum, a list for a container file.
@@ -54,6 +54,17 @@ pub(super) fn problem(problem: Problem, call: &Call) -> Response<Bytes> {
     } else {
         warn!(call = id, status, problem = name, %detail, "publishing failed");
     }
+    match &call.id {
+        Some(id) => problem.with_member("call_id", id.as_str()),
+        None => problem,
+    }
+    .into_response()
+}
+
+/// 503 to a readiness check. It is not logged: checks are frequent, and the Kafka client logs the reason.
+pub(super) fn not_ready(call: &Call) -> Response<Bytes> {
+    let detail = "No broker answers. The function's log has the reason.";
+    let problem = Problem::new(&NOT_READY, detail).with_header(RETRY_AFTER, "1");
     match &call.id {
         Some(id) => problem.with_member("call_id", id.as_str()),
         None => problem,

@@ -214,6 +214,14 @@ impl Plain {
     }
 
     pub(crate) async fn call(&self, request: &Request) -> Reply {
+        self.call_path("/", request).await
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> Reply {
+        self.call_path(path, &Request::post("").method("GET")).await
+    }
+
+    async fn call_path(&self, path: &str, request: &Request) -> Reply {
         let stream = TcpStream::connect(&self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await
@@ -221,7 +229,7 @@ impl Plain {
         tokio::spawn(connection);
         let mut outer = http::Request::builder()
             .method(request.method.as_str())
-            .uri("/")
+            .uri(path)
             .header("host", &self.address);
         for (name, value) in &request.headers {
             outer = outer.header(name, value);

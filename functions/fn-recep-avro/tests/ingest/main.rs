@@ -14,4 +14,5 @@ mod lambda;
 mod lambda_text;
 mod plain;
 mod platform;
+mod probes;
 mod vectors;

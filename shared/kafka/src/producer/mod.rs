@@ -83,6 +83,15 @@ impl Producer {
         }
     }
 
+    /// Requests the topic's metadata from a broker. Blocks up to `timeout`.
+    ///
+    /// # Errors
+    /// No broker answered. An answer that the topic does not exist is not an error.
+    pub fn ping(&self, topic: &str, timeout: Duration) -> KafkaResult<()> {
+        let client = self.producer.client();
+        client.fetch_metadata(Some(topic), timeout).map(drop)
+    }
+
     /// Queues a message. Its status is set at `index` of `batch`, at the latest after the configured message timeout.
     pub fn send(
         &self,

@@ -6,17 +6,19 @@
 //! The agent alone sets `Fn-Call-Id` and `Fn-Deadline` and overwrites what a client sends. They are never read from
 //! prefixed headers.
 
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, Uri};
 use runtime::rfc3339;
 
 use super::header_limit;
 use crate::host::deadline;
 use crate::ingest::{Call, Rejection};
 
+/// How long the body of a call without a deadline may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(30);
 const PREFIX: &str = "fn-http-h-";
 const STATUS: HeaderName = HeaderName::from_static("fn-http-status");
 /// The headers of the trace context. The platform starts a trace of its own.
@@ -50,20 +52,33 @@ impl Intent {
 /// The call, by the headers that the agent sets.
 pub(super) fn call(headers: &HeaderMap, wall: SystemTime, now: Instant) -> Call {
     let text = |name: &str| headers.get(name)?.to_str().ok();
+    // The agent truncates it to whole seconds: the real deadline is up to a second later.
+    let deadline = text("fn-deadline")
+        .and_then(rfc3339::time)
+        .map(|deadline| deadline::reply_by(deadline, wall, now));
     Call {
-        // The agent truncates it to whole seconds: the real deadline is up to a second later.
-        deadline: text("fn-deadline")
-            .and_then(rfc3339::time)
-            .map(|deadline| deadline::reply_by(deadline, wall, now)),
+        deadline,
         id: text("fn-call-id")
             .filter(|id| (1..=128).contains(&id.len()))
             .map(str::to_owned),
-        body_timeout: None,
+        // The agent always sends a deadline. Another client must not occupy a connection without end.
+        body_timeout: deadline.is_none().then_some(BODY_TIMEOUT),
         // The agent does not read a response while it is still sending the body.
         max_discard: u64::MAX,
         rejection: header_limit::excess(headers)
             .map(|excess| Rejection::HeaderFieldsTooLarge(excess.to_owned())),
     }
+}
+
+/// The path that a gateway's client requested; empty for a direct call.
+pub(super) fn path(headers: &HeaderMap, intent: Intent) -> String {
+    let url = match intent {
+        Intent::HttpRequest => headers.get("fn-http-request-url"),
+        Intent::Direct => None,
+    };
+    url.and_then(|url| Uri::try_from(url.as_bytes()).ok())
+        .map(|url| url.path().to_owned())
+        .unwrap_or_default()
 }
 
 /// The request as its client sent it.
@@ -134,7 +149,7 @@ pub(super) fn wrap(response: Response<Bytes>, intent: Intent) -> Response<Bytes>
 
 #[cfg(test)]
 mod tests {
-    use std::time::{Duration, UNIX_EPOCH};
+    use std::time::UNIX_EPOCH;
 
     use super::*;
 

@@ -17,6 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use tracing::info;
 
+use super::probe::Probe;
 use super::reload::CurrentFunction;
 use header_limit::{LimitedListener, PARSER_MAX_BYTES, PARSER_MAX_FIELDS};
 use headers::Intent;
@@ -90,9 +91,12 @@ impl FnContainer {
 async fn handle(function: &CurrentFunction, request: Request<Incoming>) -> Response<Bytes> {
     let intent = Intent::of(request.headers());
     let call = headers::call(request.headers(), SystemTime::now(), Instant::now());
-    let response = function
-        .handle(headers::unwrap(request, intent), &call)
-        .await;
+    let path = headers::path(request.headers(), intent);
+    let request = headers::unwrap(request, intent);
+    let response = match Probe::of(request.method(), &path, request.headers()) {
+        Some(probe) => probe.respond(function, &call).await,
+        None => function.handle(request, &call).await,
+    };
     headers::wrap(response, intent)
 }
 

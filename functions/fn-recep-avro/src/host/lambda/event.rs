@@ -15,6 +15,8 @@ use serde::{Deserialize, Deserializer};
 pub(super) struct Event {
     pub(super) request: LambdaRequest,
     pub(super) body: Bytes,
+    /// The path of the request, empty if the event has none.
+    pub(super) path: String,
     /// Whether the event carried the body as text and not as base64.
     pub(super) is_text: bool,
 }
@@ -26,9 +28,10 @@ impl<'de> Deserialize<'de> for Event {
 }
 
 fn sanitize(mut request: LambdaRequest) -> Event {
+    let mut path = None;
     let (body, is_text) = match &mut request {
         LambdaRequest::ApiGatewayV1(event) => {
-            event.path = None;
+            path = event.path.take();
             event.request_context.domain_name = None;
             event.request_context.stage = None;
             event.query_string_parameters = Default::default();
@@ -40,7 +43,7 @@ fn sanitize(mut request: LambdaRequest) -> Event {
             (decode(text, is_base64, &mut event.headers), !is_base64)
         }
         LambdaRequest::ApiGatewayV2(event) => {
-            event.raw_path = None;
+            path = event.raw_path.take();
             event.raw_query_string = None;
             event.query_string_parameters = Default::default();
             event.request_context.domain_name = None;
@@ -51,7 +54,7 @@ fn sanitize(mut request: LambdaRequest) -> Event {
             (decode(text, is_base64, &mut event.headers), !is_base64)
         }
         LambdaRequest::Alb(event) => {
-            event.path = None;
+            path = event.path.take();
             event.query_string_parameters = Default::default();
             event.multi_value_query_string_parameters = Default::default();
             sanitize_headers(&mut event.multi_value_headers);
@@ -66,6 +69,7 @@ fn sanitize(mut request: LambdaRequest) -> Event {
     Event {
         request,
         body,
+        path: path.unwrap_or_default(),
         is_text,
     }
 }

@@ -15,6 +15,7 @@ use lambda_http::lambda_runtime::{LambdaEvent, Runtime};
 use lambda_http::{Adapter, Service, service_fn};
 
 use super::deadline;
+use super::probe::Probe;
 use super::reload::CurrentFunction;
 use crate::ingest::{Call, Rejection};
 use event::Event;
@@ -79,18 +80,23 @@ async fn handle(
     let Event {
         request,
         body,
+        path,
         is_text,
     } = payload;
     // Each event has its own adapter, because the body is passed outside the library's request.
     let mut adapter = Adapter::from(service_fn(move |request: lambda_http::Request| {
         let (function, mut call, body) = (function.clone(), call.clone(), body.clone());
+        let probe = Probe::of(request.method(), &path, request.headers());
         if is_text {
             call.rejection =
                 text::alteration(request.headers(), &body).map(Rejection::BodyDecodedAsText);
         }
         async move {
             let request = request.map(|_| Full::new(body));
-            let response: Response<Bytes> = function.handle(request, &call).await;
+            let response: Response<Bytes> = match probe {
+                Some(probe) => probe.respond(&function, &call).await,
+                None => function.handle(request, &call).await,
+            };
             Ok::<_, Infallible>(response.map(Full::new))
         }
     }));

@@ -12,6 +12,9 @@ use tracing::{debug, info};
 /// How long prefetching metadata from an unreachable broker may block a thread.
 const PREFETCH_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// How long a readiness check waits for the broker. The timeout of the Kubernetes probe is longer.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
+
 /// Keeps one producer across calls. It is replaced after a fatal error, after a purge, and after it was idle for so long
 /// that its connections may be dead.
 pub(super) struct CurrentProducer {
@@ -79,6 +82,16 @@ impl CurrentProducer {
             at: Instant::now(),
         });
         Ok(Arc::clone(&current.producer))
+    }
+
+    /// Whether a broker answers a request within a second.
+    pub(super) async fn broker_answers(&self) -> bool {
+        let Ok(producer) = self.get().await else {
+            return false;
+        };
+        let topic = self.topic.clone();
+        let ping = tokio::task::spawn_blocking(move || producer.ping(&topic, PING_TIMEOUT));
+        matches!(ping.await, Ok(Ok(())))
     }
 
     /// Retires this producer if it is the current one. Calls that wait for its delivery reports still receive them.

@@ -1,6 +1,7 @@
 //! Publishes the messages of a call, and reports for each whether it is stored.
 
 mod current_producer;
+mod readiness;
 mod timer_pool;
 
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -12,6 +13,7 @@ use rdkafka::error::KafkaError;
 use tracing::error;
 
 use current_producer::CurrentProducer;
+use readiness::Readiness;
 use timer_pool::TimerPool;
 
 /// How long to wait for delivery reports after the deadline. They arrive at once after a purge.
@@ -40,6 +42,7 @@ pub struct StartError(#[from] KafkaError);
 /// Publishes messages to one topic; shared by all calls.
 pub(super) struct Publisher {
     producer: CurrentProducer,
+    readiness: Readiness,
     timeout: Duration,
     calls: AtomicUsize,
     timers: TimerPool,
@@ -60,6 +63,7 @@ impl Publisher {
         producer.get().await?;
         Ok(Self {
             producer,
+            readiness: Readiness::default(),
             timeout: config.timeout,
             calls: AtomicUsize::new(0),
             timers: TimerPool::default(),
@@ -69,6 +73,11 @@ impl Publisher {
     /// Waits until the broker rejects the user name or password.
     pub(super) async fn authentication_failed(&self) {
         self.producer.authentication_failed().await;
+    }
+
+    /// Whether a broker answers now. Publishes nothing.
+    pub(super) async fn is_ready(&self) -> bool {
+        self.readiness.get(self.producer.broker_answers()).await
     }
 
     /// The topic of all messages.
