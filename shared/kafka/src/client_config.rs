@@ -91,7 +91,9 @@ impl KafkaSettings {
             .set("batch.size", "16384")
             .set("linger.ms", "0")
             // The partitioner of Java's client: all producers of a topic map a key to the same partition.
-            .set("partitioner", "murmur2_random");
+            .set("partitioner", "murmur2_random")
+            // A message may wait for a broker that returns: connect soon after. librdkafka varies the interval by half.
+            .set("reconnect.backoff.max.ms", "250");
         if self.profile == Profile::Oci {
             config
                 // Connections are closed to spread the load ("Using Streaming with Apache Kafka"): retry what was in
