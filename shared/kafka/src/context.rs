@@ -29,7 +29,8 @@ pub trait DeliveryHandler: EventHandler {
 /// The one implementation of rdkafka's [`ClientContext`].
 ///
 /// Texts of librdkafka are redacted before they are logged or passed on. Connection errors are logged at debug, since
-/// librdkafka reconnects and a job reports the consequences; [`LoggingContext::with_warnings`] raises them.
+/// librdkafka reconnects and a job reports the consequences; [`LoggingContext::with_warnings`] raises them. Repeated
+/// warnings of a kind are counted and not repeated.
 #[derive(Debug)]
 pub struct LoggingContext<H> {
     client: &'static str,
@@ -69,10 +70,10 @@ impl<H: EventHandler> ClientContext for LoggingContext<H> {
     fn error(&self, error: KafkaError, reason: &str) {
         let reason = log::redacted(reason);
         let client = self.client;
-        if self.shows_warnings {
-            tracing::warn!(client, %error, reason, "Kafka client error");
-        } else {
+        if !self.shows_warnings {
             tracing::debug!(client, %error, reason, "Kafka client error");
+        } else if let Some(suppressed) = log::admit(format!("error {client} {error}")) {
+            tracing::warn!(client, %error, reason, suppressed, "Kafka client error");
         }
         self.handler.on_error(&error, &reason);
     }

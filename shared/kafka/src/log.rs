@@ -1,14 +1,20 @@
 //! Forwards librdkafka's log lines to `tracing`, with secrets redacted.
 //!
+//! While a broker is unreachable librdkafka reports each attempt to connect, many times a second. Of each kind of
+//! warning and error the first lines of an interval are written, and the next one carries the number of the suppressed.
+//!
 //! The safe wrapper takes log lines from the queue that it polls. A reader's queue is read in batches instead, so the
 //! wrapper never sees its log lines, and librdkafka would print them to standard error: [`forward`] prevents that.
 
 #![allow(unsafe_code)]
 
 use std::ffi::{CStr, c_char, c_int};
+use std::sync::{LazyLock, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use rdkafka::consumer::{BaseConsumer, Consumer, ConsumerContext};
 use rdkafka_sys::{rd_kafka_set_logger, rd_kafka_t};
+use runtime::log_limit::LogLimiter;
 use runtime::redact;
 
 /// Syslog's "critical", the level of lines that report a broken client.
@@ -17,16 +23,36 @@ const CRITICAL: c_int = 2;
 /// Syslog's "warning". librdkafka's warnings and errors are about a connection, which it retries.
 const WARNING: c_int = 4;
 
+/// The number of lines of a kind that are written in each [`INTERVAL`]: a cluster may have several brokers to report.
+const ALLOWANCE: u32 = 3;
+const INTERVAL: Duration = Duration::from_secs(30);
+
+/// Shared by all clients of the process: a client may be replaced after every failed call.
+static LIMITER: LazyLock<Mutex<LogLimiter<String>>> =
+    LazyLock::new(|| Mutex::new(LogLimiter::new(ALLOWANCE, INTERVAL)));
+
+/// Whether to write a warning or error of this kind: the number of lines suppressed before it, `None` to suppress it.
+pub(crate) fn admit(kind: String) -> Option<u64> {
+    let mut limiter = LIMITER.lock().unwrap_or_else(PoisonError::into_inner);
+    limiter.admit(kind, Instant::now())
+}
+
 /// Logs a line of librdkafka that has one of syslog's levels: critical lines as errors, warnings as warnings if
 /// `shows_warnings`, and all others at debug.
 pub(crate) fn write(level: c_int, facility: &str, line: &str, shows_warnings: bool) {
     let line = redacted(line);
-    if level <= CRITICAL {
-        tracing::error!(facility, line, "Kafka client log");
-    } else if level <= WARNING && shows_warnings {
-        tracing::warn!(facility, line, "Kafka client log");
-    } else {
+    let is_critical = level <= CRITICAL;
+    if !is_critical && !(level <= WARNING && shows_warnings) {
         tracing::debug!(facility, line, "Kafka client log");
+        return;
+    }
+    let Some(suppressed) = admit(format!("log {facility}")) else {
+        return;
+    };
+    if is_critical {
+        tracing::error!(facility, line, suppressed, "Kafka client log");
+    } else {
+        tracing::warn!(facility, line, suppressed, "Kafka client log");
     }
 }
 

@@ -111,7 +111,9 @@ impl Producer {
             record = record.key(key);
         }
         if let Err((error, record)) = self.producer.send(record) {
-            warn!(topic, %error, "queueing a message failed");
+            if let Some(suppressed) = log::admit(format!("queue {topic} {error}")) {
+                warn!(topic, %error, suppressed, "queueing a message failed");
+            }
             let cause = error
                 .rdkafka_error_code()
                 .map_or(PublishError::Rejected, PublishError::from_code);
