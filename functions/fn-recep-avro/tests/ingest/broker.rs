@@ -76,6 +76,59 @@ async fn a_call_succeeds_although_the_broker_restarts() {
 }
 
 #[tokio::test]
+async fn a_waiting_call_is_answered_within_a_second_of_the_brokers_return() {
+    let fixture = Fixture::new();
+    for (name, connects_first, outage) in [
+        ("a client that has never connected", false, 3000),
+        ("a short outage", true, 300),
+        ("a long outage", true, 4000),
+    ] {
+        if !connects_first {
+            fixture.broker.down().unwrap();
+        }
+        let mut function = fixture.function().await;
+        if connects_first {
+            let reply = function.call(Call::direct(paul())).await.unwrap();
+            assert_eq!(reply.status, 202);
+            fixture.broker.down().unwrap();
+        }
+        let call = async {
+            let reply = function.call(Call::direct(paul())).await.unwrap();
+            assert_eq!(reply.status, 202, "{name}: {reply:?}");
+            Instant::now()
+        };
+        let restart = async {
+            tokio::time::sleep(Duration::from_millis(outage)).await;
+            fixture.broker.up().unwrap();
+            Instant::now()
+        };
+        let (answered, up) = tokio::join!(call, restart);
+        let wait = answered.duration_since(up);
+        println!("{name}: {wait:?}");
+        assert!(wait < Duration::from_secs(1), "{name}: {wait:?}");
+    }
+}
+
+#[tokio::test]
+async fn counts_repeated_warnings_about_an_unreachable_broker() {
+    let fixture = Fixture::new();
+    let settings = [
+        ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1"),
+        ("PUBLISH_TIMEOUT", "2s"),
+    ];
+    let mut function = fixture.function_with(&settings).await;
+    // Each call has a new client, because the last one was purged.
+    for _ in 0..3 {
+        let reply = function.call(Call::direct(paul())).await.unwrap();
+        assert_eq!(reply.status, 503);
+    }
+    let log = function.log();
+    let lines = log.lines().filter(|line| line.contains("Kafka client"));
+    let count = lines.count();
+    assert!((1..=12).contains(&count), "{count} lines:\n{log}");
+}
+
+#[tokio::test]
 async fn the_first_call_after_a_long_freeze_uses_a_new_connection() {
     let fixture = Fixture::new();
     let mut function = fixture
