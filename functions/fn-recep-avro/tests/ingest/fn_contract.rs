@@ -61,6 +61,23 @@ async fn a_gateway_receives_status_and_headers_and_a_direct_client_the_text() {
 }
 
 #[tokio::test]
+async fn a_detached_call_that_stores_nothing_is_a_failed_function() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function_with(&[("PUBLISH_TIMEOUT", "700ms")]).await;
+    let detached = |body: Vec<u8>| Call::direct(body).header("Fn-Invoke-Type", "detached");
+    let reply = function.call(detached(paul())).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 202));
+    let reply = function.call(detached(b"junk".to_vec())).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (502, 422));
+    fixture.broker.down().unwrap();
+    let reply = function.call(detached(paul())).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (502, 503));
+    let sync = Call::direct(paul()).header("Fn-Invoke-Type", "sync");
+    let reply = function.call(sync).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 503));
+}
+
+#[tokio::test]
 async fn a_direct_client_that_claims_to_be_a_gateway_gains_nothing() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;

@@ -113,7 +113,10 @@ async fn an_fn_gateway_answers_health_and_readiness_checks() {
     let settings = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")];
     let mut function = fixture.function_with(&settings).await;
     // It is answered after the settings are read.
-    assert_eq!(function.call(Call::direct("junk")).await.unwrap().status, 422);
+    assert_eq!(
+        function.call(Call::direct("junk")).await.unwrap().status,
+        422
+    );
     let check = Call::http("GET", "/ingest/ready", "");
     let reply = function.call(check).await.unwrap();
     assert_eq!((reply.outer, reply.status), (200, 503));

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
-use http::{Method, Request, Response, Uri};
+use http::{Method, Request, Response, StatusCode, Uri};
 use runtime::rfc3339;
 
 use super::header_limit;
@@ -122,11 +122,31 @@ fn client_headers(outer: &HeaderMap) -> HeaderMap {
     inner
 }
 
+/// Whether the caller has its 202 already and receives no response: the platform only records success or failure.
+///
+/// Oracle's API defines the header, and the platform passes it to the function (recorded with the value `sync`). A direct
+/// client of an Fn server can send it too; then it receives the 502 of its own failed call.
+pub(super) fn is_detached(headers: &HeaderMap) -> bool {
+    headers
+        .get("fn-invoke-type")
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"detached"))
+}
+
 /// The response in the agent's format: the status is 200, the real one is in `Fn-Http-Status`. For a gateway each header
 /// but the content type has the prefix.
-pub(super) fn wrap(response: Response<Bytes>, intent: Intent) -> Response<Bytes> {
+///
+/// The failure of a detached call has status 502, "function failed" in Fn's contract: the platform evaluates no
+/// `Fn-Http-Status` of a call without a caller.
+pub(super) fn wrap(
+    response: Response<Bytes>,
+    intent: Intent,
+    is_detached: bool,
+) -> Response<Bytes> {
     let (head, body) = response.into_parts();
     let mut wrapped = Response::new(body);
+    if is_detached && !head.status.is_success() {
+        *wrapped.status_mut() = StatusCode::BAD_GATEWAY;
+    }
     let headers = wrapped.headers_mut();
     for (name, value) in &head.headers {
         let name = match intent {
@@ -232,11 +252,11 @@ mod tests {
                 .body(Bytes::from_static(b"{}"))
                 .unwrap()
         };
-        let direct = wrap(rejected(), Intent::Direct);
+        let direct = wrap(rejected(), Intent::Direct, false);
         assert_eq!(direct.status(), 200);
         assert_eq!(direct.headers()["fn-http-status"], "405");
         assert_eq!(direct.headers()["allow"], "POST");
-        let gateway = wrap(rejected(), Intent::HttpRequest);
+        let gateway = wrap(rejected(), Intent::HttpRequest, false);
         assert_eq!(gateway.status(), 200);
         assert_eq!(gateway.headers()["fn-http-status"], "405");
         assert_eq!(gateway.headers()["fn-http-h-allow"], "POST");

@@ -2,7 +2,7 @@
 //!
 //! The agent sends one call at a time, as HTTP/1.1 over a Unix socket, and freezes the container between calls. It
 //! accepts the statuses 200, 502 and 504 and kills the container after any other. Therefore every response has status
-//! 200, and the real status is in `Fn-Http-Status`.
+//! 200, and the real status is in `Fn-Http-Status`; only the failure of a detached call has status 502.
 
 mod header_limit;
 mod headers;
@@ -91,13 +91,14 @@ impl FnContainer {
 async fn handle(function: &CurrentFunction, request: Request<Incoming>) -> Response<Bytes> {
     let intent = Intent::of(request.headers());
     let call = headers::call(request.headers(), SystemTime::now(), Instant::now());
+    let is_detached = headers::is_detached(request.headers());
     let path = headers::path(request.headers(), intent);
     let request = headers::unwrap(request, intent);
     let response = match Probe::of(request.method(), &path, request.headers()) {
         Some(probe) => probe.respond(function, &call).await,
         None => function.handle(request, &call).await,
     };
-    headers::wrap(response, intent)
+    headers::wrap(response, intent, is_detached)
 }
 
 impl LogFrame {
