@@ -110,6 +110,30 @@ async fn a_waiting_call_is_answered_within_a_second_of_the_brokers_return() {
 }
 
 #[tokio::test]
+async fn connects_several_times_a_second_while_a_call_waits() {
+    // It closes every connection.
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap().to_string();
+    let fixture = Fixture::new();
+    let settings = [("KAFKA_BOOTSTRAP_SERVERS", address.as_str())];
+    let mut function = fixture.function_with(&settings).await;
+    let mut longest = Duration::ZERO;
+    let accept = async {
+        let mut last = Instant::now();
+        loop {
+            drop(listener.accept().await.unwrap());
+            longest = longest.max(last.elapsed());
+            last = Instant::now();
+        }
+    };
+    tokio::select! {
+        reply = function.call(Call::direct(paul())) => assert_eq!(reply.unwrap().status, 503),
+        () = accept => {}
+    }
+    assert!(longest < Duration::from_millis(700), "{longest:?}");
+}
+
+#[tokio::test]
 async fn counts_repeated_warnings_about_an_unreachable_broker() {
     let fixture = Fixture::new();
     let settings = [
