@@ -3,10 +3,10 @@
 use std::error::Error;
 use std::future::Future;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use http::HeaderMap;
 use http::header::CONTENT_LENGTH;
-use http_body_util::{BodyExt, LengthLimitError, Limited};
+use http_body_util::BodyExt;
 use hyper::body::Body;
 use tokio::time::{Instant, timeout_at};
 
@@ -28,10 +28,6 @@ where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let too_large = || {
-        let detail = format!("The body is larger than {max_bytes} bytes (MAX_BODY).");
-        Problem::new(&BODY_TOO_LARGE, detail).with_member("limit", max_bytes)
-    };
     // Behind a gateway the header field is the only announcement: the gateway may send the body in chunks.
     let announced = headers
         .get(CONTENT_LENGTH)
@@ -39,20 +35,44 @@ where
         .unwrap_or_default()
         .max(body.size_hint().lower());
     if announced > max_bytes as u64 {
-        return Err(too_large());
+        return Err(too_large(max_bytes));
     }
-    match before(deadline, Limited::new(body, max_bytes).collect()).await {
-        Some(Ok(collected)) => Ok(collected.to_bytes()),
-        Some(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
-        Some(Err(error)) => Err(Problem::new(
-            &INCOMPLETE_BODY,
-            format!("Reading the body failed: {error}."),
-        )),
-        None => Err(Problem::new(
-            &BODY_TIMEOUT,
-            "The body did not arrive in time.",
-        )),
+    before(deadline, collect(body, max_bytes))
+        .await
+        .unwrap_or_else(|| {
+            Err(Problem::new(
+                &BODY_TIMEOUT,
+                "The body did not arrive in time.",
+            ))
+        })
+}
+
+/// Copies the parts of a body into one buffer. A list of the parts would need more memory than a body of small chunks.
+async fn collect<B>(body: &mut B, max_bytes: usize) -> Result<Bytes, Problem>
+where
+    B: Body<Data = Bytes> + Unpin,
+    B::Error: Into<Box<dyn Error + Send + Sync>>,
+{
+    let mut collected = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            let detail = format!("Reading the body failed: {}.", error.into());
+            Problem::new(&INCOMPLETE_BODY, detail)
+        })?;
+        let Ok(part) = frame.into_data() else {
+            continue;
+        };
+        if part.len() > max_bytes - collected.len() {
+            return Err(too_large(max_bytes));
+        }
+        collected.extend_from_slice(&part);
     }
+    Ok(collected.freeze())
+}
+
+fn too_large(max_bytes: usize) -> Problem {
+    let detail = format!("The body is larger than {max_bytes} bytes (MAX_BODY).");
+    Problem::new(&BODY_TOO_LARGE, detail).with_member("limit", max_bytes)
 }
 
 /// Reads a rejected body and drops it, until more than `max_bytes` bytes were read or the deadline passes.

@@ -22,7 +22,7 @@ use super::probe::Probe;
 use super::reload::CurrentFunction;
 use crate::ingest::{Call, busy};
 
-/// The most calls in flight. Together with `MAX_BODY` this bounds the memory that requests can occupy.
+/// The most calls in flight.
 const MAX_CALLS: usize = 128;
 /// How long a call waits for a permit before it is rejected.
 const QUEUE_TIMEOUT: Duration = Duration::from_secs(10);
@@ -60,7 +60,9 @@ impl PlainServer {
             .header_read_timeout(HEADER_TIMEOUT)
             // A client that has shut down its sending side still receives the response.
             .half_close(true)
-            .max_header_size(MAX_HEADER_BYTES);
+            .max_header_size(MAX_HEADER_BYTES)
+            // The default allows 400 KiB for each connection that sends a body.
+            .max_buf_size(2 * MAX_HEADER_BYTES);
         let ids = Arc::new(CallIds::new(SystemTime::now()));
         let permits = Arc::new(Semaphore::new(MAX_CALLS));
         let handler = move |request: Request<Incoming>| {

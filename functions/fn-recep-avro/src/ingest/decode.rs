@@ -16,9 +16,11 @@ use http_server::problem::{BODY_TOO_LARGE, Problem, UNSUPPORTED_ENCODING};
 use super::call::{Call, Rejection};
 use super::encodings::{EncodingError, decode_base64, decompress_gzip};
 use super::limits::RequestLimits;
+use super::memory::Reservation;
 use super::problems::{
     BODY_DECODED_AS_TEXT, HEADER_FIELDS_TOO_LARGE, MALFORMED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
 };
+use super::respond;
 
 /// A request whose body is decoded.
 #[derive(Debug)]
@@ -47,11 +49,12 @@ const RECOMMENDED: &str =
 ///
 /// # Errors
 /// The host rejects the request; its method, content type or encoding is not supported; its body is too large,
-/// incomplete, late or malformed.
+/// incomplete, late or malformed; or there is no memory for it.
 pub(super) async fn read<B>(
     request: Request<B>,
     limits: &RequestLimits,
     call: &Call,
+    memory: &mut Reservation<'_>,
 ) -> Result<DecodedRequest, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
@@ -61,7 +64,17 @@ where
     let deadline = call.body_deadline(Instant::now()).map(Into::into);
     let decoded = async {
         let encodings = check(&head, call)?;
-        let bytes = body::read(&mut body, &head.headers, limits.max_body, deadline).await?;
+        let max = limits.max_body;
+        let length = body.size_hint().exact();
+        let length = length.map_or(max, |length| {
+            usize::try_from(length).unwrap_or(max).min(max)
+        });
+        // Twice the body: for its buffer, which grows in steps, or later for the Kafka client's copy.
+        if !memory.wait_for(2 * length, call.deadline).await {
+            return Err(respond::out_of_memory());
+        }
+        let bytes = body::read(&mut body, &head.headers, max, deadline).await?;
+        memory.resize(2 * bytes.len());
         encodings.decode(bytes, limits)
     };
     match decoded.await {
@@ -203,6 +216,7 @@ mod tests {
     use http_body_util::Full;
 
     use super::*;
+    use crate::ingest::memory::Memory;
 
     const LIMITS: RequestLimits = RequestLimits {
         max_body: 100,
@@ -220,7 +234,8 @@ mod tests {
             request = request.header(*name, *value);
         }
         let request = request.body(Full::new(Bytes::from_static(body))).unwrap();
-        match read(request, &LIMITS, &Call::default()).await {
+        let memory = Memory::default();
+        match read(request, &LIMITS, &Call::default(), &mut memory.reserve()).await {
             Ok(request) => Ok(request.body),
             Err(problem) => Err(problem.kind().status.as_u16()),
         }
@@ -312,7 +327,14 @@ mod tests {
         };
         for content_type in ["avro/binary", "text/html"] {
             let request = Request::post("/").header("content-type", content_type);
-            let problem = read(request.body(Never).unwrap(), &LIMITS, &soon).await;
+            let memory = Memory::default();
+            let problem = read(
+                request.body(Never).unwrap(),
+                &LIMITS,
+                &soon,
+                &mut memory.reserve(),
+            )
+            .await;
             let status = problem.unwrap_err().kind().status;
             let expected = if content_type == "avro/binary" {
                 408

@@ -106,3 +106,13 @@ pub(super) fn messages<'a>(
     }
     Ok(messages)
 }
+
+/// The bytes that messages occupy until they are acknowledged: their decoded values, and the Kafka client's copies.
+pub(super) fn memory(messages: &[OutgoingMessage<'_>]) -> usize {
+    /// The structures of a message in the Kafka client, and here.
+    const MESSAGE: usize = 1024;
+    messages
+        .iter()
+        .map(|message| MESSAGE + message.value.len() + message.wire_size())
+        .sum()
+}

@@ -5,6 +5,7 @@
 //!
 //! - `decode`: checks the headers, reads the body within its limit, decodes its encodings
 //! - `validate`: splits the body into datums and validates each of them
+//! - `memory`: bounds the memory of all calls together
 //! - `envelope`: makes a message of each datum: key, headers, value
 //! - `publisher`: sends the messages and waits for the acknowledgements
 //! - `respond`: makes the response, of one of the types in `problems` if the request failed
@@ -15,6 +16,7 @@ mod decode;
 mod encodings;
 mod envelope;
 mod limits;
+mod memory;
 mod problems;
 mod publisher;
 mod respond;
@@ -34,6 +36,7 @@ pub use call::{Call, Rejection};
 pub use config::Config;
 use envelope::Envelope;
 use limits::RequestLimits;
+use memory::Memory;
 use publisher::Publisher;
 pub use publisher::StartError;
 pub use respond::{busy, starting};
@@ -44,6 +47,7 @@ pub struct IngestFunction {
     schema: Schema,
     envelope: Envelope,
     publisher: Publisher,
+    memory: Memory,
 }
 
 impl IngestFunction {
@@ -57,6 +61,7 @@ impl IngestFunction {
             schema: config.schema,
             envelope: config.envelope,
             publisher: Publisher::start(config.publisher).await?,
+            memory: Memory::default(),
         })
     }
 
@@ -89,9 +94,13 @@ impl IngestFunction {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let request = decode::read(request, &self.limits, call).await?;
+        let mut memory = self.memory.reserve();
+        let request = decode::read(request, &self.limits, call, &mut memory).await?;
         let datums = validate::all(&request.body, &self.schema, &self.limits)?;
         let messages = envelope::messages(&datums, &request.headers, &self.envelope, call)?;
+        if !memory.resize(request.body.len() + envelope::memory(&messages)) {
+            return Err(respond::out_of_memory());
+        }
         let statuses = self.publisher.publish(&messages, call.deadline).await;
         respond::accepted(self.publisher.topic(), datums.is_container, &statuses)
     }

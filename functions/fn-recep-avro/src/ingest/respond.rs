@@ -74,21 +74,25 @@ pub(super) fn not_ready(call: &Call) -> Response<Bytes> {
 
 /// 503 to a call whose deadline passed before the function was started.
 pub fn starting(call: &Call) -> Response<Bytes> {
-    unavailable(&STARTING, "The function is loading its settings.", call)
+    let cause = "The function is loading its settings.";
+    problem(unavailable(&STARTING, cause), call)
 }
 
 /// 503 to a call that waited too long for calls in flight.
 pub fn busy(call: &Call) -> Response<Bytes> {
     let cause = "Too many calls are in flight, or the broker acknowledges slowly.";
-    unavailable(&BUSY, cause, call)
+    problem(unavailable(&BUSY, cause), call)
 }
 
-fn unavailable(kind: &'static ProblemType, cause: &str, call: &Call) -> Response<Bytes> {
+/// 503 to a call for whose body or messages there is no memory.
+pub(super) fn out_of_memory() -> Problem {
+    let cause = "The bodies of the calls in flight occupy the memory that this function may use.";
+    unavailable(&BUSY, cause)
+}
+
+fn unavailable(kind: &'static ProblemType, cause: &str) -> Problem {
     let detail = format!("{cause} Nothing was published: send the request again.");
-    problem(
-        Problem::new(kind, detail).with_header(RETRY_AFTER, "1"),
-        call,
-    )
+    Problem::new(kind, detail).with_header(RETRY_AFTER, "1")
 }
 
 fn not_stored(

@@ -12,6 +12,7 @@ mod header_limits;
 mod hosts;
 mod lambda;
 mod lambda_text;
+mod memory;
 mod plain;
 mod platform;
 mod probes;

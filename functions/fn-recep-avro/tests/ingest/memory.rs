@@ -1,0 +1,60 @@
+//! The memory of many large calls at once.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinSet;
+
+use super::avro_bytes::{Codec, container, user};
+use super::fixture::{Fixture, Plain, Request};
+
+/// The limit of deploy/kubernetes/components/door/door.yaml.
+const LIMIT: u64 = 256 << 20;
+
+#[tokio::test]
+async fn stays_below_its_memory_limit_with_256_calls_of_the_largest_body() {
+    let fixture = Fixture::new();
+    let plain = Arc::new(Plain::start(&fixture.settings("ingest")).await);
+    // Calls wait for the broker with their messages.
+    fixture
+        .broker
+        .round_trip(Duration::from_millis(20))
+        .unwrap();
+    let records: Vec<_> = (0..6)
+        .map(|id| user(id, &"x".repeat(980_000), "e"))
+        .collect();
+    let stored = Request::post(container(Codec::Null, &[&records]));
+    // 6 MB that become 16 MiB.
+    let many: Vec<_> = (0..10_000)
+        .map(|id| user(id, &"x".repeat(1600), "e"))
+        .collect();
+    let inflated = Request::post(container(Codec::Deflate, &[&many]));
+    let mut calls = JoinSet::new();
+    for number in 0..256 {
+        let plain = Arc::clone(&plain);
+        let request = if number % 2 == 0 { &stored } else { &inflated }.clone();
+        calls.spawn(async move {
+            let reply = plain.call(&request).await;
+            if reply.status == 503 {
+                assert_eq!(reply.headers["retry-after"], "1");
+            }
+            reply.status
+        });
+    }
+    let statuses = calls.join_all().await;
+    let count = |status| statuses.iter().filter(|known| **known == status).count();
+    let (accepted, busy) = (count(202), count(503));
+    let peak = peak(plain.id());
+    println!("peak {peak} bytes, {accepted} accepted, {busy} busy");
+    assert!(peak < LIMIT, "peak {peak} bytes");
+    assert_eq!(accepted + busy, 256, "{statuses:?}");
+    assert!(accepted > 0);
+}
+
+/// The most resident memory of a process so far, in bytes.
+fn peak(process: u32) -> u64 {
+    let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+    let line = status.lines().find(|line| line.starts_with("VmHWM:"));
+    let kilobytes = line.unwrap().split_whitespace().nth(1).unwrap();
+    kilobytes.parse::<u64>().unwrap() << 10
+}
