@@ -1,12 +1,23 @@
 """Validates the Terraform modules against the provider's schema, and tests their plans with mocked responses."""
 
 import base64
+import re
 
 import pytest
 from modules import MODULES, copy_to, environment, messages, resources
 from policies import parse_rule, parse_statement
 from settings import catalog, unknown_flags, unknown_variables
-from tools import DEPLOY, run, terraform
+from tools import DEPLOY, ROOT, run, terraform
+
+
+def test_the_gateway_accepts_the_content_types_of_the_function():
+    """The lists of the Rust source and of the Terraform variable are the same."""
+    source = (ROOT / "functions/fn-recep-avro/src/ingest/decode.rs").read_text()
+    accepted = re.search(r"MEDIA_TYPES: \[&str; \d+\] = \[(.*?)\];", source, re.S).group(1)
+    variables = (DEPLOY / "terraform/pipeline/variables.tf").read_text()
+    default = re.search(r'variable "content_types" .*?default\s+= \[(.*?)\]', variables, re.S).group(1)
+    quoted = re.compile(r'"([^"]+)"')
+    assert set(quoted.findall(default)) == set(quoted.findall(accepted))
 
 
 @pytest.fixture(scope="session", name="environment")

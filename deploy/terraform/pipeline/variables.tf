@@ -331,9 +331,9 @@ variable "rate_limit" {
 }
 
 variable "content_types" {
-  description = "The content types that the gateway accepts. Its response to others is 415."
+  description = "The content types that the gateway accepts. Its response to others is 415. The default is what the function accepts; curl sends the last one."
   type        = list(string)
-  default     = ["application/octet-stream", "avro/binary", "application/avro", "application/vnd.apache.avro"]
+  default     = ["application/octet-stream", "avro/binary", "application/avro", "application/vnd.apache.avro", "text/plain", "application/x-www-form-urlencoded"]
 
   validation {
     condition     = length(var.content_types) > 0

@@ -102,6 +102,11 @@ run "callers_are_authenticated_by_default" {
   }
 
   assert {
+    condition     = contains(oci_apigateway_deployment.main.specification[0].routes[0].request_policies[0].body_validation[0].content[*].media_type, "application/x-www-form-urlencoded")
+    error_message = "The gateway rejects the default content type of curl --data-binary, which the function accepts."
+  }
+
+  assert {
     condition     = one(oci_apigateway_deployment.main.specification[0].routes[0].request_policies[0].authorization).type == "AUTHENTICATION_ONLY"
     error_message = "The route does not require authentication."
   }
