@@ -39,7 +39,7 @@ invoke: ## Send FILE=record.bin through the gateway, with the bearer token in TO
 	  curl --fail-with-body --silent --show-error --header 'Content-Type: application/octet-stream' --header @- \
 	    --data-binary @"$(FILE)" "$$endpoint"
 
-deploy-check: build ## Check deploy/ without a cloud; runs cron and the pods' commands with Apache Kafka
+deploy-check: build ## Check deploy/ without a cloud; runs cron and the pods' commands with Apache Kafka (Go 1.24)
 	@deploy/check/run
 
 e2e-cron: build ## Run the job twice with the cron daemon and Apache Kafka
@@ -48,7 +48,7 @@ e2e-cron: build ## Run the job twice with the cron daemon and Apache Kafka
 e2e-images: build ## Build the images and run the pipeline from them, with Apache Kafka, Docker and cron (root)
 	@deploy/images/e2e
 
-e2e-fn: build ## The same with Fn's server and CLI, built from their Go modules if they are not installed
+e2e-fn: build ## The same with Fn's server and CLI, built from their Go modules if they are not installed (then Go 1.24)
 	@deploy/fn/e2e
 
 e2e-lambda: needs ## Package the function for Lambda and test the package with events of API Gateway and load balancers

@@ -1,5 +1,6 @@
 """Lints shell scripts and Dockerfiles, and checks the commands of make and of the documents."""
 
+import os
 import re
 import shutil
 
@@ -35,6 +36,18 @@ def test_shellcheck_rejects_an_invalid_script(tmp_path):
     changed = tmp_path / "script"
     changed.write_text("#!/bin/sh\nrm -rf $1/*\n")
     assert run(debian("shellcheck", "usr/bin/shellcheck"), changed, check=False).returncode == 1
+
+
+def test_a_go_that_is_missing_or_too_old_is_reported_first(tmp_path):
+    go = tmp_path / "go"
+    for script in (DEPLOY / "check" / "needs-go", DEPLOY / "check" / "run", DEPLOY / "fn" / "e2e"):
+        for version in ("go1.19.8", ""):
+            go.write_text(f"#!/bin/sh\necho {version}\n")
+            go.chmod(0o755)
+            environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+            done = run(script, check=False, env=environment)
+            assert done.returncode == 69, done.stderr
+            assert "Go 1.24 or newer is needed" in done.stderr, done.stderr
 
 
 def test_hadolint_reports_nothing():

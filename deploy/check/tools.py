@@ -28,7 +28,7 @@ def run(*command, check=True, **options) -> subprocess.CompletedProcess:
 
 def go_build(source: Path, package: str, program: str) -> Path:
     """Builds a Go program from the module in `source`, unless it is already built from the same source."""
-    assert shutil.which("go"), f"Go builds {program}, and is not installed (Debian: apt-get install golang)"
+    run(HERE / "needs-go")
     stamp = HOME / f"{program}.stamp"
     text = "\n".join(path.read_text() for path in sorted(source.iterdir()) if path.is_file())
     built = BIN / program
@@ -66,6 +66,7 @@ def terraform() -> str:
     for name in ("terraform", "tofu"):
         if shutil.which(name):
             return name
+    run(HERE / "needs-go")
     source = HOME / "tofu-source"
     source.mkdir(parents=True, exist_ok=True)
     if not (source / "go.sum").exists():
@@ -89,6 +90,7 @@ def kustomize() -> list[str]:
         return ["kustomize", "build"]
     if shutil.which("kubectl"):
         return ["kubectl", "kustomize"]
+    run(HERE / "needs-go")
     BIN.mkdir(parents=True, exist_ok=True)
     run("go", "install", f"sigs.k8s.io/kustomize/kustomize/v5@v{KUSTOMIZE}", env={**os.environ, "GOBIN": str(BIN)})
     return ["kustomize", "build"]
