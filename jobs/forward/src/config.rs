@@ -13,6 +13,7 @@ use crate::settings::{
     WINDOW_START,
 };
 use jiff::Timestamp;
+use kafka::check;
 use kafka::config::{GroupProtocol, KafkaSettings, Profile};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
@@ -131,9 +132,11 @@ impl Config {
                 settings.bytes(setting)
             })?
             .map(|bytes| bytes as u64),
-            deadline: optional(settings, &DEADLINE, |setting| duration(settings, setting))?,
+            deadline: optional(settings, &DEADLINE, |setting| {
+                settings.positive_duration(setting)
+            })?,
             shutdown_timeout: settings.duration(&SHUTDOWN_TIMEOUT)?,
-            start_timeout: duration(settings, &START_TIMEOUT)?,
+            start_timeout: settings.positive_duration(&START_TIMEOUT)?,
             on_data_loss: settings.choice(
                 &ON_DATA_LOSS,
                 &[
@@ -332,12 +335,12 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
             };
             settings.parsed(setting, rate, "a number above 0")
         })?,
-        request_timeout: duration(settings, &REQUEST_TIMEOUT)?,
+        request_timeout: settings.positive_duration(&REQUEST_TIMEOUT)?,
         max_attempts: count(&MAX_ATTEMPTS)?,
         backoff_initial: settings.duration(&BACKOFF_INITIAL)?,
         backoff_max: settings.duration(&BACKOFF_MAX)?,
         circuit_failure_threshold: count(&CIRCUIT_FAILURE_THRESHOLD)?,
-        circuit_cool_down: duration(settings, &CIRCUIT_COOL_DOWN)?,
+        circuit_cool_down: settings.positive_duration(&CIRCUIT_COOL_DOWN)?,
         circuit_max_probes: count(&CIRCUIT_MAX_PROBES)?,
         ..Limits::default()
     };
@@ -353,16 +356,17 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
 }
 
 fn dead_letter_topic(settings: &Settings, kafka: &KafkaSettings) -> Result<String, SettingError> {
-    let Some(topic) = settings.optional(&DEAD_LETTER_TOPIC) else {
+    if settings.optional(&DEAD_LETTER_TOPIC).is_none() {
         return Ok(format!("{}-dead-letter", kafka.topic));
-    };
+    }
+    let topic = settings.parsed(&DEAD_LETTER_TOPIC, check::topic, check::TOPIC)?;
     if topic == kafka.topic {
         return Err(SettingError::Contradiction(
             "DEAD_LETTER_TOPIC and KAFKA_TOPIC are the same topic: each dead letter would be read again as a record"
                 .to_owned(),
         ));
     }
-    Ok(topic.to_owned())
+    Ok(topic)
 }
 
 /// A setting that may be unset.
@@ -375,18 +379,6 @@ fn optional<T>(
         .optional(setting)
         .map(|_| read(setting))
         .transpose()
-}
-
-/// A duration that is not zero.
-fn duration(settings: &Settings, setting: &'static Setting) -> Result<Duration, SettingError> {
-    let duration = settings.duration(setting)?;
-    if duration.is_zero() {
-        return Err(SettingError::Contradiction(format!(
-            "{} must be greater than zero",
-            setting.variable()
-        )));
-    }
-    Ok(duration)
 }
 
 fn positive<T: FromStr + PartialOrd + Default>(text: &str) -> Option<T> {

@@ -1,5 +1,6 @@
 //! How to reach the broker: reads and validates the settings of the connection.
 
+use crate::check;
 use crate::settings::{
     KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
     KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_TOPIC, KAFKA_USERNAME,
@@ -46,7 +47,11 @@ impl KafkaSettings {
     /// # Errors
     /// A setting is missing or malformed, or contradicts another.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
-        let bootstrap = settings.required(&KAFKA_BOOTSTRAP_SERVERS)?.to_owned();
+        let bootstrap = settings.parsed(
+            &KAFKA_BOOTSTRAP_SERVERS,
+            check::bootstrap_servers,
+            check::BOOTSTRAP_SERVERS,
+        )?;
         let username = settings.optional(&KAFKA_USERNAME).map(str::to_owned);
         let password = settings.secret(&KAFKA_PASSWORD);
         if username.is_some() != password.is_some() {
@@ -104,7 +109,7 @@ impl KafkaSettings {
         Ok(Self {
             profile: profile.unwrap_or_else(|| profile_of(&bootstrap)),
             bootstrap,
-            topic: settings.required(&KAFKA_TOPIC)?.to_owned(),
+            topic: settings.parsed(&KAFKA_TOPIC, check::topic, check::TOPIC)?,
             protocol,
             mechanism,
             username,

@@ -38,6 +38,7 @@
 //! ```
 
 pub mod batch;
+pub mod check;
 mod client_config;
 mod close;
 pub mod commit;

@@ -114,6 +114,21 @@ impl Settings {
         )
     }
 
+    /// As [`Settings::duration`], greater than zero.
+    ///
+    /// # Errors
+    /// Missing, malformed or zero.
+    pub fn positive_duration(&self, setting: &'static Setting) -> Result<Duration, SettingError> {
+        let duration = self.duration(setting)?;
+        if duration.is_zero() {
+            return Err(SettingError::Contradiction(format!(
+                "{} must be greater than zero",
+                setting.variable()
+            )));
+        }
+        Ok(duration)
+    }
+
     /// The value as a number of bytes: `4096`, `64KiB`, `6MB`.
     ///
     /// # Errors

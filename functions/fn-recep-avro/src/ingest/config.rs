@@ -38,8 +38,8 @@ impl Config {
         let envelope = envelope(settings, &schema)?;
         let publisher = PublisherConfig {
             kafka,
-            timeout: settings.duration(&PUBLISH_TIMEOUT)?,
-            max_idle: settings.duration(&CONNECTIONS_MAX_IDLE)?,
+            timeout: settings.positive_duration(&PUBLISH_TIMEOUT)?,
+            max_idle: settings.positive_duration(&CONNECTIONS_MAX_IDLE)?,
         };
         Ok(Self {
             limits,

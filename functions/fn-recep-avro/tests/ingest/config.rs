@@ -15,11 +15,28 @@ async fn ended(environment: &[(&str, &str)]) -> (Option<i32>, String) {
 async fn an_invalid_configuration_is_one_sentence_and_exit_code_78() {
     let broker = ("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1");
     let long = format!("unix:/tmp/{}", "x".repeat(110));
-    let cases: [(&[(&str, &str)], &str); 11] = [
+    let cases: &[(&[(&str, &str)], &str)] = &[
         (&[], "KAFKA_BOOTSTRAP_SERVERS is not set"),
         (
             &[broker, ("PUBLISH_TIMEOUT", "soon")],
             "PUBLISH_TIMEOUT is \"soon\"",
+        ),
+        (
+            &[broker, ("PUBLISH_TIMEOUT", "0s")],
+            "PUBLISH_TIMEOUT must be greater than zero",
+        ),
+        (
+            &[("KAFKA_BOOTSTRAP_SERVERS", "SASL_SSL://b:9092")],
+            "KAFKA_BOOTSTRAP_SERVERS is \"SASL_SSL://b:9092\", expected host:port",
+        ),
+        (
+            // Quotes around the whole value are removed.
+            &[("KAFKA_BOOTSTRAP_SERVERS", "\"a:9092\",\"b:9092\"")],
+            "KAFKA_BOOTSTRAP_SERVERS is",
+        ),
+        (
+            &[broker, ("KAFKA_TOPIC", "my topic")],
+            "KAFKA_TOPIC is \"my topic\", expected 1 to 249 characters",
         ),
         (&[broker, ("MAX_BODY", "much")], "MAX_BODY is \"much\""),
         (

@@ -106,13 +106,15 @@ async fn get(lambda: &mut Lambda, shape: Shape, path: &str) -> Reply {
 async fn an_fn_gateway_answers_health_and_readiness_checks() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
+    // It is answered after the settings are read.
+    let reply = function.call(Call::direct("junk")).await.unwrap();
+    assert_eq!(reply.status, 422);
     for path in ["/ingest/health", "/ingest/ready?from=probe"] {
         let reply = function.call(Call::http("GET", path, "")).await.unwrap();
         assert_eq!((reply.outer, reply.status), (200, 200), "{path}");
     }
     let settings = [("KAFKA_BOOTSTRAP_SERVERS", "127.0.0.1:1")];
     let mut function = fixture.function_with(&settings).await;
-    // It is answered after the settings are read.
     assert_eq!(
         function.call(Call::direct("junk")).await.unwrap().status,
         422

@@ -2,10 +2,9 @@ use super::*;
 
 async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| {
-        if name == "KAFKA_BOOTSTRAP_SERVERS" {
-            return Some("localhost:9092".to_owned());
-        }
-        let found = environment.iter().find(|(known, _)| *known == name);
+        let broker = &[("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")];
+        let mut all = environment.iter().chain(broker);
+        let found = all.find(|(known, _)| *known == name);
         found.map(|(_, value)| (*value).to_owned())
     };
     let settings = Settings::gather(&crate::settings::GROUPS, &[], lookup)
@@ -132,6 +131,15 @@ async fn what_is_malformed_or_contradictory_is_named() {
         (
             vec![("DEAD_LETTER_TOPIC", "FrontDoorTopic")],
             "are the same topic",
+        ),
+        (
+            vec![("DEAD_LETTER_TOPIC", "dead letters")],
+            "DEAD_LETTER_TOPIC is \"dead letters\", expected 1 to 249 characters",
+        ),
+        (vec![("KAFKA_TOPIC", "orders/new")], "KAFKA_TOPIC is"),
+        (
+            vec![("KAFKA_BOOTSTRAP_SERVERS", "kafka://b:9092")],
+            "KAFKA_BOOTSTRAP_SERVERS is \"kafka://b:9092\", expected host:port",
         ),
         (vec![("ON_DATA_LOSS", "shrug")], "ON_DATA_LOSS is"),
     ] {
