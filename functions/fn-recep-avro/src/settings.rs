@@ -11,6 +11,7 @@ pub static GROUPS: [&Group; 5] = [&KAFKA, &INGEST, &HTTP_SERVER, &EVERY_PROGRAM,
 settings::settings! {
     [INGEST = "Ingest function"]
     KAFKA_KEY_FIELD = "kafka_key_field" or "id", "The field whose value becomes the Kafka key.";
+    MAX_MESSAGE = "max_message" or "1MB", "The maximum size of a message: the record with its key and headers. At most the topic's max.message.bytes; OCI Streaming accepts 1MiB.";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a request waits for the broker's acknowledgement. The deadline of the client may be earlier.";
     CONNECTIONS_MAX_IDLE = "connections_max_idle" or "4m", "The idle time after which the function connects to the broker again. A connection can close unnoticed while the function is frozen.";
 }

@@ -8,7 +8,7 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 use runtime::secret::Secret;
 
-use crate::config::{GroupProtocol, KafkaSettings, MAX_MESSAGE_BYTES, Profile};
+use crate::config::{GroupProtocol, KafkaSettings, OCI_MAX_MESSAGE_BYTES, Profile};
 
 /// The number of fetched records above which a reader sends no further fetch.
 const QUEUED_RECORDS: &str = "10000";
@@ -85,7 +85,6 @@ impl KafkaSettings {
                 },
             )
             .set("compression.type", "none")
-            .set("message.max.bytes", MAX_MESSAGE_BYTES.to_string())
             // A broker rejects a whole batch that is larger than the topic's max.message.bytes. Small batches (the default
             // of Java's client) keep records that fit from being rejected because of their batch.
             .set("batch.size", "16384")
@@ -104,9 +103,11 @@ impl KafkaSettings {
         config
     }
 
-    /// A producer whose messages fail after `timeout`, counted from the call that sends them.
-    pub fn producer_within(&self, timeout: Duration) -> ClientConfig {
+    /// A producer for messages of up to `max_message_bytes` in Kafka's record format, which fail after `timeout`, counted
+    /// from the call that sends them.
+    pub fn producer_within(&self, timeout: Duration, max_message_bytes: usize) -> ClientConfig {
         let mut config = self.producer();
+        config.set("message.max.bytes", max_message_bytes.to_string());
         set_message_timeout(&mut config, timeout);
         config
     }
@@ -118,11 +119,11 @@ impl KafkaSettings {
         config
             .set(
                 "message.max.bytes",
-                // OCI Streaming's limit. On Kafka the topic's max.message.bytes decides.
+                // On Kafka the topic's max.message.bytes decides.
                 if self.profile == Profile::Oci {
-                    "1048576"
+                    OCI_MAX_MESSAGE_BYTES.to_string()
                 } else {
-                    "15000000"
+                    "15000000".to_owned()
                 },
             )
             // Limits the memory of messages that wait for a slow broker: then sending fails with "queue full".
@@ -251,7 +252,7 @@ mod tests {
         let second = Duration::from_secs(1);
         for config in [
             kafka.client(),
-            kafka.producer_within(second),
+            kafka.producer_within(second, 1_000_000),
             kafka.dead_letter_producer(second),
             kafka.reader("frontdoor"),
             kafka.member("frontdoor", GroupProtocol::Classic, second),
@@ -287,7 +288,6 @@ mod tests {
         ] {
             assert_eq!(value_of(name), value, "{name}");
         }
-        assert!(value_of("message.max.bytes").parse::<u32>().unwrap() <= 1 << 20);
         assert!(!format!("{lines:?} {oci:?}").contains("canary"));
     }
 

@@ -8,9 +8,8 @@ use crate::settings::{
 use runtime::secret::Secret;
 use settings::{SettingError, Settings};
 
-/// The size limit of a message in Kafka's record format: below the default of `message.max.bytes` (1,048,588), and
-/// below OCI Streaming's limit (1 MiB).
-pub const MAX_MESSAGE_BYTES: usize = 1_000_000;
+/// The size limit of a message on OCI Streaming, in bytes ("Limits on Streaming Resources").
+pub const OCI_MAX_MESSAGE_BYTES: usize = 1 << 20;
 
 /// The features of the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -48,6 +48,7 @@ pub const NAMES: &[&str] = &[
     "max_body",
     "max_decoded",
     "max_in_flight",
+    "max_message",
     "max_records",
     "max_uncommitted",
     "oci_auth",

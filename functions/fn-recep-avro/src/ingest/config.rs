@@ -1,9 +1,9 @@
 //! The configuration of the ingest function: settings, read and checked before the first connection.
 
-use crate::settings::{CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, PUBLISH_TIMEOUT};
+use crate::settings::{CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, MAX_MESSAGE, PUBLISH_TIMEOUT};
 use avro::Schema;
 use http_server::settings::{MAX_BODY, MAX_DECODED, MAX_RECORDS};
-use kafka::config::KafkaSettings;
+use kafka::config::{KafkaSettings, OCI_MAX_MESSAGE_BYTES, Profile};
 use rdkafka::error::KafkaResult;
 use settings::common::AVRO_SCHEMA;
 use settings::{SettingError, Settings, Source};
@@ -31,6 +31,7 @@ impl Config {
         let limits = RequestLimits {
             max_body: settings.bytes(&MAX_BODY)?,
             max_decoded: settings.bytes(&MAX_DECODED)?,
+            max_message: max_message(settings, &kafka)?,
             max_records: settings.number(&MAX_RECORDS)?,
         };
         let schema =
@@ -40,6 +41,7 @@ impl Config {
             kafka,
             timeout: settings.positive_duration(&PUBLISH_TIMEOUT)?,
             max_idle: settings.positive_duration(&CONNECTIONS_MAX_IDLE)?,
+            max_message: limits.max_message,
         };
         Ok(Self {
             limits,
@@ -55,8 +57,25 @@ impl Config {
     /// librdkafka rejects a value.
     pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
         let kafka = &self.publisher.kafka;
-        kafka.listing(&kafka.producer_within(self.publisher.timeout))
+        let publisher = &self.publisher;
+        kafka.listing(&kafka.producer_within(publisher.timeout, publisher.max_message))
     }
+}
+
+/// The limit of a message, within those of librdkafka's `message.max.bytes` and of OCI Streaming.
+fn max_message(settings: &Settings, kafka: &KafkaSettings) -> Result<usize, SettingError> {
+    let bytes = settings.bytes(&MAX_MESSAGE)?;
+    if kafka.profile == Profile::Oci && bytes > OCI_MAX_MESSAGE_BYTES {
+        return Err(SettingError::Contradiction(format!(
+            "MAX_MESSAGE is {bytes} bytes, and OCI Streaming accepts {OCI_MAX_MESSAGE_BYTES}"
+        )));
+    }
+    if !(1_000..=1_000_000_000).contains(&bytes) {
+        return Err(SettingError::Contradiction(format!(
+            "MAX_MESSAGE is {bytes} bytes, expected 1kB to 1GB"
+        )));
+    }
+    Ok(bytes)
 }
 
 /// A schema need not have the default key field: then messages have no key. A key field that is set must exist.

@@ -221,6 +221,7 @@ mod tests {
     const LIMITS: RequestLimits = RequestLimits {
         max_body: 100,
         max_decoded: 200,
+        max_message: 1_000,
         max_records: 10,
     };
 

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use http::HeaderMap;
 use http_server::idempotency;
 use http_server::problem::Problem;
-use kafka::config::MAX_MESSAGE_BYTES;
 use kafka::producer::OutgoingMessage;
 use record::idempotency::{MAX_CLIENT_KEY_LENGTH, in_container};
 use record::traceparent;
 use runtime::text::hex;
 
 use super::call::Call;
+use super::limits::RequestLimits;
 use super::problems::RECORD_TOO_LARGE;
 use super::trace;
 use super::validate::ValidatedBody;
@@ -63,11 +63,12 @@ impl Envelope {
 /// record's position, from 1: with equal keys, a consumer that drops duplicates would drop all but the first.
 ///
 /// # Errors
-/// The Idempotency-Key is malformed, or a message is larger than the topic allows.
+/// The Idempotency-Key is malformed, or a message is larger than `MAX_MESSAGE`.
 pub(super) fn messages<'a>(
     datums: &'a ValidatedBody<'_>,
     headers: &HeaderMap,
     envelope: &Envelope,
+    limits: &RequestLimits,
     call: &Call,
 ) -> Result<Vec<OutgoingMessage<'a>>, Problem> {
     let client_key = idempotency::parse_key(headers, MAX_CLIENT_KEY_LENGTH)?;
@@ -90,13 +91,13 @@ pub(super) fn messages<'a>(
                 false => key.clone(),
             }),
         };
-        if message.wire_size() > MAX_MESSAGE_BYTES {
+        if message.wire_size() > limits.max_message {
+            let limit = limits.max_message;
             let detail = format!(
-                "The record has {} bytes. A message may have {MAX_MESSAGE_BYTES} bytes with its key and headers.",
+                "The record has {} bytes. With its key and headers it is larger than {limit} bytes (MAX_MESSAGE).",
                 datum.len()
             );
-            let problem =
-                Problem::new(&RECORD_TOO_LARGE, detail).with_member("limit", MAX_MESSAGE_BYTES);
+            let problem = Problem::new(&RECORD_TOO_LARGE, detail).with_member("limit", limit);
             return Err(match datums.is_container {
                 true => problem.with_member("record", position),
                 false => problem,

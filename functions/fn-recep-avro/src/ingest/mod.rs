@@ -97,7 +97,13 @@ impl IngestFunction {
         let mut memory = self.memory.reserve();
         let request = decode::read(request, &self.limits, call, &mut memory).await?;
         let datums = validate::all(&request.body, &self.schema, &self.limits)?;
-        let messages = envelope::messages(&datums, &request.headers, &self.envelope, call)?;
+        let messages = envelope::messages(
+            &datums,
+            &request.headers,
+            &self.envelope,
+            &self.limits,
+            call,
+        )?;
         if !memory.resize(request.body.len() + envelope::memory(&messages)) {
             return Err(respond::out_of_memory());
         }

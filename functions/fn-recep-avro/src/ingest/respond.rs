@@ -104,7 +104,7 @@ fn not_stored(
     let (kind, cause) = match error {
         PublishError::TooLarge => (
             &RECORD_TOO_LARGE,
-            "The broker rejects messages of this size.",
+            "The broker rejects a message of this size: the topic's max.message.bytes is smaller than MAX_MESSAGE.",
         ),
         PublishError::UnknownTopic => (
             &TOPIC_UNKNOWN,

@@ -208,8 +208,21 @@ async fn a_record_too_large_for_the_topic_is_a_413() {
         (413, &2.into())
     );
     assert_eq!(fixture.stored().len(), 0);
+    let detail = reply.json().unwrap()["detail"].to_string();
+    assert!(detail.contains("1000000 bytes (MAX_MESSAGE)"), "{detail}");
     let largest = user(7, &"x".repeat(999_000), "e");
     expect_status(&mut function, largest, 202).await;
+}
+
+#[tokio::test]
+async fn publishes_a_record_of_the_configured_maximum_size() {
+    let fixture = Fixture::new();
+    let mut function = fixture.function_with(&[("MAX_MESSAGE", "3MB")]).await;
+    let large = user(7, &"x".repeat(2_900_000), "e");
+    let reply = function.call(Call::direct(large.clone())).await.unwrap();
+    assert_eq!(reply.status, 202, "{reply:?}");
+    let stored = fixture.stored();
+    assert_eq!(stored[0].value.as_ref(), Some(&large));
 }
 
 #[tokio::test]
@@ -366,7 +379,10 @@ async fn a_message_too_large_for_the_broker_is_a_413() {
         .push_produce_errors(&[RDKafkaRespErr::RD_KAFKA_RESP_ERR_MSG_SIZE_TOO_LARGE])
         .unwrap();
     let reply = expect_status(&mut function, paul(), 413).await;
-    assert_eq!(reply.json().unwrap()["stored"], "no");
+    let body = reply.json().unwrap();
+    assert_eq!(body["stored"], "no");
+    let detail = body["detail"].as_str().unwrap();
+    assert!(detail.contains("the topic's max.message.bytes"), "{detail}");
 }
 
 #[tokio::test]

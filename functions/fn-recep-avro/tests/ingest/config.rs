@@ -38,6 +38,11 @@ async fn an_invalid_configuration_is_one_sentence_and_exit_code_78() {
             &[broker, ("KAFKA_TOPIC", "my topic")],
             "KAFKA_TOPIC is \"my topic\", expected 1 to 249 characters",
         ),
+        (
+            &[broker, ("MAX_MESSAGE", "2MiB"), ("KAFKA_PROFILE", "oci")],
+            "MAX_MESSAGE is 2097152 bytes, and OCI Streaming accepts 1048576",
+        ),
+        (&[broker, ("MAX_MESSAGE", "0")], "MAX_MESSAGE is 0 bytes"),
         (&[broker, ("MAX_BODY", "much")], "MAX_BODY is \"much\""),
         (
             &[broker, ("KAFKA_USERNAME", "u")],

@@ -28,6 +28,8 @@ const SHARED_TIMEOUT: Duration = Duration::from_millis(1500);
 pub(super) struct PublisherConfig {
     /// The broker and the topic.
     pub(super) kafka: KafkaSettings,
+    /// The maximum size of a message, in bytes.
+    pub(super) max_message: usize,
     /// How long a call waits for the acknowledgements.
     pub(super) timeout: Duration,
     /// A producer that was idle for this long is replaced: its connections may have died while the function was frozen.
@@ -55,7 +57,9 @@ impl Publisher {
     /// librdkafka rejects the configuration, for instance a CA file that does not exist.
     pub(super) async fn start(config: PublisherConfig) -> Result<Self, StartError> {
         let producer = CurrentProducer::new(
-            config.kafka.producer_within(config.timeout),
+            config
+                .kafka
+                .producer_within(config.timeout, config.max_message),
             config.kafka.topic,
             config.timeout,
             config.max_idle,
