@@ -42,7 +42,8 @@ pub(crate) fn admit(kind: String) -> Option<u64> {
 pub(crate) fn write(level: c_int, facility: &str, line: &str, shows_warnings: bool) {
     let line = redacted(line);
     let is_critical = level <= CRITICAL;
-    if !is_critical && !(level <= WARNING && shows_warnings) {
+    let is_warning = level <= WARNING && shows_warnings;
+    if !is_critical && !is_warning {
         tracing::debug!(facility, line, "Kafka client log");
         return;
     }
