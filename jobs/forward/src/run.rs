@@ -9,7 +9,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use delivery::{Delivery, DeliveryConfig, DeliveryError};
 use kafka::commit::Committer;
-use kafka::list_offsets::TopicOffsets;
+use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
 use offsets::offset_map::Scope;
 use offsets::window::{Window, WindowStart};
@@ -113,9 +113,16 @@ impl Run<'_> {
     }
 
     fn list_offsets(&self, reader: &Reader, clock: Instant) -> Result<TopicOffsets, RunError> {
+        /// A shorter shutdown timeout is meant for endpoints and not for the broker.
+        const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
         let (start, end) = (&self.config.window_start, &self.config.window_end);
+        let wait = Wait {
+            timeout: self.start_timeout(clock),
+            request_timeout: self.config.shutdown_timeout.max(MIN_REQUEST_TIMEOUT),
+            shutdown: self.shutdown,
+        };
         reader
-            .list_offsets(start, end, self.start_timeout(clock), self.shutdown)
+            .list_offsets(start, end, &wait)
             .map_err(|error| self.unless_cancelled(error))
     }
 

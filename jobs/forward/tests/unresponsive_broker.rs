@@ -11,22 +11,29 @@ use serde_json::Value;
 /// Longer than each test needs, and shorter than `START_TIMEOUT`.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-fn forward(broker: &TcpListener, deadline: &str) -> Child {
+fn forward(broker: &str, deadline: &str) -> Child {
     Command::new(env!("CARGO_BIN_EXE_forward"))
         .env_clear()
-        .env(
-            "KAFKA_BOOTSTRAP_SERVERS",
-            broker.local_addr().unwrap().to_string(),
-        )
+        .env("KAFKA_BOOTSTRAP_SERVERS", broker)
         .env("API_TYPE_A_URL", "http://127.0.0.1:9")
         .env("API_TYPE_B_URL", "http://127.0.0.1:9")
         .env("START_TIMEOUT", "120s")
         .env("DEADLINE", deadline)
+        .env("SHUTDOWN_TIMEOUT", "2s")
         .args(["run", "--output", "json"])
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
         .spawn()
         .unwrap()
+}
+
+fn address(broker: &TcpListener) -> String {
+    broker.local_addr().unwrap().to_string()
+}
+
+fn terminate(run: &Child) {
+    let kill = Command::new("kill").arg(run.id().to_string()).status();
+    assert!(kill.unwrap().success());
 }
 
 /// Waits for the run to end and returns its exit code and report.
@@ -47,22 +54,35 @@ fn wait(mut run: Child) -> (Option<i32>, Value) {
 #[test]
 fn a_run_that_waits_for_the_broker_ends_at_its_deadline() {
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
-    let (code, report) = wait(forward(&broker, "2s"));
+    let (code, report) = wait(forward(&address(&broker), "2s"));
     assert_eq!(code, Some(74), "{report:#}");
 }
 
 #[test]
 fn a_run_that_waits_for_the_broker_ends_on_sigterm() {
     let broker = TcpListener::bind("127.0.0.1:0").unwrap();
-    let run = forward(&broker, "100s");
+    let run = forward(&address(&broker), "100s");
     // The signal handlers are installed before the connection is opened.
     let connection = broker.accept().unwrap();
-    let kill = Command::new("kill").arg(run.id().to_string()).status();
-    assert!(kill.unwrap().success());
+    terminate(&run);
     let (code, report) = wait(run);
     assert_eq!(code, Some(12), "{report:#}");
     assert_eq!(report["outcome"], "more_work");
     let notes = report["notes"].to_string();
     assert!(notes.contains("a signal ended the run"), "{notes}");
     drop(connection);
+}
+
+#[test]
+fn a_run_ends_on_sigterm_if_the_broker_falls_silent_after_its_metadata() {
+    let broker = testkit::silent_broker::start("FrontDoorTopic").unwrap();
+    let run = forward(&broker.address, "100s");
+    let request = broker.unanswered.recv_timeout(TIMEOUT).unwrap();
+    let start = Instant::now();
+    terminate(&run);
+    let (code, report) = wait(run);
+    let took = start.elapsed();
+    println!("request {request}, exit code {code:?} after {took:?}");
+    assert_eq!(code, Some(12), "{report:#}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
 }

@@ -1,6 +1,6 @@
 //! The offsets of a topic: everything that a window is planned from, and the state after a run.
 
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,32 +32,42 @@ pub struct TopicOffsets {
     pub partition_offsets: Vec<PartitionOffsets>,
 }
 
+/// How long to wait for the broker.
+#[derive(Clone, Copy, Debug)]
+pub struct Wait<'a> {
+    /// The timeout of all requests together.
+    pub timeout: Duration,
+    /// The timeout of one request, which is then repeated: librdkafka cannot cancel a request, so this bounds the time
+    /// after a shutdown.
+    pub request_timeout: Duration,
+    /// Ends the wait.
+    pub shutdown: &'a AtomicBool,
+}
+
 impl Reader {
-    /// Reads the offsets that a window is planned from, within `timeout`. A `shutdown` ends the wait for an unreachable
-    /// broker.
+    /// Reads the offsets that a window is planned from.
     ///
     /// # Errors
-    /// The broker is unreachable or rejected a request, or the topic does not exist.
+    /// The broker is unreachable or rejected a request, or the topic does not exist, or `wait` ended.
     pub fn list_offsets(
         &self,
         start: &WindowStart,
         end: &WindowEnd,
-        timeout: Duration,
-        shutdown: &AtomicBool,
+        wait: &Wait<'_>,
     ) -> Result<TopicOffsets, SourceError> {
-        let deadline = Deadline::after(timeout);
+        let deadline = Deadline::of(wait);
         // Metadata first: the leader of each partition answers for its offsets.
-        let metadata = self.metadata(timeout, shutdown)?;
+        let metadata = self.metadata(wait.timeout, wait.shutdown)?;
         let partitions = self.partitions(&metadata)?;
         let (topic_id, cluster) = thread::scope(|scope| {
             let topic_id = scope.spawn(|| {
                 let client = self.consumer.client();
-                describe::topic_id(client, &self.topic, &metadata, deadline.remaining())
+                deadline.until_answered(|timeout| {
+                    describe::topic_id(client, &self.topic, &metadata, timeout)
+                })
             });
-            let cluster = self
-                .consumer
-                .client()
-                .fetch_cluster_id(deadline.remaining());
+            let client = self.consumer.client();
+            let cluster = deadline.until_answered(|timeout| client.fetch_cluster_id(timeout));
             (topic_id.join().ok().flatten(), cluster)
         });
         let partition_offsets = self.partition_offsets(&partitions, start, end, &deadline)?;
@@ -93,8 +103,16 @@ impl Reader {
         timeout: Duration,
     ) -> Result<Vec<(i32, Option<i64>, String)>, SourceError> {
         let list = self.partition_list(partitions);
-        let committed = retry(timeout, |remaining| {
-            self.consumer.committed_offsets(list.clone(), remaining)
+        self.committed_by(&list, &Deadline::after(timeout))
+    }
+
+    fn committed_by(
+        &self,
+        list: &TopicPartitionList,
+        deadline: &Deadline<'_>,
+    ) -> Result<Vec<(i32, Option<i64>, String)>, SourceError> {
+        let committed = retry(deadline, |timeout| {
+            self.consumer.committed_offsets(list.clone(), timeout)
         })
         .map_err(|error| self.broker("reading committed offsets", error))?;
         Ok(committed
@@ -117,7 +135,7 @@ impl Reader {
         timeout: Duration,
     ) -> Result<Vec<(i32, i64)>, SourceError> {
         Ok(self
-            .offsets_at(partitions, Offset::End, timeout)?
+            .offsets_at(partitions, Offset::End, &Deadline::after(timeout))?
             .into_iter()
             .map(|(partition, end)| (partition, end.unwrap_or(0)))
             .collect())
@@ -165,12 +183,12 @@ impl Reader {
         partitions: &[i32],
         start: &WindowStart,
         end: &WindowEnd,
-        deadline: &Deadline,
+        deadline: &Deadline<'_>,
     ) -> Result<Vec<PartitionOffsets>, SourceError> {
-        let at = |time| self.offsets_at(partitions, time, deadline.remaining());
+        let at = |time| self.offsets_at(partitions, time, deadline);
         // Committed offsets first: else a concurrent run could commit an offset beyond the log's end that was read
         // before, which looks like a truncated log.
-        let committed = self.committed(partitions, deadline.remaining())?;
+        let committed = self.committed_by(&self.partition_list(partitions), deadline)?;
         let lows = at(Offset::Beginning)?;
         let highs = at(Offset::End)?;
         let start_times = match start {
@@ -210,7 +228,7 @@ impl Reader {
         &self,
         partitions: &[i32],
         time: Offset,
-        timeout: Duration,
+        deadline: &Deadline<'_>,
     ) -> Result<Vec<(i32, Option<i64>)>, SourceError> {
         let failed = |error| self.broker(LIST_OFFSETS, error);
         let mut list = TopicPartitionList::new();
@@ -218,8 +236,8 @@ impl Reader {
             list.add_partition_offset(&self.topic, *partition, time)
                 .map_err(failed)?;
         }
-        let offsets = retry(timeout, |remaining| {
-            self.consumer.offsets_for_times(list.clone(), remaining)
+        let offsets = retry(deadline, |timeout| {
+            self.consumer.offsets_for_times(list.clone(), timeout)
         })
         .map_err(failed)?;
         Ok(offsets
@@ -244,15 +262,15 @@ fn find(offsets: &[(i32, Option<i64>)], partition: i32) -> Option<i64> {
         .and_then(|(_, offset)| *offset)
 }
 
-/// Repeats a request while it fails with a transient error, up to `timeout`. The error of a single partition fails the
-/// request.
+/// Repeats a request while it fails with a transient error or times out, until the deadline. The error of a single
+/// partition fails the request.
 fn retry(
-    timeout: Duration,
+    deadline: &Deadline<'_>,
     request: impl Fn(Duration) -> KafkaResult<TopicPartitionList>,
 ) -> KafkaResult<TopicPartitionList> {
-    let deadline = Deadline::after(timeout);
+    let can_retry = |code| is_transient(code) || code == RDKafkaErrorCode::OperationTimedOut;
     loop {
-        let result = request(deadline.remaining()).and_then(|list| {
+        let result = request(deadline.request_timeout()).and_then(|list| {
             let elements = list.elements();
             elements.iter().try_for_each(|element| element.error())?;
             drop(elements);
@@ -260,8 +278,7 @@ fn retry(
         });
         match result {
             Err(error)
-                if error.rdkafka_error_code().is_some_and(is_transient)
-                    && !deadline.has_passed() =>
+                if error.rdkafka_error_code().is_some_and(can_retry) && !deadline.has_ended() =>
             {
                 tracing::debug!(%error, "retrying a Kafka request");
                 thread::sleep(Duration::from_millis(50));
@@ -271,21 +288,54 @@ fn retry(
     }
 }
 
-struct Deadline(Instant);
+/// The end of a wait, and the timeout of each request before it.
+struct Deadline<'a> {
+    at: Instant,
+    request_timeout: Duration,
+    shutdown: Option<&'a AtomicBool>,
+}
 
-impl Deadline {
+impl<'a> Deadline<'a> {
     fn after(timeout: Duration) -> Self {
-        Self(Instant::now() + timeout)
+        Self {
+            at: Instant::now() + timeout,
+            request_timeout: timeout,
+            shutdown: None,
+        }
     }
 
-    /// The remaining time, at least a millisecond.
-    fn remaining(&self) -> Duration {
-        self.0
+    fn of(wait: &Wait<'a>) -> Self {
+        Self {
+            request_timeout: wait.request_timeout,
+            shutdown: Some(wait.shutdown),
+            ..Self::after(wait.timeout)
+        }
+    }
+
+    /// The timeout of the next request, at least a millisecond.
+    fn request_timeout(&self) -> Duration {
+        self.at
             .saturating_duration_since(Instant::now())
+            .min(self.request_timeout)
             .max(Duration::from_millis(1))
     }
 
-    fn has_passed(&self) -> bool {
-        Instant::now() >= self.0
+    fn has_ended(&self) -> bool {
+        Instant::now() >= self.at
+            || self
+                .shutdown
+                .is_some_and(|shutdown| shutdown.load(Ordering::Relaxed))
+    }
+
+    /// Repeats a request that returns nothing after its timeout.
+    fn until_answered<T>(&self, request: impl Fn(Duration) -> Option<T>) -> Option<T> {
+        loop {
+            let timeout = self.request_timeout();
+            let start = Instant::now();
+            let answer = request(timeout);
+            if answer.is_some() || start.elapsed() < timeout || self.has_ended() {
+                return answer;
+            }
+        }
     }
 }

@@ -8,6 +8,7 @@
 //!
 //! Kafka:
 //! - [`broker`]: librdkafka's mock cluster, in this process
+//! - [`silent_broker`]: a Kafka broker that answers nothing after its metadata
 //! - [`echo_broker`]: a Kafka broker that rejects every password and repeats it in the error
 //! - [`kafka`]: Apache Kafka, one broker or three
 //! - [`topics`]: administration and producing
@@ -54,5 +55,6 @@ pub mod records;
 pub mod run_report;
 #[cfg(feature = "schemas")]
 pub mod schemas;
+pub mod silent_broker;
 pub mod topics;
 pub mod user;

@@ -160,6 +160,31 @@ async fn finishes_the_call_in_flight_after_sigterm() {
 }
 
 #[tokio::test]
+async fn ends_after_sigterm_when_its_calls_end_although_the_broker_is_silent() {
+    let broker = testkit::silent_broker::start("ingest").unwrap();
+    let mut plain = Plain::start(&[
+        ("KAFKA_BOOTSTRAP_SERVERS", &broker.address),
+        ("KAFKA_TOPIC", "ingest"),
+        ("PUBLISH_TIMEOUT", "3s"),
+    ])
+    .await;
+    let id = Pid::from_raw(plain.id() as i32).unwrap();
+    let request = Request::post(paul());
+    let call = plain.call(&request);
+    let stop = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        kill_process(id, Signal::TERM).unwrap();
+    };
+    let (reply, ()) = tokio::join!(call, stop);
+    assert_eq!(reply.status, 503);
+    let answered = std::time::Instant::now();
+    assert_eq!(plain.ended().await, Some(0));
+    let took = answered.elapsed();
+    println!("ended {took:?} after the last response");
+    assert!(took < Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
 async fn serves_the_next_client_after_clients_have_disconnected() {
     let fixture = Fixture::new();
     let plain = Plain::start(&fixture.settings("ingest")).await;

@@ -4,6 +4,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::CheckError;
 use crate::config::Config;
+use kafka::list_offsets::Wait;
 use kafka::reader::{Reader, SourceError};
 use offsets::window::{WindowEnd, WindowStart};
 
@@ -16,12 +17,12 @@ pub(super) fn ask(config: &Config) -> Vec<Finding> {
         .map_err(|error| SourceError::client(&config.kafka, error))
         .and_then(|reader| {
             let never = AtomicBool::new(false);
-            reader.list_offsets(
-                &WindowStart::Committed,
-                &WindowEnd::Now,
-                config.start_timeout,
-                &never,
-            )
+            let wait = Wait {
+                timeout: config.start_timeout,
+                request_timeout: config.start_timeout,
+                shutdown: &never,
+            };
+            reader.list_offsets(&WindowStart::Committed, &WindowEnd::Now, &wait)
         });
     let offsets = match offsets {
         Ok(offsets) => offsets,
