@@ -19,8 +19,8 @@ use crate::settings::GROUPS;
 
 /// How long a call without a deadline waits for the function to start.
 const START_TIMEOUT: Duration = Duration::from_secs(10);
-/// The pause after the broker rejected the credentials, if the settings have not changed. The Kafka client retries twice
-/// a second.
+/// The pause after the broker rejected the credentials, if the settings have not changed. The Kafka client retries
+/// several times a second.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The current ingest function, for the hosts. It is cheap to clone.

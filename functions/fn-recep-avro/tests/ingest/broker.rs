@@ -76,7 +76,7 @@ async fn a_call_succeeds_although_the_broker_restarts() {
 }
 
 #[tokio::test]
-async fn a_waiting_call_is_answered_within_a_second_of_the_brokers_return() {
+async fn a_waiting_call_is_answered_soon_after_the_brokers_return() {
     let fixture = Fixture::new();
     for (name, connects_first, outage) in [
         ("a client that has never connected", false, 3000),
@@ -105,7 +105,8 @@ async fn a_waiting_call_is_answered_within_a_second_of_the_brokers_return() {
         let (answered, up) = tokio::join!(call, restart);
         let wait = answered.duration_since(up);
         println!("{name}: {wait:?}");
-        assert!(wait < Duration::from_secs(1), "{name}: {wait:?}");
+        // Half a second of it is librdkafka's wait for a producer id, the rest allows for a busy machine.
+        assert!(wait < Duration::from_millis(1500), "{name}: {wait:?}");
     }
 }
 
