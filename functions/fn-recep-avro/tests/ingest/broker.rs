@@ -84,13 +84,13 @@ async fn a_waiting_call_is_answered_soon_after_the_brokers_return() {
         ("a long outage", true, 4000),
     ] {
         if !connects_first {
-            fixture.broker.down().unwrap();
+            fixture.broker.set_down().unwrap();
         }
         let mut function = fixture.function().await;
         if connects_first {
             let reply = function.call(Call::direct(paul())).await.unwrap();
             assert_eq!(reply.status, 202);
-            fixture.broker.down().unwrap();
+            fixture.broker.set_down().unwrap();
         }
         let call = async {
             let reply = function.call(Call::direct(paul())).await.unwrap();
@@ -99,7 +99,7 @@ async fn a_waiting_call_is_answered_soon_after_the_brokers_return() {
         };
         let restart = async {
             tokio::time::sleep(Duration::from_millis(outage)).await;
-            fixture.broker.up().unwrap();
+            fixture.broker.set_up().unwrap();
             Instant::now()
         };
         let (answered, up) = tokio::join!(call, restart);

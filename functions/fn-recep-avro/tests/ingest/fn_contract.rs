@@ -69,7 +69,7 @@ async fn a_detached_call_that_stores_nothing_is_a_failed_function() {
     assert_eq!((reply.outer, reply.status), (200, 202));
     let reply = function.call(detached(b"junk".to_vec())).await.unwrap();
     assert_eq!((reply.outer, reply.status), (502, 422));
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     let reply = function.call(detached(paul())).await.unwrap();
     assert_eq!((reply.outer, reply.status), (502, 503));
     let sync = Call::direct(paul()).header("Fn-Invoke-Type", "sync");

@@ -18,7 +18,7 @@ async fn stays_below_its_memory_limit_with_256_calls_of_the_largest_body() {
     // Calls wait for the broker with their messages.
     fixture
         .broker
-        .round_trip(Duration::from_millis(20))
+        .set_round_trip_time(Duration::from_millis(20))
         .unwrap();
     let records: Vec<_> = (0..6)
         .map(|id| user(id, &"x".repeat(980_000), "e"))

@@ -17,12 +17,12 @@ async fn is_ready_while_a_broker_answers() {
     let fixture = Fixture::new();
     let plain = Plain::start(&fixture.settings("ingest")).await;
     until(&plain, 200).await;
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     let problem = until(&plain, 503).await;
     assert_eq!(problem.json()["type"], NOT_READY);
     assert_eq!(problem.headers["retry-after"], "1");
     assert_eq!(plain.get("/health").await.status, 200);
-    fixture.broker.up().unwrap();
+    fixture.broker.set_up().unwrap();
     until(&plain, 200).await;
     // A check publishes nothing.
     assert_eq!(fixture.stored().len(), 0);
@@ -85,7 +85,7 @@ async fn lambda_answers_health_and_readiness_checks() {
     });
     let outcome = lambda.invoke(check, Duration::from_secs(5)).await;
     assert_eq!(outcome.body["statusCode"], 200, "{outcome:?}");
-    fixture.broker.down().unwrap();
+    fixture.broker.set_down().unwrap();
     let end = Instant::now() + Duration::from_secs(10);
     while get(&mut lambda, Shape::LoadBalancer, "/ready").await.status != 503 {
         assert!(Instant::now() < end);
