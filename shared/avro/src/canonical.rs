@@ -97,11 +97,10 @@ impl CanonicalWriter<'_> {
         self.out.push(close);
     }
 
-    // Nothing needs escaping: the schema parser rejects names with other characters than letters, digits, `_` and `.`.
+    // A writer's names may contain characters that need escaping.
     fn quoted(&mut self, text: &str) {
-        self.out.push('"');
-        self.out.push_str(text);
-        self.out.push('"');
+        self.out
+            .push_str(&serde_json::Value::from(text).to_string());
     }
 }
 

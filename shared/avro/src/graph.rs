@@ -73,10 +73,10 @@ pub(super) struct Graph {
     pub(super) uses: Vec<u32>,
 }
 
-impl Graph {
+impl Node {
     /// The name of a type, as in union branches: the full name of a named type, otherwise the kind.
-    pub(super) fn name(&self, id: NodeId) -> &str {
-        match &self.nodes[id] {
+    pub(super) fn name(&self) -> &str {
+        match self {
             Node::Null => "null",
             Node::Boolean => "boolean",
             Node::Int => "int",
@@ -92,5 +92,12 @@ impl Graph {
             Node::Enum(symbols) => &symbols.name,
             Node::Fixed(fixed) => &fixed.name,
         }
+    }
+}
+
+impl Graph {
+    /// [`Node::name`] of a type.
+    pub(super) fn name(&self, id: NodeId) -> &str {
+        self.nodes[id].name()
     }
 }

@@ -43,7 +43,8 @@ impl Schema {
         Self::with_origin(json, Origin::Configured)
     }
 
-    /// Parses the schema that came with data, only to read the data: defaults and aliases are ignored.
+    /// Parses the schema that came with data, only to read the data: defaults and aliases are ignored, and names may have
+    /// any characters.
     ///
     /// # Errors
     /// The schema is not valid Avro or exceeds a limit. The limits are lower than for [`parse`](Self::parse).
@@ -52,6 +53,8 @@ impl Schema {
     }
 
     fn with_origin(json: &str, origin: Origin) -> Result<Self, SchemaError> {
+        // Editors on Windows write a byte order mark.
+        let json = json.strip_prefix('\u{feff}').unwrap_or(json);
         let graph = parse::graph(json, origin)?;
         let program = compile::program(&graph, &Selection::default(), 0)?;
         let canonical = canonical::form(&graph);
