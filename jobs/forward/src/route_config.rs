@@ -73,6 +73,8 @@ impl RouteConfig {
     /// # Errors
     /// Which route is wrong, and how.
     pub fn parse(text: &str) -> Result<Vec<Self>, String> {
+        // Editors on Windows write a byte order mark.
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         let values: Vec<Value> = serde_json::from_str(text)
             .map_err(|error| format!("expected a JSON array of routes: {error}"))?;
         if values.is_empty() || values.len() > MOST_ROUTES {
@@ -344,6 +346,12 @@ mod tests {
             let error = RouteConfig::parse(text).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
+    }
+
+    #[test]
+    fn skips_a_byte_order_mark() {
+        let text = "\u{feff}[{\"name\":\"A\",\"when\":\"true\",\"url\":\"http://a\"}]";
+        assert_eq!(RouteConfig::parse(text).unwrap().len(), 1);
     }
 
     #[test]
