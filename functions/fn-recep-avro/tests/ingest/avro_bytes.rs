@@ -40,6 +40,20 @@ pub(crate) enum Codec {
 
 /// A container file with one block for each list of data.
 pub(crate) fn container(codec: Codec, blocks: &[&[Vec<u8>]]) -> Vec<u8> {
+    container_of(USER, codec, blocks)
+}
+
+/// A container file of users whose record is in this namespace.
+pub(crate) fn container_in_namespace(namespace: &str, users: &[Vec<u8>]) -> Vec<u8> {
+    let name = format!(r#""name": "{namespace}.User""#);
+    container_of(
+        &USER.replace(r#""name": "User""#, &name),
+        Codec::Null,
+        &[users],
+    )
+}
+
+fn container_of(schema: &str, codec: Codec, blocks: &[&[Vec<u8>]]) -> Vec<u8> {
     let name = match codec {
         Codec::Null => "null",
         Codec::Deflate => "deflate",
@@ -48,7 +62,7 @@ pub(crate) fn container(codec: Codec, blocks: &[&[Vec<u8>]]) -> Vec<u8> {
     let mut out = b"Obj\x01".to_vec();
     out.extend(long(2));
     out.extend(bytes(b"avro.schema"));
-    out.extend(bytes(USER.as_bytes()));
+    out.extend(bytes(schema.as_bytes()));
     out.extend(bytes(b"avro.codec"));
     out.extend(bytes(name.as_bytes()));
     out.extend(long(0));

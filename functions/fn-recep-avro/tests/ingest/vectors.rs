@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
-use super::avro_bytes::{Codec, container, gzip, paul, user};
+use super::avro_bytes::{Codec, container, container_in_namespace, gzip, paul, user};
 use super::fixture::Request;
 
 /// One request, the expected status and the expected values in the topic.
@@ -101,6 +101,11 @@ fn good() -> Vec<Vector> {
             "a deflated container with a key of the client",
             Request::post(container(Codec::Deflate, &[&three]))
                 .header("Idempotency-Key", "\"c-1\""),
+            three.to_vec(),
+        ),
+        accepted(
+            "a container of a writer whose namespace is not a valid name",
+            Request::post(container_in_namespace("abc-123.Event$", &three)),
             three.to_vec(),
         ),
         accepted(

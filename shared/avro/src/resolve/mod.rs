@@ -1,11 +1,10 @@
 //! Schema resolution: converts a datum of the writer's schema to the reader's schema.
 //!
 //! A [`Plan`] is made once for a pair of schemas, or reports why they are incompatible. Applied to a validated datum it
-//! copies, converts and inserts defaults. Fields match by name, after the reader's aliases have renamed the writer's
-//! fields. Named types match by their name without namespace, or by alias. The branches of a union match by full name
-//! first.
+//! copies, converts and inserts defaults. The reader's aliases first rename the writer's types and fields. Then fields match
+//! by name, and named types by their name without namespace. The branches of a union match by full name first.
 //!
-//! Source: Avro specification 1.12, "Schema Resolution".
+//! Source: Avro specification 1.12, "Schema Resolution" and "Aliases".
 
 mod apply;
 mod field_sources;

@@ -7,6 +7,7 @@ use super::field_sources::field_sources;
 use super::steps::{FieldSource, MAX_LEVELS, Plan, Step};
 use crate::from_json;
 use crate::graph::{Graph, Node, NodeId, Record};
+use crate::names::unqualified;
 
 /// Plans how to convert the writer's datums to the reader's schema.
 ///
@@ -16,6 +17,7 @@ pub(crate) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
     let mut planner = Planner {
         writer,
         reader,
+        renamed: aliases(reader),
         steps: Vec::new(),
         known: HashMap::new(),
     };
@@ -29,12 +31,40 @@ pub(crate) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
 struct Planner<'t> {
     writer: &'t Graph,
     reader: &'t Graph,
+    /// The reader's names of the types that its aliases name.
+    renamed: HashMap<&'t str, &'t str>,
     steps: Vec<Step>,
     /// The step for each pair of types, or why they are incompatible, so that each pair is planned once.
     known: HashMap<(NodeId, NodeId), Result<usize, String>>,
 }
 
+/// The name of each type, by its aliases. If two types have the same alias, the last one uses it, as in Java.
+fn aliases(reader: &Graph) -> HashMap<&str, &str> {
+    let mut renamed = HashMap::new();
+    for node in &reader.nodes {
+        let aliases = match node {
+            Node::Record(record) => &record.aliases,
+            Node::Enum(symbols) => &symbols.aliases,
+            Node::Fixed(fixed) => &fixed.aliases,
+            _ => continue,
+        };
+        renamed.extend(aliases.iter().map(|alias| (alias.as_str(), node.name())));
+    }
+    renamed
+}
+
 impl Planner<'_> {
+    /// The full name of the writer's type after the reader's aliases have renamed it.
+    fn written_name(&self, from: NodeId) -> &str {
+        let name = self.writer.name(from);
+        self.renamed.get(name).copied().unwrap_or(name)
+    }
+
+    /// Whether the unqualified names of the types are equal.
+    fn is_same_name(&self, from: NodeId, to: NodeId) -> bool {
+        unqualified(self.written_name(from)) == unqualified(self.reader.name(to))
+    }
+
     fn push(&mut self, step: Step) -> usize {
         self.steps.push(step);
         self.steps.len() - 1
@@ -95,14 +125,11 @@ impl Planner<'_> {
             (Node::Float, Node::Double) => Step::FloatToDouble,
             (Node::Bytes, Node::String) => Step::BytesToString,
             (Node::Fixed(written), Node::Fixed(read))
-                if written.size == read.size
-                    && same_name(&written.name, &read.name, &read.aliases) =>
+                if written.size == read.size && self.is_same_name(from, to) =>
             {
                 Step::Copy(from)
             }
-            (Node::Enum(written), Node::Enum(read))
-                if same_name(&written.name, &read.name, &read.aliases) =>
-            {
+            (Node::Enum(written), Node::Enum(read)) if self.is_same_name(from, to) => {
                 let position =
                     |symbol: &str| read.symbols.iter().position(|known| **known == *symbol);
                 let default = read.default.as_deref().and_then(position);
@@ -117,9 +144,7 @@ impl Planner<'_> {
                 keyed: true,
                 step: self.step(*from, *to, level + 1)?,
             },
-            (Node::Record(written), Node::Record(read))
-                if same_name(&written.name, &read.name, &read.aliases) =>
-            {
+            (Node::Record(written), Node::Record(read)) if self.is_same_name(from, to) => {
                 self.record(written, read, level)?
             }
             _ => return Err(self.incompatible(from, to)),
@@ -152,7 +177,7 @@ impl Planner<'_> {
         position: Option<usize>,
         level: usize,
     ) -> Result<Step, String> {
-        let full_name = self.writer.name(from);
+        let full_name = self.written_name(from);
         let is_exact =
             |id: &NodeId| self.is_same_type(from, *id) && self.reader.name(*id) == full_name;
         if let Some(index) = branches.iter().position(is_exact).or(position) {
@@ -181,9 +206,9 @@ impl Planner<'_> {
             && (written.iter().zip(read)).all(|(from, to)| self.is_same_type(*from, *to))
     }
 
-    /// Whether the types match by the specification's rules, without promotion, aliases and the types inside.
+    /// Whether the types match by the specification's rules, without promotion and the types inside.
     fn is_same_type(&self, from: NodeId, to: NodeId) -> bool {
-        let name = unqualified(self.writer.name(from)) == unqualified(self.reader.name(to));
+        let name = self.is_same_name(from, to);
         match (&self.writer.nodes[from], &self.reader.nodes[to]) {
             (Node::Fixed(written), Node::Fixed(read)) => name && written.size == read.size,
             (written, read) => name && discriminant(written) == discriminant(read),
@@ -240,12 +265,4 @@ fn describe(graph: &Graph, id: NodeId) -> String {
         Node::Fixed(fixed) => format!("the fixed {} of {} bytes", fixed.name, fixed.size),
         _ => graph.name(id).to_owned(),
     }
-}
-
-fn same_name(written: &str, read: &str, aliases: &[String]) -> bool {
-    unqualified(written) == unqualified(read) || aliases.iter().any(|alias| alias == written)
-}
-
-fn unqualified(name: &str) -> &str {
-    name.rsplit_once('.').map_or(name, |(_, name)| name)
 }

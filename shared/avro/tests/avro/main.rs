@@ -11,5 +11,6 @@ mod memory;
 mod oracle;
 mod resolution;
 mod schemas;
+mod type_names;
 mod validate;
 mod writers;
