@@ -7,6 +7,7 @@
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{Env, IdedExpr};
 
+use crate::contradiction;
 use crate::infer::Inference;
 use crate::operators;
 use crate::problem::Problem;
@@ -29,6 +30,8 @@ pub(super) struct Checked {
     pub(super) expression: IdedExpr,
     /// The fields in the condition, without duplicates.
     pub(super) fields: Vec<String>,
+    /// Why a part of the condition is never true, if one is.
+    pub(super) contradiction: Option<String>,
     /// Parts that are valid but suspicious.
     pub(super) warnings: Vec<String>,
 }
@@ -71,7 +74,9 @@ fn parse_and_check(condition: &str, types: &Types) -> Result<Checked, String> {
     let result = inference.infer(&mut expression).map_err(with_position)?;
     operators::require_boolean(&mut inference.warnings, &expression, &result, "a condition")
         .map_err(with_position)?;
+    let contradiction = contradiction::check(&expression, types).err();
     Ok(Checked {
+        contradiction: contradiction.map(with_position),
         expression,
         warnings: inference.warnings.into_messages(&inference.fields),
         fields: inference.fields,
@@ -163,6 +168,7 @@ mod tests {
                 "lines paid id",
             ),
             ("lines.exists_one(l, l == lines[0])", "lines"),
+            ("[99999999999].exists(id, id == 99999999999)", ""),
             ("string(id).endsWith('0')", "id"),
             ("true", ""),
         ] {
@@ -218,6 +224,14 @@ mod tests {
                 "no field price; it has sku, discount",
             ),
             ("Order{id: 1} == null", "messages are not supported"),
+            ("id / 0 == 1", "division by zero (at character 4)"),
+            ("1 % -0 == id", "division by zero"),
+            (
+                "id == 99999999999",
+                "id is never 99999999999: it is an int, from -2147483648 to 2147483647 (at character 7)",
+            ),
+            ("-2147483649 != id", "id is never -2147483649"),
+            ("id in [1, 99999999999]", "id is never 99999999999"),
             ("id = 1010", "use == to compare"),
             ("id == ", "(at character"),
             ("", "(at character"),
@@ -249,6 +263,10 @@ mod tests {
             warnings("email.contains('x')")[0].starts_with("email may be null, and contains()")
         );
         assert!(warnings("address.city > 'a'")[0].starts_with("address.city may be null"));
+        assert_eq!(
+            warnings("99999999999 > id"),
+            ["id has 32 bits, so that its comparison with 99999999999 is constant"]
+        );
         assert!(warnings("id != null")[0].starts_with("id (an int) is never null"));
     }
 

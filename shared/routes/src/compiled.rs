@@ -110,7 +110,7 @@ impl ConditionBuilder<'_> {
 }
 
 /// The field and the predicate of an expression.
-fn predicate(expression: &IdedExpr) -> Option<(&str, Predicate)> {
+pub(super) fn predicate(expression: &IdedExpr) -> Option<(&str, Predicate)> {
     let call = match &expression.expr {
         Expr::Ident(path) => return Some((path, Predicate::IsTrue)),
         Expr::Call(call) => call,

@@ -1,4 +1,4 @@
-//! Property test: the results of compiled conditions equal the interpreter's.
+//! Property tests: the results of compiled conditions equal the interpreter's, and contradictions never match.
 
 use avro::{Field, Schema};
 use proptest::prelude::*;
@@ -9,7 +9,7 @@ use crate::interpret::{Interpreter, Record};
 use crate::types::Types;
 
 const SCHEMA: &str = r#"{"type":"record","name":"Order","fields":[
-    {"name":"id","type":"int"},
+    {"name":"id","type":"long"},
     {"name":"age","type":["null","long"]},
     {"name":"name","type":"string"},
     {"name":"email","type":["null","string"]},
@@ -195,6 +195,24 @@ proptest! {
                         "{}: {:?}", condition, fields
                     );
                 }
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    #[test]
+    fn contradictions_never_match(leaves in prop::collection::vec(leaf(), 1..5), records in prop::collection::vec(record(), 1..8)) {
+        let types = Types::of(&Schema::parse(SCHEMA).unwrap());
+        let condition = leaves.join(" && ");
+        if let Some((checked, compiled)) = compile(&condition, &types)
+            && checked.contradiction.is_some()
+        {
+            for record in &records {
+                let fields: Vec<Field<'_>> = record.iter().map(Owned::field).collect();
+                prop_assert_ne!(compiled.matches(&fields), Some(true), "{}: {:?}", condition, fields);
             }
         }
     }

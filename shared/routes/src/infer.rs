@@ -6,6 +6,7 @@ use cel::common::ast::{
     operators as cel_operators,
 };
 
+use crate::literals;
 use crate::operators;
 use crate::problem::{Operand, Problem, describe};
 use crate::types::{Kind, Type, Types};
@@ -82,7 +83,7 @@ impl<'a> Inference<'a> {
         let Some(path) = path_segments(expression) else {
             return Ok(None);
         };
-        if self.locals.iter().any(|(local, _)| *local == path[0]) {
+        if self.is_local(&path[0]) {
             return Ok(None);
         }
         let mut fields = self.types.fields();
@@ -113,6 +114,10 @@ impl<'a> Inference<'a> {
         }
         expression.expr = Expr::Ident(path);
         Ok(found)
+    }
+
+    fn is_local(&self, name: &str) -> bool {
+        self.locals.iter().any(|(local, _)| local == name)
     }
 
     /// `has(operand.field)`: the field of a record is not null, or the key of a map is present.
@@ -184,6 +189,9 @@ impl<'a> Inference<'a> {
         for argument in &mut call.args {
             kinds.push(self.infer(argument)?);
         }
+        let locals = &self.locals;
+        let is_local = |name: &str| locals.iter().any(|(local, _)| local == name);
+        literals::check_ints(self.types, &mut self.warnings, is_local, call)?;
         let operands: Vec<(&IdedExpr, Type)> = call
             .target
             .as_deref()

@@ -31,10 +31,12 @@
 
 mod check;
 mod compiled;
+mod contradiction;
 #[cfg(test)]
 mod equivalence;
 mod infer;
 mod interpret;
+mod literals;
 mod operators;
 mod predicate;
 mod problem;
@@ -113,8 +115,8 @@ impl Routes {
     /// Checks the routes against the schema and compiles them.
     ///
     /// # Errors
-    /// Two routes have the same name, a condition does not fit the schema, or a route never matches, because its condition
-    /// is false or an earlier route matches the same records.
+    /// Two routes have the same name, a condition does not fit the schema or contradicts itself, or a route never matches,
+    /// because its condition is false or an earlier route matches the same records.
     pub fn compile(definitions: Vec<RouteDefinition>, schema: &Schema) -> Result<Self, RouteError> {
         let types = Types::of(schema);
         let interpreter = Interpreter::new();
@@ -128,8 +130,11 @@ impl Routes {
             {
                 return Err(error("another route has this name"));
             }
-            let checked = check::check(&definition.when, &types)
-                .map_err(|reason| error(&format!("{}: {reason}", definition.when)))?;
+            let invalid = |reason: &String| error(&format!("{}: {reason}", definition.when));
+            let checked = check::check(&definition.when, &types).map_err(|r| invalid(&r))?;
+            if let Some(reason) = &checked.contradiction {
+                return Err(invalid(reason));
+            }
             let matches_all =
                 is_always_true(&checked, &interpreter, &types).map_err(|r| error(&r))?;
             if let Some(other) = routes.iter().find(|earlier| {

@@ -7,6 +7,7 @@
 use cel::IdedExpr;
 use cel::common::ast::{Expr, LiteralValue, operators};
 
+use crate::literals::{check_symbol, is_zero};
 use crate::problem::{Operand, Problem, describe, describe_all};
 use crate::types::{Kind, Type, Types};
 use crate::warnings::Warnings;
@@ -71,6 +72,9 @@ pub(super) fn result_type(
             add_uses(warnings, operands, sign(name));
             element(container, index)
         }
+        (operators::DIVIDE | operators::MODULO, [_, (divisor, _)]) if is_zero(divisor) => {
+            Err(Problem::new(id, "division by zero"))
+        }
         (
             operators::ADD
             | operators::SUBSTRACT
@@ -121,26 +125,6 @@ fn equality(
             "{sign} compares {} with {}, which are never equal",
             describe(left),
             describe(right)
-        ),
-    ))
-}
-
-/// Checks that a string literal that is compared with an enum is one of its symbols.
-fn check_symbol(types: &Types, kind: &Type, other: &IdedExpr) -> Result<(), Problem> {
-    let (Kind::Enum(index), Expr::Literal(LiteralValue::String(text))) = (&kind.kind, &other.expr)
-    else {
-        return Ok(());
-    };
-    let symbols = &types.symbols[*index];
-    if symbols.iter().any(|symbol| symbol == text.inner()) {
-        return Ok(());
-    }
-    Err(Problem::new(
-        other.id,
-        format!(
-            "the enum has no symbol {:?}; it has {}",
-            text.inner(),
-            symbols.join(", ")
         ),
     ))
 }

@@ -227,7 +227,7 @@ fn compare_sizes(comparison: Comparison, size: usize, literal: i64) -> Option<bo
 }
 
 /// A whole number, possibly with a minus sign.
-fn int(expression: &IdedExpr) -> Option<i64> {
+pub(super) fn int(expression: &IdedExpr) -> Option<i64> {
     match &expression.expr {
         Expr::Literal(LiteralValue::Int(number)) => Some(*number.inner()),
         Expr::Call(call) if call.func_name == operators::NEGATE => {

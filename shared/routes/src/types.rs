@@ -1,6 +1,6 @@
 //! The types of values in conditions, and of a record's fields.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::fmt;
 
 use avro::{Schema, SchemaNode, SchemaType};
@@ -95,6 +95,8 @@ pub(super) struct Types {
     pub(super) records: Vec<Vec<(String, Type)>>,
     /// The symbols of each enum, in order.
     pub(super) symbols: Vec<Vec<String>>,
+    /// The fields of type `int`, also nullable ones: the record's index and the field's name.
+    ints: HashSet<(usize, String)>,
     /// The type of the datum.
     datum: Option<Type>,
 }
@@ -108,15 +110,52 @@ impl Types {
         builder.types
     }
 
-    /// The fields of the datum. Empty if the datum is not a record.
-    pub(super) fn fields(&self) -> &[(String, Type)] {
+    /// The index of the datum's record. `None` if the datum is not a record.
+    pub(super) fn record(&self) -> Option<usize> {
         match &self.datum {
             Some(Type {
                 kind: Kind::Record(index),
                 ..
-            }) => &self.records[*index],
-            _ => &[],
+            }) => Some(*index),
+            _ => None,
         }
+    }
+
+    /// The fields of the datum. Empty if the datum is not a record.
+    pub(super) fn fields(&self) -> &[(String, Type)] {
+        self.record().map_or(&[], |index| &self.records[index])
+    }
+
+    /// The type of the field with this path (`address.city`). It is nullable if a record around it is.
+    pub(super) fn field_at(&self, path: &str) -> Option<Type> {
+        let (_, _, found) = self.locate(path)?;
+        Some(found)
+    }
+
+    /// Whether the field with this path has the type `int`, so that its values have 32 bits.
+    pub(super) fn is_int(&self, path: &str) -> bool {
+        self.locate(path)
+            .is_some_and(|(record, name, _)| self.ints.contains(&(record, name.to_owned())))
+    }
+
+    /// The record that contains a field directly, the field's name, and its type.
+    fn locate<'p>(&self, path: &'p str) -> Option<(usize, &'p str, Type)> {
+        let mut record = self.record()?;
+        let mut nullable = false;
+        let mut names = path.split('.').peekable();
+        while let Some(name) = names.next() {
+            let found = Self::field(&self.records[record], name)?;
+            nullable |= found.nullable;
+            match found.kind {
+                Kind::Record(inner) if names.peek().is_some() => record = inner,
+                _ if names.peek().is_some() => return None,
+                _ => {
+                    let kind = found.kind.clone();
+                    return Some((record, name, Type { kind, nullable }));
+                }
+            }
+        }
+        None
     }
 
     /// The type of the field with this name among `fields`.
@@ -172,12 +211,26 @@ impl TypesBuilder {
         self.types.records.push(Vec::new());
         // Known before its fields are added, because one of them may be the record itself.
         self.named.insert(id, Kind::Record(index));
-        let fields = fields
-            .into_iter()
-            .map(|(name, node)| (name.to_owned(), self.add(node)))
-            .collect();
-        self.types.records[index] = fields;
+        let mut added = Vec::with_capacity(fields.len());
+        for (name, node) in fields {
+            if is_int(node) {
+                self.types.ints.insert((index, name.to_owned()));
+            }
+            added.push((name.to_owned(), self.add(node)));
+        }
+        self.types.records[index] = added;
         Kind::Record(index)
+    }
+}
+
+/// Whether all values that are not null are of type `int`.
+fn is_int(node: SchemaNode<'_>) -> bool {
+    match node.kind() {
+        SchemaType::Int => true,
+        SchemaType::Union(branches) => branches
+            .iter()
+            .all(|branch| matches!(branch.kind(), SchemaType::Int | SchemaType::Null)),
+        _ => false,
     }
 }
 
