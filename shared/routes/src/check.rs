@@ -1,14 +1,15 @@
 //! Parses a condition and checks it against the schema, so that mistakes are found before the first record.
 //!
 //! A condition is CEL (<https://github.com/google/cel-spec>) with the standard macros, operators and functions, but without
-//! timestamps, durations and optional values. The record's fields are the variables. A field of a record that is null is
-//! null. `has(record.field)` is true if the field is not null, as for CEL's messages.
+//! timestamps, durations and optional values. The record's fields are the variables, and `record` is the whole record, for
+//! fields whose names CEL reserves. A field of a record that is null is null. `has(address.city)` is true if the field is
+//! not null, as for CEL's messages.
 
 use cel::common::ast::{EntryExpr, Expr};
 use cel::{Env, IdedExpr};
 
 use crate::contradiction;
-use crate::infer::Inference;
+use crate::infer::{Inference, RECORD};
 use crate::operators;
 use crate::problem::Problem;
 use crate::types::Types;
@@ -58,16 +59,17 @@ pub(super) fn check(condition: &str, types: &Types) -> Result<Checked, String> {
 }
 
 fn parse_and_check(condition: &str, types: &Types) -> Result<Checked, String> {
-    let program = Env::stdlib()
+    let (mut expression, source) = Env::stdlib()
         .with_optional_support(false)
-        .compile(condition)
-        .map_err(|errors| syntax(condition, &errors))?;
-    if depth(program.expression()) > MAX_DEPTH {
+        .parser()
+        .enable_ident_escape_syntax(true)
+        .parse_with_source_info(condition)
+        .map_err(|errors| syntax(condition, &errors, types))?;
+    if depth(&expression) > MAX_DEPTH {
         return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
     }
-    let mut expression = program.expression().clone();
     let mut inference = Inference::new(types);
-    let with_position = |problem: Problem| match program.source_info().offset_for(problem.id) {
+    let with_position = |problem: Problem| match source.offset_for(problem.id) {
         Some((start, _)) => format!("{} (at character {})", problem.message, start + 1),
         None => problem.message,
     };
@@ -107,18 +109,32 @@ fn depth(expression: &IdedExpr) -> usize {
     }
 }
 
-fn syntax(condition: &str, errors: &cel::ParseErrors) -> String {
+fn syntax(condition: &str, errors: &cel::ParseErrors, types: &Types) -> String {
     let Some(first) = errors.errors.first() else {
         return "it is not a CEL expression".to_owned();
     };
     let single_equals = condition.replace(['=', '!', '<', '>'], "=").contains("==");
-    let hint = if condition.contains('=') && !single_equals {
-        "; use == to compare"
-    } else {
-        ""
+    let mut words = condition.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+    let reserved = words.find(|word| {
+        let is_field = || Types::field(types.fields(), word).is_some();
+        first.msg.contains("reserved identifier") && first.msg.ends_with(*word) && is_field()
+            || KEYWORDS.contains(word) && is_field()
+    });
+    let hint = match reserved {
+        Some(name) if KEYWORDS.contains(&name) => {
+            format!("; the field {name} is {RECORD}.`{name}`, because CEL reserves the word")
+        }
+        Some(name) => {
+            format!("; the field {name} is {RECORD}.{name}, because CEL reserves the word")
+        }
+        None if condition.contains('=') && !single_equals => "; use == to compare".to_owned(),
+        None => String::new(),
     };
     format!("{} (at character {}){hint}", first.msg, first.pos.1)
 }
+
+/// Words of CEL's grammar, which are not even allowed after a dot.
+const KEYWORDS: [&str; 4] = ["in", "true", "false", "null"];
 
 #[cfg(test)]
 mod tests {
@@ -224,13 +240,23 @@ mod tests {
                 "no field price; it has sku, discount",
             ),
             ("Order{id: 1} == null", "messages are not supported"),
+            ("record.idd == 1", "the record has no field idd"),
+            ("has(record.idd)", "the record has no field idd"),
+            (
+                "record != null",
+                "record is the whole record: write record.field",
+            ),
+            (
+                "lines.exists(id, record.id == 1)",
+                "the macro's variable id hides record.id: rename the variable",
+            ),
             ("id / 0 == 1", "division by zero (at character 4)"),
             ("1 % -0 == id", "division by zero"),
             (
                 "id == 99999999999",
                 "id is never 99999999999: it is an int, from -2147483648 to 2147483647 (at character 7)",
             ),
-            ("-2147483649 != id", "id is never -2147483649"),
+            ("-2147483649 != record.id", "id is never -2147483649"),
             ("id in [1, 99999999999]", "id is never 99999999999"),
             ("id = 1010", "use == to compare"),
             ("id == ", "(at character"),

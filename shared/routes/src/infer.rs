@@ -12,6 +12,9 @@ use crate::problem::{Operand, Problem, describe};
 use crate::types::{Kind, Type, Types};
 use crate::warnings::Warnings;
 
+/// The variable of the whole record. A field of this name is `record.record`.
+pub(super) const RECORD: &str = "record";
+
 /// Infers the types of one condition.
 pub(super) struct Inference<'a> {
     types: &'a Types,
@@ -80,11 +83,29 @@ impl<'a> Inference<'a> {
 
     /// Replaces a field of the record, or of a record inside it, with one identifier. `None` for other expressions.
     fn field(&mut self, expression: &mut IdedExpr) -> Result<Option<Type>, Problem> {
-        let Some(path) = path_segments(expression) else {
+        let Some(mut path) = path_segments(expression) else {
             return Ok(None);
         };
         if self.is_local(&path[0]) {
             return Ok(None);
+        }
+        if path[0] == RECORD {
+            path.remove(0);
+            let Some(name) = path.first() else {
+                return Err(Problem::new(
+                    expression.id,
+                    format!("{RECORD} is the whole record: write {RECORD}.field"),
+                ));
+            };
+            // The interpreter finds variables by name, and a macro's variable first.
+            if path.len() == 1 && self.is_local(name) {
+                return Err(Problem::new(
+                    expression.id,
+                    format!(
+                        "the macro's variable {name} hides {RECORD}.{name}: rename the variable"
+                    ),
+                ));
+            }
         }
         let mut fields = self.types.fields();
         let mut nullable = false;
@@ -120,15 +141,26 @@ impl<'a> Inference<'a> {
         self.locals.iter().any(|(local, _)| local == name)
     }
 
+    /// Whether an expression is the variable of the whole record.
+    fn is_record(&self, expression: &IdedExpr) -> bool {
+        matches!(&expression.expr, Expr::Ident(name) if name == RECORD && !self.is_local(name))
+    }
+
     /// `has(operand.field)`: the field of a record is not null, or the key of a map is present.
     fn presence(&mut self, expression: &mut IdedExpr) -> Result<Type, Problem> {
         let id = expression.id;
         let Expr::Select(select) = &mut expression.expr else {
             return Ok(Kind::Bool.into());
         };
-        let known = self.fields.len();
-        let operand = self.infer(&mut select.operand.clone())?;
-        self.fields.truncate(known);
+        let operand = match self.types.record() {
+            Some(record) if self.is_record(&select.operand) => Kind::Record(record).into(),
+            _ => {
+                let known = self.fields.len();
+                let operand = self.infer(&mut select.operand.clone())?;
+                self.fields.truncate(known);
+                operand
+            }
+        };
         match operand.kind {
             Kind::Record(_) => {
                 let mut field = IdedExpr {

@@ -67,6 +67,59 @@ fn conditions_support_every_kind_of_field() {
     }
 }
 
+/// The words that CEL reserves.
+#[test]
+fn fields_with_reserved_names_are_fields_of_the_record() {
+    let words = "as break const continue else for function if import let loop package namespace return var void while \
+        in true false null record";
+    for word in words.split(' ') {
+        let text = json!({"type": "record", "name": "R", "fields": [
+            {"name": "id", "type": "int"},
+            {"name": word, "type": {"type": "record", "name": "S", "fields": [{"name": word, "type": "string"}]}}]});
+        let schema = Schema::parse(&text.to_string()).unwrap();
+        let datum = schema
+            .from_json(&json!({"id": 7, word: {word: "x"}}))
+            .unwrap();
+        for condition in [
+            format!("record.`{word}`.`{word}` == 'x'"),
+            format!("has(record.`{word}`.`{word}`) && record.id == 7"),
+            format!("[1].exists(i, i < record.id && record.`{word}`.`{word}` == 'x')"),
+        ] {
+            let routes = Routes::compile(vec![definition("A", &condition)], &schema).unwrap();
+            let decision = routes.decide(&datum, &mut Scratch::default());
+            assert_eq!(decision, Ok(Some(0)), "{condition}");
+        }
+        if ["true", "false", "null", "record"].contains(&word) {
+            continue;
+        }
+        let bare = vec![definition("A", &format!("{word} == 'x'"))];
+        let error = Routes::compile(bare, &schema).unwrap_err().to_string();
+        assert!(
+            error.contains(&format!("the field {word} is record.")),
+            "{error}"
+        );
+    }
+}
+
+#[test]
+fn fields_of_the_record_are_compiled_as_plain_fields() {
+    let plain = routes(&["id == 1010 && has(address.city)"]).unwrap();
+    let named = routes(&["record.id == 1010 && has(record.address.city)"]).unwrap();
+    assert!(plain.routes[0].compiled.is_some() && named.routes[0].compiled.is_some());
+    assert_eq!(named.fields, plain.fields);
+    let error = routes(&["id == 1", "record.id == 1"])
+        .unwrap_err()
+        .to_string();
+    assert!(error.contains("it never matches"), "{error}");
+    for condition in ["has(record.email)", "record.email == 'x'"] {
+        assert_eq!(decide(&[condition], &order()), Ok(None), "{condition}");
+    }
+    assert_eq!(
+        decide(&["lines.exists(record, record.sku == 'y')"], &order()),
+        Ok(Some(0))
+    );
+}
+
 #[test]
 fn fields_of_null_records_are_null() {
     let mut order = order();
