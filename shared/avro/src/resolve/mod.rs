@@ -10,6 +10,7 @@ mod apply;
 mod field_sources;
 mod plan;
 mod steps;
+mod type_renames;
 
 pub(super) use apply::apply;
 pub(super) use plan::plan;

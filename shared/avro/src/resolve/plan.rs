@@ -5,6 +5,7 @@ use std::mem::discriminant;
 
 use super::field_sources::field_sources;
 use super::steps::{FieldSource, MAX_LEVELS, Plan, Step};
+use super::type_renames::TypeRenames;
 use crate::from_json;
 use crate::graph::{Graph, Node, NodeId, Record};
 use crate::names::unqualified;
@@ -17,7 +18,7 @@ pub(crate) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
     let mut planner = Planner {
         writer,
         reader,
-        renamed: aliases(reader),
+        renames: TypeRenames::of(reader),
         steps: Vec::new(),
         known: HashMap::new(),
     };
@@ -31,33 +32,16 @@ pub(crate) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
 struct Planner<'t> {
     writer: &'t Graph,
     reader: &'t Graph,
-    /// The reader's names of the types that its aliases name.
-    renamed: HashMap<&'t str, &'t str>,
+    renames: TypeRenames<'t>,
     steps: Vec<Step>,
     /// The step for each pair of types, or why they are incompatible, so that each pair is planned once.
     known: HashMap<(NodeId, NodeId), Result<usize, String>>,
 }
 
-/// The name of each type, by its aliases. If two types have the same alias, the last one uses it, as in Java.
-fn aliases(reader: &Graph) -> HashMap<&str, &str> {
-    let mut renamed = HashMap::new();
-    for node in &reader.nodes {
-        let aliases = match node {
-            Node::Record(record) => &record.aliases,
-            Node::Enum(symbols) => &symbols.aliases,
-            Node::Fixed(fixed) => &fixed.aliases,
-            _ => continue,
-        };
-        renamed.extend(aliases.iter().map(|alias| (alias.as_str(), node.name())));
-    }
-    renamed
-}
-
 impl Planner<'_> {
     /// The full name of the writer's type after the reader's aliases have renamed it.
     fn written_name(&self, from: NodeId) -> &str {
-        let name = self.writer.name(from);
-        self.renamed.get(name).copied().unwrap_or(name)
+        self.renames.apply(self.writer.name(from))
     }
 
     /// Whether the unqualified names of the types are equal.
