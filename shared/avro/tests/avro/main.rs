@@ -9,6 +9,7 @@ mod hostile_files;
 mod json;
 mod memory;
 mod oracle;
+mod parser_oracle;
 mod resolution;
 mod schemas;
 mod type_names;
