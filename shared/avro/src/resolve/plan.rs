@@ -233,8 +233,18 @@ impl Planner<'_> {
     }
 
     fn incompatible(&self, from: NodeId, to: NodeId) -> String {
+        let differs_in_name = !self.is_same_name(from, to)
+            && match (&self.writer.nodes[from], &self.reader.nodes[to]) {
+                (Node::Record(_), Node::Record(_)) | (Node::Enum(_), Node::Enum(_)) => true,
+                (Node::Fixed(written), Node::Fixed(read)) => written.size == read.size,
+                _ => false,
+            };
+        let remedy = match differs_in_name {
+            true => format!(" without the alias {:?}", self.writer.name(from)),
+            false => String::new(),
+        };
         let (from, to) = (describe(self.writer, from), describe(self.reader, to));
-        format!("{from} cannot be read as {to}")
+        format!("{from} cannot be read as {to}{remedy}")
     }
 }
 

@@ -380,7 +380,7 @@ fn rejects_incompatible_schemas_with_the_reason() {
     );
     assert_eq!(
         rejection(&user("").replace("User", "Person")),
-        "the record Person cannot be read as the record User"
+        "the record Person cannot be read as the record User without the alias \"Person\""
     );
     assert_eq!(
         rejection("\"int\""),
