@@ -357,7 +357,12 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
 
 fn dead_letter_topic(settings: &Settings, kafka: &KafkaSettings) -> Result<String, SettingError> {
     if settings.optional(&DEAD_LETTER_TOPIC).is_none() {
-        return Ok(format!("{}-dead-letter", kafka.topic));
+        let topic = format!("{}-dead-letter", kafka.topic);
+        return check::topic(&topic).ok_or_else(|| {
+            SettingError::Contradiction(
+                "KAFKA_TOPIC is too long for a topic of this name with \"-dead-letter\": set DEAD_LETTER_TOPIC".to_owned(),
+            )
+        });
     }
     let topic = settings.parsed(&DEAD_LETTER_TOPIC, check::topic, check::TOPIC)?;
     if topic == kafka.topic {

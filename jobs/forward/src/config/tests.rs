@@ -65,6 +65,7 @@ async fn a_window_may_be_given_by_time_or_by_offsets() {
 
 #[tokio::test]
 async fn what_is_malformed_or_contradictory_is_named() {
+    let longest = "t".repeat(249);
     for (environment, expected) in [
         (
             vec![("WINDOW_START", "yesterday")],
@@ -140,6 +141,10 @@ async fn what_is_malformed_or_contradictory_is_named() {
         (
             vec![("KAFKA_BOOTSTRAP_SERVERS", "kafka://b:9092")],
             "KAFKA_BOOTSTRAP_SERVERS is \"kafka://b:9092\", expected host:port",
+        ),
+        (
+            vec![("KAFKA_TOPIC", &longest)],
+            "KAFKA_TOPIC is too long for a topic of this name with \"-dead-letter\"",
         ),
         (vec![("ON_DATA_LOSS", "shrug")], "ON_DATA_LOSS is"),
     ] {
