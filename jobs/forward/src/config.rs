@@ -17,6 +17,7 @@ use kafka::check;
 use kafka::config::{GroupProtocol, KafkaSettings, Profile};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
+use settings::common::SECRET_REFRESH_INTERVAL;
 use settings::{Setting, SettingError, Settings};
 
 use crate::route_config::RouteConfig;
@@ -98,6 +99,8 @@ impl Config {
     /// A setting is missing, malformed, or contradicts another.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let kafka = KafkaSettings::from_settings(settings)?;
+        // Checked only: `LiveSettings` reads it, and does not refresh if it is malformed.
+        settings.duration(&SECRET_REFRESH_INTERVAL)?;
         let (window_start, window_end) = window(settings)?;
         let envelope = settings.choice(
             &DEAD_LETTER_ENVELOPE,
@@ -128,10 +131,7 @@ impl Config {
             records: optional(settings, &WINDOW_MAX_RECORDS, |setting| {
                 settings.parsed(setting, positive, "a whole number from 1")
             })?,
-            bytes: optional(settings, &WINDOW_MAX_BYTES, |setting| {
-                settings.bytes(setting)
-            })?
-            .map(|bytes| bytes as u64),
+            bytes: window_max_bytes(settings)?,
             deadline: optional(settings, &DEADLINE, |setting| {
                 settings.positive_duration(setting)
             })?,
@@ -310,6 +310,18 @@ fn window(settings: &Settings) -> Result<(WindowStart, WindowEnd), SettingError>
         ));
     }
     Ok((from, until))
+}
+
+fn window_max_bytes(settings: &Settings) -> Result<Option<u64>, SettingError> {
+    let bytes = optional(settings, &WINDOW_MAX_BYTES, |setting| {
+        settings.bytes(setting)
+    })?;
+    if bytes == Some(0) {
+        return Err(SettingError::Contradiction(
+            "WINDOW_MAX_BYTES must be greater than zero".to_owned(),
+        ));
+    }
+    Ok(bytes.map(|bytes| bytes as u64))
 }
 
 /// The default of `max_uncommitted` per request in flight: at full speed, the number of requests completed during one

@@ -211,6 +211,6 @@ fn config(
             clock: SystemTime::now,
         },
         endpoint,
-        timeout: settings.duration(&OCI_TIMEOUT)?,
+        timeout: settings.positive_duration(&OCI_TIMEOUT)?,
     })
 }

@@ -102,6 +102,14 @@ async fn what_is_malformed_or_contradictory_is_named() {
             vec![("DEADLINE", "0s")],
             "DEADLINE must be greater than zero",
         ),
+        (
+            vec![("WINDOW_MAX_BYTES", "0")],
+            "WINDOW_MAX_BYTES must be greater than zero",
+        ),
+        (
+            vec![("SECRET_REFRESH_INTERVAL", "10")],
+            "SECRET_REFRESH_INTERVAL is \"10\", expected a duration",
+        ),
         (vec![("REQUEST_TIMEOUT", "10")], "REQUEST_TIMEOUT is \"10\""),
         (
             vec![("RATE_LIMIT", "0")],
