@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::settings::{WINDOW_END, WINDOW_START};
 use kafka::list_offsets::TopicOffsets;
 use offsets::offset_map::{self, InvalidMetadata, OffsetMap, Scope};
-use offsets::window::{PartitionOffsets, Window, WindowStart};
+use offsets::window::{PartitionOffsets, Window, WindowEnd, WindowStart};
 
 use crate::config::{Config, OnDataLoss};
 
@@ -26,12 +26,14 @@ pub struct PlannedWindow {
     pub window: Window,
     /// The records that were deleted before they were read; `None` if there are none.
     pub data_loss: Option<String>,
+    /// `WINDOW_END` is beyond the end of the log; `None` if it is not.
+    pub early_end: Option<String>,
 }
 
 /// Plans the window that `config` asks for.
 ///
 /// # Errors
-/// A setting names a partition that the topic does not have; records were deleted before they were read, and
+/// A setting does not fit the topic ([`check_bounds`]); records were deleted before they were read, and
 /// `ON_DATA_LOSS=stop`.
 pub fn plan_window(
     config: &Config,
@@ -39,7 +41,7 @@ pub fn plan_window(
     scope: &Scope,
 ) -> Result<PlannedWindow, PlanError> {
     let partitions = &topic.partition_offsets;
-    check_partitions(config, partitions)?;
+    let early_end = check_bounds(config, partitions)?;
     let mut window = Window::plan(
         partitions,
         &completed(config, partitions, scope),
@@ -50,11 +52,72 @@ pub fn plan_window(
     let data_loss = find_data_loss(config, partitions, scope, &mut window);
     match (data_loss, config.on_data_loss) {
         (Some(loss), OnDataLoss::Stop) => Err(PlanError::DataLoss(loss)),
-        (data_loss, _) => Ok(PlannedWindow { window, data_loss }),
+        (data_loss, _) => Ok(PlannedWindow {
+            window,
+            data_loss,
+            early_end,
+        }),
     }
 }
 
-/// A window of partitions that the topic does not have would be empty, and look like success.
+/// Checks `WINDOW_START` and `WINDOW_END` against the topic. Returns a sentence if the end is beyond the log's end.
+///
+/// # Errors
+/// A bound names a partition that the topic does not have, or the start is beyond the log's end. Such a window would be
+/// empty, and look like success.
+pub fn check_bounds(
+    config: &Config,
+    partitions: &[PartitionOffsets],
+) -> Result<Option<String>, PlanError> {
+    check_partitions(config, partitions)?;
+    if let Some(beyond) = start_beyond_log(&config.window_start, partitions) {
+        return Err(PlanError::Setting(format!("WINDOW_START is {beyond}")));
+    }
+    Ok(end_beyond_log(&config.window_end, partitions)
+        .map(|beyond| format!("WINDOW_END is {beyond}: the window ends at the end of the log")))
+}
+
+fn start_beyond_log(start: &WindowStart, partitions: &[PartitionOffsets]) -> Option<String> {
+    match start {
+        WindowStart::Committed | WindowStart::Earliest => None,
+        WindowStart::Time(_) => later_than_all(partitions, |partition| partition.start_time_offset),
+        WindowStart::Offsets(offsets) => beyond_ends(offsets, partitions),
+    }
+}
+
+fn end_beyond_log(end: &WindowEnd, partitions: &[PartitionOffsets]) -> Option<String> {
+    match end {
+        WindowEnd::Now => None,
+        WindowEnd::Time(_) => later_than_all(partitions, |partition| partition.end_time_offset),
+        WindowEnd::Offsets(offsets) => beyond_ends(offsets, partitions),
+    }
+}
+
+/// `at`: the offset of the first record with the time or a later one. A topic without records has no last record.
+fn later_than_all(
+    partitions: &[PartitionOffsets],
+    at: impl Fn(&PartitionOffsets) -> Option<i64>,
+) -> Option<String> {
+    let has_records = partitions
+        .iter()
+        .any(|partition| partition.low < partition.high);
+    let is_later = partitions.iter().all(|partition| at(partition).is_none());
+    (has_records && is_later).then(|| "later than the last record of every partition".to_owned())
+}
+
+fn beyond_ends(named: &BTreeMap<i32, i64>, partitions: &[PartitionOffsets]) -> Option<String> {
+    let ends: Vec<String> = partitions
+        .iter()
+        .filter(|at| {
+            named
+                .get(&at.partition)
+                .is_some_and(|named| *named > at.high)
+        })
+        .map(|at| format!("{} of partition {}", at.high, at.partition))
+        .collect();
+    (!ends.is_empty()).then(|| format!("beyond the end of the log, offset {}", ends.join(", ")))
+}
+
 fn check_partitions(config: &Config, partitions: &[PartitionOffsets]) -> Result<(), PlanError> {
     for (setting, named) in [
         (&WINDOW_START, config.window_start.partitions()),
@@ -127,4 +190,49 @@ fn find_data_loss(
         "{records} records were lost before this run read them: {}",
         losses.join("; ")
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A partition with the offsets 0 to 9.
+    fn at(partition: i32) -> PartitionOffsets {
+        PartitionOffsets {
+            partition,
+            low: 0,
+            high: 10,
+            committed: None,
+            metadata: String::new(),
+            start_time_offset: None,
+            end_time_offset: None,
+        }
+    }
+
+    fn offsets<const N: usize>(offsets: [(i32, i64); N]) -> BTreeMap<i32, i64> {
+        BTreeMap::from(offsets)
+    }
+
+    #[test]
+    fn an_offset_is_beyond_the_log_if_it_is_above_its_end() {
+        let topic = [at(0), at(1)];
+        assert_eq!(beyond_ends(&offsets([(0, 10), (1, 3)]), &topic), None);
+        assert_eq!(
+            beyond_ends(&offsets([(0, 11), (1, 99)]), &topic).unwrap(),
+            "beyond the end of the log, offset 10 of partition 0, 10 of partition 1"
+        );
+    }
+
+    #[test]
+    fn a_time_is_beyond_the_log_if_no_partition_has_a_later_record() {
+        let time = WindowStart::Time(1);
+        let none = [at(0), at(1)];
+        assert!(start_beyond_log(&time, &none).is_some());
+        assert!(end_beyond_log(&WindowEnd::Time(1), &none).is_some());
+        let mut one = [at(0), at(1)];
+        one[1].start_time_offset = Some(4);
+        assert_eq!(start_beyond_log(&time, &one), None);
+        let empty = PartitionOffsets { high: 0, ..at(0) };
+        assert_eq!(start_beyond_log(&time, &[empty]), None);
+    }
 }

@@ -78,6 +78,14 @@ impl ReportBuilder {
         }
     }
 
+    /// The log ends before `WINDOW_END`.
+    pub(crate) fn add_early_end(&mut self, early_end: Option<String>) {
+        if let Some(early_end) = early_end {
+            tracing::warn!(run = self.identity.run, "{early_end}");
+            self.notes.push(early_end);
+        }
+    }
+
     /// The window has no records.
     pub(crate) fn add_empty_window(&mut self, topic: &TopicOffsets, window: &Window) {
         for range in &window.ranges {

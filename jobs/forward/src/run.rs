@@ -69,8 +69,13 @@ impl Run<'_> {
         let topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
         let scope = self.scope(&topic);
-        let PlannedWindow { window, data_loss } = plan::plan_window(self.config, &topic, &scope)?;
+        let PlannedWindow {
+            window,
+            data_loss,
+            early_end,
+        } = plan::plan_window(self.config, &topic, &scope)?;
         report.add_data_loss(data_loss);
+        report.add_early_end(early_end);
         if window.length() == 0 {
             report.add_empty_window(&topic, &window);
             return Ok(());

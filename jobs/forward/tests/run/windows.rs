@@ -173,6 +173,47 @@ fn a_window_that_names_a_missing_partition_is_a_configuration_error() {
 }
 
 #[test]
+fn a_window_that_starts_beyond_the_log_is_a_configuration_error() {
+    let stage = Stage::accepting();
+    stage.write(&vec![user(1010, "u"); 4]);
+    for (start, note) in [
+        (
+            "0:3",
+            "WINDOW_START is beyond the end of the log, offset 2 of partition 0",
+        ),
+        (
+            "2100-01-01T00:00:00Z",
+            "WINDOW_START is later than the last record of every partition",
+        ),
+    ] {
+        let run = stage.run(&["--window-start", start]);
+        run.assert(78, &json!({"planned": 0}));
+        assert_eq!(run.report["notes"], json!([note]));
+    }
+    assert_eq!(stage.a.count(), 0);
+}
+
+#[test]
+fn a_window_that_ends_beyond_the_log_says_so() {
+    let stage = Stage::accepting();
+    stage.write(&vec![user(1010, "u"); 4]);
+    for (end, note) in [
+        (
+            "0:5,1:2",
+            "WINDOW_END is beyond the end of the log, offset 2 of partition 0: the window ends at the end of the log",
+        ),
+        (
+            "2100-01-01T00:00:00Z",
+            "WINDOW_END is later than the last record of every partition: the window ends at the end of the log",
+        ),
+    ] {
+        let run = stage.run(&["--window-start", "earliest", "--window-end", end]);
+        run.assert(0, &json!({"planned": 4, "delivered": 4}));
+        assert_eq!(run.report["notes"], json!([note]));
+    }
+}
+
+#[test]
 fn record_and_byte_limits_end_a_window_early_and_are_reported() {
     let stage = Stage::accepting();
     stage.write(&(0..20).map(|_| user(1010, "same")).collect::<Vec<_>>());
