@@ -168,15 +168,21 @@ fn the_headers_of_dead_letters_are_valid_and_follow_those_of_the_record() {
     stage.write(&records());
     stage.run(&[]);
     let mut causes = Vec::new();
+    let mut reasons = Vec::new();
     for letter in stage.dead_letters() {
         let original = &records()[0].headers;
         let (own, added) = letter.headers.split_at(original.len());
         assert_eq!(own, original);
         assert_valid("dead-letter-headers", &headers(added));
         causes.push(letter.header("frontdoor.cause").unwrap());
+        reasons.push(letter.header("__connect.errors.exception.message").unwrap());
     }
     causes.sort();
     assert_eq!(causes, ["refused", "tombstone", "undecodable"]);
+    assert!(
+        reasons.contains(&"422: a response".to_owned()),
+        "{reasons:?}"
+    );
 }
 
 #[test]

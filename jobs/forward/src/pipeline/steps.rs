@@ -207,13 +207,12 @@ impl<'r> Pipeline<'r> {
                 tracing::debug!(partition, offset, route, reason, "deferred a record");
                 self.partitions.defer(partition, route, offset);
             }
-            DeliveryOutcome::Rejected { status, reason } => {
-                let status = status.map_or_else(String::new, |status| format!("{status}: "));
+            DeliveryOutcome::Rejected { reason, .. } => {
                 let letter = DeadLetter {
                     message,
                     class: route,
                     cause: Cause::Refused,
-                    reason: format!("{status}{reason}"),
+                    reason,
                     route: self.router.name(route),
                 };
                 match self.dead_letters.send(letter, self.partitions.records()) {
