@@ -42,7 +42,7 @@ pub struct RunOptions {
     pub output: Output,
     /// A file that also receives the report, as JSON.
     pub report: Option<PathBuf>,
-    /// Read, decode and route, but deliver nothing and commit nothing.
+    /// Read, decode and route, but deliver, write and commit nothing.
     pub dry_run: bool,
     /// Whether progress may be shown on a terminal.
     pub progress: bool,
@@ -183,7 +183,7 @@ fn run() -> Command {
         .arg(
             Arg::new("dry_run")
                 .long("dry-run")
-                .help("Read, decode and route the records, but deliver nothing and commit nothing.")
+                .help("Read, decode and route the records, but deliver, write and commit nothing. The exit code is that of a run whose endpoints accept every record.")
                 .action(ArgAction::SetTrue),
         )
         .arg(form("The form of the report on standard output."))

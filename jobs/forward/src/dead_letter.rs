@@ -4,7 +4,10 @@
 //! conventions that other tools read: Kafka Connect's (KIP-298), Kafka Streams' (KIP-1034) and share groups' (KIP-1191).
 //! For brokers without record headers there is an envelope: one JSON object that holds all of it.
 
+mod summary;
 mod topic;
+
+pub use summary::{DeadLetterSample, DeadLetterSummary};
 
 use std::sync::Mutex;
 use std::sync::mpsc::Sender;

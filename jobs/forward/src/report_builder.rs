@@ -8,6 +8,7 @@ use kafka::reader::Reader;
 use offsets::window::{OffsetRange, PartitionOffsets, Window};
 
 use crate::config::Config;
+use crate::dead_letter::DeadLetterSummary;
 use crate::error::RunError;
 use crate::exit::Facts;
 use crate::pipeline::{PartitionState, Pipeline, StopReason};
@@ -25,6 +26,7 @@ pub(crate) struct ReportBuilder {
     notes: Vec<String>,
     partitions: Vec<PartitionReport>,
     routes: Vec<RouteReport>,
+    dead_letters: DeadLetterSummary,
     facts: Facts,
 }
 
@@ -49,6 +51,7 @@ impl ReportBuilder {
             notes: Vec::new(),
             partitions: Vec::new(),
             routes: routes.iter().map(idle).collect(),
+            dead_letters: DeadLetterSummary::default(),
             facts: Facts {
                 dry_run,
                 ..Facts::default()
@@ -125,6 +128,7 @@ impl ReportBuilder {
             }
         }
         self.add_routes(pipeline);
+        self.dead_letters = pipeline.dead_letter_summary().clone();
         self.add_outcome(window, pipeline);
         // An unreachable broker is not asked a second time: the run may have a deadline.
         if is_broker_reachable {
@@ -260,7 +264,7 @@ impl ReportBuilder {
 
     /// The report.
     pub(crate) fn build(self, started: SystemTime, took: Duration) -> RunReport {
-        RunReport::new(
+        let report = RunReport::new(
             self.identity,
             started,
             took,
@@ -268,7 +272,11 @@ impl ReportBuilder {
             self.routes,
             self.notes,
             self.facts,
-        )
+        );
+        RunReport {
+            dead_letters: self.dead_letters,
+            ..report
+        }
     }
 }
 

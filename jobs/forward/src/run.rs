@@ -35,7 +35,7 @@ pub struct Run<'r> {
     pub route_configs: &'r [RouteConfig],
     /// The schema's JSON text, for container files.
     pub schema: &'r str,
-    /// True: nothing is delivered and nothing committed.
+    /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.
     pub shutdown: &'r AtomicBool,
@@ -152,7 +152,7 @@ impl Run<'_> {
     }
 
     /// The assigned partitions, each from the group's commit at this moment: no other run moves it now. A run without a
-    /// membership reads all partitions.
+    /// membership reads all partitions: a dry run from the commit too, a replay from the window's start.
     fn partitions(
         &self,
         reader: &Reader,
@@ -162,16 +162,28 @@ impl Run<'_> {
         clock: Instant,
     ) -> Result<BTreeMap<i32, PartitionState>, SourceError> {
         let routes = self.routes.names().len();
-        let Some(membership) = membership else {
+        let Some(assigned) = self.assigned(window, membership) else {
             let replay = |range| PartitionState::replay(range, routes);
             let ranges = window.ranges.iter();
             return Ok(ranges
                 .map(|range| (range.partition, replay(range)))
                 .collect());
         };
-        let (assigned, timeout) = (&membership.partitions, self.start_timeout(clock));
-        let states = pipeline::partition_states(reader, assigned, window, routes, scope, timeout)?;
+        let timeout = self.start_timeout(clock);
+        let states = pipeline::partition_states(reader, &assigned, window, routes, scope, timeout)?;
         Ok(states.into_iter().collect())
+    }
+
+    /// The partitions that are read from the group's commit; `None` for a replay.
+    fn assigned(&self, window: &Window, membership: Option<&Membership>) -> Option<Vec<i32>> {
+        match membership {
+            Some(membership) => Some(membership.partitions.clone()),
+            None if self.config.window_start == WindowStart::Committed => {
+                let ranges = window.ranges.iter();
+                Some(ranges.map(|range| range.partition).collect())
+            }
+            None => None,
+        }
     }
 
     /// False for a replay and for a dry run.

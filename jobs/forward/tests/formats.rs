@@ -120,7 +120,7 @@ fn the_report_of_every_kind_of_run_is_valid() {
     let stage = Stage::new();
     stage.write(&records());
     let reports = [
-        (0, stage.run(&["--dry-run"])),
+        (10, stage.run(&["--dry-run"])),
         (11, stage.run(&[])),
         (75, stage.run(&[])),
         (

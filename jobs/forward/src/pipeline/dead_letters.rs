@@ -13,7 +13,9 @@ use runtime::log_limit::LogLimiter;
 use super::config::PipelineConfig;
 use super::routed_record::{Placement, RoutedRecord};
 use super::shutdown::StopReason;
-use crate::dead_letter::{DeadLetter, DeadLetterProducer, ProduceError, ProduceResult};
+use crate::dead_letter::{
+    DeadLetter, DeadLetterProducer, DeadLetterSummary, ProduceError, ProduceResult,
+};
 
 /// How long the last acknowledgements may take, however short the shutdown timeout is.
 const MIN_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -24,6 +26,9 @@ pub(super) struct DeadLetterQueue {
     /// Absent in a dry run.
     producer: Option<DeadLetterProducer>,
     acknowledgements: Receiver<ProduceResult>,
+    /// The acknowledgements of a dry run, which writes nothing: its counts are those of a run.
+    dry_run_acknowledgements: VecDeque<ProduceResult>,
+    summary: DeadLetterSummary,
     /// Dead letters that the producer has no room for. While there are any, no record is handed on.
     waiting: VecDeque<DeadLetter>,
     max_ratio: f64,
@@ -60,6 +65,8 @@ impl DeadLetterQueue {
             topic,
             producer,
             acknowledgements,
+            dry_run_acknowledgements: VecDeque::new(),
+            summary: DeadLetterSummary::default(),
             waiting: VecDeque::new(),
             max_ratio: config.dead_letter_max_ratio,
             min_count: config.dead_letter_min_count,
@@ -81,6 +88,11 @@ impl DeadLetterQueue {
     /// Dead letters that the broker did not acknowledge.
     pub(super) fn failed(&self) -> u64 {
         self.failed
+    }
+
+    /// The dead letters by cause, with samples.
+    pub(super) fn summary(&self) -> &DeadLetterSummary {
+        &self.summary
     }
 
     /// Sends a record that has no route. `records`: how many records the run has read.
@@ -117,6 +129,7 @@ impl DeadLetterQueue {
                 self.max_ratio
             )));
         }
+        self.summary.add(&letter);
         if self.is_full() {
             self.waiting.push_back(letter);
         } else if !self.write(letter) {
@@ -162,7 +175,14 @@ impl DeadLetterQueue {
                     "a dead letter is not written in a dry run"
                 );
             }
-            return false;
+            self.dry_run_acknowledgements.push_back(ProduceResult {
+                partition: at.partition,
+                offset: at.offset,
+                class: letter.class,
+                size: 0,
+                result: Ok(()),
+            });
+            return true;
         };
         match producer.send(&letter) {
             Ok(()) => {
@@ -227,8 +247,9 @@ impl DeadLetterQueue {
     }
 
     /// The next acknowledgement, if there is one.
-    pub(super) fn next_acknowledgement(&self) -> Option<ProduceResult> {
-        self.acknowledgements.try_recv().ok()
+    pub(super) fn next_acknowledgement(&mut self) -> Option<ProduceResult> {
+        let dry_run = self.dry_run_acknowledgements.pop_front();
+        dry_run.or_else(|| self.acknowledgements.try_recv().ok())
     }
 
     /// Waits for the acknowledgements of all letters that were sent.

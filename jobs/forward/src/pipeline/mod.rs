@@ -66,6 +66,7 @@ use delivery::Delivery;
 use kafka::reader::SourceError;
 use offsets::progress::Class;
 
+use crate::dead_letter::DeadLetterSummary;
 use commits::Commits;
 use dead_letters::DeadLetterQueue;
 use deliveries::Deliveries;
@@ -201,6 +202,11 @@ impl<'r> Pipeline<'r> {
     /// The number of dead letters that the broker did not acknowledge.
     pub fn failed_dead_letters(&self) -> u64 {
         self.dead_letters.failed()
+    }
+
+    /// The dead letters by cause, with samples.
+    pub fn dead_letter_summary(&self) -> &DeadLetterSummary {
+        self.dead_letters.summary()
     }
 
     /// What the report mentions beside the counts, the oldest first.

@@ -14,6 +14,7 @@ use std::time::{Duration, SystemTime};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use crate::dead_letter::DeadLetterSummary;
 use crate::exit::{Facts, RunOutcome};
 
 /// The version of the report's JSON (`docs/schemas/run-report.schema.json`). A field that is removed, renamed or
@@ -180,7 +181,8 @@ pub struct RunReport {
     pub outcome: RunOutcome,
     /// The outcome's exit code.
     pub exit_code: u8,
-    /// True for a dry run, in which matched records count as deferred. Absent otherwise.
+    /// True for a dry run. Records with a route count as deferred, dead letters as dead-lettered, and nothing is
+    /// written. Absent otherwise.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub dry_run: bool,
     /// The start time (RFC 3339, UTC).
@@ -205,6 +207,9 @@ pub struct RunReport {
     pub partitions: Vec<PartitionReport>,
     /// Each route, in the order of the table of routes.
     pub routes: Vec<RouteReport>,
+    /// The dead letters by cause, with samples.
+    #[serde(default)]
+    pub dead_letters: DeadLetterSummary,
     /// Further findings, one sentence each.
     pub notes: Vec<String>,
 }
@@ -224,12 +229,16 @@ impl RunReport {
     ) -> Self {
         let totals = Totals::of(&partitions);
         let balanced = balances(&totals, &partitions, &routes);
+        let of_routes: i64 = routes.iter().map(|route| route.deferred).sum();
         let count = |wanted: fn(&RouteReport) -> bool| routes.iter().filter(|r| wanted(r)).count();
         let outcome = RunOutcome::of(&Facts {
             balanced,
             delivered: totals.delivered,
             dead_lettered: totals.dead_lettered,
-            deferred: totals.deferred,
+            deferred: match facts.dry_run {
+                true => totals.deferred - of_routes,
+                false => totals.deferred,
+            },
             routes_matched: count(|route| route.matched > 0),
             routes_deferred: count(|route| route.state == RouteEnd::Deferred),
             ..facts
@@ -251,6 +260,7 @@ impl RunReport {
             balanced,
             partitions,
             routes,
+            dead_letters: DeadLetterSummary::default(),
             notes,
         }
     }
@@ -384,6 +394,36 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn a_dry_run_ends_like_a_run_whose_endpoints_accept_every_record() {
+        let outcome = |dead_lettered, deferred_by_route, unread| {
+            let partition = PartitionReport {
+                end: 10,
+                planned: 10,
+                skipped: 10 - dead_lettered - deferred_by_route - unread,
+                dead_lettered,
+                deferred: deferred_by_route + unread,
+                ..PartitionReport::default()
+            };
+            let route = RouteReport {
+                matched: deferred_by_route,
+                deferred: deferred_by_route,
+                ..RouteReport::default()
+            };
+            let facts = Facts {
+                dry_run: true,
+                ..Facts::default()
+            };
+            let (started, took) = (SystemTime::UNIX_EPOCH, Duration::ZERO);
+            let (partitions, routes) = (vec![partition], vec![route]);
+            let identity = Identity::default();
+            RunReport::new(identity, started, took, partitions, routes, vec![], facts).outcome
+        };
+        assert_eq!(outcome(0, 4, 0), RunOutcome::Completed);
+        assert_eq!(outcome(2, 4, 0), RunOutcome::CompletedWithDeadLetters);
+        assert_eq!(outcome(2, 4, 1), RunOutcome::MoreWork);
+    }
+
+    #[test]
     fn one_offset_that_is_not_accounted_for_is_an_internal_error() {
         for tilt in [
             |partitions: &mut Vec<PartitionReport>, _: &mut Vec<RouteReport>| {
@@ -441,6 +481,7 @@ pub(crate) mod tests {
                 "balanced",
                 "partitions",
                 "routes",
+                "dead_letters",
                 "notes"
             ]
         );

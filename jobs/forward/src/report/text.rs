@@ -9,6 +9,10 @@ use crate::exit::RunOutcome;
 /// The maximum number of partitions in the table.
 const MOST_ROWS: usize = 16;
 
+/// The line that follows the outcome of a dry run.
+const DRY_RUN: &str = "This is a dry run: nothing was delivered, written or committed. The outcome is that of a run whose \
+                       endpoints accept every record.\n";
+
 /// True when text for this stream may be coloured: it is a terminal, and `NO_COLOR` (<https://no-color.org>) is not set.
 pub fn wants_colour(
     stream: &impl IsTerminal,
@@ -27,11 +31,11 @@ pub fn render(report: &RunReport, colour: bool) -> String {
         "{} (exit code {}): {}",
         paint.outcome(report.outcome, &report.outcome.name().replace('_', " ")),
         report.exit_code,
-        match report.dry_run && report.outcome == RunOutcome::Completed {
-            true => "A dry run: nothing was delivered, nothing was committed.",
-            false => report.outcome.meaning(),
-        }
+        report.outcome.meaning()
     );
+    if report.dry_run {
+        text.push_str(DRY_RUN);
+    }
     let _ = writeln!(
         text,
         "run {}, topic {}, group {}, {} s",
@@ -50,8 +54,33 @@ pub fn render(report: &RunReport, colour: bool) -> String {
     }
     text.push('\n');
     let _ = writeln!(text, "{}", balance(report, &paint));
+    text.push_str(&dead_letters(report));
     for note in &report.notes {
         let _ = writeln!(text, "{} {}", paint.yellow("note:"), clean(note));
+    }
+    text
+}
+
+/// The dead letters by cause, and the samples.
+fn dead_letters(report: &RunReport) -> String {
+    let causes = report.dead_letters.causes.iter();
+    let causes: Vec<String> = causes
+        .map(|(cause, count)| format!("{count} {}", clean(cause)))
+        .collect();
+    if causes.is_empty() {
+        return String::new();
+    }
+    let mut text = format!("dead letters: {}\n", causes.join(", "));
+    for sample in &report.dead_letters.samples {
+        let _ = writeln!(
+            text,
+            "  {}/{}@{}: {}: {}",
+            clean(&report.topic),
+            sample.partition,
+            sample.offset,
+            clean(&sample.cause),
+            clean(&sample.reason)
+        );
     }
     text
 }
@@ -282,6 +311,7 @@ impl Paint {
 mod tests {
     use super::super::tests::report;
     use super::*;
+    use crate::dead_letter::DeadLetterSample;
 
     #[test]
     fn shows_tables_and_the_balance() {
@@ -340,8 +370,24 @@ note: the broker keeps no commit metadata
     #[test]
     fn a_dry_run_says_so() {
         let mut report = report();
-        (report.dry_run, report.outcome) = (true, RunOutcome::Completed);
-        assert!(render(&report, false).contains("): A dry run: nothing was delivered"));
+        report.dry_run = true;
+        assert!(render(&report, false).contains("\nThis is a dry run: nothing was delivered"));
+    }
+
+    #[test]
+    fn shows_dead_letters_by_cause_with_samples() {
+        let mut report = report();
+        report.dead_letters.causes =
+            [("undecodable".to_owned(), 2), ("unmatched".to_owned(), 1)].into();
+        report.dead_letters.samples = vec![DeadLetterSample {
+            partition: 1,
+            offset: 42,
+            cause: "undecodable".to_owned(),
+            reason: "the datum\nends".to_owned(),
+        }];
+        assert!(render(&report, false).contains(
+            "\ndead letters: 2 undecodable, 1 unmatched\n  orders/1@42: undecodable: the datum\u{fffd}ends\n"
+        ));
     }
 
     #[test]

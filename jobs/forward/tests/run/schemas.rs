@@ -137,7 +137,10 @@ fn a_dry_run_reports_records_of_another_schema_and_does_not_route_them() {
         &[with_header(user(1010, "Paul"), Some(other.as_bytes()))],
     );
     let run = run(&stage, FIELD_IN_THE_MIDDLE, &["--dry-run"]);
-    run.assert(0, &json!({"planned": 1, "delivered": 0, "deferred": 1}));
+    run.assert(
+        10,
+        &json!({"planned": 1, "dead_lettered": 1, "deferred": 0}),
+    );
     assert_eq!(run.report["routes"][0]["matched"], 0, "{:#}", run.report);
     assert!(
         run.log.contains("unknown-schema") && run.log.contains(&other),

@@ -36,20 +36,80 @@ fn a_dry_run_counts_records_and_changes_nothing() {
     let stage = Stage::accepting();
     stage.write(&[user(1010, "a"), user(7, "b"), b"not a datum".to_vec()]);
     let dry = stage.run(&["--dry-run"]);
-    assert_eq!(dry.code, 0, "{:#}", dry.report);
-    assert_eq!(
-        (
-            dry.total("planned"),
-            dry.total("skipped"),
-            dry.total("delivered")
-        ),
-        (3, 1, 0)
+    dry.assert(
+        10,
+        &json!({"planned": 3, "delivered": 0, "deferred": 1, "skipped": 1, "dead_lettered": 1}),
     );
+    assert_eq!(dry.report["dry_run"], true);
     assert_eq!(stage.a.count(), 0);
+    let dead_letters = || records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
+    assert_eq!(dead_letters().len(), 0);
     stage.run(&[]).assert(
         10,
         &json!({"planned": 3, "delivered": 1, "skipped": 1, "dead_lettered": 1}),
     );
+}
+
+/// A datum behind the magic byte and schema id of a schema registry.
+const POISON: &[u8] = b"\0\0\0\0*\xda\x9c\x01\x08John\x18john@bla.com";
+
+#[test]
+fn a_dry_run_names_the_dead_letters_of_the_run() {
+    let stage = Stage::accepting();
+    stage.write_to(0, vec![user(1010, "a"), POISON.to_vec(), POISON.to_vec()]);
+    let flags = ["--tombstones", "dead_letter"];
+    let dry = stage.run(&["--dry-run", flags[0], flags[1]]);
+    let real = stage.run(&flags);
+    assert_eq!((dry.code, real.code), (10, 10), "{:#}", dry.report);
+    assert_eq!(dry.report["dead_letters"], real.report["dead_letters"]);
+    let samples = &dry.report["dead_letters"];
+    assert_eq!(samples["causes"], json!({"undecodable": 2}));
+    assert_eq!(samples["samples"][1]["offset"], 2);
+    assert_eq!(samples["samples"][1]["cause"], "undecodable");
+    assert_ne!(samples["samples"][1]["reason"], "");
+}
+
+#[test]
+fn a_dry_run_stops_at_the_dead_letter_threshold_as_the_run_does() {
+    let stage = Stage::accepting();
+    stage.write_to(0, vec![POISON.to_vec(); 20]);
+    let flags = ["--dead-letter-min-count", "3"];
+    let dry = stage.run(&["--dry-run", flags[0], flags[1]]);
+    dry.assert(
+        65,
+        &json!({"planned": 20, "dead_lettered": 3, "deferred": 17}),
+    );
+    let real = stage.run(&flags);
+    real.assert(
+        65,
+        &json!({"planned": 20, "dead_lettered": 3, "deferred": 17}),
+    );
+    assert_eq!(dry.report["notes"], real.report["notes"]);
+}
+
+#[test]
+fn a_dry_run_does_not_count_what_earlier_runs_completed() {
+    let stage = Stage::new(
+        Endpoint::always(Answer::status(503)).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    stage.write_to(0, vec![user(1010, "a"), POISON.to_vec(), user(1020, "b")]);
+    stage.run(&["--max-attempts", "1"]).assert(
+        11,
+        &json!({"delivered": 1, "dead_lettered": 1, "deferred": 1}),
+    );
+    stage.run(&["--dry-run"]).assert(
+        0,
+        &json!({"planned": 3, "dead_lettered": 0, "already_completed": 2, "deferred": 1}),
+    );
+}
+
+#[test]
+fn a_dry_run_that_a_limit_ends_says_that_there_is_more() {
+    let stage = Stage::accepting();
+    stage.write(&vec![user(1010, "u"); 4]);
+    let dry = stage.run(&["--dry-run", "--window-max-records", "2"]);
+    dry.assert(12, &json!({"planned": 2, "deferred": 2}));
 }
 
 #[test]
