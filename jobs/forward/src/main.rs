@@ -18,7 +18,7 @@ use routes::Routes;
 use runtime::console;
 use settings::common::AVRO_SCHEMA;
 use settings::telemetry;
-use settings::{LiveSettings, Settings, environment};
+use settings::{LiveSettings, Settings, environment, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
@@ -59,6 +59,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
         .build()?;
     let live = runtime.block_on(LiveSettings::gather(&GROUPS, flags, environment))?;
     telemetry::start(&live.current())?;
+    warn_misspelled(&GROUPS);
     let mut loaded = Loaded::of(&live.current())?;
     handle_signals()?;
     let mut next = Instant::now();

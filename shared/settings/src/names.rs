@@ -76,6 +76,31 @@ pub const NAMES: &[&str] = &[
     "window_start",
 ];
 
+/// Names that settings had in earlier versions, and the settings' present names.
+pub const OLD_NAMES: &[(&str, &str)] = &[
+    ("api_keep", "api_max_records"),
+    ("api_keys", "api_max_keys"),
+    ("attempts", "max_attempts"),
+    ("backoff", "backoff_initial"),
+    ("circuit_failures", "circuit_failure_threshold"),
+    ("circuit_probes", "circuit_max_probes"),
+    ("connection_idle", "connections_max_idle"),
+    ("grace", "shutdown_timeout"),
+    ("in_flight", "max_in_flight"),
+    ("kafka_ca_location", "kafka_ssl_ca_location"),
+    ("kafka_group", "kafka_group_id"),
+    ("overlap", "concurrent_runs"),
+    ("poison_min", "dead_letter_min_count"),
+    ("poison_share", "dead_letter_max_ratio"),
+    ("rate", "rate_limit"),
+    ("secret_refresh", "secret_refresh_interval"),
+    ("uncommitted", "max_uncommitted"),
+    ("window_bytes", "window_max_bytes"),
+    ("window_from", "window_start"),
+    ("window_records", "window_max_records"),
+    ("window_until", "window_end"),
+];
+
 /// Whether [`NAMES`] contains this name. A constant function, so that the macro checks it during compilation.
 pub const fn is_listed(name: &str) -> bool {
     let mut index = 0;

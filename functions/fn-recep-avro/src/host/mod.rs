@@ -17,7 +17,7 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, Command};
 use runtime::console;
 use settings::telemetry;
-use settings::{Settings, cli, environment};
+use settings::{Settings, cli, environment, warn_misspelled};
 
 use crate::ingest::Config;
 use crate::settings::GROUPS;
@@ -91,6 +91,7 @@ async fn run(
     let host = Host::detect(&environment)?;
     let given = Settings::without_files(&GROUPS, flags, &environment);
     telemetry::start(&given).map_err(Failure::configuration)?;
+    warn_misspelled(&GROUPS);
     let (function, sender) = CurrentFunction::new();
     if let Host::Fn(container) = host {
         // The agent may call before the settings are read: the call waits for the function to start.

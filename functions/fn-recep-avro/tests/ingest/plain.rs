@@ -24,6 +24,15 @@ async fn answers_health_checks() {
 }
 
 #[tokio::test]
+async fn warns_of_a_misspelt_variable() {
+    let fixture = Fixture::new();
+    let mut settings = fixture.settings("ingest");
+    settings.push(("PUBLISH_TIMOUT", "1s"));
+    let log = Plain::start(&settings).await.log();
+    assert!(log.contains("\"meant\":\"PUBLISH_TIMEOUT\""), "{log}");
+}
+
+#[tokio::test]
 async fn answers_health_checks_while_calls_wait_for_an_unreachable_broker() {
     const HEALTH: &[u8] = b"GET /health HTTP/1.1\r\nhost: h\r\nconnection: close\r\n\r\n";
     let fixture = Fixture::new();

@@ -495,6 +495,41 @@ fn proxy_variables_of_the_environment_are_ignored() {
 }
 
 #[test]
+fn a_misspelt_or_renamed_variable_is_ignored_with_a_warning() {
+    let stage = Stage::accepting();
+    let mut command = stage.forward(&[]);
+    command.envs([
+        ("KAFKA_TOPIK", "a"),
+        ("IN_FLIGHT", "1"),
+        ("HOSTNAME", "host"),
+        ("KAFKA_OPTS", "-Xmx1g"),
+    ]);
+    let run = Run::from_output(&command.output().unwrap());
+    let warnings: Vec<Value> = run
+        .log
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).unwrap())
+        .filter(|line| line["level"] == "WARN")
+        .collect();
+    let named: Vec<(&str, &str)> = warnings
+        .iter()
+        .map(|line| {
+            (
+                line["variable"].as_str().unwrap(),
+                line["meant"].as_str().unwrap(),
+            )
+        })
+        .collect();
+    assert_eq!(
+        named,
+        [
+            ("IN_FLIGHT", "MAX_IN_FLIGHT"),
+            ("KAFKA_TOPIK", "KAFKA_TOPIC")
+        ]
+    );
+}
+
+#[test]
 fn too_many_undecodable_records_stop_the_run() {
     let stage = Stage::accepting();
     stage.write(
