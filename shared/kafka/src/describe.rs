@@ -1,6 +1,10 @@
-//! Admin requests that the safe wrapper does not offer: a topic's id, and the members of a group.
+//! Admin requests that the safe wrapper does not offer: a topic's id, the members of a group, and permissions.
 
 #![allow(unsafe_code)]
+
+mod permission;
+
+pub use permission::{Operation, Permission, group_permission, topic_permission};
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;
@@ -10,6 +14,7 @@ use rdkafka::client::{Client, ClientContext};
 use rdkafka::metadata::Metadata;
 use rdkafka_sys::{
     rd_kafka_AdminOptions_destroy, rd_kafka_AdminOptions_new,
+    rd_kafka_AdminOptions_set_include_authorized_operations,
     rd_kafka_AdminOptions_set_request_timeout, rd_kafka_AdminOptions_t,
     rd_kafka_ConsumerGroupDescription_error, rd_kafka_ConsumerGroupDescription_member,
     rd_kafka_ConsumerGroupDescription_member_count, rd_kafka_ConsumerGroupDescription_t,
@@ -17,12 +22,13 @@ use rdkafka_sys::{
     rd_kafka_DescribeTopics, rd_kafka_DescribeTopics_result_topics,
     rd_kafka_MemberDescription_consumer_id, rd_kafka_MemberDescription_host,
     rd_kafka_TopicCollection_destroy, rd_kafka_TopicCollection_of_topic_names,
-    rd_kafka_TopicDescription_error, rd_kafka_TopicDescription_topic_id, rd_kafka_Uuid_base64str,
+    rd_kafka_TopicDescription_error, rd_kafka_TopicDescription_t,
+    rd_kafka_TopicDescription_topic_id, rd_kafka_Uuid_base64str,
     rd_kafka_Uuid_least_significant_bits, rd_kafka_Uuid_most_significant_bits, rd_kafka_admin_op_t,
-    rd_kafka_controllerid, rd_kafka_error_code, rd_kafka_event_DescribeConsumerGroups_result,
-    rd_kafka_event_DescribeTopics_result, rd_kafka_event_destroy, rd_kafka_event_error,
-    rd_kafka_event_t, rd_kafka_queue_destroy, rd_kafka_queue_new, rd_kafka_queue_poll,
-    rd_kafka_queue_t, rd_kafka_resp_err_t,
+    rd_kafka_controllerid, rd_kafka_error_code, rd_kafka_error_destroy,
+    rd_kafka_event_DescribeConsumerGroups_result, rd_kafka_event_DescribeTopics_result,
+    rd_kafka_event_destroy, rd_kafka_event_error, rd_kafka_event_t, rd_kafka_queue_destroy,
+    rd_kafka_queue_new, rd_kafka_queue_poll, rd_kafka_queue_t, rd_kafka_resp_err_t,
 };
 
 /// A member of a consumer group.
@@ -57,39 +63,17 @@ pub fn topic_id<C: ClientContext>(
         return None;
     }
     let name = CString::new(topic).ok()?;
-    let mut names = [name.as_ptr()];
-    let send = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
-        // SAFETY: the names outlive the call, which copies them; the collection is destroyed once.
-        unsafe {
-            let topics = rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
-            rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
-            rd_kafka_TopicCollection_destroy(topics);
-        }
-    };
-    let response = AdminResponse::wait(
-        client,
-        rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS,
-        timeout,
-        send,
-    )?;
+    let response = request_topic(client, &name, AuthorizedOperations::Omitted, timeout)?;
     // SAFETY: everything read here belongs to the event, which `response` keeps alive; null is checked at each step.
     unsafe {
-        let result = rd_kafka_event_DescribeTopics_result(response.0);
-        if result.is_null() {
-            return None;
-        }
-        let mut count = 0;
-        let topics = rd_kafka_DescribeTopics_result_topics(result, &mut count);
-        if topics.is_null() || count == 0 {
-            return None;
-        }
-        let error = rd_kafka_TopicDescription_error(*topics);
+        let topic = described_topic(&response)?;
+        let error = rd_kafka_TopicDescription_error(topic);
         if !error.is_null()
             && rd_kafka_error_code(error) != rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR
         {
             return None;
         }
-        let id = rd_kafka_TopicDescription_topic_id(*topics);
+        let id = rd_kafka_TopicDescription_topic_id(topic);
         if id.is_null()
             || (
                 rd_kafka_Uuid_most_significant_bits(id),
@@ -110,45 +94,86 @@ pub fn group_members<C: ClientContext>(
     timeout: Duration,
 ) -> Option<Vec<GroupMember>> {
     let name = CString::new(group).ok()?;
+    let response = request_group(client, &name, AuthorizedOperations::Omitted, timeout)?;
+    // SAFETY: everything read here belongs to the event, which `response` keeps alive; null is checked at each step.
+    unsafe {
+        let group = described_group(&response)?;
+        let error = rd_kafka_ConsumerGroupDescription_error(group);
+        if !error.is_null() {
+            return match rd_kafka_error_code(error) {
+                rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Some(members(group)),
+                rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND => Some(Vec::new()),
+                _ => None,
+            };
+        }
+        Some(members(group))
+    }
+}
+
+/// Sends DescribeTopics for one topic.
+fn request_topic<C: ClientContext>(
+    client: &Client<C>,
+    name: &CStr,
+    operations: AuthorizedOperations,
+    timeout: Duration,
+) -> Option<AdminResponse> {
+    let mut names = [name.as_ptr()];
+    let send = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
+        // SAFETY: the names outlive the call, which copies them; the collection is destroyed once.
+        unsafe {
+            let topics = rd_kafka_TopicCollection_of_topic_names(names.as_mut_ptr(), 1);
+            rd_kafka_DescribeTopics(client.native_ptr(), topics, options, queue);
+            rd_kafka_TopicCollection_destroy(topics);
+        }
+    };
+    let operation = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBETOPICS;
+    AdminResponse::wait(client, operation, operations, timeout, send)
+}
+
+/// Sends DescribeConsumerGroups for one group.
+fn request_group<C: ClientContext>(
+    client: &Client<C>,
+    name: &CStr,
+    operations: AuthorizedOperations,
+    timeout: Duration,
+) -> Option<AdminResponse> {
     let mut names = [name.as_ptr()];
     let send = |options: *const rd_kafka_AdminOptions_t, queue: *mut rd_kafka_queue_t| {
         // SAFETY: the names outlive the call, which copies them.
         unsafe {
-            rd_kafka_DescribeConsumerGroups(
-                client.native_ptr(),
-                names.as_mut_ptr(),
-                1,
-                options,
-                queue,
-            )
+            let client = client.native_ptr();
+            rd_kafka_DescribeConsumerGroups(client, names.as_mut_ptr(), 1, options, queue)
         };
     };
-    let response = AdminResponse::wait(
-        client,
-        rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS,
-        timeout,
-        send,
-    )?;
-    // SAFETY: everything read here belongs to the event, which `response` keeps alive; null is checked at each step.
+    let operation = rd_kafka_admin_op_t::RD_KAFKA_ADMIN_OP_DESCRIBECONSUMERGROUPS;
+    AdminResponse::wait(client, operation, operations, timeout, send)
+}
+
+/// The only topic of a response to DescribeTopics; it lives as long as the response.
+fn described_topic(response: &AdminResponse) -> Option<*const rd_kafka_TopicDescription_t> {
+    let mut count = 0;
+    // SAFETY: the event is alive; null is checked at each step.
+    unsafe {
+        let result = rd_kafka_event_DescribeTopics_result(response.0);
+        if result.is_null() {
+            return None;
+        }
+        let topics = rd_kafka_DescribeTopics_result_topics(result, &mut count);
+        (!topics.is_null() && count > 0).then(|| *topics)
+    }
+}
+
+/// The only group of a response to DescribeConsumerGroups; it lives as long as the response.
+fn described_group(response: &AdminResponse) -> Option<*const rd_kafka_ConsumerGroupDescription_t> {
+    let mut count = 0;
+    // SAFETY: the event is alive; null is checked at each step.
     unsafe {
         let result = rd_kafka_event_DescribeConsumerGroups_result(response.0);
         if result.is_null() {
             return None;
         }
-        let mut count = 0;
         let groups = rd_kafka_DescribeConsumerGroups_result_groups(result, &mut count);
-        if groups.is_null() || count == 0 {
-            return None;
-        }
-        let error = rd_kafka_ConsumerGroupDescription_error(*groups);
-        if !error.is_null() {
-            return match rd_kafka_error_code(error) {
-                rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_NO_ERROR => Some(members(*groups)),
-                rd_kafka_resp_err_t::RD_KAFKA_RESP_ERR_GROUP_ID_NOT_FOUND => Some(Vec::new()),
-                _ => None,
-            };
-        }
-        Some(members(*groups))
+        (!groups.is_null() && count > 0).then(|| *groups)
     }
 }
 
@@ -182,6 +207,13 @@ unsafe fn text(start: *const c_char) -> Option<String> {
     })
 }
 
+/// Whether an admin request asks for the operations that the client's user is authorized for.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum AuthorizedOperations {
+    Included,
+    Omitted,
+}
+
 /// The response to an admin request.
 struct AdminResponse(*mut rd_kafka_event_t);
 
@@ -190,6 +222,7 @@ impl AdminResponse {
     fn wait<C: ClientContext>(
         client: &Client<C>,
         operation: rd_kafka_admin_op_t,
+        operations: AuthorizedOperations,
         timeout: Duration,
         send: impl FnOnce(*const rd_kafka_AdminOptions_t, *mut rd_kafka_queue_t),
     ) -> Option<Self> {
@@ -199,6 +232,12 @@ impl AdminResponse {
             let queue = rd_kafka_queue_new(client.native_ptr());
             let options = rd_kafka_AdminOptions_new(client.native_ptr(), operation);
             rd_kafka_AdminOptions_set_request_timeout(options, millis, ptr::null_mut(), 0);
+            if operations == AuthorizedOperations::Included {
+                let error = rd_kafka_AdminOptions_set_include_authorized_operations(options, 1);
+                if !error.is_null() {
+                    rd_kafka_error_destroy(error);
+                }
+            }
             send(options, queue);
             let event = rd_kafka_queue_poll(queue, millis);
             rd_kafka_AdminOptions_destroy(options);

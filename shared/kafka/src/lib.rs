@@ -50,6 +50,7 @@ mod error_codes;
 pub mod list_offsets;
 mod log;
 pub mod member;
+pub mod permissions;
 pub mod producer;
 pub mod reader;
 pub mod settings;
