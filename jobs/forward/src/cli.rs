@@ -222,8 +222,8 @@ fn check() -> Command {
         .arg(form("The form of the result on standard output."))
         .after_help(
             "Checked are the Oracle Cloud principal, the settings file, each secret and document, the broker with its \
-             topic and group, and each route's endpoint (by GET).\n\nExit codes: 0 if every check passed, else that of \
-             the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",
+             topics and group and the permissions for them, and each route's endpoint (by GET).\n\nExit codes: 0 if no \
+             check failed, else that of the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",
         );
     cli::with_settings(command, &GROUPS)
 }

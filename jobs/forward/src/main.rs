@@ -18,7 +18,7 @@ use routes::Routes;
 use runtime::console;
 use settings::common::AVRO_SCHEMA;
 use settings::telemetry;
-use settings::{LiveSettings, Settings, environment, warn_misspelled};
+use settings::{LiveSettings, Settings, environment, misspelled, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
@@ -145,7 +145,7 @@ fn check(output: Output, flags: &Flags) -> Result<RunOutcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(check::check(flags, environment()?));
+    let report = runtime.block_on(check::check(flags, environment()?, &misspelled(&GROUPS)));
     print(
         match output {
             Output::Json => report.json(),

@@ -23,5 +23,7 @@ mod loss_matrix;
 mod memory;
 #[path = "e2e/operations.rs"]
 mod operations;
+#[path = "e2e/permissions.rs"]
+mod permissions;
 #[path = "e2e/window.rs"]
 mod window;

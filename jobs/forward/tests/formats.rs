@@ -148,6 +148,35 @@ fn the_report_of_every_kind_of_run_is_valid() {
 }
 
 #[test]
+fn the_report_of_a_check_is_valid() {
+    let stage = Stage::new();
+    for (topic, code) in [(TOPIC, 75), ("no-such-topic", 74)] {
+        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+            .env("KAFKA_TOPIC", topic)
+            .env("API_TYPE_A_URL", stage.a.url())
+            .env("API_TYPE_B_URL", stage.b.url())
+            .env("KAFKA_TOPIK", topic)
+            .args(["check", "--output", "json"])
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(code));
+        let report = report(&output);
+        assert_valid("check-report", &report);
+        let results: Vec<&Value> = report["checks"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|check| &check["result"])
+            .collect();
+        for result in ["ok", "warning", "failed"] {
+            assert!(results.contains(&&json!(result)), "{report:#}");
+        }
+    }
+}
+
+#[test]
 fn the_report_schema_lists_every_outcome() {
     let schema = schema("run-report").unwrap();
     let names: Vec<&str> = RunOutcome::ALL

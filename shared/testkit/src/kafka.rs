@@ -8,6 +8,8 @@ use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
 
+use crate::acl::{self, AclOperation, Resource};
+
 const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/kafka/kafka");
 
 /// The cluster to start; the default is one broker with Kafka's rebalance delay of three seconds.
@@ -154,6 +156,16 @@ impl Kafka {
             );
         }
         Ok(())
+    }
+
+    /// Permits an operation to the user of [`Kafka::environment`]. The brokers need an authorizer; they apply the entry
+    /// a moment later.
+    ///
+    /// # Errors
+    /// The cluster has no SASL user or no authorizer, or did not answer.
+    pub fn allow(&self, resource: Resource<'_>, operation: AclOperation) -> Result<()> {
+        let user = self.setting("KAFKA_USERNAME").context("no SASL user")?;
+        acl::allow(self.bootstrap(), user, resource, operation)
     }
 
     fn setting(&self, name: &str) -> Option<&str> {

@@ -11,6 +11,7 @@
 //! - [`silent_broker`]: a Kafka broker that answers nothing after its metadata
 //! - [`echo_broker`]: a Kafka broker that rejects every password and repeats it in the error
 //! - [`kafka`]: Apache Kafka, one broker or three
+//! - [`acl`]: access control lists
 //! - [`topics`]: administration and producing
 //! - [`records`]: reads a topic
 //!
@@ -40,6 +41,7 @@
 //! # }
 //! ```
 
+pub mod acl;
 pub mod agent;
 pub mod broker;
 pub mod container;

@@ -1,61 +1,133 @@
-//! Checks the broker, the topic and the committed offsets of the group.
+//! Checks the broker, the topic, the window, the committed offsets of the group, and the permissions of the user.
 
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
-use super::CheckError;
+use super::{Check, CheckError, Finding};
 use crate::config::Config;
-use kafka::list_offsets::Wait;
+use crate::exit::RunOutcome;
+use crate::plan;
+use kafka::describe::Permission;
+use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
-use offsets::window::{WindowEnd, WindowStart};
+use offsets::window::WindowStart;
 
-type Finding = (&'static str, Result<String, CheckError>);
+/// The time for the requests about permissions: a broker may not answer them.
+const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Broker, topic and group; checks that depend on a failed one are left out.
-pub(super) fn ask(config: &Config) -> Vec<Finding> {
-    let topic = &config.kafka.topic;
-    let offsets = Reader::new(&config.kafka.reader(&config.group), topic)
-        .map_err(|error| SourceError::client(&config.kafka, error))
-        .and_then(|reader| {
-            let never = AtomicBool::new(false);
-            let wait = Wait {
-                timeout: config.start_timeout,
-                request_timeout: config.start_timeout,
-                shutdown: &never,
-            };
-            reader.list_offsets(&WindowStart::Committed, &WindowEnd::Now, &wait)
-        });
-    let offsets = match offsets {
-        Ok(offsets) => offsets,
+/// Broker, topic, window, group and dead-letter topic; checks that depend on a failed one are left out.
+pub(super) fn ask(config: &Config) -> Vec<Check> {
+    let check = |name, result| {
+        let target = &config.kafka.bootstrap;
+        Check::new(name, target, result, RunOutcome::Source)
+    };
+    let (reader, offsets) = match list_offsets(config) {
+        Ok(listed) => listed,
         Err(SourceError::Connection { reason, remedy, .. }) => {
             let wrong = CheckError {
                 detail: reason,
                 advice: Some(remedy),
             };
-            return vec![("broker", Err(wrong))];
+            return vec![check("broker", Err(wrong))];
         }
         Err(error @ SourceError::NoTopic { .. }) => {
             return vec![
-                ("broker", Ok("reachable".to_owned())),
-                ("topic", Err(CheckError::new(error))),
+                check("broker", Ok(Finding::ok("reachable"))),
+                check("topic", Err(CheckError::new(error))),
             ];
         }
-        Err(error) => return vec![("broker", Err(CheckError::new(error)))],
+        Err(error) => return vec![check("broker", Err(CheckError::new(error)))],
     };
-    let partitions = offsets.partition_offsets.len();
-    let committed = offsets
-        .partition_offsets
-        .iter()
-        .filter(|known| known.committed.is_some())
-        .count();
-    vec![
-        ("broker", Ok(format!("cluster {}", offsets.stream.cluster))),
-        ("topic", Ok(format!("{topic}, {partitions} partitions"))),
-        (
-            "group",
-            Ok(format!(
-                "{}, offsets committed for {committed} of {partitions} partitions",
-                config.group
-            )),
+    let timeout = PERMISSIONS_TIMEOUT.min(config.start_timeout);
+    let permissions = reader.permissions(&config.group, &config.dead_letter_topic, timeout);
+    let cluster = format!("cluster {}", offsets.stream.cluster);
+    let mut checks = vec![
+        check("broker", Ok(Finding::ok(cluster))),
+        check("topic", topic(config, &offsets, permissions.read_topic)),
+    ];
+    checks.extend(window(config, &offsets));
+    checks.extend([
+        check("group", group(config, &offsets, permissions.read_group)),
+        check(
+            "dead_letter_topic",
+            dead_letter_topic(config, permissions.write_dead_letters),
         ),
-    ]
+    ]);
+    checks
+}
+
+fn list_offsets(config: &Config) -> Result<(Reader, TopicOffsets), SourceError> {
+    let reader = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic)
+        .map_err(|error| SourceError::client(&config.kafka, error))?;
+    let never = AtomicBool::new(false);
+    let wait = Wait {
+        timeout: config.start_timeout,
+        request_timeout: config.start_timeout,
+        shutdown: &never,
+    };
+    let offsets = reader.list_offsets(&config.window_start, &config.window_end, &wait)?;
+    Ok((reader, offsets))
+}
+
+fn topic(config: &Config, offsets: &TopicOffsets, read: Permission) -> Result<Finding, CheckError> {
+    let partitions = offsets.partition_offsets.len();
+    let detail = format!("{}, {partitions} partitions", config.kafka.topic);
+    permitted(&detail, "READ", read, "grant the user READ on the topic")
+}
+
+/// A line only if the bounds of the window do not fit the topic.
+fn window(config: &Config, offsets: &TopicOffsets) -> Option<Check> {
+    let result = match plan::check_bounds(config, &offsets.partition_offsets) {
+        Ok(None) => return None,
+        Ok(Some(early_end)) => Ok(Finding::warning(early_end, "check WINDOW_END")),
+        Err(error) => Err(CheckError::new(error)),
+    };
+    Some(Check::new("window", "", result, RunOutcome::Configuration))
+}
+
+fn group(config: &Config, offsets: &TopicOffsets, read: Permission) -> Result<Finding, CheckError> {
+    let partitions = &offsets.partition_offsets;
+    let committed = partitions.iter().filter(|known| known.committed.is_some());
+    let detail = format!(
+        "{}, offsets committed for {} of {} partitions",
+        config.group,
+        committed.count(),
+        partitions.len()
+    );
+    if config.window_start != WindowStart::Committed {
+        // A replay neither joins the group nor commits.
+        return Ok(Finding::ok(detail));
+    }
+    permitted(&detail, "READ", read, "grant the user READ on the group")
+}
+
+fn dead_letter_topic(config: &Config, write: Permission) -> Result<Finding, CheckError> {
+    let topic = &config.dead_letter_topic;
+    if write == Permission::NoTopic {
+        return Ok(Finding::warning(
+            format!("{topic} does not exist"),
+            "create it: a run creates it with its first dead letter only where the broker and the user's permissions \
+             allow that",
+        ));
+    }
+    let advice = "grant the user WRITE on the topic";
+    permitted(topic, "WRITE", write, advice)
+}
+
+fn permitted(
+    detail: &str,
+    operation: &str,
+    permission: Permission,
+    advice: &'static str,
+) -> Result<Finding, CheckError> {
+    match permission {
+        Permission::Granted => Ok(Finding::ok(format!("{detail}, {operation} is granted"))),
+        Permission::Denied => Err(CheckError {
+            detail: format!("{detail}, {operation} is denied"),
+            advice: Some(advice),
+        }),
+        Permission::NotReported | Permission::NoTopic => Ok(Finding::ok(format!(
+            "{detail}, permission for {operation}: not reported"
+        ))),
+    }
 }

@@ -4,14 +4,14 @@ use std::time::Duration;
 
 use delivery::{ConnectionError, EndpointClient, ProbeError};
 
-use super::CheckError;
+use super::{CheckError, Finding};
 use crate::route_config::RouteConfig;
 
 /// The endpoint's URL without its query, and the status of its response.
 pub(super) async fn ask(
     route: &RouteConfig,
     timeout: Duration,
-) -> (String, Result<String, CheckError>) {
+) -> (String, Result<Finding, CheckError>) {
     let client = match route
         .endpoint()
         .and_then(|endpoint| EndpointClient::new(&endpoint))
@@ -19,26 +19,35 @@ pub(super) async fn ask(
         Ok(client) => client,
         Err(error) => return (String::new(), Err(CheckError::new(error))),
     };
-    (client.url().to_string(), probe(&client, timeout).await)
+    let result = match client.probe(timeout).await {
+        Ok(status) => judge(status.as_u16(), format!("responds {status} to GET")),
+        Err(error) => Err(unreachable(&error)),
+    };
+    (client.url().to_string(), result)
 }
 
-async fn probe(client: &EndpointClient, timeout: Duration) -> Result<String, CheckError> {
-    let status = client
-        .probe(timeout)
-        .await
-        .map_err(|error| unreachable(&error))?;
-    match status.as_u16() {
-        401 | 403 => Err(CheckError {
-            detail: format!("responds {status}"),
-            advice: Some(
-                "check the route's token (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or token in ROUTES)",
-            ),
-        }),
+/// What the status of a GET says about POST. 405 and 501 say that the endpoint is there, and a status about the content
+/// says so too.
+fn judge(status: u16, detail: String) -> Result<Finding, CheckError> {
+    match status {
+        401 | 403 => Ok(Finding::warning(
+            detail,
+            "check the token (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or token in ROUTES)",
+        )),
+        404 | 410 => Ok(Finding::warning(
+            detail,
+            "the path does not exist, unless it exists for POST only: check the route's URL",
+        )),
+        300..=399 => Ok(Finding::warning(
+            detail,
+            "a run does not follow redirects: check the route's URL",
+        )),
+        501 => Ok(Finding::ok(detail)),
         500.. => Err(CheckError {
-            detail: format!("responds {status}"),
+            detail,
             advice: Some("see the log of the endpoint"),
         }),
-        _ => Ok(format!("responds {status} to GET")),
+        _ => Ok(Finding::ok(detail)),
     }
 }
 
@@ -58,5 +67,35 @@ fn unreachable(error: &ProbeError) -> CheckError {
     CheckError {
         detail,
         advice: Some(advice),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::CheckResult;
+    use super::*;
+
+    #[test]
+    fn a_status_is_wrong_only_if_it_says_something_about_post() {
+        for (status, expected) in [
+            (200, Some(CheckResult::Ok)),
+            (400, Some(CheckResult::Ok)),
+            (405, Some(CheckResult::Ok)),
+            (415, Some(CheckResult::Ok)),
+            (501, Some(CheckResult::Ok)),
+            (301, Some(CheckResult::Warning)),
+            (401, Some(CheckResult::Warning)),
+            (403, Some(CheckResult::Warning)),
+            (404, Some(CheckResult::Warning)),
+            (500, None),
+            (503, None),
+        ] {
+            let result = judge(status, String::new());
+            assert_eq!(
+                result.ok().map(|finding| finding.result),
+                expected,
+                "{status}"
+            );
+        }
     }
 }

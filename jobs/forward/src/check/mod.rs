@@ -1,7 +1,7 @@
 //! `forward check`: checks once that everything a run needs is reachable, and changes nothing.
 //!
 //! - `settings`: the Oracle Cloud principal, the settings file, each secret and document, and the configuration
-//! - `broker`: the broker, the topic, the group
+//! - `broker`: the broker, the topics, the window, the group, and what the user may do with them
 //! - `endpoint`: each route's endpoint
 
 mod broker;
@@ -12,7 +12,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use crate::settings::REQUEST_TIMEOUT;
-use ::settings::{Inspection, Settings};
+use ::settings::{Inspection, Misspelled, Settings};
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -21,10 +21,16 @@ use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
 use crate::settings::GROUPS;
 
+/// The version of the JSON (`docs/schemas/check-report.schema.json`). A member that is removed, renamed or changes its
+/// meaning raises it; a new one does not.
+pub const VERSION: u32 = 1;
+
 /// The result of every check, in the order in which a run needs them.
 #[derive(Debug, Serialize)]
 pub struct CheckReport {
-    /// True if every check passed.
+    /// [`VERSION`].
+    pub version: u32,
+    /// True if no check failed.
     pub ok: bool,
     /// The checks.
     pub checks: Vec<Check>,
@@ -37,8 +43,8 @@ pub struct Check {
     pub name: String,
     /// Its location: an object, a secret's OCID, an address. Never a secret's content.
     pub target: String,
-    /// True if the check passed.
-    pub ok: bool,
+    /// Whether it passed.
+    pub result: CheckResult,
     /// The finding, or the error.
     pub detail: String,
     /// The remedy.
@@ -48,6 +54,26 @@ pub struct Check {
     outcome: RunOutcome,
 }
 
+/// Whether a check passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum CheckResult {
+    /// It passed.
+    Ok,
+    /// A run is possible, but something is probably not as intended.
+    Warning,
+    /// A run would fail.
+    Failed,
+}
+
+/// What a check that did not fail has found.
+#[derive(Debug)]
+struct Finding {
+    result: CheckResult,
+    detail: String,
+    advice: Option<&'static str>,
+}
+
 /// Why a check failed, and the remedy.
 #[derive(Debug)]
 struct CheckError {
@@ -55,13 +81,16 @@ struct CheckError {
     advice: Option<&'static str>,
 }
 
-/// Checks everything that `forward run` needs with these flags and this environment.
+/// Checks everything that `forward run` needs with these flags and this environment. `misspelled`: the environment's
+/// misspelt variables.
 pub async fn check(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
+    misspelled: &[Misspelled],
 ) -> CheckReport {
     let inspection = Inspection::of(&GROUPS, flags, environment).await;
     let mut checks = settings::parts(&inspection);
+    checks.extend(settings::lint(&inspection.settings, misspelled));
     let (config, routes) = settings::whole(&inspection, &mut checks);
     let (broker, endpoints) = tokio::join!(
         check_broker(config.as_ref()),
@@ -70,7 +99,8 @@ pub async fn check(
     checks.extend(broker);
     checks.extend(endpoints);
     CheckReport {
-        ok: checks.iter().all(|check| check.ok),
+        version: VERSION,
+        ok: !checks.iter().any(Check::is_failed),
         checks,
     }
 }
@@ -78,7 +108,7 @@ pub async fn check(
 impl CheckReport {
     /// The outcome of a run that failed at the first failed check.
     pub fn outcome(&self) -> RunOutcome {
-        let failed = self.checks.iter().find(|check| !check.ok);
+        let failed = self.checks.iter().find(|check| check.is_failed());
         failed.map_or(RunOutcome::Completed, |check| check.outcome)
     }
 
@@ -94,7 +124,11 @@ impl CheckReport {
         let width = width.unwrap_or_default();
         let mut text = String::new();
         for check in &self.checks {
-            let result = if check.ok { "ok  " } else { "FAIL" };
+            let result = match check.result {
+                CheckResult::Ok => "ok  ",
+                CheckResult::Warning => "warn",
+                CheckResult::Failed => "FAIL",
+            };
             // Writing to a String cannot fail.
             let _ = write!(text, "{result}  {:width$}  ", check.name);
             let _ = match check.target.as_str() {
@@ -114,21 +148,57 @@ impl Check {
     fn new(
         name: &str,
         target: &str,
-        result: Result<String, CheckError>,
+        result: Result<impl Into<Finding>, CheckError>,
         outcome: RunOutcome,
     ) -> Self {
-        let (ok, detail, advice) = match result {
-            Ok(detail) => (true, detail, None),
-            Err(error) => (false, error.detail, error.advice.map(str::to_owned)),
+        let Finding {
+            result,
+            detail,
+            advice,
+        } = match result {
+            Ok(finding) => finding.into(),
+            Err(CheckError { detail, advice }) => Finding {
+                result: CheckResult::Failed,
+                detail,
+                advice,
+            },
         };
         Self {
             name: name.to_owned(),
             target: target.to_owned(),
-            ok,
+            result,
             detail,
-            advice,
+            advice: advice.map(str::to_owned),
             outcome,
         }
+    }
+
+    fn is_failed(&self) -> bool {
+        self.result == CheckResult::Failed
+    }
+}
+
+impl Finding {
+    fn ok(detail: impl Into<String>) -> Self {
+        Self {
+            result: CheckResult::Ok,
+            detail: detail.into(),
+            advice: None,
+        }
+    }
+
+    fn warning(detail: impl Into<String>, advice: &'static str) -> Self {
+        Self {
+            result: CheckResult::Warning,
+            detail: detail.into(),
+            advice: Some(advice),
+        }
+    }
+}
+
+impl From<String> for Finding {
+    fn from(detail: String) -> Self {
+        Self::ok(detail)
     }
 }
 
@@ -150,11 +220,10 @@ async fn check_broker(config: Option<&Config>) -> Vec<Check> {
     let bootstrap = config.kafka.bootstrap.clone();
     // The Kafka client blocks its thread.
     let asked = tokio::task::spawn_blocking(move || broker::ask(&config)).await;
-    let answers = asked.unwrap_or_else(|error| vec![("broker", Err(CheckError::new(error)))]);
-    answers
-        .into_iter()
-        .map(|(name, result)| Check::new(name, &bootstrap, result, RunOutcome::Source))
-        .collect()
+    asked.unwrap_or_else(|error| {
+        let failed = Err::<Finding, _>(CheckError::new(error));
+        vec![Check::new("broker", &bootstrap, failed, RunOutcome::Source)]
+    })
 }
 
 async fn check_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<Check> {

@@ -3,12 +3,13 @@
 use avro::Schema;
 use runtime::text::hex;
 use settings::common::{AVRO_SCHEMA, CONFIG_LOCATION};
-use settings::{Inspection, Part, SettingError};
+use settings::{Inspection, Misspelled, Part, SettingError, Settings, Source};
 
-use super::{Check, CheckError};
+use super::{Check, CheckError, Finding};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
+use crate::settings::{GROUPS, ROUTES};
 use routes::Routes;
 
 /// The Oracle Cloud principal, the namespace, and each source of settings.
@@ -45,6 +46,44 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
         )
     });
     cloud.chain(parts).collect()
+}
+
+/// Settings that are accepted but probably not intended: misspelt variables, secrets in plain text, suspicious routes.
+pub(super) fn lint(settings: &Settings, misspelled: &[Misspelled]) -> Vec<Check> {
+    let warning = |name: &str, detail: String, advice| {
+        let finding = Ok(Finding::warning(detail, advice));
+        Check::new(name, "", finding, RunOutcome::Configuration)
+    };
+    let mut checks: Vec<Check> = misspelled
+        .iter()
+        .map(|found| warning("environment", found.to_string(), "rename or unset it"))
+        .collect();
+    for setting in GROUPS.iter().flat_map(|group| group.settings) {
+        if setting.secret && settings.source(setting) == Some(Source::File) {
+            let name = setting.name;
+            checks.push(warning(
+                name,
+                format!(
+                    "{} is in config.properties in plain text",
+                    setting.variable()
+                ),
+                "put it into the vault, and the secret's OCID into the line NAME_vaultOCID=",
+            ));
+        }
+    }
+    let routes = RouteConfig::all_from(settings).unwrap_or_default();
+    let with_token = routes.iter().filter(|route| route.token.is_some()).count();
+    if settings.document(&ROUTES).is_some() && with_token > 0 {
+        checks.push(warning(
+            ROUTES.name,
+            format!("{with_token} of {} routes have their token in plain text", routes.len()),
+            "allow only the job to read that file; the tokens of the built-in routes can be in the vault \
+             (api_type_a_token_vaultOCID)",
+        ));
+    }
+    let unencrypted = routes.iter().filter_map(RouteConfig::warning);
+    checks.extend(unencrypted.map(|text| warning(ROUTES.name, text, "use https")));
+    checks
 }
 
 /// The error without the location, which the line shows already.

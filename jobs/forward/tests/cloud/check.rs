@@ -44,6 +44,7 @@ async fn a_complete_setup_prints_one_line_for_each_check_and_exits_with_0() {
             "broker",
             "topic",
             "group",
+            "dead_letter_topic",
             "endpoint A",
             "endpoint B"
         ]
@@ -189,21 +190,134 @@ async fn an_unresponsive_broker_and_endpoint_are_reported_within_their_timeouts(
 }
 
 #[tokio::test]
-async fn an_endpoint_that_rejects_the_token_or_answers_503_is_reported() {
+async fn the_status_of_an_endpoint_is_a_failure_a_warning_or_neither() {
     let mut fixture = Fixture::new().await;
-    fixture.a = Endpoint::always(Answer::status(401)).unwrap();
-    fixture.b = Endpoint::always(Answer::status(503)).unwrap();
-    fixture.oci.set("API_TYPE_A_URL", fixture.a.url());
-    fixture.oci.set("API_TYPE_B_URL", fixture.b.url());
+    for (status, result, code, message) in [
+        (
+            401,
+            "warning",
+            0,
+            "responds 401 Unauthorized to GET; check the token",
+        ),
+        (
+            404,
+            "warning",
+            0,
+            "responds 404 Not Found to GET; the path does not exist",
+        ),
+        (405, "ok", 0, "responds 405 Method Not Allowed to GET"),
+        (501, "ok", 0, "responds 501 Not Implemented to GET"),
+        (
+            503,
+            "failed",
+            75,
+            "responds 503 Service Unavailable to GET; see the log",
+        ),
+    ] {
+        fixture.a = Endpoint::always(Answer::status(status)).unwrap();
+        let url = fixture.a.url();
+        fixture.oci.set("API_TYPE_A_URL", url);
+        let (exit_code, messages) = fixture.messages(result).await;
+        assert_eq!(exit_code, code, "{status}");
+        let found = messages["endpoint A"].as_str();
+        assert!(found.contains(message), "{found}");
+    }
+}
+
+#[tokio::test]
+async fn what_is_accepted_but_not_intended_is_a_warning() {
+    let mut fixture = Fixture::new().await;
+    let lines = format!(
+        "kafka_bootstrap_servers={}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\nkafka_password=canary\n",
+        fixture.broker.bootstrap()
+    );
+    let routes = r#"[{"name":"A","when":"true","url":"http://127.0.0.1:1/","token":"canary"}]"#;
+    fixture
+        .oci
+        .cloud
+        .put_object("config", "config.properties", lines.as_bytes());
+    fixture
+        .oci
+        .cloud
+        .put_object("config", "routes.json", routes.as_bytes());
+    fixture.oci.set("ROUTES", "oci://config/routes.json");
+    fixture.oci.set("MAX_IN_FLIGT", "1");
+    let (_, warnings) = fixture.messages("warning").await;
+    for (name, message) in [
+        (
+            "environment",
+            "MAX_IN_FLIGT is not a setting and is ignored: use MAX_IN_FLIGHT",
+        ),
+        (
+            "kafka_password",
+            "KAFKA_PASSWORD is in config.properties in plain text; put it into the vault",
+        ),
+        ("routes", "1 of 1 routes have their token in plain text"),
+    ] {
+        let found = warnings.get(name).map_or("", String::as_str);
+        assert!(found.contains(message), "{name}: {warnings:?}");
+    }
+}
+
+#[tokio::test]
+async fn the_dead_letter_topic_and_the_window_are_checked() {
+    let mut fixture = Fixture::new().await;
+    fixture.oci.set("DEAD_LETTER_TOPIC", "no-such-topic");
+    fixture.oci.set("WINDOW_END", "0:5");
+    let (code, warnings) = fixture.messages("warning").await;
+    assert_eq!(code, 0);
+    assert!(
+        warnings["dead_letter_topic"].contains("no-such-topic does not exist; create it"),
+        "{warnings:?}"
+    );
+    assert!(
+        warnings["window"]
+            .contains("WINDOW_END is beyond the end of the log, offset 0 of partition 0"),
+        "{warnings:?}"
+    );
+    fixture.oci.set("WINDOW_END", "0:5,7:1");
     let (code, failures) = fixture.failures().await;
-    assert_eq!(code, 75);
+    assert_eq!(code, 78);
     assert!(
-        failures["endpoint A"].contains("responds 401 Unauthorized; check the route's token"),
+        failures["window"].contains("names partition 7"),
         "{failures:?}"
     );
+    fixture.oci.set("WINDOW_START", "0:5");
+    fixture.oci.set("WINDOW_END", "now");
+    let (code, failures) = fixture.failures().await;
+    assert_eq!(code, 78);
     assert!(
-        failures["endpoint B"]
-            .contains("responds 503 Service Unavailable; see the log of the endpoint"),
+        failures["window"].contains("WINDOW_START is beyond"),
         "{failures:?}"
     );
+}
+
+#[test]
+fn tls_trusts_the_system_authorities_unless_others_are_configured() {
+    let file = tempfile::NamedTempFile::new().unwrap();
+    let others = file.path().to_str().unwrap();
+    let authorities = |variables: &[(&str, &str)]| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")
+            .envs(variables.iter().copied())
+            .args(["settings", "--kafka"]);
+        let output = text(&command.output().unwrap().stdout);
+        assert!(output.contains("security.protocol="), "{output}");
+        let mut found = output
+            .lines()
+            .filter_map(|line| line.strip_prefix("ssl.ca.location="));
+        found.next().map(str::to_owned)
+    };
+    let tls = ("KAFKA_SECURITY_PROTOCOL", "ssl");
+    let system = authorities(&[tls]).expect("the system has certificate authorities");
+    assert!(std::path::Path::new(&system).exists());
+    // OpenSSL reads `SSL_CERT_FILE` itself.
+    assert_eq!(authorities(&[tls, ("SSL_CERT_FILE", others)]), None);
+    assert_eq!(
+        authorities(&[tls, ("KAFKA_SSL_CA_LOCATION", others)]).as_deref(),
+        Some(others)
+    );
+    assert_eq!(authorities(&[]), None);
 }

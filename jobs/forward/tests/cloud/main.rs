@@ -23,6 +23,7 @@ use tokio::process::{Child, Command};
 const DATUM: &[u8] = b"\xe4\x0f\x08Paul\x06p@x";
 
 const TOPIC: &str = "FrontDoorTopic";
+const DEAD_LETTER_TOPIC: &str = "FrontDoorTopic-dead-letter";
 const SCHEMA: &[u8] = include_bytes!("../../../../schemas/user.avsc");
 
 /// A bucket, a vault, a broker and two endpoints, and the environment variables that refer to them.
@@ -38,6 +39,7 @@ impl Fixture {
         let mut oci = Environment::start().await.unwrap();
         let broker = Broker::start().unwrap();
         broker.create_topic(TOPIC, 3).unwrap();
+        broker.create_topic(DEAD_LETTER_TOPIC, 1).unwrap();
         let endpoint = || Endpoint::always(Answer::ok()).unwrap();
         let (a, b) = (endpoint(), endpoint());
         let secrets = [
@@ -73,12 +75,17 @@ impl Fixture {
 
     /// Returns the exit code, and the message of each failed check by name.
     async fn failures(&self) -> (i32, HashMap<String, String>) {
+        self.messages("failed").await
+    }
+
+    /// Returns the exit code, and the message of each check with this result by name.
+    async fn messages(&self, result: &str) -> (i32, HashMap<String, String>) {
         let output = self.check(&["--output", "json"]).await;
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         let checks = report["checks"].as_array().unwrap();
         let failures = checks
             .iter()
-            .filter(|check| check["ok"] == false)
+            .filter(|check| check["result"] == result)
             .map(|check| {
                 let part = |name: &str| check[name].as_str().unwrap_or_default().to_owned();
                 (

@@ -180,12 +180,31 @@ impl Stage {
         self.spawn(command)
     }
 
-    fn spawn(&self, mut command: Command) -> RunProcess {
+    /// Runs `forward check`, and returns its exit code and the result of each check by name.
+    pub(crate) fn check(&self) -> (i32, BTreeMap<String, Value>) {
+        let mut command = Command::new(FORWARD);
+        self.set_environment(&mut command);
+        let output = command
+            .args(["check", "--output", "json"])
+            .output()
+            .unwrap();
+        let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+        let checks = report["checks"].as_array().unwrap().iter();
+        let named = checks.map(|check| (check["name"].as_str().unwrap().to_owned(), check.clone()));
+        (output.status.code().unwrap(), named.collect())
+    }
+
+    fn set_environment(&self, command: &mut Command) {
         command
             .env_clear()
             .env("KAFKA_TOPIC", &self.topic)
             .env("KAFKA_GROUP_ID", &self.group)
-            .envs(&self.settings)
+            .envs(&self.settings);
+    }
+
+    fn spawn(&self, mut command: Command) -> RunProcess {
+        self.set_environment(&mut command);
+        command
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
