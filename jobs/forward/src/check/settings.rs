@@ -111,7 +111,9 @@ pub(super) fn whole(
             let count = settings.listing().len();
             add(
                 "settings",
-                Ok(format!("{count} have a value, and they are consistent")),
+                Ok(Finding::ok(format!(
+                    "{count} have a value, and they are consistent"
+                ))),
             );
             Some(config)
         }
@@ -130,7 +132,12 @@ pub(super) fn whole(
         (Ok(schema), Ok(table)) => {
             let compiled =
                 Routes::compile(table.iter().map(RouteConfig::definition).collect(), schema);
-            let checked = compiled.map(|_| format!("{} match the schema", table.len()));
+            for warning in compiled.iter().flat_map(Routes::warnings) {
+                let finding = Finding::warning(warning.as_str(), "check the condition");
+                add("routes", Ok(finding));
+            }
+            let checked =
+                compiled.map(|_| Finding::ok(format!("{} match the schema", table.len())));
             add("routes", checked.map_err(CheckError::new));
             table
         }
@@ -142,7 +149,7 @@ pub(super) fn whole(
     };
     let named = |schema: Schema| {
         let fingerprint = hex(&schema.fingerprint());
-        format!("{}, fingerprint {fingerprint}", schema.name())
+        Finding::ok(format!("{}, fingerprint {fingerprint}", schema.name()))
     };
     add("schema", schema.map(named));
     (config, routes)

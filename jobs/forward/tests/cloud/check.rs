@@ -231,7 +231,7 @@ async fn what_is_accepted_but_not_intended_is_a_warning() {
         "kafka_bootstrap_servers={}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\nkafka_password=canary\n",
         fixture.broker.bootstrap()
     );
-    let routes = r#"[{"name":"A","when":"true","url":"http://127.0.0.1:1/","token":"canary"}]"#;
+    let routes = r#"[{"name":"A","when":"id == 1","url":"http://127.0.0.1:1/","token":"canary"}]"#;
     fixture
         .oci
         .cloud
@@ -257,6 +257,27 @@ async fn what_is_accepted_but_not_intended_is_a_warning() {
         let found = warnings.get(name).map_or("", String::as_str);
         assert!(found.contains(message), "{name}: {warnings:?}");
     }
+}
+
+#[tokio::test]
+async fn a_suspicious_condition_is_a_warning() {
+    let mut fixture = Fixture::new().await;
+    let routes = r#"[{"name":"A","when":"true","url":"http://127.0.0.1:1/"}]"#;
+    let lines = format!("kafka_bootstrap_servers={}\n", fixture.broker.bootstrap());
+    fixture
+        .oci
+        .cloud
+        .put_object("config", "config.properties", lines.as_bytes());
+    fixture
+        .oci
+        .cloud
+        .put_object("config", "routes.json", routes.as_bytes());
+    fixture.oci.set("ROUTES", "oci://config/routes.json");
+    let (_, warnings) = fixture.messages("warning").await;
+    assert!(
+        warnings["routes"].contains("route \"A\" matches every record"),
+        "{warnings:?}"
+    );
 }
 
 #[tokio::test]
@@ -290,34 +311,4 @@ async fn the_dead_letter_topic_and_the_window_are_checked() {
         failures["window"].contains("WINDOW_START is beyond"),
         "{failures:?}"
     );
-}
-
-#[test]
-fn tls_trusts_the_system_authorities_unless_others_are_configured() {
-    let file = tempfile::NamedTempFile::new().unwrap();
-    let others = file.path().to_str().unwrap();
-    let authorities = |variables: &[(&str, &str)]| {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
-        command
-            .env_clear()
-            .env("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")
-            .envs(variables.iter().copied())
-            .args(["settings", "--kafka"]);
-        let output = text(&command.output().unwrap().stdout);
-        assert!(output.contains("security.protocol="), "{output}");
-        let mut found = output
-            .lines()
-            .filter_map(|line| line.strip_prefix("ssl.ca.location="));
-        found.next().map(str::to_owned)
-    };
-    let tls = ("KAFKA_SECURITY_PROTOCOL", "ssl");
-    let system = authorities(&[tls]).expect("the system has certificate authorities");
-    assert!(std::path::Path::new(&system).exists());
-    // OpenSSL reads `SSL_CERT_FILE` itself.
-    assert_eq!(authorities(&[tls, ("SSL_CERT_FILE", others)]), None);
-    assert_eq!(
-        authorities(&[tls, ("KAFKA_SSL_CA_LOCATION", others)]).as_deref(),
-        Some(others)
-    );
-    assert_eq!(authorities(&[]), None);
 }
