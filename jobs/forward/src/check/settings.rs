@@ -5,7 +5,7 @@ use runtime::text::hex;
 use settings::common::{AVRO_SCHEMA, CONFIG_LOCATION};
 use settings::{Inspection, Misspelled, Part, SettingError, Settings, Source};
 
-use super::{Check, CheckError, Finding};
+use super::{Check, CheckError, CheckResult, Finding};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
@@ -50,13 +50,25 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
 
 /// Settings that are accepted but probably not intended: misspelt variables, secrets in plain text, suspicious routes.
 pub(super) fn lint(settings: &Settings, misspelled: &[Misspelled]) -> Vec<Check> {
-    let warning = |name: &str, detail: String, advice| {
-        let finding = Ok(Finding::warning(detail, advice));
-        Check::new(name, "", finding, RunOutcome::Configuration)
+    let check = |name: &str, finding| {
+        Check::new(
+            name,
+            "",
+            Ok::<Finding, _>(finding),
+            RunOutcome::Configuration,
+        )
     };
+    let warning =
+        |name: &str, detail: String, advice| check(name, Finding::warning(detail, advice));
     let mut checks: Vec<Check> = misspelled
         .iter()
-        .map(|found| warning("environment", found.to_string(), "rename or unset it"))
+        .map(|found| {
+            let finding = Finding {
+                result: CheckResult::Warning,
+                ..Finding::ok(found.to_string())
+            };
+            check("environment", finding)
+        })
         .collect();
     for setting in GROUPS.iter().flat_map(|group| group.settings) {
         if setting.secret && settings.source(setting) == Some(Source::File) {
