@@ -31,7 +31,8 @@ struct Fixture {
     oci: Environment,
     broker: Broker,
     a: Endpoint,
-    b: Endpoint,
+    /// Receives requests as long as it exists.
+    _b: Endpoint,
 }
 
 impl Fixture {
@@ -52,7 +53,12 @@ impl Fixture {
         oci.store_settings(&secrets, SCHEMA);
         oci.set("OCI_TIMEOUT", "1s");
         oci.set("START_TIMEOUT", "5s");
-        Self { oci, broker, a, b }
+        Self {
+            oci,
+            broker,
+            a,
+            _b: b,
+        }
     }
 
     fn command(&self, subcommand: &str) -> Command {
