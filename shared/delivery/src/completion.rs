@@ -50,6 +50,8 @@ pub enum DeliveryOutcome {
     Deferred {
         /// The reason.
         reason: String,
+        /// The number of requests that were sent with the record in this run. None of them was successful.
+        attempts: u32,
     },
 }
 

@@ -27,7 +27,8 @@ pub(crate) enum RetryAction {
         failed: Vec<usize>,
         rest: Box<RetryAction>,
     },
-    /// The endpoint rejected a request of several records. Each half is sent, to find the records that it rejects.
+    /// The endpoint rejected a request of several records, or did not accept it in any attempt. Each half is sent, to find
+    /// the records that are the cause.
     Split,
     /// The records are not sent again in this run.
     DontRetry(Disposition),
@@ -80,7 +81,7 @@ impl RetryPolicy {
         let response = match outcome {
             RequestOutcome::Answered(response) => response,
             RequestOutcome::TimedOut | RequestOutcome::Failed(_) => {
-                return self.retry(describe(outcome), None, attempt, rng);
+                return self.retry_or_split(describe(outcome), None, attempt, rng);
             }
         };
         let status = response.status.as_u16();
@@ -106,13 +107,28 @@ impl RetryPolicy {
             }
             (StatusClass::RecordRejected, _) => RetryAction::Split,
             (StatusClass::Retryable, _) => {
-                self.retry(describe(outcome), Some(response), attempt, rng)
+                self.retry_or_split(describe(outcome), Some(response), attempt, rng)
             }
             (StatusClass::Deferred, _) => deferred(describe(outcome)),
             (StatusClass::RouteGone, _) => RetryAction::DontRetry(Disposition::RouteGone {
                 reason: describe(outcome),
             }),
         }
+    }
+
+    /// Another attempt, or, after the last one of a batch, its halves: one record may be the cause of all failures.
+    fn retry_or_split(
+        &self,
+        reason: String,
+        response: Option<&EndpointResponse>,
+        attempt: &Attempt,
+        rng: &mut fastrand::Rng,
+    ) -> RetryAction {
+        let is_last = attempt.failures.saturating_add(1) >= self.max_attempts;
+        if is_last && attempt.records > 1 && !attempt.is_route_deferred {
+            return RetryAction::Split;
+        }
+        self.retry(reason, response, attempt, rng)
     }
 
     /// Another attempt, if the limits allow one. `response`: its `Retry-After` replaces the backoff.
@@ -164,7 +180,7 @@ pub(crate) fn describe(outcome: &RequestOutcome) -> String {
             let status = response.status.as_u16();
             let mut text = status.to_string();
             for part in [advice(status), &response.text] {
-                if !part.is_empty() {
+                if !part.is_empty() && part != text {
                     text += ": ";
                     text += part;
                 }
@@ -302,6 +318,40 @@ mod tests {
             decide(&answered(422, None), &record),
             RetryAction::DontRetry(Disposition::Rejected { status: 422, .. })
         ));
+    }
+
+    #[test]
+    fn a_batch_is_split_after_its_last_attempt() {
+        let last = Attempt {
+            records: 2,
+            failures: 2,
+            ..first(Instant::now())
+        };
+        assert_eq!(decide(&answered(500, None), &last), RetryAction::Split);
+        assert_eq!(decide(&RequestOutcome::TimedOut, &last), RetryAction::Split);
+        let mut rng = fastrand::Rng::with_seed(1);
+        let one = PartialFailures::Positions(vec![1]);
+        let RetryAction::RetryPartial { rest, .. } =
+            POLICY.decide(&answered(200, None), one, &last, &mut rng)
+        else {
+            panic!("not a partial failure");
+        };
+        assert!(matches!(
+            *rest,
+            RetryAction::DontRetry(Disposition::Deferred { .. })
+        ));
+    }
+
+    #[test]
+    fn a_response_that_repeats_the_status_is_described_once() {
+        let RequestOutcome::Answered(response) = answered(422, None) else {
+            panic!("no response");
+        };
+        let outcome = RequestOutcome::Answered(EndpointResponse {
+            text: "422".to_owned(),
+            ..response
+        });
+        assert_eq!(describe(&outcome), "422");
     }
 
     #[test]

@@ -273,17 +273,21 @@ impl Queue {
         revoked
     }
 
-    /// Removes and returns every message that is not in flight.
-    pub(crate) fn drain(&mut self) -> Vec<Message> {
-        let mut drained: Vec<Message> = self.ready.drain().collect();
-        drained.extend(self.retries.drain().flat_map(|batch| batch.messages));
-        drained.extend(self.parts.drain(..).flat_map(|part| part.messages));
-        drained.extend(self.blocked.drain().flat_map(|(_, blocked)| blocked));
+    /// Removes and returns every message that is not in flight, each with the number of requests sent with it.
+    pub(crate) fn drain(&mut self) -> Vec<(Message, u32)> {
+        let mut drained: Vec<(Message, u32)> = Vec::new();
+        for batch in self.retries.drain().chain(self.parts.drain(..)) {
+            let sent = batch.messages.into_iter();
+            drained.extend(sent.map(|message| (message, batch.requests)));
+        }
+        let blocked = self.blocked.drain().flat_map(|(_, blocked)| blocked);
+        let mut unsent: Vec<Message> = self.ready.drain().chain(blocked).collect();
         for buffer in self.buffers.values_mut() {
-            drained.extend(buffer.drain());
+            unsent.extend(buffer.drain());
         }
         self.buffers.clear();
         self.candidates.clear();
+        drained.extend(unsent.into_iter().map(|message| (message, 0)));
         drained
     }
 

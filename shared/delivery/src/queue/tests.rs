@@ -337,7 +337,7 @@ proptest! {
             }
         }
         returned.extend(in_flight.iter().flat_map(offsets));
-        returned.extend(queue.drain().iter().map(|message| message.at.offset));
+        returned.extend(queue.drain().iter().map(|(message, _)| message.at.offset));
         prop_assert!(queue.is_empty());
         returned.sort_unstable();
         prop_assert_eq!(returned, (0..pushed).collect::<Vec<_>>());

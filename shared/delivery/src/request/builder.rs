@@ -29,21 +29,18 @@ impl RequestBuilder {
     /// batch format.
     pub(crate) fn build(&self, messages: &[Message]) -> PreparedRequest {
         let is_batch = self.format.is_batch();
-        let (batch_key, key, traceparent) = match messages {
+        // No key for a batch: after a crash it may hold other records. Each record has a key of its own in the body.
+        let (batch_key, idempotency_key, traceparent) = match messages {
             [message] if !is_batch => (
                 BatchKey::default(),
-                self.keys.record_header(message),
+                Some(self.keys.record_header(message)),
                 traceparent(message),
             ),
-            _ => {
-                let key = self.keys.batch_key(messages);
-                let header = key.header();
-                (key, header, None)
-            }
+            _ => (self.keys.batch_key(messages), None, None),
         };
         let headers = DeliveryHeaders {
             content_type: self.format.content_type(),
-            idempotency_key: key,
+            idempotency_key,
             traceparent,
         };
         let body = self.format.encode(messages, &batch_key);

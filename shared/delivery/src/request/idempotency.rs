@@ -20,8 +20,7 @@ pub(super) struct IdempotencyKeys {
     prefix: Option<String>,
 }
 
-/// The idempotency keys of a batch and its records. It depends on the records only, so a batch with the same records has
-/// the same key in every attempt and in every run.
+/// The idempotency keys of the records of a batch, and their digest: the same for the same records.
 #[derive(Clone, Debug, Default)]
 pub struct BatchKey {
     /// The SHA-256 digest over the keys of the records.
@@ -92,13 +91,6 @@ impl IdempotencyKeys {
             digest: digest.finish(),
             record_keys: keys.freeze(),
         }
-    }
-}
-
-impl BatchKey {
-    /// The header value for a request with these records.
-    pub(super) fn header(&self) -> HeaderValue {
-        quoted(format!("batch-{}", hex(&self.digest)).as_bytes())
     }
 }
 
@@ -210,10 +202,7 @@ mod tests {
     #[test]
     fn a_batch_key_depends_on_exactly_its_records() {
         let keys = keys("c");
-        let key = |messages: &[Message]| {
-            let header = keys.batch_key(messages).header();
-            header.to_str().expect("ascii").to_owned()
-        };
+        let key = |messages: &[Message]| keys.batch_key(messages).digest;
         let three = [message(1, None), message(2, None), message(3, Some("k"))];
         assert_eq!(key(&three), key(&three.clone()));
         let client_key_like_coordinates = [

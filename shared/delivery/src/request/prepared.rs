@@ -26,7 +26,7 @@ pub(crate) struct PreparedRequest {
 #[derive(Clone, Debug)]
 pub(super) struct DeliveryHeaders {
     pub(super) content_type: HeaderValue,
-    pub(super) idempotency_key: HeaderValue,
+    pub(super) idempotency_key: Option<HeaderValue>,
     pub(super) traceparent: Option<HeaderValue>,
 }
 
@@ -73,7 +73,9 @@ impl PreparedRequest {
         headers.insert(header::USER_AGENT, USER_AGENT);
         if let Some(delivery) = &self.delivery {
             headers.insert(header::CONTENT_TYPE, delivery.content_type.clone());
-            headers.insert(IDEMPOTENCY_KEY, delivery.idempotency_key.clone());
+            if let Some(key) = &delivery.idempotency_key {
+                headers.insert(IDEMPOTENCY_KEY, key.clone());
+            }
             if let Some(traceparent) = &delivery.traceparent {
                 headers.insert(TRACEPARENT, traceparent.clone());
             }

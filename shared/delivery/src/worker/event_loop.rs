@@ -224,7 +224,7 @@ impl Worker {
 
     fn accept(&mut self, message: Message, now: Instant) {
         if let Some(reason) = self.deferred.clone() {
-            self.defer_messages([message], &reason);
+            self.defer_messages([message], &reason, 0);
         } else if message.value.is_none() {
             let outcome = DeliveryOutcome::Rejected {
                 status: None,
@@ -232,13 +232,13 @@ impl Worker {
             };
             self.completions.push(message, outcome);
         } else if let Err(message) = self.queue.push(message, now) {
-            self.defer_messages([message], BEHIND_DEFERRED);
+            self.defer_messages([message], BEHIND_DEFERRED, 0);
         }
     }
 
     fn revoke(&mut self, partition: i32) {
         let messages = self.queue.revoke(partition);
-        self.defer_messages(messages, REVOKED);
+        self.defer_messages(messages, REVOKED, 0);
     }
 
     /// Sends as many requests as the limits allow.
@@ -332,8 +332,9 @@ impl Worker {
         }
         self.deferred = Some(reason.into());
         self.policy.limiter.disable();
-        let messages = self.queue.drain();
-        self.defer_messages(messages, reason);
+        for (message, attempts) in self.queue.drain() {
+            self.defer_messages([message], reason, attempts);
+        }
         // Immediately: the state should not be older than the completions.
         self.publish_state();
     }
@@ -341,15 +342,20 @@ impl Worker {
     /// Defers the batch's messages, and with them all messages behind them in their group.
     pub(super) fn defer(&mut self, batch: Batch, reason: &str) {
         let behind = self.queue.defer(&batch);
-        self.defer_messages(batch.messages, reason);
-        self.defer_messages(behind, BEHIND_DEFERRED);
+        self.defer_messages(batch.messages, reason, batch.requests);
+        self.defer_messages(behind, BEHIND_DEFERRED, 0);
     }
 
-    fn defer_messages(&mut self, messages: impl IntoIterator<Item = Message>, reason: &str) {
+    fn defer_messages(
+        &mut self,
+        messages: impl IntoIterator<Item = Message>,
+        reason: &str,
+        attempts: u32,
+    ) {
         for message in messages {
             let reason = reason.to_owned();
             self.completions
-                .push(message, DeliveryOutcome::Deferred { reason });
+                .push(message, DeliveryOutcome::Deferred { reason, attempts });
         }
     }
 

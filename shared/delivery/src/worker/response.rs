@@ -193,6 +193,7 @@ fn delivered(outcome: &RequestOutcome, requests: u32) -> DeliveryOutcome {
         Some(receipt) => DeliveryOutcome::Delivered(receipt),
         None => DeliveryOutcome::Deferred {
             reason: describe(outcome),
+            attempts: requests,
         },
     }
 }

@@ -153,7 +153,9 @@ pub(crate) fn word(outcome: &DeliveryOutcome) -> String {
 pub(crate) fn reason(outcome: &DeliveryOutcome) -> &str {
     match outcome {
         DeliveryOutcome::Delivered(_) => "",
-        DeliveryOutcome::Rejected { reason, .. } | DeliveryOutcome::Deferred { reason } => reason,
+        DeliveryOutcome::Rejected { reason, .. } | DeliveryOutcome::Deferred { reason, .. } => {
+            reason
+        }
     }
 }
 
