@@ -73,7 +73,9 @@ impl Worker {
             }
             RetryAction::Split => {
                 let records = batch.messages.len();
-                debug!(route = self.name, records, "splitting a rejected request");
+                debug!(route = self.name, records, "splitting a request");
+                // Each half has two attempts: the one without the bad record is accepted before the last of the other.
+                batch.failures = batch.failures.saturating_sub(1);
                 if let Err(batch) = self.queue.split(batch) {
                     self.defer(batch, REVOKED);
                 }
