@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::settings::{
     BACKOFF_INITIAL, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_MAX_PROBES,
     CONCURRENT_RUNS, DEAD_LETTER_ENVELOPE, DEAD_LETTER_MAX_RATIO, DEAD_LETTER_MIN_COUNT,
-    DEAD_LETTER_TOPIC, DEADLINE, KAFKA_GROUP_ID, KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS, MAX_IN_FLIGHT,
-    MAX_UNCOMMITTED, ON_DATA_LOSS, ORDER, RATE_LIMIT, REQUEST_TIMEOUT, SHUTDOWN_TIMEOUT,
-    START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_END, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS,
-    WINDOW_START,
+    DEAD_LETTER_TOPIC, DEADLINE, GIVE_UP_AFTER, KAFKA_GROUP_ID, KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS,
+    MAX_IN_FLIGHT, MAX_UNCOMMITTED, ON_DATA_LOSS, ORDER, RATE_LIMIT, REQUEST_TIMEOUT,
+    SHUTDOWN_TIMEOUT, START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_END, WINDOW_MAX_BYTES,
+    WINDOW_MAX_RECORDS, WINDOW_START,
 };
 use jiff::Timestamp;
 use kafka::check;
@@ -48,6 +48,8 @@ pub struct Config {
     pub bytes: Option<u64>,
     /// The maximum duration of the run.
     pub deadline: Option<Duration>,
+    /// How old a record may be before it is a dead letter because its endpoint does not accept it; `None`: never.
+    pub give_up_after: Option<Duration>,
     /// How long requests in flight may take to finish when the run stops early.
     pub shutdown_timeout: Duration,
     /// How long the start waits for the broker.
@@ -132,6 +134,7 @@ impl Config {
                 settings.parsed(setting, positive, "a whole number from 1")
             })?,
             bytes: window_max_bytes(settings)?,
+            give_up_after: give_up_after(settings)?,
             deadline: optional(settings, &DEADLINE, |setting| {
                 settings.positive_duration(setting)
             })?,
@@ -365,6 +368,13 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
         ));
     }
     Ok(limits)
+}
+
+fn give_up_after(settings: &Settings) -> Result<Option<Duration>, SettingError> {
+    match settings.optional(&GIVE_UP_AFTER) {
+        Some("never") => Ok(None),
+        _ => settings.positive_duration(&GIVE_UP_AFTER).map(Some),
+    }
 }
 
 fn dead_letter_topic(settings: &Settings, kafka: &KafkaSettings) -> Result<String, SettingError> {

@@ -25,7 +25,7 @@ use serde_json::json;
 
 use kafka::context::{DeliveryHandler, EventHandler, LoggingContext};
 use offsets::progress::Class;
-use record::Message;
+use record::{Message, StreamId, idempotency};
 
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,6 +42,8 @@ pub enum Cause {
     Tombstone,
     /// Its endpoint rejected it with a permanent status.
     Refused,
+    /// Its endpoint has not accepted it for `GIVE_UP_AFTER`, with statuses that permit retries.
+    Undeliverable,
 }
 
 impl Cause {
@@ -54,6 +56,7 @@ impl Cause {
             Self::Unmatched => "unmatched",
             Self::Tombstone => "tombstone",
             Self::Refused => "refused",
+            Self::Undeliverable => "undeliverable",
         }
     }
 
@@ -61,7 +64,7 @@ impl Cause {
         match self {
             Self::Undecodable | Self::UnknownSchema | Self::Tombstone => "VALUE_CONVERTER",
             Self::Unroutable | Self::Unmatched => "TRANSFORMATION",
-            Self::Refused => "TASK_PUT",
+            Self::Refused | Self::Undeliverable => "TASK_PUT",
         }
     }
 }
@@ -105,6 +108,8 @@ pub struct DeadLetterConfig {
     pub group: String,
     /// The run.
     pub run: String,
+    /// The source of the records; it is part of their idempotency keys.
+    pub stream: StreamId,
     /// True when the value is a JSON envelope.
     pub envelope: bool,
 }
@@ -294,6 +299,14 @@ fn headers(letter: &DeadLetter, config: &DeadLetterConfig) -> OwnedHeaders {
             value: value.as_deref(),
         });
     }
+    // A replay of the dead letter keeps the record's key.
+    let key = idempotency_key(letter, config);
+    if letter.message.client_key.is_none() {
+        headers = headers.insert(Header {
+            key: idempotency::HEADER,
+            value: Some(&key),
+        });
+    }
     let context: [(&str, &str); 23] = [
         ("__connect.errors.topic", &at.topic),
         ("__connect.errors.partition", &partition),
@@ -330,6 +343,11 @@ fn headers(letter: &DeadLetter, config: &DeadLetterConfig) -> OwnedHeaders {
     })
 }
 
+/// The key under which the record's endpoint recognises it.
+fn idempotency_key(letter: &DeadLetter, config: &DeadLetterConfig) -> String {
+    config.stream.idempotency_key(&letter.message)
+}
+
 /// The envelope as JSON text; bytes are base64.
 fn envelope(letter: &DeadLetter, config: &DeadLetterConfig) -> String {
     let message = &letter.message;
@@ -344,6 +362,7 @@ fn envelope(letter: &DeadLetter, config: &DeadLetterConfig) -> String {
         "cause": letter.cause.name(),
         "reason": letter.reason,
         "route": letter.route,
+        "idempotency_key": idempotency_key(letter, config),
         "run": config.run,
         "group": config.group,
         "topic": &*message.at.topic,

@@ -135,7 +135,8 @@ impl RunOutcome {
         } else if facts.dead_letter_threshold {
             Self::DeadLetterThreshold
         } else if facts.routes_deferred > 0 {
-            if facts.delivered == 0 && facts.routes_deferred == facts.routes_matched {
+            let accepts_none = facts.delivered == 0 && !facts.delivered_before;
+            if accepts_none && facts.routes_deferred == facts.routes_matched {
                 Self::Endpoint
             } else {
                 Self::Partial
@@ -198,6 +199,8 @@ pub struct Facts {
     pub routes_deferred: usize,
     /// Records delivered.
     pub delivered: i64,
+    /// Earlier runs have delivered records of a route whose records are deferred: its endpoint is not down, or was not.
+    pub delivered_before: bool,
     /// Records in the dead-letter topic.
     pub dead_lettered: i64,
     /// Offsets of the window that are deferred to the next run. In a dry run without those of routes: their endpoints may

@@ -11,9 +11,11 @@ use crate::config::Config;
 use crate::dead_letter::DeadLetterSummary;
 use crate::error::RunError;
 use crate::exit::Facts;
-use crate::pipeline::{PartitionState, Pipeline, StopReason};
+use crate::pipeline::{DeferredRecord, PartitionState, Pipeline, StopReason, age};
 use crate::plan::PlanError;
-use crate::report::{self, Identity, Latency, PartitionReport, RouteReport, RunReport};
+use crate::report::{
+    self, Identity, Latency, OldestDeferred, PartitionReport, RouteReport, RunReport,
+};
 use crate::route_config::RouteConfig;
 use crate::single_run::JoinError;
 
@@ -26,6 +28,7 @@ pub(crate) struct ReportBuilder {
     notes: Vec<String>,
     partitions: Vec<PartitionReport>,
     routes: Vec<RouteReport>,
+    oldest_deferred: Option<DeferredRecord>,
     dead_letters: DeadLetterSummary,
     facts: Facts,
 }
@@ -51,6 +54,7 @@ impl ReportBuilder {
             notes: Vec::new(),
             partitions: Vec::new(),
             routes: routes.iter().map(idle).collect(),
+            oldest_deferred: None,
             dead_letters: DeadLetterSummary::default(),
             facts: Facts {
                 dry_run,
@@ -128,6 +132,7 @@ impl ReportBuilder {
             }
         }
         self.add_routes(pipeline);
+        self.oldest_deferred = pipeline.partitions().oldest_deferred().copied();
         self.dead_letters = pipeline.dead_letter_summary().clone();
         self.add_outcome(window, pipeline);
         // An unreachable broker is not asked a second time: the run may have a deadline.
@@ -161,6 +166,7 @@ impl ReportBuilder {
             let has_deferred = states.any(|(_, state)| state.has_deferred(index));
             if has_deferred && (pipeline.stop_reason().is_none() || reason.is_some()) {
                 route.state = report::RouteEnd::Deferred;
+                self.facts.delivered_before |= counters.already_completed > 0;
             }
         }
     }
@@ -274,9 +280,26 @@ impl ReportBuilder {
             self.facts,
         );
         RunReport {
+            oldest_deferred: self
+                .oldest_deferred
+                .map(|record| oldest_deferred(&record, &report.routes, started + took)),
             dead_letters: self.dead_letters,
             ..report
         }
+    }
+}
+
+fn oldest_deferred(
+    record: &DeferredRecord,
+    routes: &[RouteReport],
+    ended: SystemTime,
+) -> OldestDeferred {
+    OldestDeferred {
+        partition: record.partition,
+        offset: record.offset,
+        route: routes.get(record.class).map(|route| route.route.clone()),
+        timestamp: record.timestamp,
+        age_seconds: age(record.timestamp, ended).as_secs(),
     }
 }
 

@@ -13,6 +13,7 @@ use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
 use offsets::offset_map::Scope;
 use offsets::window::{Window, WindowStart};
+use record::StreamId;
 use routes::Routes;
 
 use crate::config::Config;
@@ -98,7 +99,8 @@ impl Run<'_> {
             routes: self.routes,
             delivery,
             completions,
-            dead_letters: (!self.dry_run).then(|| self.dead_letters(report.run_id(), acknowledged)),
+            dead_letters: (!self.dry_run)
+                .then(|| self.dead_letters(report.run_id(), &topic.stream, acknowledged)),
             acknowledgements,
             committer: member.as_ref().map(Committer::start).transpose()?,
             group,
@@ -231,6 +233,7 @@ impl Run<'_> {
             silence_timeout: MIN_SILENCE_TIMEOUT.max(self.config.start_timeout.saturating_mul(3)),
             shutdown_timeout: self.config.shutdown_timeout,
             handover_timeout: self.config.handover(),
+            give_up_after: self.config.give_up_after,
             deadlines: self.deadlines(clock),
             scope,
         }
@@ -263,11 +266,17 @@ impl Run<'_> {
         bound.filter(|_| self.moves_commits())
     }
 
-    fn dead_letters(&self, run: &str, acknowledged: Sender<ProduceResult>) -> DeadLetterProducer {
+    fn dead_letters(
+        &self,
+        run: &str,
+        stream: &StreamId,
+        acknowledged: Sender<ProduceResult>,
+    ) -> DeadLetterProducer {
         let config = DeadLetterConfig {
             topic: self.config.dead_letter_topic.clone(),
             group: self.config.group.clone(),
             run: run.to_owned(),
+            stream: stream.clone(),
             envelope: self.config.dead_letter_envelope,
         };
         DeadLetterProducer::new(self.config.dead_letter_producer(), config, acknowledged)

@@ -47,6 +47,7 @@ settings::settings! {
     MAX_ATTEMPTS = "max_attempts" or "5", "The maximum number of attempts for one record in one run.";
     BACKOFF_INITIAL = "backoff_initial" or "200ms", "The maximum wait before the second attempt. It doubles with each attempt, with full jitter.";
     BACKOFF_MAX = "backoff_max" or "30s", "The maximum wait between attempts, Retry-After included.";
+    GIVE_UP_AFTER = "give_up_after" or "8h", "The age at which a record that its endpoint does not accept becomes a dead letter, if an earlier run has tried it too; twice this age if the endpoint accepts no other record. A duration, or never.";
     CIRCUIT_FAILURE_THRESHOLD = "circuit_failure_threshold" or "10", "The number of consecutive failures that open the circuit of an endpoint.";
     CIRCUIT_COOL_DOWN = "circuit_cool_down" or "1s", "How long the circuit stays open before a probe. It doubles with each failed probe.";
     CIRCUIT_MAX_PROBES = "circuit_max_probes" or "3", "The number of failed probes after which the endpoint's records are deferred to the next run.";

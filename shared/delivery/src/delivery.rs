@@ -97,6 +97,13 @@ impl Delivery {
             .map_or(0, |route| route.partition_share(partitions))
     }
 
+    /// Counts a record of a route as uncommitted that was deferred and that the caller completes in another way.
+    pub fn add_uncommitted(&self, route: usize) {
+        if let Some(route) = self.routes.get(route) {
+            route.uncommitted.fetch_add(1, Ordering::Release);
+        }
+    }
+
     /// Reports that so many delivered or rejected records of a route are committed, or never will be. Other records can
     /// be sent in their place ([`Limits::max_uncommitted`](crate::Limits::max_uncommitted)).
     pub fn committed(&self, route: usize, records: usize) {

@@ -58,6 +58,8 @@ impl PartitionCounters {
 pub struct RouteCounters {
     /// Records of this route that were not completed when the run began.
     pub matched: i64,
+    /// Records of this route that earlier runs had completed.
+    pub already_completed: i64,
     /// Delivered.
     pub delivered: i64,
     /// Rejected permanently by the endpoint, and acknowledged by the dead-letter topic.

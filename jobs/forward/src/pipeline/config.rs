@@ -29,6 +29,8 @@ pub struct PipelineConfig {
     /// How long requests in flight may take when their partition is revoked. As long as any request may take: another
     /// run gets the partition and would send what is unfinished a second time.
     pub handover_timeout: Duration,
+    /// How old a record may be before it is a dead letter because its endpoint does not accept it; `None`: never.
+    pub give_up_after: Option<Duration>,
     /// The deadlines of a run with `DEADLINE`.
     pub deadlines: Option<Deadlines>,
     /// The scope of the offset maps in the commits' metadata.

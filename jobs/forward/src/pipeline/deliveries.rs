@@ -169,6 +169,13 @@ impl Deliveries {
         }
     }
 
+    /// A record of the route that was not delivered becomes a dead letter: it counts as uncommitted until its commit.
+    pub(super) fn add_uncommitted(&self, route: usize) {
+        if let Some(delivery) = &self.delivery {
+            delivery.add_uncommitted(route);
+        }
+    }
+
     /// So many records of each route are committed: others may be sent in their place.
     pub(super) fn on_committed(&self, records: &[usize]) {
         if let Some(delivery) = &self.delivery {

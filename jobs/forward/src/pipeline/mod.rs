@@ -38,6 +38,7 @@ mod config;
 mod dead_letters;
 mod deliveries;
 mod event;
+mod give_up;
 mod held;
 mod io;
 mod lifecycle;
@@ -53,9 +54,10 @@ mod steps;
 mod uncommitted;
 
 pub use config::{Deadlines, PipelineConfig};
+pub(crate) use give_up::age;
 pub use io::PipelineIo;
 pub use partition::PartitionState;
-pub use partitions::Partitions;
+pub use partitions::{DeferredRecord, Partitions};
 pub use rebalance::partition_states;
 pub use shutdown::StopReason;
 
@@ -98,6 +100,8 @@ pub struct Pipeline<'r> {
     commits: Commits,
     rebalance: Rebalance<'r>,
     shutdown: Shutdown<'r>,
+    /// `GIVE_UP_AFTER`.
+    give_up_after: Option<Duration>,
     /// What the report mentions beside the counts, the oldest first.
     notes: Vec<String>,
 }
@@ -147,6 +151,7 @@ impl<'r> Pipeline<'r> {
             commits: Commits::new(io.committer, config.scope.clone(), limits),
             rebalance: Rebalance::new(io.group, io.reader, io.window, config.handover_timeout),
             shutdown: Shutdown::new(io.shutdown, config),
+            give_up_after: config.give_up_after,
             notes: Vec::new(),
         })
     }

@@ -17,6 +17,20 @@ pub struct Partitions {
     bytes: u64,
     max_bytes: Option<u64>,
     is_bounded: bool,
+    oldest_deferred: Option<DeferredRecord>,
+}
+
+/// A record that stays for the next run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct DeferredRecord {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// The index of its route; for a dead letter without a route, the number of routes.
+    pub class: Class,
+    /// Its timestamp, in milliseconds since 1970.
+    pub timestamp: i64,
 }
 
 /// Whether a fetched record is part of the window.
@@ -42,6 +56,7 @@ impl Partitions {
             bytes: 0,
             max_bytes,
             is_bounded: false,
+            oldest_deferred: None,
         }
     }
 
@@ -58,6 +73,38 @@ impl Partitions {
     /// The counts of each route.
     pub fn routes(&self) -> &[RouteCounters] {
         &self.routes
+    }
+
+    /// The record with the lowest timestamp among those that this run has deferred.
+    pub fn oldest_deferred(&self) -> Option<&DeferredRecord> {
+        self.oldest_deferred.as_ref()
+    }
+
+    /// True when an endpoint of this route has accepted a record in this run.
+    pub(super) fn has_delivered(&self, route: Class) -> bool {
+        self.routes
+            .get(route)
+            .is_some_and(|route| route.delivered > 0)
+    }
+
+    /// Notes a record that stays for the next run. One without a timestamp has no age.
+    pub(super) fn note_deferred(
+        &mut self,
+        partition: i32,
+        class: Class,
+        offset: i64,
+        timestamp: Option<i64>,
+    ) {
+        let Some(timestamp) = timestamp else { return };
+        let is_older = |oldest: &DeferredRecord| timestamp < oldest.timestamp;
+        if self.oldest_deferred.as_ref().is_none_or(is_older) {
+            self.oldest_deferred = Some(DeferredRecord {
+                partition,
+                offset,
+                class,
+                timestamp,
+            });
+        }
     }
 
     /// True when the bound on bytes ended the window before its planned end.
@@ -177,6 +224,9 @@ impl Partitions {
         };
         if visit.is_first && (state.progress.state_of(class, offset) == RecordState::Completed) {
             state.counters.already_completed += 1;
+            if let Some(route) = self.routes.get_mut(class) {
+                route.already_completed += 1;
+            }
         } else if visit.is_first {
             state.counters.open += 1;
             self.records += 1;

@@ -1,15 +1,19 @@
 //! The steps for records, completions, acknowledgements and commits.
 
+use std::time::SystemTime;
+
 use delivery::{Completion, DeliveryOutcome};
 use kafka::batch::{Item, Record};
 use kafka::commit::CommitEvent;
 use kafka::member::CommitError;
 use rdkafka::error::RDKafkaErrorCode;
+use record::Message;
 
 use super::Pipeline;
 use super::commits::Released;
 use super::dead_letters::Sent;
 use super::event::Event;
+use super::give_up::{self, UnacceptedRecord, age};
 use super::partition::Disposition;
 use super::partitions::Admission;
 use super::routed_record::{Placement, RoutedRecord};
@@ -95,6 +99,7 @@ impl<'r> Pipeline<'r> {
     fn place(&mut self, record: RoutedRecord) {
         let (partition, offset) = (record.message.at.partition, record.message.at.offset);
         let (class, visit) = (record.class, record.visit);
+        let timestamp = record.message.timestamp;
         let placement = if record.dead_letter.is_some() {
             self.dead_letters.place(record, self.partitions.records())
         } else {
@@ -104,7 +109,11 @@ impl<'r> Pipeline<'r> {
         };
         let disposition = match placement {
             Placement::InFlight => Disposition::InFlight,
-            Placement::Deferred => Disposition::Deferred,
+            Placement::Deferred => {
+                self.partitions
+                    .note_deferred(partition, class, offset, timestamp);
+                Disposition::Deferred
+            }
             Placement::RouteSkipped => Disposition::RouteSkipped,
             Placement::Full(record) => {
                 self.source.pause(partition);
@@ -203,27 +212,57 @@ impl<'r> Pipeline<'r> {
                 self.commits.on_answered(route);
                 self.partitions.on_delivered(partition, route, offset);
             }
-            DeliveryOutcome::Deferred { reason } => {
+            DeliveryOutcome::Deferred { reason, attempts } => {
+                let timestamp = message.timestamp;
+                if self.gives_up(route, &message, attempts) {
+                    let reason = format!("not accepted within GIVE_UP_AFTER: {reason}");
+                    self.deliveries.add_uncommitted(route);
+                    return self.reject(route, message, Cause::Undeliverable, reason);
+                }
                 tracing::debug!(partition, offset, route, reason, "deferred a record");
+                self.partitions
+                    .note_deferred(partition, route, offset, timestamp);
                 self.partitions.defer(partition, route, offset);
             }
             DeliveryOutcome::Rejected { reason, .. } => {
-                let letter = DeadLetter {
-                    message,
-                    class: route,
-                    cause: Cause::Refused,
-                    reason,
-                    route: self.router.name(route),
-                };
-                match self.dead_letters.send(letter, self.partitions.records()) {
-                    Sent::InFlight => return,
-                    Sent::Deferred => {}
-                    Sent::ThresholdReached(reason) => self.shutdown.request(reason),
-                }
-                self.commits.on_answered(route);
-                self.partitions.defer(partition, route, offset);
+                self.reject(route, message, Cause::Refused, reason);
             }
         }
+    }
+
+    /// Sends a record to the dead-letter topic that its endpoint does not accept.
+    fn reject(&mut self, route: usize, message: Message, cause: Cause, reason: String) {
+        let (partition, offset) = (message.at.partition, message.at.offset);
+        let letter = DeadLetter {
+            message,
+            class: route,
+            cause,
+            reason,
+            route: self.router.name(route),
+        };
+        match self.dead_letters.send(letter, self.partitions.records()) {
+            Sent::InFlight => return,
+            Sent::Deferred => {}
+            Sent::ThresholdReached(reason) => self.shutdown.request(reason),
+        }
+        self.commits.on_answered(route);
+        self.partitions.defer(partition, route, offset);
+    }
+
+    /// Whether a record that is not delivered in this run becomes a dead letter.
+    fn gives_up(&self, route: usize, message: &Message, attempts: u32) -> bool {
+        let (Some(timestamp), Some(state)) =
+            (message.timestamp, self.partitions.get(message.at.partition))
+        else {
+            return false;
+        };
+        let record = UnacceptedRecord {
+            age: age(timestamp, SystemTime::now()),
+            attempts,
+            is_deferred_before: state.progress.was_scanned_before(message.at.offset),
+            are_others_accepted: self.partitions.has_delivered(route),
+        };
+        give_up::gives_up(self.give_up_after, &record)
     }
 
     /// The dead-letter topic has answered.

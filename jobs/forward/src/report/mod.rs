@@ -207,11 +207,29 @@ pub struct RunReport {
     pub partitions: Vec<PartitionReport>,
     /// Each route, in the order of the table of routes.
     pub routes: Vec<RouteReport>,
+    /// The oldest record that this run has deferred; absent if it has deferred none, or none with a timestamp.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub oldest_deferred: Option<OldestDeferred>,
     /// The dead letters by cause, with samples.
     #[serde(default)]
     pub dead_letters: DeadLetterSummary,
     /// Further findings, one sentence each.
     pub notes: Vec<String>,
+}
+
+/// The deferred record with the lowest timestamp.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OldestDeferred {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its route; `None` for a dead letter without a route.
+    pub route: Option<String>,
+    /// Its timestamp in Kafka, in milliseconds since 1970.
+    pub timestamp: i64,
+    /// The time from its timestamp to the end of the run, in seconds.
+    pub age_seconds: u64,
 }
 
 impl RunReport {
@@ -260,6 +278,7 @@ impl RunReport {
             balanced,
             partitions,
             routes,
+            oldest_deferred: None,
             dead_letters: DeadLetterSummary::default(),
             notes,
         }

@@ -54,6 +54,17 @@ pub fn render(report: &RunReport, colour: bool) -> String {
     }
     text.push('\n');
     let _ = writeln!(text, "{}", balance(report, &paint));
+    if let Some(oldest) = &report.oldest_deferred {
+        let _ = writeln!(
+            text,
+            "oldest deferred record: {}/{}@{}, route {}, {} s old",
+            clean(&report.topic),
+            oldest.partition,
+            oldest.offset,
+            oldest.route.as_deref().map_or("none".into(), clean),
+            oldest.age_seconds
+        );
+    }
     text.push_str(&dead_letters(report));
     for note in &report.notes {
         let _ = writeln!(text, "{} {}", paint.yellow("note:"), clean(note));

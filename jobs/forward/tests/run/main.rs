@@ -4,6 +4,7 @@
 
 mod backpressure;
 mod fairness;
+mod give_up;
 mod schemas;
 mod windows;
 
