@@ -8,7 +8,7 @@ use delivery::{Completion, Delivery, RouteState};
 use super::routed_record::{Placement, RoutedRecord};
 
 /// How long a full route may keep another route idle before it is skipped for the rest of the scan.
-const LAG_TIMEOUT: Duration = Duration::from_millis(200);
+const LAG_TIMEOUT: Duration = Duration::from_millis(50);
 
 /// The delivery threads, with the channel that their completions come through.
 pub(super) struct Deliveries {

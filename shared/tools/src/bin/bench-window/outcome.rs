@@ -23,6 +23,8 @@ pub(crate) struct Outcome {
     pub(crate) batches: Option<Ratio>,
     /// One POST each with an order that is kept ÷ without, by order.
     pub(crate) orders: BTreeMap<String, Ratio>,
+    /// The throughput of fast routes beside a slow one ÷ alone, by case.
+    pub(crate) fairness: BTreeMap<String, f64>,
     /// Peak resident memory by window, MiB.
     pub(crate) peak_mib: BTreeMap<String, f64>,
     /// Process start to first request, group joined.
@@ -103,6 +105,12 @@ impl Outcome {
                 ratio.job_per_second,
                 cpu(ratio.limit_cpu),
                 cpu(ratio.job_cpu)
+            );
+        }
+        for (case, ratio) in &self.fairness {
+            let _ = writeln!(
+                text,
+                "| fast routes beside a slow one ÷ alone, {case} | **{ratio:.2}** | | | | |"
             );
         }
         for (name, peak) in &self.peak_mib {

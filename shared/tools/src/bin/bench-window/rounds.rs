@@ -9,6 +9,7 @@ use serde_json::Value;
 use testkit::kafka::{Kafka, Options};
 use testkit::topics::Topics;
 
+use crate::fairness;
 use crate::measure::{self, Cost};
 use crate::outcome::{Outcome, Ratio};
 use crate::server::Server;
@@ -119,6 +120,12 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
             let ratio = bench.order("keyed", records, order)?;
             outcome.orders.insert(order.to_owned(), ratio);
         }
+    }
+    if wants(7) {
+        let topics = Topics::connect(bench.kafka.bootstrap())?;
+        let server = Server::start()?;
+        outcome.fairness =
+            fairness::measure(&topics, plan.rounds, |topic| bench.command(topic, &server)).await?;
     }
     if let Some(script) = &plan.spark {
         outcome.spark = Some(bench.spark("sparse", script)?);
