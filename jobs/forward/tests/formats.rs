@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
+use offsets::topic_record::TopicRecord;
 use serde_json::{Map, Value, json};
 use testkit::broker::Broker;
 use testkit::endpoint::{Answer, Endpoint, Request};
@@ -237,6 +238,15 @@ fn the_metadata_of_a_commit_is_valid() {
     let committed = &topics.committed("frontdoor", TOPIC).unwrap()[&0];
     assert_eq!(committed.offset, 3, "the deferred record");
     assert_valid("commit-metadata", &json!(committed.metadata));
+}
+
+#[test]
+fn a_topic_record_is_valid() {
+    let record = TopicRecord {
+        id: "Xy-3_topic0123456789aa".to_owned(),
+        name: "orders.v2".to_owned(),
+    };
+    assert_valid("topic-record", &json!(record.encode()));
 }
 
 #[test]
