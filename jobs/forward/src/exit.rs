@@ -26,7 +26,7 @@ pub enum RunOutcome {
     Source,
     /// No endpoint accepted a record.
     Endpoint,
-    /// Records were deleted from the log before any run read them.
+    /// Records were deleted from the log before any run read them, or the topic was deleted and created again.
     DataLoss,
     /// A setting is missing, malformed, or contradicts another.
     Configuration,
@@ -113,7 +113,7 @@ impl RunOutcome {
             }
             Self::Endpoint => "No endpoint accepted a record. The next run tries again.",
             Self::DataLoss => {
-                "Records were deleted from the log before any run read them. Nothing was delivered. ON_DATA_LOSS=continue skips them."
+                "Records were deleted from the log before any run read them, or the topic was deleted and created again. Nothing was delivered. ON_DATA_LOSS=continue goes on without them."
             }
             Self::Configuration => "A setting is missing, malformed, or contradicts another.",
         }

@@ -8,6 +8,7 @@
 //! - [`config`], [`route_config`], [`cli`]: the settings, the routes, the command line
 //! - [`run`]: one run from the offsets to the report
 //! - [`plan`]: which offsets the run reads
+//! - [`recreation`]: whether the topic was deleted and created again
 //! - [`single_run`]: joins the consumer group, so that no two runs read the same partition
 //! - [`pipeline`]: reads, delivers, commits
 //! - [`dead_letter`]: writes dead letters
@@ -31,6 +32,7 @@ pub mod error;
 pub mod exit;
 pub mod pipeline;
 pub mod plan;
+pub mod recreation;
 pub mod report;
 mod report_builder;
 pub mod route_config;

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use crate::settings::{WINDOW_END, WINDOW_START};
 use kafka::list_offsets::TopicOffsets;
 use offsets::offset_map::{self, InvalidMetadata, OffsetMap, Scope};
+use offsets::topic_record::TopicRecord;
 use offsets::window::{PartitionOffsets, Window, WindowEnd, WindowStart};
 
 use crate::config::{Config, OnDataLoss};
+use crate::recreation;
 
 /// Why the window cannot be planned.
 #[derive(Debug, thiserror::Error)]
 pub enum PlanError {
-    /// Records were deleted before they were read, and `ON_DATA_LOSS=stop`.
+    /// Records were deleted before they were read, or the topic was, and `ON_DATA_LOSS=stop`.
     #[error("{0}. ON_DATA_LOSS=continue goes on without them")]
     DataLoss(String),
     /// A setting that does not fit the topic.
@@ -24,20 +26,21 @@ pub enum PlanError {
 pub struct PlannedWindow {
     /// The window of every partition.
     pub window: Window,
-    /// The records that were deleted before they were read; `None` if there are none.
+    /// What was deleted before it was read: records, or the topic; `None` if nothing.
     pub data_loss: Option<String>,
     /// `WINDOW_END` is beyond the end of the log; `None` if it is not.
     pub early_end: Option<String>,
 }
 
-/// Plans the window that `config` asks for.
+/// Plans the window that `config` asks for. `record` is the group's topic record, if [`recreation::needs_record`].
 ///
 /// # Errors
-/// A setting does not fit the topic ([`check_bounds`]); records were deleted before they were read, and
+/// A setting does not fit the topic ([`check_bounds`]); records were deleted before they were read, or the topic was, and
 /// `ON_DATA_LOSS=stop`.
 pub fn plan_window(
     config: &Config,
     topic: &TopicOffsets,
+    record: Option<&TopicRecord>,
     scope: &Scope,
 ) -> Result<PlannedWindow, PlanError> {
     let partitions = &topic.partition_offsets;
@@ -49,7 +52,8 @@ pub fn plan_window(
         &config.window_end,
         config.records,
     );
-    let data_loss = find_data_loss(config, partitions, scope, &mut window);
+    let recreated = recreation::describe(topic.topic_id.as_deref(), record);
+    let data_loss = find_data_loss(config, partitions, recreated, scope, &mut window);
     match (data_loss, config.on_data_loss) {
         (Some(loss), OnDataLoss::Stop) => Err(PlanError::DataLoss(loss)),
         (data_loss, _) => Ok(PlannedWindow {
@@ -152,11 +156,12 @@ fn completed(
     maps.collect()
 }
 
-/// Describes the records that were deleted before they were read. A partition whose topic was deleted and created again
-/// is read from its start.
+/// Describes what was deleted before it was read. A partition whose topic was deleted and created again is read from its
+/// start.
 fn find_data_loss(
     config: &Config,
     partitions: &[PartitionOffsets],
+    recreated: Option<String>,
     scope: &Scope,
     window: &mut Window,
 ) -> Option<String> {
@@ -165,6 +170,7 @@ fn find_data_loss(
         .iter()
         .map(|loss| format!("partition {}: {}", loss.partition, loss.message))
         .collect();
+    let mut is_counted = recreated.is_none();
     let from_commit = config.window_start == WindowStart::Committed;
     for offsets in partitions.iter().filter(|_| from_commit) {
         let Some(committed) = offsets.committed else {
@@ -173,6 +179,7 @@ fn find_data_loss(
         if offset_map::decode(&offsets.metadata, committed, scope)
             == Err(InvalidMetadata::TopicMismatch)
         {
+            is_counted = false;
             losses.push(format!(
                 "partition {}: the commit at {committed} belongs to another topic of this name, which was deleted; \
                  its unread records are lost, and {} offsets of the new topic are below the commit",
@@ -182,12 +189,27 @@ fn find_data_loss(
             window.restart(offsets.partition, committed, offsets.low, offsets.high);
         }
     }
+    let records = window.data_losses.iter().map(|loss| loss.records).sum();
+    describe(recreated, losses, is_counted.then_some(records))
+}
+
+/// One text about all losses. `records`: their number, `None` if it is unknown.
+fn describe(
+    recreated: Option<String>,
+    losses: Vec<String>,
+    records: Option<i64>,
+) -> Option<String> {
     if losses.is_empty() {
-        return None;
+        return recreated;
     }
-    let records: i64 = window.data_losses.iter().map(|loss| loss.records).sum();
+    let losses: Vec<String> = recreated.into_iter().chain(losses).collect();
+    let number = match records {
+        // A log that was truncated shows no number either.
+        None | Some(0) => "an unknown number of records was".to_owned(),
+        Some(records) => format!("{records} records were"),
+    };
     Some(format!(
-        "{records} records were lost before this run read them: {}",
+        "{number} lost before this run read them: {}",
         losses.join("; ")
     ))
 }
@@ -234,5 +256,43 @@ mod tests {
         assert_eq!(start_beyond_log(&time, &one), None);
         let empty = PartitionOffsets { high: 0, ..at(0) };
         assert_eq!(start_beyond_log(&time, &[empty]), None);
+    }
+
+    #[test]
+    fn a_loss_has_a_number_only_if_it_is_known() {
+        let loss = || vec!["partition 0: gone".to_owned()];
+        let unknown = "an unknown number of records was lost before this run read them: ";
+        for (recreated, losses, records, expected) in [
+            (None, Vec::new(), Some(0), None),
+            (
+                Some("created again"),
+                Vec::new(),
+                None,
+                Some("created again".to_owned()),
+            ),
+            (
+                None,
+                loss(),
+                Some(3),
+                Some("3 records were lost before this run read them: partition 0: gone".to_owned()),
+            ),
+            (
+                None,
+                loss(),
+                Some(0),
+                Some(format!("{unknown}partition 0: gone")),
+            ),
+            (
+                Some("created again"),
+                loss(),
+                None,
+                Some(format!("{unknown}created again; partition 0: gone")),
+            ),
+        ] {
+            assert_eq!(
+                describe(recreated.map(str::to_owned), losses, records),
+                expected
+            );
+        }
     }
 }

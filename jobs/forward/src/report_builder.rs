@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use delivery::EndpointUrl;
 use kafka::list_offsets::TopicOffsets;
 use kafka::reader::Reader;
+use kafka::topic_record::RecordError;
 use offsets::window::{OffsetRange, PartitionOffsets, Window};
 
 use crate::config::Config;
@@ -82,6 +83,15 @@ impl ReportBuilder {
                 "records are lost; continuing, by ON_DATA_LOSS=continue"
             );
             self.notes.push(loss);
+        }
+    }
+
+    /// The topic record was written, or not.
+    pub(crate) fn add_topic_record(&mut self, result: &Result<(), RecordError>) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the topic record was not written");
+            self.notes
+                .push(format!("a re-created topic would not be noticed: {error}"));
         }
     }
 

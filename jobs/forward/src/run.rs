@@ -8,10 +8,12 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use delivery::{Delivery, DeliveryConfig, DeliveryError};
-use kafka::commit::Committer;
+use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
+use kafka::topic_record::StoredTopicRecord;
 use offsets::offset_map::Scope;
+use offsets::topic_record::TopicRecord;
 use offsets::window::{Window, WindowStart};
 use record::StreamId;
 use routes::Routes;
@@ -21,6 +23,7 @@ use crate::dead_letter::{DeadLetterConfig, DeadLetterProducer, ProduceResult};
 use crate::error::RunError;
 use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
 use crate::plan::{self, PlannedWindow};
+use crate::recreation;
 use crate::report::RunReport;
 use crate::report_builder::ReportBuilder;
 use crate::route_config::RouteConfig;
@@ -70,15 +73,22 @@ impl Run<'_> {
         let topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
         let scope = self.scope(&topic);
+        let known = self.known_topic(&reader, &topic, clock)?;
         let PlannedWindow {
             window,
             data_loss,
             early_end,
-        } = plan::plan_window(self.config, &topic, &scope)?;
+        } = plan::plan_window(self.config, &topic, known.as_ref(), &scope)?;
         report.add_data_loss(data_loss);
         report.add_early_end(early_end);
         if window.length() == 0 {
             report.add_empty_window(&topic, &window);
+            if recreation::needs_record(self.config, &topic)
+                && let Some(new) = self.new_record(&topic)
+                && known.as_ref() != Some(&new.record)
+            {
+                report.add_topic_record(&reader.write_topic_record(&new));
+            }
             return Ok(());
         }
         let membership = self.join(&reader, clock)?;
@@ -89,6 +99,10 @@ impl Run<'_> {
         };
         let (completed, completions) = channel();
         let (acknowledged, acknowledgements) = channel();
+        let (results, record_results) = channel();
+        let record = self.new_record(&topic);
+        let record = record.map(|record| RecordRequest { record, results });
+        let start_committer = |member| Committer::start(member, record);
         let delivery = match self.dry_run {
             true => None,
             false => Some(Delivery::start(self.delivery_config(&topic)?, completed)?),
@@ -102,7 +116,7 @@ impl Run<'_> {
             dead_letters: (!self.dry_run)
                 .then(|| self.dead_letters(report.run_id(), &topic.stream, acknowledged)),
             acknowledgements,
-            committer: member.as_ref().map(Committer::start).transpose()?,
+            committer: member.as_ref().map(start_committer).transpose()?,
             group,
             window: &window,
             shutdown: self.shutdown,
@@ -110,6 +124,9 @@ impl Run<'_> {
         let mut pipeline = Pipeline::new(io, &self.pipeline_config(scope, clock), partitions)?;
         let result = pipeline.run(watch);
         report.add_pipeline(&reader, &topic, &window, &pipeline);
+        if let Some(result) = record_results.try_iter().last() {
+            report.add_topic_record(&result);
+        }
         Ok(result?)
     }
 
@@ -120,17 +137,40 @@ impl Run<'_> {
     }
 
     fn list_offsets(&self, reader: &Reader, clock: Instant) -> Result<TopicOffsets, RunError> {
+        let (start, end) = (&self.config.window_start, &self.config.window_end);
+        reader
+            .list_offsets(start, end, &self.start_wait(clock))
+            .map_err(|error| self.unless_cancelled(error))
+    }
+
+    /// The group's topic record; `None` if there is none, or the commits show that the topic is the same.
+    fn known_topic(
+        &self,
+        reader: &Reader,
+        topic: &TopicOffsets,
+        clock: Instant,
+    ) -> Result<Option<TopicRecord>, RunError> {
+        if !recreation::needs_record(self.config, topic) {
+            return Ok(None);
+        }
+        reader
+            .topic_record(&self.config.dead_letter_topic, &self.start_wait(clock))
+            .map_err(|error| self.unless_cancelled(error))
+    }
+
+    /// The topic record that this run writes; `None` if it moves no commits or the topic has no id.
+    fn new_record(&self, topic: &TopicOffsets) -> Option<StoredTopicRecord> {
+        recreation::record(self.config, topic).filter(|_| self.moves_commits())
+    }
+
+    fn start_wait(&self, clock: Instant) -> Wait<'_> {
         /// A shorter shutdown timeout is meant for endpoints and not for the broker.
         const MIN_REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
-        let (start, end) = (&self.config.window_start, &self.config.window_end);
-        let wait = Wait {
+        Wait {
             timeout: self.start_timeout(clock),
             request_timeout: self.config.shutdown_timeout.max(MIN_REQUEST_TIMEOUT),
             shutdown: self.shutdown,
-        };
-        reader
-            .list_offsets(start, end, &wait)
-            .map_err(|error| self.unless_cancelled(error))
+        }
     }
 
     /// Joins the group; `None` if this run moves no commit. A window without records needs no membership, so this comes

@@ -25,5 +25,7 @@ mod memory;
 mod operations;
 #[path = "e2e/permissions.rs"]
 mod permissions;
+#[path = "e2e/recreated.rs"]
+mod recreated;
 #[path = "e2e/window.rs"]
 mod window;

@@ -54,3 +54,4 @@ pub mod permissions;
 pub mod producer;
 pub mod reader;
 pub mod settings;
+pub mod topic_record;

@@ -106,6 +106,15 @@ impl Reader {
         self.committed_by(&list, &Deadline::after(timeout))
     }
 
+    /// The committed offset and metadata of each partition of `list`, of any topic.
+    pub(crate) fn committed_of(
+        &self,
+        list: &TopicPartitionList,
+        wait: &Wait<'_>,
+    ) -> Result<Vec<(i32, Option<i64>, String)>, SourceError> {
+        self.committed_by(list, &Deadline::of(wait))
+    }
+
     fn committed_by(
         &self,
         list: &TopicPartitionList,
@@ -248,7 +257,7 @@ impl Reader {
     }
 }
 
-fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
+pub(crate) fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
     match element.offset() {
         Offset::Offset(offset) => Some(offset),
         _ => None,

@@ -19,6 +19,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::close::close;
 use crate::context::{EventHandler, LoggingContext};
+use crate::topic_record::{RecordError, StoredTopicRecord};
 
 /// How long leaving the group may take: an unreachable broker must not delay the end of a run.
 const LEAVE_TIMEOUT: Duration = Duration::from_secs(2);
@@ -158,6 +159,14 @@ impl Member {
             }
             tracing::warn!(%error, "committing without metadata: the broker rejected its length");
             self.omits_metadata.store(true, Ordering::Relaxed);
+        }
+    }
+
+    /// Writes the topic record, and waits for the broker's acknowledgement.
+    pub(crate) fn write_topic_record(&self, record: &StoredTopicRecord) -> Result<(), RecordError> {
+        match &self.consumer {
+            Some(consumer) => record.write(consumer, CommitMode::Sync),
+            None => Ok(()),
         }
     }
 

@@ -7,6 +7,7 @@ use super::{Check, CheckError, Finding};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::plan;
+use crate::recreation;
 use kafka::describe::Permission;
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
@@ -43,7 +44,10 @@ pub(super) fn ask(config: &Config) -> Vec<Check> {
     let cluster = format!("cluster {}", offsets.stream.cluster);
     let mut checks = vec![
         check("broker", Ok(Finding::ok(cluster))),
-        check("topic", topic(config, &offsets, permissions.read_topic)),
+        check(
+            "topic",
+            topic(config, &reader, &offsets, permissions.read_topic),
+        ),
     ];
     checks.extend(window(config, &offsets));
     checks.extend([
@@ -59,20 +63,44 @@ pub(super) fn ask(config: &Config) -> Vec<Check> {
 fn list_offsets(config: &Config) -> Result<(Reader, TopicOffsets), SourceError> {
     let reader = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic)
         .map_err(|error| SourceError::client(&config.kafka, error))?;
-    let never = AtomicBool::new(false);
-    let wait = Wait {
-        timeout: config.start_timeout,
-        request_timeout: config.start_timeout,
-        shutdown: &never,
-    };
+    let wait = wait(config.start_timeout);
     let offsets = reader.list_offsets(&config.window_start, &config.window_end, &wait)?;
     Ok((reader, offsets))
 }
 
-fn topic(config: &Config, offsets: &TopicOffsets, read: Permission) -> Result<Finding, CheckError> {
+fn wait(timeout: Duration) -> Wait<'static> {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    Wait {
+        timeout,
+        request_timeout: timeout,
+        shutdown: &NEVER,
+    }
+}
+
+fn topic(
+    config: &Config,
+    reader: &Reader,
+    offsets: &TopicOffsets,
+    read: Permission,
+) -> Result<Finding, CheckError> {
     let partitions = offsets.partition_offsets.len();
     let detail = format!("{}, {partitions} partitions", config.kafka.topic);
-    permitted(&detail, "READ", read, "grant the user READ on the topic")
+    let finding = permitted(&detail, "READ", read, "grant the user READ on the topic")?;
+    Ok(recreated(config, reader, offsets).unwrap_or(finding))
+}
+
+/// A warning if the topic was deleted and created again.
+fn recreated(config: &Config, reader: &Reader, offsets: &TopicOffsets) -> Option<Finding> {
+    if !recreation::needs_record(config, offsets) {
+        return None;
+    }
+    let wait = wait(PERMISSIONS_TIMEOUT.min(config.start_timeout));
+    let record = reader
+        .topic_record(&config.dead_letter_topic, &wait)
+        .ok()??;
+    let detail = recreation::describe(offsets.topic_id.as_deref(), Some(&record))?;
+    let advice = "a run stops with exit code 76, and with ON_DATA_LOSS=continue goes on";
+    Some(Finding::warning(detail, advice))
 }
 
 /// A line only if the bounds of the window do not fit the topic.

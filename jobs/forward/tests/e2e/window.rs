@@ -354,29 +354,6 @@ async fn a_window_that_starts_at_a_deleted_offset_stops_and_reports_the_loss() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn a_recreated_topic_is_detected() {
-    let (stage, a, _b) = Stage::accepting("recreated", 1).await;
-    stage.write_users(1010, "old", 10, 1);
-    stage.run().expect(0);
-    let before = stage.topics.committed(&stage.group, &stage.topic).unwrap();
-    stage.topics.delete(&stage.topic).await.unwrap();
-    stage.topics.create(&stage.topic, 1, &[]).await.unwrap();
-    stage.write_users(1010, "new", 25, 1);
-    // Kafka deletes the commits of a deleted topic after a delay. A restored backup still has them.
-    stage
-        .topics
-        .commit(&stage.group, &stage.topic, 0, &before[&0])
-        .unwrap();
-    stage.run().expect(76);
-    assert_eq!(accepted_names(&a).len(), 10);
-
-    let run = stage.with("ON_DATA_LOSS", "continue").run().expect(0);
-    assert_eq!(run.total("delivered"), 25);
-    assert_eq!(accepted_names(&a).len(), 35);
-}
-
-#[tokio::test]
-#[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn an_unreachable_broker_is_reported_within_the_start_timeout() {
     let unused = unused_url()
         .trim_start_matches("http://")
