@@ -15,6 +15,8 @@ pub struct Permissions {
     pub read_topic: Permission,
     /// READ on the group.
     pub read_group: Permission,
+    /// READ on the dead-letter topic, for the topic record.
+    pub read_dead_letters: Permission,
     /// WRITE on the dead-letter topic.
     pub write_dead_letters: Permission,
 }
@@ -44,6 +46,7 @@ impl Reader {
             return Permissions {
                 read_topic: Permission::NotReported,
                 read_group: Permission::NotReported,
+                read_dead_letters: Permission::NotReported,
                 write_dead_letters: match dead_letters {
                     Ok(metadata) if !exists(&metadata) => Permission::NoTopic,
                     _ => Permission::NotReported,
@@ -54,6 +57,7 @@ impl Reader {
         Permissions {
             read_topic: on_topic(&self.topic, Operation::Read),
             read_group: group_permission(client, group, Operation::Read, remaining()),
+            read_dead_letters: on_topic(dead_letter_topic, Operation::Read),
             write_dead_letters: on_topic(dead_letter_topic, Operation::Write),
         }
     }

@@ -10,6 +10,7 @@ use crate::plan;
 use crate::recreation;
 use kafka::describe::Permission;
 use kafka::list_offsets::{TopicOffsets, Wait};
+use kafka::permissions::Permissions;
 use kafka::reader::{Reader, SourceError};
 use offsets::window::WindowStart;
 
@@ -52,10 +53,7 @@ pub(super) fn ask(config: &Config) -> Vec<Check> {
     checks.extend(window(config, &offsets));
     checks.extend([
         check("group", group(config, &offsets, permissions.read_group)),
-        check(
-            "dead_letter_topic",
-            dead_letter_topic(config, permissions.write_dead_letters),
-        ),
+        check("dead_letter_topic", dead_letter_topic(config, &permissions)),
     ]);
     checks
 }
@@ -129,8 +127,9 @@ fn group(config: &Config, offsets: &TopicOffsets, read: Permission) -> Result<Fi
     permitted(&detail, "READ", read, "grant the user READ on the group")
 }
 
-fn dead_letter_topic(config: &Config, write: Permission) -> Result<Finding, CheckError> {
+fn dead_letter_topic(config: &Config, permissions: &Permissions) -> Result<Finding, CheckError> {
     let topic = &config.dead_letter_topic;
+    let write = permissions.write_dead_letters;
     if write == Permission::NoTopic {
         return Ok(Finding::warning(
             format!("{topic} does not exist"),
@@ -138,8 +137,16 @@ fn dead_letter_topic(config: &Config, write: Permission) -> Result<Finding, Chec
              allow that",
         ));
     }
-    let advice = "grant the user WRITE on the topic";
-    permitted(topic, "WRITE", write, advice)
+    let finding = permitted(topic, "WRITE", write, "grant the user WRITE on the topic")?;
+    let moves_commits = config.window_start == WindowStart::Committed;
+    if moves_commits && permissions.read_dead_letters == Permission::Denied {
+        return Ok(Finding::warning(
+            format!("{}, READ is denied", finding.detail),
+            "grant the user READ on the topic: otherwise a run does not notice that KAFKA_TOPIC was deleted and created \
+             again",
+        ));
+    }
+    Ok(finding)
 }
 
 fn permitted(
