@@ -67,6 +67,7 @@ mod memory;
 mod outcome;
 mod policy;
 mod queue;
+mod recorder;
 pub mod request;
 mod route;
 mod statistics;

@@ -22,6 +22,7 @@ use crate::inbox::Arrivals;
 use crate::policy::RoutePolicy;
 use crate::policy::limiter::Admission;
 use crate::queue::{Batch, BatchLimits, Queue};
+use crate::recorder::RequestRecorder;
 use crate::request::RequestBuilder;
 use crate::route::{Commands, RouteShared, RouteState};
 use crate::time::now;
@@ -47,6 +48,7 @@ pub(crate) struct Worker {
     pub(super) in_flight: InFlight,
     pub(super) completions: CompletionBuffer,
     pub(super) shared: Arc<RouteShared>,
+    pub(super) recorder: Arc<dyn RequestRecorder>,
     commands: Arc<Mutex<Commands>>,
     arrivals: Arrivals,
     /// Partial batches are sent without waiting for the linger time.
@@ -99,6 +101,7 @@ impl Worker {
             policy: RoutePolicy::new(limits, seed, now()),
             in_flight: InFlight::default(),
             completions: CompletionBuffer::new(route, records, completions, Arc::clone(&shared)),
+            recorder: Arc::<RouteShared>::clone(&shared),
             shared,
             commands,
             arrivals: Arrivals::default(),

@@ -13,6 +13,7 @@ use crate::policy::retry::{Attempt, Disposition, RetryAction, describe};
 use crate::policy::status::{is_endpoint_failure, is_route_pause};
 use crate::policy::{CircuitChange, Permit};
 use crate::queue::Batch;
+use crate::recorder::RequestResult;
 use crate::time::after;
 
 /// The most groups with a deferred record before the whole route is deferred: each occupies memory until the run ends.
@@ -156,15 +157,16 @@ impl Worker {
     }
 
     fn count(&self, outcome: &RequestOutcome) {
-        let mut statistics = self.shared.statistics();
-        statistics.stale_connections = self.client.stale_connections();
-        match outcome {
-            RequestOutcome::Answered(response) => {
-                statistics.record_response(response.status.as_u16(), response.latency);
-            }
-            RequestOutcome::TimedOut => statistics.record_timeout(),
-            RequestOutcome::Failed(_) => statistics.record_connection_error(),
-        }
+        let result = match outcome {
+            RequestOutcome::Answered(response) => RequestResult::Response {
+                status: response.status.as_u16(),
+                latency: response.latency,
+            },
+            RequestOutcome::TimedOut => RequestResult::Timeout,
+            RequestOutcome::Failed(_) => RequestResult::ConnectionError,
+        };
+        self.recorder
+            .record(result, self.client.stale_connections());
     }
 
     fn log_failure(&mut self, batch: &Batch, outcome: &RequestOutcome, now: Instant) {
