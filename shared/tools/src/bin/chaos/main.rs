@@ -7,6 +7,7 @@ mod checker;
 mod corpus;
 mod faults;
 mod job;
+mod outcome;
 mod rng;
 mod runner;
 mod table;
@@ -17,7 +18,7 @@ use std::process::ExitCode;
 use anyhow::{Context, Result};
 use clap::Parser;
 
-use crate::runner::Plan;
+use crate::outcome::Plan;
 
 /// Kills the job and brokers, injects faults into endpoints, and verifies that no record is lost.
 #[derive(Parser)]

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use crate::checker::Violations;
-use crate::runner::Outcome;
+use crate::outcome::Outcome;
 
 /// A table: the events, then the violations of each promise.
 pub(crate) fn of(outcome: &Outcome) -> String {

@@ -1,5 +1,10 @@
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+use testkit::records::StoredRecord;
+use testkit::user::User;
+
 use super::*;
-use serde_json::json;
 
 fn stored(offset: i64, value: Option<Vec<u8>>) -> StoredRecord {
     StoredRecord {

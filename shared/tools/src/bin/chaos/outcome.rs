@@ -1,0 +1,51 @@
+//! What to run, and the outcome.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::checker::Verdict;
+
+/// What to run.
+pub(crate) struct Plan {
+    /// The seed of all random decisions.
+    pub(crate) seed: u64,
+    /// How many times the job is killed.
+    pub(crate) kills: usize,
+    /// The path of the job.
+    pub(crate) forward: PathBuf,
+}
+
+/// The events and the checker's verdict.
+#[derive(Debug, Serialize)]
+pub(crate) struct Outcome {
+    /// The seed of all random decisions.
+    pub(crate) seed: u64,
+    /// Started runs.
+    pub(crate) runs: usize,
+    /// SIGKILL to the job.
+    pub(crate) kills: usize,
+    /// SIGTERM to the job.
+    pub(crate) stops: usize,
+    /// SIGKILL to a broker.
+    pub(crate) broker_kills: usize,
+    /// The number of runs by exit code.
+    pub(crate) exit_codes: BTreeMap<i32, usize>,
+    /// Written records.
+    pub(crate) written: u64,
+    /// Records in aborted transactions.
+    pub(crate) aborted: u64,
+    /// Runs with a batch size greater than one.
+    pub(crate) batched: usize,
+    /// Records in requests to the endpoints.
+    pub(crate) requests: usize,
+    /// Records in the dead-letter topic.
+    pub(crate) dead_letters: usize,
+    /// Reports of runs.
+    pub(crate) reports: usize,
+    /// The duration in seconds.
+    pub(crate) seconds: f64,
+    /// The checker's verdict.
+    pub(crate) verdict: Verdict,
+}
