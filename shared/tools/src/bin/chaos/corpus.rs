@@ -3,6 +3,7 @@
 use testkit::topics::NewRecord;
 use testkit::user::User;
 
+use crate::checker::FINGERPRINT;
 use crate::rng::Rng;
 
 /// Generates records. All values are different, except tombstones.
@@ -27,9 +28,56 @@ impl Corpus {
         self.generated
     }
 
-    /// Generates `count` records.
-    pub(crate) fn next(&mut self, count: usize) -> Vec<NewRecord> {
-        (0..count).map(|_| self.one()).collect()
+    /// Generates `count` records. About `foreign` per cent of them have the fingerprint of another schema.
+    pub(crate) fn next(&mut self, count: usize, foreign: u64) -> Vec<NewRecord> {
+        (0..count)
+            .map(|_| {
+                let mut record = self.one();
+                if record.value.is_some() && self.rng.percent(foreign) {
+                    record.headers = vec![self.foreign_fingerprint()];
+                } else if self.rng.percent(10) {
+                    record.headers = vec![fingerprint_header(FINGERPRINT)];
+                }
+                record
+            })
+            .collect()
+    }
+
+    /// A valid value for A, for B or without a route.
+    pub(crate) fn valid(&mut self) -> Vec<u8> {
+        self.generated += 1;
+        let id = [1010, 1020, 999][self.rng.below(3) as usize];
+        User::new(id, &format!("user-{}", self.generated)).encode()
+    }
+
+    /// A value that is not a valid datum.
+    pub(crate) fn malformed(&mut self) -> Vec<u8> {
+        self.generated += 1;
+        let kind = 94 + self.rng.below(6);
+        let name = format!("user-{}", self.generated);
+        self.invalid(kind, &name)
+    }
+
+    /// Two records that no endpoint ever accepts: it answers 500 to one, and nothing to the other.
+    pub(crate) fn never_accepted(&mut self) -> Vec<NewRecord> {
+        let ids = match self.rng.percent(50) {
+            true => [1010, 1020],
+            false => [1020, 1010],
+        };
+        ids.into_iter()
+            .zip(["never-accepted", "never-answered"])
+            .map(|(id, kind)| {
+                self.generated += 1;
+                let value = User::new(id, &format!("{kind}-{}", self.generated)).encode();
+                NewRecord::to(self.rng.below(self.partitions as u64) as i32, value)
+            })
+            .collect()
+    }
+
+    /// A header with the fingerprint of another schema, or with a malformed one.
+    fn foreign_fingerprint(&mut self) -> (String, Option<Vec<u8>>) {
+        const FOREIGN: [&str; 4] = ["8f5c393f1ad57572", "CCA6C820BE28D551", "51d528be", ""];
+        fingerprint_header(FOREIGN[self.rng.below(FOREIGN.len() as u64) as usize])
     }
 
     fn one(&mut self) -> NewRecord {
@@ -73,6 +121,11 @@ impl Corpus {
     }
 }
 
+fn fingerprint_header(fingerprint: &str) -> (String, Option<Vec<u8>>) {
+    let value = fingerprint.as_bytes().to_vec();
+    ("avro-schema-fingerprint".to_owned(), Some(value))
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
@@ -81,9 +134,9 @@ mod tests {
 
     #[test]
     fn the_same_seed_generates_the_same_records_and_all_values_differ() {
-        let records = Corpus::new(7, 6).next(5_000);
-        assert_eq!(records, Corpus::new(7, 6).next(5_000));
-        assert_ne!(records, Corpus::new(8, 6).next(5_000));
+        let records = Corpus::new(7, 6).next(5_000, 10);
+        assert_eq!(records, Corpus::new(7, 6).next(5_000, 10));
+        assert_ne!(records, Corpus::new(8, 6).next(5_000, 10));
         let values: HashSet<_> = records
             .iter()
             .filter_map(|record| record.value.as_ref())

@@ -1,13 +1,11 @@
 //! Endpoints with injected faults, and the records that they received.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use anyhow::Result;
-use testkit::container::Batch;
-use testkit::endpoint::{Answer, Endpoint, Request};
-use testkit::user::User;
+use testkit::endpoint::{Endpoint, Request};
 
+use crate::answers::{CUT_SHORT, answer, batch_of};
 use crate::checker::Received;
 use crate::rng::Rng;
 
@@ -16,11 +14,15 @@ use crate::rng::Rng;
 pub(crate) enum Fault {
     /// No fault: 200 without delay.
     None,
-    /// 200 after a delay.
+    /// 200 after up to 60 ms.
     Slow,
+    /// 200 after 100 to 500 ms.
+    VerySlow,
+    /// 4xx and 5xx with the request's Authorization header in body and headers.
+    EchoToken,
     /// No response.
     Hang,
-    /// NewRecord connections are refused, open connections are reset.
+    /// New connections are refused, open connections are reset.
     Refuse,
     /// The request is read, then the connection is reset.
     Reset,
@@ -37,6 +39,7 @@ pub(crate) enum Fault {
 }
 
 impl Fault {
+    /// The faults that occur at random.
     const ALL: [Self; 10] = [
         Self::None,
         Self::Slow,
@@ -57,6 +60,11 @@ impl Fault {
         } else {
             Self::ALL[rng.below(Self::ALL.len() as u64) as usize]
         }
+    }
+
+    /// Whether every record that the endpoint may accept is accepted.
+    pub(crate) fn accepts_all(self) -> bool {
+        matches!(self, Self::None | Self::Slow | Self::VerySlow)
     }
 }
 
@@ -107,6 +115,11 @@ impl FaultyEndpoint {
         self.runs.push(self.count());
     }
 
+    /// The current fault.
+    pub(crate) fn fault(&self) -> Fault {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
     /// Sets the fault for the following responses.
     pub(crate) fn inject(&self, fault: Fault) {
         self.endpoint.refuse_connections(fault == Fault::Refuse);
@@ -151,60 +164,5 @@ impl FaultyEndpoint {
             cut_short,
         };
         keyed.into_iter().map(received).collect()
-    }
-}
-
-/// The status of responses that are cut short; no other response has it.
-const CUT_SHORT: u16 = 299;
-
-/// The records and keys of a batch request; `None` if the request is not a batch.
-fn batch_of(request: &Request) -> Option<(Vec<Vec<u8>>, Vec<String>)> {
-    if request.header("content-type") != Some("application/vnd.apache.avro") {
-        return None;
-    }
-    let read = Batch::read(&request.body);
-    let batch = read.and_then(|batch| Some((batch.data(User::length)?, batch.keys())));
-    Some(batch.unwrap_or_default())
-}
-
-fn answer(request: &Request, fault: Fault, rng: &mut Rng) -> Answer {
-    let data = match batch_of(request) {
-        Some((data, _)) => data,
-        None => vec![request.body.to_vec()],
-    };
-    let is_rejected =
-        |datum: &Vec<u8>| User::decode(datum).is_some_and(|user| user.name.starts_with("rejected"));
-    let regular = if data.iter().any(is_rejected) {
-        Answer::status(422).body("rejected")
-    } else {
-        Answer::ok()
-    };
-    if rng.percent(30) {
-        return regular;
-    }
-    match fault {
-        Fault::None | Fault::Refuse => regular,
-        Fault::Slow => regular.after(Duration::from_millis(rng.below(60))),
-        Fault::Hang => Answer::hang(),
-        Fault::Reset if rng.percent(50) => Answer::ok().reset_in_head(),
-        Fault::Reset => Answer::reset(),
-        // Only accepted records: a rejection that is cut short is still a rejection.
-        Fault::CutShort if !data.iter().any(is_rejected) => Answer::status(CUT_SHORT)
-            .body(vec![b'x'; 4096])
-            .reset_in_body(),
-        Fault::CutShort => regular,
-        Fault::Redirect if rng.percent(5) => Answer::status(302).header("location", "/login"),
-        Fault::Redirect => regular,
-        Fault::ClientError if rng.percent(10) => {
-            const STATUSES: [u16; 10] = [400, 401, 403, 404, 408, 409, 410, 413, 415, 425];
-            Answer::status(STATUSES[rng.below(STATUSES.len() as u64) as usize])
-        }
-        Fault::ClientError => regular,
-        Fault::Throttle => Answer::status(429).header("retry-after", "1"),
-        Fault::ServerError => {
-            let status = [500, 502, 503, 504][rng.below(4) as usize];
-            let date = "Sun, 06 Nov 1994 08:49:37 GMT";
-            Answer::status(status).header("retry-after", date)
-        }
     }
 }

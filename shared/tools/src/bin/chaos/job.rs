@@ -1,6 +1,7 @@
 //! Runs the job as a process: starts it with settings, kills or stops it, and reads its report.
 
-use std::path::PathBuf;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
@@ -21,6 +22,17 @@ pub(crate) fn find(given: Option<PathBuf>) -> Result<PathBuf> {
         );
     }
     Ok(path)
+}
+
+/// Whether the job has a setting of this name.
+pub(crate) fn has_setting(program: &Path, name: &str) -> Result<bool> {
+    let output = std::process::Command::new(program)
+        .arg("settings")
+        .env_clear()
+        .output()
+        .with_context(|| format!("starting {}", program.display()))?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    Ok(text.lines().any(|line| line.starts_with(name)))
 }
 
 /// A running job.
@@ -44,13 +56,13 @@ impl Job {
     /// Starts `forward run` with `settings` as its environment.
     pub(crate) fn start(
         program: &PathBuf,
-        settings: &[(String, String)],
+        settings: &BTreeMap<String, String>,
         log: PathBuf,
     ) -> Result<Self> {
         let child = Command::new(program)
             .args(["run", "--output", "json"])
             .env_clear()
-            .envs(settings.iter().map(|(name, value)| (name, value)))
+            .envs(settings)
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(std::fs::File::create(&log)?)
@@ -103,6 +115,7 @@ impl Job {
                 )
             })??;
         let duration = started.elapsed();
+        std::fs::write(log.with_extension("out"), &output.stdout)?;
         let text = String::from_utf8_lossy(&output.stdout);
         let report = match text.trim() {
             "" => None,

@@ -3,13 +3,17 @@
 //!
 //! The same seed gives the same fault plan. The timing on the machine differs between runs.
 
+mod answers;
+mod canary;
 mod checker;
 mod corpus;
 mod faults;
+mod ingest;
 mod job;
 mod outcome;
 mod rng;
 mod runner;
+mod stretch;
 mod table;
 
 use std::path::PathBuf;

@@ -32,6 +32,14 @@ pub(crate) struct Outcome {
     pub(crate) broker_kills: usize,
     /// The number of runs by exit code.
     pub(crate) exit_codes: BTreeMap<i32, usize>,
+    /// Runs by the condition of their stretch.
+    pub(crate) stretches: BTreeMap<&'static str, usize>,
+    /// Starts of the ingest function.
+    pub(crate) functions: usize,
+    /// Records that the ingest function acknowledged.
+    pub(crate) published: u64,
+    /// Records of the topic that no endpoint ever accepts.
+    pub(crate) never_accepted: usize,
     /// Written records.
     pub(crate) written: u64,
     /// Records in aborted transactions.

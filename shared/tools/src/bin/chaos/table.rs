@@ -2,7 +2,6 @@
 
 use std::fmt::Write as _;
 
-use crate::checker::Violations;
 use crate::outcome::Outcome;
 
 /// A table: the events, then the violations of each promise.
@@ -19,8 +18,12 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     for (code, times) in &outcome.exit_codes {
         line(&format!("exit code {code}"), times.to_string());
     }
+    for (name, runs) in &outcome.stretches {
+        line(&format!("runs with {name}"), runs.to_string());
+    }
     line("runs with batches", outcome.batched.to_string());
     line("records written", outcome.written.to_string());
+    line("  through the function", outcome.published.to_string());
     line("  in aborted transactions", outcome.aborted.to_string());
     for (kind, count) in &outcome.verdict.records {
         line(&format!("  {kind}"), count.to_string());
@@ -31,17 +34,7 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     line("seconds", format!("{:.0}", outcome.seconds));
     text.push('\n');
     let verdict = &outcome.verdict;
-    let promises: [(&str, &Violations); 8] = [
-        ("lost", &verdict.lost),
-        ("forwarded without validation", &verdict.unvalidated),
-        ("forwarded though aborted", &verdict.not_in_topic),
-        ("repeated with a different key", &verdict.key_conflicts),
-        ("reports that do not balance", &verdict.unbalanced),
-        ("dead letters without cause", &verdict.dead_letters),
-        ("partitions not committed", &verdict.uncommitted),
-        ("runs with too many repeats", &verdict.excess_repeats),
-    ];
-    for (name, violations) in promises {
+    for (name, violations) in verdict.promises() {
         let _ = writeln!(text, "  {name:<34} {:>10}", violations.count);
         for one in &violations.first {
             let _ = writeln!(text, "      {one}");
@@ -51,6 +44,11 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         text,
         "  {:<34} {:>10}   ({} after a response that was cut short; at most {} in one run)",
         "repeats", verdict.repeats, verdict.repeats_after_cut_response, verdict.max_repeats
+    );
+    let _ = writeln!(
+        text,
+        "  {:<34} {:>10}",
+        "checks of progress", verdict.fairness_checks
     );
     let summary = if verdict.is_pass() {
         "PASS: every promise was kept"

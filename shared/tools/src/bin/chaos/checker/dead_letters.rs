@@ -1,18 +1,20 @@
-//! Verifies that each dead letter is a record of the topic and has a cause.
+//! Verifies that each dead letter is a record of the topic, unchanged, and has the right cause.
 
 use std::collections::{HashMap, HashSet};
 
+use testkit::records::StoredRecord;
+
+use super::dead_letter::DeadLetter;
 use super::evidence::Evidence;
 use super::expected::{Expected, expected};
 use super::verdict::Verdict;
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
-    let mut known: HashMap<&[u8], Option<&[u8]>> = HashMap::new();
-    for record in &evidence.topic {
-        if let Some(value) = record.value.as_deref() {
-            known.insert(value, record.key.as_deref());
-        }
-    }
+    let records: HashMap<(i32, i64), &StoredRecord> = evidence
+        .topic
+        .iter()
+        .map(|record| ((record.partition, record.offset), record))
+        .collect();
     let rejected: HashSet<&[u8]> = evidence
         .received
         .iter()
@@ -20,31 +22,39 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         .map(|received| received.datum.as_slice())
         .collect();
     for letter in &evidence.dead_letters {
-        let place = format!("{}@{}", letter.partition, letter.offset);
-        let Some(value) = letter.value.as_deref() else {
-            verdict.dead_letters.add(format!("{place} has no value"));
-            continue;
+        let fault = match records.get(&letter.origin) {
+            None => Some("is not a record of the topic".to_owned()),
+            Some(record) => fault(letter, record, &rejected),
         };
-        match known.get(value) {
-            None => verdict
+        if let Some(fault) = fault {
+            let (partition, offset) = letter.place;
+            verdict
                 .dead_letters
-                .add(format!("{place} is not a record of the topic")),
-            Some(key) if *key != letter.key.as_deref() => {
-                verdict
-                    .dead_letters
-                    .add(format!("the key of {place} differs from its record's"));
-            }
-            Some(_) => match expected(Some(value)) {
-                Expected::Skipped => verdict
-                    .dead_letters
-                    .add(format!("{place} matches no route")),
-                Expected::Delivered(_) if !rejected.contains(value) => {
-                    verdict
-                        .dead_letters
-                        .add(format!("no endpoint rejected {place}"));
-                }
-                _ => {}
-            },
+                .add(format!("{partition}@{offset} {fault}"));
         }
     }
+}
+
+fn fault(letter: &DeadLetter, record: &StoredRecord, rejected: &HashSet<&[u8]>) -> Option<String> {
+    if letter.value != record.value {
+        return Some("differs from its record".to_owned());
+    }
+    if letter.key != record.key {
+        return Some("does not have the key of its record".to_owned());
+    }
+    if !letter.headers.starts_with(&record.headers) {
+        return Some("does not have the headers of its record".to_owned());
+    }
+    let expected = expected(record);
+    let Some(cause) = expected.cause() else {
+        return Some("matches no route".to_owned());
+    };
+    if letter.cause != cause {
+        return Some(format!("has the cause {} and not {cause}", letter.cause));
+    }
+    let value = record.value.as_deref().unwrap_or_default();
+    if matches!(expected, Expected::Delivered(_)) && !rejected.contains(value) {
+        return Some("was rejected by no endpoint".to_owned());
+    }
+    None
 }

@@ -5,6 +5,8 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use testkit::records::StoredRecord;
 
+use super::dead_letter::DeadLetter;
+
 /// One record in a request to an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
@@ -24,21 +26,50 @@ pub(crate) struct Received {
     pub(crate) cut_short: bool,
 }
 
+/// The conditions of one run of the job.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Run {
+    /// How many of its delivered records a later run may deliver again: the maximum in flight if the run was interrupted,
+    /// otherwise 0.
+    pub(crate) allowed_repeats: usize,
+    /// The number of acknowledged records at its start.
+    pub(crate) acknowledged: usize,
+    /// The routes that must make progress: their endpoints had no fault, and neither had the run.
+    pub(crate) fair_routes: Vec<&'static str>,
+    /// A record that is never accepted does not delay others: there were no batches, and `ORDER` was `none`.
+    pub(crate) independent: bool,
+}
+
+/// What a program printed or stored.
+#[derive(Clone, Debug)]
+pub(crate) struct Output {
+    /// What it is, such as the number of the run and the stream.
+    pub(crate) name: String,
+    /// Its text.
+    pub(crate) text: String,
+}
+
 /// The data that the checker compares.
+#[derive(Default)]
 pub(crate) struct Evidence {
     /// All records of the topic.
     pub(crate) topic: Vec<StoredRecord>,
-    /// Partition and offset of each acknowledged record.
+    /// Partition and offset of each acknowledged record, in the order of writing.
     pub(crate) acknowledged: Vec<(i32, i64)>,
-    /// All records of the dead-letter topic.
-    pub(crate) dead_letters: Vec<StoredRecord>,
+    /// Descriptions of invalid datums that the ingest function accepted.
+    pub(crate) accepted_invalid: Vec<String>,
+    /// All dead letters.
+    pub(crate) dead_letters: Vec<DeadLetter>,
     /// All records of all requests to both endpoints.
     pub(crate) received: Vec<Received>,
     /// The reports of all runs that wrote one.
     pub(crate) reports: Vec<Value>,
     /// The group's last committed offsets.
     pub(crate) committed: BTreeMap<i32, i64>,
-    /// For each run, how many of its delivered records a later run may deliver again: the maximum in flight if the run was
-    /// interrupted, otherwise 0.
-    pub(crate) allowed_repeats: Vec<usize>,
+    /// All runs.
+    pub(crate) runs: Vec<Run>,
+    /// The job has `GIVE_UP_AFTER`, so that records that are never accepted become dead letters.
+    pub(crate) gives_up: bool,
+    /// All outputs of all programs.
+    pub(crate) outputs: Vec<Output>,
 }

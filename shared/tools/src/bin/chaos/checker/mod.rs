@@ -2,11 +2,15 @@
 //! received, with the dead-letter topic and with the run reports.
 //!
 //! The expected outcome follows from a record's value: id 1010 goes to A, 1020 to B, and every other id is skipped; the
-//! endpoint rejects a record whose name begins with `rejected`; a value that is not a valid datum becomes a dead letter.
+//! endpoint rejects a record whose name begins with `rejected`, and never accepts one whose name begins with `never`; a
+//! value that is not a valid datum becomes a dead letter, and so does a record with the fingerprint of another schema.
 
+mod dead_letter;
 mod dead_letters;
 mod evidence;
 mod expected;
+mod fairness;
+mod leaks;
 mod repeats;
 mod requests;
 mod topic;
@@ -14,7 +18,9 @@ mod verdict;
 
 use testkit::run_report;
 
-pub(crate) use evidence::{Evidence, Received};
+pub(crate) use dead_letter::DeadLetter;
+pub(crate) use evidence::{Evidence, Output, Received, Run};
+pub(crate) use expected::FINGERPRINT;
 pub(crate) use verdict::{Verdict, Violations};
 
 /// Verifies all promises.
@@ -24,6 +30,8 @@ pub(crate) fn check(evidence: &Evidence) -> Verdict {
     requests::check(evidence, &mut verdict);
     repeats::check(evidence, &mut verdict);
     dead_letters::check(evidence, &mut verdict);
+    fairness::check(evidence, &mut verdict);
+    leaks::check(evidence, &mut verdict);
     for report in &evidence.reports {
         if let Err(reason) = run_report::check_balance(report) {
             verdict

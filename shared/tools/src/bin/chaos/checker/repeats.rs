@@ -29,7 +29,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         }
     }
     for (run, keys) in caused_by {
-        let allowed = evidence.allowed_repeats.get(run).copied().unwrap_or(0);
+        let allowed = evidence.runs.get(run).map_or(0, |run| run.allowed_repeats);
         verdict.max_repeats = verdict.max_repeats.max(keys.len());
         if keys.len() > allowed {
             verdict.excess_repeats.add(format!(

@@ -1,40 +1,45 @@
 //! Verifies the records that the endpoints received, and their keys.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
+use testkit::records::StoredRecord;
 use testkit::user::User;
 
-use super::evidence::Evidence;
-use super::expected::route_of;
+use super::evidence::{Evidence, Received};
+use super::expected::{Expected, expected, route_of};
 use super::verdict::Verdict;
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
     let mut key_of: HashMap<&[u8], &str> = HashMap::new();
     let mut datum_of: HashMap<&str, &[u8]> = HashMap::new();
-    let stored: HashSet<&[u8]> = evidence
+    let stored: HashMap<&[u8], &StoredRecord> = evidence
         .topic
         .iter()
-        .filter_map(|record| record.value.as_deref())
+        .filter_map(|record| Some((record.value.as_deref()?, record)))
         .collect();
+    for description in &evidence.accepted_invalid {
+        verdict.unvalidated.add(description.clone());
+    }
     for received in &evidence.received {
         let datum = received.datum.as_slice();
-        if !stored.contains(datum) {
+        let record = stored.get(datum).copied();
+        if record.is_none() {
             verdict.not_in_topic.add(format!(
                 "{} received the record of {}",
                 received.route, received.key
             ));
         }
-        match User::decode(datum) {
-            Some(user) if route_of(&user) == Some(received.route) => {}
-            Some(user) => verdict.unvalidated.add(format!(
-                "{} received the record of id {}",
-                received.route, user.id
-            )),
-            None => verdict.unvalidated.add(format!(
-                "{} received {} bytes that are not a valid datum",
-                received.route,
-                datum.len()
-            )),
+        if let Some(fault) = validity_fault(received, record) {
+            verdict
+                .unvalidated
+                .add(format!("{} received {fault}", received.route));
+        }
+        let given = record.and_then(|record| record.header("idempotency-key"));
+        if given.is_some_and(|given| given != received.key) {
+            verdict.key_conflicts.add(format!(
+                "{} is not the key that the caller gave",
+                received.key
+            ));
         }
         let known = *key_of.entry(datum).or_insert(&received.key);
         if known != received.key {
@@ -50,4 +55,18 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
                 .add(format!("two records with the key {:?}", received.key));
         }
     }
+}
+
+fn validity_fault(received: &Received, record: Option<&StoredRecord>) -> Option<String> {
+    let Some(user) = User::decode(&received.datum) else {
+        let length = received.datum.len();
+        return Some(format!("{length} bytes that are not a valid datum"));
+    };
+    if route_of(&user) != Some(received.route) {
+        return Some(format!("the record of id {}", user.id));
+    }
+    if record.is_some_and(|record| expected(record) == Expected::UnknownSchema) {
+        return Some(format!("{} with the header of another schema", user.name));
+    }
+    None
 }

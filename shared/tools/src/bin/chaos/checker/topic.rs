@@ -13,33 +13,39 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         .filter(|received| received.accepted)
         .map(|received| (received.route, received.datum.as_slice()))
         .collect();
-    let dead: HashSet<&[u8]> = evidence
+    let dead: HashSet<(i32, i64)> = evidence
         .dead_letters
         .iter()
-        .filter_map(|letter| letter.value.as_deref())
+        .map(|letter| letter.origin)
         .collect();
     let mut stored = BTreeSet::new();
-    let mut ends: BTreeMap<i32, i64> = BTreeMap::new();
+    // For each partition: the offset that must be committed, and whether the record at that offset is deferred.
+    let mut ends: BTreeMap<i32, (i64, bool)> = BTreeMap::new();
     for record in &evidence.topic {
+        let position = (record.partition, record.offset);
         let place = format!("{}@{}", record.partition, record.offset);
-        stored.insert((record.partition, record.offset));
-        ends.insert(record.partition, record.offset + 1);
-        let value = record.value.as_deref();
-        let expected = expected(value);
+        stored.insert(position);
+        let end = ends.entry(record.partition).or_default();
+        if !end.1 {
+            end.0 = record.offset + 1;
+        }
+        let value = record.value.as_deref().unwrap_or_default();
+        let expected = expected(record);
         *verdict.records.entry(expected.name()).or_default() += 1;
-        let value = value.unwrap_or_default();
         match expected {
-            Expected::Delivered(route)
-                if !accepted.contains(&(route, value)) && !dead.contains(value) =>
-            {
+            _ if dead.contains(&position) => {}
+            Expected::Delivered(route) if !accepted.contains(&(route, value)) => {
                 verdict
                     .lost
                     .add(format!("{place} was not delivered to {route}"));
             }
-            Expected::Rejected | Expected::Invalid if !dead.contains(value) => {
-                verdict.lost.add(format!("{place} is not a dead letter"));
+            Expected::NeverAccepted if !evidence.gives_up => {
+                if !end.1 {
+                    *end = (record.offset, true);
+                }
             }
-            _ => {}
+            Expected::Delivered(_) | Expected::Skipped => {}
+            _ => verdict.lost.add(format!("{place} is not a dead letter")),
         }
     }
     for place in &evidence.acknowledged {
@@ -49,12 +55,19 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
             ));
         }
     }
-    for (partition, end) in ends {
+    for (partition, (end, is_deferred)) in ends {
         let committed = evidence.committed.get(&partition).copied();
+        // The commit of a deferred record at the start of a partition may be missing.
+        let committed = committed.or((is_deferred && end == 0).then_some(0));
         if committed.is_none_or(|offset| offset < end) {
             verdict
                 .uncommitted
                 .add(format!("partition {partition}: {committed:?} of {end}"));
+        }
+        if is_deferred && committed.is_some_and(|offset| offset > end) {
+            verdict.lost.add(format!(
+                "the commit of partition {partition} passes the deferred record at {end}"
+            ));
         }
     }
 }

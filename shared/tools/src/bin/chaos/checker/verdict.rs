@@ -32,6 +32,14 @@ pub(crate) struct Verdict {
     pub(crate) max_repeats: usize,
     /// Runs that caused more repeated deliveries than allowed.
     pub(crate) excess_repeats: Violations,
+    /// Routes, and partitions of a route, without progress in two consecutive runs.
+    pub(crate) starved: Violations,
+    /// How many times the progress of a route, or of a partition of a route, was checked.
+    pub(crate) fairness_checks: usize,
+    /// Outputs that contain a secret.
+    pub(crate) leaked: Violations,
+    /// Deleted topics that a run did not report.
+    pub(crate) unreported_loss: Violations,
 }
 
 /// Violations of one promise.
@@ -44,25 +52,63 @@ pub(crate) struct Violations {
 }
 
 impl Violations {
-    pub(super) fn add(&mut self, description: String) {
+    pub(crate) fn add(&mut self, description: String) {
         self.count += 1;
         if self.first.len() < 5 {
             self.first.push(description);
         }
     }
+
+    fn merge(&mut self, other: Self) {
+        self.count += other.count;
+        self.first.extend(other.first);
+        self.first.truncate(5);
+    }
 }
 
 impl Verdict {
+    /// Each promise with its violations.
+    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 11] {
+        [
+            ("lost", &self.lost),
+            ("forwarded without validation", &self.unvalidated),
+            ("forwarded though aborted", &self.not_in_topic),
+            ("changed keys", &self.key_conflicts),
+            ("unbalanced reports", &self.unbalanced),
+            ("dead letters without cause", &self.dead_letters),
+            ("partitions not committed", &self.uncommitted),
+            ("runs with too many repeats", &self.excess_repeats),
+            ("starved", &self.starved),
+            ("leaked secrets", &self.leaked),
+            ("data loss not reported", &self.unreported_loss),
+        ]
+    }
+
     /// Whether every promise was kept.
     pub(crate) fn is_pass(&self) -> bool {
-        let none = |violations: &Violations| violations.count == 0;
-        none(&self.lost)
-            && none(&self.unvalidated)
-            && none(&self.key_conflicts)
-            && none(&self.unbalanced)
-            && none(&self.dead_letters)
-            && none(&self.uncommitted)
-            && none(&self.not_in_topic)
-            && none(&self.excess_repeats)
+        let promises = self.promises();
+        promises.iter().all(|(_, violations)| violations.count == 0)
+    }
+
+    /// Adds the verdict on other evidence.
+    pub(crate) fn merge(&mut self, other: Self) {
+        for (kind, count) in other.records {
+            *self.records.entry(kind).or_default() += count;
+        }
+        self.repeats += other.repeats;
+        self.repeats_after_cut_response += other.repeats_after_cut_response;
+        self.max_repeats = self.max_repeats.max(other.max_repeats);
+        self.fairness_checks += other.fairness_checks;
+        self.lost.merge(other.lost);
+        self.unvalidated.merge(other.unvalidated);
+        self.not_in_topic.merge(other.not_in_topic);
+        self.key_conflicts.merge(other.key_conflicts);
+        self.unbalanced.merge(other.unbalanced);
+        self.dead_letters.merge(other.dead_letters);
+        self.uncommitted.merge(other.uncommitted);
+        self.excess_repeats.merge(other.excess_repeats);
+        self.starved.merge(other.starved);
+        self.leaked.merge(other.leaked);
+        self.unreported_loss.merge(other.unreported_loss);
     }
 }

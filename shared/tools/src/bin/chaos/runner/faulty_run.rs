@@ -5,22 +5,45 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::{BROKERS, COMMITTED_CODES, CONCURRENT_RUN, Runner, SESSION_TIMEOUT};
-use crate::faults::Fault;
+use crate::checker::Run;
+use crate::faults::{Fault, FaultyEndpoint};
 use crate::job::Job;
+use crate::stretch::Stretch;
 
 impl Runner<'_> {
-    /// Writes records and runs the job once, with random faults.
+    /// Writes records and runs the job once, with random faults and the condition of the current stretch.
     pub(super) async fn run_with_faults(&mut self) -> Result<()> {
-        let count = 20 + self.rng.below(400) as usize;
-        self.write(count)?;
-        for endpoint in &self.endpoints {
-            endpoint.inject(Fault::random(&mut self.rng));
+        let stretch = self.stretches.current();
+        let undisturbed = self.stretches.is_undisturbed();
+        if undisturbed && let Some(broker) = self.broker_down.take() {
+            self.kafka.restart(broker).await?;
         }
+        if self.stretches.is_first_run() {
+            self.slow = self.rng.below(2) as usize;
+            self.start_ingest().await?;
+        }
+        // More records than a run delivers before its deadline.
+        let least = if stretch == Stretch::Deadline {
+            600
+        } else {
+            20
+        };
+        let count = least + self.rng.below(400) as usize;
+        self.write(count).await?;
+        self.inject_faults();
         let within = self.usual_duration.as_millis() as u64 * 5 / 4;
-        let kill = self.rng.percent(80).then(|| self.rng.below(within));
-        let stop = (kill.is_none() && self.rng.percent(50)).then(|| self.rng.below(within));
-        let broker = (self.rng.percent(40)).then(|| self.rng.below(within / 2));
-        let change = self.rng.percent(50).then(|| self.rng.below(within));
+        let percent = |percent: u64| if undisturbed { 0 } else { percent };
+        let kill = self
+            .rng
+            .percent(percent(80))
+            .then(|| self.rng.below(within));
+        let stop =
+            (kill.is_none() && self.rng.percent(percent(50))).then(|| self.rng.below(within));
+        let broker = (self.rng.percent(percent(40))).then(|| self.rng.below(within / 2));
+        let change = self
+            .rng
+            .percent(percent(50))
+            .then(|| self.rng.below(within));
         // Most kills happen after a number of requests, so that they interrupt deliveries.
         let requests = (self.rng.percent(70)).then(|| self.rng.below(count as u64) as usize);
         let mut events: Vec<(u64, Event)> = [
@@ -39,7 +62,13 @@ impl Runner<'_> {
         let has_no_events = events.is_empty();
 
         let before = self.requests();
-        let mut job = self.start_job(true)?;
+        let stops = self.outcome.stops;
+        let mut run = Run {
+            acknowledged: self.acknowledged.len(),
+            ..Run::default()
+        };
+        let mut faults_changed = false;
+        let mut job = self.start_job(Some(stretch), &[])?;
         let mut broker_was_down = self.broker_down.is_some();
         let started = Instant::now();
         for (at, event) in events {
@@ -56,6 +85,7 @@ impl Runner<'_> {
                 break;
             }
             self.execute(event, &mut job).await?;
+            faults_changed |= event == Event::ChangeFaults;
             broker_was_down |= self.broker_down.is_some();
         }
         let result = job.wait(Duration::from_secs(120)).await?;
@@ -64,12 +94,15 @@ impl Runner<'_> {
         }
         // A run that was not interrupted, with all brokers running, has committed all completed records.
         let committed = matches!(result.code, Some(code) if COMMITTED_CODES.contains(&code));
-        let allowed = if committed && !broker_was_down {
-            0
-        } else {
-            self.max_records_in_flight
-        };
-        self.allowed_repeats.push(allowed);
+        if !committed || broker_was_down {
+            run.allowed_repeats = self.max_records_in_flight;
+        } else if !faults_changed && self.outcome.stops == stops {
+            let accepting = |endpoint: &&FaultyEndpoint| endpoint.fault().accepts_all();
+            let fair = self.endpoints.iter().filter(accepting);
+            run.fair_routes = fair.map(FaultyEndpoint::name).collect();
+            run.independent = self.is_independent;
+        }
+        self.runs.push(run);
         // Most runs start after the group has removed the killed member. The others must exit as concurrent runs.
         let killed = result.code.is_none();
         if killed && self.rng.percent(80) {
@@ -77,8 +110,27 @@ impl Runner<'_> {
         } else if result.code == Some(CONCURRENT_RUN) {
             tokio::time::sleep(Duration::from_millis(300)).await;
         }
+        if result.code != Some(CONCURRENT_RUN) {
+            *self.outcome.stretches.entry(stretch.name()).or_default() += 1;
+            self.stretches.advance(&mut self.rng);
+        }
         self.count(result)?;
         self.restart_broker().await
+    }
+
+    /// Sets the faults of both endpoints.
+    fn inject_faults(&mut self) {
+        let stretch = self.stretches.current();
+        for (index, endpoint) in self.endpoints.iter().enumerate() {
+            let fault = match stretch {
+                Stretch::EchoToken => Fault::EchoToken,
+                Stretch::SlowEndpoint if index == self.slow => Fault::VerySlow,
+                Stretch::SlowEndpoint => Fault::None,
+                Stretch::Deadline if index == self.slow => Fault::Slow,
+                _ => Fault::random(&mut self.rng),
+            };
+            endpoint.inject(fault);
+        }
     }
 
     async fn execute(&mut self, event: Event, job: &mut Job) -> Result<()> {
@@ -94,9 +146,7 @@ impl Runner<'_> {
                 self.outcome.stops += 1;
             }
             Event::ChangeFaults => {
-                for endpoint in &self.endpoints {
-                    endpoint.inject(Fault::random(&mut self.rng));
-                }
+                self.inject_faults();
             }
             Event::KillBroker if self.broker_down.is_none() => {
                 let broker = 1 + self.rng.below(BROKERS) as usize;

@@ -3,23 +3,28 @@
 
 mod faulty_run;
 mod heal;
+mod recreate;
 mod start_job;
+mod verify;
 mod write;
 
+use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 use serde_json::Value;
 use testkit::kafka::{Kafka, Options};
-use testkit::records;
 use testkit::topics::Topics;
 
-use crate::checker::{self, Evidence, Verdict};
+use crate::checker::{Output, Run, Verdict};
 use crate::corpus::Corpus;
 use crate::faults::FaultyEndpoint;
-use crate::job::RunResult;
+use crate::ingest::Ingest;
+use crate::job::{self, RunResult};
 use crate::outcome::{Outcome, Plan};
 use crate::rng::Rng;
+use crate::stretch::Stretches;
+use verify::Verified;
 
 const TOPIC: &str = "chaos";
 const DEAD_LETTERS: &str = "chaos-dead-letter";
@@ -32,6 +37,8 @@ const MAX_IN_FLIGHT: usize = 16;
 const EXPECTED_CODES: [i32; 7] = [0, 10, 11, 12, 20, 74, 75];
 /// The exit codes of runs that have committed all completed records.
 const COMMITTED_CODES: [i32; 4] = [0, 10, 11, 12];
+/// The maximum number of runs without faults.
+const MAX_ATTEMPTS_TO_HEAL: usize = 60;
 /// The exit code of a run that found another run in its group.
 const CONCURRENT_RUN: i32 = 20;
 /// The time after which the group removes a killed member. Kafka's default is 45 s.
@@ -49,10 +56,24 @@ struct Runner<'p> {
     /// The average duration of runs without faults, within which kills happen.
     usual_duration: Duration,
     broker_down: Option<usize>,
-    /// For each run, how many of its records may be delivered again.
-    allowed_repeats: Vec<usize>,
-    /// The same for the current run if it is interrupted.
+    runs: Vec<Run>,
+    /// How many records of the current run may be delivered again if it is interrupted.
     max_records_in_flight: usize,
+    /// The current run has no batches, and no order.
+    is_independent: bool,
+    stretches: Stretches,
+    /// The index of the endpoint that is slow in the current stretch.
+    slow: usize,
+    /// The bootstrap server that does not answer in the current stretch.
+    dead_broker: Option<String>,
+    /// Its socket, if it accepts connections.
+    unanswering: Option<TcpListener>,
+    ingest: Option<Ingest>,
+    accepted_invalid: Vec<String>,
+    outputs: Vec<Output>,
+    /// The job has the setting `GIVE_UP_AFTER`.
+    gives_up: bool,
+    verified: Verified,
     logs: tempfile::TempDir,
     outcome: Outcome,
 }
@@ -61,16 +82,17 @@ struct Runner<'p> {
 pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     let started = Instant::now();
     let mut runner = Runner::start(plan).await?;
-    while runner.outcome.kills < plan.kills {
+    while runner.outcome.kills < plan.kills || !runner.stretches.have_all_occurred() {
         runner.run_with_faults().await?;
     }
     runner.heal().await?;
-    let evidence = runner.evidence()?;
+    runner.verify()?;
+    let violations = runner.recreate_topic().await?;
+    runner.ingest = None;
+    runner.collect_outputs()?;
+    runner.verify()?;
     let Runner { mut outcome, .. } = runner;
-    outcome.requests = evidence.received.len();
-    outcome.dead_letters = evidence.dead_letters.len();
-    outcome.reports = evidence.reports.len();
-    outcome.verdict = checker::check(&evidence);
+    outcome.verdict.unreported_loss = violations;
     outcome.seconds = started.elapsed().as_secs_f64();
     Ok(outcome)
 }
@@ -105,8 +127,18 @@ impl<'p> Runner<'p> {
             reports: Vec::new(),
             usual_duration: Duration::from_millis(600),
             broker_down: None,
-            allowed_repeats: Vec::new(),
+            runs: Vec::new(),
             max_records_in_flight: 0,
+            is_independent: true,
+            stretches: Stretches::new(),
+            slow: 0,
+            dead_broker: None,
+            unanswering: None,
+            ingest: None,
+            accepted_invalid: Vec::new(),
+            outputs: Vec::new(),
+            gives_up: job::has_setting(&plan.forward, "GIVE_UP_AFTER")?,
+            verified: Verified::default(),
             logs: tempfile::tempdir()?,
             outcome: Outcome {
                 seed: plan.seed,
@@ -116,6 +148,10 @@ impl<'p> Runner<'p> {
                 broker_kills: 0,
                 exit_codes: Default::default(),
                 written: 0,
+                published: 0,
+                never_accepted: 0,
+                functions: 0,
+                stretches: Default::default(),
                 aborted: 0,
                 batched: 0,
                 requests: 0,
@@ -162,31 +198,9 @@ impl<'p> Runner<'p> {
     }
 
     fn last_log(&self) -> Result<String> {
-        let log = self.logs.path().join(format!("{}.log", self.outcome.runs));
+        let log = self.log("log");
         let text = std::fs::read_to_string(&log).with_context(|| log.display().to_string())?;
         let lines: Vec<&str> = text.lines().collect();
         Ok(lines[lines.len().saturating_sub(40)..].join("\n"))
-    }
-
-    fn evidence(&mut self) -> Result<Evidence> {
-        let bootstrap = self.kafka.bootstrap();
-        Ok(Evidence {
-            topic: records::all(bootstrap, TOPIC)?,
-            acknowledged: std::mem::take(&mut self.acknowledged),
-            dead_letters: records::all(bootstrap, DEAD_LETTERS)?,
-            received: self
-                .endpoints
-                .iter()
-                .flat_map(FaultyEndpoint::received)
-                .collect(),
-            reports: std::mem::take(&mut self.reports),
-            committed: self
-                .topics
-                .committed(GROUP, TOPIC)?
-                .into_iter()
-                .map(|(partition, committed)| (partition, committed.offset))
-                .collect(),
-            allowed_repeats: std::mem::take(&mut self.allowed_repeats),
-        })
     }
 }

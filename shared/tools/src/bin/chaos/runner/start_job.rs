@@ -1,11 +1,16 @@
 //! The settings of a run.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
 use anyhow::Result;
 use serde_json::json;
 
 use super::{DEAD_LETTERS, GROUP, MAX_IN_FLIGHT, Runner, TOPIC};
+use crate::canary;
 use crate::faults::FaultyEndpoint;
 use crate::job::Job;
+use crate::stretch::Stretch;
 
 /// The batch sizes of the routes.
 const BATCH_SIZES: [usize; 4] = [1, 1, 8, 25];
@@ -13,57 +18,102 @@ const BATCH_SIZES: [usize; 4] = [1, 1, 8, 25];
 const ORDERS: [&str; 4] = ["none", "none", "key", "partition"];
 
 impl Runner<'_> {
-    /// Starts the job, with random batch sizes and order or with the first of each.
-    pub(super) fn start_job(&mut self, random_settings: bool) -> Result<Job> {
+    /// Starts the job, with random batch sizes and order and the settings of the stretch; without a stretch, with the first
+    /// batch size and order. `more` are further settings.
+    pub(super) fn start_job(
+        &mut self,
+        stretch: Option<Stretch>,
+        more: &[(&str, &str)],
+    ) -> Result<Job> {
         self.outcome.runs += 1;
         self.endpoints
             .iter_mut()
             .for_each(FaultyEndpoint::begin_run);
-        let mut any = |choices: u64| match random_settings {
-            true => self.rng.below(choices) as usize,
-            false => 0,
+        let mut any = |choices: u64| match stretch {
+            Some(_) => self.rng.below(choices) as usize,
+            None => 0,
         };
         let batches = [BATCH_SIZES[any(4)], BATCH_SIZES[any(4)]];
         let order = ORDERS[any(4)];
+        let envelope = any(4) == 3;
+        let deadline = format!("{}s", 2 + any(4));
+        self.is_independent = batches == [1, 1] && order == "none";
         self.max_records_in_flight = batches.iter().map(|batch| batch * MAX_IN_FLIGHT).sum();
         self.outcome.batched += usize::from(batches.iter().any(|batch| *batch > 1));
         let routes = self.logs.path().join("routes.json");
-        let route = |endpoint: &FaultyEndpoint, id: i32, batch: usize| {
-            json!({
-                "name": endpoint.name(), "when": format!("id == {id}"), "url": endpoint.url(), "batch": batch,
-            })
+        std::fs::write(&routes, self.routes(batches).to_string())?;
+        let bootstrap = self.bootstrap();
+        let mut settings = base_settings(&bootstrap);
+        let mut set = |name: &str, value: &str| {
+            settings.insert(name.to_owned(), value.to_owned());
         };
-        let [a, b] = &self.endpoints;
-        let table = json!([route(a, 1010, batches[0]), route(b, 1020, batches[1])]);
-        std::fs::write(&routes, table.to_string())?;
-        let mut settings = self.settings();
-        settings.push(("ROUTES".to_owned(), routes.display().to_string()));
-        settings.push(("ORDER".to_owned(), order.to_owned()));
-        let log = format!("{}.log", self.outcome.runs);
-        Job::start(&self.plan.forward, &settings, self.logs.path().join(log))
+        set("ROUTES", &routes.display().to_string());
+        set("ORDER", order);
+        if envelope {
+            set("DEAD_LETTER_ENVELOPE", "true");
+        }
+        match stretch {
+            Some(Stretch::Deadline) => {
+                set("DEADLINE", &deadline);
+                set("SHUTDOWN_TIMEOUT", "500ms");
+            }
+            // A busy machine must not turn a slow response into a timeout.
+            Some(Stretch::SlowEndpoint) => set("REQUEST_TIMEOUT", "2s"),
+            _ => {}
+        }
+        for (name, value) in more {
+            set(name, value);
+        }
+        Job::start(&self.plan.forward, &settings, self.log("log"))
     }
 
-    fn settings(&self) -> Vec<(String, String)> {
-        let in_flight = MAX_IN_FLIGHT.to_string();
-        [
-            ("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap()),
-            ("KAFKA_TOPIC", TOPIC),
-            ("KAFKA_GROUP_ID", GROUP),
-            ("DEAD_LETTER_TOPIC", DEAD_LETTERS),
-            ("MAX_IN_FLIGHT", &in_flight),
-            ("MAX_UNCOMMITTED", &in_flight),
-            ("REQUEST_TIMEOUT", "1s"),
-            ("MAX_ATTEMPTS", "4"),
-            ("BACKOFF_INITIAL", "10ms"),
-            ("BACKOFF_MAX", "100ms"),
-            ("CIRCUIT_COOL_DOWN", "50ms"),
-            ("DEADLINE", "20s"),
-            ("SHUTDOWN_TIMEOUT", "2s"),
-            ("DEAD_LETTER_MAX_RATIO", "1"),
-            ("LOG_LEVEL", "debug"),
-        ]
-        .into_iter()
-        .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        .collect()
+    /// A file of the current run.
+    pub(super) fn log(&self, extension: &str) -> PathBuf {
+        let name = format!("run-{}.{extension}", self.outcome.runs);
+        self.logs.path().join(name)
     }
+
+    /// The bootstrap servers of the current stretch.
+    pub(super) fn bootstrap(&self) -> String {
+        let live = self.kafka.bootstrap();
+        match &self.dead_broker {
+            Some(dead) => format!("{dead},{live}"),
+            None => live.to_owned(),
+        }
+    }
+
+    fn routes(&self, batches: [usize; 2]) -> serde_json::Value {
+        let [a, b] = &self.endpoints;
+        let routes = [(a, 1010, 0), (b, 1020, 1)].map(|(endpoint, id, index)| {
+            json!({
+                "name": endpoint.name(), "when": format!("id == {id}"), "url": endpoint.url(),
+                "token": canary::SECRETS[index], "batch": batches[index],
+            })
+        });
+        json!(routes)
+    }
+}
+
+fn base_settings(bootstrap: &str) -> BTreeMap<String, String> {
+    let in_flight = MAX_IN_FLIGHT.to_string();
+    [
+        ("KAFKA_BOOTSTRAP_SERVERS", bootstrap),
+        ("KAFKA_TOPIC", TOPIC),
+        ("KAFKA_GROUP_ID", GROUP),
+        ("DEAD_LETTER_TOPIC", DEAD_LETTERS),
+        ("MAX_IN_FLIGHT", &in_flight),
+        ("MAX_UNCOMMITTED", &in_flight),
+        ("REQUEST_TIMEOUT", "1s"),
+        ("MAX_ATTEMPTS", "4"),
+        ("BACKOFF_INITIAL", "10ms"),
+        ("BACKOFF_MAX", "100ms"),
+        ("CIRCUIT_COOL_DOWN", "50ms"),
+        ("DEADLINE", "20s"),
+        ("SHUTDOWN_TIMEOUT", "2s"),
+        ("DEAD_LETTER_MAX_RATIO", "1"),
+        ("LOG_LEVEL", "debug"),
+    ]
+    .into_iter()
+    .map(|(name, value)| (name.to_owned(), value.to_owned()))
+    .collect()
 }

@@ -1,3 +1,5 @@
+mod faults;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
@@ -14,6 +16,17 @@ fn stored(offset: i64, value: Option<Vec<u8>>) -> StoredRecord {
         key: Some(b"k".to_vec()),
         value,
         headers: Vec::new(),
+    }
+}
+
+fn letter(record: &StoredRecord, cause: &str) -> DeadLetter {
+    DeadLetter {
+        place: (0, record.offset),
+        origin: (record.partition, record.offset),
+        cause: cause.to_owned(),
+        key: record.key.clone(),
+        value: record.value.clone(),
+        headers: record.headers.clone(),
     }
 }
 
@@ -44,16 +57,20 @@ fn valid_evidence() -> Evidence {
     partition["partition"] = json!(0);
     partition["start"] = json!(0);
     partition["end"] = json!(5);
+    let topic = vec![
+        stored(0, Some(a.clone())),
+        stored(1, Some(b.clone())),
+        stored(2, None),
+        stored(3, Some(invalid)),
+        stored(4, Some(rejected)),
+    ];
     Evidence {
-        topic: vec![
-            stored(0, Some(a.clone())),
-            stored(1, Some(b.clone())),
-            stored(2, None),
-            stored(3, Some(invalid.clone())),
-            stored(4, Some(rejected.clone())),
-        ],
         acknowledged: (0..5).map(|offset| (0, offset)).collect(),
-        dead_letters: vec![stored(0, Some(invalid)), stored(1, Some(rejected))],
+        dead_letters: vec![
+            letter(&topic[3], "undecodable"),
+            letter(&topic[4], "refused"),
+        ],
+        topic,
         received: vec![
             received("A", a, "c/t/0/0"),
             received("B", b, "c/t/0/1"),
@@ -63,7 +80,8 @@ fn valid_evidence() -> Evidence {
             json!({"totals": counts, "balanced": true, "partitions": [partition], "routes": []}),
         ],
         committed: [(0, 5)].into(),
-        allowed_repeats: vec![0, 0],
+        runs: vec![Run::default(); 2],
+        ..Evidence::default()
     }
 }
 
@@ -133,14 +151,14 @@ fn allows_repeats_after_an_interrupted_run_or_a_cut_response() {
     let verdict = check(&evidence);
     assert_eq!((verdict.repeats, verdict.excess_repeats.count), (1, 1));
     assert!(!verdict.is_pass());
-    evidence.allowed_repeats = vec![0, 1];
+    evidence.runs[1].allowed_repeats = 1;
     assert!(
         !check(&evidence).is_pass(),
         "the second run was not interrupted"
     );
-    evidence.allowed_repeats = vec![1, 0];
+    evidence.runs[0].allowed_repeats = 1;
     assert!(check(&evidence).is_pass());
-    evidence.allowed_repeats = vec![0, 0];
+    evidence.runs = vec![Run::default(); 2];
     evidence.received[0].cut_short = true;
     assert!(check(&evidence).is_pass());
 }
@@ -155,27 +173,41 @@ fn reports_a_record_of_an_aborted_transaction_at_an_endpoint() {
 }
 
 #[test]
-fn reports_dead_letters_with_a_different_value_a_different_key_or_no_cause() {
+fn reports_dead_letters_that_differ_from_their_record_or_have_no_cause() {
+    let falsify: [fn(&mut DeadLetter); 4] = [
+        |letter| letter.value = Some(b"other".to_vec()),
+        |letter| letter.key = None,
+        |letter| letter.origin = (0, 9),
+        |letter| letter.cause = "unknown-schema".to_owned(),
+    ];
+    for falsify in falsify {
+        let mut evidence = valid_evidence();
+        let mut second = evidence.dead_letters[0].clone();
+        falsify(&mut second);
+        evidence.dead_letters.push(second);
+        assert_eq!(check(&evidence).dead_letters.count, 1);
+    }
+    let mut evidence = valid_evidence();
+    let without_route = stored(5, Some(User::new(999, "n").encode()));
+    evidence.topic.push(without_route.clone());
+    evidence.committed = [(0, 6)].into();
+    assert!(check(&evidence).is_pass());
+    evidence.dead_letters.push(letter(&without_route, "refused"));
+    assert_eq!(check(&evidence).dead_letters.count, 1);
     let mut evidence = valid_evidence();
     evidence
         .dead_letters
-        .push(stored(2, Some(b"other".to_vec())));
-    assert_eq!(check(&evidence).dead_letters.count, 1);
-    let mut evidence = valid_evidence();
-    evidence.dead_letters[0].key = None;
-    assert_eq!(check(&evidence).dead_letters.count, 1);
-    let mut evidence = valid_evidence();
-    let without_route = Some(User::new(999, "n").encode());
-    evidence.topic.push(stored(5, without_route.clone()));
-    evidence.committed = [(0, 6)].into();
-    assert!(check(&evidence).is_pass());
-    evidence.dead_letters.push(stored(2, without_route));
-    assert_eq!(check(&evidence).dead_letters.count, 1);
-    let mut evidence = valid_evidence();
-    evidence.dead_letters.push(evidence.topic[0].clone());
+        .push(letter(&evidence.topic[0], "refused"));
     assert_eq!(check(&evidence).dead_letters.count, 1);
     evidence.received[0].rejected = true;
     assert!(check(&evidence).is_pass());
+}
+
+#[test]
+fn reports_a_dead_letter_without_the_headers_of_its_record() {
+    let mut evidence = valid_evidence();
+    evidence.topic[3].headers = vec![("a".to_owned(), None)];
+    assert_eq!(check(&evidence).dead_letters.count, 1);
 }
 
 #[test]
