@@ -32,7 +32,7 @@ struct Flags {
     #[arg(long)]
     seed: Option<u64>,
     /// How many times the job is killed.
-    #[arg(long, default_value_t = 25)]
+    #[arg(long, default_value_t = 12)]
     kills: usize,
     /// Kills the job 200 times.
     #[arg(long)]

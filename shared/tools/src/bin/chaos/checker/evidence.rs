@@ -58,6 +58,8 @@ pub(crate) struct Evidence {
     pub(crate) acknowledged: Vec<(i32, i64)>,
     /// Descriptions of invalid datums that the ingest function accepted.
     pub(crate) accepted_invalid: Vec<String>,
+    /// Failures of a program to reach Kafka although all brokers were running.
+    pub(crate) unavailable: Vec<String>,
     /// All dead letters.
     pub(crate) dead_letters: Vec<DeadLetter>,
     /// All records of all requests to both endpoints.

@@ -32,6 +32,9 @@ pub(crate) fn check(evidence: &Evidence) -> Verdict {
     dead_letters::check(evidence, &mut verdict);
     fairness::check(evidence, &mut verdict);
     leaks::check(evidence, &mut verdict);
+    for description in &evidence.unavailable {
+        verdict.unavailable.add(description.clone());
+    }
     for report in &evidence.reports {
         if let Err(reason) = run_report::check_balance(report) {
             verdict

@@ -38,6 +38,8 @@ pub(crate) struct Verdict {
     pub(crate) fairness_checks: usize,
     /// Outputs that contain a secret.
     pub(crate) leaked: Violations,
+    /// Failures to reach Kafka although all brokers were running.
+    pub(crate) unavailable: Violations,
     /// Deleted topics that a run did not report.
     pub(crate) unreported_loss: Violations,
 }
@@ -68,7 +70,7 @@ impl Violations {
 
 impl Verdict {
     /// Each promise with its violations.
-    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 11] {
+    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 12] {
         [
             ("lost", &self.lost),
             ("forwarded without validation", &self.unvalidated),
@@ -80,6 +82,7 @@ impl Verdict {
             ("runs with too many repeats", &self.excess_repeats),
             ("starved", &self.starved),
             ("leaked secrets", &self.leaked),
+            ("unavailable with all brokers up", &self.unavailable),
             ("data loss not reported", &self.unreported_loss),
         ]
     }
@@ -109,6 +112,7 @@ impl Verdict {
         self.excess_repeats.merge(other.excess_repeats);
         self.starved.merge(other.starved);
         self.leaked.merge(other.leaked);
+        self.unavailable.merge(other.unavailable);
         self.unreported_loss.merge(other.unreported_loss);
     }
 }

@@ -4,7 +4,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::Result;
 
-use super::{BROKERS, COMMITTED_CODES, CONCURRENT_RUN, Runner, SESSION_TIMEOUT};
+use super::events::{Event, Events};
+use super::{BROKERS, COMMITTED_CODES, CONCURRENT_RUN, Runner, SESSION_TIMEOUT, SOURCE};
 use crate::checker::Run;
 use crate::faults::{Fault, FaultyEndpoint};
 use crate::job::Job;
@@ -32,34 +33,8 @@ impl Runner<'_> {
         self.write(count).await?;
         self.inject_faults();
         let within = self.usual_duration.as_millis() as u64 * 5 / 4;
-        let percent = |percent: u64| if undisturbed { 0 } else { percent };
-        let kill = self
-            .rng
-            .percent(percent(80))
-            .then(|| self.rng.below(within));
-        let stop =
-            (kill.is_none() && self.rng.percent(percent(50))).then(|| self.rng.below(within));
-        let broker = (self.rng.percent(percent(40))).then(|| self.rng.below(within / 2));
-        let change = self
-            .rng
-            .percent(percent(50))
-            .then(|| self.rng.below(within));
-        // Most kills happen after a number of requests, so that they interrupt deliveries.
-        let requests = (self.rng.percent(70)).then(|| self.rng.below(count as u64) as usize);
-        let mut events: Vec<(u64, Event)> = [
-            (
-                kill.map(|at| requests.map_or(at, |_| within * 2)),
-                Event::Kill,
-            ),
-            (stop, Event::Terminate),
-            (broker, Event::KillBroker),
-            (change, Event::ChangeFaults),
-        ]
-        .into_iter()
-        .filter_map(|(at, event)| Some((at?, event)))
-        .collect();
-        events.sort_unstable();
-        let has_no_events = events.is_empty();
+        let events = Events::random(&mut self.rng, within, count, undisturbed);
+        let has_no_events = events.list.is_empty();
 
         let before = self.requests();
         let stops = self.outcome.stops;
@@ -71,10 +46,10 @@ impl Runner<'_> {
         let mut job = self.start_job(Some(stretch), &[])?;
         let mut broker_was_down = self.broker_down.is_some();
         let started = Instant::now();
-        for (at, event) in events {
+        for (at, event) in events.list {
             let is_due = |runner: &Self| {
-                let has_requests =
-                    requests.is_some_and(|requests| runner.requests() > before + requests);
+                let requests = runner.requests() - before;
+                let has_requests = events.kill_after.is_some_and(|after| requests > after);
                 started.elapsed() >= Duration::from_millis(at)
                     || (event == Event::Kill && has_requests)
             };
@@ -103,6 +78,15 @@ impl Runner<'_> {
             run.independent = self.is_independent;
         }
         self.runs.push(run);
+        if broker_was_down {
+            self.runs_with_all_brokers = 0;
+        } else {
+            if result.code == Some(SOURCE) && self.runs_with_all_brokers > 0 {
+                self.unavailable
+                    .push(format!("run {} ended with {SOURCE}", self.outcome.runs));
+            }
+            self.runs_with_all_brokers += 1;
+        }
         // Most runs start after the group has removed the killed member. The others must exit as concurrent runs.
         let killed = result.code.is_none();
         if killed && self.rng.percent(80) {
@@ -169,13 +153,4 @@ impl Runner<'_> {
         }
         Ok(())
     }
-}
-
-/// An event during a run.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Event {
-    Kill,
-    Terminate,
-    KillBroker,
-    ChangeFaults,
 }

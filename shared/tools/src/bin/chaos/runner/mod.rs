@@ -1,6 +1,7 @@
 //! Runs the job repeatedly with faults at the endpoints, and kills the job and brokers at random times; then heals all
 //! faults and runs the job until no record is left.
 
+mod events;
 mod faulty_run;
 mod heal;
 mod recreate;
@@ -39,6 +40,8 @@ const EXPECTED_CODES: [i32; 7] = [0, 10, 11, 12, 20, 74, 75];
 const COMMITTED_CODES: [i32; 4] = [0, 10, 11, 12];
 /// The maximum number of runs without faults.
 const MAX_ATTEMPTS_TO_HEAL: usize = 60;
+/// The exit code of a run that could not reach Kafka.
+const SOURCE: i32 = 74;
 /// The exit code of a run that found another run in its group.
 const CONCURRENT_RUN: i32 = 20;
 /// The time after which the group removes a killed member. Kafka's default is 45 s.
@@ -70,6 +73,9 @@ struct Runner<'p> {
     unanswering: Option<TcpListener>,
     ingest: Option<Ingest>,
     accepted_invalid: Vec<String>,
+    unavailable: Vec<String>,
+    /// Consecutive runs during which all brokers were running.
+    runs_with_all_brokers: usize,
     outputs: Vec<Output>,
     /// The job has the setting `GIVE_UP_AFTER`.
     gives_up: bool,
@@ -136,6 +142,8 @@ impl<'p> Runner<'p> {
             unanswering: None,
             ingest: None,
             accepted_invalid: Vec::new(),
+            unavailable: Vec::new(),
+            runs_with_all_brokers: 1,
             outputs: Vec::new(),
             gives_up: job::has_setting(&plan.forward, "GIVE_UP_AFTER")?,
             verified: Verified::default(),
@@ -169,17 +177,6 @@ impl<'p> Runner<'p> {
     }
 
     fn count(&mut self, result: RunResult) -> Result<()> {
-        let Some(code) = result.code else {
-            return Ok(());
-        };
-        *self.outcome.exit_codes.entry(code).or_default() += 1;
-        if !EXPECTED_CODES.contains(&code) {
-            bail!(
-                "the job ended with the unexpected exit code {code}; its log: {}",
-                self.last_log()?
-            );
-        }
-        self.reports.extend(result.report);
         if self.outcome.runs.is_multiple_of(10) {
             let Outcome {
                 runs,
@@ -194,6 +191,17 @@ impl<'p> Runner<'p> {
                 self.plan.kills
             );
         }
+        let Some(code) = result.code else {
+            return Ok(());
+        };
+        *self.outcome.exit_codes.entry(code).or_default() += 1;
+        if !EXPECTED_CODES.contains(&code) {
+            bail!(
+                "the job ended with the unexpected exit code {code}; its log: {}",
+                self.last_log()?
+            );
+        }
+        self.reports.extend(result.report);
         Ok(())
     }
 

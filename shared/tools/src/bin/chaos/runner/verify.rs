@@ -73,6 +73,7 @@ impl Runner<'_> {
             topic: records::all(bootstrap, TOPIC)?,
             acknowledged: std::mem::take(&mut self.acknowledged),
             accepted_invalid: std::mem::take(&mut self.accepted_invalid),
+            unavailable: std::mem::take(&mut self.unavailable),
             dead_letters: dead_letters.iter().map(DeadLetter::read).collect(),
             received: received
                 .filter(|received| received.run >= verified.runs)

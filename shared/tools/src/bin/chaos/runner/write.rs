@@ -101,7 +101,14 @@ impl Runner<'_> {
                 }
                 Reply::Rejected => {}
                 // A broker is down: the next records would wait too.
-                Reply::Unavailable => break,
+                Reply::Unavailable => {
+                    if self.runs_with_all_brokers > 0 && self.broker_down.is_none() {
+                        let run = self.outcome.runs + 1;
+                        self.unavailable
+                            .push(format!("the function answered 503 before run {run}"));
+                    }
+                    break;
+                }
             }
         }
         Ok(())

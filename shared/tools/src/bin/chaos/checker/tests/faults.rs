@@ -17,7 +17,9 @@ fn requires_a_dead_letter_for_a_record_of_another_schema() {
     evidence.dead_letters[2].cause = "unknown-schema".to_owned();
     assert!(check(&evidence).is_pass());
     let datum = foreign.value.clone().unwrap();
-    evidence.received.push(received("A", datum.clone(), "c/t/0/5"));
+    evidence
+        .received
+        .push(received("A", datum.clone(), "c/t/0/5"));
     assert_eq!(check(&evidence).unvalidated.count, 1);
     evidence.received.pop();
     evidence.topic[5].headers[0].1 = Some(FINGERPRINT.into());
@@ -94,7 +96,10 @@ fn a_batch_with_a_record_that_is_never_accepted_need_not_progress() {
     };
     evidence.runs = vec![run; 3];
     assert!(check(&evidence).is_pass());
-    evidence.runs.iter_mut().for_each(|run| run.independent = true);
+    evidence
+        .runs
+        .iter_mut()
+        .for_each(|run| run.independent = true);
     assert_eq!(check(&evidence).starved.count, 2);
 }
 

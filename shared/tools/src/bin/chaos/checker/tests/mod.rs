@@ -192,7 +192,9 @@ fn reports_dead_letters_that_differ_from_their_record_or_have_no_cause() {
     evidence.topic.push(without_route.clone());
     evidence.committed = [(0, 6)].into();
     assert!(check(&evidence).is_pass());
-    evidence.dead_letters.push(letter(&without_route, "refused"));
+    evidence
+        .dead_letters
+        .push(letter(&without_route, "refused"));
     assert_eq!(check(&evidence).dead_letters.count, 1);
     let mut evidence = valid_evidence();
     evidence
