@@ -80,7 +80,8 @@ pub(crate) fn answer(request: &Request, fault: Fault, rng: &mut Rng) -> Answer {
 
 /// A failure that repeats the request's token, encoded at random, in its headers and its body.
 fn echo(request: &Request, rng: &mut Rng) -> Answer {
-    const STATUSES: [u16; 8] = [302, 400, 401, 403, 422, 429, 500, 503];
+    // Most are rejections of the record, so that many dead letters quote the response.
+    const STATUSES: [u16; 10] = [400, 422, 422, 422, 302, 401, 403, 429, 500, 503];
     let status = STATUSES[rng.below(STATUSES.len() as u64) as usize];
     let header = request.header("authorization").unwrap_or_default();
     let encoding = Encoding::ALL[rng.below(Encoding::ALL.len() as u64) as usize];

@@ -55,7 +55,8 @@ impl Runner<'_> {
         match stretch {
             Some(Stretch::Deadline) => {
                 set("DEADLINE", &deadline);
-                set("SHUTDOWN_TIMEOUT", "500ms");
+                set("SHUTDOWN_TIMEOUT", "1s");
+                set("REQUEST_TIMEOUT", "2s");
             }
             // A busy machine must not turn a slow response into a timeout.
             Some(Stretch::SlowEndpoint) => set("REQUEST_TIMEOUT", "2s"),

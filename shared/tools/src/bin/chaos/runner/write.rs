@@ -56,7 +56,7 @@ impl Runner<'_> {
             }
         }
         self.publish().await?;
-        if self.outcome.never_accepted == 0 && self.outcome.kills * 2 >= self.plan.kills {
+        if self.outcome.never_accepted == 0 && self.outcome.kills * 4 >= self.plan.kills * 3 {
             let records = self.corpus.never_accepted();
             self.outcome.never_accepted = records.len();
             self.acknowledged
