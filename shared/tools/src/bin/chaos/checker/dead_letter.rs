@@ -23,7 +23,7 @@ pub(crate) struct DeadLetter {
 }
 
 impl DeadLetter {
-    /// Reads a dead letter. If its context is missing or malformed, its origin is no offset of any topic.
+    /// Reads a dead letter. If its context is missing or malformed, its origin is -1 and -1.
     pub(crate) fn read(stored: &StoredRecord) -> Self {
         Self::try_read(stored).unwrap_or_else(|| Self {
             place: (stored.partition, stored.offset),

@@ -70,7 +70,7 @@ pub(crate) struct Evidence {
     pub(crate) committed: BTreeMap<i32, i64>,
     /// All runs.
     pub(crate) runs: Vec<Run>,
-    /// The job has `GIVE_UP_AFTER`, so that records that are never accepted become dead letters.
+    /// The job has the setting `GIVE_UP_AFTER`, so records that are never accepted become dead letters.
     pub(crate) gives_up: bool,
     /// All outputs of all programs.
     pub(crate) outputs: Vec<Output>,

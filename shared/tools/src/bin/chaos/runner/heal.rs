@@ -29,7 +29,7 @@ impl Runner<'_> {
             let result = self.run_once(settings).await?;
             let is_complete = match result.code {
                 Some(0 | 10) => true,
-                // The job defers the records that are never accepted, for ever unless it has GIVE_UP_AFTER.
+                // Without GIVE_UP_AFTER each run defers the records that are never accepted.
                 Some(11) if !self.gives_up => {
                     let deferred = result.report.as_ref();
                     let deferred =
