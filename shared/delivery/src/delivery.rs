@@ -89,12 +89,12 @@ impl Delivery {
         }
     }
 
-    /// How many messages of each of so many partitions a route should have at a time, so that none of them takes the room
-    /// of the others.
-    pub fn partition_share(&self, route: usize, partitions: usize) -> usize {
+    /// Whether a route has room for another message of a partition of which it has `in_flight`. So many `partitions` share
+    /// its queue: when half of it is full, each has its share, so that none takes the room of the others.
+    pub fn has_room(&self, route: usize, in_flight: usize, partitions: usize) -> bool {
         self.routes
             .get(route)
-            .map_or(0, |route| route.partition_share(partitions))
+            .is_some_and(|route| route.has_room(in_flight, partitions))
     }
 
     /// Counts a record of a route as uncommitted that was deferred and that the caller completes in another way.

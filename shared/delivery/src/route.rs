@@ -54,9 +54,11 @@ impl RouteShared {
         }
     }
 
-    /// The queue divided by the number of partitions, but enough for the endpoint's limits.
-    pub(crate) fn partition_share(&self, partitions: usize) -> usize {
-        (self.inbox.max_messages() / partitions.max(1)).max(self.min_share)
+    /// See [`Delivery::has_room`](crate::Delivery::has_room).
+    pub(crate) fn has_room(&self, in_flight: usize, partitions: usize) -> bool {
+        let max = self.inbox.max_messages();
+        let share = (max / partitions.max(1)).max(self.min_share);
+        in_flight < share || self.inbox.buffered() < max / 2
     }
 
     pub(crate) fn state(&self) -> RouteState {

@@ -112,7 +112,7 @@ impl Deliveries {
             return Placement::Deferred;
         }
         // Also on a route that lags: the partition's share is free.
-        if !is_blocked && in_flight < delivery.partition_share(route, self.partitions) {
+        if !is_blocked && delivery.has_room(route, in_flight, self.partitions) {
             match delivery.offer(route, record.message) {
                 Ok(()) => return Placement::InFlight,
                 Err(message) => record.message = message,
