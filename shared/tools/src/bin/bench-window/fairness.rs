@@ -12,8 +12,6 @@ use testkit::user::User;
 
 /// The records of the slow route, which come first in partition 0.
 const SLOW_RECORDS: usize = 20_000;
-/// The records of all fast routes together.
-const FAST_RECORDS: usize = 5_000;
 const SLOW_LATENCY: Duration = Duration::from_millis(100);
 const FAST_LATENCY: Duration = Duration::from_millis(10);
 const MAX_IN_FLIGHT: &str = "16";
@@ -25,6 +23,8 @@ struct Case {
     topic: &'static str,
     partition: i32,
     fast_routes: i32,
+    /// The records of all fast routes together: some seconds of requests.
+    fast_records: usize,
 }
 
 const CASES: [Case; 3] = [
@@ -33,18 +33,21 @@ const CASES: [Case; 3] = [
         topic: "fair-same",
         partition: 0,
         fast_routes: 1,
+        fast_records: 5_000,
     },
     Case {
         name: "another partition",
         topic: "fair-other",
         partition: 1,
         fast_routes: 1,
+        fast_records: 5_000,
     },
     Case {
         name: "19 fast routes, same partition",
         topic: "fair-many",
         partition: 0,
         fast_routes: 19,
+        fast_records: 60_000,
     },
 ];
 
@@ -79,7 +82,9 @@ async fn fill(topics: &Topics, topic: &str, case: &Case, slow_records: usize) ->
     let record = |partition, id| NewRecord::to(partition, User::new(id, "user").encode());
     let mut records: Vec<NewRecord> = (0..slow_records).map(|_| record(0, 0)).collect();
     let fast_id = |number| 1 + number % case.fast_routes;
-    records.extend((0..FAST_RECORDS as i32).map(|number| record(case.partition, fast_id(number))));
+    records.extend(
+        (0..case.fast_records as i32).map(|number| record(case.partition, fast_id(number))),
+    );
     topics.write(topic, &records)?;
     Ok(())
 }
@@ -104,7 +109,7 @@ fn seconds(mut job: Command, case: &Case) -> Result<f64> {
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()?;
-    let is_complete = fast.wait_for(FAST_RECORDS, TIMEOUT);
+    let is_complete = fast.wait_for(case.fast_records, TIMEOUT);
     let elapsed = start.elapsed();
     child.kill()?;
     child.wait()?;
