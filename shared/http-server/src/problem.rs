@@ -53,6 +53,9 @@ pub const BODY_TIMEOUT: ProblemType = ProblemType {
     title: "The body did not arrive in time",
 };
 
+/// The most characters of a problem's detail.
+pub const MAX_DETAIL: usize = 2_000;
+
 /// An error response: a [`ProblemType`] and what is particular to this occurrence.
 #[derive(Debug)]
 pub struct Problem {
@@ -63,11 +66,17 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// A problem with a `detail`: one or more sentences for the person who reads the response.
+    /// A problem with a `detail`: one or more sentences for the person who reads the response. It is cut after
+    /// [`MAX_DETAIL`] characters, because it may quote the request: a name in a schema, for example, has any length.
     pub fn new(kind: &'static ProblemType, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(MAX_DETAIL) {
+            detail.truncate(end);
+            detail.push('…');
+        }
         Self {
             kind,
-            detail: detail.into(),
+            detail,
             members: Vec::new(),
             headers: Vec::new(),
         }
@@ -157,6 +166,14 @@ mod tests {
                 "status": 408, "detail": "no \"id\"", "offset": 3
             })
         );
+    }
+
+    #[test]
+    fn a_long_detail_is_cut_at_a_character() {
+        let exact = "é".repeat(MAX_DETAIL);
+        assert_eq!(Problem::new(&BODY_TIMEOUT, exact.clone()).detail(), exact);
+        let longer = Problem::new(&BODY_TIMEOUT, exact.clone() + "é");
+        assert_eq!(longer.detail(), exact + "…");
     }
 
     #[test]
