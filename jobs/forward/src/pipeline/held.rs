@@ -1,6 +1,6 @@
 //! Holds back the items of paused partitions. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// The bounds on held items: as many as a batch may have, and as many bytes as the client reads ahead.
 const MAX_ITEMS: usize = 2_000;
@@ -76,6 +76,15 @@ impl<T> HeldItems<T> {
     /// True when the bound is reached: the client must fetch no more of the paused partitions.
     pub(super) fn is_full(&self) -> bool {
         self.items >= MAX_ITEMS || self.bytes >= MAX_BYTES
+    }
+
+    /// True while there is room for the items of another batch, or all paused partitions are among those that are not
+    /// fetched: then a batch adds none.
+    pub(super) fn has_room(&self, not_fetched: &BTreeSet<i32>) -> bool {
+        !self.is_full()
+            || self
+                .paused()
+                .all(|partition| not_fetched.contains(&partition))
     }
 
     /// The paused partitions.
@@ -171,6 +180,19 @@ mod tests {
         assert!(held.is_full());
         held.remove(1);
         assert!(!held.is_full() && !held.is_paused(1));
+    }
+
+    #[test]
+    fn at_the_bound_there_is_room_only_while_no_paused_partition_is_fetched() {
+        let mut held = HeldItems::new();
+        held.pause(0);
+        held.hold(0, (), MAX_BYTES);
+        assert!(!held.has_room(&BTreeSet::new()));
+        assert!(held.has_room(&BTreeSet::from([0])));
+        // Its items would be held without a bound.
+        held.pause(1);
+        assert!(!held.has_room(&BTreeSet::from([0])));
+        assert!(held.has_room(&BTreeSet::from([0, 1])));
     }
 
     #[test]

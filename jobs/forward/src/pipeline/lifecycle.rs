@@ -115,7 +115,7 @@ impl Pipeline<'_> {
     /// A partition starves if it has nothing in flight and is not fetched, because the others fill the memory.
     fn relieve_starved_partitions(&mut self, now: Instant) {
         let source = &self.source;
-        let is_starved = source.is_full()
+        let is_starved = !source.has_room()
             && self.partitions.iter().any(|(id, state)| {
                 !state.is_read() && !source.is_paused(id) && state.progress.pending() == 0
             });

@@ -149,14 +149,9 @@ impl<'r> Source<'r> {
         count
     }
 
-    /// True while there is room for the records of another batch, or the paused partitions are not fetched.
+    /// True while there is room for the records of another batch.
     pub(super) fn has_room(&self) -> bool {
-        !self.held.is_full() || !self.paused_in_client.is_empty()
-    }
-
-    /// True when nothing is fetched because the held items have reached their bound.
-    pub(super) fn is_full(&self) -> bool {
-        self.held.is_full()
+        self.held.has_room(&self.paused_in_client)
     }
 
     /// Pauses the paused partitions in the client when the held items have starved another partition for a while.
