@@ -17,7 +17,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::process::{Child, Command};
 
-use crate::program;
+use crate::{process_guard, program};
 
 pub use connection::{Call, Connection, Invocation, Reply};
 
@@ -54,7 +54,8 @@ impl Agent {
 
     /// Whether this process may [confine](Self::start_confined) a function: it needs root with all capabilities.
     pub fn can_confine() -> bool {
-        let status = std::process::Command::new("unshare")
+        let mut command = std::process::Command::new("unshare");
+        command
             .args([
                 "--mount",
                 "setpriv",
@@ -64,8 +65,8 @@ impl Agent {
             ])
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::null())
-            .status();
+            .stderr(Stdio::null());
+        let status = process_guard::spawn(|| command.spawn()).and_then(|mut child| child.wait());
         status.is_ok_and(|status| status.success())
     }
 
@@ -101,7 +102,7 @@ impl Agent {
         environment: &[(&str, &str)],
     ) -> Result<Self> {
         prepare(&mut command, folder.path(), environment)?;
-        let child = command.spawn().context("starting the function")?;
+        let child = process_guard::spawn(|| command.spawn()).context("starting the function")?;
         let mut agent = Self {
             folder,
             child,
@@ -119,7 +120,7 @@ impl Agent {
         let folder = folder()?;
         let mut command = program::command(binary);
         prepare(&mut command, folder.path(), environment)?;
-        let mut child = command.spawn()?;
+        let mut child = process_guard::spawn(|| command.spawn())?;
         let status = tokio::time::timeout(START_TIMEOUT, child.wait())
             .await
             .context("the function did not end")??;

@@ -13,6 +13,8 @@ use rdkafka::config::FromClientConfig;
 use rdkafka::error::KafkaError;
 use rdkafka::producer::{BaseProducer, Producer};
 
+use crate::process_guard;
+
 /// A running embedded broker. Dropping this stops it.
 pub struct Broker {
     host: BaseProducer,
@@ -56,11 +58,13 @@ impl Broker {
             .with_context(|| format!("creating topic {name}"))
     }
 
-    /// Makes the broker unreachable: it closes and refuses connections.
+    /// Makes the broker unreachable: it closes and refuses connections. This process must start other processes only with
+    /// [`program::spawn`](crate::program::spawn).
     ///
     /// # Errors
     /// The mock cluster returned an error.
     pub fn set_down(&self) -> Result<()> {
+        let _guard = process_guard::no_process_starts();
         self.cluster()?
             .broker_down(1)
             .context("taking the embedded broker down")

@@ -1,6 +1,29 @@
-//! Ties the life of a child process to this process.
+//! Starts child processes: their life is tied to this process, and they do not keep the sockets of embedded brokers open.
+
+use std::sync::{PoisonError, RwLock, RwLockWriteGuard};
 
 use tokio::process::Command;
+
+/// Read while a process starts, written while a broker goes down.
+static PROCESS_STARTS: RwLock<()> = RwLock::new(());
+
+/// Runs `spawn`, which starts a process, at a time when no embedded broker goes down.
+///
+/// From fork to exec, a child has every socket of this process open. An embedded broker that goes down closes its listener
+/// and binds the port again, and librdkafka aborts this process if the port is still in use.
+pub fn spawn<T>(spawn: impl FnOnce() -> T) -> T {
+    let _guard = PROCESS_STARTS
+        .read()
+        .unwrap_or_else(PoisonError::into_inner);
+    spawn()
+}
+
+/// While this is held, no process starts with [`spawn`].
+pub(crate) fn no_process_starts() -> RwLockWriteGuard<'static, ()> {
+    PROCESS_STARTS
+        .write()
+        .unwrap_or_else(PoisonError::into_inner)
+}
 
 /// Makes the child the leader of its own process group and kills it when its handle is dropped; on Linux it is also
 /// killed when this process dies.

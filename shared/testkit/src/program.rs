@@ -15,6 +15,8 @@ use tokio::sync::Notify;
 
 use crate::process_guard;
 
+pub use crate::process_guard::spawn;
+
 /// The number of log lines that are kept of a program.
 const KEPT_LINES: usize = 1000;
 /// The timeout of a start, and of an exit after SIGTERM. It allows for a busy machine.
@@ -97,12 +99,13 @@ impl Program {
         settings: &[(&str, &str)],
         on_line: impl Fn(&str) + Send + 'static,
     ) -> Result<Self> {
-        let mut child = command(program)
+        let mut command = command(program);
+        command
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(Stdio::piped())
-            .spawn()
+            .stderr(Stdio::piped());
+        let mut child = process_guard::spawn(|| command.spawn())
             .with_context(|| format!("starting {}", program.display()))?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         let stderr = child.stderr.take().context("standard error is not piped")?;

@@ -1,8 +1,9 @@
 //! The command line, and invalid configurations.
 
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use testkit::agent::Agent;
+use testkit::program;
 
 use super::fixture::binary;
 
@@ -102,12 +103,16 @@ async fn two_hosts_or_an_incomplete_lambda_environment_are_configuration_errors(
 }
 
 fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
-    let output = Command::new(binary())
+    let mut command = Command::new(binary());
+    command
         .args(arguments)
         .env_clear()
         .envs(environment.iter().copied())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
+    let child = program::spawn(|| command.spawn()).unwrap();
+    let output = child.wait_with_output().unwrap();
     let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
     (
         output.status.code(),
@@ -176,23 +181,23 @@ fn an_unknown_flag_is_a_usage_error_and_a_taken_port_is_named() {
 fn a_closed_output_is_not_an_error() {
     let settings = [("KAFKA_BOOTSTRAP_SERVERS", "b:9092")];
     for (argument, code) in [("--print-config", 0), ("--help", 0), ("--no-such-flag", 64)] {
-        let mut child = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .arg(argument)
             .env_clear()
             .envs(settings)
             .stdout(closed_pipe())
-            .stderr(closed_pipe())
-            .spawn()
-            .unwrap();
+            .stderr(closed_pipe());
+        let mut child = program::spawn(|| command.spawn()).unwrap();
         assert_eq!(child.wait().unwrap().code(), Some(code), "{argument}");
     }
-    let mut child = Command::new(binary())
+    let mut command = Command::new(binary());
+    command
         .env_clear()
         .env("KAFKA_BOOTSTRAP_SERVERS", "b:9092")
         .env("LOG_LEVEL", "inof")
-        .stderr(closed_pipe())
-        .spawn()
-        .unwrap();
+        .stderr(closed_pipe());
+    let mut child = program::spawn(|| command.spawn()).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(78));
 }
 

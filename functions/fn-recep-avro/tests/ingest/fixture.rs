@@ -12,6 +12,7 @@ use hyper_util::rt::TokioIo;
 use tempfile::TempDir;
 use testkit::agent::{Agent, Call};
 use testkit::broker::Broker;
+use testkit::program;
 use testkit::records::{self, StoredRecord};
 use tokio::net::TcpStream;
 use tokio::process::{Child, Command};
@@ -168,16 +169,16 @@ impl Plain {
     pub(crate) async fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let log = std::fs::File::create(folder.path().join("log")).unwrap();
-        let child = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .env_clear()
             .env("LISTEN", "127.0.0.1:0")
             .env("LOG_FORMAT", "json")
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+            .kill_on_drop(true);
+        let child = program::spawn(|| command.spawn()).unwrap();
         let mut plain = Self {
             child,
             folder,

@@ -15,6 +15,7 @@ use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use testkit::program;
 use tokio::net::TcpListener;
 use tokio::process::{Child, Command};
 use tokio::sync::{Mutex, mpsc};
@@ -59,7 +60,8 @@ impl Lambda {
         let (events, queue) = mpsc::unbounded_channel();
         let (answers, outcomes) = mpsc::unbounded_channel();
         tokio::spawn(runtime_api(listener, Arc::new(Mutex::new(queue)), answers));
-        let child = Command::new(binary())
+        let mut command = Command::new(binary());
+        command
             .env_clear()
             .env("AWS_LAMBDA_RUNTIME_API", address)
             .env("AWS_LAMBDA_FUNCTION_NAME", "fn-recep-avro")
@@ -68,9 +70,8 @@ impl Lambda {
             .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap();
+            .kill_on_drop(true);
+        let child = program::spawn(|| command.spawn()).unwrap();
         Self {
             _child: child,
             events,
