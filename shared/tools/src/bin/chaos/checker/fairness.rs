@@ -17,7 +17,8 @@ struct Group {
     written: Vec<usize>,
     /// For each delivered record, sorted: the run that delivered it first.
     delivered: Vec<usize>,
-    /// The index of the first record that is never accepted.
+    /// The index of the first record that is never accepted. With an order the records behind it wait, and a batch that
+    /// holds it is divided, which may take longer than a run.
     never_accepted: Option<usize>,
 }
 
@@ -70,7 +71,7 @@ fn groups(evidence: &Evidence) -> BTreeMap<(&'static str, Option<i32>), Group> {
     }
     let mut groups: BTreeMap<(&'static str, Option<i32>), Group> = BTreeMap::new();
     for (index, place) in evidence.acknowledged.iter().enumerate() {
-        let Some(record) = records.get(place).filter(|_| !dead.contains(place)) else {
+        let Some(record) = records.get(place) else {
             continue;
         };
         let value = record.value.as_deref().unwrap_or_default();
@@ -84,8 +85,12 @@ fn groups(evidence: &Evidence) -> BTreeMap<(&'static str, Option<i32>), Group> {
         };
         for partition in [None, Some(record.partition)] {
             let group = groups.entry((route, partition)).or_default();
+            // In the end it is a dead letter, and until then it delays the records behind it.
             if expected(record) == Expected::NeverAccepted {
                 group.never_accepted.get_or_insert(index);
+                continue;
+            }
+            if dead.contains(place) {
                 continue;
             }
             group.written.push(index);

@@ -86,7 +86,7 @@ fn reports_two_consecutive_runs_without_progress() {
 fn a_batch_with_a_record_that_is_never_accepted_need_not_progress() {
     let mut evidence = valid_evidence();
     let never = stored(5, Some(User::new(1010, "never-answered").encode()));
-    evidence.topic.push(never);
+    evidence.topic.push(never.clone());
     evidence.acknowledged.push((0, 5));
     evidence.received[0].run = 2;
     let run = Run {
@@ -96,6 +96,9 @@ fn a_batch_with_a_record_that_is_never_accepted_need_not_progress() {
     };
     evidence.runs = vec![run; 3];
     assert!(check(&evidence).is_pass());
+    // The last run writes it to the dead-letter topic.
+    evidence.dead_letters.push(letter(&never, "undeliverable"));
+    assert_eq!(check(&evidence).starved.count, 0);
     evidence
         .runs
         .iter_mut()
