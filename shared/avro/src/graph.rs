@@ -1,8 +1,11 @@
 //! The types of a schema, as a graph of numbered nodes.
 //!
-//! Every named type occurs once; a reference to it is its number. Logical types are represented by their underlying types.
+//! Every named type occurs once; a reference to it is its number. A reference to a primitive type is a node of its own, which
+//! may have a logical type.
 
 use serde_json::Value;
+
+use crate::LogicalType;
 
 /// The index of a node in [`Graph::nodes`].
 pub(super) type NodeId = usize;
@@ -67,6 +70,8 @@ pub(super) struct Fixed {
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
     pub(super) root: NodeId,
+    /// By node: its logical type.
+    pub(super) logical_types: Vec<Option<LogicalType>>,
     /// By node: a lower bound of the encoded size in bytes. It is 0 only for types whose encoding is always empty.
     pub(super) min_sizes: Vec<usize>,
     /// By node: how many fields, items, values and branches refer to it.

@@ -1,13 +1,17 @@
 //! Completes the graph of types: sizes and uses.
 
 use crate::graph::{Graph, Node, NodeId};
-use crate::{SchemaError, min_size};
+use crate::{LogicalType, SchemaError, min_size};
 
 /// Builds the graph of parsed types.
 ///
 /// # Errors
 /// A record cannot have a finite datum.
-pub(super) fn build(mut nodes: Vec<Node>, root: NodeId) -> Result<Graph, SchemaError> {
+pub(super) fn build(
+    mut nodes: Vec<Node>,
+    logical_types: Vec<Option<LogicalType>>,
+    root: NodeId,
+) -> Result<Graph, SchemaError> {
     let min_sizes = min_size::of_nodes(&nodes)?;
     for node in &mut nodes {
         if let Node::Record(record) = node {
@@ -25,6 +29,7 @@ pub(super) fn build(mut nodes: Vec<Node>, root: NodeId) -> Result<Graph, SchemaE
     Ok(Graph {
         nodes,
         root,
+        logical_types,
         min_sizes,
         uses,
     })

@@ -11,10 +11,10 @@
 //! | validate a request body of any framing | [`decode()`], [`Framing`] |
 //! | convert between JSON and Avro | [`Schema::from_json`], [`Schema::to_json`] |
 //! | read or write container files | [`container`] |
-//! | inspect the types of a schema | [`Schema::root`], [`SchemaNode`] |
+//! | inspect the types of a schema | [`Schema::root`], [`SchemaNode`], [`LogicalType`] |
 //!
-//! Not part of this crate: schema registries, Avro RPC, code generation, and the values of logical types. A logical type
-//! is read as its underlying type: neither a date's range nor a UUID's format is checked.
+//! Not part of this crate: schema registries, Avro RPC and code generation. Validation reads a logical type as its
+//! underlying type: neither a date's range nor a UUID's format is checked.
 //!
 //! # Validity
 //!
@@ -64,6 +64,7 @@ mod framing;
 mod from_json;
 mod graph;
 mod graph_builder;
+mod logical_type;
 mod min_size;
 mod mismatch;
 mod names;
@@ -84,6 +85,7 @@ pub use decode_error::{DecodeError, Limits};
 pub use error::{Fault, SchemaError};
 pub use field::Field;
 pub use framing::{Framing, single_object};
+pub use logical_type::LogicalType;
 pub use mismatch::Mismatch;
 pub use node::{SchemaNode, SchemaType};
 pub use projection::Projection;

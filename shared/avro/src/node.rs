@@ -1,5 +1,6 @@
 //! A read-only view of a schema's types.
 
+use crate::LogicalType;
 use crate::graph::{Graph, Node, NodeId};
 
 /// One type of a [`Schema`](crate::Schema).
@@ -18,7 +19,7 @@ pub struct SchemaNode<'s> {
     id: NodeId,
 }
 
-/// What a type is. Logical types are reported as their underlying types.
+/// What a type is. A type with a logical type is reported as its underlying type.
 #[derive(Clone, Debug)]
 pub enum SchemaType<'s> {
     /// `null`.
@@ -60,6 +61,11 @@ impl<'s> SchemaNode<'s> {
     /// a caller can detect recursion.
     pub fn id(&self) -> usize {
         self.id
+    }
+
+    /// The type's logical type, if it has a valid one.
+    pub fn logical_type(&self) -> Option<LogicalType> {
+        self.graph.logical_types[self.id]
     }
 
     /// The type's definition.

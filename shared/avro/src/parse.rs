@@ -1,6 +1,6 @@
 //! Parses the JSON text of a schema, within limits.
 //!
-//! Logical types are ignored, and `"type": "error"` is a record. The `apache-avro` crate is not used: it applies the rules
+//! Unknown and invalid logical types are ignored, and `"type": "error"` is a record. The `apache-avro` crate is not used: it applies the rules
 //! for names to every schema, rejects an alias that is the name of another field, and can take exponential time for
 //! defaults that refer to each other.
 //!
@@ -12,7 +12,7 @@ use serde_json::{Map, Value};
 
 use crate::graph::{Enum, Fixed, Graph, Node, NodeId, Record, RecordField};
 use crate::names;
-use crate::{SchemaError, from_json, graph_builder};
+use crate::{LogicalType, SchemaError, from_json, graph_builder};
 
 /// The maximum length of a schema's text, in bytes.
 const MAX_TEXT: usize = 1024 * 1024;
@@ -49,11 +49,12 @@ pub(super) fn graph(text: &str, origin: Origin) -> Result<Graph, SchemaError> {
     let mut parser = Parser {
         origin,
         nodes: Vec::new(),
+        logical_types: Vec::new(),
         defined: HashMap::new(),
         count: 0,
     };
     let root = parser.schema(&json, None)?;
-    let graph = graph_builder::build(parser.nodes, root)?;
+    let graph = graph_builder::build(parser.nodes, parser.logical_types, root)?;
     check_defaults(&graph)?;
     Ok(graph)
 }
@@ -61,6 +62,8 @@ pub(super) fn graph(text: &str, origin: Origin) -> Result<Graph, SchemaError> {
 struct Parser {
     origin: Origin,
     nodes: Vec<Node>,
+    /// By node.
+    logical_types: Vec<Option<LogicalType>>,
     /// The named types so far, by full name.
     defined: HashMap<String, NodeId>,
     /// Types and fields so far.
@@ -88,6 +91,7 @@ impl Parser {
 
     fn push(&mut self, node: Node) -> NodeId {
         self.nodes.push(node);
+        self.logical_types.push(None);
         self.nodes.len() - 1
     }
 
@@ -152,9 +156,19 @@ impl Parser {
             }
             "record" | "error" => self.record(object, namespace),
             "enum" => self.enumeration(object, namespace),
-            "fixed" => self.fixed(object, namespace),
-            // {"type": "string", "logicalType": …} means the underlying type.
-            _ => self.reference(kind, namespace),
+            "fixed" => {
+                let id = self.fixed(object, namespace)?;
+                self.logical_types[id] = LogicalType::of(object, &self.nodes[id]);
+                Ok(id)
+            }
+            _ => {
+                let id = self.reference(kind, namespace)?;
+                // A named type has the logical type of its definition.
+                if primitive(kind).is_some() {
+                    self.logical_types[id] = LogicalType::of(object, &self.nodes[id]);
+                }
+                Ok(id)
+            }
         }
     }
 
