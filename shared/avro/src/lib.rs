@@ -10,6 +10,7 @@
 //! | validate a datum and read some of its fields | [`Schema::projection`], [`Projection`] |
 //! | validate a request body of any framing | [`decode()`], [`Framing`] |
 //! | convert between JSON and Avro | [`Schema::from_json`], [`Schema::to_json`] |
+//! | convert datums of another schema | [`Resolution`] |
 //! | read or write container files | [`container`] |
 //! | inspect the types of a schema | [`Schema::root`], [`SchemaNode`], [`LogicalType`] |
 //!
@@ -89,6 +90,7 @@ pub use logical_type::LogicalType;
 pub use mismatch::Mismatch;
 pub use node::{SchemaNode, SchemaType};
 pub use projection::Projection;
+pub use resolve::{Resolution, ResolveFault};
 pub use schema::{BUILT_IN_SCHEMA, FINGERPRINT_HEADER, Schema};
 pub use stack::MAX_DEPTH;
 pub use validate::MAX_ZERO_LENGTH_ITEMS;

@@ -7,13 +7,12 @@ use super::header::{SyncMarker, malformed_file, read_header, sync_marker};
 use crate::binary::Cursor;
 use crate::datums::Location;
 use crate::reason::Reason;
-use crate::resolve::{self, Plan, ResolveError};
-use crate::{Data, DecodeError, Fault, Limits, Schema, validate};
+use crate::{Data, DecodeError, Fault, Limits, Resolution, ResolveFault, Schema, SchemaError};
 
 /// Reads and validates the records of a container file, in the configured schema.
 ///
-/// Records whose writer's schema has the same canonical form are not changed. Others are validated with the writer's schema
-/// first, then resolved to the configured schema.
+/// Records are validated with the writer's schema. Unless their resolution is an identity, they are then resolved to the
+/// configured schema.
 pub(crate) fn read<'a>(
     schema: &Schema,
     bytes: &'a [u8],
@@ -21,9 +20,14 @@ pub(crate) fn read<'a>(
 ) -> Result<Data<'a>, DecodeError> {
     let mut cursor = Cursor::new(bytes);
     let header = read_header(&mut cursor)?;
-    let writer = WriterSchema::new(header.schema, schema)?;
+    let resolution =
+        resolution(header.schema, schema).map_err(|error| DecodeError::IncompatibleSchema {
+            block: None,
+            record: None,
+            reason: printable(&error.0),
+        })?;
     let mut reader = BlockReader {
-        writer,
+        resolution,
         limits,
         decoded: 0,
         records: 0,
@@ -51,36 +55,22 @@ pub(crate) fn read<'a>(
     Ok(reader.data)
 }
 
-/// The writer's schema.
-enum WriterSchema<'s> {
-    /// It has the same canonical form as the configured schema.
-    Same(&'s Schema),
-    /// It differs, and this plan resolves it to the configured schema.
-    Other(Schema, Plan),
-}
-
-impl<'s> WriterSchema<'s> {
-    fn new(text: &str, configured: &'s Schema) -> Result<Self, DecodeError> {
-        if text == configured.json() {
-            return Ok(Self::Same(configured));
+/// Resolves the writer's schema to the configured schema.
+fn resolution(text: &str, configured: &Schema) -> Result<Resolution, SchemaError> {
+    let parsed;
+    let writer = match text == configured.json() {
+        true => configured,
+        false => {
+            parsed = Schema::parse_writer(text)?;
+            &parsed
         }
-        let incompatible = |reason: String| DecodeError::IncompatibleSchema {
-            block: None,
-            record: None,
-            reason: printable(&reason),
-        };
-        let writer = Schema::parse_writer(text).map_err(|error| incompatible(error.0))?;
-        if writer.canonical_form() == configured.canonical_form() {
-            return Ok(Self::Same(configured));
-        }
-        let plan = resolve::plan(writer.graph(), configured.graph()).map_err(incompatible)?;
-        Ok(Self::Other(writer, plan))
-    }
+    };
+    Resolution::new(writer, configured)
 }
 
 /// Reads the blocks of a file, one after another.
 struct BlockReader<'s, 'a> {
-    writer: WriterSchema<'s>,
+    resolution: Resolution,
     limits: &'s Limits,
     /// The bytes after decompression so far.
     decoded: usize,
@@ -144,13 +134,11 @@ impl<'a> BlockReader<'_, 'a> {
                 Fault::without_path(cursor.pos, reason),
             ));
         }
-        match self.writer {
-            WriterSchema::Same(_) if codec == Codec::Null => {}
-            WriterSchema::Same(_) => self.append(&mut buffer),
-            WriterSchema::Other(..) => {
-                self.decoded += resolved.len();
-                self.append(&mut resolved);
-            }
+        if !self.resolution.is_identity() {
+            self.decoded += resolved.len();
+            self.append(&mut resolved);
+        } else if codec != Codec::Null {
+            self.append(&mut buffer);
         }
         (self.content, self.resolved) = (buffer, resolved);
         Ok(())
@@ -174,25 +162,24 @@ impl<'a> BlockReader<'_, 'a> {
     ) -> Result<Option<std::ops::Range<usize>>, DecodeError> {
         let record = Some(self.records);
         let start = cursor.pos;
-        let (program, plan) = match &self.writer {
-            WriterSchema::Same(schema) => (schema.program(), None),
-            WriterSchema::Other(writer, plan) => (writer.program(), Some((writer, plan))),
-        };
-        cursor.pos = validate::prefix(program, cursor.bytes, start).map_err(|fault| {
+        let malformed = |fault: Fault| {
             let path = printable(&fault.path);
             DecodeError::malformed_at(Some(block), record, Fault { path, ..fault })
-        })?;
-        let Some((writer, plan)) = plan else {
-            return Ok(None);
         };
+        let validated = self.resolution.validate_prefix(cursor.bytes, start);
+        cursor.pos = validated.map_err(malformed)?;
+        if self.resolution.is_identity() {
+            return Ok(None);
+        }
         let from = resolved.len();
         let datum = &cursor.bytes[start..cursor.pos];
         // Defaults make records longer, so the limit applies to resolved records, too.
         let max = self.limits.max_decoded - self.decoded;
-        match resolve::apply(plan, writer.graph(), datum, resolved, max) {
+        match self.resolution.append(datum, resolved, max) {
             Ok(()) => Ok(Some(from..resolved.len())),
-            Err(ResolveError::TooLong) => Err(self.too_long()),
-            Err(ResolveError::Incompatible(reason)) => Err(DecodeError::IncompatibleSchema {
+            Err(ResolveFault::TooLong { .. }) => Err(self.too_long()),
+            Err(ResolveFault::Malformed(fault)) => Err(malformed(fault)),
+            Err(ResolveFault::Incompatible(reason)) => Err(DecodeError::IncompatibleSchema {
                 block: Some(block),
                 record,
                 reason: printable(&reason),

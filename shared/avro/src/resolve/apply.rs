@@ -1,6 +1,7 @@
 //! Converts a datum with a plan.
 
-use super::steps::{FieldSource, MAX_LEVELS, Plan, ResolveError, Step};
+use super::fault::ResolveFault;
+use super::steps::{FieldSource, MAX_LEVELS, Plan, Step};
 use crate::binary::{Cursor, put_long};
 use crate::graph::{Graph, Node, NodeId};
 use crate::reason::Reason;
@@ -11,13 +12,13 @@ use crate::reason::Reason;
 ///
 /// # Errors
 /// The datum contains a value that the reader's schema does not allow, or the output is too long.
-pub(crate) fn apply(
+pub(super) fn append(
     plan: &Plan,
     writer: &Graph,
     datum: &[u8],
     out: &mut Vec<u8>,
     max: usize,
-) -> Result<(), ResolveError> {
+) -> Result<(), ResolveFault> {
     let mut conversion = Conversion {
         steps: &plan.steps,
         graph: writer,
@@ -27,7 +28,7 @@ pub(crate) fn apply(
     };
     conversion.step(plan.root, 0)?;
     match conversion.out.len() > max {
-        true => Err(ResolveError::TooLong),
+        true => Err(ResolveFault::TooLong { max }),
         false => Ok(()),
     }
 }
@@ -41,12 +42,12 @@ struct Conversion<'p, 'a, 'o> {
 }
 
 impl Conversion<'_, '_, '_> {
-    fn step(&mut self, step: usize, level: usize) -> Result<(), ResolveError> {
+    fn step(&mut self, step: usize, level: usize) -> Result<(), ResolveFault> {
         if level > MAX_LEVELS {
             return Err(Reason::Depth(MAX_LEVELS).into());
         }
         if self.out.len() > self.max {
-            return Err(ResolveError::TooLong);
+            return Err(ResolveFault::TooLong { max: self.max });
         }
         let steps = self.steps;
         match &steps[step] {
@@ -106,7 +107,7 @@ impl Conversion<'_, '_, '_> {
         Ok(())
     }
 
-    fn items(&mut self, keyed: bool, step: usize, level: usize) -> Result<(), ResolveError> {
+    fn items(&mut self, keyed: bool, step: usize, level: usize) -> Result<(), ResolveFault> {
         loop {
             let (count, _) = self.cursor.block(0)?;
             put_long(self.out, count as i64);
@@ -130,7 +131,7 @@ impl Conversion<'_, '_, '_> {
         fields: &[FieldSource],
         writer: &[NodeId],
         level: usize,
-    ) -> Result<(), ResolveError> {
+    ) -> Result<(), ResolveFault> {
         let mut starts = Vec::with_capacity(writer.len());
         for field in writer {
             starts.push(self.cursor.pos);
@@ -214,6 +215,6 @@ fn skip(graph: &Graph, id: NodeId, cursor: &mut Cursor<'_>, level: usize) -> Res
     Ok(())
 }
 
-fn incompatible(reason: String) -> ResolveError {
-    ResolveError::Incompatible(reason)
+fn incompatible(reason: String) -> ResolveFault {
+    ResolveFault::Incompatible(reason)
 }

@@ -14,7 +14,7 @@ use crate::names::unqualified;
 ///
 /// # Errors
 /// The schemas are incompatible: which type, and where.
-pub(crate) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
+pub(super) fn plan(writer: &Graph, reader: &Graph) -> Result<Plan, String> {
     let mut planner = Planner {
         writer,
         reader,

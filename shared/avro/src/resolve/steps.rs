@@ -1,14 +1,13 @@
 //! The steps of a resolution.
 
 use crate::graph::NodeId;
-use crate::reason::Reason;
 
 /// The maximum nesting of types in schemas and in datums that are resolved.
 pub(super) const MAX_LEVELS: usize = 300;
 
 /// How to convert datums of one schema to another.
 #[derive(Debug)]
-pub(crate) struct Plan {
+pub(super) struct Plan {
     pub(super) steps: Vec<Step>,
     /// The index of the step for the whole datum.
     pub(super) root: usize,
@@ -53,19 +52,4 @@ pub(super) enum FieldSource {
     Field(Option<usize>, usize),
     /// The encoded default.
     Default(Vec<u8>),
-}
-
-/// Why a datum cannot be resolved.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum ResolveError {
-    /// The output would exceed its maximum length.
-    TooLong,
-    /// The datum contains a value that the reader's schema does not allow.
-    Incompatible(String),
-}
-
-impl From<Reason> for ResolveError {
-    fn from(reason: Reason) -> Self {
-        ResolveError::Incompatible(reason.to_string())
-    }
 }

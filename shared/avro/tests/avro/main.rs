@@ -11,6 +11,7 @@ mod memory;
 mod oracle;
 mod parser_oracle;
 mod resolution;
+mod resolution_api;
 mod schemas;
 mod type_names;
 mod validate;
