@@ -12,6 +12,7 @@
 //! | convert between JSON and Avro | [`Schema::from_json`], [`Schema::to_json`] |
 //! | convert datums of another schema | [`Resolution`] |
 //! | read or write container files | [`container`] |
+//! | find the schema's id in a message of a schema registry's client | [`confluent`] |
 //! | inspect the types of a schema | [`Schema::root`], [`SchemaNode`], [`LogicalType`] |
 //!
 //! Not part of this crate: schema registries, Avro RPC and code generation. Validation reads a logical type as its
@@ -55,6 +56,7 @@
 mod binary;
 mod canonical;
 mod compile;
+pub mod confluent;
 pub mod container;
 mod datums;
 mod decode;
