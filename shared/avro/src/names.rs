@@ -34,6 +34,12 @@ pub(super) fn is_valid(name: &str) -> bool {
             .all(|byte| is_first(byte) || byte.is_ascii_digit())
 }
 
+/// The first character that no name has. `None` if each is allowed somewhere, as a digit is.
+pub(super) fn first_invalid(full_name: &str) -> Option<char> {
+    let is_allowed = |letter: char| letter.is_ascii_alphanumeric() || "_.".contains(letter);
+    full_name.chars().find(|letter| !is_allowed(*letter))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

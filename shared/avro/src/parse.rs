@@ -38,14 +38,7 @@ pub(super) enum Origin {
 /// # Errors
 /// The schema is not valid Avro or exceeds a limit.
 pub(super) fn graph(text: &str, origin: Origin) -> Result<Graph, SchemaError> {
-    if text.len() > MAX_TEXT {
-        let size = text.len();
-        return Err(SchemaError(format!(
-            "the schema has {size} bytes; at most {MAX_TEXT} are supported"
-        )));
-    }
-    let json: Value = serde_json::from_str(text)
-        .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))?;
+    let json = json(text)?;
     let mut parser = Parser {
         origin,
         nodes: Vec::new(),
@@ -57,6 +50,23 @@ pub(super) fn graph(text: &str, origin: Origin) -> Result<Graph, SchemaError> {
     let graph = graph_builder::build(parser.nodes, parser.logical_types, root)?;
     check_defaults(&graph)?;
     Ok(graph)
+}
+
+/// Checks the length of a schema's text in bytes.
+pub(super) fn check_length(size: usize) -> Result<(), SchemaError> {
+    match size > MAX_TEXT {
+        true => Err(SchemaError(format!(
+            "the schema has {size} bytes; at most {MAX_TEXT} are supported"
+        ))),
+        false => Ok(()),
+    }
+}
+
+/// A schema's text as JSON.
+pub(super) fn json(text: &str) -> Result<Value, SchemaError> {
+    check_length(text.len())?;
+    serde_json::from_str(text)
+        .map_err(|error| SchemaError(format!("the schema is not JSON: {error}")))
 }
 
 struct Parser {
@@ -341,8 +351,12 @@ impl Parser {
         if is_valid || self.origin == Origin::Writer {
             return Ok(());
         }
+        let found = match names::first_invalid(name) {
+            Some(letter) => format!("{letter:?} is not allowed, "),
+            None => String::new(),
+        };
         Err(SchemaError(format!(
-            "{name:?} cannot be the name of a {of}: a name has ASCII letters, digits and _, and does not begin with a digit"
+            "{name:?} cannot be the name of a {of}: {found}a name has ASCII letters, digits and _, and does not begin with a digit"
         )))
     }
 
@@ -395,6 +409,11 @@ fn check_defaults(graph: &Graph) -> Result<(), SchemaError> {
         }
     }
     Ok(())
+}
+
+/// Whether the name is that of a primitive type.
+pub(super) fn is_primitive(name: &str) -> bool {
+    primitive(name).is_some()
 }
 
 fn primitive(name: &str) -> Option<Node> {

@@ -152,19 +152,27 @@ fn a_writers_names_do_not_forge_the_configured_schema() {
 
 #[test]
 fn names_in_a_configured_schema_follow_the_specification() {
-    for (text, name, of) in [
-        (record("a-b.R", "a", &[]), "a-b.R", "type"),
-        (record("R$", "a", &[]), "R$", "type"),
-        (record("R", "1a", &[]), "1a", "field"),
+    let symbol = json!({"type": "enum", "name": "E", "symbols": [""]});
+    for (text, name, of, found) in [
         (
-            json!({"type": "enum", "name": "E", "symbols": [""]}),
-            "",
-            "symbol",
+            record("a-b.R", "a", &[]),
+            "a-b.R",
+            "type",
+            "'-' is not allowed, ",
         ),
+        (record("R$", "a", &[]), "R$", "type", "'$' is not allowed, "),
+        (
+            record("R", "größe", &[]),
+            "größe",
+            "field",
+            "'ö' is not allowed, ",
+        ),
+        (record("R", "1a", &[]), "1a", "field", ""),
+        (symbol, "", "symbol", ""),
     ] {
         let error = Schema::parse(&text.to_string()).unwrap_err().to_string();
         let expected = format!(
-            "{name:?} cannot be the name of a {of}: a name has ASCII letters, digits and _, and does not begin with a digit"
+            "{name:?} cannot be the name of a {of}: {found}a name has ASCII letters, digits and _, and does not begin with a digit"
         );
         assert_eq!(error, expected);
     }
