@@ -5,7 +5,7 @@
 //!
 //! | to | use |
 //! |---|---|
-//! | parse a schema | [`Schema::parse`], [`Schema::parse_writer`] |
+//! | parse a schema | [`Schema::parse`], [`Schema::parse_writer`], [`Schema::parse_with_references`] |
 //! | validate one datum | [`Schema::validate`] |
 //! | validate a datum and read some of its fields | [`Schema::projection`], [`Projection`] |
 //! | validate a request body of any framing | [`decode()`], [`Framing`] |
@@ -76,6 +76,8 @@ mod parse;
 mod program;
 mod projection;
 mod reason;
+mod references;
+mod registry_answer;
 mod resolve;
 mod schema;
 mod stack;

@@ -7,7 +7,10 @@ use crate::node::SchemaNode;
 use crate::parse::{self, Origin};
 use crate::program::{Program, Selection};
 use crate::projection::Projection;
-use crate::{Fault, Mismatch, SchemaError, canonical, compile, from_json, to_json, validate};
+use crate::{
+    Fault, Mismatch, SchemaError, canonical, compile, from_json, references, registry_answer,
+    to_json, validate,
+};
 
 /// The default schema of every program (the tutorial's `User`): its file's name and its text.
 pub const BUILT_IN_SCHEMA: (&str, &str) = (
@@ -32,7 +35,8 @@ struct Inner {
 }
 
 impl Schema {
-    /// Parses and compiles a schema from its JSON text.
+    /// Parses and compiles a schema from its JSON text. A schema registry's answer (`{"schema": "…", …}`) and a JSON string
+    /// that contains the schema are accepted as well.
     ///
     /// Unknown and invalid logical types are ignored, and `"type": "error"` is a record (Avro specification 1.12,
     /// "Logical Types" and "Protocol Declaration").
@@ -40,7 +44,7 @@ impl Schema {
     /// # Errors
     /// The schema is not valid Avro or exceeds a limit.
     pub fn parse(json: &str) -> Result<Self, SchemaError> {
-        Self::with_origin(json, Origin::Configured)
+        Self::parse_with_references(json, &[])
     }
 
     /// Parses the schema that came with data, only to read the data: defaults and aliases are ignored, and names may have
@@ -52,9 +56,35 @@ impl Schema {
         Self::with_origin(json, Origin::Writer)
     }
 
+    /// Parses a schema that uses the named types of other schemas, each a text as for [`parse`](Self::parse). The result is one
+    /// self-contained schema, and [`json`](Self::json) contains the definitions that it uses.
+    ///
+    /// # Errors
+    /// As for [`parse`](Self::parse), or two references define a type differently.
+    pub fn parse_with_references(json: &str, references: &[&str]) -> Result<Self, SchemaError> {
+        let json = registry_answer::unwrap(without_mark(json), !references.is_empty())?;
+        match references {
+            [] => Self::with_origin(&json, Origin::Configured),
+            _ => Self::with_origin(&references::join(&json, references)?, Origin::Configured),
+        }
+    }
+
+    /// The same for a writer's schema, with the rules of [`parse_writer`](Self::parse_writer).
+    ///
+    /// # Errors
+    /// As for [`parse_writer`](Self::parse_writer), or two references define a type differently.
+    pub fn parse_writer_with_references(
+        json: &str,
+        references: &[&str],
+    ) -> Result<Self, SchemaError> {
+        match references {
+            [] => Self::parse_writer(json),
+            _ => Self::with_origin(&references::join(json, references)?, Origin::Writer),
+        }
+    }
+
     fn with_origin(json: &str, origin: Origin) -> Result<Self, SchemaError> {
-        // Editors on Windows write a byte order mark.
-        let json = json.strip_prefix('\u{feff}').unwrap_or(json);
+        let json = without_mark(json);
         let graph = parse::graph(json, origin)?;
         let program = compile::program(&graph, &Selection::default(), 0)?;
         let canonical = canonical::form(&graph);
@@ -133,4 +163,9 @@ impl Schema {
     pub(super) fn program(&self) -> &Program {
         &self.0.program
     }
+}
+
+/// The text without the byte order mark that editors on Windows write.
+fn without_mark(text: &str) -> &str {
+    text.strip_prefix('\u{feff}').unwrap_or(text)
 }
