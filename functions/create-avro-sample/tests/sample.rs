@@ -123,7 +123,7 @@ fn container_files_of_every_codec_survive_a_round_trip() {
         .map(|id| format!("{{\"id\":{id},\"name\":\"n{id}\",\"email\":\"\"}}\n"))
         .collect();
     let mut sizes = Vec::new();
-    for codec in ["null", "deflate", "snappy", "zstandard"] {
+    for codec in ["null", "deflate", "bzip2", "snappy", "xz", "zstandard"] {
         let args = ["--container", "--codec", codec, "people.avro"];
         shell.run_ok(&args, lines.as_bytes());
         let file = shell.read("people.avro");

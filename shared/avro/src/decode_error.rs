@@ -48,8 +48,10 @@ pub enum DecodeError {
         /// The configured schema's fingerprint.
         expected: [u8; 8],
     },
-    /// A container whose codec is not null, deflate, snappy or zstandard.
-    #[error("the container's codec is {0:?}; supported are null, deflate, snappy, zstandard")]
+    /// A container whose codec is not one of [`Codec::ALL`](crate::container::Codec::ALL).
+    #[error(
+        "the container's codec is {0:?}; supported are null, deflate, bzip2, snappy, xz, zstandard"
+    )]
     UnsupportedCodec(String),
     /// A container whose writer schema is invalid, or cannot be resolved to the configured schema.
     #[error("{}the container's schema cannot be resolved to the configured schema: {reason}", location(*block, *record))]

@@ -1,7 +1,7 @@
 //! Container files and the single-object encoding.
 
 use apache_avro::types::Value as Avro;
-use apache_avro::{DeflateSettings, Writer, ZstandardSettings};
+use apache_avro::{Bzip2Settings, DeflateSettings, Writer, XzSettings, ZstandardSettings};
 use avro::container::{self, Codec};
 use avro::{DecodeError, Framing, Limits, Schema, decode, single_object};
 use serde_json::{Value, json};
@@ -50,7 +50,9 @@ fn reads_files_of_another_writer_with_every_codec() {
     for codec in [
         apache_avro::Codec::Null,
         apache_avro::Codec::Deflate(DeflateSettings::default()),
+        apache_avro::Codec::Bzip2(Bzip2Settings::default()),
         apache_avro::Codec::Snappy,
+        apache_avro::Codec::Xz(XzSettings::default()),
         apache_avro::Codec::Zstandard(ZstandardSettings::default()),
     ] {
         let file = written_by_apache(USER, codec, &people);

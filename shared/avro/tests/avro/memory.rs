@@ -36,6 +36,13 @@ unsafe impl GlobalAlloc for PeakAllocator {
         unsafe { System.alloc(layout) }
     }
 
+    // Not the default, which would write to the memory.
+    unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
+        allocated(layout.size());
+        // SAFETY: as above.
+        unsafe { System.alloc_zeroed(layout) }
+    }
+
     unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
         freed(layout.size());
         // SAFETY: as above.
