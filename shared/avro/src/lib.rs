@@ -9,7 +9,7 @@
 //! | validate one datum | [`Schema::validate`] |
 //! | validate a datum and read some of its fields | [`Schema::projection`], [`Projection`] |
 //! | validate a request body of any framing | [`decode()`], [`Framing`] |
-//! | convert between JSON and Avro | [`Schema::from_json`], [`Schema::to_json`] |
+//! | convert between JSON and Avro | [`parse_json`], [`Schema::from_json`], [`Schema::to_json`], [`Schema::to_avro_json`] |
 //! | convert datums of another schema | [`Resolution`] |
 //! | read or write container files | [`container`] |
 //! | find the schema's id in a message of a schema registry's client | [`confluent`] |
@@ -64,9 +64,10 @@ mod decode_error;
 mod error;
 mod field;
 mod framing;
-mod from_json;
 mod graph;
 mod graph_builder;
+mod json;
+mod logical;
 mod logical_type;
 mod min_size;
 mod mismatch;
@@ -81,7 +82,6 @@ mod registry_answer;
 mod resolve;
 mod schema;
 mod stack;
-mod to_json;
 mod validate;
 
 pub use datums::Data;
@@ -90,6 +90,7 @@ pub use decode_error::{DecodeError, Limits};
 pub use error::{Fault, SchemaError};
 pub use field::Field;
 pub use framing::{Framing, single_object};
+pub use json::parse_json;
 pub use logical_type::LogicalType;
 pub use mismatch::Mismatch;
 pub use node::{SchemaNode, SchemaType};

@@ -11,8 +11,9 @@ use std::collections::{HashMap, HashSet};
 use serde_json::{Map, Value};
 
 use crate::graph::{Enum, Fixed, Graph, Node, NodeId, Record, RecordField};
+use crate::json::default_value;
 use crate::names;
-use crate::{LogicalType, SchemaError, from_json, graph_builder};
+use crate::{LogicalType, SchemaError, graph_builder, logical};
 
 /// The maximum length of a schema's text, in bytes.
 const MAX_TEXT: usize = 1024 * 1024;
@@ -168,14 +169,14 @@ impl Parser {
             "enum" => self.enumeration(object, namespace),
             "fixed" => {
                 let id = self.fixed(object, namespace)?;
-                self.logical_types[id] = LogicalType::of(object, &self.nodes[id]);
+                self.logical_types[id] = logical::declared(object, &self.nodes[id]);
                 Ok(id)
             }
             _ => {
                 let id = self.reference(kind, namespace)?;
                 // A named type has the logical type of its definition.
                 if primitive(kind).is_some() {
-                    self.logical_types[id] = LogicalType::of(object, &self.nodes[id]);
+                    self.logical_types[id] = logical::declared(object, &self.nodes[id]);
                 }
                 Ok(id)
             }
@@ -399,7 +400,7 @@ fn check_defaults(graph: &Graph) -> Result<(), SchemaError> {
         let Node::Record(record) = node else { continue };
         for field in &record.fields {
             if let Some(default) = &field.default {
-                from_json::default_value(graph, field.node, default).map_err(|mismatch| {
+                default_value(graph, field.node, default).map_err(|mismatch| {
                     let (record, field) = (&record.name, &field.name);
                     SchemaError(format!(
                         "the default of the field {field} of {record} does not fit: {mismatch}"

@@ -3,13 +3,13 @@
 use std::sync::Arc;
 
 use crate::graph::Graph;
+use crate::json::Form;
 use crate::node::SchemaNode;
 use crate::parse::{self, Origin};
 use crate::program::{Program, Selection};
 use crate::projection::Projection;
 use crate::{
-    Fault, Mismatch, SchemaError, canonical, compile, from_json, references, registry_answer,
-    to_json, validate,
+    Fault, Mismatch, SchemaError, canonical, compile, json, references, registry_answer, validate,
 };
 
 /// The default schema of every program (the tutorial's `User`): its file's name and its text.
@@ -138,14 +138,40 @@ impl Schema {
         Projection::new(&self.0.graph, fields)
     }
 
-    /// Converts the datum to JSON. The value of a union has no branch name.
+    /// Converts the datum to JSON, from which [`from_json`](Self::from_json) makes an equal datum.
+    ///
+    /// Logical types are text: `"12.34"`, `"2026-11-26T12:30:45.678Z"`. A value outside the range of the text is that of the
+    /// underlying type. The value of a union has no branch name, unless it would be read as another branch.
+    ///
+    /// Not kept are the payload of a NaN, and all but the last entry of a map with the same key.
     ///
     /// # Errors
     /// The bytes are not exactly one datum, or values are nested in more than about 500 types. Every record counts
     /// here; for [`validate`](Self::validate) only those that occur in several places do.
     pub fn to_json(&self, datum: &[u8]) -> Result<serde_json::Value, Fault> {
+        self.convert(datum, Form::Text)
+    }
+
+    /// The same with the values of the underlying types, and without branch names.
+    ///
+    /// # Errors
+    /// As for [`to_json`](Self::to_json).
+    pub fn to_underlying_json(&self, datum: &[u8]) -> Result<serde_json::Value, Fault> {
+        self.convert(datum, Form::Underlying)
+    }
+
+    /// The same in Avro's JSON encoding (specification 1.12, "JSON Encoding"): the values of the underlying types, and
+    /// `{"branch": value}` for each value of a union that is not null.
+    ///
+    /// # Errors
+    /// As for [`to_json`](Self::to_json).
+    pub fn to_avro_json(&self, datum: &[u8]) -> Result<serde_json::Value, Fault> {
+        self.convert(datum, Form::AvroJson)
+    }
+
+    fn convert(&self, datum: &[u8], form: Form) -> Result<serde_json::Value, Fault> {
         self.validate(datum)?;
-        to_json::value(&self.0.graph, datum)
+        json::value(&self.0.graph, datum, form)
     }
 
     /// Encodes a JSON value as one raw datum. Absent fields take the schema's defaults.
@@ -153,7 +179,7 @@ impl Schema {
     /// # Errors
     /// The value does not fit the schema.
     pub fn from_json(&self, value: &serde_json::Value) -> Result<Vec<u8>, Mismatch> {
-        from_json::datum(&self.0.graph, value)
+        json::datum(&self.0.graph, value)
     }
 
     pub(super) fn graph(&self) -> &Graph {

@@ -250,7 +250,7 @@ impl Routes {
             .iter()
             .any(|field| matches!(field, Field::Complex(_)));
         let json = if has_complex {
-            Some(self.schema.to_json(datum)?)
+            Some(self.schema.to_underlying_json(datum)?)
         } else {
             None
         };

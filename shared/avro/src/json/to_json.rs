@@ -1,25 +1,41 @@
 //! Converts a datum to JSON.
 //!
-//! The value of a union has no branch name. `bytes` and `fixed` are strings of one character (U+0000 to U+00FF) for each
-//! byte, as in Avro's JSON encoding. Floats that JSON cannot represent are `"NaN"`, `"Infinity"` and `"-Infinity"`.
+//! `bytes` and `fixed` are strings of one character (U+0000 to U+00FF) for each byte, as in Avro's JSON encoding. Floats that
+//! JSON cannot represent are `"NaN"`, `"Infinity"` and `"-Infinity"`. docs/FORMATS.md has the mapping.
 
 use serde_json::{Map, Number, Value};
 
+use super::MAX_LEVELS;
+use super::union::branch_of;
+use crate::Fault;
 use crate::binary::Cursor;
 use crate::graph::{Graph, Node, NodeId, Record};
+use crate::logical::is_like_text;
 use crate::reason::Reason;
-use crate::{Fault, MAX_DEPTH};
 
-/// The maximum nesting of types around a value. It is more than validation accepts for typical schemas (a linked list of
-/// nullable records has two types for each level), and low enough for the stack of any thread.
-pub(super) const MAX_LEVELS: usize = 2 * MAX_DEPTH + 10;
+/// How many values are encoded at most for one datum, to find out whether a union's value needs a branch name. Beyond it, the
+/// name is written in any case.
+const MAX_CHECKED: usize = 1_000_000;
+
+/// Which JSON represents a datum.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    /// The documented mapping: logical types as text, and branch names only where a union would be ambiguous.
+    Text,
+    /// The underlying types, without branch names.
+    Underlying,
+    /// Avro's JSON encoding: the underlying types, with branch names.
+    AvroJson,
+}
 
 /// Converts a datum that has been validated.
-pub(super) fn value(graph: &Graph, datum: &[u8]) -> Result<Value, Fault> {
+pub(crate) fn value(graph: &Graph, datum: &[u8], form: Form) -> Result<Value, Fault> {
     let mut cursor = Cursor::new(datum);
     let mut reader = Reader {
         graph,
         cursor: &mut cursor,
+        form,
+        unchecked: MAX_CHECKED,
     };
     reader
         .value(graph.root, 0)
@@ -29,6 +45,9 @@ pub(super) fn value(graph: &Graph, datum: &[u8]) -> Result<Value, Fault> {
 struct Reader<'t, 'c, 'a> {
     graph: &'t Graph,
     cursor: &'c mut Cursor<'a>,
+    form: Form,
+    /// How many values may still be encoded: see [`MAX_CHECKED`].
+    unchecked: usize,
 }
 
 impl Reader<'_, '_, '_> {
@@ -41,14 +60,90 @@ impl Reader<'_, '_, '_> {
         let graph = self.graph;
         match &graph.nodes[id] {
             Node::Union(branches) => {
-                let branch = self.branch(branches)?;
-                self.value(branch, level + 1)
+                let index = self.branch(branches)?;
+                let start = self.cursor.pos;
+                let value = self.value(branches[index], level + 1)?;
+                self.union_value(id, index, start, value, level)
             }
             Node::Record(record) => self.record(record, level),
             Node::Array(item) => self.array(*item, level),
             Node::Map(value) => self.map(*value, level),
-            leaf => self.leaf(leaf),
+            leaf => self.logical_leaf(id, leaf),
         }
+    }
+
+    /// The JSON of a union's value: with or without the name of the branch.
+    #[inline(never)]
+    fn union_value(
+        &mut self,
+        union: NodeId,
+        index: usize,
+        start: usize,
+        value: Value,
+        level: usize,
+    ) -> Result<Value, Reason> {
+        let graph = self.graph;
+        let Node::Union(branches) = &graph.nodes[union] else {
+            return Ok(value);
+        };
+        let branch = branches[index];
+        match self.form {
+            Form::Underlying => return Ok(value),
+            Form::AvroJson if value.is_null() => return Ok(value),
+            Form::AvroJson => return Ok(named(graph, branch, value)),
+            Form::Text => {}
+        }
+        let found = branch_of(graph, union, &value, level, &mut self.unchecked);
+        if found == Some(index) {
+            return Ok(value);
+        }
+        // After a name, bytes are characters.
+        match &graph.nodes[branch] {
+            leaf @ (Node::Bytes | Node::Fixed(_)) => {
+                self.cursor.pos = start;
+                let value = self.leaf(leaf)?;
+                Ok(named(graph, branch, value))
+            }
+            _ => Ok(named(graph, branch, value)),
+        }
+    }
+
+    /// A value that contains no other values, in the text form of its logical type.
+    #[inline(never)]
+    fn logical_leaf(&mut self, id: NodeId, node: &Node) -> Result<Value, Reason> {
+        let logical_type = self.graph.logical_types[id].filter(|_| self.form == Form::Text);
+        let Some(logical_type) = logical_type else {
+            return self.leaf(node);
+        };
+        let text = match node {
+            Node::Int => {
+                let value = self.cursor.int("an int")?;
+                let text = logical_type.text_of_number(i64::from(value));
+                return Ok(text.map_or(value.into(), Value::String));
+            }
+            Node::Long => {
+                let value = self.cursor.long("a long")?;
+                let text = logical_type.text_of_number(value);
+                return Ok(text.map_or(value.into(), Value::String));
+            }
+            Node::Bytes => {
+                let bytes = self.cursor.bytes("bytes")?;
+                (logical_type.text_of_bytes(bytes, node), latin1(bytes))
+            }
+            Node::Fixed(fixed) => {
+                let bytes = self.cursor.take(fixed.size, "a fixed")?;
+                (logical_type.text_of_bytes(bytes, node), latin1(bytes))
+            }
+            _ => return self.leaf(node),
+        };
+        Ok(match text {
+            (Some(text), _) => Value::String(text),
+            // Without the name, these bytes would be read as text.
+            (None, Value::String(bytes)) if is_like_text(logical_type, &bytes) => {
+                named(self.graph, id, Value::String(bytes))
+            }
+            (None, bytes) => bytes,
+        })
     }
 
     #[inline(never)]
@@ -88,11 +183,11 @@ impl Reader<'_, '_, '_> {
     }
 
     #[inline(never)]
-    fn branch(&mut self, branches: &[NodeId]) -> Result<NodeId, Reason> {
+    fn branch(&mut self, branches: &[NodeId]) -> Result<usize, Reason> {
         let index = self.cursor.int("a union's index")?;
         let branch = usize::try_from(index).ok();
-        match branch.and_then(|index| branches.get(index)) {
-            Some(branch) => Ok(*branch),
+        match branch.filter(|index| *index < branches.len()) {
+            Some(branch) => Ok(branch),
             None => {
                 let count = branches.len() as u32;
                 Err(Reason::UnionIndex(i64::from(index), count))
@@ -139,6 +234,13 @@ impl Reader<'_, '_, '_> {
             }
         }
     }
+}
+
+/// `{"branch": value}`.
+fn named(graph: &Graph, id: NodeId, value: Value) -> Value {
+    let mut object = Map::new();
+    object.insert(graph.name(id).to_owned(), value);
+    Value::Object(object)
 }
 
 /// A string with one character for each byte.

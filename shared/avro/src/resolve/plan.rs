@@ -6,8 +6,8 @@ use std::mem::discriminant;
 use super::field_sources::field_sources;
 use super::steps::{FieldSource, MAX_LEVELS, Plan, Step};
 use super::type_renames::TypeRenames;
-use crate::from_json;
 use crate::graph::{Graph, Node, NodeId, Record};
+use crate::json;
 use crate::names::unqualified;
 
 /// Plans how to convert the writer's datums to the reader's schema.
@@ -215,7 +215,7 @@ impl Planner<'_> {
                 }
                 (None, Some(default)) => {
                     let encoded =
-                        from_json::default_value(self.reader, field.node, default).map_err(|mismatch| {
+                        json::default_value(self.reader, field.node, default).map_err(|mismatch| {
                             format!("{}: the default does not fit: {mismatch}", field.name)
                         })?;
                     FieldSource::Default(encoded)

@@ -48,6 +48,6 @@ pub(crate) fn wide() -> Value {
         "blob": "\u{0}\u{ff}x", "title": "grün", "nothing": null, "hash": "abcd", "colour": "BLUE",
         "address": {"street": "Main 1", "city": "Porto", "second": "wxyz"}, "billing": null,
         "lines": [{"sku": "a", "tags": ["x", "y"]}, {"sku": "b", "tags": []}],
-        "labels": {"one": 1, "two": 2}, "any": "RED", "when": 1_700_000_000_000_i64, "price": "\u{1}\u{2}"
+        "labels": {"one": 1, "two": 2}, "any": "RED", "when": "2023-11-14T22:13:20.000Z", "price": "2.58"
     })
 }
