@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 mod container;
+mod evolution;
 mod fingerprint;
 mod hostile_data;
 mod hostile_files;
