@@ -1,0 +1,241 @@
+//! The known schemas.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use avro::confluent::{self, SchemaHeader};
+use avro::{FINGERPRINT_HEADER, Schema, SchemaError};
+
+use crate::headers::SchemaHeaders;
+use crate::schema_ref::SchemaRef;
+use crate::writer_schema::WriterSchema;
+
+/// The maximum number of references that are remembered as unknown.
+const MAX_UNKNOWN: usize = 10_000;
+
+/// The first bytes of the single-object encoding.
+const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
+
+/// The schemas that values may have been written with. Clones share the schemas.
+#[derive(Clone, Debug)]
+pub struct WriterSchemas {
+    reader: Arc<WriterSchema>,
+    by_fingerprint: HashMap<[u8; 8], Arc<WriterSchema>>,
+    registered: HashMap<SchemaRef, Arc<WriterSchema>>,
+    /// What the registry does not have, with the reason.
+    unknown: HashMap<SchemaRef, String>,
+    has_registry: bool,
+}
+
+/// What is known about the schema of a value.
+#[derive(Debug)]
+pub enum Found<'s, 'v> {
+    /// The schema, and the datum: the value without its framing. The datum is not validated.
+    Known {
+        /// The schema.
+        schema: &'s Arc<WriterSchema>,
+        /// The datum.
+        datum: &'v [u8],
+    },
+    /// Only the registry can have the schema.
+    Missing(SchemaRef),
+    /// The schema is unknown: the reason, in a sentence. The value must not be decoded.
+    Unknown(String),
+}
+
+impl WriterSchemas {
+    /// The reader's schema, and others that are found by their fingerprints. `has_registry`: whether a schema registry can
+    /// be asked for further ones.
+    pub fn new(reader: &Schema, others: &[Schema], has_registry: bool) -> Self {
+        let of = |schema: &Schema| Arc::new(WriterSchema::new(schema.clone(), reader));
+        let known = std::iter::once(reader).chain(others);
+        // Of schemas with the same canonical form, the reader's comes first.
+        let mut by_fingerprint = HashMap::new();
+        for schema in known {
+            by_fingerprint
+                .entry(schema.fingerprint())
+                .or_insert_with(|| of(schema));
+        }
+        Self {
+            reader: of(reader),
+            by_fingerprint,
+            registered: HashMap::new(),
+            unknown: HashMap::new(),
+            has_registry,
+        }
+    }
+
+    /// The reader's schema.
+    pub fn reader(&self) -> &Schema {
+        self.reader.schema()
+    }
+
+    /// The schemas that are found by their fingerprints, the reader's included; in no order.
+    pub fn with_fingerprints(&self) -> impl Iterator<Item = &WriterSchema> {
+        self.by_fingerprint.values().map(|schema| &**schema)
+    }
+
+    /// A hash of what decides which values can be decoded: the fingerprints of the schemas, and whether there is a registry.
+    pub fn scope(&self) -> u64 {
+        let sum = |hash: u64, fingerprint: &[u8; 8]| {
+            // The order of the schemas does not count.
+            hash.wrapping_add(u64::from_le_bytes(*fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15))
+        };
+        let mut hash = self.by_fingerprint.keys().fold(0, sum);
+        hash ^= u64::from(self.has_registry);
+        hash
+    }
+
+    /// The schema of a value, and its datum.
+    #[inline]
+    pub fn find<'s, 'v>(&'s self, value: &'v [u8], headers: &SchemaHeaders) -> Found<'s, 'v> {
+        if headers.is_avro_binary
+            && let Some(Some(fingerprint)) = headers.fingerprint
+        {
+            return self.fingerprinted(fingerprint, value);
+        }
+        if self.has_registry
+            && let Some((id, datum)) = confluent::split(value)
+        {
+            return self.registered(SchemaRef::Id(id), datum);
+        }
+        if let Some(header) = headers.registered {
+            return self.by_header(header, value);
+        }
+        if value.starts_with(&SINGLE_OBJECT_MAGIC)
+            && let Some(found) = self.single_object(value, headers)
+        {
+            return found;
+        }
+        match headers.fingerprint {
+            None => self.raw(value),
+            Some(Some(fingerprint)) => self.fingerprinted(fingerprint, value),
+            Some(None) => Found::Unknown(format!(
+                // The value is not repeated: it may have any length and content.
+                "the header {FINGERPRINT_HEADER} is not 16 hex digits"
+            )),
+        }
+    }
+
+    /// Adds a schema of the registry.
+    ///
+    /// # Errors
+    /// The text is not a valid schema. Then the reference is unknown.
+    pub fn add(
+        &mut self,
+        reference: SchemaRef,
+        json: &str,
+        references: &[&str],
+    ) -> Result<(), SchemaError> {
+        match Schema::parse_writer_with_references(json, references) {
+            Ok(schema) => {
+                let schema = Arc::new(WriterSchema::new(schema, self.reader()));
+                self.registered.insert(reference, schema);
+                self.unknown.remove(&reference);
+                Ok(())
+            }
+            Err(error) => {
+                let reason = format!("the schema with {reference} is not valid: {error}");
+                self.add_unknown(reference, reason);
+                Err(error)
+            }
+        }
+    }
+
+    /// Records that the registry does not have a schema, or that it cannot be used, for this reason.
+    pub fn add_unknown(&mut self, reference: SchemaRef, reason: String) {
+        if self.unknown.len() >= MAX_UNKNOWN {
+            self.unknown.clear();
+        }
+        self.unknown.insert(reference, reason);
+    }
+
+    /// Forgets which schemas the registry does not have: they are [`Found::Missing`] again.
+    pub fn forget_unknown(&mut self) {
+        self.unknown.clear();
+    }
+
+    fn raw<'s, 'v>(&'s self, value: &'v [u8]) -> Found<'s, 'v> {
+        // A raw datum can begin with a zero byte, too.
+        if let Some((id, _)) = confluent::split(value)
+            && self.reader().validate(value).is_err()
+        {
+            return Found::Unknown(format!(
+                "the value is not a datum of {}; it begins like a value with a schema id ({id}): set SCHEMA_REGISTRY_URL",
+                self.reader().name()
+            ));
+        }
+        Found::Known {
+            schema: &self.reader,
+            datum: value,
+        }
+    }
+
+    fn fingerprinted<'s, 'v>(&'s self, fingerprint: [u8; 8], datum: &'v [u8]) -> Found<'s, 'v> {
+        if fingerprint == self.reader().fingerprint() {
+            let schema = &self.reader;
+            return Found::Known { schema, datum };
+        }
+        match self.by_fingerprint.get(&fingerprint) {
+            Some(schema) => Found::Known { schema, datum },
+            None => Found::Unknown(self.no_schema(SchemaRef::Fingerprint(fingerprint))),
+        }
+    }
+
+    /// `None`: the value is no single object, but a raw datum that begins with the same bytes.
+    fn single_object<'s, 'v>(
+        &'s self,
+        value: &'v [u8],
+        headers: &SchemaHeaders,
+    ) -> Option<Found<'s, 'v>> {
+        let (fingerprint, datum) = value
+            .strip_prefix(&SINGLE_OBJECT_MAGIC)?
+            .split_first_chunk()?;
+        let found = self.fingerprinted(*fingerprint, datum);
+        if matches!(found, Found::Known { .. }) {
+            return Some(found);
+        }
+        let is_raw = headers.fingerprint.is_some() || self.reader().validate(value).is_ok();
+        (!is_raw).then_some(found)
+    }
+
+    fn by_header<'s, 'v>(&'s self, header: Option<SchemaHeader>, datum: &'v [u8]) -> Found<'s, 'v> {
+        let reference = match header {
+            Some(SchemaHeader::Id(id)) => SchemaRef::Id(id),
+            Some(SchemaHeader::Guid(guid)) => SchemaRef::Guid(guid),
+            None => {
+                return Found::Unknown(format!(
+                    "the header {} is neither an id nor a GUID",
+                    confluent::VALUE_SCHEMA_ID
+                ));
+            }
+        };
+        if self.has_registry {
+            self.registered(reference, datum)
+        } else {
+            Found::Unknown(format!(
+                "the header {} names the schema with {reference}: set SCHEMA_REGISTRY_URL",
+                confluent::VALUE_SCHEMA_ID
+            ))
+        }
+    }
+
+    fn registered<'s, 'v>(&'s self, reference: SchemaRef, datum: &'v [u8]) -> Found<'s, 'v> {
+        if let Some(schema) = self.registered.get(&reference) {
+            return Found::Known { schema, datum };
+        }
+        match self.unknown.get(&reference) {
+            Some(reason) => Found::Unknown(reason.clone()),
+            None => Found::Missing(reference),
+        }
+    }
+
+    fn no_schema(&self, reference: SchemaRef) -> String {
+        format!(
+            "no schema with {reference} is known: neither AVRO_SCHEMA nor a schema of AVRO_SCHEMAS has it"
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests;
