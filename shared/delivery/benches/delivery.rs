@@ -204,6 +204,7 @@ fn delivery(port: u16, batch: usize, records: usize) -> (Measured, f64) {
             },
             key: None,
             value: Some(payload.clone()),
+            payload: None,
             headers: Vec::new(),
             timestamp: None,
             client_key: None,

@@ -42,6 +42,7 @@
 //!     at: Coordinates { topic: "orders".into(), partition: 0, offset: 42 },
 //!     key: None,
 //!     value: Some("datum".into()),
+//!     payload: None,
 //!     headers: Vec::new(),
 //!     timestamp: None,
 //!     client_key: None,

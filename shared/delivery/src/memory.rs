@@ -11,5 +11,13 @@ pub(crate) fn memory_bytes(message: &Message) -> usize {
         .iter()
         .map(|(name, value)| 64 + name.len() + length(value))
         .sum();
-    size_of::<Message>() + length(&message.value) + length(&message.key) + headers
+    size_of::<Message>() + values(message) + length(&message.key) + headers
+}
+
+/// The bytes of the value and of the datum, which may be a part of the value.
+fn values(message: &Message) -> usize {
+    let value = message.value.as_deref().unwrap_or_default();
+    let datum = message.datum().map_or(&[][..], |datum| datum);
+    let is_part = value.as_ptr_range().contains(&datum.as_ptr());
+    value.len() + if is_part { 0 } else { datum.len() }
 }

@@ -15,6 +15,8 @@
 //!     at: Coordinates { topic: "orders".into(), partition: 3, offset: 1042 },
 //!     key: None,
 //!     value: None,
+//!     payload: None,
+//!     payload: None,
 //!     headers: Vec::new(),
 //!     timestamp: None,
 //!     client_key: None,
@@ -28,4 +30,4 @@ pub mod idempotency;
 mod message;
 pub mod traceparent;
 
-pub use message::{Coordinates, Message, StreamId};
+pub use message::{Coordinates, Message, Payload, StreamId};

@@ -29,14 +29,33 @@ pub struct Message {
     pub at: Coordinates,
     /// The Kafka key, unchanged.
     pub key: Option<Bytes>,
-    /// The raw datum, unchanged; `None` is a tombstone.
+    /// The Kafka value, unchanged; `None` is a tombstone.
     pub value: Option<Bytes>,
+    /// What is delivered; `None`: the value.
+    pub payload: Option<Payload>,
     /// The Kafka headers, unchanged and in order.
     pub headers: Vec<(String, Option<Bytes>)>,
     /// Milliseconds since 1970, if the broker stores timestamps.
     pub timestamp: Option<i64>,
     /// The idempotency key of the client, if its request to the ingest function had one.
     pub client_key: Option<Arc<str>>,
+}
+
+/// A datum and its schema.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Payload {
+    /// The datum: the value, a part of it, or its resolution to another schema.
+    pub datum: Bytes,
+    /// CRC-64-AVRO of the schema that the datum is encoded with, in the byte order of the single-object encoding.
+    pub schema: [u8; 8],
+}
+
+impl Message {
+    /// The datum that is delivered; `None` for a tombstone.
+    pub fn datum(&self) -> Option<&Bytes> {
+        let payload = self.payload.as_ref().map(|payload| &payload.datum);
+        payload.or(self.value.as_ref())
+    }
 }
 
 /// The identity of a stream. A topic that is deleted and created again has another identity.
@@ -80,6 +99,7 @@ mod tests {
             },
             key: None,
             value: None,
+            payload: None,
             headers: Vec::new(),
             timestamp: None,
             client_key: client_key.map(Into::into),

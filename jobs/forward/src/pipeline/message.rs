@@ -45,6 +45,7 @@ impl MessageBuilder {
             at: self.coordinates(record.partition(), record.offset()),
             key: record.key().map(|key| self.copy(class, key)),
             value: record.value().map(|value| self.copy(class, value)),
+            payload: None,
             headers,
             timestamp: record.timestamp(),
             client_key,

@@ -161,6 +161,7 @@ mod tests {
             },
             key: None,
             value: Some(Bytes::from(vec![2; 3])),
+            payload: None,
             headers: Vec::new(),
             timestamp: None,
             client_key: client_key.map(Arc::from),

@@ -24,7 +24,7 @@ pub trait PayloadFormat: fmt::Debug + Send + Sync {
     fn encode(&self, messages: &[Message], key: &BatchKey) -> Bytes;
 }
 
-/// One Avro datum, as it was published: `application/octet-stream`.
+/// One Avro datum: `application/octet-stream`.
 #[derive(Clone, Copy, Debug)]
 pub struct Datum;
 
@@ -38,8 +38,8 @@ impl PayloadFormat for Datum {
     }
 
     fn encode(&self, messages: &[Message], _: &BatchKey) -> Bytes {
-        let value = messages.first().and_then(|message| message.value.clone());
-        value.unwrap_or_default()
+        let datum = messages.first().and_then(Message::datum);
+        datum.cloned().unwrap_or_default()
     }
 }
 
@@ -52,7 +52,7 @@ pub struct ContainerFile {
 }
 
 impl ContainerFile {
-    /// `schema` is the JSON text of the schema that the records were written with.
+    /// `schema` is the JSON text of the schema of all datums.
     pub fn new(schema: impl Into<String>) -> Self {
         Self {
             schema: schema.into(),
@@ -75,7 +75,7 @@ impl PayloadFormat for ContainerFile {
         sync.copy_from_slice(&key.digest[..16]);
         let data: Vec<&[u8]> = messages
             .iter()
-            .map(|message| message.value.as_deref().unwrap_or_default())
+            .map(|message| message.datum().map_or(&[][..], |datum| datum))
             .collect();
         let metadata: [(&str, &[u8]); 1] = [(idempotency::CONTAINER_KEYS, &key.record_keys)];
         container::write(&self.schema, sync, &metadata, &data).into()

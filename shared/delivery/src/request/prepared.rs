@@ -10,6 +10,7 @@ use crate::endpoint_url::EndpointUrl;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(idempotency::HEADER);
 const TRACEPARENT: HeaderName = HeaderName::from_static(record::traceparent::HEADER);
+const SCHEMA_FINGERPRINT: HeaderName = HeaderName::from_static(avro::FINGERPRINT_HEADER);
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("frontdoor/", env!("CARGO_PKG_VERSION")));
 
@@ -28,6 +29,8 @@ pub(super) struct DeliveryHeaders {
     pub(super) content_type: HeaderValue,
     pub(super) idempotency_key: Option<HeaderValue>,
     pub(super) traceparent: Option<HeaderValue>,
+    /// The fingerprint of the datum's schema.
+    pub(super) schema: Option<HeaderValue>,
 }
 
 impl PreparedRequest {
@@ -78,6 +81,9 @@ impl PreparedRequest {
             }
             if let Some(traceparent) = &delivery.traceparent {
                 headers.insert(TRACEPARENT, traceparent.clone());
+            }
+            if let Some(schema) = &delivery.schema {
+                headers.insert(SCHEMA_FINGERPRINT, schema.clone());
             }
         }
         authorization.authorize(&mut request)?;

@@ -33,6 +33,7 @@ mod tests {
                 },
                 key: None,
                 value: None,
+                payload: None,
                 headers: vec![("traceparent".into(), value)],
                 timestamp: None,
                 client_key: None,

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use delivery::request::BearerToken;
 use delivery::{Delivery, DeliveryError, EndpointConfig};
-use record::Message;
+use record::{Message, Payload};
 use runtime::secret::Secret;
 use testkit::endpoint::{Answer, Endpoint, Request};
 
@@ -139,6 +139,25 @@ fn a_large_response_body_closes_the_connection() {
     harness.offer((0..3).map(|offset| message(0, offset)));
     harness.assert_outcomes(3, "delivered");
     assert_eq!(endpoint.connections(), 3);
+}
+
+#[test]
+fn posts_the_payload_with_its_schema_instead_of_the_value() {
+    let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
+    let harness = Harness::to(&endpoint, |_| {});
+    harness.offer([Message {
+        value: Some(Bytes::from_static(b"\0\0\0\0\x07datum")),
+        payload: Some(Payload {
+            datum: Bytes::from_static(b"datum"),
+            schema: [0x51, 0xd5, 0x28, 0xbe, 0x20, 0xc8, 0xa6, 0xcc],
+        }),
+        ..message(0, 0)
+    }]);
+    assert_eq!(word(&harness.outcome()), "delivered");
+    let request = endpoint.requests().remove(0);
+    assert_eq!(request.body, b"datum"[..]);
+    let schema = request.header("avro-schema-fingerprint");
+    assert_eq!(schema, Some("51d528be20c8a6cc"));
 }
 
 #[test]
