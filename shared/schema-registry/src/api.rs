@@ -1,0 +1,337 @@
+//! One operation of the registry: attempts over all URLs, waits, and credentials.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, SystemTime};
+
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderValue, Method, StatusCode};
+use reqwest::{Client, Request, Response, Url};
+use runtime::redact;
+use serde::de::DeserializeOwned;
+use tokio::time::{Instant, sleep};
+use tracing::debug;
+
+use crate::authorization::Authorization;
+use crate::body;
+use crate::error::RegistryError;
+use crate::response::{ErrorKind, ErrorResponse};
+use crate::retry;
+use crate::token::TokenError;
+
+/// The maximum size of a response, in bytes.
+pub(crate) const MAX_RESPONSE: usize = 1 << 20;
+
+const MEDIA_TYPE: HeaderValue = HeaderValue::from_static("application/vnd.schemaregistry.v1+json");
+const ACCEPTED: HeaderValue =
+    HeaderValue::from_static("application/vnd.schemaregistry.v1+json, application/json; q=0.9");
+
+/// Sends requests to the registry.
+#[derive(Debug)]
+pub(crate) struct Api {
+    pub(crate) http: Client,
+    pub(crate) urls: Vec<Url>,
+    pub(crate) authorization: Authorization,
+    /// The maximum duration of one operation.
+    pub(crate) timeout: Duration,
+    /// The index of the URL that answered last.
+    pub(crate) preferred: AtomicUsize,
+}
+
+/// One request, for any URL of the registry.
+pub(crate) struct Operation<'a> {
+    /// What is done to which object, for errors.
+    pub(crate) name: &'a str,
+    /// The segments of the path after the base URL.
+    pub(crate) path: &'a [&'a str],
+    pub(crate) query: Option<&'static str>,
+    /// The body of a POST request, as JSON. `None`: a GET request.
+    pub(crate) body: Option<String>,
+}
+
+/// A failed attempt.
+enum Failure {
+    /// The URL is unavailable.
+    Unavailable {
+        reason: String,
+        retry_after: Option<Duration>,
+        /// Whether another attempt at the same URL may succeed.
+        is_transient: bool,
+    },
+    /// The registry has answered: no other attempt is made.
+    Answered(RegistryError),
+}
+
+impl Api {
+    /// Sends the request until a URL answers or the timeout is near, and returns the URL and the response.
+    pub(crate) async fn send<T: DeserializeOwned>(
+        &self,
+        operation: &Operation<'_>,
+    ) -> Result<(&Url, T), RegistryError> {
+        let start = Instant::now();
+        let end = start + self.timeout;
+        let (mut attempts, mut rounds) = (0, 0);
+        loop {
+            rounds += 1;
+            let first = self.preferred.load(Ordering::Relaxed);
+            let mut last = None;
+            let (mut can_retry, mut smallest_wait) = (false, Duration::MAX);
+            for step in 0..self.urls.len() {
+                let index = (first + step) % self.urls.len();
+                let url = &self.urls[index];
+                attempts += 1;
+                match self.attempt(operation, url, end).await {
+                    Ok(response) => {
+                        self.preferred.store(index, Ordering::Relaxed);
+                        return Ok((url, response));
+                    }
+                    Err(Failure::Answered(error)) => {
+                        self.preferred.store(index, Ordering::Relaxed);
+                        return Err(error);
+                    }
+                    Err(Failure::Unavailable {
+                        reason,
+                        retry_after,
+                        is_transient,
+                    }) => {
+                        debug!(
+                            operation = operation.name,
+                            url = shown(url),
+                            reason,
+                            "attempt failed"
+                        );
+                        can_retry |= is_transient;
+                        smallest_wait = smallest_wait.min(retry_after.unwrap_or_default());
+                        last = Some((url, reason));
+                    }
+                }
+            }
+            let wait = retry::wait(rounds, fastrand::f64(), smallest_wait);
+            // Compared with the remaining time: `Retry-After` may be too large to add to a time.
+            if can_retry && wait < end.saturating_duration_since(Instant::now()) {
+                sleep(wait).await;
+                continue;
+            }
+            let Some((url, reason)) = last else {
+                return Err(RegistryError::Setup("there is no URL".to_owned()));
+            };
+            return Err(RegistryError::Unavailable {
+                operation: operation.name.to_owned(),
+                url: shown(url),
+                reason,
+                attempts,
+                elapsed: start.elapsed(),
+            });
+        }
+    }
+
+    async fn attempt<T: DeserializeOwned>(
+        &self,
+        operation: &Operation<'_>,
+        url: &Url,
+        end: Instant,
+    ) -> Result<T, Failure> {
+        let timeout = retry::attempt_timeout(self.timeout, self.urls.len());
+        let timeout = timeout.min(end.saturating_duration_since(Instant::now()));
+        match tokio::time::timeout(timeout, self.exchange(operation, url)).await {
+            Ok(result) => result,
+            Err(_) => Err(Failure::transient(format!(
+                "no response within {:.1} s",
+                timeout.as_secs_f64()
+            ))),
+        }
+    }
+
+    async fn exchange<T: DeserializeOwned>(
+        &self,
+        operation: &Operation<'_>,
+        url: &Url,
+    ) -> Result<T, Failure> {
+        let header = self.authorize(operation, None).await?;
+        let mut response = self.execute(operation, url, header.clone()).await?;
+        if response.status() == StatusCode::UNAUTHORIZED && self.authorization.can_renew() {
+            // The token may have been revoked: one new token, then the answer is final.
+            let header = self.authorize(operation, header.as_ref()).await?;
+            response = self.execute(operation, url, header).await?;
+        }
+        self.read(operation, url, response).await
+    }
+
+    async fn authorize(
+        &self,
+        operation: &Operation<'_>,
+        refused: Option<&HeaderValue>,
+    ) -> Result<Option<HeaderValue>, Failure> {
+        let (error, token_url) = match self.authorization.header(refused).await {
+            Ok(header) => return Ok(header),
+            Err(failed) => failed,
+        };
+        Err(match error {
+            TokenError::Unavailable(reason) => Failure::transient(format!(
+                "requesting a token from {}: {reason}",
+                shown(&token_url)
+            )),
+            TokenError::Refused(message) => Failure::Answered(RegistryError::Refused {
+                operation: format!("requesting a token for {}", operation.name),
+                url: shown(&token_url),
+                message,
+                advice: self.authorization.advice(),
+            }),
+        })
+    }
+
+    async fn execute(
+        &self,
+        operation: &Operation<'_>,
+        base: &Url,
+        authorization: Option<HeaderValue>,
+    ) -> Result<Response, Failure> {
+        let method = if operation.body.is_some() {
+            Method::POST
+        } else {
+            Method::GET
+        };
+        let mut request = Request::new(method, operation.url(base));
+        let headers = request.headers_mut();
+        headers.insert(ACCEPT, ACCEPTED);
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value);
+        }
+        if let Some(body) = &operation.body {
+            headers.insert(CONTENT_TYPE, MEDIA_TYPE);
+            *request.body_mut() = Some(body.clone().into());
+        }
+        let sent = self.http.execute(request).await;
+        sent.map_err(|error| {
+            let reason = body::connection_error(&error);
+            if reason.contains("certificate") {
+                return Failure::Unavailable {
+                    reason: format!(
+                        "{reason}; SCHEMA_REGISTRY_SSL_CA_LOCATION names the trusted authorities"
+                    ),
+                    retry_after: None,
+                    is_transient: false,
+                };
+            }
+            Failure::transient(reason)
+        })
+    }
+
+    async fn read<T: DeserializeOwned>(
+        &self,
+        operation: &Operation<'_>,
+        url: &Url,
+        response: Response,
+    ) -> Result<T, Failure> {
+        let status = response.status();
+        let headers = response.headers().clone();
+        let (body, is_cut) = body::beginning(response, MAX_RESPONSE)
+            .await
+            .map_err(Failure::transient)?;
+        let invalid = |reason| {
+            Failure::Answered(RegistryError::Invalid {
+                operation: operation.name.to_owned(),
+                url: shown(url),
+                reason,
+            })
+        };
+        if status.is_success() {
+            if is_cut {
+                return Err(invalid(format!(
+                    "the response is larger than {MAX_RESPONSE} bytes"
+                )));
+            }
+            return serde_json::from_slice(&body).map_err(|error| {
+                let reason = format!("the response is not the JSON of a schema registry: {error}");
+                invalid(redact::mask(&reason).into_owned())
+            });
+        }
+        let response = ErrorResponse {
+            status,
+            headers: &headers,
+            body: &body,
+            is_cut,
+        };
+        let (kind, message) = response.classify(SystemTime::now());
+        Err(match kind {
+            ErrorKind::Transient(retry_after) => Failure::Unavailable {
+                reason: message,
+                retry_after,
+                is_transient: true,
+            },
+            ErrorKind::Unknown => Failure::Answered(RegistryError::Unknown {
+                operation: operation.name.to_owned(),
+                url: shown(url),
+                message,
+            }),
+            ErrorKind::Refused => Failure::Answered(RegistryError::Refused {
+                operation: operation.name.to_owned(),
+                url: shown(url),
+                message,
+                advice: self.authorization.advice(),
+            }),
+            ErrorKind::Invalid => invalid(message),
+        })
+    }
+}
+
+impl Operation<'_> {
+    fn url(&self, base: &Url) -> Url {
+        let mut url = base.clone();
+        // Every HTTP URL can have a path. Segments are percent-encoded: a subject may contain a slash.
+        if let Ok(mut path) = url.path_segments_mut() {
+            path.pop_if_empty().extend(self.path);
+        }
+        url.set_query(self.query);
+        url
+    }
+}
+
+impl Failure {
+    fn transient(reason: String) -> Self {
+        Self::Unavailable {
+            reason,
+            retry_after: None,
+            is_transient: true,
+        }
+    }
+}
+
+/// A URL in an error. It has no credentials: [`RegistryConfig::urls`](crate::RegistryConfig) permits none.
+pub(crate) fn shown(url: &Url) -> String {
+    url.as_str().trim_end_matches('/').to_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn paths_are_appended_and_encoded() {
+        let operation = |path| Operation {
+            name: "",
+            path,
+            query: None,
+            body: None,
+        };
+        for (base, path, expected) in [
+            (
+                "http://h",
+                &["schemas", "ids", "1"][..],
+                "http://h/schemas/ids/1",
+            ),
+            (
+                "http://h/apis/ccompat/v7/",
+                &["subjects", "a/b?c%d é"],
+                "http://h/apis/ccompat/v7/subjects/a%2Fb%3Fc%25d%20%C3%A9",
+            ),
+            (
+                "http://h/v7",
+                &["subjects", ":.ctx:s"],
+                "http://h/v7/subjects/:.ctx:s",
+            ),
+        ] {
+            let url = operation(path).url(&Url::parse(base).unwrap());
+            assert_eq!(url.as_str(), expected);
+        }
+    }
+}

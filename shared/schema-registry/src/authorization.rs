@@ -1,0 +1,103 @@
+//! The `Authorization` header of requests to the registry.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use reqwest::{Client, Url};
+use runtime::redact;
+
+use crate::config::Auth;
+use crate::error::RegistryError;
+use crate::token::{TokenError, TokenSource};
+
+/// Where the header comes from.
+#[derive(Debug)]
+pub(crate) enum Authorization {
+    None,
+    Basic(HeaderValue),
+    Bearer(HeaderValue),
+    OAuth2(Box<TokenSource>),
+}
+
+impl Authorization {
+    /// `http` is the client for the token endpoint. From now on the secrets are masked in text from other programs.
+    ///
+    /// # Errors
+    /// The token has characters that a header cannot have.
+    pub(crate) fn new(auth: Option<&Auth>, http: Client) -> Result<Self, RegistryError> {
+        let invalid = || {
+            RegistryError::Setup("the token has characters that a header cannot have".to_owned())
+        };
+        let header = |text: String| {
+            let mut value = HeaderValue::try_from(text).map_err(|_| invalid())?;
+            value.set_sensitive(true);
+            Ok(value)
+        };
+        Ok(match auth {
+            None => Self::None,
+            Some(Auth::Basic { username, password }) => {
+                redact::protect("schema registry password", [password.clone()]);
+                let credentials = STANDARD.encode(format!("{username}:{}", password.reveal()));
+                Self::Basic(header(format!("Basic {credentials}"))?)
+            }
+            Some(Auth::Bearer(token)) => {
+                redact::protect("schema registry token", [token.clone()]);
+                Self::Bearer(header(format!("Bearer {}", token.reveal()))?)
+            }
+            Some(Auth::OAuth2ClientCredentials {
+                token_url,
+                client_id,
+                client_secret,
+                scope,
+            }) => {
+                redact::protect("schema registry client secret", [client_secret.clone()]);
+                let url = token_url.clone();
+                let source =
+                    TokenSource::new(http, url, client_id, client_secret, scope.as_deref());
+                Self::OAuth2(Box::new(source.ok_or_else(invalid)?))
+            }
+        })
+    }
+
+    /// The header, if the registry needs one. `refused` is the header of a request that was answered with 401.
+    ///
+    /// # Errors
+    /// There is no token; with the URL of the token endpoint.
+    pub(crate) async fn header(
+        &self,
+        refused: Option<&HeaderValue>,
+    ) -> Result<Option<HeaderValue>, (TokenError, Url)> {
+        match self {
+            Self::None => Ok(None),
+            Self::Basic(header) | Self::Bearer(header) => Ok(Some(header.clone())),
+            Self::OAuth2(source) => {
+                let header = source.header(refused).await;
+                header
+                    .map(Some)
+                    .map_err(|error| (error, source.url.clone()))
+            }
+        }
+    }
+
+    /// Whether a refused header can be replaced by a new one.
+    pub(crate) fn can_renew(&self) -> bool {
+        matches!(self, Self::OAuth2(_))
+    }
+
+    /// The settings to check when the credentials are refused.
+    pub(crate) fn advice(&self) -> &'static str {
+        match self {
+            Self::None => {
+                "the registry needs credentials: set SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD"
+            }
+            Self::Basic(_) => {
+                "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, and the user's permissions"
+            }
+            Self::Bearer(_) => "check SCHEMA_REGISTRY_TOKEN and its permissions",
+            Self::OAuth2(_) => {
+                "check SCHEMA_REGISTRY_OAUTH_CLIENT_ID, SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET, \
+                 SCHEMA_REGISTRY_OAUTH_SCOPE and the client's permissions"
+            }
+        }
+    }
+}

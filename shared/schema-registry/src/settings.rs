@@ -1,0 +1,238 @@
+//! The settings of a schema registry.
+
+use std::path::Path;
+
+use reqwest::Url;
+use runtime::files;
+use runtime::secret::Secret;
+use settings::{Setting, SettingError, Settings};
+
+use crate::config::{Auth, ClientCertificate, RegistryConfig};
+
+settings::settings! {
+    [REGISTRY = "Schema registry"]
+    SCHEMA_REGISTRY_URL = "schema_registry_url", "The base URLs of the schema registry, separated by commas; further ones are used when one is unavailable. Each may contain user:password@. Unset: no registry is used.";
+    #[user] SCHEMA_REGISTRY_USERNAME = "schema_registry_username", "The user name for HTTP Basic; with Confluent Cloud the API key.";
+    #[secret] SCHEMA_REGISTRY_PASSWORD = "schema_registry_password", "The password for HTTP Basic; with Confluent Cloud the API secret.";
+    #[secret] SCHEMA_REGISTRY_TOKEN = "schema_registry_token", "A bearer token, instead of user name and password.";
+    SCHEMA_REGISTRY_OAUTH_TOKEN_URL = "schema_registry_oauth_token_url", "The token endpoint of an authorization server (OAuth 2.0 client credentials), instead of a password or token.";
+    #[user] SCHEMA_REGISTRY_OAUTH_CLIENT_ID = "schema_registry_oauth_client_id", "The client id for the token endpoint.";
+    #[secret] SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET = "schema_registry_oauth_client_secret", "The client secret for the token endpoint.";
+    SCHEMA_REGISTRY_OAUTH_SCOPE = "schema_registry_oauth_scope", "The scope that is requested from the token endpoint.";
+    SCHEMA_REGISTRY_SSL_CA_LOCATION = "schema_registry_ssl_ca_location", "A PEM file with the CA certificates that sign the registry's certificate. Unset: those of the system.";
+    SCHEMA_REGISTRY_SSL_CERTIFICATE = "schema_registry_ssl_certificate", "The client certificate that is presented to the registry: PEM, or the path of a PEM file.";
+    #[secret] SCHEMA_REGISTRY_SSL_KEY = "schema_registry_ssl_key", "The private key of the client certificate: PEM, or the path of a PEM file.";
+    SCHEMA_REGISTRY_TIMEOUT = "schema_registry_timeout" or "10s", "The timeout of one operation of the registry, retries included.";
+}
+
+/// The maximum size of a PEM file, in bytes.
+const MAX_PEM: usize = 1 << 20;
+
+/// User name and password.
+type Credentials = (String, Secret);
+
+impl RegistryConfig {
+    /// Reads and validates the settings of [`REGISTRY`], and the PEM files that they name. `None` if there is no
+    /// registry: `SCHEMA_REGISTRY_URL` is unset.
+    ///
+    /// # Errors
+    /// A setting is malformed, incomplete without another, or contradicts another; a file cannot be read.
+    pub fn from_settings(settings: &Settings) -> Result<Option<Self>, SettingError> {
+        let Some(text) = settings.optional(&SCHEMA_REGISTRY_URL) else {
+            let useless = |setting: &&&'static Setting| {
+                setting.default.is_none() && settings.optional(setting).is_some()
+            };
+            return match REGISTRY.settings.iter().find(useless) {
+                None => Ok(None),
+                Some(setting) => contradiction(format!(
+                    "{} is set, but SCHEMA_REGISTRY_URL is not",
+                    setting.variable()
+                )),
+            };
+        };
+        let (urls, credentials) = parse_urls(text).map_err(SettingError::Contradiction)?;
+        Ok(Some(Self {
+            urls,
+            auth: auth(settings, credentials)?,
+            ca: match settings.optional(&SCHEMA_REGISTRY_SSL_CA_LOCATION) {
+                Some(path) => Some(read(&SCHEMA_REGISTRY_SSL_CA_LOCATION, path)?),
+                None => None,
+            },
+            client_certificate: client_certificate(settings)?,
+            timeout: settings.positive_duration(&SCHEMA_REGISTRY_TIMEOUT)?,
+        }))
+    }
+}
+
+/// The URLs without credentials, and the credentials that they contained. Errors do not repeat a URL, whose password may
+/// be the reason that it is malformed.
+fn parse_urls(text: &str) -> Result<(Vec<Url>, Option<Credentials>), String> {
+    let (mut urls, mut found) = (Vec::new(), Vec::new());
+    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
+    for (index, part) in parts.iter().enumerate() {
+        let place = match parts.len() {
+            1 => "SCHEMA_REGISTRY_URL".to_owned(),
+            _ => format!("URL {} of SCHEMA_REGISTRY_URL", index + 1),
+        };
+        let mut url = http_url(part).ok_or_else(|| {
+            format!(
+                "{place} is malformed, expected https://HOST, https://HOST:PORT or either with a path; percent-encode \
+                 special characters of a password"
+            )
+        })?;
+        if !url.username().is_empty() || url.password().is_some() {
+            let decode = |text: &str| {
+                percent_decode(text)
+                    .ok_or_else(|| format!("{place}: user or password is not UTF-8"))
+            };
+            let credentials = (
+                decode(url.username())?,
+                decode(url.password().unwrap_or_default())?,
+            );
+            // Both succeed for a URL with a host.
+            let _ = (url.set_username(""), url.set_password(None));
+            found.push(credentials);
+        }
+        urls.push(url);
+    }
+    let first = found.first().cloned();
+    if found.iter().any(|other| Some(other) != first.as_ref()) {
+        return Err(
+            "the URLs of SCHEMA_REGISTRY_URL have different credentials: they must be one registry"
+                .to_owned(),
+        );
+    }
+    Ok((
+        urls,
+        first.map(|(user, password)| (user, Secret::new(password))),
+    ))
+}
+
+/// A URL of HTTP with a host and without query and fragment.
+fn http_url(text: &str) -> Option<Url> {
+    let url = Url::parse(text).ok()?;
+    let is_plain = url.has_host() && url.query().is_none() && url.fragment().is_none();
+    (matches!(url.scheme(), "http" | "https") && is_plain).then_some(url)
+}
+
+fn percent_decode(text: &str) -> Option<String> {
+    let mut bytes = text.bytes();
+    let mut decoded = Vec::with_capacity(text.len());
+    while let Some(byte) = bytes.next() {
+        let mut rest = bytes.clone();
+        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
+        match (byte, digit(), digit()) {
+            (b'%', Some(high), Some(low)) => {
+                decoded.push((high << 4 | low) as u8);
+                bytes = rest;
+            }
+            _ => decoded.push(byte),
+        }
+    }
+    String::from_utf8(decoded).ok()
+}
+
+fn auth(settings: &Settings, in_url: Option<Credentials>) -> Result<Option<Auth>, SettingError> {
+    let basic = |(username, password)| Auth::Basic { username, password };
+    let kinds = [
+        ("user:password@ in SCHEMA_REGISTRY_URL", in_url.map(basic)),
+        (
+            "SCHEMA_REGISTRY_USERNAME",
+            credentials(settings)?.map(basic),
+        ),
+        (
+            "SCHEMA_REGISTRY_TOKEN",
+            settings.secret(&SCHEMA_REGISTRY_TOKEN).map(Auth::Bearer),
+        ),
+        ("SCHEMA_REGISTRY_OAUTH_TOKEN_URL", oauth(settings)?),
+    ];
+    let mut chosen = kinds
+        .into_iter()
+        .filter_map(|(name, auth)| Some((name, auth?)));
+    match (chosen.next(), chosen.next()) {
+        (Some((first, _)), Some((second, _))) => contradiction(format!(
+            "{first} and {second} are two kinds of authentication: set one of them"
+        )),
+        (first, _) => Ok(first.map(|(_, auth)| auth)),
+    }
+}
+
+fn credentials(settings: &Settings) -> Result<Option<Credentials>, SettingError> {
+    let username = settings
+        .optional(&SCHEMA_REGISTRY_USERNAME)
+        .map(str::to_owned);
+    match (username, settings.secret(&SCHEMA_REGISTRY_PASSWORD)) {
+        (Some(username), Some(password)) => Ok(Some((username, password))),
+        (None, None) => Ok(None),
+        _ => contradiction(
+            "SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD go together: set both or neither".to_owned(),
+        ),
+    }
+}
+
+fn oauth(settings: &Settings) -> Result<Option<Auth>, SettingError> {
+    let id = settings.optional(&SCHEMA_REGISTRY_OAUTH_CLIENT_ID);
+    let secret = settings.secret(&SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET);
+    let scope = settings
+        .optional(&SCHEMA_REGISTRY_OAUTH_SCOPE)
+        .map(str::to_owned);
+    let url = settings.optional(&SCHEMA_REGISTRY_OAUTH_TOKEN_URL);
+    match (url, id, secret) {
+        (None, None, None) if scope.is_none() => Ok(None),
+        (Some(_), Some(id), Some(client_secret)) => Ok(Some(Auth::OAuth2ClientCredentials {
+            token_url: settings.parsed(
+                &SCHEMA_REGISTRY_OAUTH_TOKEN_URL,
+                |text| http_url(text).filter(|url| url.username().is_empty() && url.password().is_none()),
+                "a URL such as https://HOST/token, without credentials and query",
+            )?,
+            client_id: id.to_owned(),
+            client_secret,
+            scope,
+        })),
+        _ => contradiction(
+            "SCHEMA_REGISTRY_OAUTH_TOKEN_URL, SCHEMA_REGISTRY_OAUTH_CLIENT_ID and SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET \
+             go together: set all or none"
+                .to_owned(),
+        ),
+    }
+}
+
+fn client_certificate(settings: &Settings) -> Result<Option<ClientCertificate>, SettingError> {
+    let certificate = settings.optional(&SCHEMA_REGISTRY_SSL_CERTIFICATE);
+    let key = settings.secret(&SCHEMA_REGISTRY_SSL_KEY);
+    match (certificate, key) {
+        (None, None) => Ok(None),
+        (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
+            certificate: pem(&SCHEMA_REGISTRY_SSL_CERTIFICATE, certificate)?,
+            key: Secret::new(pem(&SCHEMA_REGISTRY_SSL_KEY, key.reveal())?),
+        })),
+        _ => contradiction(
+            "SCHEMA_REGISTRY_SSL_CERTIFICATE and SCHEMA_REGISTRY_SSL_KEY go together: set both or neither".to_owned(),
+        ),
+    }
+}
+
+/// The text itself, if it is PEM, or the content of the file that it names.
+fn pem(setting: &'static Setting, text: &str) -> Result<String, SettingError> {
+    if text.trim_start().starts_with("-----BEGIN ") {
+        return Ok(text.to_owned());
+    }
+    read(setting, text)
+}
+
+fn read(setting: &'static Setting, path: &str) -> Result<String, SettingError> {
+    files::read_text(Path::new(path), MAX_PEM).map_err(|reason| SettingError::Unreadable {
+        variable: setting.variable(),
+        // The text may be a key instead of a path.
+        location: if setting.secret {
+            "the file that it names".to_owned()
+        } else {
+            path.to_owned()
+        },
+        reason,
+    })
+}
+
+fn contradiction<T>(reason: String) -> Result<T, SettingError> {
+    Err(SettingError::Contradiction(reason))
+}
