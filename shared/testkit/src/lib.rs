@@ -11,6 +11,7 @@
 //! - [`silent_broker`]: a Kafka broker that answers nothing after its metadata
 //! - [`echo_broker`]: a Kafka broker that rejects every password and repeats it in the error
 //! - [`kafka`]: Apache Kafka, one broker or three
+//! - [`registry`]: Apicurio Registry, a schema registry with Confluent's API
 //! - [`acl`]: access control lists
 //! - [`topics`]: administration and producing
 //! - [`records`]: reads a topic
@@ -54,6 +55,7 @@ pub mod oci_standin;
 mod process_guard;
 pub mod program;
 pub mod records;
+pub mod registry;
 pub mod run_report;
 #[cfg(feature = "schemas")]
 pub mod schemas;

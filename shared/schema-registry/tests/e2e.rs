@@ -1,0 +1,7 @@
+//! The client with Apicurio Registry. The tests start a server, so `cargo test` ignores them; `make e2e` runs them.
+
+// Tests and their helpers fail by panicking.
+#![allow(clippy::unwrap_used, clippy::expect_used)]
+
+#[path = "e2e/apicurio.rs"]
+mod apicurio;
