@@ -7,10 +7,10 @@ use std::time::Duration;
 use crate::settings::{
     BACKOFF_INITIAL, BACKOFF_MAX, CIRCUIT_COOL_DOWN, CIRCUIT_FAILURE_THRESHOLD, CIRCUIT_MAX_PROBES,
     CONCURRENT_RUNS, DEAD_LETTER_ENVELOPE, DEAD_LETTER_MAX_RATIO, DEAD_LETTER_MIN_COUNT,
-    DEAD_LETTER_TOPIC, DEADLINE, GIVE_UP_AFTER, KAFKA_GROUP_ID, KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS,
-    MAX_IN_FLIGHT, MAX_UNCOMMITTED, ON_DATA_LOSS, ORDER, RATE_LIMIT, REQUEST_TIMEOUT,
-    SHUTDOWN_TIMEOUT, START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_END, WINDOW_MAX_BYTES,
-    WINDOW_MAX_RECORDS, WINDOW_START,
+    DEAD_LETTER_TOPIC, DEADLINE, DELIVERY_SCHEMA, GIVE_UP_AFTER, KAFKA_GROUP_ID,
+    KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS, MAX_IN_FLIGHT, MAX_UNCOMMITTED, ON_DATA_LOSS, ORDER,
+    RATE_LIMIT, REQUEST_TIMEOUT, SHUTDOWN_TIMEOUT, START_TIMEOUT, TOMBSTONES, UNMATCHED,
+    WINDOW_END, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS, WINDOW_START,
 };
 use jiff::Timestamp;
 use kafka::check;
@@ -60,6 +60,8 @@ pub struct Config {
     pub unmatched: Unmatched,
     /// True: a record without a value is a dead letter; false: it is skipped (`tombstones`).
     pub tombstones_are_dead_letters: bool,
+    /// The schema of the datums that endpoints receive.
+    pub delivery_schema: DeliverySchema,
     /// The limits of delivery, the same for every route.
     pub limits: Limits,
     /// The order that deliveries keep.
@@ -92,6 +94,15 @@ pub enum Unmatched {
     DeadLetter,
     /// It ends the run.
     Stop,
+}
+
+/// The schema of the datums that endpoints receive.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DeliverySchema {
+    /// `AVRO_SCHEMA`: other datums are resolved to it.
+    Reader,
+    /// The schema that the datum was written with.
+    Writer,
 }
 
 impl Config {
@@ -161,6 +172,14 @@ impl Config {
                 &TOMBSTONES,
                 &[("skip", false), ("dead_letter", true)],
                 "skip or dead_letter",
+            )?,
+            delivery_schema: settings.choice(
+                &DELIVERY_SCHEMA,
+                &[
+                    ("reader", DeliverySchema::Reader),
+                    ("writer", DeliverySchema::Writer),
+                ],
+                "reader or writer",
             )?,
             limits: limits(settings)?,
             order: settings.choice(

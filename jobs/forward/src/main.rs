@@ -13,13 +13,16 @@ use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
 use forward::run::Run;
 use forward::schedule;
+use forward::schema_fetcher::SchemaFetcher;
 use forward::settings::GROUPS;
 use routes::Routes;
 use runtime::console;
+use schema_registry::RegistryConfig;
 use settings::common::AVRO_SCHEMA;
 use settings::telemetry;
 use settings::{LiveSettings, Settings, environment, misspelled, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
+use writer_schemas::WriterSchemas;
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
@@ -68,7 +71,8 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             config: &loaded.config,
             routes: &loaded.routes,
             route_configs: &loaded.route_configs,
-            schema: loaded.schema.json(),
+            schemas: &loaded.schemas,
+            registry: loaded.registry.as_ref(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -88,7 +92,8 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
 /// The configuration of a window.
 struct Loaded {
     config: Config,
-    schema: Schema,
+    schemas: WriterSchemas,
+    registry: Option<SchemaFetcher>,
     routes: Routes,
     route_configs: Vec<RouteConfig>,
 }
@@ -107,9 +112,13 @@ impl Loaded {
         for warning in routes.warnings() {
             tracing::warn!("{warning}");
         }
+        let registry = RegistryConfig::from_settings(settings)?;
+        let schemas = WriterSchemas::new(&schema, &[], registry.is_some());
+        let registry = registry.map(|registry| SchemaFetcher::start(&registry));
         Ok(Self {
             config,
-            schema,
+            schemas,
+            registry: registry.transpose()?,
             routes,
             route_configs,
         })

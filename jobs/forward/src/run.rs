@@ -17,6 +17,7 @@ use offsets::topic_record::TopicRecord;
 use offsets::window::{Window, WindowStart};
 use record::StreamId;
 use routes::Routes;
+use writer_schemas::WriterSchemas;
 
 use crate::config::Config;
 use crate::dead_letter::{DeadLetterConfig, DeadLetterProducer, ProduceResult};
@@ -27,6 +28,7 @@ use crate::recreation;
 use crate::report::RunReport;
 use crate::report_builder::ReportBuilder;
 use crate::route_config::RouteConfig;
+use crate::schema_fetcher::SchemaFetcher;
 use crate::single_run::{GroupJoin, Membership};
 
 /// What a run needs.
@@ -37,8 +39,10 @@ pub struct Run<'r> {
     pub routes: &'r Routes,
     /// The same routes with their endpoints, in the same order.
     pub route_configs: &'r [RouteConfig],
-    /// The schema's JSON text, for container files.
-    pub schema: &'r str,
+    /// The schema of the routes, and those that records may have been written with.
+    pub schemas: &'r WriterSchemas,
+    /// The schema registry, if there is one.
+    pub registry: Option<&'r SchemaFetcher>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.
@@ -111,6 +115,8 @@ impl Run<'_> {
             topic: Arc::from(self.config.kafka.topic.as_str()),
             reader: &reader,
             routes: self.routes,
+            schemas: self.schemas.clone(),
+            registry: self.registry.cloned(),
             delivery,
             completions,
             dead_letters: (!self.dry_run)
@@ -236,7 +242,8 @@ impl Run<'_> {
     fn scope(&self, topic: &TopicOffsets) -> Scope {
         Scope {
             topic: topic.topic_id.clone().unwrap_or_default(),
-            routes: self.routes.fingerprint(),
+            // Otherwise a record that was decoded once could later count as completed because its schema is unknown.
+            routes: self.routes.fingerprint() ^ self.schemas.scope(),
         }
     }
 
@@ -266,6 +273,7 @@ impl Run<'_> {
         PipelineConfig {
             unmatched: self.config.unmatched,
             tombstones_are_dead_letters: self.config.tombstones_are_dead_letters,
+            delivery_schema: self.config.delivery_schema,
             max_bytes: self.config.bytes,
             dead_letter_max_ratio: self.config.dead_letter_max_ratio,
             dead_letter_min_count: self.config.dead_letter_min_count,
@@ -293,9 +301,12 @@ impl Run<'_> {
         // The standard library's random keys: two runs must not retry at the same moments.
         let seed = RandomState::new().build_hasher().finish();
         let stream = topic.stream.clone();
-        let mut config = self
-            .config
-            .delivery(self.route_configs, stream, self.schema, seed)?;
+        let mut config = self.config.delivery(
+            self.route_configs,
+            stream,
+            self.schemas.reader().json(),
+            seed,
+        )?;
         config.limits.max_uncommitted = self.max_uncommitted();
         Ok(config)
     }

@@ -1,12 +1,14 @@
 //! The settings of the job.
 
 use kafka::settings::KAFKA;
+use schema_registry::settings::REGISTRY;
 use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
 
 /// Every group of settings that the job reads, in the order of its help.
-pub static GROUPS: [&Group; 7] = [
+pub static GROUPS: [&Group; 8] = [
     &KAFKA,
+    &REGISTRY,
     &ROUTING,
     &WINDOW,
     &DELIVERY,
@@ -39,6 +41,7 @@ settings::settings! {
     ON_DATA_LOSS = "on_data_loss" or "stop", "The action when unread records are no longer in the log: stop (exit 76) or continue.";
 
     [DELIVERY = "Job: delivery"]
+    DELIVERY_SCHEMA = "delivery_schema" or "reader", "The schema of the datums that endpoints receive: reader (AVRO_SCHEMA: other datums are resolved to it) or writer (the schema that the datum was written with; not with batches).";
     MAX_IN_FLIGHT = "max_in_flight" or "64", "The maximum number of requests in flight to one endpoint.";
     MAX_UNCOMMITTED = "max_uncommitted", "The maximum number of requests to one endpoint that are in flight, or complete and not committed. After kill -9, at most these are repeated. Unset: 16 times MAX_IN_FLIGHT.";
     RATE_LIMIT = "rate_limit", "The maximum number of requests per second to one endpoint. Unset: no limit.";

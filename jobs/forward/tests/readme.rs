@@ -12,6 +12,7 @@ use forward::exit::RunOutcome;
 use forward::settings::{DEAD_LETTERS, DELIVERY, ROUTING, WINDOW};
 use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
+use schema_registry::settings::REGISTRY;
 use serde_json::Value;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
 use settings::names::NAMES;
@@ -21,10 +22,11 @@ const BEGIN: &str = "<!-- settings -->\n";
 const END: &str = "<!-- /settings -->";
 
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
-static GROUPS: [&Group; 10] = [
+static GROUPS: [&Group; 11] = [
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
     &KAFKA,
+    &REGISTRY,
     &HTTP_SERVER,
     &INGEST,
     &SAMPLE_ENDPOINT,

@@ -29,6 +29,7 @@ pub const NAMES: &[&str] = &[
     "dead_letter_min_count",
     "dead_letter_topic",
     "deadline",
+    "delivery_schema",
     "give_up_after",
     "kafka_bootstrap_servers",
     "kafka_bootstrapserver",

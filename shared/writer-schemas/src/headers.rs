@@ -6,7 +6,8 @@ use avro::confluent::{SchemaHeader, VALUE_SCHEMA_ID};
 /// The length of a fingerprint in hex digits.
 const FINGERPRINT_DIGITS: usize = 16;
 
-/// The headers of a record that say how its value is encoded. Each name's first header counts.
+/// The headers of a record that say how its value is encoded. Headers of one name with different contents count as
+/// malformed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SchemaHeaders {
     /// [`FINGERPRINT_HEADER`]: 16 hex digits. `Some(None)`: its value is malformed, empty or absent.
@@ -22,14 +23,20 @@ impl SchemaHeaders {
     #[inline]
     pub fn add(&mut self, name: &[u8], value: Option<&[u8]>) {
         if name == FINGERPRINT_HEADER.as_bytes() {
-            self.fingerprint
-                .get_or_insert_with(|| value.and_then(fingerprint));
+            add(&mut self.fingerprint, value.and_then(fingerprint));
         } else if name == VALUE_SCHEMA_ID.as_bytes() {
-            self.registered
-                .get_or_insert_with(|| value.and_then(SchemaHeader::parse));
+            add(&mut self.registered, value.and_then(SchemaHeader::parse));
         } else if name.eq_ignore_ascii_case(b"content-type") {
             self.is_avro_binary = value.is_some_and(|value| value == b"avro/binary");
         }
+    }
+}
+
+fn add<T: PartialEq>(header: &mut Option<Option<T>>, content: Option<T>) {
+    match header {
+        None => *header = Some(content),
+        Some(first) if *first != content => *first = None,
+        Some(_) => {}
     }
 }
 
@@ -69,15 +76,18 @@ mod tests {
     }
 
     #[test]
-    fn the_first_header_of_a_name_counts() {
+    fn headers_that_contradict_each_other_are_malformed() {
         let mut headers = SchemaHeaders::default();
         headers.add(b"other", Some(b"x"));
         assert_eq!(headers, SchemaHeaders::default());
-        headers.add(b"avro-schema-fingerprint", None);
         headers.add(b"avro-schema-fingerprint", Some(b"51d528be20c8a6cc"));
-        headers.add(b"__value_schema_id", Some(b"\x00\x00\x00\x00\x07"));
-        headers.add(b"__value_schema_id", Some(b"\x00\x00\x00\x00\x08"));
+        headers.add(b"avro-schema-fingerprint", Some(b"51D528BE20C8A6CC"));
+        assert_eq!(headers.fingerprint, Some(Some(FINGERPRINT)));
+        headers.add(b"avro-schema-fingerprint", None);
         assert_eq!(headers.fingerprint, Some(None));
+        headers.add(b"__value_schema_id", Some(b"\x00\x00\x00\x00\x07"));
         assert_eq!(headers.registered, Some(Some(SchemaHeader::Id(7))));
+        headers.add(b"__value_schema_id", Some(b"\x00\x00\x00\x00\x08"));
+        assert_eq!(headers.registered, Some(None));
     }
 }

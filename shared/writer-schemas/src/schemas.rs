@@ -65,6 +65,11 @@ impl WriterSchemas {
         }
     }
 
+    /// Whether a schema registry can be asked for schemas.
+    pub fn has_registry(&self) -> bool {
+        self.has_registry
+    }
+
     /// The reader's schema.
     pub fn reader(&self) -> &Schema {
         self.reader.schema()
@@ -75,15 +80,16 @@ impl WriterSchemas {
         self.by_fingerprint.values().map(|schema| &**schema)
     }
 
-    /// A hash of what decides which values can be decoded: the fingerprints of the schemas, and whether there is a registry.
+    /// A hash of what else than the reader's schema decides which values can be decoded: the fingerprints of the other
+    /// schemas, in any order, and whether there is a registry. 0 if there is nothing else.
     pub fn scope(&self) -> u64 {
-        let sum = |hash: u64, fingerprint: &[u8; 8]| {
-            // The order of the schemas does not count.
-            hash.wrapping_add(u64::from_le_bytes(*fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15))
-        };
-        let mut hash = self.by_fingerprint.keys().fold(0, sum);
-        hash ^= u64::from(self.has_registry);
-        hash
+        let reader = self.reader().fingerprint();
+        let others = self.by_fingerprint.keys().filter(|one| **one != reader);
+        others.fold(u64::from(self.has_registry), |hash, fingerprint| {
+            // The product spreads the bits: sums of fingerprints alone could cancel the fingerprint of the routes.
+            let spread = u64::from_le_bytes(*fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+            hash.wrapping_add(spread)
+        })
     }
 
     /// The schema of a value, and its datum.
@@ -178,7 +184,11 @@ impl WriterSchemas {
         }
         match self.by_fingerprint.get(&fingerprint) {
             Some(schema) => Found::Known { schema, datum },
-            None => Found::Unknown(self.no_schema(SchemaRef::Fingerprint(fingerprint))),
+            None => Found::Unknown(format!(
+                "no schema with {} is known: AVRO_SCHEMA has {}; add the schema to AVRO_SCHEMAS",
+                SchemaRef::Fingerprint(fingerprint),
+                SchemaRef::Fingerprint(self.reader().fingerprint())
+            )),
         }
     }
 
@@ -228,12 +238,6 @@ impl WriterSchemas {
             Some(reason) => Found::Unknown(reason.clone()),
             None => Found::Missing(reference),
         }
-    }
-
-    fn no_schema(&self, reference: SchemaRef) -> String {
-        format!(
-            "no schema with {reference} is known: neither AVRO_SCHEMA nor a schema of AVRO_SCHEMAS has it"
-        )
     }
 }
 

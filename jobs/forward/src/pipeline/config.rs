@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use offsets::offset_map::Scope;
 
-use crate::config::Unmatched;
+use crate::config::{DeliverySchema, Unmatched};
 
 /// The settings of a pipeline.
 #[derive(Clone, Debug)]
@@ -13,6 +13,8 @@ pub struct PipelineConfig {
     pub unmatched: Unmatched,
     /// True: a record without a value is a dead letter. False: it is skipped.
     pub tombstones_are_dead_letters: bool,
+    /// The schema of the datums that endpoints receive.
+    pub delivery_schema: DeliverySchema,
     /// The most bytes of values that the window holds. A window holds one record at least, however large.
     pub max_bytes: Option<u64>,
     /// The share of dead letters among the records at which the run stops.

@@ -8,6 +8,7 @@ use kafka::commit::CommitEvent;
 use kafka::member::GroupEvent;
 
 use crate::dead_letter::ProduceResult;
+use crate::schema_fetcher::SchemaAnswer;
 
 /// What the pipeline reacts to.
 pub(super) enum Event<'r> {
@@ -19,6 +20,8 @@ pub(super) enum Event<'r> {
     DeadLetter(ProduceResult),
     /// A commit is acknowledged or has failed.
     Commit(CommitEvent),
+    /// The schema registry has answered.
+    Schema(SchemaAnswer),
     /// The consumer group assigns or revokes partitions.
     Group(GroupEvent),
     /// Everything that had happened is handled; timers are checked.

@@ -113,6 +113,15 @@ impl<T> HeldItems<T> {
         None
     }
 
+    /// Holds an item of `size` bytes of a paused partition before the others.
+    pub(super) fn hold_first(&mut self, partition: i32, item: T, size: usize) {
+        if let Some(held) = self.partitions.get_mut(&partition) {
+            self.items += 1;
+            self.bytes += size;
+            held.items.push_front((item, size));
+        }
+    }
+
     /// The next held item of a resumed partition. The resumed partitions take turns.
     pub(super) fn next(&mut self) -> Option<T> {
         while let Some(partition) = self.resumed.pop_front() {
@@ -162,6 +171,19 @@ mod tests {
         let rest: Vec<_> = std::iter::from_fn(|| held.next()).collect();
         assert_eq!(rest, ["b", "c", "d"]);
         assert_eq!(held.hold(0, "e", 1), Some("e"));
+    }
+
+    #[test]
+    fn an_item_can_be_returned_before_those_that_followed() {
+        let mut held = HeldItems::new();
+        for item in ["b", "c"] {
+            held.pause(0);
+            held.hold(0, item, 1);
+        }
+        held.hold_first(0, "a", 1);
+        held.resume(0);
+        let items: Vec<_> = std::iter::from_fn(|| held.next()).collect();
+        assert_eq!(items, ["a", "b", "c"]);
     }
 
     #[test]

@@ -10,8 +10,10 @@ use kafka::member::GroupEvent;
 use kafka::reader::Reader;
 use offsets::window::Window;
 use routes::Routes;
+use writer_schemas::WriterSchemas;
 
 use crate::dead_letter::{DeadLetterProducer, ProduceResult};
+use crate::schema_fetcher::SchemaFetcher;
 
 /// The clients and channels that a pipeline works with.
 pub struct PipelineIo<'r> {
@@ -21,6 +23,10 @@ pub struct PipelineIo<'r> {
     pub reader: &'r Reader,
     /// The routes.
     pub routes: &'r Routes,
+    /// The schemas that records may have been written with.
+    pub schemas: WriterSchemas,
+    /// The schema registry, if there is one.
+    pub registry: Option<SchemaFetcher>,
     /// The delivery threads; absent in a dry run.
     pub delivery: Option<Delivery>,
     /// The completions of `delivery`.

@@ -98,6 +98,9 @@ impl Pipeline<'_> {
             commit: commits.latency(),
         });
         self.check_silence(now);
+        if self.schema_requests.is_unknown_outdated(now) {
+            self.router.schemas_mut().forget_unknown();
+        }
         self.relieve_starved_partitions(now);
         self.send_waiting_dead_letters();
         if !self.parked.is_empty() {

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use bytes::{Bytes, BytesMut};
 use kafka::batch::Record;
 use offsets::progress::Class;
-use record::{Coordinates, Message, idempotency};
+use record::{Coordinates, Message, Payload, idempotency};
+
+use super::router::{DatumBytes, RoutedDatum};
 
 /// Makes messages of records.
 pub(super) struct MessageBuilder {
@@ -31,8 +33,13 @@ impl MessageBuilder {
         }
     }
 
-    /// A copy of the record.
-    pub(super) fn build(&mut self, record: &Record<'_>, class: Class) -> Message {
+    /// A copy of the record, with the datum that is delivered.
+    pub(super) fn build(
+        &mut self,
+        record: &Record<'_>,
+        class: Class,
+        datum: Option<RoutedDatum<'_>>,
+    ) -> Message {
         let headers = record.headers();
         let client_key = headers
             .iter()
@@ -41,11 +48,19 @@ impl MessageBuilder {
             // A text that is not a key cannot be an HTTP header.
             .filter(|key| idempotency::is_key(key.as_bytes()))
             .map(Arc::from);
+        let value = record.value().map(|value| self.copy(class, value));
+        let payload = datum.map(|datum| Payload {
+            datum: match datum.bytes {
+                DatumBytes::Value { framing } => value.clone().unwrap_or_default().slice(framing..),
+                DatumBytes::Resolved(bytes) => self.copy(class, bytes),
+            },
+            schema: datum.schema,
+        });
         Message {
             at: self.coordinates(record.partition(), record.offset()),
             key: record.key().map(|key| self.copy(class, key)),
-            value: record.value().map(|value| self.copy(class, value)),
-            payload: None,
+            value,
+            payload,
             headers,
             timestamp: record.timestamp(),
             client_key,

@@ -20,7 +20,8 @@
 //! A record takes this way:
 //!
 //! 1. The source returns the records of each partition in offset order.
-//! 2. The router validates the value and decides: skip, deliver, dead letter, or stop.
+//! 2. The router finds the schema of the value, validates the datum, resolves it to the reader's schema, and decides: skip,
+//!    deliver, dead letter, or stop. While the schema registry is asked for a schema, the partition waits.
 //! 3. The record is handed to the thread of its route, or to the dead-letter producer. If there is no room, it is
 //!    *parked* and its partition is paused: one record a partition. The other partitions go on.
 //! 4. A completion or an acknowledgement completes the record in [`Partitions`], or defers it to the next run. Either may
@@ -48,6 +49,7 @@ mod partitions;
 mod rebalance;
 mod routed_record;
 mod router;
+mod schema_requests;
 mod shutdown;
 mod source;
 mod steps;
@@ -76,6 +78,7 @@ use event::Event;
 use rebalance::Rebalance;
 use routed_record::RoutedRecord;
 use router::Router;
+use schema_requests::SchemaRequests;
 use shutdown::{Phase, Shutdown};
 use source::Source;
 
@@ -92,6 +95,7 @@ const BUSY_POLL_TIMEOUT: Duration = Duration::from_millis(2);
 pub struct Pipeline<'r> {
     source: Source<'r>,
     router: Router<'r>,
+    schema_requests: SchemaRequests,
     /// Records that there is no room for, at most one a partition, the oldest first. Their partitions are paused.
     parked: VecDeque<RoutedRecord>,
     deliveries: Deliveries,
@@ -131,9 +135,12 @@ impl<'r> Pipeline<'r> {
             source: Source::new(io.reader, io.topic.clone(), routes + 1)?,
             router: Router::new(
                 io.routes,
+                io.schemas,
                 config.unmatched,
                 config.tombstones_are_dead_letters,
+                config.delivery_schema,
             ),
+            schema_requests: SchemaRequests::new(io.registry),
             parked: VecDeque::new(),
             deliveries: Deliveries::new(
                 io.delivery,
@@ -227,7 +234,7 @@ impl<'r> Pipeline<'r> {
 
     /// Waits for the next event, up to a timeout. `None`: it is ready, or the timeout has passed.
     fn wait(&mut self) -> Option<Event<'r>> {
-        let is_parked = !self.parked.is_empty();
+        let is_parked = !self.parked.is_empty() || self.schema_requests.is_waiting();
         let timeout = if is_parked || self.commits.is_in_flight() {
             BUSY_POLL_TIMEOUT
         } else {
@@ -266,6 +273,9 @@ impl<'r> Pipeline<'r> {
         }
         if let Some(event) = self.commits.next_event() {
             return Some(Event::Commit(event));
+        }
+        if let Some(answer) = self.schema_requests.next_answer() {
+            return Some(Event::Schema(answer));
         }
         self.rebalance.next_event().map(Event::Group)
     }

@@ -141,6 +141,32 @@ impl Partitions {
         self.routes.len()
     }
 
+    /// The class of a record whose schema the registry does not have.
+    ///
+    /// An earlier run may have decoded the record, and deferred it: then it lies in a gap of its route, and completing it in
+    /// another class would lose it. So it belongs to the first route in whose gap it lies. If it was in fact dead-lettered
+    /// before, it is dead-lettered once more, and lies in no gap then.
+    pub(super) fn class_of_unknown(&self, partition: i32, offset: i64) -> Class {
+        let unrouted = self.unrouted();
+        let Some(state) = self.states.get(&partition) else {
+            return unrouted;
+        };
+        let lies_in_gap =
+            |route: &Class| state.progress.state_of(*route, offset) != RecordState::Completed;
+        match state.progress.was_scanned_before(offset) {
+            true => (0..unrouted).find(lies_in_gap).unwrap_or(unrouted),
+            false => unrouted,
+        }
+    }
+
+    /// True if the scan has still to read this offset.
+    pub(super) fn is_due(&self, partition: i32, offset: i64) -> bool {
+        self.states.get(&partition).is_some_and(|state| {
+            let progress = &state.progress;
+            !state.is_read() && (progress.position()..progress.end()).contains(&offset)
+        })
+    }
+
     /// Where reading starts in each partition that has something to read.
     pub(super) fn starts(&self) -> Vec<(i32, i64)> {
         starts(self.iter())

@@ -1,43 +1,104 @@
 //! Decides what happens to a record. Pure: a value in, a decision out.
 
 use routes::{EvalError, Routes, Scratch};
+use writer_schemas::{Found, ResolveError, SchemaHeaders, SchemaRef, WriterSchemas};
 
-use crate::config::Unmatched;
+use crate::config::{DeliverySchema, Unmatched};
 use crate::dead_letter::Cause;
-use crate::unknown_schema::UnknownSchema;
 
 /// What happens to a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Decision {
     /// It is counted and skipped.
     Skip,
-    /// It is delivered to the endpoint of this route.
+    /// It is delivered to the endpoint of this route. The router has its [datum](Router::datum).
     Deliver(usize),
     /// It is written to the dead-letter topic, for this reason.
     DeadLetter(Cause, String),
     /// No route matches, and `UNMATCHED=stop` stops the run.
     Stop,
+    /// It is decided when the schema registry has answered.
+    MissingSchema(SchemaRef),
+}
+
+/// The datum of a record that is delivered.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RoutedDatum<'a> {
+    pub(super) bytes: DatumBytes<'a>,
+    /// The fingerprint of its schema.
+    pub(super) schema: [u8; 8],
+}
+
+/// Where the bytes of a datum are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DatumBytes<'a> {
+    /// They are the end of the record's value, without this many bytes before them.
+    Value { framing: usize },
+    /// They were resolved to the reader's schema.
+    Resolved(&'a [u8]),
 }
 
 /// The routes, and the settings for records without a route.
 pub(super) struct Router<'r> {
     routes: &'r Routes,
+    schemas: WriterSchemas,
     unmatched: Unmatched,
     tombstones_are_dead_letters: bool,
+    delivery_schema: DeliverySchema,
     scratch: Scratch,
+    /// The last datum that was resolved.
+    resolved: Vec<u8>,
+    last: LastDatum,
+}
+
+/// The datum of the last decision to deliver.
+#[derive(Clone, Copy, Default)]
+struct LastDatum {
+    framing: usize,
+    is_resolved: bool,
+    schema: [u8; 8],
 }
 
 impl<'r> Router<'r> {
     pub(super) fn new(
         routes: &'r Routes,
+        schemas: WriterSchemas,
         unmatched: Unmatched,
         tombstones_are_dead_letters: bool,
+        delivery_schema: DeliverySchema,
     ) -> Self {
         Self {
             routes,
+            schemas,
             unmatched,
             tombstones_are_dead_letters,
+            delivery_schema,
             scratch: Scratch::default(),
+            resolved: Vec::new(),
+            last: LastDatum::default(),
+        }
+    }
+
+    /// Whether a schema registry can be asked for schemas.
+    pub(super) fn has_registry(&self) -> bool {
+        self.schemas.has_registry()
+    }
+
+    /// The known schemas, to add what the registry answers.
+    pub(super) fn schemas_mut(&mut self) -> &mut WriterSchemas {
+        &mut self.schemas
+    }
+
+    /// The datum of the record for which [`Router::decide`] has last returned [`Decision::Deliver`].
+    pub(super) fn datum(&self) -> RoutedDatum<'_> {
+        RoutedDatum {
+            bytes: match self.last.is_resolved {
+                true => DatumBytes::Resolved(&self.resolved),
+                false => DatumBytes::Value {
+                    framing: self.last.framing,
+                },
+            },
+            schema: self.last.schema,
         }
     }
 
@@ -46,18 +107,9 @@ impl<'r> Router<'r> {
         self.routes.names().nth(route).map(str::to_owned)
     }
 
-    /// The fingerprint of the schema that records are decoded with.
-    pub(super) fn schema_fingerprint(&self) -> [u8; 8] {
-        self.routes.schema_fingerprint()
-    }
-
-    /// Validates the value and evaluates the routes on it. `None` is a tombstone. `schema` is an error if the record's
-    /// headers name another schema: the value is not decoded then.
-    pub(super) fn decide(
-        &mut self,
-        value: Option<&[u8]>,
-        schema: Result<(), UnknownSchema>,
-    ) -> Decision {
+    /// Finds the schema of the value, validates the datum, resolves it to the reader's schema and evaluates the routes on
+    /// it. `None` is a tombstone.
+    pub(super) fn decide(&mut self, value: Option<&[u8]>, headers: &SchemaHeaders) -> Decision {
         let Some(value) = value else {
             return if self.tombstones_are_dead_letters {
                 Decision::DeadLetter(Cause::Tombstone, "the record has no value".to_owned())
@@ -65,11 +117,37 @@ impl<'r> Router<'r> {
                 Decision::Skip
             };
         };
-        if let Err(error) = schema {
-            return Decision::DeadLetter(Cause::UnknownSchema, error.to_string());
-        }
-        match self.routes.decide(value, &mut self.scratch) {
-            Ok(Some(route)) => Decision::Deliver(route),
+        let (schema, written) = match self.schemas.find(value, headers) {
+            Found::Known { schema, datum } => (schema, datum),
+            Found::Missing(reference) => return Decision::MissingSchema(reference),
+            Found::Unknown(reason) => return Decision::DeadLetter(Cause::UnknownSchema, reason),
+        };
+        let datum = match schema.resolve(written, &mut self.resolved) {
+            Ok(datum) => datum,
+            Err(ResolveError::Malformed(fault)) => {
+                return Decision::DeadLetter(Cause::Undecodable, fault.to_string());
+            }
+            Err(ResolveError::Incompatible(reason)) => {
+                let reason = format!(
+                    "the datum of {} cannot be read with AVRO_SCHEMA: {reason}",
+                    schema.schema().name()
+                );
+                return Decision::DeadLetter(Cause::Undecodable, reason);
+            }
+        };
+        match self.routes.decide(datum, &mut self.scratch) {
+            Ok(Some(route)) => {
+                let is_written = self.delivery_schema == DeliverySchema::Writer;
+                self.last = LastDatum {
+                    framing: value.len() - written.len(),
+                    is_resolved: !is_written && !std::ptr::eq(datum, written),
+                    schema: match is_written {
+                        true => schema.schema().fingerprint(),
+                        false => self.routes.schema_fingerprint(),
+                    },
+                };
+                Decision::Deliver(route)
+            }
             Ok(None) => match self.unmatched {
                 Unmatched::DeadLetter => {
                     Decision::DeadLetter(Cause::Unmatched, "no route matches".to_owned())
@@ -94,6 +172,8 @@ mod tests {
     use routes::RouteDefinition;
 
     const SCHEMA: &str = r#"{"type":"record","name":"R","fields":[{"name":"id","type":"int"}]}"#;
+    const OLDER: &str = r#"{"type":"record","name":"R","fields":[
+        {"name":"unused","type":"boolean"},{"name":"id","type":"int"}]}"#;
 
     fn routes() -> Routes {
         let route = |name: &str, when: &str| RouteDefinition {
@@ -104,8 +184,21 @@ mod tests {
         Routes::compile(definitions, &Schema::parse(SCHEMA).unwrap()).unwrap()
     }
 
+    fn router(routes: &Routes, unmatched: Unmatched, tombstones: bool) -> Router<'_> {
+        let reader = Schema::parse(SCHEMA).unwrap();
+        let older = Schema::parse_writer(OLDER).unwrap();
+        let schemas = WriterSchemas::new(&reader, &[older], false);
+        Router::new(
+            routes,
+            schemas,
+            unmatched,
+            tombstones,
+            DeliverySchema::Reader,
+        )
+    }
+
     fn decide(unmatched: Unmatched, tombstones: bool, value: Option<&[u8]>) -> Decision {
-        Router::new(&routes(), unmatched, tombstones).decide(value, Ok(()))
+        router(&routes(), unmatched, tombstones).decide(value, &SchemaHeaders::default())
     }
 
     fn cause(decision: &Decision) -> Option<Cause> {
@@ -158,17 +251,39 @@ mod tests {
     }
 
     #[test]
-    fn a_record_of_another_schema_is_not_decoded() {
+    fn a_record_of_an_unknown_schema_is_not_decoded() {
         let routes = routes();
-        let mut router = Router::new(&routes, Unmatched::Skip, true);
-        let other = || UnknownSchema::check(Some(b"0000000000000000"), router_schema());
-        let decision = router.decide(Some(&id(1)), other());
+        let mut router = router(&routes, Unmatched::Skip, true);
+        let mut headers = SchemaHeaders::default();
+        headers.add(b"avro-schema-fingerprint", Some(b"0000000000000000"));
+        let decision = router.decide(Some(&id(1)), &headers);
         assert_eq!(cause(&decision), Some(Cause::UnknownSchema));
-        let decision = router.decide(None, other());
+        let decision = router.decide(None, &headers);
         assert_eq!(cause(&decision), Some(Cause::Tombstone));
     }
 
-    fn router_schema() -> [u8; 8] {
-        Schema::parse(SCHEMA).unwrap().fingerprint()
+    #[test]
+    fn a_record_of_another_schema_is_resolved_and_delivered_as_configured() {
+        let routes = routes();
+        let mut router = router(&routes, Unmatched::Skip, true);
+        let [older, reader] = [OLDER, SCHEMA].map(|json| Schema::parse(json).unwrap());
+        let value = avro::single_object(&older, &[0, 2]);
+        let decide = |router: &mut Router<'_>| {
+            let decision = router.decide(Some(&value), &SchemaHeaders::default());
+            assert_eq!(decision, Decision::Deliver(0));
+        };
+        decide(&mut router);
+        let resolved = RoutedDatum {
+            bytes: DatumBytes::Resolved(&[2]),
+            schema: reader.fingerprint(),
+        };
+        assert_eq!(router.datum(), resolved);
+        router.delivery_schema = DeliverySchema::Writer;
+        decide(&mut router);
+        let written = RoutedDatum {
+            bytes: DatumBytes::Value { framing: 10 },
+            schema: older.fingerprint(),
+        };
+        assert_eq!(router.datum(), written);
     }
 }

@@ -8,15 +8,15 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use avro::FINGERPRINT_HEADER;
 use kafka::batch::{Item, Queue, Record};
 use kafka::reader::{Reader, SourceError};
 use offsets::progress::Class;
 use record::{Coordinates, Message};
+use writer_schemas::SchemaHeaders;
 
 use super::held::HeldItems;
 use super::message::MessageBuilder;
-use crate::unknown_schema::UnknownSchema;
+use super::router::RoutedDatum;
 
 /// How long the held items may starve a partition before theirs are paused in the client.
 const STARVATION_TIMEOUT: Duration = Duration::from_millis(50);
@@ -56,24 +56,21 @@ impl<'r> Source<'r> {
         })
     }
 
-    /// A copy of the record, for delivery or the dead-letter topic.
-    pub(super) fn message(&mut self, record: &Record<'_>, class: Class) -> Message {
-        self.messages.build(record, class)
+    /// A copy of the record, for delivery with this datum, or for the dead-letter topic.
+    pub(super) fn message(
+        &mut self,
+        record: &Record<'_>,
+        class: Class,
+        datum: Option<RoutedDatum<'_>>,
+    ) -> Message {
+        self.messages.build(record, class, datum)
     }
 
-    /// Checks that the record's headers name no other schema than `expected`. A record without the header is decoded with
-    /// that: some brokers keep no headers.
-    pub(super) fn check_schema(
-        record: &Record<'_>,
-        expected: [u8; 8],
-    ) -> Result<(), UnknownSchema> {
-        let mut checked = Ok(());
-        record.each_header(|name, value| {
-            if name.to_bytes() == FINGERPRINT_HEADER.as_bytes() && checked.is_ok() {
-                checked = UnknownSchema::check(value, expected);
-            }
-        });
-        checked
+    /// The headers that say how the record's value is encoded.
+    pub(super) fn schema_headers(record: &Record<'_>) -> SchemaHeaders {
+        let mut headers = SchemaHeaders::default();
+        record.each_header(|name, value| headers.add(name.to_bytes(), value));
+        headers
     }
 
     /// Where a record is in the topic.
@@ -119,6 +116,13 @@ impl<'r> Source<'r> {
     /// Returns no more items of the partition until [`Source::resume`].
     pub(super) fn pause(&mut self, partition: i32) {
         self.held.pause(partition);
+    }
+
+    /// Pauses the partition. It begins with this item when it is resumed.
+    pub(super) fn hold(&mut self, partition: i32, item: Item<'r>) {
+        let size = item.size();
+        self.held.pause(partition);
+        self.held.hold_first(partition, item, size);
     }
 
     /// Returns the items of a paused partition again, the held ones first.

@@ -1,6 +1,6 @@
 //! The steps for records, completions, acknowledgements and commits.
 
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use delivery::{Completion, DeliveryOutcome};
 use kafka::batch::{Item, Record};
@@ -8,6 +8,7 @@ use kafka::commit::CommitEvent;
 use kafka::member::CommitError;
 use rdkafka::error::RDKafkaErrorCode;
 use record::Message;
+use schema_registry::RegistryError;
 
 use super::Pipeline;
 use super::commits::Released;
@@ -21,12 +22,13 @@ use super::router::Decision;
 use super::shutdown::StopReason;
 use super::source::Source;
 use crate::dead_letter::{Cause, DeadLetter, ProduceResult};
+use crate::schema_fetcher::SchemaAnswer;
 
 impl<'r> Pipeline<'r> {
     /// Reacts to one event. All state of the pipeline changes here.
     pub(super) fn step(&mut self, event: Event<'r>) {
         match event {
-            Event::Fetched(Item::Record(record)) => self.on_record(&record),
+            Event::Fetched(Item::Record(record)) => self.on_record(record),
             Event::Fetched(Item::End { partition, offset }) => self.on_end(partition, offset),
             Event::Fetched(Item::Failed {
                 partition,
@@ -47,6 +49,7 @@ impl<'r> Pipeline<'r> {
                 self.on_commit(event);
                 self.place_parked();
             }
+            Event::Schema(answer) => self.on_schema(answer),
             Event::Group(event) => self.on_group(event),
             Event::Tick(now) => self.on_tick(now),
         }
@@ -54,45 +57,95 @@ impl<'r> Pipeline<'r> {
 
     /// A fetched record: counted, routed, and handed on.
     #[inline]
-    fn on_record(&mut self, record: &Record<'r>) {
+    fn on_record(&mut self, record: Record<'r>) {
         if !self.shutdown.is_reading() {
             return;
         }
         let (partition, offset) = (record.partition(), record.offset());
         let size = record.value().map_or(0, <[u8]>::len);
+        let headers = Source::schema_headers(&record);
+        let decision = self.router.decide(record.value(), &headers);
+        if let Decision::MissingSchema(reference) = decision
+            && self.partitions.is_due(partition, offset)
+        {
+            self.schema_requests.request(reference, partition);
+            return self.source.hold(partition, Item::Record(record));
+        }
         let visit = match self.partitions.admit(partition, offset, size) {
             Admission::Next(visit) => visit,
             Admission::Ignored => return self.stop_fetching_if_read(partition),
             Admission::WindowFull => return self.end_window(),
         };
-        let schema = Source::check_schema(record, self.router.schema_fingerprint());
-        let (class, dead_letter) = match self.router.decide(record.value(), schema) {
+        let (class, dead_letter) = match decision {
             Decision::Skip => {
                 self.partitions.skip(partition, offset, visit);
                 return self.stop_fetching_if_read(partition);
             }
             Decision::Deliver(route) => (route, None),
             Decision::DeadLetter(cause, reason) => {
-                (self.partitions.unrouted(), Some((cause, reason)))
+                let class = match cause {
+                    Cause::UnknownSchema if self.router.has_registry() => {
+                        self.partitions.class_of_unknown(partition, offset)
+                    }
+                    _ => self.partitions.unrouted(),
+                };
+                (class, Some((cause, reason)))
             }
             Decision::Stop => {
                 let at = self.source.coordinates(partition, offset);
                 let reason = format!("no route matches {at} (UNMATCHED=stop)");
                 return self.shutdown.request(StopReason::Unmatched(reason));
             }
+            // A record that is due is held above.
+            Decision::MissingSchema(_) => return,
         };
         if let Some(known) = self.partitions.known_disposition(partition, offset, class) {
             self.partitions
                 .enter(partition, offset, class, visit, known);
             return self.stop_fetching_if_read(partition);
         }
-        let message = self.source.message(record, class);
+        let datum = dead_letter.is_none().then(|| self.router.datum());
+        let message = self.source.message(&record, class, datum);
+        if class != self.partitions.unrouted()
+            && let Some((cause, reason)) = dead_letter
+        {
+            self.partitions
+                .enter(partition, offset, class, visit, Disposition::InFlight);
+            self.deliveries.add_uncommitted(class);
+            self.reject(class, message, cause, reason);
+            return self.stop_fetching_if_read(partition);
+        }
         self.place(RoutedRecord {
             class,
             visit,
             message,
             dead_letter,
         });
+    }
+
+    /// The registry has answered, or is unavailable.
+    fn on_schema(&mut self, answer: SchemaAnswer) {
+        let reference = answer.reference;
+        match answer.result {
+            Ok(schema) => {
+                let references: Vec<&str> = schema.references.iter().map(String::as_str).collect();
+                let schemas = self.router.schemas_mut();
+                if let Err(error) = schemas.add(reference, &schema.json, &references) {
+                    tracing::warn!(%reference, %error, "a schema of the registry is not valid");
+                }
+            }
+            Err(error @ (RegistryError::Unknown { .. } | RegistryError::Unusable { .. })) => {
+                let schemas = self.router.schemas_mut();
+                schemas.add_unknown(reference, error.to_string());
+                self.schema_requests.on_unknown(Instant::now());
+            }
+            Err(error) => {
+                self.shutdown.request(StopReason::Source(error.to_string()));
+            }
+        }
+        for partition in self.schema_requests.on_answer(reference) {
+            self.source.resume(partition);
+        }
     }
 
     /// Hands a record on, or parks it if there is no room.

@@ -5,6 +5,7 @@
 mod backpressure;
 mod fairness;
 mod give_up;
+mod registry;
 mod schemas;
 mod windows;
 

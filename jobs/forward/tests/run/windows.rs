@@ -63,9 +63,9 @@ fn a_dry_run_names_the_dead_letters_of_the_run() {
     assert_eq!((dry.code, real.code), (10, 10), "{:#}", dry.report);
     assert_eq!(dry.report["dead_letters"], real.report["dead_letters"]);
     let samples = &dry.report["dead_letters"];
-    assert_eq!(samples["causes"], json!({"undecodable": 2}));
+    assert_eq!(samples["causes"], json!({"unknown-schema": 2}));
     assert_eq!(samples["samples"][1]["offset"], 2);
-    assert_eq!(samples["samples"][1]["cause"], "undecodable");
+    assert_eq!(samples["samples"][1]["cause"], "unknown-schema");
     assert_ne!(samples["samples"][1]["reason"], "");
 }
 

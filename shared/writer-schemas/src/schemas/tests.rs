@@ -123,9 +123,10 @@ fn a_raw_datum_may_begin_like_a_single_object() {
         b"\xc3\x01\x00\x01\x02\x03\x04\x05\x06\x07\x0e",
         &NONE,
     );
-    assert_eq!(
-        reason.unwrap_err(),
-        "no schema with fingerprint 0001020304050607 is known: neither AVRO_SCHEMA nor a schema of AVRO_SCHEMAS has it"
+    let reason = reason.unwrap_err();
+    assert!(
+        reason.starts_with("no schema with fingerprint 0001020304050607 is known"),
+        "{reason}"
     );
 }
 
