@@ -10,6 +10,7 @@ mod authority;
 mod control;
 mod environment;
 mod identity;
+mod listing;
 mod names;
 mod response;
 mod services;
@@ -110,6 +111,11 @@ impl Standin {
     /// Stores an object.
     pub fn put_object(&self, bucket: &str, object: &str, bytes: &[u8]) {
         self.state.lock().put_object(bucket, object, bytes.to_vec());
+    }
+
+    /// Deletes an object, if it exists.
+    pub fn delete_object(&self, bucket: &str, object: &str) {
+        self.state.lock().delete_object(bucket, object);
     }
 
     /// The bytes of an object.

@@ -17,7 +17,7 @@ use super::response::{self, Fault, FaultyBody, error, set};
 use super::state::{RecordedRequest, Secret, State, StateInner};
 use super::url::{decode, parameter};
 use super::verify::{ReceivedRequest, SigningRule, signed, verify};
-use super::{control, identity};
+use super::{control, identity, listing};
 
 /// Answers one request, in this order: control requests, injected faults, signature, service.
 pub(super) async fn answer(
@@ -115,6 +115,13 @@ fn route(state: &State, request: &ReceivedRequest<'_>) -> Response<FaultyBody> {
             "You do not have authorization to perform this request, or the requested resource could not be found.",
         ),
         (&Method::POST, ["n", _, "b", ..]) => make_bucket(state, request.body),
+        (&Method::GET, ["n", _, "b", bucket, "o"]) => {
+            let inner = state.lock();
+            match inner.has_bucket(bucket) {
+                true => listing::answer(&inner, bucket, query),
+                false => no_bucket(bucket),
+            }
+        }
         (method, ["n", _, "b", bucket, "o", object @ ..]) if !object.is_empty() => object_storage(
             &mut state.lock(),
             method,
@@ -157,10 +164,7 @@ fn object_storage(
             .and_then(|value| value.to_str().ok())
     };
     if !inner.has_bucket(bucket) {
-        let message = format!(
-            "Either the bucket named '{bucket}' does not exist in the namespace '{NAMESPACE}' or you are not authorized to access it"
-        );
-        return error(404, "BucketNotFound", &message);
+        return no_bucket(bucket);
     }
     if *method == Method::PUT {
         if text("if-none-match") == Some("*") && inner.stored(bucket, name).is_some() {
@@ -208,6 +212,13 @@ fn object_storage(
         &httpdate::fmt_http_date(inner.now()),
     );
     response
+}
+
+fn no_bucket(bucket: &str) -> Response<FaultyBody> {
+    let message = format!(
+        "Either the bucket named '{bucket}' does not exist in the namespace '{NAMESPACE}' or you are not authorized to access it"
+    );
+    error(404, "BucketNotFound", &message)
 }
 
 fn make_bucket(state: &State, body: &[u8]) -> Response<FaultyBody> {

@@ -141,6 +141,17 @@ impl StateInner {
             .map(|object| object.bytes.clone())
     }
 
+    /// The objects of a bucket, in the order of their names.
+    pub(super) fn objects(&self, bucket: &str) -> impl Iterator<Item = (&String, &Object)> {
+        self.buckets.get(bucket).into_iter().flatten()
+    }
+
+    pub(super) fn delete_object(&mut self, bucket: &str, object: &str) {
+        if let Some(objects) = self.buckets.get_mut(bucket) {
+            objects.remove(object);
+        }
+    }
+
     pub(super) fn put_secret(&mut self, name: &str, bytes: &[u8]) -> String {
         let number = self.secrets.len();
         let secret = self
