@@ -1,7 +1,8 @@
 //! Oracle Cloud: documents from Object Storage and secrets from Vault, over signed requests.
 //!
-//! - [`Oci`]: the client; [`Oci::sign_in`] loads the [`principal`], [`Oci::object`] and [`Oci::secret`] read
-//! - [`ObjectLocation`], [`SecretLocation`]: the names of objects and secrets
+//! - [`Oci`]: the client; [`Oci::sign_in`] loads the [`principal`], [`Oci::object`] and [`Oci::secret`] read,
+//!   [`Oci::list`] lists
+//! - [`ObjectLocation`], [`ObjectPrefix`], [`SecretLocation`]: the names of objects and secrets
 //! - [`OciError`]: each error, with advice
 //! - [`signature`], [`key`]: how a request is signed
 //! - [`ocid`], [`region`], [`token`]: identifiers of Oracle Cloud
@@ -47,6 +48,7 @@ mod clock;
 mod error;
 mod http_client;
 pub mod key;
+mod list_objects;
 mod object_storage;
 pub mod ocid;
 pub mod principal;
@@ -62,5 +64,6 @@ mod vault;
 pub use client::{Oci, OciConfig};
 pub use clock::Clock;
 pub use error::OciError;
+pub use list_objects::{ListedObject, ObjectPrefix};
 pub use object_storage::{Object, ObjectLocation};
 pub use vault::{SecretBundle, SecretLocation};

@@ -118,15 +118,20 @@ impl Oci {
         Ok(response.text("etag").map(str::to_owned))
     }
 
+    /// This namespace, or the tenancy's own.
+    pub(crate) async fn namespace_or_own(&self, stated: Option<&str>) -> Result<String, OciError> {
+        match stated {
+            Some(namespace) => Ok(namespace.to_owned()),
+            None => self.namespace().await,
+        }
+    }
+
     async fn object_request(
         &self,
         method: Method,
         location: &ObjectLocation,
     ) -> Result<reqwest::Request, OciError> {
-        let namespace = match &location.namespace {
-            Some(namespace) => namespace.clone(),
-            None => self.namespace().await?,
-        };
+        let namespace = self.namespace_or_own(location.namespace.as_deref()).await?;
         let path = format!(
             "/n/{}/b/{}/o/{}",
             encode(&namespace),

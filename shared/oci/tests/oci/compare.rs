@@ -25,6 +25,7 @@ fn requests() -> Vec<Value> {
         "/n/ns/b/config/o/a%20b%2F%C3%BC%2Bc%26d%3De%3F.txt",
         "/n/ns/b/config/o/100%25%2F..%2F%27%22%3C%3E%60%7B%7D%7C%5C%5E~",
         "/n/ns/b/config/o/%E6%97%A5%E6%9C%AC",
+        "/n/ns/b/config/o?prefix=a%20b%2F&fields=name%2Cetag&limit=1000&start=a%20b%2F%C3%BC.avsc",
         "/20190301/secretbundles/ocid1.vaultsecret.oc1..a?stage=CURRENT",
         "/20190301/secretbundles/actions/getByName?secretName=AUTH_KEY&vaultId=ocid1.vault.oc1..v&versionNumber=3",
         "/20160918/instances?availabilityDomain=Pjwf%3A%20PHX-AD-1&empty=&b=2&a=1",

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)] // clippy permits it only inside #[test]
 
 mod compare;
+mod listing;
 mod principals;
 mod requests;
 mod tls;
