@@ -5,16 +5,14 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
-use runtime::secret::Secret;
 
 use crate::common::CONFIG_LOCATION;
-use crate::content::{Content, ContentError, ContentSource, LocalFiles};
+use crate::content::{ContentSource, LocalFiles};
 use crate::oracle_cloud::OracleCloud;
+use crate::part::{Part, Read, malformed, read, unfetched, unreadable};
 use crate::properties::{Line, LineValue};
 use crate::value::{Value, Values};
-use crate::{
-    Group, Location, Setting, SettingError, Settings, Source, layers, location, protect, setting,
-};
+use crate::{Group, Location, Setting, SettingError, Settings, Source, layers, protect, setting};
 
 impl Settings {
     /// Reads every setting of these groups: `flags` (name, value), then `environment`, then the file that
@@ -47,19 +45,6 @@ pub(crate) struct Gatherer {
     /// The values of flags and environment.
     explicit: Values,
     cloud: OracleCloud,
-}
-
-/// One thing that was read for the settings, and the result.
-#[derive(Clone, Debug)]
-pub struct Part {
-    /// The setting that names it.
-    pub setting: &'static Setting,
-    /// Its location: a path, an object, a secret.
-    pub location: String,
-    /// Its size or version, or the error.
-    pub outcome: Result<String, SettingError>,
-    /// What to do about the error.
-    pub advice: Option<&'static str>,
 }
 
 /// The result of reading everything once.
@@ -237,28 +222,6 @@ impl Gatherer {
     }
 }
 
-/// A part and, if it could be read, its text.
-type Read = (Part, Option<Secret>);
-
-fn read(
-    setting: &'static Setting,
-    location: String,
-    result: Result<Content, SettingError>,
-    advice: Option<&'static str>,
-) -> Read {
-    let (outcome, text) = match result {
-        Ok(content) => (Ok(content.note), Some(content.text)),
-        Err(error) => (Err(error), None),
-    };
-    let part = Part {
-        setting,
-        location,
-        outcome,
-        advice,
-    };
-    (part, text)
-}
-
 /// The lines of a settings file of this machine; none if there is no file or it is an object.
 fn local_lines(
     settings: &[&'static Setting],
@@ -276,29 +239,6 @@ fn local_lines(
         }
         Ok(Location::Object(_)) => Ok(Vec::new()),
         Err(()) => Err(malformed(&CONFIG_LOCATION, text)),
-    }
-}
-
-fn malformed(setting: &Setting, text: &str) -> SettingError {
-    SettingError::Malformed {
-        variable: setting.variable(),
-        value: text.to_owned(),
-        expected: location::EXPECTED,
-    }
-}
-
-fn unreadable(setting: &Setting, location: &str, error: ContentError) -> SettingError {
-    SettingError::Unreadable {
-        variable: setting.variable(),
-        location: location.to_owned(),
-        reason: error.reason,
-    }
-}
-
-fn unfetched(setting: &Setting, error: &ContentError) -> SettingError {
-    SettingError::Unfetched {
-        variable: setting.variable(),
-        reason: error.reason.clone(),
     }
 }
 

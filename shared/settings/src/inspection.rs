@@ -1,8 +1,8 @@
 //! Every part of the settings with its own result, for diagnosis.
 
 use crate::content::ContentError;
-use crate::gather::{Gatherer, Part};
-use crate::{Group, Settings};
+use crate::gather::Gatherer;
+use crate::{Group, Part, Settings};
 
 /// Everything that was read for the settings, each part with its own result.
 pub struct Inspection {

@@ -52,6 +52,7 @@ pub mod markdown;
 mod misspelled;
 pub mod names;
 mod oracle_cloud;
+mod part;
 mod properties;
 mod protect;
 #[cfg(test)]
@@ -66,11 +67,11 @@ mod value;
 
 pub use environment::environment;
 pub use error::SettingError;
-pub use gather::Part;
 pub use inspection::Inspection;
 pub use live::LiveSettings;
 pub use location::Location;
 pub use misspelled::{Misspelled, misspelled, warn_misspelled};
+pub use part::Part;
 pub use setting::{Group, Setting};
 pub use store::Settings;
 pub use value::Source;

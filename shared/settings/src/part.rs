@@ -1,0 +1,64 @@
+//! A part of the settings: one file, secret or document, and the result of reading it.
+
+use runtime::secret::Secret;
+
+use crate::content::{Content, ContentError};
+use crate::{Setting, SettingError, location};
+
+/// One thing that was read for the settings, and the result.
+#[derive(Clone, Debug)]
+pub struct Part {
+    /// The setting that names it.
+    pub setting: &'static Setting,
+    /// Its location: a path, an object, a secret.
+    pub location: String,
+    /// Its size or version, or the error.
+    pub outcome: Result<String, SettingError>,
+    /// What to do about the error.
+    pub advice: Option<&'static str>,
+}
+
+/// A part and, if it could be read, its text.
+pub(crate) type Read = (Part, Option<Secret>);
+
+pub(crate) fn read(
+    setting: &'static Setting,
+    location: String,
+    result: Result<Content, SettingError>,
+    advice: Option<&'static str>,
+) -> Read {
+    let (outcome, text) = match result {
+        Ok(content) => (Ok(content.note), Some(content.text)),
+        Err(error) => (Err(error), None),
+    };
+    let part = Part {
+        setting,
+        location,
+        outcome,
+        advice,
+    };
+    (part, text)
+}
+
+pub(crate) fn malformed(setting: &Setting, text: &str) -> SettingError {
+    SettingError::Malformed {
+        variable: setting.variable(),
+        value: text.to_owned(),
+        expected: location::EXPECTED,
+    }
+}
+
+pub(crate) fn unreadable(setting: &Setting, location: &str, error: ContentError) -> SettingError {
+    SettingError::Unreadable {
+        variable: setting.variable(),
+        location: location.to_owned(),
+        reason: error.reason,
+    }
+}
+
+pub(crate) fn unfetched(setting: &Setting, error: &ContentError) -> SettingError {
+    SettingError::Unfetched {
+        variable: setting.variable(),
+        reason: error.reason.clone(),
+    }
+}
