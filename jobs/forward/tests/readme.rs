@@ -14,7 +14,7 @@ use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
 use serde_json::Value;
-use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
+use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 use settings::names::NAMES;
 use settings::{Group, markdown};
 
@@ -24,6 +24,7 @@ const END: &str = "<!-- /settings -->";
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
 static GROUPS: [&Group; 11] = [
     &EVERY_PROGRAM,
+    &WRITER_SCHEMAS,
     &ORACLE_CLOUD,
     &KAFKA,
     &REGISTRY,

@@ -14,12 +14,12 @@ use crate::content::{Content, ContentError, ContentSource};
 pub(crate) type Once<T> = Arc<OnceCell<Result<T, ContentError>>>;
 
 /// The contents of one store.
-pub(crate) struct Cache<L> {
-    round: Mutex<HashMap<L, Once<Content>>>,
-    last_good: Mutex<HashMap<L, Content>>,
+pub(crate) struct Cache<L, C = Content> {
+    round: Mutex<HashMap<L, Once<C>>>,
+    last_good: Mutex<HashMap<L, C>>,
 }
 
-impl<L> Default for Cache<L> {
+impl<L, C> Default for Cache<L, C> {
     fn default() -> Self {
         Self {
             round: Mutex::default(),
@@ -28,16 +28,16 @@ impl<L> Default for Cache<L> {
     }
 }
 
-impl<L: Clone + Eq + Hash + Display> Cache<L> {
+impl<L: Clone + Eq + Hash + Display, C: Clone> Cache<L, C> {
     /// Reads a location, once in a round. If that fails and an earlier round has read it, the earlier content is
     /// returned and a warning is logged.
     pub(crate) async fn read(
         &self,
-        source: &impl ContentSource<L>,
+        source: &impl ContentSource<L, C>,
         location: &L,
-    ) -> Result<Content, ContentError> {
+    ) -> Result<C, ContentError> {
         let slot = self.slot(location);
-        let last = lock(&self.last_good).get(location).cloned();
+        let last = self.last(location);
         let content =
             slot.get_or_init(
                 async || match (source.read(location, last.clone()).await, last) {
@@ -56,8 +56,13 @@ impl<L: Clone + Eq + Hash + Display> Cache<L> {
     }
 
     /// The result of this round, if the location was read.
-    pub(crate) fn peek(&self, location: &L) -> Option<Result<Content, ContentError>> {
+    pub(crate) fn peek(&self, location: &L) -> Option<Result<C, ContentError>> {
         self.slot(location).get().cloned()
+    }
+
+    /// The content that the last successful read returned.
+    pub(crate) fn last(&self, location: &L) -> Option<C> {
+        lock(&self.last_good).get(location).cloned()
     }
 
     /// Starts a round: every location is read again.
@@ -65,7 +70,7 @@ impl<L: Clone + Eq + Hash + Display> Cache<L> {
         lock(&self.round).clear();
     }
 
-    fn slot(&self, location: &L) -> Once<Content> {
+    fn slot(&self, location: &L) -> Once<C> {
         Arc::clone(lock(&self.round).entry(location.clone()).or_default())
     }
 }

@@ -1,4 +1,4 @@
-//! The settings that every program has: the shared file, logs, the schema, access to Oracle Cloud.
+//! The settings that every program has: the shared file, logs, the schemas, access to Oracle Cloud.
 
 crate::settings! {
     [EVERY_PROGRAM = "Every program"]
@@ -6,6 +6,10 @@ crate::settings! {
     LOG_LEVEL = "log_level" or "info", "The log level: error, warn, info, debug, trace, off, or directives such as info,delivery=debug.";
     LOG_FORMAT = "log_format" or "auto", "The format of log lines: text, json, or auto (text on a terminal, else json).";
     #[document] AVRO_SCHEMA = "avro_schema", "The location of the Avro schema: a path or oci://BUCKET/OBJECT. Unset: the built-in schemas/user.avsc.";
+
+    // A group of its own: a program that does not use these schemas does not read them and needs no permission for them.
+    [WRITER_SCHEMAS = "Writer schemas"]
+    #[documents] AVRO_SCHEMAS = "avro_schemas", "Further Avro schemas that data may have been written with: a comma-separated list of locations. A location is a file, a directory (all *.avsc in it; sub-directories are not entered), an object oci://BUCKET/OBJECT, or a prefix oci://BUCKET/PREFIX/ that ends with a slash (all *.avsc below it). At most 1000 schemas, 1 MiB each, 16 MiB in all.";
 
     [ORACLE_CLOUD = "Oracle Cloud"]
     OCI_AUTH = "oci_auth" or "auto", "The principal for Oracle Cloud: resource_principal, instance_principal, api_key, or auto (the first that exists).";

@@ -8,18 +8,18 @@ use runtime::secret::Secret;
 /// The maximum size of the settings file and of a document, in bytes.
 pub(crate) const MAX_DOCUMENT: usize = 1 << 20;
 
-/// A store of documents or secrets at locations of type `L`: files, Object Storage, Vault.
+/// A store of documents, secrets or lists of documents at locations of type `L`: files, Object Storage, Vault.
 ///
 /// Another store needs a variant of [`Location`](crate::Location) or a kind of line in `config.properties`, and an
 /// implementation of this trait.
-pub(crate) trait ContentSource<L> {
+pub(crate) trait ContentSource<L, C = Content> {
     /// Reads the content at `location`. `last` is the content of an earlier read: a store with entity tags returns it
     /// unless the content has changed.
     fn read(
         &self,
         location: &L,
-        last: Option<Content>,
-    ) -> impl Future<Output = Result<Content, ContentError>> + Send;
+        last: Option<C>,
+    ) -> impl Future<Output = Result<C, ContentError>> + Send;
 }
 
 /// The text of a document or secret.

@@ -7,18 +7,21 @@ use std::sync::Arc;
 use futures_util::future::join_all;
 
 use crate::common::CONFIG_LOCATION;
-use crate::content::{ContentSource, LocalFiles};
+use crate::content::LocalFiles;
 use crate::oracle_cloud::OracleCloud;
 use crate::part::{Part, Read, malformed, read, unfetched, unreadable};
 use crate::properties::{Line, LineValue};
 use crate::value::{Value, Values};
-use crate::{Group, Location, Setting, SettingError, Settings, Source, layers, protect, setting};
+use crate::{
+    Document, Group, Location, Setting, SettingError, Settings, Source, documents, layers, protect,
+    setting,
+};
 
 impl Settings {
     /// Reads every setting of these groups: `flags` (name, value), then `environment`, then the file that
     /// `config_location` names, then defaults. An empty value counts as unset. A line `name_vaultOCID=<secret OCID>` of
-    /// the file means that the secret's content is the value. Documents whose location a setting gives (`avro_schema`,
-    /// `routes`) are read too: see [`Settings::document`].
+    /// the file means that the secret's content is the value. Documents whose locations a setting gives (`avro_schema`,
+    /// `routes`, `avro_schemas`) are read too: see [`Settings::document`] and [`Settings::documents`].
     ///
     /// Secrets and documents of other programs are not read, so a program needs no permission for them. Objects and
     /// secrets in Oracle Cloud are read concurrently, each once. Without a reference to Oracle Cloud in flags,
@@ -104,13 +107,21 @@ impl Gatherer {
             .collect();
         // The location of a document may itself be in a secret.
         let late = self.documents(&values, &known).await;
-        let mut documents = BTreeMap::new();
+        let mut documents: BTreeMap<_, Vec<Document>> = BTreeMap::new();
         for (part, text) in early.into_iter().chain(read).chain(late) {
             if let Some(text) = text {
-                documents.insert(part.setting.name, Arc::from(text.reveal()));
+                let read = documents.entry(part.setting.name).or_default();
+                read.push(Document {
+                    location: part.location.clone(),
+                    text: text.reveal().to_owned(),
+                });
             }
             parts.push(part);
         }
+        let documents = documents
+            .into_iter()
+            .map(|(name, read)| (name, read.into()))
+            .collect();
         let principal = match self.cloud.signed_in() {
             Some(Ok(oci)) => Some(oci.principal().to_string().into()),
             Some(Err(_)) | None => None,
@@ -192,33 +203,15 @@ impl Gatherer {
         join_all(reads).await
     }
 
-    /// The documents whose locations are in `values`, except the `known` ones.
+    /// The documents whose locations are in `values`, except those of the `known` settings.
     async fn documents(&self, values: &Values, known: &[&str]) -> Vec<Read> {
         let reads = self.settings.iter().filter_map(|setting| {
             let value = values.get(setting.name)?;
-            (setting.document && !known.contains(&setting.name))
-                .then(|| self.document(setting, value.text.reveal()))
+            let is_wanted =
+                (setting.document || setting.documents) && !known.contains(&setting.name);
+            is_wanted.then(|| documents::read_all(&self.cloud, setting, value.text.reveal()))
         });
-        join_all(reads).await
-    }
-
-    async fn document(&self, setting: &'static Setting, text: &str) -> Read {
-        let (result, advice) = match text.parse() {
-            Ok(Location::File(path)) => {
-                let result = LocalFiles.read(&path, None).await;
-                (
-                    result.map_err(|error| unreadable(setting, text, error)),
-                    None,
-                )
-            }
-            Ok(Location::Object(object)) => {
-                let result = self.cloud.object(&object).await;
-                let advice = result.as_ref().err().and_then(|error| error.advice);
-                (result.map_err(|error| unfetched(setting, &error)), advice)
-            }
-            Err(()) => (Err(malformed(setting, text)), None),
-        };
-        read(setting, text.to_owned(), result, advice)
+        join_all(reads).await.into_iter().flatten().collect()
     }
 }
 

@@ -15,10 +15,12 @@ impl Settings {
             .filter_map(|setting| {
                 let value = self.values.get(setting.name)?;
                 let text = value.text.reveal();
-                let shown = match text.contains("://") {
-                    _ if self.is_secret(setting) => value.text.to_string(),
-                    true => redacted_url(text, &value.text),
-                    false => text.to_owned(),
+                let shown = if self.is_secret(setting) {
+                    value.text.to_string()
+                } else {
+                    let parts = setting.parts(text);
+                    let shown = parts.map(|part| redacted_url(part, &value.text));
+                    shown.collect::<Vec<_>>().join(",")
                 };
                 Some((setting.name, shown, value.source))
             })
@@ -40,10 +42,12 @@ impl fmt::Debug for Settings {
     }
 }
 
-/// A URL with `redacted` in place of user, password and query, which may contain a key. A password may contain
-/// characters that should have been encoded, so everything before the last `@` counts as user and password.
+/// A text with `redacted` in place of user, password and query if it is a URL: they may contain a key. A password may
+/// contain characters that should have been encoded, so everything before the last `@` counts as user and password.
 fn redacted_url(url: &str, redacted: &Secret) -> String {
-    let (scheme, rest) = url.split_once("://").unwrap_or_default();
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return url.to_owned();
+    };
     let (user, rest) = match rest.rsplit_once('@') {
         // In the location of an object, `@` separates bucket and namespace.
         Some((_, rest)) if scheme != "oci" => (format!("{redacted}@"), rest),
@@ -63,6 +67,7 @@ mod tests {
     fn redacts_user_and_query_of_a_url() {
         let redacted = Secret::new("");
         for (url, shown) in [
+            ("a@b?c", "a@b?c"),
             ("http://h:1/p", "http://h:1/p"),
             ("http://h/p?key=hunter2", "http://h/p?[redacted]"),
             ("http://u:hunter2@h:1/p", "http://[redacted]@h:1/p"),

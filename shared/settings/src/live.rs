@@ -123,11 +123,15 @@ mod tests {
     use testkit::oci_standin::{Fault, Standin};
 
     use super::*;
-    use crate::common::AVRO_SCHEMA;
+    use crate::common::{AVRO_SCHEMA, AVRO_SCHEMAS};
     use crate::samples::{GROUPS, KAFKA_PASSWORD, KAFKA_TOPIC};
 
     /// Settings from a vault with `kafka_password` and `kafka_topic`, and a bucket with a schema.
     async fn live(folder: &Path) -> (Standin, LiveSettings) {
+        live_with(folder, &[]).await
+    }
+
+    async fn live_with(folder: &Path, more: &[(&'static str, &str)]) -> (Standin, LiveSettings) {
         let cloud = Standin::start().await.unwrap();
         let mut variables = cloud
             .resource_principal(folder, Duration::from_secs(3600))
@@ -136,6 +140,8 @@ mod tests {
         let lines = format!("secret_refresh_interval=20ms\n{secrets}");
         cloud.put_object("config", "config.properties", lines.as_bytes());
         cloud.put_object("config", "user.avsc", b"\"int\"");
+        cloud.put_object("schemas", "v/1.avsc", b"one");
+        cloud.put_object("schemas", "v/2.avsc", b"two");
         variables.push(("OCI_ENDPOINT", cloud.endpoint()));
         variables.push(("OCI_TIMEOUT", "300ms".to_owned()));
         variables.push((
@@ -143,6 +149,8 @@ mod tests {
             "oci://config/config.properties".to_owned(),
         ));
         variables.push(("AVRO_SCHEMA", "oci://config/user.avsc".to_owned()));
+        let more = more.iter();
+        variables.extend(more.map(|(name, value)| (*name, (*value).to_owned())));
         let lookup = |name: &str| {
             let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
             Some(value.clone())
@@ -184,6 +192,67 @@ mod tests {
             [200, 200, 200, 304],
             "the settings file has not changed"
         );
+    }
+
+    #[tokio::test]
+    async fn reads_only_the_changed_objects_of_a_list_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let (cloud, live) = live_with(folder.path(), &[("AVRO_SCHEMAS", "oci://schemas/v/")]).await;
+        let texts = || {
+            let current = live.current();
+            let documents = current.documents(&AVRO_SCHEMAS).iter();
+            documents.map(|one| one.text.clone()).collect::<Vec<_>>()
+        };
+        let requests = || {
+            let requests = cloud.requests().into_iter();
+            let mut targets: Vec<_> = requests
+                .filter(|one| one.target.contains("/b/schemas/"))
+                .map(|one| {
+                    (
+                        one.target.split(['?', '/']).next_back().unwrap().to_owned(),
+                        one.status,
+                    )
+                })
+                .collect();
+            targets.sort_unstable();
+            cloud.clear_requests();
+            targets
+        };
+        let list = |status| {
+            (
+                "prefix=v%2F&fields=name%2Cetag&limit=1000".to_owned(),
+                status,
+            )
+        };
+        let object = |name: &str| (format!("v%2F{name}.avsc"), 200);
+        assert_eq!(texts(), ["one", "two"]);
+        assert_eq!(requests(), [list(200), object("1"), object("2")]);
+        assert!(
+            !live.refresh_now(Instant::now()).await,
+            "nothing has changed"
+        );
+        assert_eq!(requests(), [list(200)]);
+        cloud.put_object("schemas", "v/2.avsc", b"TWO");
+        cloud.put_object("schemas", "v/3.avsc", b"three");
+        cloud.delete_object("schemas", "v/1.avsc");
+        assert!(live.refresh_now(Instant::now()).await);
+        assert_eq!(texts(), ["TWO", "three"]);
+        assert_eq!(requests(), [list(200), object("2"), object("3")]);
+        let failing = Fault::Error(403, "NotAllowed".to_owned());
+        cloud.inject_fault("?prefix=", failing, 1);
+        assert!(
+            !live.refresh_now(Instant::now()).await,
+            "the last list is kept"
+        );
+        assert_eq!(requests(), [list(403)]);
+        for name in ["v/2.avsc", "v/3.avsc"] {
+            cloud.delete_object("schemas", name);
+        }
+        assert!(
+            !live.refresh_now(Instant::now()).await,
+            "an empty prefix is an error"
+        );
+        assert_eq!(texts(), ["TWO", "three"]);
     }
 
     #[tokio::test]

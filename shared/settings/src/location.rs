@@ -8,11 +8,15 @@ use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use oci::ObjectLocation;
+use oci::{ObjectLocation, ObjectPrefix};
 
 /// The forms of a location, for error messages.
 pub(crate) const EXPECTED: &str =
     "a path, or an object as oci://BUCKET/OBJECT or oci://BUCKET@NAMESPACE/OBJECT";
+
+/// The forms of a list of locations, for error messages.
+pub(crate) const LIST_EXPECTED: &str = "a comma-separated list of files, directories, objects as oci://BUCKET/OBJECT and \
+     prefixes as oci://BUCKET/PREFIX/";
 
 /// The location of a document.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -38,9 +42,39 @@ impl FromStr for Location {
     }
 }
 
+/// A location in a list of documents.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum ListedLocation {
+    /// One document; a path may also be that of a directory.
+    One(Location),
+    /// All objects below a prefix, `oci://BUCKET/PREFIX/`; without `PREFIX/`, all of the bucket.
+    Prefix(ObjectPrefix),
+}
+
+impl FromStr for ListedLocation {
+    type Err = ();
+
+    fn from_str(text: &str) -> Result<Self, ()> {
+        match text.strip_prefix("oci://") {
+            Some(rest) if rest.ends_with('/') => in_bucket(rest)
+                .map(|location| Self::Prefix(ObjectPrefix(location)))
+                .ok_or(()),
+            _ => text.parse().map(Self::One),
+        }
+    }
+}
+
 /// Bucket names hold letters, digits, `-`, `_` and `.`; an object's name has 1 to 1024 bytes without line breaks
 /// or NUL (Object Storage documentation, "Managing Buckets" and "Object Names").
 fn object(text: &str) -> Option<ObjectLocation> {
+    let location = in_bucket(text)?;
+    // URL parsers remove these segments.
+    let is_segment = [".", ".."].contains(&&*location.object);
+    (!location.object.is_empty() && !is_segment).then_some(location)
+}
+
+/// The bucket and the text after it, which is the name of an object or, also empty, its beginning.
+fn in_bucket(text: &str) -> Option<ObjectLocation> {
     let (bucket, object) = text.split_once('/')?;
     let (bucket, namespace) = match bucket.split_once('@') {
         Some((bucket, namespace)) => (bucket, Some(namespace)),
@@ -52,10 +86,7 @@ fn object(text: &str) -> Option<ObjectLocation> {
                 .chars()
                 .all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
     };
-    let is_object = (1..=1024).contains(&object.len())
-        && !object.contains(['\0', '\r', '\n'])
-        // URL parsers remove these segments.
-        && ![".", ".."].contains(&object);
+    let is_object = object.len() <= 1024 && !object.contains(['\0', '\r', '\n']);
     (is_name(bucket) && namespace.is_none_or(is_name) && is_object).then(|| ObjectLocation {
         namespace: namespace.map(str::to_owned),
         bucket: bucket.to_owned(),
@@ -97,6 +128,32 @@ mod tests {
     fn text_without_a_scheme_is_a_path() {
         for path in ["config.properties", "/etc/a b.properties", "oci:/x", "@"] {
             assert_eq!(path.parse(), Ok(Location::File(PathBuf::from(path))));
+        }
+    }
+
+    #[test]
+    fn a_location_that_ends_with_a_slash_is_a_prefix() {
+        for text in ["oci://b@n/schemas/v 1/", "oci://b/", "oci://b/../"] {
+            let Ok(ListedLocation::Prefix(prefix)) = text.parse() else {
+                panic!("{text}")
+            };
+            assert_eq!(prefix.to_string(), text);
+        }
+        for text in ["oci://b/schemas", "schemas/", "schemas"] {
+            let one = text.parse().map(ListedLocation::One);
+            assert!(one.is_ok(), "{text}");
+            assert_eq!(text.parse(), one, "{text}");
+        }
+        let long = format!("oci://b/{}/", "x".repeat(1024));
+        for wrong in [
+            "",
+            "oci:///",
+            "oci://b c/x/",
+            "oci://b/a\nb/",
+            "s3://b/x/",
+            &long,
+        ] {
+            assert_eq!(wrong.parse::<ListedLocation>(), Err(()), "{wrong:?}");
         }
     }
 

@@ -16,6 +16,7 @@ pub const NAMES: &[&str] = &[
     "api_type_b_url",
     "auth_token",
     "avro_schema",
+    "avro_schemas",
     "backoff_initial",
     "backoff_max",
     "circuit_cool_down",

@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
 use oci::principal::{Auth, PrincipalConfig, ResourceVariables};
-use oci::{ObjectLocation, Oci, OciConfig, OciError, SecretLocation};
+use oci::{ListedObject, ObjectLocation, ObjectPrefix, Oci, OciConfig, OciError, SecretLocation};
 use runtime::files;
 use runtime::secret::Secret;
 
@@ -25,6 +25,7 @@ pub(crate) struct OracleCloud {
     client: Mutex<Once<Arc<Oci>>>,
     namespaces: Cache<TenancyNamespace>,
     objects: Cache<ObjectLocation>,
+    lists: Cache<ObjectPrefix, Arc<[ListedObject]>>,
     secrets: Cache<SecretLocation>,
 }
 
@@ -46,6 +47,7 @@ impl OracleCloud {
             client: Mutex::default(),
             namespaces: Cache::default(),
             objects: Cache::default(),
+            lists: Cache::default(),
             secrets: Cache::default(),
         }
     }
@@ -53,6 +55,26 @@ impl OracleCloud {
     /// The text of an object.
     pub(crate) async fn object(&self, location: &ObjectLocation) -> Result<Content, ContentError> {
         self.objects.read(self, location).await
+    }
+
+    /// The text of an object that a list contains. If it still has the listed entity tag, no request is sent.
+    pub(crate) async fn listed_object(
+        &self,
+        location: &ObjectLocation,
+        etag: Option<&str>,
+    ) -> Result<Content, ContentError> {
+        match self.objects.last(location) {
+            Some(last) if etag.is_some() && last.etag.as_deref() == etag => Ok(last),
+            _ => self.object(location).await,
+        }
+    }
+
+    /// The objects below a prefix.
+    pub(crate) async fn list(
+        &self,
+        prefix: &ObjectPrefix,
+    ) -> Result<Arc<[ListedObject]>, ContentError> {
+        self.lists.read(self, prefix).await
     }
 
     /// The content of a secret, trimmed.
@@ -79,7 +101,26 @@ impl OracleCloud {
         }
         self.namespaces.begin_round();
         self.objects.begin_round();
+        self.lists.begin_round();
         self.secrets.begin_round();
+    }
+
+    /// The location with its namespace: if it states none, the tenancy's own.
+    async fn with_namespace(
+        &self,
+        location: &ObjectLocation,
+    ) -> Result<ObjectLocation, ContentError> {
+        let namespace = match &location.namespace {
+            Some(namespace) => namespace.clone(),
+            None => {
+                let content = self.namespaces.read(self, &TenancyNamespace).await?;
+                content.text.reveal().to_owned()
+            }
+        };
+        Ok(ObjectLocation {
+            namespace: Some(namespace),
+            ..location.clone()
+        })
     }
 
     /// Signs in, once. Concurrent callers wait for the same result.
@@ -93,6 +134,18 @@ impl OracleCloud {
             Ok(Arc::new(Oci::sign_in(config).await?))
         });
         client.await.clone()
+    }
+}
+
+impl ContentSource<ObjectPrefix, Arc<[ListedObject]>> for OracleCloud {
+    async fn read(
+        &self,
+        ObjectPrefix(location): &ObjectPrefix,
+        _: Option<Arc<[ListedObject]>>,
+    ) -> Result<Arc<[ListedObject]>, ContentError> {
+        let oci = self.sign_in().await?;
+        let location = self.with_namespace(location).await?;
+        Ok(oci.list(&ObjectPrefix(location)).await?.into())
     }
 }
 
@@ -124,17 +177,7 @@ impl ContentSource<ObjectLocation> for OracleCloud {
         last: Option<Content>,
     ) -> Result<Content, ContentError> {
         let oci = self.sign_in().await?;
-        let namespace = match &location.namespace {
-            Some(namespace) => namespace.clone(),
-            None => {
-                let content = self.namespaces.read(self, &TenancyNamespace).await?;
-                content.text.reveal().to_owned()
-            }
-        };
-        let location = &ObjectLocation {
-            namespace: Some(namespace),
-            ..location.clone()
-        };
+        let location = &self.with_namespace(location).await?;
         let etag = last.as_ref().and_then(|last| last.etag.as_deref());
         let Some(object) = oci.object(location, etag, MAX_DOCUMENT).await? else {
             return last.ok_or_else(|| {

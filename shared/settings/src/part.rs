@@ -44,7 +44,10 @@ pub(crate) fn malformed(setting: &Setting, text: &str) -> SettingError {
     SettingError::Malformed {
         variable: setting.variable(),
         value: text.to_owned(),
-        expected: location::EXPECTED,
+        expected: match setting.documents {
+            true => location::LIST_EXPECTED,
+            false => location::EXPECTED,
+        },
     }
 }
 

@@ -17,9 +17,12 @@ pub(crate) fn values(settings: &[&'static Setting], values: &Values) {
         };
         if setting.secret || (setting.user && *source == Source::Vault) {
             redact::protect(setting.name, [text.clone()]);
-        } else if text.reveal().contains("://") && !text.reveal().starts_with("oci://") {
-            redact::protect(setting.name, redact::secrets_in_url(text.reveal()));
+            continue;
         }
+        let urls = setting
+            .parts(text.reveal())
+            .filter(|part| part.contains("://") && !part.starts_with("oci://"));
+        redact::protect(setting.name, urls.flat_map(redact::secrets_in_url));
     }
 }
 

@@ -1,9 +1,15 @@
 //! Settings for tests, as programs declare them.
 
 use crate::Group;
-use crate::common::{EVERY_PROGRAM, ORACLE_CLOUD};
+use crate::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 
-pub(crate) static GROUPS: [&Group; 4] = [&EVERY_PROGRAM, &ORACLE_CLOUD, &KAFKA, &PROGRAM];
+pub(crate) static GROUPS: [&Group; 5] = [
+    &EVERY_PROGRAM,
+    &WRITER_SCHEMAS,
+    &ORACLE_CLOUD,
+    &KAFKA,
+    &PROGRAM,
+];
 
 crate::settings! {
     [KAFKA = "The broker"]

@@ -19,6 +19,8 @@ pub struct Setting {
     pub user: bool,
     /// The value is the [`Location`](crate::Location) of a document, which is read with the settings.
     pub document: bool,
+    /// The value is a list of locations of documents, which are read with the settings.
+    pub documents: bool,
 }
 
 /// Settings that belong together, under one heading in `--help` and docs/CONFIGURATION.md.
@@ -41,6 +43,12 @@ impl Setting {
         self.name.to_ascii_uppercase()
     }
 
+    /// The parts of a value: the locations in a list of documents, otherwise the value itself.
+    pub(crate) fn parts<'a>(&self, text: &'a str) -> impl Iterator<Item = &'a str> {
+        let trim = |part: &'a str| if self.documents { part.trim() } else { part };
+        text.split(|c| self.documents && c == ',').map(trim)
+    }
+
     /// The command-line flag, without the leading dashes.
     pub fn flag(&self) -> String {
         self.name.replace('_', "-")
@@ -59,7 +67,8 @@ pub(crate) fn all(groups: &[&'static Group]) -> Arc<[&'static Setting]> {
 /// Declares groups of settings: a `pub static` [`Setting`] for each line, a `pub static` [`Group`] for each heading.
 ///
 /// A line is `CONSTANT = "name", "Help.";`, with `alias "other_name"` and `or "default"` after the name where needed.
-/// `#[secret]` marks a value that must not be printed, `#[user]` a user name, `#[document]` the location of a document.
+/// `#[secret]` marks a value that must not be printed, `#[user]` a user name, `#[document]` the location of a document,
+/// `#[documents]` a list of such locations.
 /// Every name must be listed in [`names::NAMES`](crate::names::NAMES).
 ///
 /// ```
@@ -86,6 +95,7 @@ macro_rules! settings {
                 secret: $crate::settings!(@is secret $($kind)?),
                 user: $crate::settings!(@is user $($kind)?),
                 document: $crate::settings!(@is document $($kind)?),
+                documents: $crate::settings!(@is documents $($kind)?),
             };
             const _: () = assert!(
                 $crate::names::is_listed($name) $(&& $crate::names::is_listed($alias))?,
@@ -102,5 +112,6 @@ macro_rules! settings {
     (@is secret secret) => { true };
     (@is user user) => { true };
     (@is document document) => { true };
+    (@is documents documents) => { true };
     (@is $($other:ident)+) => { false };
 }

@@ -11,12 +11,27 @@ use runtime::secret::Secret;
 use crate::value::Values;
 use crate::{Group, Setting, SettingError, Source, layers, protect, setting, units};
 
+/// A document that a setting names. Prints its location only: the routes contain tokens.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Document {
+    /// A path, or `oci://BUCKET/OBJECT`.
+    pub location: String,
+    /// The content.
+    pub text: String,
+}
+
+impl fmt::Debug for Document {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {} bytes", self.location, self.text.len())
+    }
+}
+
 /// The values of a program's settings, read once.
 #[derive(Clone, Default)]
 pub struct Settings {
     pub(crate) settings: Arc<[&'static Setting]>,
     pub(crate) values: Values,
-    pub(crate) documents: BTreeMap<&'static str, Arc<str>>,
+    pub(crate) documents: BTreeMap<&'static str, Arc<[Document]>>,
     pub(crate) principal: Option<Arc<str>>,
 }
 
@@ -51,7 +66,26 @@ impl Settings {
     /// when the setting is unset. [`Settings::gather`] has read it.
     pub fn document(&self, setting: &'static Setting) -> Option<&str> {
         debug_assert!(setting.document, "{} is not a document", setting.name);
-        self.documents.get(setting.name).map(AsRef::as_ref)
+        let [document, ..] = self.read_for(setting) else {
+            return None;
+        };
+        Some(&document.text)
+    }
+
+    /// The documents that the setting names, in the order of its list, those of a directory or prefix by name; empty
+    /// when the setting is unset. [`Settings::gather`] has read them. They are at most 1,000, of at most 16 MiB together.
+    pub fn documents(&self, setting: &'static Setting) -> &[Document] {
+        debug_assert!(setting.documents, "{} is not a list", setting.name);
+        debug_assert!(
+            self.settings.iter().any(|known| known.name == setting.name),
+            "{} is in none of the groups that were gathered",
+            setting.name
+        );
+        self.read_for(setting)
+    }
+
+    fn read_for(&self, setting: &'static Setting) -> &[Document] {
+        self.documents.get(setting.name).map_or(&[], AsRef::as_ref)
     }
 
     /// The document of a setting, parsed. When the setting is unset, `built_in` is parsed, a pair of location and text.

@@ -4,7 +4,7 @@
 
 use std::collections::BTreeMap;
 
-use settings::common::{AVRO_SCHEMA, EVERY_PROGRAM, ORACLE_CLOUD};
+use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS, EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 use settings::{Group, Inspection, Settings};
 use testkit::oci_standin::{Environment, Fault};
 
@@ -301,4 +301,101 @@ async fn an_inspection_reports_every_part() {
     let settings = inspection.settings;
     assert_eq!(settings.required(&KAFKA_TOPIC).unwrap(), "FrontDoorTopic");
     assert!(settings.secret(&KAFKA_PASSWORD).is_none());
+}
+
+#[tokio::test]
+async fn reads_the_objects_of_a_list_by_name_and_only_for_programs_with_the_group() {
+    let mut environment = tutorial().await;
+    for name in [
+        "v/b.avsc",
+        "v/a.avsc",
+        "v/old/c.avsc",
+        "v/.d.avsc",
+        "v/",
+        "v/readme.md",
+        "w/e.avsc",
+    ] {
+        environment
+            .cloud
+            .put_object("schemas", name, name.as_bytes());
+    }
+    environment.set(
+        "AVRO_SCHEMAS",
+        "oci://schemas/w/e.avsc,oci://schemas@standinns/v/",
+    );
+    let groups = [&EVERY_PROGRAM, &ORACLE_CLOUD, &WRITER_SCHEMAS];
+    let settings = Settings::gather(&groups, &[], environment.lookup())
+        .await
+        .unwrap();
+    let documents = settings.documents(&AVRO_SCHEMAS).iter();
+    let documents: Vec<_> = documents
+        .map(|document| (&*document.location, &*document.text))
+        .collect();
+    assert_eq!(
+        documents,
+        [
+            ("oci://schemas/w/e.avsc", "w/e.avsc"),
+            ("oci://schemas@standinns/v/a.avsc", "v/a.avsc"),
+            ("oci://schemas@standinns/v/b.avsc", "v/b.avsc"),
+            ("oci://schemas@standinns/v/old/c.avsc", "v/old/c.avsc"),
+        ]
+    );
+    environment.cloud.clear_requests();
+    Settings::gather(&GROUPS, &[], environment.lookup())
+        .await
+        .unwrap();
+    assert!(environment.cloud.statuses("schemas").is_empty());
+}
+
+#[tokio::test]
+async fn an_inspection_reports_every_object_of_a_list() {
+    let mut environment = tutorial().await;
+    for name in ["v/a.avsc", "v/b.avsc", "other/readme.md"] {
+        environment.cloud.put_object("schemas", name, b"x");
+    }
+    let missing = Fault::Error(404, "ObjectNotFound".to_owned());
+    environment.cloud.inject_fault("v%2Fa.avsc", missing, 1);
+    environment.set(
+        "AVRO_SCHEMAS",
+        "oci://schemas/v/,oci://schemas/other/,oci://nothing/v/",
+    );
+    let groups = [&EVERY_PROGRAM, &ORACLE_CLOUD, &WRITER_SCHEMAS];
+    let inspection = Inspection::of(&groups, &[], environment.lookup()).await;
+    let parts = inspection
+        .parts
+        .iter()
+        .filter(|part| part.setting.name == "avro_schemas");
+    let parts: Vec<_> = parts
+        .map(|part| {
+            let outcome = part.outcome.as_ref().map_err(ToString::to_string);
+            (&*part.location, outcome, part.advice.is_some())
+        })
+        .collect();
+    let expected = [
+        (
+            "oci://schemas/v/a.avsc",
+            "AVRO_SCHEMAS: reading oci://schemas@standinns/v/a.avsc: 404 ",
+            true,
+        ),
+        ("oci://schemas/v/b.avsc", "1 bytes", false),
+        (
+            "oci://schemas/other/",
+            "reading AVRO_SCHEMAS from oci://schemas/other/: no *.avsc in this prefix",
+            false,
+        ),
+        (
+            "oci://nothing/v/",
+            "AVRO_SCHEMAS: listing oci://nothing@standinns/v/: 404 BucketNotFound",
+            true,
+        ),
+    ];
+    assert_eq!(parts.len(), expected.len());
+    for ((location, outcome, has_advice), expected) in parts.into_iter().zip(expected) {
+        let text = match &outcome {
+            Ok(note) => note.as_str(),
+            Err(error) => error,
+        };
+        assert_eq!((location, has_advice), (expected.0, expected.2));
+        assert!(text.starts_with(expected.1), "{text}");
+    }
 }
