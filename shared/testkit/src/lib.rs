@@ -12,6 +12,7 @@
 //! - [`echo_broker`]: a Kafka broker that rejects every password and repeats it in the error
 //! - [`kafka`]: Apache Kafka, one broker or three
 //! - [`registry`]: Apicurio Registry, a schema registry with Confluent's API
+//! - [`peer`]: producers and consumers with other clients
 //! - [`acl`]: access control lists
 //! - [`topics`]: administration and producing
 //! - [`records`]: reads a topic
@@ -52,6 +53,7 @@ pub mod gateway;
 pub mod http;
 pub mod kafka;
 pub mod oci_standin;
+pub mod peer;
 mod process_guard;
 pub mod program;
 pub mod records;

@@ -3,11 +3,15 @@
 //!
 //! Dropping the value stops the registry and deletes its files. So does the end of this process.
 
+mod guids;
+
 use std::path::PathBuf;
 use std::process::Command;
 use std::sync::OnceLock;
 
 use anyhow::{Context, Result, bail};
+
+pub use guids::with_guids;
 
 const SCRIPT: &str = concat!(
     env!("CARGO_MANIFEST_DIR"),
