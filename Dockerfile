@@ -31,6 +31,7 @@ COPY shared/offsets/Cargo.toml shared/offsets/
 COPY shared/record/Cargo.toml shared/record/
 COPY shared/routes/Cargo.toml shared/routes/
 COPY shared/runtime/Cargo.toml shared/runtime/
+COPY shared/schema-registry/Cargo.toml shared/schema-registry/
 COPY shared/settings/Cargo.toml shared/settings/
 COPY shared/testkit/Cargo.toml shared/testkit/
 COPY shared/tools/Cargo.toml shared/tools/
