@@ -14,6 +14,7 @@ use tracing::debug;
 use crate::authorization::Authorization;
 use crate::body;
 use crate::error::RegistryError;
+use crate::operation::{Operation, shown};
 use crate::response::{ErrorKind, ErrorResponse};
 use crate::retry;
 use crate::token::TokenError;
@@ -35,17 +36,6 @@ pub(crate) struct Api {
     pub(crate) timeout: Duration,
     /// The index of the URL that answered last.
     pub(crate) preferred: AtomicUsize,
-}
-
-/// One request, for any URL of the registry.
-pub(crate) struct Operation<'a> {
-    /// What is done to which object, for errors.
-    pub(crate) name: &'a str,
-    /// The segments of the path after the base URL.
-    pub(crate) path: &'a [&'a str],
-    pub(crate) query: Option<&'static str>,
-    /// The body of a POST request, as JSON. `None`: a GET request.
-    pub(crate) body: Option<String>,
 }
 
 /// A failed attempt.
@@ -203,16 +193,14 @@ impl Api {
         let sent = self.http.execute(request).await;
         sent.map_err(|error| {
             let reason = body::connection_error(&error);
-            if reason.contains("certificate") {
-                return Failure::Unavailable {
-                    reason: format!(
-                        "{reason}; SCHEMA_REGISTRY_SSL_CA_LOCATION names the trusted authorities"
-                    ),
+            match body::certificate_advice(&reason) {
+                Some(advice) => Failure::Unavailable {
+                    reason: format!("{reason}; {advice}"),
                     retry_after: None,
                     is_transient: false,
-                };
+                },
+                None => Failure::transient(reason),
             }
-            Failure::transient(reason)
         })
     }
 
@@ -274,64 +262,12 @@ impl Api {
     }
 }
 
-impl Operation<'_> {
-    fn url(&self, base: &Url) -> Url {
-        let mut url = base.clone();
-        // Every HTTP URL can have a path. Segments are percent-encoded: a subject may contain a slash.
-        if let Ok(mut path) = url.path_segments_mut() {
-            path.pop_if_empty().extend(self.path);
-        }
-        url.set_query(self.query);
-        url
-    }
-}
-
 impl Failure {
     fn transient(reason: String) -> Self {
         Self::Unavailable {
             reason,
             retry_after: None,
             is_transient: true,
-        }
-    }
-}
-
-/// A URL in an error. It has no credentials: [`RegistryConfig::urls`](crate::RegistryConfig) permits none.
-pub(crate) fn shown(url: &Url) -> String {
-    url.as_str().trim_end_matches('/').to_owned()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn paths_are_appended_and_encoded() {
-        let operation = |path| Operation {
-            name: "",
-            path,
-            query: None,
-            body: None,
-        };
-        for (base, path, expected) in [
-            (
-                "http://h",
-                &["schemas", "ids", "1"][..],
-                "http://h/schemas/ids/1",
-            ),
-            (
-                "http://h/apis/ccompat/v7/",
-                &["subjects", "a/b?c%d é"],
-                "http://h/apis/ccompat/v7/subjects/a%2Fb%3Fc%25d%20%C3%A9",
-            ),
-            (
-                "http://h/v7",
-                &["subjects", ":.ctx:s"],
-                "http://h/v7/subjects/:.ctx:s",
-            ),
-        ] {
-            let url = operation(path).url(&Url::parse(base).unwrap());
-            assert_eq!(url.as_str(), expected);
         }
     }
 }

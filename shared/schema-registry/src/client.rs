@@ -4,19 +4,22 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
 use futures_util::FutureExt;
-use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use tokio::time::Instant;
 use tracing::warn;
 
-use crate::api::{Api, Operation, shown};
+use crate::api::Api;
 use crate::authorization::Authorization;
 use crate::cache::{SchemaCache, SchemaKey};
 use crate::config::RegistryConfig;
 use crate::error::RegistryError;
 use crate::http_client;
+use crate::operation::{Operation, shown};
 use crate::references::ReferenceResolver;
 use crate::schema::{RegisteredSchema, SchemaReference, SchemaResponse, format_guid};
+
+/// The maximum id: it is a Java `int` in registries. Confluent's answers a larger one as a wrong path.
+const MAX_ID: u32 = i32::MAX as u32;
 
 /// The maximum number of versions of a subject that [`RegistryClient::versions`] reads.
 const MAX_VERSIONS: usize = 1000;
@@ -50,10 +53,7 @@ impl RegistryClient {
     /// [`RegistryError::Setup`]: no URL, a URL that is not HTTP or has credentials or a query, an invalid certificate or
     /// key.
     pub fn new(config: &RegistryConfig) -> Result<Self, RegistryError> {
-        if config.urls.is_empty() {
-            return Err(RegistryError::Setup("there is no URL".to_owned()));
-        }
-        config.urls.iter().try_for_each(check)?;
+        config.check_urls()?;
         let authorization =
             Authorization::new(config.auth.as_ref(), http_client::for_tokens(config)?)?;
         for url in config.cleartext_urls() {
@@ -81,6 +81,13 @@ impl RegistryClient {
     /// # Errors
     /// Any but [`RegistryError::Setup`].
     pub async fn schema_by_id(&self, id: u32) -> Result<Arc<RegisteredSchema>, RegistryError> {
+        if id > MAX_ID {
+            return Err(RegistryError::Unknown {
+                operation: format!("reading schema {id}"),
+                url: shown(&self.api.urls[0]),
+                message: format!("the maximum id is {MAX_ID}"),
+            });
+        }
         let api = Arc::clone(&self.api);
         let fetch = || {
             async move {
@@ -269,22 +276,4 @@ async fn by_key(
             .await?,
         json: response.schema,
     })
-}
-
-/// Whether a URL can be a registry's, and can be shown in errors.
-fn check(url: &Url) -> Result<(), RegistryError> {
-    let reason = if !matches!(url.scheme(), "http" | "https") {
-        "begins with neither http:// nor https://"
-    } else if !url.username().is_empty() || url.password().is_some() {
-        "has credentials, which belong into the authentication"
-    } else if url.query().is_some() || url.fragment().is_some() {
-        "has a query or a fragment"
-    } else {
-        return Ok(());
-    };
-    // The URL itself may contain a secret.
-    Err(RegistryError::Setup(format!(
-        "a URL with the host {:?} {reason}",
-        url.host_str().unwrap_or_default()
-    )))
 }

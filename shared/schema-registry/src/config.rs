@@ -5,6 +5,8 @@ use std::time::Duration;
 use reqwest::Url;
 use runtime::secret::Secret;
 
+use crate::error::RegistryError;
+
 /// How to reach a registry. [`RegistryConfig::from_settings`] reads it from the settings of a program.
 #[derive(Clone, Debug)]
 pub struct RegistryConfig {
@@ -66,6 +68,14 @@ impl RegistryConfig {
         }
     }
 
+    /// Whether there is a URL, and each one can be a registry's and be shown in errors.
+    pub(crate) fn check_urls(&self) -> Result<(), RegistryError> {
+        if self.urls.is_empty() {
+            return Err(RegistryError::Setup("there is no URL".to_owned()));
+        }
+        self.urls.iter().try_for_each(check)
+    }
+
     /// The URLs that receive credentials without encryption, except those of this machine.
     pub(crate) fn cleartext_urls(&self) -> Vec<&Url> {
         let urls: Vec<&Url> = match &self.auth {
@@ -78,6 +88,23 @@ impl RegistryConfig {
         let is_cleartext = |url: &&Url| url.scheme() == "http" && !is_loopback(url);
         urls.into_iter().filter(is_cleartext).collect()
     }
+}
+
+fn check(url: &Url) -> Result<(), RegistryError> {
+    let reason = if !matches!(url.scheme(), "http" | "https") {
+        "begins with neither http:// nor https://"
+    } else if !url.username().is_empty() || url.password().is_some() {
+        "has credentials, which belong into the authentication"
+    } else if url.query().is_some() || url.fragment().is_some() {
+        "has a query or a fragment"
+    } else {
+        return Ok(());
+    };
+    // The URL itself may contain a secret.
+    Err(RegistryError::Setup(format!(
+        "a URL with the host {:?} {reason}",
+        url.host_str().unwrap_or_default()
+    )))
 }
 
 fn is_loopback(url: &Url) -> bool {

@@ -8,16 +8,17 @@ pub enum RegistryError {
     /// The configuration is invalid: a URL, a certificate, a key.
     #[error("schema registry: {0}")]
     Setup(String),
-    /// The registry answered that the schema, subject or version does not exist (error codes 40401, 40402, 40403).
+    /// The registry answered that the schema, subject or version does not exist (error codes 40401, 40402, 40403), or an
+    /// id is outside of the range of ids.
     #[error(
-        "{operation} from {url}: 404 {message}; it was deleted, or belongs to another registry: check SCHEMA_REGISTRY_URL"
+        "{operation} from {url}: {message}; it was deleted, or belongs to another registry: check SCHEMA_REGISTRY_URL"
     )]
     Unknown {
         /// The operation and its object.
         operation: String,
         /// The URL of the registry, without credentials.
         url: String,
-        /// The registry's code and message.
+        /// Status, and the registry's code and message.
         message: String,
     },
     /// The schema exists and cannot be used: it is not Avro, or its references are too many, circular or missing.

@@ -36,6 +36,7 @@ mod client;
 mod config;
 mod error;
 mod http_client;
+mod operation;
 mod references;
 mod response;
 mod retry;
@@ -43,6 +44,7 @@ mod schema;
 pub mod settings;
 mod subject;
 mod token;
+mod url;
 
 pub use client::RegistryClient;
 pub use config::{Auth, ClientCertificate, RegistryConfig};

@@ -6,8 +6,9 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use reqwest::Url;
 
-use crate::api::{Api, Operation, shown};
+use crate::api::Api;
 use crate::error::RegistryError;
+use crate::operation::{Operation, shown};
 use crate::schema::{SchemaReference, SchemaResponse};
 
 /// The maximum number of referenced schemas.

@@ -57,7 +57,7 @@ impl ErrorResponse<'_> {
             None => message,
         });
         match (self.status.as_u16(), code) {
-            (404, Some(40401..=40403)) => (ErrorKind::Unknown, message),
+            (404, Some(40401..=40403)) => (ErrorKind::Unknown, format!("404 {message}")),
             (status, _) if retry::is_transient(status) => {
                 let wait = self.text("retry-after");
                 let wait = wait.and_then(|value| retry_after(value, self.text("date"), now));
@@ -136,7 +136,7 @@ mod tests {
     fn only_the_error_codes_of_a_registry_mean_unknown() {
         for code in [40401, 40402, 40403] {
             let body = format!(r#"{{"error_code":{code},"message":"not found"}}"#);
-            let expected = (ErrorKind::Unknown, format!("{code} not found"));
+            let expected = (ErrorKind::Unknown, format!("404 {code} not found"));
             assert_eq!(classify(404, &[], body.as_bytes()), expected);
         }
         for body in [

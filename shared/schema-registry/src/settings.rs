@@ -2,12 +2,12 @@
 
 use std::path::Path;
 
-use reqwest::Url;
 use runtime::files;
 use runtime::secret::Secret;
 use settings::{Setting, SettingError, Settings};
 
 use crate::config::{Auth, ClientCertificate, RegistryConfig};
+use crate::url::{Credentials, http_url, parse_urls};
 
 settings::settings! {
     [REGISTRY = "Schema registry"]
@@ -27,9 +27,6 @@ settings::settings! {
 
 /// The maximum size of a PEM file, in bytes.
 const MAX_PEM: usize = 1 << 20;
-
-/// User name and password.
-type Credentials = (String, Secret);
 
 impl RegistryConfig {
     /// Reads and validates the settings of [`REGISTRY`], and the PEM files that they name. `None` if there is no
@@ -62,74 +59,6 @@ impl RegistryConfig {
             timeout: settings.positive_duration(&SCHEMA_REGISTRY_TIMEOUT)?,
         }))
     }
-}
-
-/// The URLs without credentials, and the credentials that they contained. Errors do not repeat a URL, whose password may
-/// be the reason that it is malformed.
-fn parse_urls(text: &str) -> Result<(Vec<Url>, Option<Credentials>), String> {
-    let (mut urls, mut found) = (Vec::new(), Vec::new());
-    let parts: Vec<&str> = text.split(',').map(str::trim).collect();
-    for (index, part) in parts.iter().enumerate() {
-        let place = match parts.len() {
-            1 => "SCHEMA_REGISTRY_URL".to_owned(),
-            _ => format!("URL {} of SCHEMA_REGISTRY_URL", index + 1),
-        };
-        let mut url = http_url(part).ok_or_else(|| {
-            format!(
-                "{place} is malformed, expected https://HOST, https://HOST:PORT or either with a path; percent-encode \
-                 special characters of a password"
-            )
-        })?;
-        if !url.username().is_empty() || url.password().is_some() {
-            let decode = |text: &str| {
-                percent_decode(text)
-                    .ok_or_else(|| format!("{place}: user or password is not UTF-8"))
-            };
-            let credentials = (
-                decode(url.username())?,
-                decode(url.password().unwrap_or_default())?,
-            );
-            // Both succeed for a URL with a host.
-            let _ = (url.set_username(""), url.set_password(None));
-            found.push(credentials);
-        }
-        urls.push(url);
-    }
-    let first = found.first().cloned();
-    if found.iter().any(|other| Some(other) != first.as_ref()) {
-        return Err(
-            "the URLs of SCHEMA_REGISTRY_URL have different credentials: they must be one registry"
-                .to_owned(),
-        );
-    }
-    Ok((
-        urls,
-        first.map(|(user, password)| (user, Secret::new(password))),
-    ))
-}
-
-/// A URL of HTTP with a host and without query and fragment.
-fn http_url(text: &str) -> Option<Url> {
-    let url = Url::parse(text).ok()?;
-    let is_plain = url.has_host() && url.query().is_none() && url.fragment().is_none();
-    (matches!(url.scheme(), "http" | "https") && is_plain).then_some(url)
-}
-
-fn percent_decode(text: &str) -> Option<String> {
-    let mut bytes = text.bytes();
-    let mut decoded = Vec::with_capacity(text.len());
-    while let Some(byte) = bytes.next() {
-        let mut rest = bytes.clone();
-        let mut digit = || rest.next().and_then(|byte| char::from(byte).to_digit(16));
-        match (byte, digit(), digit()) {
-            (b'%', Some(high), Some(low)) => {
-                decoded.push((high << 4 | low) as u8);
-                bytes = rest;
-            }
-            _ => decoded.push(byte),
-        }
-    }
-    String::from_utf8(decoded).ok()
 }
 
 fn auth(settings: &Settings, in_url: Option<Credentials>) -> Result<Option<Auth>, SettingError> {

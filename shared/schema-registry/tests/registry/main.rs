@@ -4,6 +4,7 @@
 
 mod credentials;
 mod outages;
+mod references;
 mod schemas;
 mod settings;
 mod tls;

@@ -129,7 +129,7 @@ async fn no_registry_listens() {
         panic!("{error}");
     };
     assert!(
-        attempts >= 2 && elapsed < Duration::from_secs(1),
+        attempts >= 2 && elapsed < Duration::from_secs(5),
         "{attempts} in {elapsed:?}"
     );
 }
