@@ -193,7 +193,7 @@ impl Api {
         let sent = self.http.execute(request).await;
         sent.map_err(|error| {
             let reason = body::connection_error(&error);
-            match body::certificate_advice(&reason) {
+            match body::tls_advice(&reason) {
                 Some(advice) => Failure::Unavailable {
                     reason: format!("{reason}; {advice}"),
                     retry_after: None,

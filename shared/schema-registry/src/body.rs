@@ -38,12 +38,14 @@ pub(crate) fn connection_error(error: &reqwest::Error) -> String {
     format!("no connection: {}", redact::mask(&cause(error)))
 }
 
-/// The setting to check, if a connection failed because of a certificate. Another attempt fails too.
-pub(crate) fn certificate_advice(reason: &str) -> Option<&'static str> {
+/// The setting to check, if a connection failed because of TLS. Another attempt fails too.
+pub(crate) fn tls_advice(reason: &str) -> Option<&'static str> {
     if reason.contains("certificate verify failed") {
         Some("SCHEMA_REGISTRY_SSL_CA_LOCATION names the trusted authorities")
-    } else if reason.contains("alert") && reason.contains("certificate") {
-        Some("SCHEMA_REGISTRY_SSL_CERTIFICATE is the client certificate")
+    } else if reason.contains("SSL alert number") {
+        Some(
+            "the registry rejected the TLS handshake: check SCHEMA_REGISTRY_SSL_CERTIFICATE, the client certificate",
+        )
     } else {
         None
     }

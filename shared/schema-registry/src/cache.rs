@@ -11,10 +11,11 @@ use tokio::time::Instant;
 use crate::error::RegistryError;
 use crate::schema::RegisteredSchema;
 
-/// How long it is remembered that a schema does not exist or cannot be used. It may be registered or corrected later.
+/// How long the error of a schema that does not exist or cannot be used is cached. The schema may be registered or corrected later.
 pub(crate) const MISSING_TTL: Duration = Duration::from_secs(30);
 
-/// The maximum number of ids that are remembered as missing. Ids come from records.
+/// The maximum number of ids that are cached as missing, and of requests in flight whose callers may be gone. Ids come
+/// from records.
 const MAX_MISSING: usize = 1024;
 
 /// The maximum size of the cached schemas, in bytes. The schemas that were cached first are removed.

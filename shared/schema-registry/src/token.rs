@@ -20,7 +20,7 @@ use crate::retry;
 /// A token is replaced this long before it expires, or after nine tenths of its lifetime.
 const MARGIN: Duration = Duration::from_secs(30);
 
-/// The longest lifetime that is believed. Adding it to the current time cannot overflow.
+/// The maximum lifetime of a token. Adding it to the current time cannot overflow.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
 
 /// The maximum size of the response, in bytes.

@@ -42,7 +42,7 @@ async fn retry_after_is_respected_within_the_timeout() {
 }
 
 #[tokio::test]
-async fn an_outage_is_told_apart_from_an_unknown_id_and_ends_at_the_next_call() {
+async fn an_outage_is_not_an_unknown_id_and_is_retried_by_the_next_call() {
     for broken in [
         Answer::status(503),
         Answer::hang(),
@@ -79,7 +79,7 @@ async fn an_outage_is_told_apart_from_an_unknown_id_and_ends_at_the_next_call() 
 }
 
 #[tokio::test]
-async fn the_next_url_is_used_and_remembered() {
+async fn the_next_url_is_used_and_kept() {
     let (first, second) = (
         Endpoint::always(schema()).unwrap(),
         Endpoint::always(schema()).unwrap(),
