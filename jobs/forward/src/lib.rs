@@ -6,7 +6,7 @@
 //! that come after the window was planned; [`schedule`] runs one window after another.
 //!
 //! - [`config`], [`route_config`], [`cli`]: the settings, the routes, the command line
-//! - [`schema_fetcher`]: requests schemas from the registry
+//! - [`schema_sources`], [`schema_fetcher`]: the schemas of the records
 //! - [`run`]: one run from the offsets to the report
 //! - [`plan`]: which offsets the run reads
 //! - [`recreation`]: whether the topic was deleted and created again
@@ -40,5 +40,6 @@ pub mod route_config;
 pub mod run;
 pub mod schedule;
 pub mod schema_fetcher;
+pub mod schema_sources;
 pub mod settings;
 pub mod single_run;

@@ -5,7 +5,6 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
-use avro::Schema;
 use forward::check;
 use forward::cli::{self, Action, Flags, Output, RunOptions};
 use forward::config::Config;
@@ -13,16 +12,13 @@ use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
 use forward::run::Run;
 use forward::schedule;
-use forward::schema_fetcher::SchemaFetcher;
+use forward::schema_sources::SchemaSources;
 use forward::settings::GROUPS;
 use routes::Routes;
 use runtime::console;
-use schema_registry::RegistryConfig;
-use settings::common::AVRO_SCHEMA;
 use settings::telemetry;
 use settings::{LiveSettings, Settings, environment, misspelled, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
-use writer_schemas::WriterSchemas;
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
@@ -71,8 +67,8 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             config: &loaded.config,
             routes: &loaded.routes,
             route_configs: &loaded.route_configs,
-            schemas: &loaded.schemas,
-            registry: loaded.registry.as_ref(),
+            schemas: &loaded.sources.schemas,
+            registry: loaded.sources.registry.as_ref(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -92,8 +88,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
 /// The configuration of a window.
 struct Loaded {
     config: Config,
-    schemas: WriterSchemas,
-    registry: Option<SchemaFetcher>,
+    sources: SchemaSources,
     routes: Routes,
     route_configs: Vec<RouteConfig>,
 }
@@ -101,24 +96,22 @@ struct Loaded {
 impl Loaded {
     fn of(settings: &Settings) -> Result<Self> {
         let config = Config::from_settings(settings)?;
-        let schema =
-            settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
+        let mut sources = SchemaSources::from_settings(settings)?;
         let route_configs = RouteConfig::all_from(settings)?;
         let definitions = route_configs.iter().map(RouteConfig::definition).collect();
-        let routes = Routes::compile(definitions, &schema)?;
+        let routes = Routes::compile(definitions, sources.schemas.reader())?;
+        if let Err(error) = sources.read_versions() {
+            tracing::warn!("the schemas are requested when records need them: {error}");
+        }
         for warning in route_configs.iter().filter_map(RouteConfig::warning) {
             tracing::warn!("{warning}");
         }
         for warning in routes.warnings() {
             tracing::warn!("{warning}");
         }
-        let registry = RegistryConfig::from_settings(settings)?;
-        let schemas = WriterSchemas::new(&schema, &[], registry.is_some());
-        let registry = registry.map(|registry| SchemaFetcher::start(&registry));
         Ok(Self {
             config,
-            schemas,
-            registry: registry.transpose()?,
+            sources,
             routes,
             route_configs,
         })

@@ -3,11 +3,12 @@
 use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
 use settings::Group;
-use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD};
+use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 
 /// Every group of settings that the job reads, in the order of its help.
-pub static GROUPS: [&Group; 8] = [
+pub static GROUPS: [&Group; 9] = [
     &KAFKA,
+    &WRITER_SCHEMAS,
     &REGISTRY,
     &ROUTING,
     &WINDOW,

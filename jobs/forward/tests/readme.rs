@@ -22,7 +22,7 @@ const BEGIN: &str = "<!-- settings -->\n";
 const END: &str = "<!-- /settings -->";
 
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
-static GROUPS: [&Group; 11] = [
+static GROUPS: [&Group; 12] = [
     &EVERY_PROGRAM,
     &WRITER_SCHEMAS,
     &ORACLE_CLOUD,

@@ -7,6 +7,7 @@ use runtime::secret::Secret;
 use settings::{Setting, SettingError, Settings};
 
 use crate::config::{Auth, ClientCertificate, RegistryConfig};
+use crate::subject::SubjectNameStrategy;
 use crate::url::{Credentials, http_url, parse_urls};
 
 settings::settings! {
@@ -22,6 +23,7 @@ settings::settings! {
     SCHEMA_REGISTRY_SSL_CA_LOCATION = "schema_registry_ssl_ca_location", "A PEM file with the CA certificates that sign the registry's certificate. Unset: those of the system.";
     SCHEMA_REGISTRY_SSL_CERTIFICATE = "schema_registry_ssl_certificate", "The client certificate that is presented to the registry: PEM, or the path of a PEM file.";
     #[secret] SCHEMA_REGISTRY_SSL_KEY = "schema_registry_ssl_key", "The private key of the client certificate: PEM, or the path of a PEM file.";
+    SCHEMA_REGISTRY_SUBJECT_STRATEGY = "schema_registry_subject_strategy" or "topic", "How the subject of a topic's values is named: topic (TOPIC-value), record (the record's full name) or topic_record (TOPIC-FULL_NAME).";
     SCHEMA_REGISTRY_TIMEOUT = "schema_registry_timeout" or "10s", "The timeout of one operation of the registry, retries included.";
 }
 
@@ -58,6 +60,24 @@ impl RegistryConfig {
             client_certificate: client_certificate(settings)?,
             timeout: settings.positive_duration(&SCHEMA_REGISTRY_TIMEOUT)?,
         }))
+    }
+}
+
+impl SubjectNameStrategy {
+    /// Reads `SCHEMA_REGISTRY_SUBJECT_STRATEGY`.
+    ///
+    /// # Errors
+    /// Another value.
+    pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        settings.choice(
+            &SCHEMA_REGISTRY_SUBJECT_STRATEGY,
+            &[
+                ("topic", Self::Topic),
+                ("record", Self::Record),
+                ("topic_record", Self::TopicRecord),
+            ],
+            "topic, record or topic_record",
+        )
     }
 }
 

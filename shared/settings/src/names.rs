@@ -76,6 +76,7 @@ pub const NAMES: &[&str] = &[
     "schema_registry_ssl_ca_location",
     "schema_registry_ssl_certificate",
     "schema_registry_ssl_key",
+    "schema_registry_subject_strategy",
     "schema_registry_timeout",
     "schema_registry_token",
     "schema_registry_url",

@@ -106,6 +106,27 @@ impl Settings {
         })
     }
 
+    /// The documents of a setting, parsed, each with its location.
+    ///
+    /// # Errors
+    /// `parse` failed. The error names the document.
+    pub fn parsed_documents<T, E: fmt::Display>(
+        &self,
+        setting: &'static Setting,
+        parse: impl Fn(&str) -> Result<T, E>,
+    ) -> Result<Vec<(String, T)>, SettingError> {
+        let documents = self.documents(setting).iter();
+        let parsed = documents.map(|document| match parse(&document.text) {
+            Ok(parsed) => Ok((document.location.clone(), parsed)),
+            Err(error) => Err(SettingError::Unreadable {
+                variable: setting.variable(),
+                location: document.location.clone(),
+                reason: error.to_string(),
+            }),
+        });
+        parsed.collect()
+    }
+
     /// The value, or `None` when it is unset.
     pub fn optional(&self, setting: &'static Setting) -> Option<&str> {
         self.values

@@ -123,7 +123,7 @@ impl WriterSchemas {
         }
     }
 
-    /// Adds a schema of the registry.
+    /// Adds a schema of the registry, and returns it with its resolution.
     ///
     /// # Errors
     /// The text is not a valid schema. Then the reference is unknown.
@@ -132,13 +132,13 @@ impl WriterSchemas {
         reference: SchemaRef,
         json: &str,
         references: &[&str],
-    ) -> Result<(), SchemaError> {
+    ) -> Result<Arc<WriterSchema>, SchemaError> {
         match Schema::parse_writer_with_references(json, references) {
             Ok(schema) => {
                 let schema = Arc::new(WriterSchema::new(schema, self.reader()));
-                self.registered.insert(reference, schema);
+                self.registered.insert(reference, Arc::clone(&schema));
                 self.unknown.remove(&reference);
-                Ok(())
+                Ok(schema)
             }
             Err(error) => {
                 let reason = format!("the schema with {reference} is not valid: {error}");

@@ -98,7 +98,7 @@ impl DeadLetterQueue {
     /// Sends a record that has no route. `records`: how many records the run has read.
     pub(super) fn place(&mut self, record: RoutedRecord, records: u64) -> Placement {
         if self.uncommitted >= self.max_uncommitted || self.is_full() {
-            return Placement::Full(record);
+            return Placement::Full(Box::new(record));
         }
         let Some((cause, reason)) = record.dead_letter else {
             return Placement::Deferred;

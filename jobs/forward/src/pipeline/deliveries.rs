@@ -121,7 +121,7 @@ impl Deliveries {
         if self.routes[route].is_lagging {
             Placement::RouteSkipped
         } else {
-            Placement::Full(record)
+            Placement::Full(Box::new(record))
         }
     }
 

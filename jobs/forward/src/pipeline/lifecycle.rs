@@ -104,7 +104,8 @@ impl Pipeline<'_> {
         self.relieve_starved_partitions(now);
         self.send_waiting_dead_letters();
         if !self.parked.is_empty() {
-            self.deliveries.update_lag(self.parked.iter(), now);
+            self.deliveries
+                .update_lag(self.parked.iter().map(AsRef::as_ref), now);
             self.place_parked();
         }
         if self.commits.is_due(now) {

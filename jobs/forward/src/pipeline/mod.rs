@@ -97,7 +97,7 @@ pub struct Pipeline<'r> {
     router: Router<'r>,
     schema_requests: SchemaRequests,
     /// Records that there is no room for, at most one a partition, the oldest first. Their partitions are paused.
-    parked: VecDeque<RoutedRecord>,
+    parked: VecDeque<Box<RoutedRecord>>,
     deliveries: Deliveries,
     dead_letters: DeadLetterQueue,
     partitions: Partitions,

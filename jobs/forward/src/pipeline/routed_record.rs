@@ -27,7 +27,7 @@ pub(super) enum Placement {
     /// Its route is skipped for the rest of the scan.
     RouteSkipped,
     /// There is no room for it at the moment.
-    Full(RoutedRecord),
+    Full(Box<RoutedRecord>),
     /// It was not handed on: the run stops.
     Stopped(StopReason),
 }

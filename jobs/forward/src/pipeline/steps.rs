@@ -188,7 +188,7 @@ impl<'r> Pipeline<'r> {
                 .pop_front()
                 .filter(|_| self.shutdown.is_reading())
             {
-                self.place(record);
+                self.place(*record);
             }
         }
     }

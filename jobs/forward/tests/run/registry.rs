@@ -7,7 +7,7 @@ use std::time::Duration;
 use avro::{Schema, confluent};
 use serde_json::json;
 use testkit::container::Batch;
-use testkit::endpoint::{Answer, Endpoint};
+use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::records;
 use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
@@ -36,11 +36,24 @@ fn registry() -> Endpoint {
         let id = id.and_then(|id| id.split('?').next()?.parse().ok());
         match id.and_then(|id: u32| schemas.get(&id)) {
             Some(schema) => Answer::ok().body(json!({"schema": schema}).to_string()),
-            None => Answer::status(404)
-                .body(json!({"error_code": 40403, "message": "Schema not found"}).to_string()),
+            None => not_found(40403),
         }
     })
     .unwrap()
+}
+
+fn not_found(code: u32) -> Answer {
+    Answer::status(404).body(json!({"error_code": code, "message": "not found"}).to_string())
+}
+
+fn is_id(request: &Request) -> bool {
+    request.target.starts_with("/schemas/ids/")
+}
+
+/// How many schemas were requested by id.
+fn requested_ids(registry: &Endpoint) -> usize {
+    let requests = registry.requests();
+    requests.iter().filter(|request| is_id(request)).count()
 }
 
 fn write(stage: &Stage, records: &[NewRecord]) {
@@ -108,7 +121,7 @@ fn framed_records_are_decoded_with_the_schema_of_their_id_and_delivered_as_confi
         let header = request.header("avro-schema-fingerprint");
         assert_eq!(header, Some(fingerprint.as_str()));
     }
-    assert_eq!(registry.count(), 2, "one request for each id");
+    assert_eq!(requested_ids(&registry), 2, "one request for each id");
 }
 
 #[test]
@@ -190,7 +203,11 @@ fn unknown_and_incompatible_schemas_are_dead_letters_and_the_others_are_delivere
         ("unknown-schema".to_owned(), 50),
     ];
     assert_eq!(causes(&stage), BTreeMap::from(expected));
-    assert_eq!(registry.count(), 3, "an unknown id is requested once");
+    assert_eq!(
+        requested_ids(&registry),
+        3,
+        "an unknown id is requested once"
+    );
     let letters = records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC).unwrap();
     let values: Vec<_> = letters
         .iter()
@@ -234,8 +251,12 @@ fn an_unavailable_registry_ends_the_run_and_makes_no_dead_letter() {
 #[test]
 fn a_slow_registry_delays_only_the_partitions_that_wait_for_it() {
     let stage = Stage::accepting();
-    let schema = json!({"schema": WIDER}).to_string();
-    let registry = Endpoint::always(Answer::ok().body(schema).after(Duration::from_millis(600)));
+    let registry = Endpoint::start(|request| match is_id(request) {
+        true => Answer::ok()
+            .body(json!({"schema": WIDER}).to_string())
+            .after(Duration::from_millis(600)),
+        false => not_found(40401),
+    });
     let registry = registry.unwrap();
     write(&stage, &[wider("slow")]);
     stage.write_to(1, (0..20).map(|_| user(1010, "fast")).collect());
@@ -254,7 +275,7 @@ fn a_slow_registry_delays_only_the_partitions_that_wait_for_it() {
             .unwrap()
     };
     assert!(at(true) - at(false) > Duration::from_millis(300));
-    assert_eq!(registry.count(), 1);
+    assert_eq!(requested_ids(&registry), 1);
 }
 
 /// A record that an earlier run decoded and deferred is not lost when the registry has deleted its schema.
@@ -268,10 +289,7 @@ fn a_deferred_record_whose_schema_was_deleted_is_a_dead_letter() {
     write(&stage, &[wider("deferred"), b]);
     let first = run(&stage, &all, &["--max-attempts", "1"]);
     first.assert(11, &json!({"planned": 2, "delivered": 1, "deferred": 1}));
-    let empty = Endpoint::always(
-        Answer::status(404)
-            .body(json!({"error_code": 40403, "message": "Schema not found"}).to_string()),
-    );
+    let empty = Endpoint::always(not_found(40403));
     let second = run(&stage, &empty.unwrap(), &[]);
     second.assert(
         10,
@@ -283,6 +301,35 @@ fn a_deferred_record_whose_schema_was_deleted_is_a_dead_letter() {
     );
     let third = run(&stage, &all, &[]);
     third.assert(0, &json!({"planned": 0}));
+}
+
+/// The start of the run reads the versions of the subject, so that no record waits for them.
+#[test]
+fn the_versions_of_the_subject_are_known_at_the_start() {
+    let stage = Stage::accepting();
+    let registry = Endpoint::start(|request| {
+        let path = request
+            .target
+            .strip_prefix("/subjects/FrontDoorTopic-value/versions");
+        let version = |number: u32, id: u32, schema: &str| {
+            let version = json!({"version": number, "id": id, "schema": schema});
+            Answer::ok().body(version.to_string())
+        };
+        match path.and_then(|path| path.split('?').next()) {
+            Some("") => Answer::ok().body("[1,2]"),
+            Some("/1") => version(1, OTHER_ID, OTHER),
+            Some("/2") => version(2, WIDER_ID, WIDER),
+            _ => not_found(40401),
+        }
+    });
+    let registry = registry.unwrap();
+    write(&stage, &[wider("wide")]);
+    let ended = run(&stage, &registry, &[]);
+    ended.assert(0, &json!({"planned": 1, "delivered": 1}));
+    assert_eq!(requested_ids(&registry), 0);
+    let warning =
+        "records of version 1 (id 3) of FrontDoorTopic-value cannot be read with AVRO_SCHEMA";
+    assert!(ended.log.contains(warning), "{}", ended.log);
 }
 
 #[test]

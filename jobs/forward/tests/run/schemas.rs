@@ -128,6 +128,30 @@ fn a_header_that_is_not_this_schemas_fingerprint_is_an_unknown_schema() {
     }
 }
 
+/// `AVRO_SCHEMAS` has the older versions: a directory.
+#[test]
+fn a_record_of_a_further_schema_is_resolved() {
+    let stage = Stage::accepting();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("user.avsc"), WRITER).unwrap();
+    let reader = WRITER.replace(
+        r#"{"name": "name", "type": "string"},"#,
+        r#"{"name": "name", "type": "string"}, {"name": "age", "type": "int", "default": 7},"#,
+    );
+    let written = fingerprint(WRITER);
+    write(
+        &stage,
+        &[with_header(user(1010, "Paul"), Some(written.as_bytes()))],
+    );
+    let folder = folder.path().to_str().unwrap().to_owned();
+    let run = run(&stage, &reader, &["--avro-schemas", &folder]);
+    run.assert(0, &json!({"planned": 1, "delivered": 1}));
+    let delivered = Schema::parse(&reader)
+        .unwrap()
+        .to_json(&bodies(&stage.a)[0]);
+    assert_eq!(delivered.unwrap()["age"], 7);
+}
+
 #[test]
 fn a_dry_run_reports_records_of_another_schema_and_does_not_route_them() {
     let stage = Stage::accepting();
