@@ -2,6 +2,8 @@
 
 use std::ops::Range;
 
+use crate::{Mismatch, Schema};
+
 /// Validated raw datums of the configured schema, in input order. They borrow from the input where possible.
 #[derive(Debug, Default)]
 pub struct Data<'a> {
@@ -21,11 +23,41 @@ pub(super) enum Location<'a> {
 }
 
 impl<'a> Data<'a> {
-    pub(super) fn single(datum: &'a [u8]) -> Self {
+    /// One datum that the caller has validated.
+    pub fn single(datum: &'a [u8]) -> Self {
         Self {
             datums: vec![Location::Input(datum)],
             ..Self::default()
         }
+    }
+
+    /// One datum that the caller has validated, for example with [`Resolution::apply`](crate::Resolution::apply).
+    pub fn resolved(datum: Vec<u8>) -> Self {
+        Self {
+            datums: vec![Location::Buffer(0..datum.len())],
+            buffer: datum,
+            metadata: Vec::new(),
+        }
+    }
+
+    /// Encodes a JSON value as the next datum.
+    ///
+    /// # Errors
+    /// The value does not fit the schema.
+    pub fn push_json(
+        &mut self,
+        schema: &Schema,
+        value: &serde_json::Value,
+    ) -> Result<(), Mismatch> {
+        let start = self.buffer.len();
+        self.buffer.extend(schema.from_json(value)?);
+        self.datums.push(Location::Buffer(start..self.buffer.len()));
+        Ok(())
+    }
+
+    /// The size of the datums that were decompressed, resolved or encoded, in bytes.
+    pub fn buffered(&self) -> usize {
+        self.buffer.len()
     }
 
     /// The number of datums.

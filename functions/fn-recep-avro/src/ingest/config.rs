@@ -1,22 +1,31 @@
 //! The configuration of the ingest function: settings, read and checked before the first connection.
 
-use crate::settings::{CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, MAX_MESSAGE, PUBLISH_TIMEOUT};
+use crate::settings::{
+    CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, MAX_MESSAGE, PUBLISH_TIMEOUT,
+    SCHEMA_REGISTRY_AUTO_REGISTER, STORE_AS,
+};
 use avro::Schema;
 use http_server::settings::{MAX_BODY, MAX_DECODED, MAX_RECORDS};
 use kafka::config::{KafkaSettings, OCI_MAX_MESSAGE_BYTES, Profile};
 use rdkafka::error::KafkaResult;
-use settings::common::AVRO_SCHEMA;
+use schema_registry::{RegistryConfig, SubjectNameStrategy};
+use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS};
 use settings::{SettingError, Settings, Source};
+use writer_schemas::WriterSchemas;
 
 use super::envelope::Envelope;
 use super::limits::RequestLimits;
 use super::publisher::PublisherConfig;
+use super::schemas::RegistrySource;
+use super::store::StoreAs;
 
 /// What an [`IngestFunction`](super::IngestFunction) is made of.
 #[derive(Debug)]
 pub struct Config {
     pub(super) limits: RequestLimits,
-    pub(super) schema: Schema,
+    pub(super) schemas: WriterSchemas,
+    pub(super) registry: Option<RegistrySource>,
+    pub(super) store_as: StoreAs,
     pub(super) envelope: Envelope,
     pub(super) publisher: PublisherConfig,
 }
@@ -36,7 +45,12 @@ impl Config {
         };
         let schema =
             settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
+        let others = settings.parsed_documents(&AVRO_SCHEMAS, Schema::parse_writer)?;
+        let others: Vec<Schema> = others.into_iter().map(|(_, schema)| schema).collect();
         let envelope = envelope(settings, &schema)?;
+        let registry = registry(settings, &kafka.topic, schema.name())?;
+        let schemas = WriterSchemas::new(&schema, &others, registry.is_some());
+        let store_as = store_as(settings, registry.is_some())?;
         let publisher = PublisherConfig {
             kafka,
             timeout: settings.positive_duration(&PUBLISH_TIMEOUT)?,
@@ -45,7 +59,9 @@ impl Config {
         };
         Ok(Self {
             limits,
-            schema,
+            schemas,
+            registry,
+            store_as,
             envelope,
             publisher,
         })
@@ -60,6 +76,44 @@ impl Config {
         let publisher = &self.publisher;
         kafka.listing(&kafka.producer_within(publisher.timeout, publisher.max_message))
     }
+}
+
+fn registry(
+    settings: &Settings,
+    topic: &str,
+    name: &str,
+) -> Result<Option<RegistrySource>, SettingError> {
+    let strategy = SubjectNameStrategy::from_settings(settings)?;
+    let auto_register = settings.choice(
+        &SCHEMA_REGISTRY_AUTO_REGISTER,
+        &[("true", true), ("false", false)],
+        "true or false",
+    )?;
+    let client = RegistryConfig::from_settings(settings)?;
+    Ok(client.map(|client| RegistrySource {
+        client,
+        subject: strategy.subject(topic, name),
+        auto_register,
+    }))
+}
+
+fn store_as(settings: &Settings, has_registry: bool) -> Result<StoreAs, SettingError> {
+    let store_as = settings.choice(
+        &STORE_AS,
+        &[
+            ("datum", StoreAs::Datum),
+            ("confluent", StoreAs::Confluent),
+            ("received", StoreAs::Received),
+        ],
+        "datum, confluent or received",
+    )?;
+    if store_as == StoreAs::Confluent && !has_registry {
+        return Err(SettingError::Contradiction(
+            "STORE_AS is confluent, which needs the ids of a schema registry: set SCHEMA_REGISTRY_URL"
+                .to_owned(),
+        ));
+    }
+    Ok(store_as)
 }
 
 /// The limit of a message, within those of librdkafka's `message.max.bytes` and of OCI Streaming.

@@ -27,11 +27,23 @@ use super::respond;
 pub(super) struct DecodedRequest {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    pub(super) format: BodyFormat,
+}
+
+/// What a body contains, by its content type.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum BodyFormat {
+    /// Avro. The first bytes say how it is framed.
+    Avro,
+    /// One JSON value: a record, or an array of records.
+    Json,
+    /// A JSON value in each line (`application/x-ndjson`).
+    NdJson,
 }
 
 const TRANSFER_ENCODING: HeaderName = HeaderName::from_static("content-transfer-encoding");
 
-/// The accepted content types. Whether the body is Avro is decided by validation alone. `fn invoke` sends `text/plain`
+/// The accepted content types of Avro. Whether the body is Avro is decided by validation alone. `fn invoke` sends `text/plain`
 /// by default, and `curl --data-binary` sends the type of a form.
 const MEDIA_TYPES: [&str; 6] = [
     "application/octet-stream",
@@ -41,9 +53,15 @@ const MEDIA_TYPES: [&str; 6] = [
     "text/plain",
     "application/x-www-form-urlencoded",
 ];
+/// The content types of JSON in lines; the first is registered by no one, and the most common.
+const NDJSON_TYPES: [&str; 3] = [
+    "application/x-ndjson",
+    "application/ndjson",
+    "application/jsonl",
+];
 /// The content types that an error response recommends.
-const RECOMMENDED: &str =
-    "application/octet-stream, avro/binary, application/avro, application/vnd.apache.avro";
+const RECOMMENDED: &str = "application/octet-stream, avro/binary, application/avro, application/vnd.apache.avro, \
+                           application/json, application/x-ndjson";
 
 /// Reads and decodes a request.
 ///
@@ -63,7 +81,7 @@ where
     let (head, mut body) = request.into_parts();
     let deadline = call.body_deadline(Instant::now()).map(Into::into);
     let decoded = async {
-        let encodings = check(&head, call)?;
+        let (format, encodings) = check(&head, call)?;
         let max = limits.max_body;
         let length = body.size_hint().exact();
         let length = length.map_or(max, |length| {
@@ -75,12 +93,13 @@ where
         }
         let bytes = body::read(&mut body, &head.headers, max, deadline).await?;
         memory.resize(2 * bytes.len());
-        encodings.decode(bytes, limits)
+        Ok((format, encodings.decode(bytes, limits)?))
     };
     match decoded.await {
-        Ok(body) => Ok(DecodedRequest {
+        Ok((format, body)) => Ok(DecodedRequest {
             headers: head.headers,
             body,
+            format,
         }),
         Err(problem) => {
             body::discard(&mut body, call.max_discard, deadline).await;
@@ -90,7 +109,7 @@ where
 }
 
 /// Checks everything that does not need the body.
-fn check(head: &Parts, call: &Call) -> Result<Encodings, Problem> {
+fn check(head: &Parts, call: &Call) -> Result<(BodyFormat, Encodings), Problem> {
     match &call.rejection {
         Some(Rejection::HeaderFieldsTooLarge(excess)) => {
             let detail = format!("The request has {excess}. Nothing was published.");
@@ -109,11 +128,12 @@ fn check(head: &Parts, call: &Call) -> Result<Encodings, Problem> {
     if head.method != Method::POST {
         return Err(Problem::method_not_allowed(&head.method, "POST"));
     }
-    check_media_type(&head.headers)?;
-    Ok(Encodings {
+    let format = body_format(&head.headers)?;
+    let encodings = Encodings {
         base64: is_base64(&head.headers)?,
         gzip: is_gzip(&head.headers)?,
-    })
+    };
+    Ok((format, encodings))
 }
 
 /// The encodings of a body, by its headers.
@@ -152,25 +172,23 @@ fn problem(encoding: &str, error: EncodingError, limit: usize) -> Problem {
     }
 }
 
-fn check_media_type(headers: &HeaderMap) -> Result<(), Problem> {
+fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
     let Some(value) = headers.get(CONTENT_TYPE) else {
-        return Ok(());
+        return Ok(BodyFormat::Avro);
     };
     let text = String::from_utf8_lossy(value.as_bytes());
     let essence = text.split(';').next().unwrap_or_default().trim();
-    if essence.is_empty()
-        || MEDIA_TYPES
-            .iter()
-            .any(|known| known.eq_ignore_ascii_case(essence))
-    {
-        return Ok(());
+    let is_one_of =
+        |types: &[&str]| (types.iter()).any(|known| known.eq_ignore_ascii_case(essence));
+    if essence.is_empty() || is_one_of(&MEDIA_TYPES) {
+        return Ok(BodyFormat::Avro);
+    } else if is_one_of(&["application/json"]) {
+        return Ok(BodyFormat::Json);
+    } else if is_one_of(&NDJSON_TYPES) {
+        return Ok(BodyFormat::NdJson);
     }
-    let hint = match essence.to_ascii_lowercase().as_str() {
-        "application/json" => " Encode JSON as Avro first.",
-        _ => "",
-    };
     let shown: String = essence.chars().take(100).collect();
-    let detail = format!("The content type is {shown:?}; expected one of {RECOMMENDED}.{hint}");
+    let detail = format!("The content type is {shown:?}; expected one of {RECOMMENDED}.");
     Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE, detail).with_header(ACCEPT, RECOMMENDED))
 }
 
@@ -253,7 +271,7 @@ mod tests {
             }
         }
         for other in [
-            "application/json",
+            "application/problem+json",
             "text/html",
             "multipart/form-data",
             "avro/",

@@ -15,6 +15,7 @@ use runtime::text::hex;
 use super::call::Call;
 use super::limits::RequestLimits;
 use super::problems::RECORD_TOO_LARGE;
+use super::store::StoredValues;
 use super::trace;
 use super::validate::ValidatedBody;
 
@@ -57,7 +58,8 @@ impl Envelope {
     }
 }
 
-/// One message for each datum, in the order of the body.
+/// One message for each datum, in the order of the body, with the value that is stored. The headers name the schema only of
+/// raw datums: other values name it themselves.
 ///
 /// The records of a container file share the client's Idempotency-Key. Each message carries it with `/` and the
 /// record's position, from 1: with equal keys, a consumer that drops duplicates would drop all but the first.
@@ -65,28 +67,31 @@ impl Envelope {
 /// # Errors
 /// The Idempotency-Key is malformed, or a message is larger than `MAX_MESSAGE`.
 pub(super) fn messages<'a>(
-    datums: &'a ValidatedBody<'_>,
+    datums: &ValidatedBody<'_>,
+    stored: &'a StoredValues<'_>,
     headers: &HeaderMap,
     envelope: &Envelope,
     limits: &RequestLimits,
     call: &Call,
 ) -> Result<Vec<OutgoingMessage<'a>>, Problem> {
     let client_key = idempotency::parse_key(headers, MAX_CLIENT_KEY_LENGTH)?;
-    let mut common = vec![
-        ("content-type", Bytes::from_static(b"avro/binary")),
-        (FINGERPRINT_HEADER, envelope.fingerprint.clone()),
-    ];
+    let mut common = Vec::new();
+    if stored.are_datums {
+        common.push(("content-type", Bytes::from_static(b"avro/binary")));
+        common.push((FINGERPRINT_HEADER, envelope.fingerprint.clone()));
+    }
     common.extend(trace::traceparent(headers).map(|value| (traceparent::HEADER, value.into())));
     common.extend(call.id.clone().map(|id| ("call-id", id.into())));
     let common: Arc<[_]> = common.into();
 
     let mut messages = Vec::with_capacity(datums.data.len());
-    for (position, datum) in (1u64..).zip(datums.data.iter()) {
+    let values = stored.values.iter().zip(datums.data.iter());
+    for (position, (value, datum)) in (1u64..).zip(values) {
         let message = OutgoingMessage {
             key: envelope.key(datum),
-            value: datum,
+            value,
             headers: Arc::clone(&common),
-            idempotency_key: client_key.as_ref().map(|key| match datums.is_container {
+            idempotency_key: client_key.as_ref().map(|key| match datums.is_list {
                 true => in_container(key, position),
                 false => key.clone(),
             }),
@@ -95,10 +100,10 @@ pub(super) fn messages<'a>(
             let limit = limits.max_message;
             let detail = format!(
                 "The record has {} bytes. With its key and headers it is larger than {limit} bytes (MAX_MESSAGE).",
-                datum.len()
+                value.len()
             );
             let problem = Problem::new(&RECORD_TOO_LARGE, detail).with_member("limit", limit);
-            return Err(match datums.is_container {
+            return Err(match datums.is_list {
                 true => problem.with_member("record", position),
                 false => problem,
             });

@@ -1,10 +1,12 @@
-//! Turns one HTTP request with Avro in its body into Kafka messages.
+//! Turns one HTTP request with Avro or JSON in its body into Kafka messages.
 //!
 //! The whole body is validated before the first message is sent. The module does not depend on the host: its input is
 //! a request and a [`Call`], its output is a response.
 //!
 //! - `decode`: checks the headers, reads the body within its limit, decodes its encodings
-//! - `validate`: splits the body into datums and validates each of them
+//! - `schemas`: the schemas that bodies may have been written with, also those of a schema registry
+//! - `validate`: splits the body into datums and validates each of them; `json` encodes those of a JSON body
+//! - `store`: the form in which datums are stored
 //! - `memory`: bounds the memory of all calls together
 //! - `envelope`: makes a message of each datum: key, headers, value
 //! - `publisher`: sends the messages and waits for the acknowledgements
@@ -15,36 +17,55 @@ mod config;
 mod decode;
 mod encodings;
 mod envelope;
+mod json;
 mod limits;
 mod memory;
 mod problems;
 mod publisher;
 mod respond;
+mod schema_document;
+mod schemas;
+mod store;
 mod trace;
 mod validate;
 
 use std::error::Error;
 
-use avro::Schema;
 use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_server::problem::Problem;
+use rdkafka::error::KafkaError;
+use schema_registry::RegistryError;
 use tracing::debug;
 
 pub use call::{Call, Rejection};
 pub use config::Config;
+use decode::BodyFormat;
 use envelope::Envelope;
 use limits::RequestLimits;
 use memory::Memory;
 use publisher::Publisher;
-pub use publisher::StartError;
 pub use respond::{busy, starting};
+use schemas::Schemas;
+use store::StoreAs;
+
+/// A client could not be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The Kafka client rejects its configuration.
+    #[error("starting the Kafka client: {0}")]
+    Kafka(#[from] KafkaError),
+    /// The client of the schema registry rejects its configuration.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+}
 
 /// The ingest function: the request handler behind every host.
 pub struct IngestFunction {
     limits: RequestLimits,
-    schema: Schema,
+    schemas: Schemas,
+    store_as: StoreAs,
     envelope: Envelope,
     publisher: Publisher,
     memory: Memory,
@@ -54,18 +75,19 @@ impl IngestFunction {
     /// Starts the Kafka client. It does not wait for a connection to a broker.
     ///
     /// # Errors
-    /// The Kafka client rejects its configuration.
+    /// A client rejects its configuration.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Ok(Self {
             limits: config.limits,
-            schema: config.schema,
+            schemas: Schemas::new(config.schemas, config.registry)?,
+            store_as: config.store_as,
             envelope: config.envelope,
             publisher: Publisher::start(config.publisher).await?,
             memory: Memory::default(),
         })
     }
 
-    /// Handles one request.
+    /// Handles one request. `GET …/schema` returns the configured schema.
     ///
     /// The response is 202 with the messages' coordinates when the brokers have acknowledged every message. Otherwise it
     /// is a problem (RFC 9457) that says what is wrong and whether messages may be stored.
@@ -77,6 +99,9 @@ impl IngestFunction {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
+        if let Some(response) = schema_document::respond(&request, self.schemas.known().reader()) {
+            return response;
+        }
         match self.ingest(request, call).await {
             Ok(response) => {
                 debug!(
@@ -96,9 +121,19 @@ impl IngestFunction {
     {
         let mut memory = self.memory.reserve();
         let request = decode::read(request, &self.limits, call, &mut memory).await?;
-        let datums = validate::all(&request.body, &self.schema, &self.limits)?;
+        let schemas = match request.format {
+            BodyFormat::Avro => self.schemas.for_body(&request.body, call).await?,
+            BodyFormat::Json | BodyFormat::NdJson => self.schemas.known(),
+        };
+        let datums = validate::all(&request.body, request.format, &schemas, &self.limits)?;
+        let id = match self.store_as.needs_id(&datums) {
+            true => Some(self.schemas.id(call).await?),
+            false => None,
+        };
+        let stored = self.store_as.values(&datums, &request.body, id);
         let messages = envelope::messages(
             &datums,
+            &stored,
             &request.headers,
             &self.envelope,
             &self.limits,
@@ -108,7 +143,7 @@ impl IngestFunction {
             return Err(respond::out_of_memory());
         }
         let statuses = self.publisher.publish(&messages, call.deadline).await;
-        respond::accepted(self.publisher.topic(), datums.is_container, &statuses)
+        respond::accepted(self.publisher.topic(), datums.is_list, &statuses)
     }
 
     /// Whether the function can publish: `None` if a broker answers, otherwise 503. Publishes nothing; takes a second at

@@ -31,7 +31,7 @@ pub(super) const RECORD_TOO_LARGE: ProblemType = ProblemType {
 pub(super) const UNSUPPORTED_MEDIA_TYPE: ProblemType = ProblemType {
     name: "unsupported-media-type",
     status: StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    title: "The content type is not a media type of Avro",
+    title: "The content type is not a media type of Avro or JSON",
 };
 pub(super) const MALFORMED_DATUM: ProblemType = ProblemType {
     name: "malformed-datum",
@@ -47,6 +47,31 @@ pub(super) const SCHEMA_MISMATCH: ProblemType = ProblemType {
     name: "schema-mismatch",
     status: StatusCode::UNPROCESSABLE_ENTITY,
     title: "The body was written with an incompatible schema",
+};
+pub(super) const MALFORMED_JSON: ProblemType = ProblemType {
+    name: "malformed-json",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The body is not JSON of the schema",
+};
+pub(super) const UNKNOWN_SCHEMA: ProblemType = ProblemType {
+    name: "unknown-schema",
+    status: StatusCode::UNPROCESSABLE_ENTITY,
+    title: "The schema registry does not have the schema of the body",
+};
+pub(super) const SCHEMA_NOT_REGISTERED: ProblemType = ProblemType {
+    name: "schema-not-registered",
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    title: "The schema registry does not have the function's schema",
+};
+pub(super) const REGISTRY_REJECTED: ProblemType = ProblemType {
+    name: "registry-rejected",
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    title: "The schema registry rejected the request",
+};
+pub(super) const REGISTRY_UNAVAILABLE: ProblemType = ProblemType {
+    name: "registry-unavailable",
+    status: StatusCode::SERVICE_UNAVAILABLE,
+    title: "The schema registry does not answer",
 };
 pub(super) const TOPIC_UNKNOWN: ProblemType = ProblemType {
     name: "topic-unknown",

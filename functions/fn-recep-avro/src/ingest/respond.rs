@@ -14,23 +14,23 @@ use super::problems::{
     BUSY, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE, STARTING, TOPIC_UNKNOWN,
 };
 
-/// 202 with the coordinates of the messages: one object for a datum, a list for a container file.
+/// 202 with the coordinates of the messages: one object for a datum, a list for a list of records.
 ///
 /// # Errors
 /// At least one message was not acknowledged. The problem says for each message whether it is stored.
 pub(super) fn accepted(
     topic: &str,
-    is_container: bool,
+    is_list: bool,
     statuses: &[PublishStatus],
 ) -> Result<Response<Bytes>, Problem> {
     if let Some(error) = statuses.iter().filter_map(PublishStatus::error).max() {
-        return Err(not_stored(topic, is_container, statuses, error));
+        return Err(not_stored(topic, is_list, statuses, error));
     }
     let mut messages = statuses
         .iter()
         .filter_map(PublishStatus::receipt)
         .map(|receipt| coordinates(topic, receipt));
-    let body = if is_container {
+    let body = if is_list {
         messages.collect()
     } else {
         messages.next().unwrap_or_default()
@@ -97,7 +97,7 @@ fn unavailable(kind: &'static ProblemType, cause: &str) -> Problem {
 
 fn not_stored(
     topic: &str,
-    is_container: bool,
+    is_list: bool,
     statuses: &[PublishStatus],
     error: PublishError,
 ) -> Problem {
@@ -131,7 +131,7 @@ fn not_stored(
     } else {
         "no"
     };
-    let remedy = match (stored, is_container) {
+    let remedy = match (stored, is_list) {
         ("no", _) => "Nothing was stored.",
         ("maybe", false) => {
             "The message may be stored. Send the request again with the same Idempotency-Key."
@@ -143,7 +143,7 @@ fn not_stored(
         }
     };
     let mut problem = Problem::new(kind, format!("{cause} {remedy}")).with_member("stored", stored);
-    if is_container && stored != "no" {
+    if is_list && stored != "no" {
         let records: Vec<Value> = statuses
             .iter()
             .map(|status| record(topic, status))

@@ -160,6 +160,15 @@ fn encodings() -> Vec<Vector> {
     let gzipped = |bytes: &[u8]| Request::post(gzip(bytes)).header("Content-Encoding", "gzip");
     let bomb = vec![0; 10_000_000];
     vec![
+        accepted(
+            "JSON lines",
+            Request::post(
+                r#"{"id":1010,"name":"Paul","email":"p@b"}
+                   {"id":1020,"name":"Mary","email":"m@b"}"#,
+            )
+            .header("Content-Type", "application/x-ndjson"),
+            vec![user(1010, "Paul", "p@b"), user(1020, "Mary", "m@b")],
+        ),
         accepted("base64", base64(&paul()), vec![paul()]),
         accepted("gzip", gzipped(&paul()), vec![paul()]),
         accepted(
@@ -223,10 +232,10 @@ fn bad() -> Vec<Vector> {
         ),
         rejected("JSON text", Request::post(json), 422, "malformed-datum"),
         rejected(
-            "JSON with the content type of JSON",
-            Request::post(json).header("Content-Type", "application/json"),
-            415,
-            "unsupported-media-type",
+            "JSON of another schema",
+            Request::post(r#"{"id":"1010"}"#).header("Content-Type", "application/json"),
+            422,
+            "malformed-json",
         ),
         rejected(
             "a form",

@@ -36,11 +36,6 @@ pub(super) struct PublisherConfig {
     pub(super) max_idle: Duration,
 }
 
-/// The producer could not be started.
-#[derive(Debug, thiserror::Error)]
-#[error("starting the Kafka client: {0}")]
-pub struct StartError(#[from] KafkaError);
-
 /// Publishes messages to one topic; shared by all calls.
 pub(super) struct Publisher {
     producer: CurrentProducer,
@@ -55,7 +50,7 @@ impl Publisher {
     ///
     /// # Errors
     /// librdkafka rejects the configuration, for instance a CA file that does not exist.
-    pub(super) async fn start(config: PublisherConfig) -> Result<Self, StartError> {
+    pub(super) async fn start(config: PublisherConfig) -> Result<Self, KafkaError> {
         let producer = CurrentProducer::new(
             config
                 .kafka
