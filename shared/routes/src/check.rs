@@ -1,7 +1,7 @@
 //! Parses a condition and checks it against the schema, so that mistakes are found before the first record.
 //!
 //! A condition is CEL (<https://github.com/google/cel-spec>) with the standard macros, operators and functions, but without
-//! timestamps, durations and optional values. The record's fields are the variables, and `record` is the whole record, for
+//! optional values. `decimal()` is an addition. The record's fields are the variables, and `record` is the whole record, for
 //! fields whose names CEL reserves. A field of a record that is null is null. `has(address.city)` is true if the field is
 //! not null, as for CEL's messages.
 
@@ -68,9 +68,13 @@ fn parse_and_check(condition: &str, types: &Types) -> Result<Checked, String> {
     if depth(&expression) > MAX_DEPTH {
         return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
     }
-    let mut inference = Inference::new(types);
+    let mut inference = Inference::new(types, &source);
     let with_position = |problem: Problem| match source.offset_for(problem.id) {
-        Some((start, _)) => format!("{} (at character {})", problem.message, start + 1),
+        Some((start, _)) => {
+            let before = condition.get(..start as usize).unwrap_or_default();
+            let position = before.chars().count() + 1;
+            format!("{} (at character {position})", problem.message)
+        }
         None => problem.message,
     };
     let result = inference.infer(&mut expression).map_err(with_position)?;
@@ -258,6 +262,7 @@ mod tests {
             ),
             ("-2147483649 != record.id", "id is never -2147483649"),
             ("id in [1, 99999999999]", "id is never 99999999999"),
+            ("name == 'é' && idd == 1", "(at character 16)"),
             ("id = 1010", "use == to compare"),
             ("id == ", "(at character"),
             ("", "(at character"),

@@ -7,6 +7,7 @@ use avro::Field;
 use cel::IdedExpr;
 use cel::common::ast::{CallExpr, Expr, LiteralValue, operators};
 
+use crate::logical::Encoding;
 use crate::predicate::{Comparison, Predicate};
 
 /// A compiled condition.
@@ -20,6 +21,7 @@ pub(super) struct Compiled {
 #[derive(Debug)]
 struct Step {
     slot: usize,
+    encoding: Encoding,
     predicate: Predicate,
     yes: Target,
     no: Target,
@@ -34,10 +36,11 @@ enum Target {
 }
 
 impl Compiled {
-    /// Compiles a condition. `None` if only the interpreter supports it. `slot` returns the slot of a field.
+    /// Compiles a condition. `None` if only the interpreter supports it. `slot` returns the slot of a field, and the
+    /// encoding of its values.
     pub(super) fn compile(
         expression: &IdedExpr,
-        slot: &dyn Fn(&str) -> Option<usize>,
+        slot: &dyn Fn(&str) -> Option<(usize, Encoding)>,
     ) -> Option<Self> {
         let mut builder = ConditionBuilder {
             steps: Vec::new(),
@@ -60,7 +63,8 @@ impl Compiled {
                 Target::NoMatch => return Some(false),
                 Target::Step(index) => self.steps.get(index)?,
             };
-            let result = step.predicate.test(fields.get(step.slot)?)?;
+            let field = fields.get(step.slot)?;
+            let result = step.predicate.test_encoded(step.encoding, field)?;
             next = if result { step.yes } else { step.no };
         }
     }
@@ -68,7 +72,7 @@ impl Compiled {
 
 struct ConditionBuilder<'a> {
     steps: Vec<Step>,
-    slot: &'a dyn Fn(&str) -> Option<usize>,
+    slot: &'a dyn Fn(&str) -> Option<(usize, Encoding)>,
 }
 
 impl ConditionBuilder<'_> {
@@ -98,9 +102,10 @@ impl ConditionBuilder<'_> {
             }
         }
         let (path, predicate) = predicate(expression)?;
-        let slot = (self.slot)(path)?;
+        let (slot, encoding) = (self.slot)(path)?;
         self.steps.push(Step {
             slot,
+            encoding,
             predicate,
             yes,
             no,

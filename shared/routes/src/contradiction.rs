@@ -91,13 +91,13 @@ fn candidates<'e>(
                 is_listed = true;
                 values.push(Field::Double(*number));
             }
-            (Kind::Str | Kind::Enum(_), Predicate::Str(comparison, text))
-                if is_equality(comparison) =>
+            (kind, Predicate::Str(comparison, text))
+                if kind.is_text() && is_equality(comparison) =>
             {
                 is_listed = true;
                 values.push(Field::Str(text));
             }
-            (Kind::Str | Kind::Enum(_), Predicate::InStrs(texts)) if *required => {
+            (kind, Predicate::InStrs(texts)) if kind.is_text() && *required => {
                 is_listed = true;
                 values.extend(texts.iter().map(|text| Field::Str(text)));
             }

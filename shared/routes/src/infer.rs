@@ -2,10 +2,12 @@
 
 use cel::IdedExpr;
 use cel::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SelectExpr,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SelectExpr, SourceInfo,
     operators as cel_operators,
 };
 
+use crate::constants;
+use crate::decimal_literals;
 use crate::literals;
 use crate::operators;
 use crate::problem::{Operand, Problem, describe};
@@ -18,6 +20,7 @@ pub(super) const RECORD: &str = "record";
 /// Infers the types of one condition.
 pub(super) struct Inference<'a> {
     types: &'a Types,
+    source: &'a SourceInfo,
     /// The fields in the expression, without duplicates.
     pub(super) fields: Vec<String>,
     pub(super) warnings: Warnings,
@@ -26,9 +29,10 @@ pub(super) struct Inference<'a> {
 }
 
 impl<'a> Inference<'a> {
-    pub(super) fn new(types: &'a Types) -> Self {
+    pub(super) fn new(types: &'a Types, source: &'a SourceInfo) -> Self {
         Self {
             types,
+            source,
             fields: Vec::new(),
             warnings: Warnings::default(),
             locals: Vec::new(),
@@ -219,8 +223,20 @@ impl<'a> Inference<'a> {
             kinds.push(self.infer(target)?);
         }
         for argument in &mut call.args {
+            let is_in_list = call.func_name == cel_operators::IN
+                && matches!(
+                    kinds.first(),
+                    Some(Type {
+                        kind: Kind::Decimal(_),
+                        ..
+                    })
+                );
+            if is_in_list {
+                decimal_literals::convert_list(argument, self.source)?;
+            }
             kinds.push(self.infer(argument)?);
         }
+        decimal_literals::convert(call, &mut kinds, self.source)?;
         let locals = &self.locals;
         let is_local = |name: &str| locals.iter().any(|(local, _)| local == name);
         literals::check_ints(self.types, &mut self.warnings, is_local, call)?;
@@ -232,23 +248,25 @@ impl<'a> Inference<'a> {
             .zip(kinds)
             .collect();
         let is_method = call.target.is_some();
-        operators::result_type(
+        let result = operators::result_type(
             self.types,
             &mut self.warnings,
             id,
             &call.func_name,
             is_method,
             &operands,
-        )
+        )?;
+        constants::check(call)?;
+        Ok(result)
     }
 
     fn list(&mut self, list: &mut ListExpr) -> Result<Type, Problem> {
         let mut kinds: Option<Type> = None;
         for element in &mut list.elements {
-            let element = self.infer(element)?;
+            let kind = self.infer(element)?;
             kinds = Some(match kinds {
-                Some(kinds) => kinds.or(element),
-                None => element,
+                Some(kinds) => operators::common(element.id, kinds, kind)?,
+                None => kind,
             });
         }
         Ok(Kind::List(Box::new(kinds.unwrap_or(Type::NEVER))).into())

@@ -31,12 +31,19 @@
 
 mod check;
 mod compiled;
+mod constants;
 mod contradiction;
+mod decimal;
+mod decimal_literals;
+mod environment;
 #[cfg(test)]
 mod equivalence;
+mod functions;
+mod hints;
 mod infer;
 mod interpret;
 mod literals;
+mod logical;
 mod operators;
 mod predicate;
 mod problem;
@@ -50,7 +57,8 @@ use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
 use compiled::Compiled;
-use interpret::{Interpreter, Record};
+use interpret::{Faults, Interpreter, Record};
+use logical::Encoding;
 use types::Types;
 
 /// An ordered list of routes, compiled for a schema.
@@ -58,6 +66,8 @@ use types::Types;
 pub struct Routes {
     routes: Vec<Route>,
     fields: Vec<String>,
+    /// How the values of `fields` are stored.
+    encodings: Vec<Encoding>,
     projection: Projection,
     schema: Schema,
     types: Types,
@@ -162,8 +172,16 @@ impl Routes {
                 definition,
             });
         }
+        let encoding = |path: &String| {
+            let kind = types.field_at(path);
+            kind.map_or(Encoding::Plain, |found| found.kind.encoding())
+        };
+        let encodings: Vec<Encoding> = fields.iter().map(encoding).collect();
         for route in &mut routes {
-            let slot = |path: &str| fields.iter().position(|field| field == path);
+            let slot = |path: &str| {
+                let slot = fields.iter().position(|field| field == path)?;
+                Some((slot, encodings[slot]))
+            };
             route.compiled = Compiled::compile(&route.expression, &slot);
         }
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
@@ -171,9 +189,10 @@ impl Routes {
             .projection(&names)
             .map_err(|error| RouteError(format!("reading fields for the routes: {error}")))?;
         Ok(Self {
-            fingerprint: fingerprint(&routes, schema.fingerprint()),
+            fingerprint: fingerprint(&routes, schema.fingerprint(), &types.encodings),
             projection,
             fields,
+            encodings,
             routes,
             schema: schema.clone(),
             types,
@@ -209,7 +228,7 @@ impl Routes {
         &self.warnings
     }
 
-    /// A hash of everything that decides about routes: the schema, and the names, conditions and order of the routes.
+    /// A hash of everything that decides about routes: the schema and its logical types, and the names, conditions and order of the routes.
     /// Endpoints and their settings are not part of it. Equal on every machine and in every version.
     pub fn fingerprint(&self) -> u64 {
         self.fingerprint
@@ -257,8 +276,10 @@ impl Routes {
         let record = Record {
             names: &self.fields,
             fields,
+            encodings: &self.encodings,
             json: json.as_ref(),
             types: &self.types,
+            faults: Faults::default(),
         };
         self.interpreter
             .matches(&route.expression, &record)
@@ -292,8 +313,10 @@ fn is_always_true(
     let no_fields = Record {
         names: &[],
         fields: &[],
+        encodings: &[],
         json: None,
         types,
+        faults: Faults::default(),
     };
     match interpreter.matches(&checked.expression, &no_fields)? {
         true => Ok(true),
@@ -302,7 +325,7 @@ fn is_always_true(
 }
 
 /// FNV-1a, 64 bits (<https://www.rfc-editor.org/rfc/rfc9923>).
-fn fingerprint(routes: &[Route], schema: [u8; 8]) -> u64 {
+fn fingerprint(routes: &[Route], schema: [u8; 8], encodings: &[Encoding]) -> u64 {
     let mut hash = 0xcbf2_9ce4_8422_2325_u64;
     let mut add = |bytes: &[u8]| {
         for byte in bytes {
@@ -316,6 +339,10 @@ fn fingerprint(routes: &[Route], schema: [u8; 8]) -> u64 {
             add(&(text.len() as u64).to_le_bytes());
             add(text.as_bytes());
         }
+    }
+    // The schema's fingerprint does not include logical types, and they decide about routes.
+    for encoding in encodings {
+        add(&encoding.id());
     }
     hash
 }

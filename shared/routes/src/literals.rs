@@ -8,16 +8,29 @@ use crate::problem::Problem;
 use crate::types::{Kind, Type, Types};
 use crate::warnings::Warnings;
 
-/// Checks that a string literal that is compared with an enum is one of its symbols.
+/// Checks that a string literal that is compared for equality with an enum is one of its symbols, and with a UUID stored as
+/// bytes is the text of one.
 ///
 /// # Errors
 /// It is not.
 pub(super) fn check_symbol(types: &Types, kind: &Type, other: &IdedExpr) -> Result<(), Problem> {
-    let (Kind::Enum(index), Expr::Literal(LiteralValue::String(text))) = (&kind.kind, &other.expr)
-    else {
+    let Expr::Literal(LiteralValue::String(text)) = &other.expr else {
         return Ok(());
     };
-    let symbols = &types.symbols[*index];
+    let index = match &kind.kind {
+        Kind::Enum(index) => *index,
+        Kind::Uuid if !is_uuid(text.inner()) => {
+            return Err(Problem::new(
+                other.id,
+                format!(
+                    "{:?} is not a UUID in lower case, such as f81d4fae-7dec-11d0-a765-00a0c91e6bf6",
+                    text.inner()
+                ),
+            ));
+        }
+        _ => return Ok(()),
+    };
+    let symbols = &types.symbols[index];
     if symbols.iter().any(|symbol| symbol == text.inner()) {
         return Ok(());
     }
@@ -73,6 +86,15 @@ pub(super) fn check_ints(
         }
     }
     Ok(())
+}
+
+/// Whether a UUID stored as bytes can have this text.
+fn is_uuid(text: &str) -> bool {
+    text.len() == 36
+        && text.bytes().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => byte == b'-',
+            _ => matches!(byte, b'0'..=b'9' | b'a'..=b'f'),
+        })
 }
 
 /// Whether an expression is the integer 0.

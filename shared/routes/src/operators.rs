@@ -1,12 +1,14 @@
-//! The signatures of the supported operators and functions.
+//! The signatures of the supported operators.
 //!
 //! Source: CEL's list of standard definitions
 //! (<https://github.com/google/cel-spec/blob/master/doc/langdef.md#list-of-standard-definitions>), as far as the interpreter
 //! implements it.
 
 use cel::IdedExpr;
-use cel::common::ast::{Expr, LiteralValue, operators};
+use cel::common::ast::{Expr, operators};
 
+use crate::functions;
+use crate::hints::hint;
 use crate::literals::{check_symbol, is_zero};
 use crate::problem::{Operand, Problem, describe, describe_all};
 use crate::types::{Kind, Type, Types};
@@ -43,14 +45,15 @@ pub(super) fn result_type(
                 return Err(Problem::new(
                     left.0.id,
                     format!(
-                        "{} cannot compare {} with {}",
+                        "{} cannot compare {} with {}{}",
                         sign(name),
                         describe(left),
-                        describe(right)
+                        describe(right),
+                        hint(left, right)
                     ),
                 ));
             }
-            add_uses(warnings, operands, sign(name));
+            warnings.add_uses(operands, sign(name));
             Ok(Kind::Bool.into())
         }
         (operators::LOGICAL_AND | operators::LOGICAL_OR | operators::LOGICAL_NOT, _) => {
@@ -62,14 +65,14 @@ pub(super) fn result_type(
         (operators::NOT_STRICTLY_FALSE, _) => Ok(Kind::Bool.into()),
         (operators::CONDITIONAL, [condition, yes, no]) => {
             require_boolean(warnings, condition.0, &condition.1, sign(name))?;
-            Ok(yes.1.clone().or(no.1.clone()))
+            common(id, yes.1.clone(), no.1.clone())
         }
         (operators::IN, [element, container]) => {
             membership(types, warnings, element, container)?;
             Ok(Kind::Bool.into())
         }
         (operators::INDEX, [container, index]) => {
-            add_uses(warnings, operands, sign(name));
+            warnings.add_uses(operands, sign(name));
             element(container, index)
         }
         (operators::DIVIDE | operators::MODULO, [_, (divisor, _)]) if is_zero(divisor) => {
@@ -84,7 +87,7 @@ pub(super) fn result_type(
             | operators::NEGATE,
             _,
         ) => {
-            add_uses(warnings, operands, sign(name));
+            warnings.add_uses(operands, sign(name));
             arithmetic(name, operands).ok_or_else(|| {
                 Problem::new(
                     id,
@@ -92,8 +95,25 @@ pub(super) fn result_type(
                 )
             })
         }
-        _ => function(warnings, id, name, is_method, operands),
+        _ => functions::result_type(warnings, id, name, is_method, operands),
     }
+}
+
+/// The type of values of both types.
+///
+/// # Errors
+/// Only one is a timestamp, a duration or a decimal. A comparison of such a value could not be checked.
+pub(super) fn common(id: u64, left: Type, right: Type) -> Result<Type, Problem> {
+    let is_null = left.kind == Kind::Null || right.kind == Kind::Null;
+    let is_logical = left.kind.is_logical() || right.kind.is_logical();
+    let is_any = left.kind == Kind::Any || right.kind == Kind::Any;
+    if is_logical && !is_null && !is_any && !left.kind.is_same_logical(&right.kind) {
+        return Err(Problem::new(
+            id,
+            format!("{left} and {right} are not values of one type"),
+        ));
+    }
+    Ok(left.or(right))
 }
 
 fn equality(
@@ -122,9 +142,10 @@ fn equality(
     Err(Problem::new(
         left.0.id,
         format!(
-            "{sign} compares {} with {}, which are never equal",
+            "{sign} compares {} with {}, which are never equal{}",
             describe(left),
-            describe(right)
+            describe(right),
+            hint(left, right)
         ),
     ))
 }
@@ -157,8 +178,14 @@ fn membership(
             Err(Problem::new(
                 element.0.id,
                 format!(
-                    "in cannot find {} in a list of another type",
-                    describe(element)
+                    "in cannot find {} in a list of another type{}",
+                    describe(element),
+                    match &container.0.expr {
+                        Expr::List(list) => (list.elements.first())
+                            .map(|first| hint(element, &(first, (**item).clone())))
+                            .unwrap_or_default(),
+                        _ => String::new(),
+                    }
                 ),
             ))
         }
@@ -176,7 +203,7 @@ fn membership(
 fn element(container: &Operand<'_>, index: &Operand<'_>) -> Result<Type, Problem> {
     match &container.1.kind {
         Kind::Any => Ok(Kind::Any.into()),
-        Kind::List(item) if is_number(&index.1.kind) => Ok((**item).clone()),
+        Kind::List(item) if index.1.kind.is_number() => Ok((**item).clone()),
         Kind::Map(key, value) if is_comparable(&key.kind, &index.1.kind) => Ok((**value).clone()),
         Kind::Record(_) => Err(Problem::new(
             container.0.id,
@@ -198,7 +225,21 @@ fn arithmetic(name: &str, operands: &[Operand<'_>]) -> Option<Type> {
         [(_, one)] => one.kind.clone(),
         [(_, left), (_, right)] => match (&left.kind, &right.kind) {
             (Kind::Any, _) | (_, Kind::Any) => Kind::Any,
-            (Kind::Enum(_) | Kind::Str, Kind::Enum(_) | Kind::Str) => Kind::Str,
+            (a, b) if a.is_text() && b.is_text() => Kind::Str,
+            (Kind::Timestamp(unit), Kind::Duration(_)) => {
+                let is_sum = matches!(name, operators::ADD | operators::SUBSTRACT);
+                return is_sum.then(|| Kind::Timestamp(*unit).into());
+            }
+            (Kind::Duration(_), Kind::Timestamp(unit)) => {
+                return (name == operators::ADD).then(|| Kind::Timestamp(*unit).into());
+            }
+            (Kind::Timestamp(unit), Kind::Timestamp(_)) => {
+                return (name == operators::SUBSTRACT).then(|| Kind::Duration(*unit).into());
+            }
+            (Kind::Duration(unit), Kind::Duration(_)) => {
+                let is_sum = matches!(name, operators::ADD | operators::SUBSTRACT);
+                return is_sum.then(|| Kind::Duration(*unit).into());
+            }
             (Kind::List(a), Kind::List(b)) => Kind::List(Box::new((**a).clone().or((**b).clone()))),
             (a, b) if a == b => a.clone(),
             _ => return None,
@@ -215,92 +256,14 @@ fn arithmetic(name: &str, operands: &[Operand<'_>]) -> Option<Type> {
     allowed.then(|| kind.into())
 }
 
-fn function(
-    warnings: &mut Warnings,
-    id: u64,
-    name: &str,
-    is_method: bool,
-    operands: &[Operand<'_>],
-) -> Result<Type, Problem> {
-    let is_text = |kind: &Kind| matches!(kind, Kind::Str | Kind::Enum(_) | Kind::Any);
-    let (is_any_method, is_any_function, arity, result) = match name {
-        "size" => (true, true, 1, Kind::Int),
-        "startsWith" | "endsWith" | "contains" => (true, false, 2, Kind::Bool),
-        "matches" => (true, true, 2, Kind::Bool),
-        "int" => (false, true, 1, Kind::Int),
-        "uint" => (false, true, 1, Kind::Uint),
-        "double" => (false, true, 1, Kind::Double),
-        "string" => (false, true, 1, Kind::Str),
-        "bytes" => (false, true, 1, Kind::Bytes),
-        "bool" => (false, true, 1, Kind::Bool),
-        "dyn" => (false, true, 1, Kind::Any),
-        _ => {
-            return Err(Problem::new(
-                id,
-                format!(
-                    "unknown function {name}(); supported are size, startsWith, endsWith, contains, matches, has, \
-                     all, exists, exists_one, map, filter, int, uint, double, string, bytes, bool and dyn"
-                ),
-            ));
-        }
-    };
-    let fits = |kind: &Kind| match (name, kind) {
-        (_, Kind::Any) | ("dyn", _) => true,
-        ("size", kind) => {
-            is_text(kind) || matches!(kind, Kind::Bytes | Kind::List(_) | Kind::Map(..))
-        }
-        ("int" | "uint" | "double", kind) => is_number(kind) || is_text(kind),
-        ("string", kind) => {
-            is_number(kind) || is_text(kind) || matches!(kind, Kind::Bool | Kind::Bytes)
-        }
-        ("bytes", kind) => is_text(kind) || matches!(kind, Kind::Bytes),
-        ("bool", kind) => is_text(kind) || matches!(kind, Kind::Bool),
-        (_, kind) => is_text(kind),
-    };
-    let is_supported = if is_method {
-        is_any_method
-    } else {
-        is_any_function
-    };
-    if !is_supported
-        || operands.len() != arity
-        || !operands.iter().all(|(_, kind)| fits(&kind.kind))
-    {
-        return Err(Problem::new(
-            id,
-            format!("{name}() does not accept {}", describe_all(operands)),
-        ));
-    }
-    add_uses(warnings, operands, &format!("{name}()"));
-    if let ("matches", [_, (pattern, _)]) = (name, operands)
-        && let Expr::Literal(LiteralValue::String(text)) = &pattern.expr
-    {
-        regex::Regex::new(text.inner()).map_err(|error| {
-            let reason = error.to_string();
-            let last = reason.lines().last().unwrap_or_default().to_owned();
-            Problem::new(
-                pattern.id,
-                format!("invalid pattern {:?}: {last}", text.inner()),
-            )
-        })?;
-    }
-    Ok(result.into())
-}
-
-fn add_uses(warnings: &mut Warnings, operands: &[Operand<'_>], user: &str) {
-    for (expression, kind) in operands {
-        warnings.add_use(expression, kind, user);
-    }
-}
-
 fn is_comparable(left: &Kind, right: &Kind) -> bool {
-    let is_text = |kind: &Kind| matches!(kind, Kind::Str | Kind::Enum(_));
     left == right
+        || left.is_same_logical(right)
         || matches!(left, Kind::Any)
         || matches!(right, Kind::Any)
-        || (is_number(left) && is_number(right))
-        || (is_text(left) && is_text(right))
-        || matches!((left, right), (Kind::List(_), Kind::List(_)))
+        || (left.is_number() && right.is_number())
+        || (left.is_text() && right.is_text())
+        || matches!((left, right), (Kind::List(a), Kind::List(b)) if is_item_comparable(a, b))
         || matches!(
             (left, right),
             (
@@ -310,16 +273,18 @@ fn is_comparable(left: &Kind, right: &Kind) -> bool {
         )
 }
 
-fn is_ordered(kind: &Kind) -> bool {
-    is_number(kind)
-        || matches!(
-            kind,
-            Kind::Str | Kind::Enum(_) | Kind::Bytes | Kind::Bool | Kind::Any
-        )
+/// Items of other types are never equal, but only for those of logical types is this an error.
+fn is_item_comparable(left: &Type, right: &Type) -> bool {
+    let is_empty = *left == Type::NEVER || *right == Type::NEVER;
+    let is_logical = left.kind.is_logical() || right.kind.is_logical();
+    is_empty || !is_logical || is_comparable(&left.kind, &right.kind)
 }
 
-fn is_number(kind: &Kind) -> bool {
-    matches!(kind, Kind::Int | Kind::Uint | Kind::Double | Kind::Any)
+fn is_ordered(kind: &Kind) -> bool {
+    kind.is_number()
+        || kind.is_text()
+        || kind.is_logical()
+        || matches!(kind, Kind::Bytes | Kind::Bool | Kind::Any)
 }
 
 /// Checks that an operand is a boolean. `user` is the operator or macro, for the message.

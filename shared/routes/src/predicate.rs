@@ -7,6 +7,10 @@ use cel::IdedExpr;
 use cel::common::ast::{Expr, LiteralValue, operators};
 use regex::Regex;
 
+use crate::constants::{Constant, constant};
+use crate::decimal::Decimal;
+use crate::logical::{self, Encoding};
+
 /// A predicate over one field.
 #[derive(Debug)]
 pub(super) enum Predicate {
@@ -22,6 +26,14 @@ pub(super) enum Predicate {
     Str(Comparison, Box<str>),
     /// The field compares to a boolean.
     Bool(Comparison, bool),
+    /// The field, a timestamp or a duration, compares to a number of nanoseconds.
+    Nanos(Comparison, i128),
+    /// The field compares to a decimal.
+    Decimal(Comparison, Decimal),
+    /// The field is one of these sorted numbers of nanoseconds.
+    InNanos(Box<[i128]>),
+    /// The field is one of these sorted decimals.
+    InDecimals(Box<[Decimal]>),
     /// The field is one of these sorted numbers.
     InInts(Box<[i64]>),
     /// The field is one of these sorted strings.
@@ -106,6 +118,11 @@ impl Predicate {
         if let Some(number) = double(literal) {
             return Some(Self::Double(comparison, number));
         }
+        match constant(literal) {
+            Some(Constant::Nanos(nanos)) => return Some(Self::Nanos(comparison, nanos)),
+            Some(Constant::Decimal(decimal)) => return Some(Self::Decimal(comparison, decimal)),
+            None => {}
+        }
         match &literal.expr {
             Expr::Literal(LiteralValue::String(text)) => {
                 Some(Self::Str(comparison, text.inner().into()))
@@ -136,6 +153,13 @@ impl Predicate {
             numbers.sort_unstable();
             return Some(Self::InInts(numbers.into()));
         }
+        if list
+            .elements
+            .iter()
+            .any(|element| constant(element).is_some())
+        {
+            return Self::in_constants(&list.elements);
+        }
         let text = |element: &IdedExpr| match &element.expr {
             Expr::Literal(LiteralValue::String(text)) => Some(Box::from(text.inner())),
             _ => None,
@@ -143,6 +167,24 @@ impl Predicate {
         let mut texts: Vec<Box<str>> = list.elements.iter().map(text).collect::<Option<_>>()?;
         texts.sort_unstable();
         Some(Self::InStrs(texts.into()))
+    }
+
+    /// `field in [timestamps]`, `field in [durations]` or `field in [decimals]`.
+    fn in_constants(elements: &[IdedExpr]) -> Option<Self> {
+        let (mut nanos, mut decimals) = (Vec::new(), Vec::new());
+        for element in elements {
+            match constant(element)? {
+                Constant::Nanos(number) => nanos.push(number),
+                Constant::Decimal(decimal) => decimals.push(decimal),
+            }
+        }
+        nanos.sort_unstable();
+        decimals.sort_unstable();
+        match (nanos.is_empty(), decimals.is_empty()) {
+            (false, true) => Some(Self::InNanos(nanos.into())),
+            (true, false) => Some(Self::InDecimals(decimals.into())),
+            _ => None,
+        }
     }
 
     /// `field.function(literal)`.
@@ -156,6 +198,45 @@ impl Predicate {
             "endsWith" => Some(Self::EndsWith(text.into())),
             "contains" => Some(Self::Contains(text.into())),
             "matches" => Some(Self::Matches(Box::new(Regex::new(text).ok()?))),
+            _ => None,
+        }
+    }
+
+    /// Evaluates the predicate for a field of a logical type. `None` also if the value has no counterpart in CEL.
+    #[inline]
+    pub(super) fn test_encoded(&self, encoding: Encoding, field: &Field<'_>) -> Option<bool> {
+        match (encoding, field) {
+            (Encoding::Plain, _) | (_, Field::Null) => self.test(field),
+            (Encoding::Timestamp(unit), Field::Int(number)) => {
+                self.test_nanos(logical::timestamp_nanos(*number, unit)?)
+            }
+            (Encoding::TimeOfDay(unit), Field::Int(number)) => {
+                self.test_nanos(logical::duration_nanos(*number, unit)?.into())
+            }
+            (Encoding::Decimal(scale), Field::Bytes(bytes)) => {
+                self.test_decimal(&Decimal::from_bytes(bytes, scale)?)
+            }
+            (Encoding::Uuid, Field::Bytes(bytes)) => {
+                self.test(&Field::Str(logical::uuid(bytes)?.as_str()))
+            }
+            _ => None,
+        }
+    }
+
+    fn test_nanos(&self, nanos: i128) -> Option<bool> {
+        match self {
+            Self::Nanos(comparison, literal) => Some(comparison.holds(nanos.cmp(literal))),
+            Self::InNanos(list) => Some(list.binary_search(&nanos).is_ok()),
+            Self::IsNull(expected) => Some(!expected),
+            _ => None,
+        }
+    }
+
+    fn test_decimal(&self, decimal: &Decimal) -> Option<bool> {
+        match self {
+            Self::Decimal(comparison, literal) => Some(comparison.holds(decimal.cmp(literal))),
+            Self::InDecimals(list) => Some(list.binary_search(decimal).is_ok()),
+            Self::IsNull(expected) => Some(!expected),
             _ => None,
         }
     }
@@ -188,7 +269,9 @@ impl Predicate {
                 Self::Int(comparison, _)
                 | Self::Double(comparison, _)
                 | Self::Str(comparison, _)
-                | Self::Bool(comparison, _),
+                | Self::Bool(comparison, _)
+                | Self::Nanos(comparison, _)
+                | Self::Decimal(comparison, _),
                 Field::Null,
             ) => comparison.holds_unordered(),
             (Self::InInts(numbers), Field::Int(value)) => {
@@ -199,7 +282,10 @@ impl Predicate {
                     .binary_search_by(|text| text.as_ref().cmp(value))
                     .is_ok(),
             ),
-            (Self::InInts(_) | Self::InStrs(_), Field::Null) => Some(false),
+            (
+                Self::InInts(_) | Self::InStrs(_) | Self::InNanos(_) | Self::InDecimals(_),
+                Field::Null,
+            ) => Some(false),
             (Self::StartsWith(text), Field::Str(value)) => Some(value.starts_with(&**text)),
             (Self::EndsWith(text), Field::Str(value)) => Some(value.ends_with(&**text)),
             (Self::Contains(text), Field::Str(value)) => Some(value.contains(&**text)),

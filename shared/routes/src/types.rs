@@ -5,6 +5,8 @@ use std::fmt;
 
 use avro::{Schema, SchemaNode, SchemaType};
 
+use crate::logical::{Encoding, TimeUnit};
+
 /// The static type of a value.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Type {
@@ -13,7 +15,10 @@ pub(super) struct Type {
     pub(super) nullable: bool,
 }
 
-/// The type of a value that is not null. Avro's logical types are represented by their underlying types.
+/// The type of a value that is not null.
+///
+/// An Avro type with a logical type has the kind of its [`Encoding`]. In a union of several types other than null it has the
+/// kind of its underlying type, because a value does not tell its branch.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) enum Kind {
     Null,
@@ -29,6 +34,14 @@ pub(super) enum Kind {
     Enum(usize),
     /// Avro's `bytes` and `fixed`.
     Bytes,
+    /// A timestamp, and the unit in which a record stores it.
+    Timestamp(TimeUnit),
+    /// A duration, and the unit in which a record stores it.
+    Duration(TimeUnit),
+    /// A decimal, and the scale with which a record stores it.
+    Decimal(u32),
+    /// The text of a UUID that a record stores as 16 bytes.
+    Uuid,
     List(Box<Type>),
     /// The types of keys and values.
     Map(Box<Type>, Box<Type>),
@@ -60,11 +73,50 @@ impl Type {
         let kind = match (self.kind, other.kind) {
             (Kind::Null, kind) | (kind, Kind::Null) => kind,
             (a, b) if a == b => a,
-            (Kind::Enum(_) | Kind::Str, Kind::Enum(_) | Kind::Str) => Kind::Str,
+            (a, b) if a.is_text() && b.is_text() => Kind::Str,
+            (a, b) if a.is_same_logical(&b) => a,
             (Kind::List(a), Kind::List(b)) => Kind::List(Box::new(a.or(*b))),
             _ => Kind::Any,
         };
         Self { kind, nullable }
+    }
+}
+
+impl Kind {
+    /// Whether its values are text.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self, Self::Str | Self::Enum(_) | Self::Uuid)
+    }
+
+    /// Whether its values are numbers, or can be.
+    pub(super) fn is_number(&self) -> bool {
+        matches!(self, Self::Int | Self::Uint | Self::Double | Self::Any)
+    }
+
+    /// Whether both are timestamps, durations or decimals. How a record stores them does not matter.
+    pub(super) fn is_same_logical(&self, other: &Self) -> bool {
+        matches!(
+            (self, other),
+            (Self::Timestamp(_), Self::Timestamp(_))
+                | (Self::Duration(_), Self::Duration(_))
+                | (Self::Decimal(_), Self::Decimal(_))
+        )
+    }
+
+    /// Whether it is a timestamp, a duration or a decimal.
+    pub(super) fn is_logical(&self) -> bool {
+        self.is_same_logical(self)
+    }
+
+    /// How a record stores its values.
+    pub(super) fn encoding(&self) -> Encoding {
+        match self {
+            Self::Timestamp(unit) => Encoding::Timestamp(*unit),
+            Self::Duration(unit) => Encoding::TimeOfDay(*unit),
+            Self::Decimal(scale) => Encoding::Decimal(*scale),
+            Self::Uuid => Encoding::Uuid,
+            _ => Encoding::Plain,
+        }
     }
 }
 
@@ -79,6 +131,10 @@ impl fmt::Display for Type {
             Kind::Str => "a string",
             Kind::Enum(_) => "an enum",
             Kind::Bytes => "bytes",
+            Kind::Timestamp(_) => "a timestamp",
+            Kind::Duration(_) => "a duration",
+            Kind::Decimal(_) => "a decimal",
+            Kind::Uuid => "a UUID",
             Kind::List(_) => "a list",
             Kind::Map(..) => "a map",
             Kind::Record(_) => "a record",
@@ -99,13 +155,15 @@ pub(super) struct Types {
     ints: HashSet<(usize, String)>,
     /// The type of the datum.
     datum: Option<Type>,
+    /// The encodings of logical types that have an effect, in the order of the schema.
+    pub(super) encodings: Vec<Encoding>,
 }
 
 impl Types {
     /// The types of a schema.
     pub(super) fn of(schema: &Schema) -> Self {
         let mut builder = TypesBuilder::default();
-        let datum = builder.add(schema.root());
+        let datum = builder.add(schema.root(), true);
         builder.types.datum = Some(datum);
         builder.types
     }
@@ -175,9 +233,13 @@ struct TypesBuilder {
 }
 
 impl TypesBuilder {
-    fn add(&mut self, node: SchemaNode<'_>) -> Type {
+    /// `is_alone` is false for the branches of a union of several types other than null.
+    fn add(&mut self, node: SchemaNode<'_>, is_alone: bool) -> Type {
         if let Some(kind) = self.named.get(&node.id()) {
             return kind.clone().into();
+        }
+        if is_alone && let Some(kind) = self.logical(node) {
+            return kind.into();
         }
         match node.kind() {
             SchemaType::Null => Kind::Null,
@@ -186,12 +248,16 @@ impl TypesBuilder {
             SchemaType::Float | SchemaType::Double => Kind::Double,
             SchemaType::Bytes | SchemaType::Fixed(_) => Kind::Bytes,
             SchemaType::String => Kind::Str,
-            SchemaType::Array(items) => Kind::List(Box::new(self.add(items))),
+            SchemaType::Array(items) => Kind::List(Box::new(self.add(items, true))),
             SchemaType::Map(values) => {
-                Kind::Map(Box::new(Kind::Str.into()), Box::new(self.add(values)))
+                Kind::Map(Box::new(Kind::Str.into()), Box::new(self.add(values, true)))
             }
             SchemaType::Union(branches) => {
-                let types = branches.into_iter().map(|branch| self.add(branch));
+                let is_null = |branch: &SchemaNode<'_>| matches!(branch.kind(), SchemaType::Null);
+                let is_alone = branches.iter().filter(|branch| !is_null(branch)).count() <= 1;
+                let types = branches
+                    .into_iter()
+                    .map(|branch| self.add(branch, is_alone));
                 return types.reduce(Type::or).unwrap_or_else(|| Kind::Any.into());
             }
             SchemaType::Record(fields) => self.record(node.id(), fields),
@@ -206,6 +272,21 @@ impl TypesBuilder {
         .into()
     }
 
+    /// The kind of a logical type. `None` if its values are those of the underlying type.
+    fn logical(&mut self, node: SchemaNode<'_>) -> Option<Kind> {
+        let is_fixed = matches!(node.kind(), SchemaType::Fixed(_));
+        let encoding = Encoding::of(node.logical_type()?, is_fixed);
+        let kind = match encoding {
+            Encoding::Plain => return None,
+            Encoding::Timestamp(unit) => Kind::Timestamp(unit),
+            Encoding::TimeOfDay(unit) => Kind::Duration(unit),
+            Encoding::Decimal(scale) => Kind::Decimal(scale),
+            Encoding::Uuid => Kind::Uuid,
+        };
+        self.types.encodings.push(encoding);
+        Some(kind)
+    }
+
     fn record(&mut self, id: usize, fields: Vec<(&str, SchemaNode<'_>)>) -> Kind {
         let index = self.types.records.len();
         self.types.records.push(Vec::new());
@@ -216,7 +297,7 @@ impl TypesBuilder {
             if is_int(node) {
                 self.types.ints.insert((index, name.to_owned()));
             }
-            added.push((name.to_owned(), self.add(node)));
+            added.push((name.to_owned(), self.add(node, true)));
         }
         self.types.records[index] = added;
         Kind::Record(index)
@@ -250,13 +331,19 @@ mod tests {
     }
 
     #[test]
-    fn fields_have_the_types_of_their_encoding() {
+    fn fields_have_the_types_of_their_values() {
         let types = types(
             r#"{"type":"record","name":"R","namespace":"n","fields":[
                 {"name":"id","type":"int"},
                 {"name":"at","type":{"type":"long","logicalType":"timestamp-millis"}},
                 {"name":"email","type":["null","string"]},
                 {"name":"amount","type":{"type":"bytes","logicalType":"decimal","precision":9,"scale":2}},
+                {"name":"day","type":["null",{"type":"int","logicalType":"date"}]},
+                {"name":"time","type":{"type":"array","items":{"type":"long","logicalType":"time-micros"}}},
+                {"name":"key","type":{"type":"fixed","name":"Key","size":16,"logicalType":"uuid"}},
+                {"name":"text","type":{"type":"string","logicalType":"uuid"}},
+                {"name":"span","type":{"type":"fixed","name":"Span","size":12,"logicalType":"duration"}},
+                {"name":"either","type":["string",{"type":"long","logicalType":"timestamp-millis"}]},
                 {"name":"colour","type":{"type":"enum","name":"Colour","symbols":["RED","BLUE"]}},
                 {"name":"second","type":"Colour"},
                 {"name":"mixed","type":["int","string"]},
@@ -271,9 +358,15 @@ mod tests {
             kinds,
             [
                 Kind::Int.into(),
-                Kind::Int.into(),
+                Kind::Timestamp(TimeUnit::Millis).into(),
                 nullable(Kind::Str),
+                Kind::Decimal(2).into(),
+                nullable(Kind::Timestamp(TimeUnit::Days)),
+                Kind::List(Box::new(Kind::Duration(TimeUnit::Micros).into())).into(),
+                Kind::Uuid.into(),
+                Kind::Str.into(),
                 Kind::Bytes.into(),
+                Kind::Any.into(),
                 Kind::Enum(0).into(),
                 Kind::Enum(0).into(),
                 Kind::Any.into(),

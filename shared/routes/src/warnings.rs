@@ -5,6 +5,7 @@ use std::collections::HashSet;
 use cel::IdedExpr;
 use cel::common::ast::Expr;
 
+use crate::problem::Operand;
 use crate::types::Type;
 
 /// Collects warnings while a condition is checked.
@@ -22,6 +23,13 @@ impl Warnings {
     pub(super) fn add_use(&mut self, expression: &IdedExpr, kind: &Type, user: &str) {
         if let (true, Expr::Ident(path)) = (kind.nullable, &expression.expr) {
             self.nullable_uses.push((path.clone(), user.to_owned()));
+        }
+    }
+
+    /// Adds a use of each operand.
+    pub(super) fn add_uses(&mut self, operands: &[Operand<'_>], user: &str) {
+        for (expression, kind) in operands {
+            self.add_use(expression, kind, user);
         }
     }
 
