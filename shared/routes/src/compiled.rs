@@ -70,6 +70,37 @@ impl Compiled {
     }
 }
 
+impl Compiled {
+    /// Whether a record with this value in the slot can match, whatever its other fields are. True also if it is unknown.
+    pub(super) fn can_match(&self, slot: usize, value: &Field<'_>) -> bool {
+        let mut is_reached = vec![false; self.steps.len()];
+        let mut matches = false;
+        let mut reach = |target: Target, is_reached: &mut [bool]| match target {
+            Target::Match => matches = true,
+            Target::NoMatch => {}
+            Target::Step(index) => is_reached[index] = true,
+        };
+        reach(self.start, &mut is_reached);
+        // Evaluation continues only with earlier steps of the list.
+        for (index, step) in self.steps.iter().enumerate().rev() {
+            if !is_reached[index] {
+                continue;
+            }
+            let result = match step.slot == slot {
+                true => step.predicate.test_encoded(step.encoding, value),
+                false => None,
+            };
+            if result != Some(false) {
+                reach(step.yes, &mut is_reached);
+            }
+            if result != Some(true) {
+                reach(step.no, &mut is_reached);
+            }
+        }
+        matches
+    }
+}
+
 struct ConditionBuilder<'a> {
     steps: Vec<Step>,
     slot: &'a dyn Fn(&str) -> Option<(usize, Encoding)>,

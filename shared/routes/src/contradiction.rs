@@ -7,7 +7,7 @@ use cel::common::ast::{Expr, operators};
 use crate::compiled;
 use crate::predicate::{Comparison, Predicate};
 use crate::problem::Problem;
-use crate::types::{Kind, Type, Types};
+use crate::types::{Kind, Types};
 
 /// A condition on a field: the field, the predicate, and its required result.
 type Requirement<'e> = (&'e str, Predicate, bool);
@@ -24,13 +24,12 @@ pub(super) fn check(expression: &IdedExpr, types: &Types) -> Result<(), Problem>
         let is_first = !requirements[..index]
             .iter()
             .any(|(other, ..)| other == path);
-        let Some(kind) = types.field_at(path).filter(|_| is_first) else {
-            continue;
-        };
         let of_field = || requirements.iter().filter(|(other, ..)| other == path);
-        let values = candidates(of_field(), &kind, types.is_int(path));
         let is_possible = |value: &Field<'_>| of_field().all(|one| is_met(one, value));
-        if !values.is_empty() && !values.iter().any(is_possible) {
+        if is_first
+            && let Some(values) = candidates(of_field(), path, types)
+            && !values.iter().any(is_possible)
+        {
             let message = match of_field().count() {
                 1 => format!("the condition on {path} is never true"),
                 _ => format!("the conditions on {path} contradict each other"),
@@ -39,6 +38,24 @@ pub(super) fn check(expression: &IdedExpr, types: &Types) -> Result<(), Problem>
         }
     }
     others.into_iter().try_for_each(|part| check(part, types))
+}
+
+/// Whether `operand`, a condition on one field, is true for every record for which `expression` is true. False means unknown.
+pub(super) fn implies(expression: &IdedExpr, operand: &IdedExpr, types: &Types) -> bool {
+    let Some((path, predicate)) = compiled::predicate(operand) else {
+        return false;
+    };
+    let (mut requirements, mut others) = (Vec::new(), Vec::new());
+    conjunction(expression, &mut requirements, &mut others);
+    requirements.retain(|(other, ..)| *other == path);
+    let is_required = |value: &Field<'_>| requirements.iter().all(|one| is_met(one, value));
+    let is_implied = |value: &Field<'_>| predicate.test(value) == Some(true);
+    let negated = (path, predicate.clone(), false);
+    candidates(requirements.iter().chain([&negated]), path, types).is_some_and(|values| {
+        values
+            .iter()
+            .all(|value| !is_required(value) || is_implied(value))
+    })
 }
 
 /// Splits a conjunction into conditions on single fields, and the conjunctions inside the other operands.
@@ -66,13 +83,18 @@ fn conjunction<'e>(
     }
 }
 
-/// The values that decide: if none of them meets all requirements, no value does. Empty if there is no such list.
+/// The values of a field that decide: if none of them meets all requirements, no value does. `None` if there is no such list.
 fn candidates<'e>(
     requirements: impl Iterator<Item = &'e Requirement<'e>>,
-    kind: &Type,
-    is_int: bool,
-) -> Vec<Field<'e>> {
+    path: &str,
+    types: &'e Types,
+) -> Option<Vec<Field<'e>>> {
+    let kind = types.field_at(path)?;
     let mut values = match kind.kind {
+        Kind::Enum(index) => {
+            let symbols = types.symbols[index].iter();
+            symbols.map(|symbol| Field::Str(symbol)).collect()
+        }
         Kind::Int => vec![Field::Int(0)],
         Kind::Bool => vec![Field::Bool(true), Field::Bool(false)],
         _ => Vec::new(),
@@ -82,7 +104,7 @@ fn candidates<'e>(
     for (_, predicate, required) in requirements {
         let is_equality = |comparison: &Comparison| *required && *comparison == Comparison::Equal;
         match (&kind.kind, predicate) {
-            (Kind::Bool, _) | (_, Predicate::IsNull(_)) => {}
+            (Kind::Bool | Kind::Enum(_), _) | (_, Predicate::IsNull(_)) => {}
             (Kind::Int, Predicate::Int(_, number)) => values.extend(neighbours(*number)),
             (Kind::Int, Predicate::InInts(numbers)) => {
                 values.extend(numbers.iter().flat_map(|number| neighbours(*number)));
@@ -105,16 +127,16 @@ fn candidates<'e>(
         }
     }
     if !is_decided && !is_listed {
-        return Vec::new();
+        return None;
     }
-    if is_int {
+    if types.is_int(path) {
         let fits = |value: &Field<'_>| matches!(value, Field::Int(n) if i32::try_from(*n).is_ok());
         values.retain(fits);
     }
     if kind.nullable {
         values.push(Field::Null);
     }
-    values
+    Some(values)
 }
 
 /// A comparison changes its result only at its literal.
@@ -169,6 +191,8 @@ mod tests {
             "name == 'a' && name.startsWith('b')",
             "name in ['a', 'b'] && !(name in ['a', 'b', 'c'])",
             "colour == 'RED' && colour == 'BLUE'",
+            "colour != 'RED' && colour != 'BLUE'",
+            "colour.startsWith('R') && !(colour in ['RED'])",
             "paid && !paid",
             "paid == false && paid",
             "price == 1.5 && price > 2.0",

@@ -10,8 +10,9 @@ use crate::compiled::Compiled;
 use crate::interpret::{Faults, Interpreter, Record};
 use crate::logical::Encoding;
 use crate::types::Types;
+use crate::unreachable::covers;
 
-use generators::{NAMES, Owned, SCHEMA, condition, leaf, record};
+use generators::{NAMES, Owned, SCHEMA, condition, leaf, record, small_leaf};
 
 fn encodings(types: &Types) -> [Encoding; NAMES.len()] {
     NAMES.map(|name| types.field_at(name).unwrap().kind.encoding())
@@ -73,6 +74,26 @@ proptest! {
             for record in &records {
                 let fields: Vec<Field<'_>> = record.iter().map(Owned::field).collect();
                 prop_assert_ne!(compiled.matches(&fields), Some(true), "{}: {:?}", condition, fields);
+            }
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(400))]
+
+    #[test]
+    fn a_covered_route_never_matches(earlier in small_leaf(), later in prop::collection::vec(small_leaf(), 1..3), records in prop::collection::vec(record(), 1..8)) {
+        let types = Types::of(&Schema::parse(SCHEMA).unwrap());
+        if let (Some((first, compiled)), Some((second, other))) =
+            (compile(&earlier, &types), compile(&later.join(" && "), &types))
+            && covers(&first.expression, &second.expression, &types)
+        {
+            for record in &records {
+                let fields: Vec<Field<'_>> = record.iter().map(Owned::field).collect();
+                if other.matches(&fields) == Some(true) {
+                    prop_assert_eq!(compiled.matches(&fields), Some(true), "{}: {:?}: {:?}", earlier, later, fields);
+                }
             }
         }
     }

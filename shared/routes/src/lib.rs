@@ -33,6 +33,7 @@ mod check;
 mod compiled;
 mod constants;
 mod contradiction;
+mod coverage;
 mod decimal;
 mod decimal_literals;
 mod environment;
@@ -148,7 +149,8 @@ impl Routes {
             let matches_all =
                 is_always_true(&checked, &interpreter, &types).map_err(|r| error(&r))?;
             if let Some(other) = routes.iter().find(|earlier| {
-                earlier.matches_all || unreachable::covers(&earlier.expression, &checked.expression)
+                earlier.matches_all
+                    || unreachable::covers(&earlier.expression, &checked.expression, &types)
             }) {
                 return Err(error(&format!(
                     "it never matches, because route {:?} before it matches the same records",
@@ -184,6 +186,7 @@ impl Routes {
             };
             route.compiled = Compiled::compile(&route.expression, &slot);
         }
+        warnings.extend(coverage::warnings(&routes, &fields, &types));
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
         let projection = schema
             .projection(&names)

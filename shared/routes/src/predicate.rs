@@ -12,7 +12,7 @@ use crate::decimal::Decimal;
 use crate::logical::{self, Encoding};
 
 /// A predicate over one field.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(super) enum Predicate {
     /// The field is true.
     IsTrue,

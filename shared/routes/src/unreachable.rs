@@ -3,14 +3,19 @@
 use cel::IdedExpr;
 use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
 
-/// Whether every record that matches `later` also matches `earlier`, judged by their form: each operand of `earlier`
-/// (`operand && operand && …`) is an operand of `later`. False means unknown.
-pub(super) fn covers(earlier: &IdedExpr, later: &IdedExpr) -> bool {
+use crate::contradiction;
+use crate::types::Types;
+
+/// Whether every record that matches `later` also matches `earlier`: each operand of `earlier` (`operand && operand && …`)
+/// is an operand of `later`, or follows from those on the same field. False means unknown.
+pub(super) fn covers(earlier: &IdedExpr, later: &IdedExpr, types: &Types) -> bool {
     let (earlier, later) = (without_ids(earlier), without_ids(later));
     let (mut required, mut present) = (Vec::new(), Vec::new());
     operands(&earlier, &mut required);
     operands(&later, &mut present);
-    required.iter().all(|operand| present.contains(operand))
+    required
+        .iter()
+        .all(|operand| present.contains(operand) || contradiction::implies(&later, operand, types))
 }
 
 /// Collects the operands of a conjunction.
@@ -66,7 +71,13 @@ mod tests {
 
     fn is_covered(earlier: &str, later: &str) -> bool {
         let expression = |text: &str| cel::Program::compile(text).unwrap().expression().clone();
-        covers(&expression(earlier), &expression(later))
+        let schema = avro::Schema::parse(
+            r#"{"type":"record","name":"R","fields":[{"name":"id","type":"long"},{"name":"age","type":["null","long"]},
+                {"name":"name","type":"string"},{"name":"paid","type":"boolean"},{"name":"late","type":"boolean"},
+                {"name":"colour","type":{"type":"enum","name":"C","symbols":["RED","BLUE","GREEN"]}}]}"#,
+        );
+        let types = Types::of(&schema.unwrap());
+        covers(&expression(earlier), &expression(later), &types)
     }
 
     #[test]
@@ -82,6 +93,29 @@ mod tests {
     fn an_operand_of_the_later_condition_covers_it() {
         assert!(is_covered("id == 1", "name == 'x' && (id == 1 && paid)"));
         assert!(is_covered("paid && id == 1", "id == 1 && !late && paid"));
+    }
+
+    #[test]
+    fn a_narrower_condition_on_a_field_is_covered() {
+        for (earlier, later) in [
+            ("id > 10", "id == 20"),
+            ("id > 500", "id > 1000 && paid"),
+            ("id in [1, 2, 3] && paid", "paid && id in [1, 3]"),
+            ("name.startsWith('a')", "name == 'abc'"),
+            ("colour != 'RED'", "colour in ['BLUE', 'GREEN']"),
+            ("colour in ['BLUE', 'RED']", "colour != 'GREEN'"),
+            ("age != null", "age > 3"),
+        ] {
+            assert!(is_covered(earlier, later), "{earlier}: {later}");
+            assert!(
+                !is_covered(later, earlier) || earlier.contains("colour"),
+                "{later}: {earlier}"
+            );
+        }
+        // The earlier condition fails for null.
+        assert!(!is_covered("age > 3", "age == null"));
+        assert!(!is_covered("id > 10", "id >= 10"));
+        assert!(!is_covered("id > 10 && name == 'x'", "id == 20"));
     }
 
     #[test]

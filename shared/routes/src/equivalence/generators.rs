@@ -193,6 +193,18 @@ pub(super) fn leaf() -> impl Strategy<Value = String> {
     prop_oneof![2 => plain, 1 => logical_leaf()]
 }
 
+/// A condition on one of two fields with few literals, so that conditions often follow from each other.
+pub(super) fn small_leaf() -> impl Strategy<Value = String> {
+    let field = || prop::sample::select(vec!["id", "age"]);
+    let number = || -2..3_i64;
+    prop_oneof![
+        (field(), comparison(), number()).prop_map(|(f, c, n)| format!("{f} {c} {n}")),
+        (field(), prop::collection::vec(number(), 0..4)).prop_map(|(f, n)| format!("{f} in {n:?}")),
+        (field(), number()).prop_map(|(f, n)| format!("!({f} == {n})")),
+        prop::sample::select(vec!["age == null", "age != null"]).prop_map(str::to_owned),
+    ]
+}
+
 pub(super) fn condition() -> impl Strategy<Value = String> {
     leaf().prop_recursive(4, 16, 2, |inner| {
         prop_oneof![
