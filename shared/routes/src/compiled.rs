@@ -99,6 +99,18 @@ impl Compiled {
         }
         matches
     }
+
+    /// The texts that the field in the slot is compared with for equality.
+    pub(super) fn texts(&self, slot: usize) -> impl Iterator<Item = &str> {
+        let of_slot = self.steps.iter().filter(move |step| step.slot == slot);
+        of_slot
+            .flat_map(|step| match &step.predicate {
+                Predicate::Str(Comparison::Equal, text) => std::slice::from_ref(text),
+                Predicate::InStrs(texts) => texts,
+                _ => &[],
+            })
+            .map(|text| &**text)
+    }
 }
 
 struct ConditionBuilder<'a> {

@@ -2,6 +2,7 @@
 //!
 //! [`Routes::compile`] checks an ordered list of [`RouteDefinition`]s against the schema. [`Routes::decide`] validates a
 //! datum, reads the fields that occur in conditions, and returns the first route whose condition is true.
+//! [`Routes::check_versions`] compares the routes with the versions of the schema with which records were written.
 //!
 //! The conditions are CEL (<https://github.com/google/cel-spec>). Common conditions are compiled to predicates over fields;
 //! the `cel` crate interprets the others. The crate does no I/O and depends neither on Kafka nor on the endpoints of the routes.
@@ -52,12 +53,15 @@ mod problem;
 mod tests;
 mod types;
 mod unreachable;
+mod versions;
 mod warnings;
 
 use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
 use compiled::Compiled;
+pub use versions::VersionProblem;
+
 use interpret::{Faults, Interpreter, Record};
 use logical::Encoding;
 use types::Types;
@@ -90,6 +94,8 @@ pub struct RouteDefinition {
 struct Route {
     definition: RouteDefinition,
     expression: IdedExpr,
+    /// The fields in the condition.
+    fields: Vec<String>,
     /// The compiled condition, if it can be compiled.
     compiled: Option<Compiled>,
     matches_all: bool,
@@ -162,14 +168,15 @@ impl Routes {
             }
             let with_name = |text: String| format!("route {:?}: {text}", definition.name);
             warnings.extend(checked.warnings.into_iter().map(with_name));
-            for field in checked.fields {
-                if !fields.contains(&field) {
-                    fields.push(field);
+            for field in &checked.fields {
+                if !fields.contains(field) {
+                    fields.push(field.clone());
                 }
             }
             routes.push(Route {
                 compiled: None,
                 expression: checked.expression,
+                fields: checked.fields,
                 matches_all,
                 definition,
             });
