@@ -211,6 +211,22 @@ impl Config {
         })
     }
 
+    /// Checks the settings against the routes: a container file has one schema, so batches cannot hold datums as they were
+    /// written.
+    ///
+    /// # Errors
+    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches.
+    pub fn check_routes(&self, routes: &[RouteConfig]) -> Result<(), SettingError> {
+        let batched = routes.iter().find(|route| route.batch > 1);
+        match batched.filter(|_| self.delivery_schema == DeliverySchema::Writer) {
+            Some(route) => Err(SettingError::Contradiction(format!(
+                "DELIVERY_SCHEMA is writer, and route {:?} has a batch of {}: set DELIVERY_SCHEMA=reader, or batch to 1",
+                route.name, route.batch
+            ))),
+            None => Ok(()),
+        }
+    }
+
     /// How long requests in flight may take before their partition is handed to another run. The margin covers thread
     /// scheduling.
     pub fn handover(&self) -> Duration {

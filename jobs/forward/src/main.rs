@@ -98,10 +98,18 @@ impl Loaded {
         let config = Config::from_settings(settings)?;
         let mut sources = SchemaSources::from_settings(settings)?;
         let route_configs = RouteConfig::all_from(settings)?;
+        config.check_routes(&route_configs)?;
         let definitions = route_configs.iter().map(RouteConfig::definition).collect();
         let routes = Routes::compile(definitions, sources.schemas.reader())?;
-        if let Err(error) = sources.read_versions() {
-            tracing::warn!("the schemas are requested when records need them: {error}");
+        match sources.read_versions() {
+            Ok(versions) => {
+                for problem in routes.check_versions(&versions) {
+                    tracing::warn!("{problem}");
+                }
+            }
+            Err(error) => {
+                tracing::warn!("the schemas are requested when records need them: {error}");
+            }
         }
         for warning in route_configs.iter().filter_map(RouteConfig::warning) {
             tracing::warn!("{warning}");

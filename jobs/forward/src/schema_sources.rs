@@ -15,9 +15,14 @@ pub struct SchemaSources {
     pub schemas: WriterSchemas,
     /// The registry, if there is one.
     pub registry: Option<SchemaFetcher>,
+    /// The schemas of `AVRO_SCHEMAS`.
+    others: Versions,
     /// The subject of the topic's values in the registry.
-    subject: String,
+    pub subject: String,
 }
+
+/// Versions of a schema, oldest first, each with a label for people.
+pub type Versions = Vec<(String, Schema)>;
 
 /// The schemas cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -39,11 +44,12 @@ impl SchemaSources {
         let reader =
             settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
         let others = settings.parsed_documents(&AVRO_SCHEMAS, Schema::parse_writer)?;
-        let others: Vec<Schema> = others.into_iter().map(|(_, schema)| schema).collect();
+        let schemas: Vec<Schema> = others.iter().map(|(_, schema)| schema.clone()).collect();
         let registry = RegistryConfig::from_settings(settings)?;
         let strategy = SubjectNameStrategy::from_settings(settings)?;
         Ok(Self {
-            schemas: WriterSchemas::new(&reader, &others, registry.is_some()),
+            schemas: WriterSchemas::new(&reader, &schemas, registry.is_some()),
+            others,
             registry: registry
                 .map(|config| SchemaFetcher::start(&config))
                 .transpose()?,
@@ -51,26 +57,25 @@ impl SchemaSources {
         })
     }
 
-    /// Reads all versions of the subject, so that no record waits for them. Logs a warning for each version whose records
-    /// cannot be read. Returns the versions that can be read, oldest first, each with a label: none without a registry, or if
-    /// it has no such subject.
+    /// The versions of the schema, oldest first, each with a label: those of `AVRO_SCHEMAS` in their order, then those of the
+    /// subject in the registry. The latter are read here, so that no record waits for them.
     ///
     /// # Errors
-    /// The registry did not answer. The schemas are then requested when records need them.
-    pub fn read_versions(&mut self) -> Result<Vec<(String, Schema)>, RegistryError> {
+    /// The registry did not answer. Its schemas are then requested when records need them.
+    pub fn read_versions(&mut self) -> Result<Versions, RegistryError> {
+        let mut versions = self.others.clone();
         let Some(registry) = &self.registry else {
-            return Ok(Vec::new());
+            return Ok(versions);
         };
-        let versions = match registry.versions(&self.subject) {
+        let registered = match registry.versions(&self.subject) {
             Err(RegistryError::Unknown { .. }) => Vec::new(),
             result => result?,
         };
-        Ok(versions
-            .iter()
-            .filter_map(|version| self.add(version))
-            .collect())
+        versions.extend(registered.iter().filter_map(|version| self.add(version)));
+        Ok(versions)
     }
 
+    /// `None`: the schema is not valid.
     fn add(&mut self, version: &RegisteredSchema) -> Option<(String, Schema)> {
         let id = version.id?;
         let label = match version.version {
@@ -82,13 +87,7 @@ impl SchemaSources {
             .schemas
             .add(SchemaRef::Id(id), &version.json, &references)
         {
-            Ok(schema) => match schema.incompatibility() {
-                Some(reason) => {
-                    tracing::warn!("records of {label} cannot be read with AVRO_SCHEMA: {reason}");
-                    None
-                }
-                None => Some((label, schema.schema().clone())),
-            },
+            Ok(schema) => Some((label, schema.schema().clone())),
             Err(error) => {
                 tracing::warn!("{label} is not a valid schema: {error}");
                 None

@@ -1,8 +1,7 @@
 //! Encodes the records of a JSON body as Avro.
 
-use avro::{Data, Mismatch, Schema};
+use avro::{Data, Mismatch, Schema, parse_json};
 use http_server::problem::{BODY_TOO_LARGE, Problem};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::limits::RequestLimits;
@@ -73,7 +72,7 @@ fn data(
     let mut data = Data::default();
     for (number, text) in (1u64..).zip(&records.texts) {
         let number = records.is_list.then_some(number);
-        let value: Value = serde_json::from_str(text).map_err(|error| malformed(&error, number))?;
+        let value = parse_json(text.as_bytes()).map_err(|error| malformed(&error, number))?;
         data.push_json(schema, &value)
             .map_err(|error| mismatch(schema, error, number))?;
         if data.buffered() > limits.max_decoded {

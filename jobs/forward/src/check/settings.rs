@@ -2,13 +2,14 @@
 
 use avro::Schema;
 use runtime::text::hex;
-use settings::common::{AVRO_SCHEMA, CONFIG_LOCATION};
+use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS, CONFIG_LOCATION};
 use settings::{Inspection, Misspelled, Part, SettingError, Settings, Source};
 
 use super::{Check, CheckError, CheckResult, Finding};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
+use crate::schema_sources::SchemaSources;
 use crate::settings::{GROUPS, ROUTES};
 use routes::Routes;
 
@@ -118,7 +119,12 @@ pub(super) fn whole(
     let unread = Unread::of(&inspection.parts);
     let mut add =
         |name, result| checks.push(Check::new(name, "", result, RunOutcome::Configuration));
-    let config = match Config::from_settings(settings) {
+    let config = Config::from_settings(settings).and_then(|config| {
+        let routes = RouteConfig::all_from(settings).unwrap_or_default();
+        config.check_routes(&routes)?;
+        Ok(config)
+    });
+    let config = match config {
         Ok(config) => {
             let count = settings.listing().len();
             add(
@@ -134,11 +140,13 @@ pub(super) fn whole(
             None
         }
     };
+    let mut sources = None;
     let schema = match unread.schema() {
         Some(wrong) => Err(wrong),
-        None => settings
-            .parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)
-            .map_err(CheckError::new),
+        None => match SchemaSources::from_settings(settings) {
+            Ok(found) => Ok(sources.insert(found).schemas.reader().clone()),
+            Err(error) => Err(CheckError::new(error)),
+        },
     };
     let routes = match (&schema, RouteConfig::all_from(settings)) {
         (Ok(schema), Ok(table)) => {
@@ -147,6 +155,11 @@ pub(super) fn whole(
             for warning in compiled.iter().flat_map(Routes::warnings) {
                 let finding = Finding::warning(warning.as_str(), "check the condition");
                 add("routes", Ok(finding));
+            }
+            if let (Ok(routes), Some(sources)) = (&compiled, &mut sources) {
+                for (name, result) in versions(routes, sources) {
+                    add(name, result);
+                }
             }
             let checked =
                 compiled.map(|_| Finding::ok(format!("{} match the schema", table.len())));
@@ -165,6 +178,36 @@ pub(super) fn whole(
     };
     add("schema", schema.map(named));
     (config, routes)
+}
+
+/// Checks the routes against each known version of the schema, and whether the registry answers.
+fn versions(
+    routes: &Routes,
+    sources: &mut SchemaSources,
+) -> Vec<(&'static str, Result<Finding, CheckError>)> {
+    let versions = match sources.read_versions() {
+        Ok(versions) => versions,
+        Err(error) => return vec![("schema registry", Err(CheckError::new(error)))],
+    };
+    let problems = routes.check_versions(&versions);
+    let problems = problems.iter().map(|problem| {
+        let advice =
+            "records of that version are dead letters, or are routed otherwise than the route says";
+        (
+            "schema versions",
+            Ok(Finding::warning(problem.to_string(), advice)),
+        )
+    });
+    let mut checks: Vec<_> = problems.collect();
+    if sources.registry.is_some() {
+        let count = versions.len();
+        let detail = format!(
+            "answers; {count} versions of {} and AVRO_SCHEMAS",
+            sources.subject
+        );
+        checks.push(("schema registry", Ok(Finding::ok(detail))));
+    }
+    checks
 }
 
 /// The settings whose file, secret or document could not be read: errors that follow from that refer to them.
@@ -188,7 +231,9 @@ impl Unread {
 
     /// Why the schema cannot be checked: its location or text is unread.
     fn schema(&self) -> Option<CheckError> {
-        let is_its = |name: &&&str| [CONFIG_LOCATION.name, AVRO_SCHEMA.name].contains(*name);
+        let is_its = |name: &&&str| {
+            [CONFIG_LOCATION.name, AVRO_SCHEMA.name, AVRO_SCHEMAS.name].contains(*name)
+        };
         self.0.iter().find(is_its).map(|name| Self::see(name))
     }
 

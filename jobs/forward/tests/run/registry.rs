@@ -333,6 +333,24 @@ fn the_versions_of_the_subject_are_known_at_the_start() {
 }
 
 #[test]
+fn a_batch_cannot_hold_datums_as_written() {
+    let stage = Stage::accepting();
+    let registry = registry();
+    let routes = json!([{"name": "A", "when": "true", "url": stage.a.url(), "batch": 2}]);
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), routes.to_string()).unwrap();
+    let mut command = command(&stage, &registry.url(), &["--delivery-schema", "writer"]);
+    command
+        .env_remove("API_TYPE_A_URL")
+        .env_remove("API_TYPE_B_URL")
+        .env("ROUTES", file.path());
+    let output = command.output().unwrap();
+    assert_eq!(output.status.code(), Some(78));
+    let log = String::from_utf8_lossy(&output.stderr);
+    assert!(log.contains("DELIVERY_SCHEMA=reader"), "{log}");
+}
+
+#[test]
 fn the_settings_of_the_registry_are_checked_before_the_first_connection() {
     let stage = Stage::accepting();
     let mut command = command(&stage, "registry:8081", &[]);
