@@ -16,7 +16,6 @@
 //!     key: None,
 //!     value: None,
 //!     payload: None,
-//!     payload: None,
 //!     headers: Vec::new(),
 //!     timestamp: None,
 //!     client_key: None,
