@@ -35,6 +35,7 @@ COPY shared/schema-registry/Cargo.toml shared/schema-registry/
 COPY shared/settings/Cargo.toml shared/settings/
 COPY shared/testkit/Cargo.toml shared/testkit/
 COPY shared/tools/Cargo.toml shared/tools/
+COPY shared/writer-schemas/Cargo.toml shared/writer-schemas/
 COPY deploy/images/hollow deploy/images/hollow
 RUN deploy/images/hollow \
  && cargo build --locked --release --target "$(rustc -vV | sed -n 's/host: //p')" -p fn-recep-avro -p api-avro-sample -p forward \
