@@ -140,7 +140,7 @@ pub(super) fn whole(
             None
         }
     };
-    let mut sources = None;
+    let (mut sources, mut registry) = (None, Vec::new());
     let schema = match unread.schema() {
         Some(wrong) => Err(wrong),
         None => match SchemaSources::from_settings(settings) {
@@ -157,9 +157,7 @@ pub(super) fn whole(
                 add("routes", Ok(finding));
             }
             if let (Ok(routes), Some(sources)) = (&compiled, &mut sources) {
-                for (name, result) in versions(routes, sources) {
-                    add(name, result);
-                }
+                registry = versions(routes, sources);
             }
             let checked =
                 compiled.map(|_| Finding::ok(format!("{} match the schema", table.len())));
@@ -177,35 +175,32 @@ pub(super) fn whole(
         Finding::ok(format!("{}, fingerprint {fingerprint}", schema.name()))
     };
     add("schema", schema.map(named));
+    checks.extend(registry);
     (config, routes)
 }
 
 /// Checks the routes against each known version of the schema, and whether the registry answers.
-fn versions(
-    routes: &Routes,
-    sources: &mut SchemaSources,
-) -> Vec<(&'static str, Result<Finding, CheckError>)> {
+fn versions(routes: &Routes, sources: &mut SchemaSources) -> Vec<Check> {
+    let check = |name, result| Check::new(name, "", result, RunOutcome::Source);
     let versions = match sources.read_versions() {
         Ok(versions) => versions,
-        Err(error) => return vec![("schema registry", Err(CheckError::new(error)))],
+        Err(error) => return vec![check("schema registry", Err(CheckError::new(error)))],
     };
     let problems = routes.check_versions(&versions);
-    let problems = problems.iter().map(|problem| {
-        let advice =
-            "records of that version are dead letters, or are routed otherwise than the route says";
-        (
-            "schema versions",
-            Ok(Finding::warning(problem.to_string(), advice)),
-        )
-    });
-    let mut checks: Vec<_> = problems.collect();
+    let mut checks: Vec<Check> = problems
+        .iter()
+        .map(|problem| {
+            let advice =
+                "records of that version are dead letters, or are routed otherwise than the route says";
+            let finding = Finding::warning(problem.to_string(), advice);
+            check("schema versions", Ok(finding))
+        })
+        .collect();
     if sources.registry.is_some() {
-        let count = versions.len();
-        let detail = format!(
-            "answers; {count} versions of {} and AVRO_SCHEMAS",
-            sources.subject
-        );
-        checks.push(("schema registry", Ok(Finding::ok(detail))));
+        let (count, subject) = (versions.len(), &sources.subject);
+        let detail =
+            format!("it answers; {count} versions in the subject {subject} and AVRO_SCHEMAS");
+        checks.push(check("schema registry", Ok(Finding::ok(detail))));
     }
     checks
 }

@@ -303,10 +303,8 @@ fn a_deferred_record_whose_schema_was_deleted_is_a_dead_letter() {
     third.assert(0, &json!({"planned": 0}));
 }
 
-/// The start of the run reads the versions of the subject, so that no record waits for them.
-#[test]
-fn the_versions_of_the_subject_are_known_at_the_start() {
-    let stage = Stage::accepting();
+/// A registry with two versions of the topic's subject, of which only the second can be read.
+fn with_versions() -> Endpoint {
     let registry = Endpoint::start(|request| {
         let path = request
             .target
@@ -322,7 +320,45 @@ fn the_versions_of_the_subject_are_known_at_the_start() {
             _ => not_found(40401),
         }
     });
-    let registry = registry.unwrap();
+    registry.unwrap()
+}
+
+#[test]
+fn forward_check_asks_the_registry_and_names_versions_that_cannot_be_read() {
+    let stage = Stage::accepting();
+    let registry = with_versions();
+    let check = |available: bool| {
+        registry.refuse_connections(!available);
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+            .env("API_TYPE_A_URL", stage.a.url())
+            .env("API_TYPE_B_URL", stage.b.url())
+            .env("SCHEMA_REGISTRY_URL", registry.url())
+            .env("SCHEMA_REGISTRY_TIMEOUT", "300ms")
+            .arg("check");
+        let output = command.output().unwrap();
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        (output.status.code(), text)
+    };
+    let (code, text) = check(true);
+    assert_eq!(code, Some(0), "{text}");
+    let warning = "records of version 1 (id 3) of FrontDoorTopic-value cannot be read";
+    assert!(
+        text.contains(warning) && text.contains("2 versions in the subject"),
+        "{text}"
+    );
+    let (code, text) = check(false);
+    assert_eq!(code, Some(74), "{text}");
+    assert!(text.contains("FAIL  schema registry"), "{text}");
+}
+
+/// The start of the run reads the versions of the subject, so that no record waits for them.
+#[test]
+fn the_versions_of_the_subject_are_known_at_the_start() {
+    let stage = Stage::accepting();
+    let registry = with_versions();
     write(&stage, &[wider("wide")]);
     let ended = run(&stage, &registry, &[]);
     ended.assert(0, &json!({"planned": 1, "delivered": 1}));
