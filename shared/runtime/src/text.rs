@@ -1,19 +1,20 @@
 //! Small functions over text. Pure.
 
 use std::error::Error;
-use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde::de::IgnoredAny;
 
 /// Bytes as hex digits, in lower case.
 pub fn hex(bytes: &[u8]) -> String {
-    let mut digits = String::with_capacity(2 * bytes.len());
-    for byte in bytes {
-        // Writing to a string cannot fail.
-        let _ = write!(digits, "{byte:02x}");
-    }
-    digits
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |value: u8| char::from(DIGITS[usize::from(value)]);
+    let digits = bytes
+        .iter()
+        .flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]);
+    let mut text = String::with_capacity(2 * bytes.len());
+    text.extend(digits);
+    text
 }
 
 /// Whether the bytes are a JSON object or array, which clients send by mistake in place of Avro. Allocates nothing.
