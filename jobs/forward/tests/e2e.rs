@@ -27,5 +27,7 @@ mod operations;
 mod permissions;
 #[path = "e2e/recreated.rs"]
 mod recreated;
+#[path = "e2e/schemas.rs"]
+mod schemas;
 #[path = "e2e/window.rs"]
 mod window;
