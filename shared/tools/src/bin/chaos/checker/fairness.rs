@@ -1,7 +1,7 @@
 //! Verifies that no route and no partition of a route is without progress in two consecutive runs, while it has records
 //! and its endpoint answers.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use testkit::records::StoredRecord;
 use testkit::user::User;
@@ -17,6 +17,8 @@ struct Group {
     written: Vec<usize>,
     /// For each delivered record, sorted: the run that delivered it first.
     delivered: Vec<usize>,
+    /// The runs that delivered any record. A run also delivers again what a killed run has delivered and not committed.
+    delivering_runs: BTreeSet<usize>,
     /// The index of the first record that is never accepted. With an order the records behind it wait, and a batch that
     /// holds it is divided, which may take longer than a run.
     never_accepted: Option<usize>,
@@ -36,7 +38,7 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
             }
             verdict.fairness_checks += 1;
             without_progress += 1;
-            if group.delivered.binary_search(&index).is_ok() {
+            if group.delivering_runs.contains(&index) {
                 without_progress = 0;
             }
             if without_progress == 2 {
@@ -64,10 +66,10 @@ fn groups(evidence: &Evidence) -> BTreeMap<(&'static str, Option<i32>), Group> {
         .iter()
         .map(|letter| letter.origin)
         .collect();
-    let mut first_run: HashMap<&[u8], usize> = HashMap::new();
+    let mut delivering_runs: HashMap<&[u8], BTreeSet<usize>> = HashMap::new();
     for received in evidence.received.iter().filter(|one| one.accepted) {
-        let run = first_run.entry(&received.datum).or_insert(received.run);
-        *run = received.run.min(*run);
+        let runs = delivering_runs.entry(&received.datum).or_default();
+        runs.insert(received.run);
     }
     let mut groups: BTreeMap<(&'static str, Option<i32>), Group> = BTreeMap::new();
     for (index, place) in evidence.acknowledged.iter().enumerate() {
@@ -94,7 +96,10 @@ fn groups(evidence: &Evidence) -> BTreeMap<(&'static str, Option<i32>), Group> {
                 continue;
             }
             group.written.push(index);
-            group.delivered.extend(first_run.get(value));
+            if let Some(runs) = delivering_runs.get(value) {
+                group.delivered.extend(runs.first());
+                group.delivering_runs.extend(runs);
+            }
         }
     }
     for group in groups.values_mut() {

@@ -82,6 +82,42 @@ fn reports_two_consecutive_runs_without_progress() {
     assert_eq!(check(&evidence).starved.count, 0, "nothing to deliver");
 }
 
+/// A killed run has delivered the records without a commit. The next ones deliver them again before any other.
+#[test]
+fn a_repeated_delivery_is_progress() {
+    let mut evidence = valid_evidence();
+    let run = Run {
+        acknowledged: 5,
+        fair_routes: vec!["A"],
+        independent: true,
+        allowed_repeats: 1,
+    };
+    evidence.runs = vec![run; 4];
+    let left = Received {
+        run: 3,
+        ..evidence.received[0].clone()
+    };
+    evidence.received[0].run = 0;
+    evidence
+        .topic
+        .push(stored(5, Some(User::new(1010, "left").encode())));
+    evidence.acknowledged.push((0, 5));
+    evidence
+        .runs
+        .iter_mut()
+        .for_each(|run| run.acknowledged = 6);
+    evidence.received.push(Received {
+        datum: User::new(1010, "left").encode(),
+        ..left.clone()
+    });
+    assert_eq!(check(&evidence).starved.count, 2);
+    evidence.received.push(Received {
+        run: 1,
+        ..evidence.received[0].clone()
+    });
+    assert_eq!(check(&evidence).starved.count, 0);
+}
+
 #[test]
 fn a_batch_with_a_record_that_is_never_accepted_need_not_progress() {
     let mut evidence = valid_evidence();
