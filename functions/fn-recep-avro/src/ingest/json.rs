@@ -2,10 +2,14 @@
 
 use avro::{Data, Mismatch, Schema, parse_json};
 use http_server::problem::{BODY_TOO_LARGE, Problem};
+use serde_json::Value;
 use serde_json::value::RawValue;
 
 use super::limits::RequestLimits;
 use super::problems::{EMPTY_BODY, MALFORMED_JSON};
+
+/// The memory that parsed JSON occupies at most, for each byte of its text: an array of single digits.
+pub(super) const PARSED_SIZE: usize = 2 + size_of::<Value>() / 2;
 
 /// The records of a body: their texts, and whether they are a list.
 struct Records<'a> {
