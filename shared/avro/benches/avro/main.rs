@@ -14,7 +14,7 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use apache_avro::reader::datum::GenericDatumReader;
-use avro::{Field, Limits, Schema, container, decode};
+use avro::{Field, Limits, Resolution, Schema, container, decode};
 use serde_json::{Value, json};
 
 #[global_allocator]
@@ -96,6 +96,7 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, field: &str) -> Vec<Line
         .collect();
     let file = container::write(text, [7; 16], &[], &data);
     let projection = schema.projection(&[field]).unwrap();
+    let resolution = Resolution::new(&schema, &with_one_more_field(text)).unwrap();
     let apache = apache_avro::Schema::parse_str(text).unwrap();
     let reader = GenericDatumReader::builder(&apache).build().unwrap();
     let candidates: Vec<Candidate<'_>> = vec![
@@ -126,6 +127,18 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, field: &str) -> Vec<Line
             }),
         ),
         (
+            "resolve it to a schema with one more field",
+            Box::new(|| {
+                let mut resolved = Vec::new();
+                for datum in &data {
+                    resolution
+                        .apply(black_box(datum), &mut resolved, usize::MAX)
+                        .unwrap();
+                    black_box(&resolved);
+                }
+            }),
+        ),
+        (
             "decode a container file of it",
             Box::new(|| {
                 let framing = avro::Framing::Container;
@@ -136,6 +149,13 @@ fn compare(text: &str, mut make: impl FnMut() -> Value, field: &str) -> Vec<Line
     ];
     let bytes = data.iter().map(Vec::len).sum::<usize>() as f64 / data.len() as f64;
     measure(candidates, bytes)
+}
+
+fn with_one_more_field(text: &str) -> Schema {
+    let mut schema: Value = serde_json::from_str(text).unwrap();
+    let fields = schema["fields"].as_array_mut().unwrap();
+    fields.push(json!({"name": "added", "type": "int", "default": 0}));
+    Schema::parse(&schema.to_string()).unwrap()
 }
 
 fn measure(mut candidates: Vec<Candidate<'_>>, bytes: f64) -> Vec<Line> {

@@ -18,14 +18,24 @@ pub(crate) struct Connection {
 impl Connection {
     /// Connects to the function at `socket`, for calls with `datum` whose replies must contain `expected`.
     pub(crate) fn open(socket: &Path, datum: &[u8], expected: &'static str) -> Result<Self> {
+        Self::with_type(socket, "application/octet-stream", datum, expected)
+    }
+
+    /// The same with a body of this content type.
+    pub(crate) fn with_type(
+        socket: &Path,
+        content_type: &str,
+        body: &[u8],
+        expected: &'static str,
+    ) -> Result<Self> {
         let mut request = format!(
             "POST /call HTTP/1.1\r\nhost: localhost\r\ntransfer-encoding: chunked\r\naccept-encoding: gzip\r\n\
-             content-type: application/octet-stream\r\nfn-call-id: 01DWCALL000000000000000001\r\n\
+             content-type: {content_type}\r\nfn-call-id: 01DWCALL000000000000000001\r\n\
              fn-deadline: 2999-01-01T00:00:00Z\r\n\r\n{:x}\r\n",
-            datum.len()
+            body.len()
         )
         .into_bytes();
-        request.extend_from_slice(datum);
+        request.extend_from_slice(body);
         request.extend_from_slice(b"\r\n0\r\n\r\n");
         Ok(Self {
             stream: UnixStream::connect(socket)?,

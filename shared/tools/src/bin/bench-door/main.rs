@@ -1,6 +1,6 @@
 //! `bench-door`: measures the ingest function, as ratios within one run.
 //!
-//! - the latency of a request, compared with librdkafka's produce on the same broker
+//! - the latency of a request, with Avro and with JSON, compared with librdkafka's produce on the same broker
 //! - memory, the time of a start compared with an empty function, and program sizes
 //! - with `--python`: warm calls, cold calls and calls after a freeze, compared with the tutorial's stack
 //!   (`deploy/fn/python`: Python's FDK, fastavro, confluent-kafka), both as processes
@@ -35,6 +35,8 @@ const CALLS: usize = 10_000;
 struct Setup {
     bootstrap: String,
     datum: Vec<u8>,
+    /// The record of the datum.
+    json: String,
     /// The Python function, with `--python`.
     python: Option<python::Function>,
 }
@@ -52,9 +54,12 @@ async fn main() -> Result<()> {
             }
         }
     }
+    let user = User::new(1010, "Paul that goes to API type A");
     let mut setup = Setup {
         bootstrap: String::new(),
-        datum: User::new(1010, "Paul that goes to API type A").encode(),
+        datum: user.encode(),
+        json: serde_json::json!({"id": user.id, "name": user.name, "email": user.email})
+            .to_string(),
         python: beside_python.then(python::Function::install).transpose()?,
     };
     // Both must live until the end.

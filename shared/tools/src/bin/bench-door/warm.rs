@@ -14,10 +14,12 @@ use super::spread::{Spread, ratio};
 /// Rounds before the measurement.
 const WARM_UP: usize = 500;
 
-/// Measures calls to the function, librdkafka's produce, calls to the empty function, and calls to the Python function if there
+/// Measures calls to the function with Avro and with JSON, librdkafka's produce, calls to the empty function, and calls to the Python function if there
 /// is one.
 pub(crate) async fn calls(setup: &Setup, rounds: usize) -> Result<()> {
     let function = Agent::start(&built("fn-recep-avro")?, &setup.settings()).await?;
+    // The Fn host serves one connection at a time.
+    let for_json = Agent::start(&built("fn-recep-avro")?, &setup.settings()).await?;
     let empty = Agent::start(&built("bench-empty")?, &[]).await?;
     let python = match &setup.python {
         Some(python) => Some(Agent::start(&python.program, &setup.settings()).await?),
@@ -31,31 +33,39 @@ pub(crate) async fn calls(setup: &Setup, rounds: usize) -> Result<()> {
         )?),
         Candidate::Raw(Raw::start(&setup.bootstrap)?),
         Candidate::Call(Connection::open(&empty.socket(), &setup.datum, "")?),
+        Candidate::Call(Connection::with_type(
+            &for_json.socket(),
+            "application/json",
+            setup.json.as_bytes(),
+            "\"offset\"",
+        )?),
     ];
     if let Some(python) = &python {
         let connection = Connection::open(&python.socket(), &setup.datum, "\"offset\"")?;
         candidates.push(Candidate::Call(connection));
     }
     let spreads = in_turn(candidates, &setup.datum, rounds)?;
-    let [through, raw, hop, ..] = &spreads[..] else {
+    let [through, raw, hop, json, ..] = &spreads[..] else {
         return Ok(());
     };
     println!("request to acknowledgement           {through}");
     println!("librdkafka                           {raw}");
     println!("empty function                       {hop}");
+    println!("the same record as JSON              {json}");
     ratio(
         "request / librdkafka",
         through,
         raw,
         "aim 1.3 at the median",
     );
+    ratio("JSON / Avro", json, through, "");
     println!(
         "request / (librdkafka + empty)       p50 {:.2}   (the function's own share)",
         through.median.as_secs_f64() / (raw.median + hop.median).as_secs_f64(),
     );
     let resident = function.resident_memory()? as f64 / 1e6;
     println!("resident after {rounds:5} requests        {resident:.1} MB   (aim 20 MB)");
-    if let (Some(python), Some(spread)) = (&python, spreads.get(3)) {
+    if let (Some(python), Some(spread)) = (&python, spreads.get(4)) {
         let theirs = python.resident_memory()? as f64 / 1e6;
         println!("Python: request to acknowledgement   {spread}");
         ratio("request / Python's", through, spread, "");

@@ -23,6 +23,8 @@ pub(crate) struct Outcome {
     pub(crate) batches: Option<Ratio>,
     /// One POST each with an order that is kept ÷ without, by order.
     pub(crate) orders: BTreeMap<String, Ratio>,
+    /// Framed records ÷ raw ones, by window.
+    pub(crate) framed: BTreeMap<String, Ratio>,
     /// The throughput of fast routes beside a slow one ÷ alone, by case.
     pub(crate) fairness: BTreeMap<String, f64>,
     /// Peak resident memory by window, MiB.
@@ -95,7 +97,11 @@ impl Outcome {
             .orders
             .iter()
             .map(|(order, ratio)| (format!("one POST each, ORDER={order} ÷ ORDER=none"), *ratio));
-        for (name, ratio) in pairs.chain(orders) {
+        let framed = self
+            .framed
+            .iter()
+            .map(|(window, ratio)| (format!("{window}, framed ÷ raw"), *ratio));
+        for (name, ratio) in pairs.chain(orders).chain(framed) {
             let cpu = |(process, server): (f64, f64)| format!("{process:.1} + {server:.1}");
             let _ = writeln!(
                 text,

@@ -1,5 +1,6 @@
 //! Runs the measurements, and selects the best round of each.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -7,6 +8,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::kafka::{Kafka, Options};
+use testkit::registry::Registry;
 use testkit::topics::Topics;
 
 use crate::fairness;
@@ -127,6 +129,9 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         outcome.fairness =
             fairness::measure(&topics, plan.rounds, |topic| bench.command(topic, &server)).await?;
     }
+    if wants(8) {
+        outcome.framed = bench.framed().await?;
+    }
     if let Some(script) = &plan.spark {
         outcome.spark = Some(bench.spark("sparse", script)?);
     }
@@ -180,6 +185,38 @@ impl Bench<'_> {
             bench.forward(topic, &server, &[("ROUTES", &routes)])
         };
         self.ratio("many per POST", self.plan.records, drain, window)
+    }
+
+    /// Compares framed records, whose schema is in a registry, with raw ones.
+    async fn framed(&mut self) -> Result<BTreeMap<String, Ratio>> {
+        let registry = Registry::start()?;
+        let url = format!("{}/subjects/framed/versions", registry.url());
+        let schema =
+            serde_json::json!({"schema": include_str!("../../../../../schemas/user.avsc")});
+        let answer = testkit::http::post(&url, schema.to_string()).await?;
+        let answer: Value = serde_json::from_slice(answer.body())?;
+        let id = answer["id"].as_u64().and_then(|id| u32::try_from(id).ok());
+        let id = id.with_context(|| format!("registering the schema: {answer}"))?;
+        let mut ratios = BTreeMap::new();
+        for (window, every) in [("filter only", 100), ("one POST each", 1)] {
+            let (raw, framed) = (format!("raw-{every}"), format!("framed-{every}"));
+            topic::fill(&self.topics, &raw, self.plan.records, every).await?;
+            topic::fill_framed(&self.topics, &framed, self.plan.records, every, id).await?;
+            let run = |bench: &mut Self, topic: &str, settings: &[(&str, &str)]| {
+                let server = Server::start()?;
+                let cost = bench.forward(topic, &server, settings)?;
+                let posted = server.requests() == bench.plan.records.div_ceil(every);
+                ensure!(posted, "not every record was posted");
+                Ok(cost)
+            };
+            let settings = [("SCHEMA_REGISTRY_URL", registry.url())];
+            let limit = |bench: &mut Self| run(bench, &raw, &[]);
+            let job = |bench: &mut Self| run(bench, &framed, &settings);
+            let name = format!("{window}, framed");
+            let (ratio, _) = self.ratio(&name, self.plan.records, limit, job)?;
+            ratios.insert(window.to_owned(), ratio);
+        }
+        Ok(ratios)
     }
 
     /// Compares ordered with unordered delivery.

@@ -9,7 +9,19 @@ pub(crate) const PARTITIONS: i32 = 4;
 
 /// Creates a topic with `records` records, of which one in `every` matches, half of them for each endpoint.
 pub(crate) async fn fill(topics: &Topics, name: &str, records: usize, every: usize) -> Result<()> {
-    write(topics, name, records, every, |_, id| id.to_string()).await
+    write(topics, name, records, every, &[], |_, id| id.to_string()).await
+}
+
+/// The same records, each after the id of its schema in a registry (Confluent's wire format).
+pub(crate) async fn fill_framed(
+    topics: &Topics,
+    name: &str,
+    records: usize,
+    every: usize,
+    id: u32,
+) -> Result<()> {
+    let frame = [&[0], &id.to_be_bytes()[..]].concat();
+    write(topics, name, records, every, &frame, |_, id| id.to_string()).await
 }
 
 /// Creates a topic with `records` matching records and this number of keys.
@@ -20,7 +32,7 @@ pub(crate) async fn fill_keyed(
     keys: usize,
 ) -> Result<()> {
     let key = |number, _| format!("key-{}", number % keys);
-    write(topics, name, records, 1, key).await
+    write(topics, name, records, 1, &[], key).await
 }
 
 async fn write(
@@ -28,6 +40,7 @@ async fn write(
     name: &str,
     records: usize,
     every: usize,
+    frame: &[u8],
     key: impl Fn(usize, i32) -> String,
 ) -> Result<()> {
     topics.create(name, PARTITIONS, &[]).await?;
@@ -43,7 +56,10 @@ async fn write(
                 let user = User::new(id, &format!("user-{number:07}"));
                 NewRecord {
                     key: Some(key(number, id).into_bytes()),
-                    ..NewRecord::to((number % PARTITIONS as usize) as i32, user.encode())
+                    ..NewRecord::to(
+                        (number % PARTITIONS as usize) as i32,
+                        [frame, &user.encode()].concat(),
+                    )
                 }
             })
             .collect();
