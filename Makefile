@@ -29,6 +29,9 @@ check: needs ## Format and lint, as CI does
 e2e: build ## Test the function and the job on Apache Kafka, and the schema registry client with Apicurio Registry (Java 17, Maven, Python, Go 1.24)
 	$(CARGO) test --workspace --test e2e -- --ignored --test-threads 2
 
+openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)
+	$(CARGO) test -p fn-recep-avro -p api-avro-sample --test openapi -- --ignored
+
 chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
 
@@ -78,6 +81,6 @@ e2e-oci: needs ## Run the pipeline with settings from Oracle Cloud's buckets and
 oci-compare: needs ## Compare signatures with those of Oracle's Python SDK (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e openapi-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk
