@@ -193,7 +193,10 @@ impl Bench<'_> {
         let url = format!("{}/subjects/framed/versions", registry.url());
         let schema =
             serde_json::json!({"schema": include_str!("../../../../../schemas/user.avsc")});
-        let answer = testkit::http::post(&url, schema.to_string()).await?;
+        let request = http::Request::post(url)
+            .header("content-type", "application/vnd.schemaregistry.v1+json")
+            .body(schema.to_string().into())?;
+        let answer = testkit::http::send(request).await?;
         let answer: Value = serde_json::from_slice(answer.body())?;
         let id = answer["id"].as_u64().and_then(|id| u32::try_from(id).ok());
         let id = id.with_context(|| format!("registering the schema: {answer}"))?;
