@@ -4,7 +4,6 @@ use std::collections::BTreeSet;
 use std::time::Duration;
 
 use avro::{Schema, confluent};
-use bytes::Bytes;
 use schema_registry::{RegistryClient, RegistryConfig};
 use serde_json::{Value, json};
 use testkit::agent::{Agent, Call};
@@ -222,7 +221,7 @@ fn counting(registry: &Registry) -> Endpoint {
         let request = http::Request::builder()
             .method(request.method.as_str())
             .uri(url)
-            .body(Bytes::from(request.body.clone()))
+            .body(request.body.clone())
             .unwrap();
         // The endpoint's own thread runs a runtime.
         let answer = std::thread::spawn(move || {
