@@ -90,7 +90,7 @@ pub use decode_error::{DecodeError, Limits};
 pub use error::{Fault, SchemaError};
 pub use field::Field;
 pub use framing::{Framing, single_object};
-pub use json::parse_json;
+pub use json::{JsonError, parse_json};
 pub use logical_type::LogicalType;
 pub use mismatch::Mismatch;
 pub use node::{SchemaNode, SchemaType};

@@ -1,20 +1,45 @@
 //! Encodes the records of a JSON body as Avro.
 
-use avro::{Data, Mismatch, Schema, parse_json};
+use std::fmt;
+
+use avro::{Data, JsonError, Mismatch, Schema, parse_json};
 use http_server::problem::{BODY_TOO_LARGE, Problem};
-use serde_json::Value;
+use serde::Deserializer;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::limits::RequestLimits;
 use super::problems::{EMPTY_BODY, MALFORMED_JSON};
 
-/// The memory that parsed JSON occupies at most, for each byte of its text: an array of single digits.
-pub(super) const PARSED_SIZE: usize = 2 + size_of::<Value>() / 2;
+/// The maximum memory of one parsed record, in bytes. Calls parse in turn, so that there is one at a time.
+const MAX_PARSED: usize = 64 << 20;
 
 /// The records of a body: their texts, and whether they are a list.
 struct Records<'a> {
     texts: Vec<&'a str>,
     is_list: bool,
+}
+
+/// Reads the texts of an array's items: all of them, or one more than the maximum.
+struct Texts(usize);
+
+impl<'a> Visitor<'a> for Texts {
+    type Value = Vec<&'a str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array")
+    }
+
+    fn visit_seq<A: SeqAccess<'a>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut texts = Vec::new();
+        while texts.len() <= self.0
+            && let Some(item) = items.next_element::<&RawValue>()?
+        {
+            texts.push(item.get());
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(texts)
+    }
 }
 
 /// Encodes one record, or each record of an array. Returns the datums, and whether the body is an array.
@@ -29,10 +54,12 @@ pub(super) fn encode(
     let text = text(body)?;
     let records = match text.starts_with('[') && !is_array(schema) {
         true => {
-            let records: Vec<&RawValue> =
-                serde_json::from_str(text).map_err(|error| malformed(&error, None))?;
+            let mut deserializer = serde_json::Deserializer::from_str(text);
+            let texts = deserializer
+                .deserialize_seq(Texts(limits.max_records))
+                .and_then(|texts| deserializer.end().map(|()| texts));
             Records {
-                texts: records.into_iter().map(RawValue::get).collect(),
+                texts: texts.map_err(|error| malformed(&error, None))?,
                 is_list: true,
             }
         }
@@ -54,8 +81,10 @@ pub(super) fn encode_lines(
     limits: &RequestLimits,
 ) -> Result<Data<'static>, Problem> {
     let lines = text(body)?.lines().map(str::trim);
+    let lines = lines.filter(|line| !line.is_empty());
     let records = Records {
-        texts: lines.filter(|line| !line.is_empty()).collect(),
+        // One more than the maximum is enough to reject the body.
+        texts: lines.take(limits.max_records.saturating_add(1)).collect(),
         is_list: true,
     };
     data(&records, schema, limits)
@@ -76,7 +105,17 @@ fn data(
     let mut data = Data::default();
     for (number, text) in (1u64..).zip(&records.texts) {
         let number = records.is_list.then_some(number);
-        let value = parse_json(text.as_bytes()).map_err(|error| malformed(&error, number))?;
+        let value = parse_json(text.as_bytes(), MAX_PARSED).map_err(|error| match error {
+            JsonError::Malformed(error) => malformed(&error, number),
+            JsonError::TooLarge { max } => {
+                let detail = format!(
+                    "The body is too large: {}its values occupy more than {max} bytes. Send it as Avro.",
+                    place(number)
+                );
+                let problem = Problem::new(&BODY_TOO_LARGE, detail).with_member("limit", max);
+                with_record(problem, number)
+            }
+        })?;
         data.push_json(schema, &value)
             .map_err(|error| mismatch(schema, error, number))?;
         if data.buffered() > limits.max_decoded {

@@ -123,12 +123,7 @@ impl IngestFunction {
         let request = decode::read(request, &self.limits, call, &mut memory).await?;
         let schemas = match request.format {
             BodyFormat::Avro => self.schemas.for_body(&request.body, call).await?,
-            BodyFormat::Json | BodyFormat::NdJson => {
-                if !memory.resize(json::PARSED_SIZE * request.body.len()) {
-                    return Err(respond::out_of_memory());
-                }
-                self.schemas.known()
-            }
+            BodyFormat::Json | BodyFormat::NdJson => self.schemas.known(),
         };
         let datums = validate::all(&request.body, request.format, &schemas, &self.limits)?;
         let id = match self.store_as.needs_id(&datums) {

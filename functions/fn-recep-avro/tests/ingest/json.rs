@@ -116,6 +116,9 @@ async fn the_number_of_records_is_limited() {
     let reply = post(&mut function, "application/json", records.to_string()).await;
     assert_eq!(reply.status, 413, "{reply:?}");
     assert_eq!(body(&reply)["limit"], 2);
+    let lines = format!("{}\n", person(1, "a")).repeat(3);
+    let reply = post(&mut function, "application/x-ndjson", lines).await;
+    assert_eq!(reply.status, 413, "{reply:?}");
 }
 
 #[tokio::test]

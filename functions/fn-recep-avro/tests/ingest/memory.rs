@@ -51,6 +51,28 @@ async fn stays_below_its_memory_limit_with_256_calls_of_the_largest_body() {
     assert!(accepted > 0);
 }
 
+/// Parsed, each of these objects occupies many times its text.
+#[tokio::test]
+async fn small_json_objects_stay_below_the_memory_limit() {
+    let fixture = Fixture::new();
+    let plain = Plain::start(&fixture.settings("ingest")).await;
+    for element in [r#"{"":0}"#, "{}", "[]", "0", r#"{"":[{"":0}]}"#, r#""""#] {
+        let count = 5_900_000 / (element.len() + 1);
+        let elements = vec![element; count].join(",");
+        let body = format!(r#"{{"id":[{elements}]}}"#);
+        let request = Request::post(body).header("Content-Type", "application/json");
+        let reply = plain.call(&request).await;
+        let peak = peak(plain.id());
+        println!("{element}: {}, peak {peak} bytes", reply.status);
+        assert!(matches!(reply.status, 413 | 422), "{reply:?}");
+        assert!(peak < LIMIT, "{element}: peak {peak} bytes");
+    }
+    let body = format!("[{}]", vec!["0"; 2_900_000].join(","));
+    let request = Request::post(body).header("Content-Type", "application/json");
+    assert_eq!(plain.call(&request).await.status, 413);
+    assert!(peak(plain.id()) < LIMIT);
+}
+
 /// The most resident memory of a process so far, in bytes.
 fn peak(process: u32) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap();

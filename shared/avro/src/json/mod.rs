@@ -9,7 +9,7 @@ mod union;
 use crate::MAX_DEPTH;
 
 pub(super) use from_json::{datum, default_value};
-pub use parse::parse_json;
+pub use parse::{JsonError, parse_json};
 pub(super) use to_json::{Form, value};
 
 /// The maximum nesting of types around a value. It is more than validation accepts for typical schemas (a linked list of
