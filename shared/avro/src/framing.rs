@@ -55,6 +55,15 @@ impl Framing {
     }
 }
 
+/// The fingerprint and the datum of a value that begins like a single-object encoding. The datum is not validated. A raw datum
+/// can begin with the same bytes.
+pub fn split_single_object(bytes: &[u8]) -> Option<([u8; 8], &[u8])> {
+    let (fingerprint, datum) = bytes
+        .strip_prefix(&SINGLE_OBJECT_MAGIC)?
+        .split_first_chunk()?;
+    Some((*fingerprint, datum))
+}
+
 /// The datum of a single-object encoding, not validated.
 ///
 /// # Errors
@@ -63,11 +72,10 @@ pub(super) fn single_object_datum<'a>(
     schema: &Schema,
     bytes: &'a [u8],
 ) -> Result<&'a [u8], DecodeError> {
-    let header = bytes.strip_prefix(&SINGLE_OBJECT_MAGIC);
-    match header.and_then(|rest| rest.split_first_chunk::<8>()) {
-        Some((fingerprint, datum)) if *fingerprint == schema.fingerprint() => Ok(datum),
-        Some((fingerprint, _)) => Err(DecodeError::UnknownFingerprint {
-            found: *fingerprint,
+    match split_single_object(bytes) {
+        Some((fingerprint, datum)) if fingerprint == schema.fingerprint() => Ok(datum),
+        Some((found, _)) => Err(DecodeError::UnknownFingerprint {
+            found,
             expected: schema.fingerprint(),
         }),
         None => Err(DecodeError::malformed(

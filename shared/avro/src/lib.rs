@@ -89,7 +89,7 @@ pub use decode::decode;
 pub use decode_error::{DecodeError, Limits};
 pub use error::{Fault, SchemaError};
 pub use field::Field;
-pub use framing::{Framing, single_object};
+pub use framing::{Framing, single_object, split_single_object};
 pub use json::{JsonError, parse_json};
 pub use logical_type::LogicalType;
 pub use mismatch::Mismatch;

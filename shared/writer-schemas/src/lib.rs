@@ -3,7 +3,7 @@
 //! - [`SchemaHeaders`]: what a record's headers say about its schema
 //! - [`WriterSchemas`]: the known schemas; [`WriterSchemas::find`] returns the schema and the datum of a value
 //! - [`WriterSchema`]: a schema with its resolution to the reader's
-//! - [`SchemaRef`]: how a value names its schema
+//! - [`SchemaRef`]: how a value names a schema of a registry
 //!
 //! The crate does no I/O. A schema that only a registry has is [`Found::Missing`]: the caller requests it and adds it with
 //! [`WriterSchemas::add`].

@@ -1,14 +1,12 @@
-//! How a value names its schema.
+//! How a value names its schema in a registry.
 
 use std::fmt;
 
 use runtime::text::hex;
 
-/// How a value names the schema that it was written with.
+/// How a value names a schema of a registry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum SchemaRef {
-    /// CRC-64-AVRO of the Parsing Canonical Form, in the byte order of the single-object encoding.
-    Fingerprint([u8; 8]),
     /// The id in a schema registry.
     Id(u32),
     /// The GUID in a schema registry (Confluent's since 8.0).
@@ -18,7 +16,6 @@ pub enum SchemaRef {
 impl fmt::Display for SchemaRef {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Fingerprint(fingerprint) => write!(f, "fingerprint {}", hex(fingerprint)),
             Self::Id(id) => write!(f, "id {id}"),
             Self::Guid(guid) => write!(f, "GUID {}", hex(guid)),
         }

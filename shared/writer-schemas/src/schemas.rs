@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use avro::confluent::{self, SchemaHeader};
 use avro::{FINGERPRINT_HEADER, Schema, SchemaError};
+use runtime::text::hex;
 
 use crate::headers::SchemaHeaders;
 use crate::schema_ref::SchemaRef;
@@ -13,13 +14,11 @@ use crate::writer_schema::WriterSchema;
 /// The maximum number of references that are remembered as unknown.
 const MAX_UNKNOWN: usize = 10_000;
 
-/// The first bytes of the single-object encoding.
-const SINGLE_OBJECT_MAGIC: [u8; 2] = [0xc3, 0x01];
-
 /// The schemas that values may have been written with. Clones share the schemas.
 #[derive(Clone, Debug)]
 pub struct WriterSchemas {
     reader: Arc<WriterSchema>,
+    /// Those that are not the reader's.
     by_fingerprint: HashMap<[u8; 8], Arc<WriterSchema>>,
     registered: HashMap<SchemaRef, Arc<WriterSchema>>,
     /// What the registry does not have, with the reason.
@@ -48,17 +47,14 @@ impl WriterSchemas {
     /// be asked for further ones.
     pub fn new(reader: &Schema, others: &[Schema], has_registry: bool) -> Self {
         let of = |schema: &Schema| Arc::new(WriterSchema::new(schema.clone(), reader));
-        let known = std::iter::once(reader).chain(others);
-        // Of schemas with the same canonical form, the reader's comes first.
-        let mut by_fingerprint = HashMap::new();
-        for schema in known {
-            by_fingerprint
-                .entry(schema.fingerprint())
-                .or_insert_with(|| of(schema));
-        }
+        let others = others
+            .iter()
+            .filter(|schema| schema.fingerprint() != reader.fingerprint());
         Self {
             reader: of(reader),
-            by_fingerprint,
+            by_fingerprint: others
+                .map(|schema| (schema.fingerprint(), of(schema)))
+                .collect(),
             registered: HashMap::new(),
             unknown: HashMap::new(),
             has_registry,
@@ -75,16 +71,10 @@ impl WriterSchemas {
         self.reader.schema()
     }
 
-    /// The schemas that are found by their fingerprints, the reader's included; in no order.
-    pub fn with_fingerprints(&self) -> impl Iterator<Item = &WriterSchema> {
-        self.by_fingerprint.values().map(|schema| &**schema)
-    }
-
     /// A hash of what else than the reader's schema decides which values can be decoded: the fingerprints of the other
     /// schemas, in any order, and whether there is a registry. 0 if there is nothing else.
     pub fn scope(&self) -> u64 {
-        let reader = self.reader().fingerprint();
-        let others = self.by_fingerprint.keys().filter(|one| **one != reader);
+        let others = self.by_fingerprint.keys();
         others.fold(u64::from(self.has_registry), |hash, fingerprint| {
             // The product spreads the bits: sums of fingerprints alone could cancel the fingerprint of the routes.
             let spread = u64::from_le_bytes(*fingerprint).wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -108,10 +98,14 @@ impl WriterSchemas {
         if let Some(header) = headers.registered {
             return self.by_header(header, value);
         }
-        if value.starts_with(&SINGLE_OBJECT_MAGIC)
-            && let Some(found) = self.single_object(value, headers)
-        {
-            return found;
+        if let Some((fingerprint, datum)) = avro::split_single_object(value) {
+            let found = self.fingerprinted(fingerprint, datum);
+            // A raw datum may begin with the same bytes.
+            let is_single_object = matches!(found, Found::Known { .. })
+                || (headers.fingerprint.is_none() && self.reader().validate(value).is_err());
+            if is_single_object {
+                return found;
+            }
         }
         match headers.fingerprint {
             None => self.raw(value),
@@ -185,28 +179,11 @@ impl WriterSchemas {
         match self.by_fingerprint.get(&fingerprint) {
             Some(schema) => Found::Known { schema, datum },
             None => Found::Unknown(format!(
-                "no schema with {} is known: AVRO_SCHEMA has {}; add the schema to AVRO_SCHEMAS",
-                SchemaRef::Fingerprint(fingerprint),
-                SchemaRef::Fingerprint(self.reader().fingerprint())
+                "no schema with fingerprint {} is known: AVRO_SCHEMA has {}; add the schema to AVRO_SCHEMAS",
+                hex(&fingerprint),
+                hex(&self.reader().fingerprint())
             )),
         }
-    }
-
-    /// `None`: the value is no single object, but a raw datum that begins with the same bytes.
-    fn single_object<'s, 'v>(
-        &'s self,
-        value: &'v [u8],
-        headers: &SchemaHeaders,
-    ) -> Option<Found<'s, 'v>> {
-        let (fingerprint, datum) = value
-            .strip_prefix(&SINGLE_OBJECT_MAGIC)?
-            .split_first_chunk()?;
-        let found = self.fingerprinted(*fingerprint, datum);
-        if matches!(found, Found::Known { .. }) {
-            return Some(found);
-        }
-        let is_raw = headers.fingerprint.is_some() || self.reader().validate(value).is_ok();
-        (!is_raw).then_some(found)
     }
 
     fn by_header<'s, 'v>(&'s self, header: Option<SchemaHeader>, datum: &'v [u8]) -> Found<'s, 'v> {
