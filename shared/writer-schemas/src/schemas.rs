@@ -14,6 +14,11 @@ use crate::writer_schema::WriterSchema;
 /// The maximum number of references that are remembered as unknown.
 const MAX_UNKNOWN: usize = 10_000;
 
+/// The maximum number of schemas of the registry that are kept, and the maximum size of their texts, in bytes. The ids come from
+/// records. A caller can add a schema again.
+const MAX_REGISTERED: usize = 1_000;
+const MAX_REGISTERED_BYTES: usize = 64 << 20;
+
 /// The schemas that values may have been written with. Clones share the schemas.
 #[derive(Clone, Debug)]
 pub struct WriterSchemas {
@@ -130,6 +135,11 @@ impl WriterSchemas {
         match Schema::parse_writer_with_references(json, references) {
             Ok(schema) => {
                 let schema = Arc::new(WriterSchema::new(schema, self.reader()));
+                let kept = self.registered.values();
+                let bytes: usize = kept.map(|one| one.schema().json().len()).sum();
+                if self.registered.len() >= MAX_REGISTERED || bytes > MAX_REGISTERED_BYTES {
+                    self.registered.clear();
+                }
                 self.registered.insert(reference, Arc::clone(&schema));
                 self.unknown.remove(&reference);
                 Ok(schema)

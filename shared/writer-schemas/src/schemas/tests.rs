@@ -189,3 +189,18 @@ fn the_scope_depends_on_the_set_of_schemas() {
         scope(&[older], false)
     );
 }
+
+/// The ids come from records, which may name any number of them.
+#[test]
+fn the_number_of_registered_schemas_is_bounded() {
+    let mut schemas = schemas(true);
+    for id in 0..2 * MAX_REGISTERED as u32 {
+        schemas.add(SchemaRef::Id(id), OLDER, &[]).unwrap();
+        let value = confluent::frame(id, &[0x0e]);
+        assert!(
+            found(&schemas, &value, &NONE).is_ok(),
+            "the newest one is kept"
+        );
+    }
+    assert!(schemas.registered.len() <= MAX_REGISTERED);
+}
