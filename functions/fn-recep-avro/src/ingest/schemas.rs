@@ -86,8 +86,7 @@ impl Schemas {
                 let mut current = self.known.lock().unwrap_or_else(PoisonError::into_inner);
                 let schemas = Arc::make_mut(&mut current);
                 if let Err(error) = schemas.add(reference, &schema.json, &references) {
-                    let detail = format!("The schema with {reference} is not valid: {error}.");
-                    return Err(Problem::new(&UNKNOWN_SCHEMA, detail).with_member("schema_id", id));
+                    warn!(%reference, %error, "a schema of the registry is not valid");
                 }
                 Ok(Arc::clone(&current))
             }

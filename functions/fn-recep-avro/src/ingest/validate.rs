@@ -108,15 +108,22 @@ fn written<'a>(
         true => confluent::split(body).map(|(id, _)| id),
         false => None,
     };
+    let unknown = |reason: &str| {
+        // A raw datum may begin like a framed one.
+        if schemas.reader().validate(body).is_ok() {
+            return Ok(None);
+        }
+        let detail = format!("The body begins with the id of a schema: {reason}.");
+        Err(Problem::new(&UNKNOWN_SCHEMA, detail).with_member("schema_id", id))
+    };
     let (schema, datum) = match schemas.find(body, &SchemaHeaders::default()) {
         Found::Known { schema, datum } if datum.len() < body.len() => (schema, datum),
-        // A raw datum may begin like a framed one.
-        Found::Missing(reference) if schemas.reader().validate(body).is_err() => {
-            let detail = format!(
-                "The schema registry has no schema with {reference}, by which the body begins. Nothing was published."
-            );
-            return Err(Problem::new(&UNKNOWN_SCHEMA, detail).with_member("schema_id", id));
+        Found::Missing(reference) => {
+            return unknown(&format!(
+                "the schema registry has no schema with {reference}"
+            ));
         }
+        Found::Unknown(reason) if id.is_some() => return unknown(&reason),
         _ => return Ok(None),
     };
     let header = body.len() - datum.len();

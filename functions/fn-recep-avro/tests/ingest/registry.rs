@@ -28,6 +28,7 @@ fn registry(has_subject: bool) -> Endpoint {
             ("GET", "/schemas/ids/1") => schema(avro::BUILT_IN_SCHEMA.1),
             ("GET", "/schemas/ids/2") => schema(WIDER_SCHEMA),
             ("GET", "/schemas/ids/3") => schema(OTHER_SCHEMA),
+            ("GET", "/schemas/ids/4") => schema("not a schema"),
             ("POST", "/subjects/ingest-value") if has_subject => id(),
             ("POST", "/subjects/ingest-value/versions") => id(),
             _ => Answer::status(404)
@@ -102,6 +103,9 @@ async fn faults_of_a_framed_body_are_told_apart() {
     trailing.push(0);
     for (body, kind) in [
         (confluent::frame(999, &paul()), "unknown-schema"),
+        (confluent::frame(4, &paul()), "unknown-schema"),
+        // The same again, when the function knows that it is not valid.
+        (confluent::frame(4, &paul()), "unknown-schema"),
         (confluent::frame(BUILT_IN, b"x"), "malformed-datum"),
         (trailing, "malformed-datum"),
         (confluent::frame(OTHER, &[2]), "schema-mismatch"),
