@@ -1,6 +1,5 @@
-//! Settings that all HTTP clients of this crate share, and the encoding of names in URLs.
+//! Settings that all HTTP clients of this crate share.
 
-use std::fmt::Write;
 use std::time::Duration;
 
 use reqwest::ClientBuilder;
@@ -13,26 +12,10 @@ pub(crate) fn builder() -> ClientBuilder {
         .connect_timeout(Duration::from_secs(5))
 }
 
-/// Percent-encodes everything except the unreserved characters of RFC 3986. Slashes are encoded too, as in Oracle's
-/// Python SDK and CLI: a name is one path segment.
-pub(crate) fn encode(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
-}
-
 #[cfg(test)]
 mod tests {
     use reqwest::Url;
-
-    use super::*;
+    use runtime::text::percent_encode as encode;
 
     #[test]
     fn encodes_names_as_the_cli_does() {

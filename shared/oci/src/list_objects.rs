@@ -3,12 +3,12 @@
 use std::fmt;
 
 use http::{Extensions, Method};
+use runtime::text::percent_encode;
 use serde::Deserialize;
 
 use crate::api::ApiResponse;
 use crate::client::Oci;
 use crate::error::OciError;
-use crate::http_client::encode;
 use crate::object_storage::ObjectLocation;
 
 /// The number of objects that a page has at most, also the service's limit.
@@ -55,10 +55,10 @@ impl Oci {
         let namespace = self.namespace_or_own(location.namespace.as_deref()).await?;
         let first_page = format!(
             "/n/{}/b/{}/o?prefix={}&fields={}&limit={PAGE}",
-            encode(&namespace),
-            encode(&location.bucket),
-            encode(&location.object),
-            encode("name,etag"),
+            percent_encode(&namespace),
+            percent_encode(&location.bucket),
+            percent_encode(&location.object),
+            percent_encode("name,etag"),
         );
         let mut objects = Vec::new();
         let mut target = first_page.clone();
@@ -77,7 +77,7 @@ impl Oci {
             if number == MAX_PAGES {
                 return Err(unusable("it has more than 10000 objects"));
             }
-            target = format!("{first_page}&start={}", encode(&start));
+            target = format!("{first_page}&start={}", percent_encode(&start));
         }
         Ok(objects)
     }

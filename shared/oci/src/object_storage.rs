@@ -6,10 +6,10 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::{Extensions, HeaderValue, Method, StatusCode, header};
 use openssl::hash::{MessageDigest, hash};
+use runtime::text::percent_encode;
 
 use crate::client::Oci;
 use crate::error::OciError;
-use crate::http_client::encode;
 use crate::sign::Upload;
 
 const MAX_NAMESPACE: usize = 4 << 10;
@@ -134,9 +134,9 @@ impl Oci {
         let namespace = self.namespace_or_own(location.namespace.as_deref()).await?;
         let path = format!(
             "/n/{}/b/{}/o/{}",
-            encode(&namespace),
-            encode(&location.bucket),
-            encode(&location.object)
+            percent_encode(&namespace),
+            percent_encode(&location.bucket),
+            percent_encode(&location.object)
         );
         self.request(method, self.principal().region().object_storage(), &path)
     }

@@ -10,10 +10,10 @@ use http::{Extensions, Method};
 use serde::Deserialize;
 
 use runtime::rfc3339;
+use runtime::text::percent_encode;
 
 use crate::client::Oci;
 use crate::error::OciError;
-use crate::http_client::encode;
 use crate::ocid::Ocid;
 
 /// A secret has at most 25,600 bytes ("Vault Limits"), a third more in base64.
@@ -120,12 +120,12 @@ impl SecretLocation {
         match &self.secret {
             SecretId::Ocid(id) => {
                 let query = content.map_or_else(String::new, |content| format!("?{content}"));
-                let id = encode(id.as_str());
+                let id = percent_encode(id.as_str());
                 (Method::GET, format!("/20190301/secretbundles/{id}{query}"))
             }
             SecretId::Named { vault, name } => {
                 let query = content.map_or_else(String::new, |content| format!("&{content}"));
-                let (name, vault) = (encode(name), encode(vault.as_str()));
+                let (name, vault) = (percent_encode(name), percent_encode(vault.as_str()));
                 let path = "/20190301/secretbundles/actions/getByName";
                 (
                     Method::POST,

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::IgnoredAny;
 
 /// Bytes as hex digits, in lower case.
@@ -15,6 +16,17 @@ pub fn hex(bytes: &[u8]) -> String {
     let mut text = String::with_capacity(2 * bytes.len());
     text.extend(digits);
     text
+}
+
+/// Percent-encodes everything except the unreserved characters of RFC 3986. Slashes are encoded too, so that the text is one
+/// segment of a path.
+pub fn percent_encode(text: &str) -> String {
+    const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
+        .remove(b'-')
+        .remove(b'.')
+        .remove(b'_')
+        .remove(b'~');
+    utf8_percent_encode(text, RESERVED).to_string()
 }
 
 /// Whether the bytes are a JSON object or array, which clients send by mistake in place of Avro. Allocates nothing.

@@ -9,6 +9,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, Url};
 use runtime::redact;
 use runtime::secret::Secret;
+use runtime::text::percent_encode;
 use serde::Deserialize;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
@@ -79,7 +80,7 @@ impl TokenSource {
             form = format!("{form}&{}", form_urlencoded("scope", scope));
         }
         // Section 2.3.1: both parts are form-encoded before Basic.
-        let (id, secret) = (encode(id), encode(secret.reveal()));
+        let (id, secret) = (percent_encode(id), percent_encode(secret.reveal()));
         let credentials = STANDARD.encode(format!("{id}:{secret}"));
         let mut authorization = HeaderValue::try_from(format!("Basic {credentials}")).ok()?;
         authorization.set_sensitive(true);
@@ -178,23 +179,7 @@ fn token(body: &[u8], now: Instant) -> Result<Token, String> {
 }
 
 fn form_urlencoded(name: &str, value: &str) -> String {
-    format!("{name}={}", encode(value))
-}
-
-/// Percent-encodes everything except the unreserved characters of RFC 3986.
-fn encode(text: &str) -> String {
-    use std::fmt::Write;
-
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        if byte.is_ascii_alphanumeric() || b"-._~".contains(&byte) {
-            encoded.push(char::from(byte));
-        } else {
-            // Writing to a string cannot fail.
-            let _ = write!(encoded, "%{byte:02X}");
-        }
-    }
-    encoded
+    format!("{name}={}", percent_encode(value))
 }
 
 #[cfg(test)]
