@@ -5,7 +5,8 @@ use std::io::{self, Write};
 use bzip2::write::BzEncoder;
 use bzip2::{Compression, Decompress, Status};
 
-use super::{CodecError, OUTPUT_STEP};
+use super::CodecError;
+use super::stream::{self, OUTPUT_STEP, Step};
 
 pub(super) fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = BzEncoder::new(Vec::new(), Compression::best());
@@ -19,25 +20,16 @@ pub(super) fn decompress<'b>(
     max: usize,
     content: &'b mut Vec<u8>,
 ) -> Result<&'b [u8], CodecError> {
-    let malformed = |reason: &str| CodecError::Malformed(format!("the bzip2 content {reason}"));
     let mut decoder = Decompress::new(false);
-    let mut rest = stored;
-    loop {
+    stream::decompress_all("bzip2", stored, max, content, |rest, content| {
         content.reserve(OUTPUT_STEP);
-        let before = (decoder.total_in(), content.len());
+        let before = decoder.total_in();
         let status = decoder
             .decompress_vec(rest, content)
-            .map_err(|error| malformed(&format!("is damaged: {error}")))?;
-        let consumed = usize::try_from(decoder.total_in() - before.0).unwrap_or(rest.len());
-        rest = rest.get(consumed..).unwrap_or_default();
-        match status {
-            _ if content.len() > max => return Err(CodecError::TooLong),
-            Status::StreamEnd if rest.is_empty() => return Ok(content),
-            Status::StreamEnd => return Err(malformed("is followed by other bytes")),
-            _ if before == (decoder.total_in(), content.len()) => {
-                return Err(malformed("is truncated"));
-            }
-            _ => {}
-        }
-    }
+            .map_err(|error| error.to_string())?;
+        Ok(Step {
+            consumed: usize::try_from(decoder.total_in() - before).unwrap_or(rest.len()),
+            is_end: status == Status::StreamEnd,
+        })
+    })
 }

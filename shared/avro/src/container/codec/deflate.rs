@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 
-use super::{CodecError, OUTPUT_STEP};
+use super::CodecError;
+use super::stream::{self, OUTPUT_STEP, Step};
 
 pub(super) fn compress(content: &[u8]) -> io::Result<Vec<u8>> {
     let mut encoder = flate2::write::DeflateEncoder::new(Vec::new(), Compression::default());
@@ -17,29 +18,22 @@ pub(super) fn decompress<'b>(
     max: usize,
     content: &'b mut Vec<u8>,
 ) -> Result<&'b [u8], CodecError> {
-    let malformed = |reason: &str| CodecError::Malformed(format!("the deflated content {reason}"));
     let mut inflate = Decompress::new(false);
-    let mut rest = stored;
-    loop {
+    let step = |rest: &[u8], content: &mut Vec<u8>| {
         content.reserve(OUTPUT_STEP);
-        let before = (inflate.total_in(), content.len());
+        let before = inflate.total_in();
         let status = inflate
             .decompress_vec(rest, content, FlushDecompress::None)
-            .map_err(|error| malformed(&format!("is damaged: {error}")))?;
-        let consumed = usize::try_from(inflate.total_in() - before.0).unwrap_or(rest.len());
-        rest = rest.get(consumed..).unwrap_or_default();
-        match status {
-            _ if content.len() > max => return Err(CodecError::TooLong),
-            // Bytes may follow. RFC 1951 marks the end of the stream (3.2.3, BFINAL), and Python's writers remove only part
-            // of zlib's Adler-32. Rejecting such bytes would protect nothing, because the block's count of records has to
-            // match the content.
-            Status::StreamEnd => return Ok(content),
-            _ if before == (inflate.total_in(), content.len()) => {
-                return Err(malformed("is truncated"));
-            }
-            _ => {}
-        }
-    }
+            .map_err(|error| error.to_string())?;
+        Ok(Step {
+            consumed: usize::try_from(inflate.total_in() - before).unwrap_or(rest.len()),
+            is_end: status == Status::StreamEnd,
+        })
+    };
+    // Bytes may follow. RFC 1951 marks the end of the stream (3.2.3, BFINAL), and Python's writers remove only part of zlib's
+    // Adler-32. Rejecting such bytes would protect nothing, because the block's count of records has to match the content.
+    stream::decompress("deflated", stored, max, content, step)?;
+    Ok(content)
 }
 
 #[cfg(test)]

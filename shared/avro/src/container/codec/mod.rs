@@ -6,6 +6,7 @@
 mod bzip2;
 mod deflate;
 mod snappy;
+mod stream;
 mod xz;
 mod zstandard;
 
@@ -100,9 +101,6 @@ impl Codec {
         }
     }
 }
-
-/// The number of bytes by which the output grows at a time.
-const OUTPUT_STEP: usize = 32 * 1024;
 
 #[cfg(test)]
 pub(super) mod tests {

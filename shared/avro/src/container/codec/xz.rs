@@ -4,7 +4,8 @@ use std::io::{self, Write};
 
 use lzma_rust2::{Action, Status, XzOptions, XzStream, XzWriter};
 
-use super::{CodecError, OUTPUT_STEP};
+use super::CodecError;
+use super::stream::{self, OUTPUT_STEP, Step};
 
 /// The level of `xz` and of Java's writer. Its dictionary has 8 MiB.
 const LEVEL: u32 = 6;
@@ -24,28 +25,20 @@ pub(super) fn decompress<'b>(
     max: usize,
     content: &'b mut Vec<u8>,
 ) -> Result<&'b [u8], CodecError> {
-    let malformed = |reason: &str| CodecError::Malformed(format!("the xz content {reason}"));
     let mut decoder = XzStream::new_mem_limit(false, MEMORY);
-    let mut rest = stored;
-    loop {
+    stream::decompress_all("xz", stored, max, content, |rest, content| {
         let start = content.len();
         content.resize(start + OUTPUT_STEP, 0);
         let output = content.get_mut(start..).unwrap_or_default();
         let found = decoder
             .process(rest, output, Action::Finish)
-            .map_err(|error| malformed(&format!("is damaged: {error}")))?;
+            .map_err(|error| error.to_string())?;
         content.truncate(start + found.bytes_produced);
-        rest = rest.get(found.bytes_consumed..).unwrap_or_default();
-        match found.status {
-            _ if content.len() > max => return Err(CodecError::TooLong),
-            Status::StreamEnd if rest.is_empty() => return Ok(content),
-            Status::StreamEnd => return Err(malformed("is followed by other bytes")),
-            Status::Ok if (found.bytes_consumed, found.bytes_produced) == (0, 0) => {
-                return Err(malformed("is truncated"));
-            }
-            Status::Ok => {}
-        }
-    }
+        Ok(Step {
+            consumed: found.bytes_consumed,
+            is_end: found.status == Status::StreamEnd,
+        })
+    })
 }
 
 #[cfg(test)]
