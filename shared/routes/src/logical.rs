@@ -6,6 +6,7 @@
 use avro::{Field, LogicalType};
 use cel::common::types::{CelDuration, CelTimestamp};
 use chrono::{DateTime, TimeDelta};
+use uuid::Uuid;
 
 /// The unit of a stored number.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,18 +152,11 @@ pub(super) fn duration(number: i64, unit: TimeUnit) -> Option<CelDuration> {
 
 /// The text of a UUID: `f81d4fae-7dec-11d0-a765-00a0c91e6bf6` (RFC 9562, section 4). `None` if it does not have 16 bytes.
 pub(super) fn uuid(bytes: &[u8]) -> Option<UuidText> {
-    let bytes: &[u8; 16] = bytes.try_into().ok()?;
-    let mut text = [b'-'; 36];
-    let mut at = 0;
-    for (index, byte) in bytes.iter().enumerate() {
-        if matches!(index, 4 | 6 | 8 | 10) {
-            at += 1;
-        }
-        for digit in [byte >> 4, byte & 15] {
-            text[at] = b"0123456789abcdef"[usize::from(digit)];
-            at += 1;
-        }
-    }
+    let mut text = [0; 36];
+    Uuid::from_slice(bytes)
+        .ok()?
+        .hyphenated()
+        .encode_lower(&mut text);
     Some(UuidText(text))
 }
 

@@ -1,6 +1,7 @@
 //! Schemas as the registry stores them.
 
 use serde::{Deserialize, Serialize};
+use uuid::Uuid;
 
 /// An Avro schema of the registry. Its text has not been parsed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,31 +65,11 @@ impl SchemaResponse {
 
 /// The text form of a GUID (RFC 9562): `xxxxxxxx-xxxx-xxxx-xxxx-xxxxxxxxxxxx`, in lower case.
 pub(crate) fn format_guid(guid: &[u8; 16]) -> String {
-    let parts = [
-        &guid[..4],
-        &guid[4..6],
-        &guid[6..8],
-        &guid[8..10],
-        &guid[10..],
-    ];
-    parts.map(runtime::text::hex).join("-")
+    Uuid::from_bytes(*guid).to_string()
 }
 
 fn parse_guid(text: &str) -> Option<[u8; 16]> {
-    let digits: Vec<u8> = text
-        .bytes()
-        .filter(|byte| *byte != b'-')
-        .map(|byte| char::from(byte).to_digit(16).map(|digit| digit as u8))
-        .collect::<Option<_>>()?;
-    let bytes: Vec<u8> = digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect();
-    if digits.len() == 32 {
-        bytes.try_into().ok()
-    } else {
-        None
-    }
+    Some(Uuid::try_parse(text).ok()?.into_bytes())
 }
 
 #[cfg(test)]

@@ -1,29 +1,17 @@
 //! UUIDs of 16 bytes, as text of RFC 9562.
 
-use std::fmt::Write;
+use uuid::Uuid;
 
-/// The text, in lower case.
+/// The text, in lower case. `None` if there are not 16 bytes.
 pub(super) fn text(bytes: &[u8]) -> Option<String> {
-    let mut text = String::with_capacity(36);
-    for (index, byte) in bytes.iter().enumerate() {
-        if [4, 6, 8, 10].contains(&index) {
-            text.push('-');
-        }
-        write!(text, "{byte:02x}").ok()?;
-    }
-    (bytes.len() == 16).then_some(text)
+    Some(Uuid::from_slice(bytes).ok()?.to_string())
 }
 
 /// The bytes of a text, in lower or upper case.
 pub(super) fn parse(text: &str) -> Option<Vec<u8>> {
-    let bytes = text.as_bytes();
-    let has_hyphens = bytes.len() == 36 && [8, 13, 18, 23].iter().all(|at| bytes[*at] == b'-');
-    let digits = bytes.iter().filter(|byte| **byte != b'-');
-    let digits = digits.map(|digit| char::from(*digit).to_digit(16).map(|value| value as u8));
-    let digits: Vec<u8> = digits.collect::<Option<_>>()?;
-    let (pairs, rest) = digits.as_chunks::<2>();
-    let is_uuid = has_hyphens && pairs.len() == 16 && rest.is_empty();
-    is_uuid.then(|| pairs.iter().map(|[high, low]| high << 4 | low).collect())
+    // The library reads other forms too, of other lengths.
+    let uuid = Uuid::try_parse(text).ok().filter(|_| text.len() == 36)?;
+    Some(uuid.into_bytes().to_vec())
 }
 
 #[cfg(test)]
