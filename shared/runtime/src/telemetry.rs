@@ -4,9 +4,10 @@ use std::io::{IsTerminal, Stderr, Write};
 use std::str::FromStr;
 use std::sync::OnceLock;
 
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::{Layered, SubscriberExt};
 use tracing_subscriber::util::SubscriberInitExt;
-use tracing_subscriber::{EnvFilter, Layer, Registry, fmt, reload};
+use tracing_subscriber::{Layer, Registry, fmt, reload};
 
 /// Moves the cursor to the start of the terminal's line and clears the line (ECMA-48, EL).
 pub const CLEAR_LINE: &str = "\r\u{1b}[2K";
@@ -31,9 +32,9 @@ impl LogFormat {
     }
 }
 
-/// Which events are logged: a level, or directives of [`EnvFilter`] joined by commas, such as `info,delivery=debug`.
+/// Which events are logged: a level, or directives of [`Targets`] joined by commas, such as `info,delivery=debug`.
 #[derive(Debug)]
-pub struct LogFilter(EnvFilter);
+pub struct LogFilter(Targets);
 
 /// The text is neither a level nor a list of directives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct InvalidLogFilter;
 impl FromStr for LogFilter {
     type Err = InvalidLogFilter;
 
-    /// Accepts error, warn, info, debug, trace, off, and directives with a target and a level. `EnvFilter` would accept
+    /// Accepts error, warn, info, debug, trace, off, and directives with a target and a level. `Targets` would accept
     /// any other word as the name of a target, so that a typing error such as `inof` would disable the log.
     fn from_str(text: &str) -> Result<Self, InvalidLogFilter> {
         const LEVELS: [&str; 6] = ["error", "warn", "info", "debug", "trace", "off"];
@@ -51,9 +52,7 @@ impl FromStr for LogFilter {
         if !text.split(',').all(is_directive) {
             return Err(InvalidLogFilter);
         }
-        EnvFilter::try_new(text)
-            .map(Self)
-            .map_err(|_| InvalidLogFilter)
+        text.parse().map(Self).map_err(|_| InvalidLogFilter)
     }
 }
 
@@ -83,11 +82,11 @@ pub fn start(format: LogFormat, filter: LogFilter) -> bool {
 
 /// The parts of the log that can be changed.
 struct Log {
-    filter: reload::Handle<EnvFilter, Registry>,
+    filter: reload::Handle<Targets, Registry>,
     lines: reload::Handle<Lines, Filtered>,
 }
 
-type Filtered = Layered<reload::Layer<EnvFilter, Registry>, Registry>;
+type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
 type Lines = Box<dyn Layer<Filtered> + Send + Sync>;
 
 fn lines(format: LogFormat) -> Lines {
