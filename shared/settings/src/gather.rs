@@ -2,19 +2,24 @@
 //! concurrent.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use futures_util::future::join_all;
+use oci::SecretLocation;
+use runtime::redact;
+use runtime::secret::Secret;
 
 use crate::common::CONFIG_LOCATION;
-use crate::content::LocalFiles;
+use crate::content::{Content, ContentError, ContentSource, LocalFiles};
 use crate::oracle_cloud::OracleCloud;
 use crate::part::{Part, Read, malformed, read, unfetched, unreadable};
 use crate::properties::{Line, LineValue};
+use crate::reference::{self, MAX_REFERENCES, Reference};
 use crate::value::{Value, Values};
 use crate::{
     Document, Group, Location, Setting, SettingError, Settings, Source, documents, layers, protect,
-    setting,
+    setting, trim,
 };
 
 impl Settings {
@@ -118,6 +123,17 @@ impl Gatherer {
             }
             parts.push(part);
         }
+        let mut references = BTreeMap::new();
+        for setting in self.settings.iter().filter(|setting| setting.references) {
+            let texts = documents.get(setting.name).into_iter().flatten();
+            let texts: Vec<&str> = texts.map(|document| &*document.text).collect();
+            for (reference, (part, text)) in self.references(setting, &texts).await {
+                if let Some(text) = text {
+                    references.insert(reference, text);
+                }
+                parts.push(part);
+            }
+        }
         let documents = documents
             .into_iter()
             .map(|(name, read)| (name, read.into()))
@@ -131,6 +147,7 @@ impl Gatherer {
                 settings: Arc::clone(&self.settings),
                 values,
                 documents,
+                references,
                 principal,
             },
             parts,
@@ -203,6 +220,58 @@ impl Gatherer {
         join_all(reads).await
     }
 
+    /// The values of the references in documents of a setting, except those to settings.
+    async fn references(
+        &self,
+        setting: &'static Setting,
+        documents: &[&str],
+    ) -> Vec<(Reference, Read)> {
+        let mut found: Vec<Reference> = documents
+            .iter()
+            .flat_map(|text| reference::all_in(text))
+            .filter(|reference| !matches!(reference, Reference::Setting(_)))
+            .collect();
+        // What is not read has no value, which is an error where it is used.
+        found.truncate(MAX_REFERENCES);
+        let reads = found.into_iter().map(async |reference| {
+            let (result, advice) = match &reference {
+                Reference::Setting(_) => return None,
+                Reference::Environment(name) => {
+                    let text = std::env::var(name).ok()?;
+                    let content = Content {
+                        text: Secret::new(trim::value(&text)),
+                        note: "set".to_owned(),
+                        etag: None,
+                    };
+                    (Ok(content), None)
+                }
+                Reference::File(path) => {
+                    let result = referenced_file(path).await;
+                    let location = path.display().to_string();
+                    (
+                        result.map_err(|error| unreadable(setting, &location, error)),
+                        None,
+                    )
+                }
+                Reference::Secret(location) => {
+                    let location: SecretLocation = location.parse().ok()?;
+                    let result = self.cloud.secret(&location).await;
+                    let advice = result.as_ref().err().and_then(|error| error.advice);
+                    (result.map_err(|error| unfetched(setting, &error)), advice)
+                }
+            };
+            let read = read(setting, reference.to_string(), result, advice);
+            Some((reference, read))
+        });
+        let reads: Vec<_> = join_all(reads).await.into_iter().flatten().collect();
+        let secrets = reads.iter().filter_map(|(reference, (_, text))| {
+            let is_secret = matches!(reference, Reference::File(_) | Reference::Secret(_));
+            text.clone().filter(|_| is_secret)
+        });
+        redact::protect(&format!("references of {}", setting.name), secrets);
+        reads
+    }
+
     /// The documents whose locations are in `values`, except those of the `known` settings.
     async fn documents(&self, values: &Values, known: &[&str]) -> Vec<Read> {
         let reads = self.settings.iter().filter_map(|setting| {
@@ -213,6 +282,16 @@ impl Gatherer {
         });
         join_all(reads).await.into_iter().flatten().collect()
     }
+}
+
+/// The content of a file that a document refers to, trimmed as a secret is.
+async fn referenced_file(path: &PathBuf) -> Result<Content, ContentError> {
+    let content = LocalFiles.read(path, None).await?;
+    let text = trim::secret(content.text.reveal().into());
+    Ok(Content {
+        text: Secret::new(text.map_err(ContentError::new)?),
+        ..content
+    })
 }
 
 /// The lines of a settings file of this machine; none if there is no file or it is an object.

@@ -56,6 +56,7 @@ mod oracle_cloud;
 mod part;
 mod properties;
 mod protect;
+mod reference;
 #[cfg(test)]
 #[allow(unreachable_pub)] // `settings!` declares public items
 mod samples;
@@ -74,5 +75,5 @@ pub use location::Location;
 pub use misspelled::{Misspelled, misspelled, warn_misspelled};
 pub use part::Part;
 pub use setting::{Group, Setting};
-pub use store::{Document, Settings};
+pub use store::{Document, Expanded, Settings};
 pub use value::Source;

@@ -22,5 +22,5 @@ crate::settings! {
     LISTEN = "listen" or "127.0.0.1:8080", "The address.";
     API_TYPE_A_URL = "api_type_a_url", "The endpoint of API type A.";
     API_TYPE_B_URL = "api_type_b_url", "The endpoint of API type B.";
-    #[document] ROUTES = "routes", "The routes.";
+    #[template] ROUTES = "routes", "The routes.";
 }

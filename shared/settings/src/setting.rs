@@ -21,6 +21,8 @@ pub struct Setting {
     pub document: bool,
     /// The value is a list of locations of documents, which are read with the settings.
     pub documents: bool,
+    /// The document can contain references, `${…}`, whose values are read with it: see [`Settings::expand`](crate::Settings::expand).
+    pub references: bool,
 }
 
 /// Settings that belong together, under one heading in `--help` and docs/CONFIGURATION.md.
@@ -68,7 +70,7 @@ pub(crate) fn all(groups: &[&'static Group]) -> Arc<[&'static Setting]> {
 ///
 /// A line is `CONSTANT = "name", "Help.";`, with `alias "other_name"` and `or "default"` after the name where needed.
 /// `#[secret]` marks a value that must not be printed, `#[user]` a user name, `#[document]` the location of a document,
-/// `#[documents]` a list of such locations.
+/// `#[documents]` a list of such locations, `#[template]` the location of a document with references.
 /// Every name must be listed in [`names::NAMES`](crate::names::NAMES).
 ///
 /// ```
@@ -94,8 +96,9 @@ macro_rules! settings {
                 help: $help,
                 secret: $crate::settings!(@is secret $($kind)?),
                 user: $crate::settings!(@is user $($kind)?),
-                document: $crate::settings!(@is document $($kind)?),
+                document: $crate::settings!(@is document $($kind)?) || $crate::settings!(@is template $($kind)?),
                 documents: $crate::settings!(@is documents $($kind)?),
+                references: $crate::settings!(@is template $($kind)?),
             };
             const _: () = assert!(
                 $crate::names::is_listed($name) $(&& $crate::names::is_listed($alias))?,
@@ -113,5 +116,6 @@ macro_rules! settings {
     (@is user user) => { true };
     (@is document document) => { true };
     (@is documents documents) => { true };
+    (@is template template) => { true };
     (@is $($other:ident)+) => { false };
 }

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use runtime::secret::Secret;
 
+use crate::reference::{self, Part, Reference};
 use crate::value::Values;
 use crate::{Group, Setting, SettingError, Source, layers, protect, setting, units};
 
@@ -32,7 +33,20 @@ pub struct Settings {
     pub(crate) settings: Arc<[&'static Setting]>,
     pub(crate) values: Values,
     pub(crate) documents: BTreeMap<&'static str, Arc<[Document]>>,
+    /// The values of the references in documents, except those to settings.
+    pub(crate) references: BTreeMap<Reference, Secret>,
     pub(crate) principal: Option<Arc<str>>,
+}
+
+/// A text whose references are replaced by their values.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Expanded {
+    /// The text.
+    pub text: Secret,
+    /// Whether it has a reference to a secret: a secret setting, a file or a secret in a vault.
+    pub has_secret: bool,
+    /// Whether it has any reference.
+    pub has_reference: bool,
 }
 
 impl Settings {
@@ -82,6 +96,51 @@ impl Settings {
             setting.name
         );
         self.read_for(setting)
+    }
+
+    /// Replaces the references in a text of a document that was declared `#[template]`: `${NAME}` by the value of a setting,
+    /// `${env:NAME}` by that of an environment variable, `${file:PATH}` by the content of a file and `${vault:SECRET}` by
+    /// that of a secret, without surrounding white space. `$${` becomes `${`. [`Settings::gather`] has read the values.
+    ///
+    /// # Errors
+    /// A reference is malformed, or has no value. The text contains no value.
+    pub fn expand(&self, text: &str) -> Result<Expanded, String> {
+        let mut expanded = String::new();
+        let (mut has_secret, mut has_reference) = (false, false);
+        for part in reference::parts(text)? {
+            let reference = match part {
+                Part::Text(text) => {
+                    expanded.push_str(text);
+                    continue;
+                }
+                Part::Reference(reference) => reference,
+            };
+            has_reference = true;
+            let value = match &reference {
+                Reference::Setting(name) => {
+                    let mut settings = self.settings.iter().copied();
+                    let setting = settings
+                        .find(|setting| setting.variable() == *name)
+                        .ok_or_else(|| {
+                            format!("unknown setting {name} in {reference}; an environment variable is ${{env:{name}}}")
+                        })?;
+                    has_secret |= self.is_secret(setting);
+                    self.values.get(setting.name).map(|value| &value.text)
+                }
+                Reference::Environment(_) => self.references.get(&reference),
+                Reference::File(_) | Reference::Secret(_) => {
+                    has_secret = true;
+                    self.references.get(&reference)
+                }
+            };
+            let value = value.ok_or_else(|| format!("{reference} has no value"))?;
+            expanded.push_str(value.reveal());
+        }
+        Ok(Expanded {
+            text: Secret::new(expanded),
+            has_secret,
+            has_reference,
+        })
     }
 
     fn read_for(&self, setting: &'static Setting) -> &[Document] {
@@ -254,6 +313,13 @@ impl Settings {
         setting.secret || value.is_some_and(|value| value.source == Source::Vault)
     }
 
+    /// The values of the references in the documents of a setting, if it is declared `#[template]`.
+    fn referenced_by(&self, name: &str) -> Option<&BTreeMap<Reference, Secret>> {
+        let mut settings = self.settings.iter();
+        let has_references = settings.any(|setting| setting.name == name && setting.references);
+        has_references.then_some(&self.references)
+    }
+
     /// The names of the settings whose value or document differs.
     pub(crate) fn changed(&self, other: &Self) -> Vec<&'static str> {
         self.settings
@@ -262,6 +328,7 @@ impl Settings {
             .filter(|name| {
                 self.values.get(name) != other.values.get(name)
                     || self.documents.get(name) != other.documents.get(name)
+                    || self.referenced_by(name) != other.referenced_by(name)
             })
             .collect()
     }

@@ -88,6 +88,67 @@ async fn reports_an_unreadable_document() {
     );
 }
 
+#[tokio::test]
+async fn reads_the_references_of_a_document() {
+    let secret = file_with(b" hunter2\n");
+    let secret = secret.to_str().unwrap();
+    let text = format!(
+        "a: ${{file:{secret}}} ${{env:CARGO_PKG_NAME}} ${{env:NO_SUCH_VARIABLE}}\n# ${{file:/nowhere}}"
+    );
+    let document = file_with(text.as_bytes());
+    let variables = [
+        ("ROUTES", document.to_str().unwrap()),
+        ("KAFKA_BOOTSTRAP_SERVERS", "broker:9092"),
+        ("KAFKA_PASSWORD", "pass"),
+    ];
+    let settings = gathered(&variables).await.unwrap();
+    let expanded = |text: &str| {
+        let expanded = settings.expand(text)?;
+        let text = expanded.text.reveal().to_owned();
+        Ok::<_, String>((text, expanded.has_secret, expanded.has_reference))
+    };
+    for (text, expected) in [
+        ("plain $${x}", ("plain ${x}", false, false)),
+        (
+            "http://${KAFKA_BOOTSTRAP_SERVERS}/x",
+            ("http://broker:9092/x", false, true),
+        ),
+        ("${env:CARGO_PKG_NAME}", ("settings", false, true)),
+        ("${KAFKA_PASSWORD}", ("pass", true, true)),
+        (
+            &format!("Token ${{file:{secret}}}"),
+            ("Token hunter2", true, true),
+        ),
+    ] {
+        let (text_of, has_secret, has_reference) = expected;
+        assert_eq!(
+            expanded(text).unwrap(),
+            (text_of.to_owned(), has_secret, has_reference)
+        );
+    }
+    for (text, error) in [
+        (
+            "${env:NO_SUCH_VARIABLE}",
+            "${env:NO_SUCH_VARIABLE} has no value",
+        ),
+        ("${file:/nowhere}", "${file:/nowhere} has no value"),
+        ("${KAFKA_USERNAME}", "${KAFKA_USERNAME} has no value"),
+        (
+            "${HOME}",
+            "unknown setting HOME in ${HOME}; an environment variable is ${env:HOME}",
+        ),
+    ] {
+        assert_eq!(expanded(text).unwrap_err(), error);
+    }
+    assert_eq!(runtime::redact::mask("it is hunter2"), "it is [redacted]");
+    let document = file_with(b"a: ${file:/nowhere/x}");
+    let error = gathered(&[("ROUTES", document.to_str().unwrap())]).await;
+    assert_eq!(
+        error.unwrap_err(),
+        "reading ROUTES from /nowhere/x: No such file or directory (os error 2)"
+    );
+}
+
 #[test]
 fn gathering_is_send() {
     fn is_send(future: impl Future + Send) {
