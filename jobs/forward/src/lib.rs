@@ -19,8 +19,12 @@
 //! ```
 //! use forward::route_config::RouteConfig;
 //!
-//! let routes = r#"[{"name": "A", "when": "id == 1010", "url": "https://api.example/a", "batch": 100}]"#;
-//! let routes = RouteConfig::parse(routes)?;
+//! let routes = r#"
+//! version: 1
+//! routes:
+//!   - {name: A, when: id == 1010, url: https://api.example/a, batch: 100}
+//! "#;
+//! let routes = RouteConfig::parse(routes, &settings::Settings::default())?;
 //! assert_eq!((routes[0].name.as_str(), routes[0].batch), ("A", 100));
 //! # Ok::<(), String>(())
 //! ```

@@ -24,7 +24,7 @@ settings::settings! {
     API_TYPE_B_URL = "api_type_b_url", "The URL for records with id 1020.";
     #[secret] API_TYPE_A_TOKEN = "api_type_a_token", "The bearer token for API type A.";
     #[secret] API_TYPE_B_TOKEN = "api_type_b_token", "The bearer token for API type B.";
-    #[document] ROUTES = "routes", "A JSON file (a path or oci://BUCKET/OBJECT) with routes that replace the two built-in routes.";
+    #[template] ROUTES = "routes", "A file in YAML or JSON (a path or oci://BUCKET/OBJECT) with routes that replace the two built-in routes.";
     UNMATCHED = "unmatched" or "skip", "The action for a record that no route matches: skip, dead_letter or stop.";
     TOMBSTONES = "tombstones" or "skip", "The action for a record without a value: skip or dead_letter.";
 

@@ -1,6 +1,7 @@
 //! The URL of an endpoint, parsed and checked once.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use http::Uri;
 use http::header::HeaderValue;
@@ -30,7 +31,7 @@ pub enum EndpointUrlError {
     #[error("has the scheme {0:?}: expected http or https")]
     Scheme(String),
     /// `user:password@host`.
-    #[error("contains a user name or a password: set the route's token instead")]
+    #[error("contains a user name or a password: set the route's auth instead")]
     UserInfo,
     /// `#…`.
     #[error("contains a fragment (#…), which is never sent")]
@@ -93,6 +94,12 @@ impl EndpointUrl {
             authority: HeaderValue::from_str(&host_header)
                 .map_err(|_| EndpointUrlError::Malformed)?,
         })
+    }
+
+    /// Whether the host is this machine.
+    pub fn is_loopback(&self) -> bool {
+        let address: Result<IpAddr, _> = self.host.parse();
+        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
     }
 }
 

@@ -124,7 +124,7 @@ impl Settings {
                         .ok_or_else(|| {
                             format!("unknown setting {name} in {reference}; an environment variable is ${{env:{name}}}")
                         })?;
-                    has_secret |= self.is_secret(setting);
+                    has_secret |= setting.secret;
                     self.values.get(setting.name).map(|value| &value.text)
                 }
                 Reference::Environment(_) => self.references.get(&reference),

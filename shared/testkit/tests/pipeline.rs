@@ -125,7 +125,7 @@ async fn repeated_containers_with_the_longest_key_are_received_once() {
         );
 
         // With batches, the keys are in the metadata of the container file.
-        let route = json!([{"name": "A", "when": "id == 1010", "url": a_url, "batch": batch}]);
+        let route = json!({"version": 1, "routes": [{"name": "A", "when": "id == 1010", "url": a_url, "batch": batch}]});
         std::fs::write(&routes, route.to_string()).unwrap();
         let report = run(&broker, &["--routes", routes.to_str().unwrap()]).await;
         assert_eq!(report["totals"]["delivered"], COUNT, "{report}");

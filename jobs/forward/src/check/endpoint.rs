@@ -32,7 +32,7 @@ fn judge(status: u16, detail: String) -> Result<Finding, CheckError> {
     match status {
         401 | 403 => Ok(Finding::warning(
             detail,
-            "check the token (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or token in ROUTES)",
+            "check the credentials (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or auth in ROUTES)",
         )),
         404 | 410 => Ok(Finding::warning(
             detail,

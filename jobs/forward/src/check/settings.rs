@@ -85,13 +85,18 @@ pub(super) fn lint(settings: &Settings, misspelled: &[Misspelled]) -> Vec<Check>
         }
     }
     let routes = RouteConfig::all_from(settings).unwrap_or_default();
-    let with_token = routes.iter().filter(|route| route.token.is_some()).count();
-    if settings.document(&ROUTES).is_some() && with_token > 0 {
+    let inline = routes
+        .iter()
+        .filter(|route| route.has_inline_secret)
+        .count();
+    if inline > 0 {
         checks.push(warning(
             ROUTES.name,
-            format!("{with_token} of {} routes have their token in plain text", routes.len()),
-            "allow only the job to read that file; the tokens of the built-in routes can be in the vault \
-             (api_type_a_token_vaultOCID)",
+            format!(
+                "{inline} of {} routes have a secret in plain text",
+                routes.len()
+            ),
+            "use ${vault:OCID}, ${file:PATH}, ${env:NAME} or a setting, and allow only the job to read that file",
         ));
     }
     let unencrypted = routes.iter().filter_map(RouteConfig::warning);

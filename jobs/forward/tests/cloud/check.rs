@@ -197,7 +197,7 @@ async fn the_status_of_an_endpoint_is_a_failure_a_warning_or_neither() {
             401,
             "warning",
             0,
-            "responds 401 Unauthorized to GET; check the token",
+            "responds 401 Unauthorized to GET; check the credentials",
         ),
         (
             404,
@@ -231,7 +231,7 @@ async fn what_is_accepted_but_not_intended_is_a_warning() {
         "kafka_bootstrap_servers={}\nkafka_username=u\nkafka_security_protocol=sasl_plaintext\nkafka_password=canary\n",
         fixture.broker.bootstrap()
     );
-    let routes = r#"[{"name":"A","when":"id == 1","url":"http://127.0.0.1:1/","token":"canary"}]"#;
+    let routes = r#"{"version":1,"routes":[{"name":"A","when":"id == 1","url":"http://127.0.0.1:1/","auth":{"bearer":"canary"}}]}"#;
     fixture
         .oci
         .cloud
@@ -252,7 +252,7 @@ async fn what_is_accepted_but_not_intended_is_a_warning() {
             "kafka_password",
             "KAFKA_PASSWORD is in config.properties in plain text; put it into the vault",
         ),
-        ("routes", "1 of 1 routes have their token in plain text"),
+        ("routes", "1 of 1 routes have a secret in plain text"),
     ] {
         let found = warnings.get(name).map_or("", String::as_str);
         assert!(found.contains(message), "{name}: {warnings:?}");
@@ -262,7 +262,8 @@ async fn what_is_accepted_but_not_intended_is_a_warning() {
 #[tokio::test]
 async fn a_suspicious_condition_is_a_warning() {
     let mut fixture = Fixture::new().await;
-    let routes = r#"[{"name":"A","when":"true","url":"http://127.0.0.1:1/"}]"#;
+    let routes =
+        r#"{"version":1,"routes":[{"name":"A","when":"true","url":"http://127.0.0.1:1/"}]}"#;
     let lines = format!("kafka_bootstrap_servers={}\n", fixture.broker.bootstrap());
     fixture
         .oci

@@ -186,7 +186,9 @@ async fn each_outcome_has_its_exit_code() {
         let run = stage.start_with(&[flag, value]).wait().expect(78);
         assert!(run.log.contains(value), "{}", run.log);
     }
-    let bad_route = json!([{"name": "A", "when": "id ==", "url": a.url()}]).to_string();
+    let bad_route =
+        json!({"version": 1, "routes": [{"name": "A", "when": "id ==", "url": a.url()}]})
+            .to_string();
     let file = stage.file("bad.json", &bad_route);
     stage
         .start_with(&["--routes", file.to_str().unwrap()])

@@ -6,7 +6,7 @@ use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use testkit::endpoint::Endpoint;
 use testkit::kafka::Kafka;
 use testkit::records::{self, StoredRecord};
@@ -96,7 +96,8 @@ impl Stage {
 
     /// Replaces the built-in routes.
     pub(crate) fn routes(self, routes: &Value) -> Self {
-        let file = self.file("routes.json", &routes.to_string());
+        let text = json!({"version": 1, "routes": routes});
+        let file = self.file("routes.json", &text.to_string());
         self.with("ROUTES", file.to_str().unwrap())
     }
 

@@ -30,7 +30,7 @@ fn a_full_route_does_not_delay_other_partitions() {
     };
     let routes = tempfile::NamedTempFile::new().unwrap();
     let table: Vec<_> = (0..ROUTES).map(route).collect();
-    std::fs::write(&routes, json!(table).to_string()).unwrap();
+    std::fs::write(&routes, json!({"version": 1, "routes": table}).to_string()).unwrap();
     let output = stage
         .forward(&["--max-in-flight", "1"])
         .env_remove("API_TYPE_A_URL")

@@ -114,7 +114,7 @@ fn a_bad_record_in_a_batch_is_found_and_given_up() {
         write_with_age(&stage, if number == 4 { "never" } else { "good" }, 10);
     }
     let routes = tempfile::NamedTempFile::new().unwrap();
-    let table = json!([{"name": "A", "when": "id == 1010", "url": stage.a.url(), "batch": 100}]);
+    let table = json!({"version": 1, "routes": [{"name": "A", "when": "id == 1010", "url": stage.a.url(), "batch": 100}]});
     std::fs::write(&routes, table.to_string()).unwrap();
     let run = || {
         let output = stage

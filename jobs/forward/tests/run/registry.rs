@@ -157,7 +157,7 @@ fn batches_hold_the_resolved_datums() {
         })
         .collect();
     write(&stage, &records);
-    let routes = json!([{"name": "A", "when": "id == 1010", "url": stage.a.url(), "batch": 10}]);
+    let routes = json!({"version": 1, "routes": [{"name": "A", "when": "id == 1010", "url": stage.a.url(), "batch": 10}]});
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), routes.to_string()).unwrap();
     let mut command = command(&stage, &registry.url(), &[]);
@@ -371,7 +371,7 @@ fn the_versions_of_the_subject_are_known_at_the_start() {
 fn a_batch_cannot_hold_datums_as_written() {
     let stage = Stage::accepting();
     let registry = registry();
-    let routes = json!([{"name": "A", "when": "true", "url": stage.a.url(), "batch": 2}]);
+    let routes = json!({"version": 1, "routes": [{"name": "A", "when": "true", "url": stage.a.url(), "batch": 2}]});
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), routes.to_string()).unwrap();
     let mut command = command(&stage, &registry.url(), &["--delivery-schema", "writer"]);

@@ -99,7 +99,7 @@ fn seconds(mut job: Command, case: &Case) -> Result<f64> {
     };
     let routes: Vec<_> = (0..=case.fast_routes).map(route).collect();
     let file = tempfile::NamedTempFile::new()?;
-    std::fs::write(&file, json!(routes).to_string())?;
+    std::fs::write(&file, json!({"version": 1, "routes": routes}).to_string())?;
     let start = Instant::now();
     let mut child = job
         .env_remove("API_TYPE_A_URL")

@@ -238,10 +238,10 @@ impl Bench<'_> {
 
     /// Writes a file of two routes with batches and returns its path.
     fn batching(&self, server: &Server, when: &str) -> Result<String> {
-        let routes = serde_json::json!([
+        let routes = serde_json::json!({"version": 1, "routes": [
             {"name": "A", "when": when, "url": server.url(), "batch": BATCH},
             {"name": "B", "when": "id == 1020", "url": server.url(), "batch": BATCH},
-        ]);
+        ]});
         let file = self.files.path().join("routes.json");
         std::fs::write(&file, routes.to_string())?;
         Ok(file.to_string_lossy().into_owned())

@@ -88,10 +88,10 @@ impl Runner<'_> {
         let routes = [(a, 1010, 0), (b, 1020, 1)].map(|(endpoint, id, index)| {
             json!({
                 "name": endpoint.name(), "when": format!("id == {id}"), "url": endpoint.url(),
-                "token": canary::SECRETS[index], "batch": batches[index],
+                "auth": {"bearer": canary::SECRETS[index]}, "batch": batches[index],
             })
         });
-        json!(routes)
+        json!({"version": 1, "routes": routes})
     }
 }
 

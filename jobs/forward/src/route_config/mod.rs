@@ -1,0 +1,185 @@
+//! The routes of a job: the routes file with its references replaced, checked. Pure: text and settings in, routes out.
+
+mod auth;
+mod text;
+
+use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES};
+use runtime::redact;
+use settings::{SettingError, Settings};
+
+use delivery::{DeliveryError, EndpointConfig, EndpointUrl};
+use routes::RouteDefinition;
+
+pub use auth::Auth;
+use text::RouteText;
+
+/// The routes without the setting `routes`.
+const BUILT_IN: &str = include_str!("built_in.yaml");
+
+/// The most records of one request.
+const MAX_BATCH: usize = 10_000;
+
+const MAX_NAME: usize = 64;
+
+/// One route: which records go where.
+#[derive(Clone, Debug)]
+pub struct RouteConfig {
+    /// Its name in logs and reports.
+    pub name: String,
+    /// The condition, in CEL, over the record's fields.
+    pub when: String,
+    /// Where matching records are posted.
+    pub url: String,
+    /// How requests are authorized.
+    pub auth: Auth,
+    /// How many records one request may hold; 1 posts each record's own datum.
+    pub batch: usize,
+    /// Whether the file contains a secret itself instead of a reference.
+    pub has_inline_secret: bool,
+}
+
+impl RouteConfig {
+    /// The routes of the file that the setting `routes` names; without the setting, the two built-in ones.
+    ///
+    /// # Errors
+    /// The file is malformed (the error names the route and the reason), or the URL of a built-in route is not set.
+    pub fn all_from(settings: &Settings) -> Result<Vec<Self>, SettingError> {
+        let Some(text) = settings.document(&ROUTES) else {
+            return built_in(settings);
+        };
+        for setting in [&API_TYPE_A_URL, &API_TYPE_B_URL] {
+            if settings.optional(setting).is_some() && !text.contains(&setting.variable()) {
+                return Err(SettingError::Contradiction(format!(
+                    "ROUTES replaces the built-in routes, yet {} is set: unset one of them",
+                    setting.variable()
+                )));
+            }
+        }
+        let location = settings.optional(&ROUTES).unwrap_or_default();
+        let routes = Self::parse(text, settings).map_err(|reason| unreadable(location, reason))?;
+        // An endpoint may repeat what it was sent.
+        let secrets = routes.iter().flat_map(|route| {
+            let secrets = route.auth.secrets().into_iter();
+            secrets.chain(redact::secrets_in_url(&route.url))
+        });
+        redact::protect(ROUTES.name, secrets);
+        Ok(routes)
+    }
+
+    /// The routes of a text in YAML or JSON (`docs/schemas/routes.schema.json`). References have the values of `settings`.
+    ///
+    /// # Errors
+    /// Which route is wrong, and how. The error does not repeat secrets.
+    pub fn parse(text: &str, settings: &Settings) -> Result<Vec<Self>, String> {
+        let routes = text::parse(text)?.into_iter();
+        let routes = routes.map(|(line, route)| {
+            let name = route.name.clone();
+            Self::resolve(route, settings)
+                .map_err(|reason| format!("line {line}, route {name:?}: {reason}"))
+        });
+        routes.collect()
+    }
+
+    /// The part that decides which records the route takes.
+    pub fn definition(&self) -> RouteDefinition {
+        RouteDefinition {
+            name: self.name.clone(),
+            when: self.when.clone(),
+        }
+    }
+
+    /// The route's endpoint, with its authorization. It receives one datum a request.
+    ///
+    /// # Errors
+    /// The token has characters that are not allowed in a header.
+    pub fn endpoint(&self) -> Result<EndpointConfig, DeliveryError> {
+        let endpoint = EndpointConfig::new(&self.name, &self.url);
+        match &self.auth {
+            Auth::None => Ok(endpoint),
+            Auth::Bearer(token) => endpoint.with_bearer_token(token),
+        }
+    }
+
+    /// What is allowed but probably not intended; for the log, once.
+    pub fn warning(&self) -> Option<String> {
+        self.exposes_secret().then(|| {
+            format!(
+                "route {:?} sends its credentials unencrypted: its url should begin with https://",
+                self.name
+            )
+        })
+    }
+
+    /// Whether credentials travel unencrypted to another machine.
+    fn exposes_secret(&self) -> bool {
+        let is_exposed = |url: EndpointUrl| !url.tls && !url.is_loopback();
+        self.auth.has_credentials() && EndpointUrl::parse(&self.url).is_ok_and(is_exposed)
+    }
+
+    fn resolve(text: RouteText, settings: &Settings) -> Result<Self, String> {
+        let is_printable = |c: char| !c.is_control();
+        if text.name.is_empty()
+            || text.name.len() > MAX_NAME
+            || !text.name.chars().all(is_printable)
+        {
+            return Err(format!(
+                "its name must have 1 to {MAX_NAME} printable characters"
+            ));
+        }
+        let url = settings.expand(&text.url)?;
+        if url.has_secret {
+            return Err("its url contains a secret, which logs would show: use auth".to_owned());
+        }
+        let url = url.text.reveal().to_owned();
+        EndpointUrl::parse(&url).map_err(|error| format!("its url {error}"))?;
+        if !(1..=MAX_BATCH).contains(&text.batch) {
+            return Err(format!(
+                "batch is {}, expected 1 to {MAX_BATCH}",
+                text.batch
+            ));
+        }
+        let mut secrets = auth::Secrets::new(settings);
+        Ok(Self {
+            auth: Auth::resolve(text.auth, &mut secrets)?,
+            has_inline_secret: secrets.has_inline,
+            name: text.name,
+            when: text.when,
+            url,
+            batch: text.batch,
+        })
+    }
+}
+
+/// The routes of the built-in file: A and B of the tutorial.
+fn built_in(settings: &Settings) -> Result<Vec<RouteConfig>, SettingError> {
+    let mut texts =
+        text::parse(BUILT_IN).map_err(|reason| unreadable("the built-in routes", reason))?;
+    let built_in = [
+        (&API_TYPE_A_URL, &API_TYPE_A_TOKEN),
+        (&API_TYPE_B_URL, &API_TYPE_B_TOKEN),
+    ];
+    let mut routes = Vec::new();
+    for ((url, token), (_, mut text)) in built_in.into_iter().zip(texts.drain(..)) {
+        settings.required(url)?;
+        text.auth = text.auth.filter(|_| settings.optional(token).is_some());
+        routes.push(RouteConfig::resolve(text, settings).map_err(|reason| {
+            SettingError::Contradiction(format!(
+                "{} and {}: {reason}",
+                url.variable(),
+                token.variable()
+            ))
+        })?);
+    }
+    Ok(routes)
+}
+
+fn unreadable(location: &str, reason: String) -> SettingError {
+    SettingError::Unreadable {
+        variable: ROUTES.variable(),
+        location: location.to_owned(),
+        reason,
+    }
+}
+
+#[cfg(test)]
+mod tests;

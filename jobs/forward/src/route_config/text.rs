@@ -1,0 +1,68 @@
+//! The routes file as it is written: YAML, of which JSON is a part. References are not replaced. Pure.
+
+use serde::Deserialize;
+use serde_saphyr::{Options, Spanned};
+
+/// The version of the file's form.
+const VERSION: u32 = 1;
+
+const MAX_ROUTES: usize = 1_000;
+
+/// The file.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RoutesText {
+    version: u32,
+    routes: Vec<Spanned<RouteText>>,
+}
+
+/// One route.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RouteText {
+    pub(super) name: String,
+    pub(super) when: String,
+    pub(super) url: String,
+    pub(super) auth: Option<AuthText>,
+    #[serde(default = "one")]
+    pub(super) batch: usize,
+}
+
+/// How requests are authorized: one of its members. Not an enum: an error about its variants would repeat a secret that is
+/// written in the wrong place.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AuthText {
+    /// A fixed bearer token.
+    pub(super) bearer: Option<String>,
+}
+
+fn one() -> usize {
+    1
+}
+
+/// The routes of a file, each with its line.
+///
+/// # Errors
+/// The text is not YAML, or not of the form; with line and column. The error does not repeat values.
+pub(super) fn parse(text: &str) -> Result<Vec<(u64, RouteText)>, String> {
+    let mut options = Options::default();
+    // A snippet can contain a secret.
+    options.with_snippet = false;
+    let file: RoutesText =
+        serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
+    if file.version != VERSION {
+        return Err(format!(
+            "its version is {}, expected {VERSION}",
+            file.version
+        ));
+    }
+    let count = file.routes.len();
+    if !(1..=MAX_ROUTES).contains(&count) {
+        return Err(format!("it has {count} routes, expected 1 to {MAX_ROUTES}"));
+    }
+    let routes = file.routes.into_iter();
+    Ok(routes
+        .map(|route| (route.defined.line(), route.value))
+        .collect())
+}
