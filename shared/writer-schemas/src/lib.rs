@@ -12,8 +12,9 @@
 //!
 //! 1. the headers of the ingest function: `content-type: avro/binary` with `avro-schema-fingerprint`. The value is a raw
 //!    datum, also if its first bytes look like one of the forms below.
-//! 2. with a registry, the frame of Confluent's serializers at the start of the value
-//! 3. Confluent's header `__value_schema_id`
+//! 2. Confluent's header `__value_schema_id`. The value is a raw datum, as for Confluent's deserializers.
+//! 3. with a registry, the frame of Confluent's serializers at the start of the value, unless the value is a raw datum of
+//!    the known schema whose fingerprint is in the header `avro-schema-fingerprint`
 //! 4. the fingerprint of the single-object encoding at the start of the value
 //! 5. the header `avro-schema-fingerprint`
 //!

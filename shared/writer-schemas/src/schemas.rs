@@ -95,13 +95,17 @@ impl WriterSchemas {
         {
             return self.fingerprinted(fingerprint, value);
         }
+        if let Some(header @ Some(_)) = headers.registered {
+            return self.by_header(header, value);
+        }
         if self.has_registry
             && let Some((id, datum)) = confluent::split(value)
+            && !self.is_fingerprinted_datum(value, headers)
         {
             return self.registered(SchemaRef::Id(id), datum);
         }
-        if let Some(header) = headers.registered {
-            return self.by_header(header, value);
+        if headers.registered.is_some() {
+            return self.by_header(None, value);
         }
         if let Some((fingerprint, datum)) = avro::split_single_object(value) {
             let found = self.fingerprinted(fingerprint, datum);
@@ -178,6 +182,17 @@ impl WriterSchemas {
         Found::Known {
             schema: &self.reader,
             datum: value,
+        }
+    }
+
+    /// Whether the headers have the fingerprint of a known schema, and the value is a datum of that schema.
+    fn is_fingerprinted_datum(&self, value: &[u8], headers: &SchemaHeaders) -> bool {
+        let Some(Some(fingerprint)) = headers.fingerprint else {
+            return false;
+        };
+        match self.fingerprinted(fingerprint, value) {
+            Found::Known { schema, datum } => schema.schema().validate(datum).is_ok(),
+            Found::Missing(_) | Found::Unknown(_) => false,
         }
     }
 

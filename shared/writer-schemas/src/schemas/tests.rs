@@ -79,13 +79,15 @@ fn the_first_name_of_a_schema_counts() {
         ("__value_schema_id", b"\0\0\0\0\x06".as_slice()),
         ("avro-schema-fingerprint", &fingerprint(READER)),
     ];
-    // The frame precedes the headers, and the header of the registry precedes the fingerprint.
+    // The header of the registry precedes the frame, and the frame precedes the fingerprint.
+    for value in [b"\x02a".as_slice(), b"\0\0\0\0\x05\x0e"] {
+        let incompatible = found(&schemas, value, &headers(&all)).unwrap_err();
+        assert!(incompatible.contains("Other"), "{incompatible}");
+    }
     assert_eq!(
-        found(&schemas, b"\0\0\0\0\x05\x0e", &headers(&all)),
+        found(&schemas, b"\0\0\0\0\x05\x0e", &headers(&all[1..])),
         Ok(resolved.clone())
     );
-    let incompatible = found(&schemas, b"\x02a", &headers(&all)).unwrap_err();
-    assert!(incompatible.contains("Other"), "{incompatible}");
     // The single-object encoding precedes the header with the fingerprint.
     let older = avro::single_object(&Schema::parse(OLDER).unwrap(), b"\x0e");
     assert_eq!(
@@ -111,6 +113,26 @@ fn the_headers_of_the_ingest_function_mean_a_raw_datum() {
         found(&schemas, b"\0\x08abcd", &NONE).unwrap_err(),
         format!("missing: id {}", u32::from_be_bytes(*b"\x08abc"))
     );
+}
+
+/// A union that has its first branch begins with a zero byte.
+#[test]
+fn a_datum_whose_schema_is_in_a_header_may_begin_like_a_framed_value() {
+    let mut schemas = schemas(true);
+    schemas.add(SchemaRef::Id(5), OLDER, &[]).unwrap();
+    schemas.add(SchemaRef::Id(7), READER, &[]).unwrap();
+    let registered = headers(&[("__value_schema_id", b"\0\0\0\0\x07")]);
+    let fingerprinted = headers(&[("avro-schema-fingerprint", &fingerprint(READER))]);
+    let value = b"\0\x08abcd";
+    for headers in [registered, fingerprinted] {
+        assert_eq!(found(&schemas, value, &headers).unwrap(), value);
+    }
+    // As with Confluent's deserializers, the frame counts if the header has no value.
+    let mut empty = SchemaHeaders::default();
+    empty.add(b"__value_schema_id", None);
+    let framed = confluent::frame(5, b"\x0e");
+    assert_eq!(found(&schemas, &framed, &empty).unwrap(), b"\x0e\x08none");
+    assert!(found(&schemas, b"\x0e\x02a", &empty).is_err());
 }
 
 #[test]
