@@ -29,5 +29,7 @@ mod permissions;
 mod recreated;
 #[path = "e2e/schemas.rs"]
 mod schemas;
+#[path = "e2e/spark.rs"]
+mod spark;
 #[path = "e2e/window.rs"]
 mod window;

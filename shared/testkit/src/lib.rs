@@ -13,6 +13,7 @@
 //! - [`kafka`]: Apache Kafka, one broker or three
 //! - [`registry`]: Apicurio Registry, a schema registry with Confluent's API
 //! - [`peer`]: producers and consumers with other clients
+//! - [`spark`]: Spark as a producer
 //! - [`acl`]: access control lists
 //! - [`topics`]: administration and producing
 //! - [`records`]: reads a topic
@@ -62,5 +63,6 @@ pub mod run_report;
 #[cfg(feature = "schemas")]
 pub mod schemas;
 pub mod silent_broker;
+pub mod spark;
 pub mod topics;
 pub mod user;
