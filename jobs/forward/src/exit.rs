@@ -22,7 +22,7 @@ pub enum RunOutcome {
     DeadLetterThreshold,
     /// The report does not balance, or another internal error.
     Internal,
-    /// The broker is unreachable, rejected the connection, or has no such topic.
+    /// The broker or the schema registry is unreachable or rejected the request, or there is no such topic.
     Source,
     /// No endpoint accepted a record.
     Endpoint,
@@ -109,7 +109,7 @@ impl RunOutcome {
                 "The report does not balance, or another internal error occurred. Please report it."
             }
             Self::Source => {
-                "The broker is unreachable, rejected the connection, or has no such topic. Records delivered before that are committed."
+                "The broker or the schema registry is unreachable or rejected the request, or there is no such topic. Records delivered before that are committed."
             }
             Self::Endpoint => "No endpoint accepted a record. The next run tries again.",
             Self::DataLoss => {
