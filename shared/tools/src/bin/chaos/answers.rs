@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
+use serde_json::Value;
 use testkit::container::Batch;
 use testkit::endpoint::{Answer, Request};
 use testkit::user::User;
 
 use crate::canary::Encoding;
+use crate::checker::FINGERPRINT;
 use crate::faults::Fault;
 use crate::rng::Rng;
 
@@ -21,6 +23,22 @@ pub(crate) fn batch_of(request: &Request) -> Option<(Vec<Vec<u8>>, Vec<String>)>
     let read = Batch::read(&request.body);
     let batch = read.and_then(|batch| Some((batch.data(User::length)?, batch.keys())));
     Some(batch.unwrap_or_default())
+}
+
+/// Whether the request names the schema of the job: a batch contains it, another request has its fingerprint.
+pub(crate) fn names_schema(request: &Request) -> bool {
+    if request.header("content-type") != Some("application/vnd.apache.avro") {
+        return request.header("avro-schema-fingerprint") == Some(FINGERPRINT);
+    }
+    let batch = Batch::read(&request.body);
+    let json = batch.and_then(|batch| batch.metadata.get("avro.schema").cloned());
+    let schema = json.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
+    let fields = schema.and_then(|schema| schema["fields"].as_array().cloned());
+    let names = fields.unwrap_or_default();
+    names
+        .iter()
+        .map(|field| &field["name"])
+        .eq(&["id", "name", "email"])
 }
 
 /// The response to a request.

@@ -4,6 +4,7 @@ use testkit::topics::NewRecord;
 use testkit::user::User;
 
 use crate::checker::FINGERPRINT;
+use crate::framed::Writer;
 use crate::rng::Rng;
 
 /// Generates records. All values are different, except tombstones.
@@ -68,7 +69,12 @@ impl Corpus {
             .zip(["never-accepted", "never-answered"])
             .map(|(id, kind)| {
                 self.generated += 1;
-                let value = User::new(id, &format!("{kind}-{}", self.generated)).encode();
+                let user = User::new(id, &format!("{kind}-{}", self.generated));
+                let writer = [Writer::Same, Writer::Added][self.rng.below(2) as usize];
+                let value = match self.rng.percent(50) {
+                    true => writer.encode(&user),
+                    false => user.encode(),
+                };
                 NewRecord::to(self.rng.below(self.partitions as u64) as i32, value)
             })
             .collect()
@@ -85,12 +91,18 @@ impl Corpus {
         let number = self.generated;
         let name = format!("user-{number}");
         let value = match self.rng.below(100) {
-            0..40 => Some(User::new(1010, &name).encode()),
-            40..80 => Some(User::new(1020, &name).encode()),
-            80..90 => Some(User::new(999, &name).encode()),
+            0..40 => Some(self.encode(&User::new(1010, &name))),
+            40..80 => Some(self.encode(&User::new(1020, &name))),
+            80..90 => Some(self.encode(&User::new(999, &name))),
             90..92 => None,
-            92..94 => Some(User::new(1010, &format!("rejected-{number}")).encode()),
-            kind => Some(self.invalid(kind, &name)),
+            92..94 => Some(self.encode(&User::new(1010, &format!("rejected-{number}")))),
+            kind => {
+                let invalid = self.invalid(kind, &name);
+                Some(match self.rng.percent(20) {
+                    true => Writer::Same.frame(&invalid),
+                    false => invalid,
+                })
+            }
         };
         NewRecord {
             partition: Some(self.rng.below(self.partitions as u64) as i32),
@@ -100,6 +112,17 @@ impl Corpus {
                 .then(|| format!("key-{}", number % 50).into_bytes()),
             value,
             ..NewRecord::default()
+        }
+    }
+
+    /// A raw datum, or a framed one.
+    fn encode(&mut self, user: &User) -> Vec<u8> {
+        match self.rng.below(100) {
+            0..70 => user.encode(),
+            70..80 => Writer::Same.encode(user),
+            80..88 => Writer::Added.encode(user),
+            88..96 => Writer::Reordered.encode(user),
+            _ => Writer::Unknown.encode(user),
         }
     }
 
@@ -128,9 +151,10 @@ fn fingerprint_header(fingerprint: &str) -> (String, Option<Vec<u8>>) {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashSet;
+    use std::collections::{BTreeSet, HashSet};
 
     use super::*;
+    use crate::framed;
 
     #[test]
     fn the_same_seed_generates_the_same_records_and_all_values_differ() {
@@ -146,6 +170,20 @@ mod tests {
             .filter(|record| record.value.is_none())
             .count();
         assert_eq!(values.len() + tombstones, 5_000);
+    }
+
+    /// With a registry the job takes a value that begins with a zero byte for a framed one.
+    #[test]
+    fn values_are_framed_with_every_id_or_do_not_begin_with_a_zero_byte() {
+        let mut corpus = Corpus::new(3, 6);
+        let mut writers = BTreeSet::new();
+        for record in corpus.next(5_000, 10) {
+            let value = record.value.unwrap_or_default();
+            let framed = framed::split(&value);
+            writers.extend(framed.map(|(writer, _)| writer));
+            assert!(framed.is_some() || !value.starts_with(&[0]), "{value:?}");
+        }
+        assert_eq!(writers, Writer::ALL.into());
     }
 
     #[test]

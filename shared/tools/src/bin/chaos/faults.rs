@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use testkit::endpoint::{Endpoint, Request};
 
-use crate::answers::{CUT_SHORT, answer, batch_of};
+use crate::answers::{CUT_SHORT, answer, batch_of, names_schema};
 use crate::checker::Received;
 use crate::rng::Rng;
 
@@ -154,6 +154,7 @@ impl FaultyEndpoint {
         };
         // A rejected batch is split and sent again: it is not a rejection of one of its records.
         let is_single = keyed.len() == 1;
+        let names_schema = names_schema(request);
         let received = |(datum, key)| Received {
             route: self.name,
             datum,
@@ -161,6 +162,7 @@ impl FaultyEndpoint {
             run,
             accepted,
             rejected: rejected && is_single,
+            names_schema,
             cut_short,
         };
         keyed.into_iter().map(received).collect()

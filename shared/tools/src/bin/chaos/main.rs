@@ -1,5 +1,5 @@
-//! `chaos`: runs the job while it kills the job and brokers and injects faults into the endpoints; then an independent
-//! checker verifies that no record was lost.
+//! `chaos`: runs the job while it kills the job and brokers and injects faults into the endpoints and the schema registry;
+//! then an independent checker verifies that no record was lost.
 //!
 //! The same seed gives the same fault plan. The timing on the machine differs between runs.
 
@@ -8,9 +8,11 @@ mod canary;
 mod checker;
 mod corpus;
 mod faults;
+mod framed;
 mod ingest;
 mod job;
 mod outcome;
+mod registry;
 mod rng;
 mod runner;
 mod stretch;
@@ -24,7 +26,7 @@ use clap::Parser;
 
 use crate::outcome::Plan;
 
-/// Kills the job and brokers, injects faults into endpoints, and verifies that no record is lost.
+/// Kills the job and brokers, injects faults into endpoints and the schema registry, and verifies that no record is lost.
 #[derive(Parser)]
 #[command(name = "chaos", version)]
 struct Flags {

@@ -34,6 +34,12 @@ pub(crate) struct Outcome {
     pub(crate) exit_codes: BTreeMap<i32, usize>,
     /// Runs by the condition of their stretch.
     pub(crate) stretches: BTreeMap<&'static str, usize>,
+    /// Runs during which the schema registry answered no request.
+    pub(crate) outages: usize,
+    /// Runs at whose start the schema registry failed half of the requests.
+    pub(crate) unreliable: usize,
+    /// Runs that ended because the schema registry did not answer.
+    pub(crate) ended_by_registry: usize,
     /// Starts of the ingest function.
     pub(crate) functions: usize,
     /// Records that the ingest function acknowledged.

@@ -18,16 +18,20 @@ pub(crate) enum Stretch {
     EchoToken,
     /// The first bootstrap server refuses connections, or accepts them and never answers.
     DeadBootstrap,
+    /// After one run, the schema registry refuses connections, hangs, or fails half of the requests.
+    FailingRegistry,
 }
 
 impl Stretch {
-    const ALL: [Self; 6] = [
+    /// All conditions.
+    pub(crate) const ALL: [Self; 7] = [
         Self::Random,
         Self::SlowEndpoint,
         Self::Deadline,
         Self::OtherSchema,
         Self::EchoToken,
         Self::DeadBootstrap,
+        Self::FailingRegistry,
     ];
 
     /// The name in the table.
@@ -39,6 +43,7 @@ impl Stretch {
             Self::OtherSchema => "another schema",
             Self::EchoToken => "echoed tokens",
             Self::DeadBootstrap => "a dead bootstrap server",
+            Self::FailingRegistry => "a failing registry",
         }
     }
 
@@ -47,6 +52,8 @@ impl Stretch {
     fn undisturbed_runs(self) -> u64 {
         match self {
             Self::SlowEndpoint | Self::Deadline => 2,
+            // Before the two without the registry, one commits what it and killed runs have delivered.
+            Self::FailingRegistry => 3,
             Self::EchoToken | Self::DeadBootstrap => 1,
             Self::Random | Self::OtherSchema => 0,
         }
@@ -85,6 +92,11 @@ impl Stretches {
     /// Whether the next run is the first of its stretch.
     pub(crate) fn is_first_run(&self) -> bool {
         self.done == 0
+    }
+
+    /// The number of runs of the current stretch so far.
+    pub(crate) fn done(&self) -> u64 {
+        self.done
     }
 
     /// Whether the next run must not be interrupted. After each condition has occurred, every other stretch has only runs

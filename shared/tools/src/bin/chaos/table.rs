@@ -21,12 +21,24 @@ pub(crate) fn of(outcome: &Outcome) -> String {
     for (name, runs) in &outcome.stretches {
         line(&format!("runs with {name}"), runs.to_string());
     }
+    line("runs without the registry", outcome.outages.to_string());
+    line(
+        "runs with an unreliable registry",
+        outcome.unreliable.to_string(),
+    );
+    line(
+        "runs ended by the registry",
+        outcome.ended_by_registry.to_string(),
+    );
     line("runs with batches", outcome.batched.to_string());
     line("records written", outcome.written.to_string());
     line("  through the function", outcome.published.to_string());
     line("  in aborted transactions", outcome.aborted.to_string());
     for (kind, count) in &outcome.verdict.records {
         line(&format!("  {kind}"), count.to_string());
+    }
+    for (writer, count) in &outcome.verdict.framed {
+        line(&format!("  {writer}"), count.to_string());
     }
     line("records in requests", outcome.requests.to_string());
     line("dead letters", outcome.dead_letters.to_string());
@@ -49,6 +61,11 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         text,
         "  {:<34} {:>10}",
         "checks of progress", verdict.fairness_checks
+    );
+    let _ = writeln!(
+        text,
+        "  {:<34} {:>10}",
+        "  without the registry", verdict.outage_checks
     );
     let summary = if verdict.is_pass() {
         "PASS: every promise was kept"

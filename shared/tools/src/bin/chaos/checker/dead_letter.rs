@@ -12,6 +12,8 @@ pub(crate) struct DeadLetter {
     pub(crate) place: (i32, i64),
     /// The partition and offset of the record.
     pub(crate) origin: (i32, i64),
+    /// The id of the run that wrote it.
+    pub(crate) run: Option<String>,
     /// The cause.
     pub(crate) cause: String,
     /// The record's key.
@@ -28,6 +30,7 @@ impl DeadLetter {
         Self::try_read(stored).unwrap_or_else(|| Self {
             place: (stored.partition, stored.offset),
             origin: (-1, -1),
+            run: None,
             cause: String::new(),
             key: None,
             value: None,
@@ -48,6 +51,7 @@ impl DeadLetter {
                 number("__connect.errors.partition")?.try_into().ok()?,
                 number("__connect.errors.offset")?,
             ),
+            run: Some(stored.header("frontdoor.run")?),
             cause: stored.header("frontdoor.cause")?,
             key: stored.key.clone(),
             value: stored.value.clone(),
@@ -68,6 +72,7 @@ impl DeadLetter {
                 envelope["partition"].as_i64()?.try_into().ok()?,
                 envelope["offset"].as_i64()?,
             ),
+            run: Some(envelope["run"].as_str()?.to_owned()),
             cause: envelope["cause"].as_str()?.to_owned(),
             key: bytes(&envelope["key"])?,
             value: bytes(&envelope["value"])?,
@@ -90,6 +95,7 @@ mod tests {
             key: text("k"),
             value: text("v"),
             headers: vec![
+                ("frontdoor.run".to_owned(), text("1-2")),
                 ("frontdoor.cause".to_owned(), text("refused")),
                 ("__connect.errors.partition".to_owned(), text("3")),
                 ("__connect.errors.offset".to_owned(), text("1042")),
@@ -98,10 +104,11 @@ mod tests {
         let letter = DeadLetter::read(&stored);
         assert_eq!((letter.place, letter.origin), ((1, 7), (3, 1042)));
         assert_eq!((letter.key, letter.value), (text("k"), text("v")));
+        assert_eq!(letter.run.as_deref(), Some("1-2"));
         stored.headers.clear();
         assert_eq!(DeadLetter::read(&stored).origin, (-1, -1));
         stored.value = text(
-            r#"{"cause":"refused","partition":3,"offset":1042,"key":null,"value":"dg==","headers":[["a","Yg=="]]}"#,
+            r#"{"run":"1-2","cause":"refused","partition":3,"offset":1042,"key":null,"value":"dg==","headers":[["a","Yg=="]]}"#,
         );
         let letter = DeadLetter::read(&stored);
         assert_eq!(
@@ -109,6 +116,7 @@ mod tests {
             ("refused", (3, 1042))
         );
         assert_eq!((letter.key, letter.value), (None, text("v")));
+        assert_eq!(letter.run.as_deref(), Some("1-2"));
         assert_eq!(letter.headers, [("a".to_owned(), text("b"))]);
     }
 }

@@ -6,7 +6,7 @@ use testkit::records::StoredRecord;
 
 use super::dead_letter::DeadLetter;
 use super::evidence::Evidence;
-use super::expected::{Expected, expected};
+use super::expected::{Expected, datum, expected};
 use super::verdict::Verdict;
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
@@ -52,8 +52,7 @@ fn fault(letter: &DeadLetter, record: &StoredRecord, rejected: &HashSet<&[u8]>) 
     if letter.cause != cause {
         return Some(format!("has the cause {} and not {cause}", letter.cause));
     }
-    let value = record.value.as_deref().unwrap_or_default();
-    if matches!(expected, Expected::Delivered(_)) && !rejected.contains(value) {
+    if matches!(expected, Expected::Delivered(_)) && !rejected.contains(datum(record).as_slice()) {
         return Some("was rejected by no endpoint".to_owned());
     }
     None

@@ -22,6 +22,8 @@ pub(crate) struct Received {
     pub(crate) accepted: bool,
     /// The endpoint rejected this record (400, 413, 422), so it may become a dead letter.
     pub(crate) rejected: bool,
+    /// The request names the schema of the job as the schema of the datum.
+    pub(crate) names_schema: bool,
     /// The response was incomplete, so the job does not know that the record was accepted.
     pub(crate) cut_short: bool,
 }
@@ -38,6 +40,19 @@ pub(crate) struct Run {
     pub(crate) fair_routes: Vec<&'static str>,
     /// A record that is never accepted does not delay others: there were no batches, and `ORDER` was `none`.
     pub(crate) independent: bool,
+    /// The schema registry answered no request of the run.
+    pub(crate) outage: Option<Outage>,
+}
+
+/// A run during which the schema registry answered no request.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Outage {
+    /// The group's committed offsets at its start.
+    pub(crate) committed: BTreeMap<i32, i64>,
+    /// Its exit code; `None` if it was interrupted.
+    pub(crate) code: Option<i32>,
+    /// Its id; `None` if it wrote no report.
+    pub(crate) run: Option<String>,
 }
 
 /// What a program printed or stored.

@@ -3,6 +3,8 @@
 use testkit::records::StoredRecord;
 use testkit::user::User;
 
+use crate::framed::{self, Writer};
+
 /// The fingerprint of `schemas/user.avsc`: CRC-64-AVRO of its Parsing Canonical Form.
 pub(crate) const FINGERPRINT: &str = "51d528be20c8a6cc";
 
@@ -26,7 +28,7 @@ impl Expected {
             Self::Rejected => "rejected by the endpoint",
             Self::NeverAccepted => "never accepted by the endpoint",
             Self::Undecodable => "invalid",
-            Self::UnknownSchema => "of another schema",
+            Self::UnknownSchema => "of an unknown schema",
             Self::Skipped => "without a route",
         }
     }
@@ -52,16 +54,43 @@ pub(super) fn route_of(user: &User) -> Option<&'static str> {
     }
 }
 
+/// The writer's schema and the datum of a framed record; `None` if the record is not framed.
+pub(super) fn split(record: &StoredRecord) -> Option<(Writer, &[u8])> {
+    framed::split(record.value.as_deref()?)
+}
+
+/// The user of a record; `None` if its value is not a valid datum.
+pub(super) fn user(record: &StoredRecord) -> Option<User> {
+    match split(record) {
+        Some((writer, datum)) => writer.decode(datum),
+        None => User::decode(record.value.as_deref()?),
+    }
+}
+
+/// The datum that an endpoint receives: of the job's schema. For a record that must not be delivered, its bytes without
+/// the frame.
+pub(super) fn datum(record: &StoredRecord) -> Vec<u8> {
+    match split(record) {
+        Some((_, datum)) => user(record).map_or_else(|| datum.to_vec(), |user| user.encode()),
+        None => record.value.clone().unwrap_or_default(),
+    }
+}
+
 /// The expected outcome of a record.
 pub(super) fn expected(record: &StoredRecord) -> Expected {
-    let Some(value) = record.value.as_deref() else {
+    if record.value.is_none() {
         return Expected::Skipped;
-    };
+    }
     let fingerprint = record.header("avro-schema-fingerprint");
-    if fingerprint.is_some_and(|fingerprint| fingerprint != FINGERPRINT) {
+    // The id in the value takes precedence over the header.
+    let is_unknown = match split(record) {
+        Some((writer, _)) => writer == Writer::Unknown,
+        None => fingerprint.is_some_and(|fingerprint| fingerprint != FINGERPRINT),
+    };
+    if is_unknown {
         return Expected::UnknownSchema;
     }
-    let Some(user) = User::decode(value) else {
+    let Some(user) = user(record) else {
         return Expected::Undecodable;
     };
     match route_of(&user) {

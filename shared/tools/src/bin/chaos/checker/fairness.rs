@@ -4,19 +4,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
 use testkit::records::StoredRecord;
-use testkit::user::User;
 
 use super::evidence::Evidence;
-use super::expected::{Expected, expected, route_of};
+use super::expected::{Expected, datum, expected, route_of, user};
+use super::outages;
 use super::verdict::Verdict;
 
 /// The records of a route, or of one partition of a route.
 #[derive(Default)]
 struct Group {
-    /// For each record, in order: its index among all acknowledged records.
-    written: Vec<usize>,
-    /// For each delivered record, sorted: the run that delivered it first.
-    delivered: Vec<usize>,
+    records: Vec<GroupRecord>,
     /// The runs that delivered any record. A run also delivers again what a killed run has delivered and not committed.
     delivering_runs: BTreeSet<usize>,
     /// The index of the first record that is never accepted. With an order the records behind it wait, and a batch that
@@ -24,19 +21,49 @@ struct Group {
     never_accepted: Option<usize>,
 }
 
+struct GroupRecord {
+    /// Its index among all acknowledged records.
+    written: usize,
+    /// Its partition and offset.
+    place: (i32, i64),
+    /// The run that delivered it first.
+    delivered: Option<usize>,
+}
+
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
+    let barriers: Vec<Option<BTreeMap<i32, i64>>> = evidence
+        .runs
+        .iter()
+        .map(|run| {
+            Some(outages::barriers(
+                evidence,
+                run.acknowledged,
+                run.outage.as_ref()?,
+            ))
+        })
+        .collect();
     for ((route, partition), group) in groups(evidence) {
         let mut without_progress = 0;
-        for (index, run) in evidence.runs.iter().enumerate() {
-            let written = group.written.partition_point(|at| *at < run.acknowledged);
-            let delivered = group.delivered.partition_point(|at| *at < index);
+        for (index, (run, barriers)) in evidence.runs.iter().zip(&barriers).enumerate() {
+            let is_left = |record: &&GroupRecord| {
+                let (partition, offset) = record.place;
+                // Without the registry a partition waits at its first framed record.
+                let barrier = barriers
+                    .as_ref()
+                    .and_then(|barriers| barriers.get(&partition));
+                record.written < run.acknowledged
+                    && record.delivered.is_none_or(|run| run >= index)
+                    && barrier.is_none_or(|barrier| offset < *barrier)
+            };
+            let left = group.records.iter().filter(is_left).count();
             let is_delayed =
                 !run.independent && group.never_accepted.is_some_and(|at| at < run.acknowledged);
-            if !run.fair_routes.contains(&route) || is_delayed || written <= delivered {
+            if !run.fair_routes.contains(&route) || is_delayed || left == 0 {
                 without_progress = 0;
                 continue;
             }
             verdict.fairness_checks += 1;
+            verdict.outage_checks += usize::from(run.outage.is_some());
             without_progress += 1;
             if group.delivering_runs.contains(&index) {
                 without_progress = 0;
@@ -44,9 +71,8 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
             if without_progress == 2 {
                 let of = partition.map_or(String::new(), |id| format!(", partition {id}"));
                 verdict.starved.add(format!(
-                    "route {route}{of}: no progress in the runs {index} and {}, {} records left",
-                    index + 1,
-                    written - delivered
+                    "route {route}{of}: no progress in the runs {index} and {}, {left} records left",
+                    index + 1
                 ));
                 without_progress = 0;
             }
@@ -76,10 +102,9 @@ fn groups(evidence: &Evidence) -> BTreeMap<(&'static str, Option<i32>), Group> {
         let Some(record) = records.get(place) else {
             continue;
         };
-        let value = record.value.as_deref().unwrap_or_default();
         let route = match expected(record) {
             Expected::Delivered(route) => Some(route),
-            Expected::NeverAccepted => User::decode(value).as_ref().and_then(route_of),
+            Expected::NeverAccepted => user(record).as_ref().and_then(route_of),
             _ => None,
         };
         let Some(route) = route else {
@@ -95,15 +120,14 @@ fn groups(evidence: &Evidence) -> BTreeMap<(&'static str, Option<i32>), Group> {
             if dead.contains(place) {
                 continue;
             }
-            group.written.push(index);
-            if let Some(runs) = delivering_runs.get(value) {
-                group.delivered.extend(runs.first());
-                group.delivering_runs.extend(runs);
-            }
+            let runs = delivering_runs.get(datum(record).as_slice());
+            group.records.push(GroupRecord {
+                written: index,
+                place: *place,
+                delivered: runs.and_then(|runs| runs.first().copied()),
+            });
+            group.delivering_runs.extend(runs.into_iter().flatten());
         }
-    }
-    for group in groups.values_mut() {
-        group.delivered.sort_unstable();
     }
     groups
 }

@@ -3,7 +3,8 @@
 //!
 //! The expected outcome follows from a record's value: id 1010 goes to A, 1020 to B, and every other id is skipped; the
 //! endpoint rejects a record whose name begins with `rejected`, and never accepts one whose name begins with `never`; a
-//! value that is not a valid datum becomes a dead letter, and so does a record with the fingerprint of another schema.
+//! value that is not a valid datum becomes a dead letter, and so does a record with the fingerprint of another schema, or
+//! framed with an id that the registry does not have. A framed record is delivered as a datum of the job's schema.
 
 mod dead_letter;
 mod dead_letters;
@@ -11,6 +12,7 @@ mod evidence;
 mod expected;
 mod fairness;
 mod leaks;
+mod outages;
 mod repeats;
 mod requests;
 mod topic;
@@ -19,7 +21,7 @@ mod verdict;
 use testkit::run_report;
 
 pub(crate) use dead_letter::DeadLetter;
-pub(crate) use evidence::{Evidence, Output, Received, Run};
+pub(crate) use evidence::{Evidence, Outage, Output, Received, Run};
 pub(crate) use expected::FINGERPRINT;
 pub(crate) use verdict::{Verdict, Violations};
 
@@ -32,6 +34,7 @@ pub(crate) fn check(evidence: &Evidence) -> Verdict {
     dead_letters::check(evidence, &mut verdict);
     fairness::check(evidence, &mut verdict);
     leaks::check(evidence, &mut verdict);
+    outages::check(evidence, &mut verdict);
     for description in &evidence.unavailable {
         verdict.unavailable.add(description.clone());
     }

@@ -6,16 +6,16 @@ use testkit::records::StoredRecord;
 use testkit::user::User;
 
 use super::evidence::{Evidence, Received};
-use super::expected::{Expected, expected, route_of};
+use super::expected::{self, Expected, expected, route_of};
 use super::verdict::Verdict;
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
     let mut key_of: HashMap<&[u8], &str> = HashMap::new();
     let mut datum_of: HashMap<&str, &[u8]> = HashMap::new();
-    let stored: HashMap<&[u8], &StoredRecord> = evidence
+    let stored: HashMap<Vec<u8>, &StoredRecord> = evidence
         .topic
         .iter()
-        .filter_map(|record| Some((record.value.as_deref()?, record)))
+        .map(|record| (expected::datum(record), record))
         .collect();
     for description in &evidence.accepted_invalid {
         verdict.unvalidated.add(description.clone());
@@ -66,7 +66,10 @@ fn validity_fault(received: &Received, record: Option<&StoredRecord>) -> Option<
         return Some(format!("the record of id {}", user.id));
     }
     if record.is_some_and(|record| expected(record) == Expected::UnknownSchema) {
-        return Some(format!("{} with the header of another schema", user.name));
+        return Some(format!("{} of an unknown schema", user.name));
+    }
+    if !received.names_schema {
+        return Some(format!("{} without the schema of the job", user.name));
     }
     None
 }

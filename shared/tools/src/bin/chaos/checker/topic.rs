@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use super::evidence::Evidence;
-use super::expected::{Expected, expected};
+use super::expected::{Expected, datum, expected, split};
 use super::verdict::Verdict;
 
 pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
@@ -29,12 +29,15 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         if !end.1 {
             end.0 = record.offset + 1;
         }
-        let value = record.value.as_deref().unwrap_or_default();
+        let datum = datum(record);
         let expected = expected(record);
+        if let Some((writer, _)) = split(record) {
+            *verdict.framed.entry(writer.name()).or_default() += 1;
+        }
         *verdict.records.entry(expected.name()).or_default() += 1;
         match expected {
             _ if dead.contains(&position) => {}
-            Expected::Delivered(route) if !accepted.contains(&(route, value)) => {
+            Expected::Delivered(route) if !accepted.contains(&(route, datum.as_slice())) => {
                 verdict
                     .lost
                     .add(format!("{place} was not delivered to {route}"));

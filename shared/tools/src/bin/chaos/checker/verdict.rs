@@ -9,6 +9,8 @@ use serde::Serialize;
 pub(crate) struct Verdict {
     /// The number of records in the topic, by expected outcome.
     pub(crate) records: BTreeMap<&'static str, usize>,
+    /// The number of framed records, by the schema that they name.
+    pub(crate) framed: BTreeMap<&'static str, usize>,
     /// Matched records that were neither delivered nor dead-lettered, invalid records that were not dead-lettered, and
     /// acknowledged records that are not in the topic.
     pub(crate) lost: Violations,
@@ -36,12 +38,19 @@ pub(crate) struct Verdict {
     pub(crate) starved: Violations,
     /// How many times the progress of a route, or of a partition of a route, was checked.
     pub(crate) fairness_checks: usize,
+    /// How many of them while the schema registry did not answer.
+    pub(crate) outage_checks: usize,
+    /// Runs that sent or dead-lettered framed records, or ended with another exit code, while the schema registry did not
+    /// answer.
+    pub(crate) outages: Violations,
     /// Outputs that contain a secret.
     pub(crate) leaked: Violations,
     /// Failures to reach Kafka although all brokers were running.
     pub(crate) unavailable: Violations,
     /// Deleted topics that a run did not report.
     pub(crate) unreported_loss: Violations,
+    /// Conditions that did not occur: their promises were not checked.
+    pub(crate) absent: Violations,
 }
 
 /// Violations of one promise.
@@ -70,7 +79,7 @@ impl Violations {
 
 impl Verdict {
     /// Each promise with its violations.
-    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 12] {
+    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 14] {
         [
             ("lost", &self.lost),
             ("forwarded without validation", &self.unvalidated),
@@ -81,9 +90,11 @@ impl Verdict {
             ("partitions not committed", &self.uncommitted),
             ("runs with too many repeats", &self.excess_repeats),
             ("starved", &self.starved),
+            ("wrong without the registry", &self.outages),
             ("leaked secrets", &self.leaked),
             ("unavailable with all brokers up", &self.unavailable),
             ("data loss not reported", &self.unreported_loss),
+            ("conditions that did not occur", &self.absent),
         ]
     }
 
@@ -98,10 +109,14 @@ impl Verdict {
         for (kind, count) in other.records {
             *self.records.entry(kind).or_default() += count;
         }
+        for (writer, count) in other.framed {
+            *self.framed.entry(writer).or_default() += count;
+        }
         self.repeats += other.repeats;
         self.repeats_after_cut_response += other.repeats_after_cut_response;
         self.max_repeats = self.max_repeats.max(other.max_repeats);
         self.fairness_checks += other.fairness_checks;
+        self.outage_checks += other.outage_checks;
         self.lost.merge(other.lost);
         self.unvalidated.merge(other.unvalidated);
         self.not_in_topic.merge(other.not_in_topic);
@@ -111,8 +126,10 @@ impl Verdict {
         self.uncommitted.merge(other.uncommitted);
         self.excess_repeats.merge(other.excess_repeats);
         self.starved.merge(other.starved);
+        self.outages.merge(other.outages);
         self.leaked.merge(other.leaked);
         self.unavailable.merge(other.unavailable);
         self.unreported_loss.merge(other.unreported_loss);
+        self.absent.merge(other.absent);
     }
 }

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 use anyhow::Result;
 
 use super::events::{Event, Events};
-use super::{BROKERS, COMMITTED_CODES, CONCURRENT_RUN, Runner, SESSION_TIMEOUT, SOURCE};
-use crate::checker::Run;
+use super::{
+    BROKERS, COMMITTED_CODES, CONCURRENT_RUN, GROUP, Runner, SESSION_TIMEOUT, SOURCE, TOPIC,
+};
+use crate::checker::{Outage, Run};
 use crate::faults::{Fault, FaultyEndpoint};
-use crate::job::Job;
+use crate::job::{Job, RunResult};
+use crate::registry::RegistryFault;
 use crate::stretch::Stretch;
 
 impl Runner<'_> {
@@ -36,6 +39,11 @@ impl Runner<'_> {
         let has_no_events = events.list.is_empty();
 
         let before = self.requests();
+        let registry = self.registry.fault();
+        let committed = match registry.is_down() && self.broker_down.is_none() {
+            true => Some(self.topics.committed(GROUP, TOPIC)?),
+            false => None,
+        };
         let stops = self.outcome.stops;
         let mut run = Run {
             acknowledged: self.acknowledged.len(),
@@ -66,11 +74,33 @@ impl Runner<'_> {
         if has_no_events && result.code == Some(0) {
             self.usual_duration = (self.usual_duration * 3 + result.duration) / 4;
         }
+        let ended_by_registry = self.ended_by_registry(&result);
+        let is_interrupted = result.code.is_none() || self.outcome.stops != stops;
+        if let Some(committed) = committed
+            && !faults_changed
+            && !broker_was_down
+            && result.code != Some(CONCURRENT_RUN)
+        {
+            let report = result.report.as_ref();
+            let id = report.and_then(|report| report["run"].as_str());
+            run.outage = Some(Outage {
+                committed: committed
+                    .into_iter()
+                    .map(|(partition, committed)| (partition, committed.offset))
+                    .collect(),
+                code: result.code.filter(|_| !is_interrupted),
+                run: id.map(str::to_owned),
+            });
+        }
+        let is_outage = run.outage.is_some();
+        self.outcome.outages += usize::from(is_outage);
+        self.outcome.unreliable += usize::from(registry == RegistryFault::Unreliable);
+        self.outcome.ended_by_registry += usize::from(ended_by_registry);
         // A run that was not interrupted, with all brokers running, has committed all completed records.
         let committed = matches!(result.code, Some(code) if COMMITTED_CODES.contains(&code));
-        if !committed || broker_was_down {
+        if !(committed || ended_by_registry) || broker_was_down {
             run.allowed_repeats = self.max_records_in_flight;
-        } else if !faults_changed && self.outcome.stops == stops {
+        } else if !faults_changed && !is_interrupted && (is_outage || !ended_by_registry) {
             let accepting = |endpoint: &&FaultyEndpoint| endpoint.fault().accepts_all();
             let fair = self.endpoints.iter().filter(accepting);
             run.fair_routes = fair.map(FaultyEndpoint::name).collect();
@@ -80,7 +110,7 @@ impl Runner<'_> {
         if broker_was_down {
             self.runs_with_all_brokers = 0;
         } else {
-            if result.code == Some(SOURCE) && self.runs_with_all_brokers > 0 {
+            if result.code == Some(SOURCE) && !ended_by_registry && self.runs_with_all_brokers > 0 {
                 self.unavailable
                     .push(format!("run {} ended with {SOURCE}", self.outcome.runs));
             }
@@ -101,15 +131,37 @@ impl Runner<'_> {
         self.restart_broker().await
     }
 
-    /// Sets the faults of both endpoints.
+    /// Whether the run ended because the registry did not answer it.
+    fn ended_by_registry(&self, result: &RunResult) -> bool {
+        let notes = result.report.as_ref().map(|report| &report["notes"]);
+        let notes = notes.and_then(|notes| notes.as_array());
+        result.code == Some(SOURCE)
+            && self.registry.has_failed()
+            && notes.is_some_and(|notes| {
+                let mut notes = notes.iter().filter_map(|note| note.as_str());
+                notes.any(|note| note.starts_with("reading schema "))
+            })
+    }
+
+    /// Sets the faults of both endpoints and of the registry.
     fn inject_faults(&mut self) {
         let stretch = self.stretches.current();
+        let registry = match (stretch, self.stretches.done()) {
+            (Stretch::FailingRegistry, 1) => RegistryFault::Refuse,
+            (Stretch::FailingRegistry, 2) => RegistryFault::Hang,
+            (Stretch::FailingRegistry, 3..) => RegistryFault::Unreliable,
+            _ => RegistryFault::None,
+        };
+        self.registry.inject(registry);
+        let is_undisturbed = self.stretches.is_undisturbed();
         for (index, endpoint) in self.endpoints.iter().enumerate() {
             let fault = match stretch {
                 Stretch::EchoToken => Fault::EchoToken,
                 // Before a deadline a slow endpoint receives only some of the records.
                 Stretch::SlowEndpoint | Stretch::Deadline if index == self.slow => Fault::VerySlow,
                 Stretch::SlowEndpoint => Fault::None,
+                // The checker verifies what a run delivers without the registry.
+                Stretch::FailingRegistry if is_undisturbed => Fault::None,
                 _ => Fault::random(&mut self.rng),
             };
             endpoint.inject(fault);
@@ -130,6 +182,9 @@ impl Runner<'_> {
             }
             Event::ChangeFaults => {
                 self.inject_faults();
+                if self.stretches.current() == Stretch::FailingRegistry {
+                    self.registry.inject(RegistryFault::random(&mut self.rng));
+                }
             }
             Event::KillBroker if self.broker_down.is_none() => {
                 let broker = 1 + self.rng.below(BROKERS) as usize;

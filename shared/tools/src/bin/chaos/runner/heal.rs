@@ -8,6 +8,7 @@ use super::{CONCURRENT_RUN, MAX_ATTEMPTS_TO_HEAL, Runner};
 use crate::checker::Run;
 use crate::faults::{Fault, FaultyEndpoint};
 use crate::job::RunResult;
+use crate::registry::RegistryFault;
 
 impl Runner<'_> {
     /// Removes all faults, and runs the job until no record is left, except those that are never accepted.
@@ -18,6 +19,7 @@ impl Runner<'_> {
         for endpoint in &self.endpoints {
             endpoint.inject(Fault::None);
         }
+        self.registry.inject(RegistryFault::None);
         self.dead_broker = None;
         self.run_to_the_end(&[]).await
     }
@@ -69,6 +71,7 @@ impl Runner<'_> {
             acknowledged,
             fair_routes,
             independent: true,
+            outage: None,
         });
         Ok(result)
     }

@@ -1,5 +1,5 @@
-//! Runs the job repeatedly with faults at the endpoints, and kills the job and brokers at random times; then heals all
-//! faults and runs the job until no record is left.
+//! Runs the job repeatedly with faults at the endpoints and the schema registry, and kills the job and brokers at random
+//! times; then heals all faults and runs the job until no record is left.
 
 mod events;
 mod faulty_run;
@@ -17,14 +17,16 @@ use serde_json::Value;
 use testkit::kafka::{Kafka, Options};
 use testkit::topics::Topics;
 
-use crate::checker::{Output, Run, Verdict};
+use crate::checker::{Output, Run, Verdict, Violations};
 use crate::corpus::Corpus;
 use crate::faults::FaultyEndpoint;
+use crate::framed::Writer;
 use crate::ingest::Ingest;
 use crate::job::{self, RunResult};
 use crate::outcome::{Outcome, Plan};
+use crate::registry::FaultyRegistry;
 use crate::rng::Rng;
-use crate::stretch::Stretches;
+use crate::stretch::{Stretch, Stretches};
 use verify::Verified;
 
 const TOPIC: &str = "chaos";
@@ -40,7 +42,7 @@ const EXPECTED_CODES: [i32; 7] = [0, 10, 11, 12, 20, 74, 75];
 const COMMITTED_CODES: [i32; 4] = [0, 10, 11, 12];
 /// The maximum number of runs without faults.
 const MAX_ATTEMPTS_TO_HEAL: usize = 60;
-/// The exit code of a run that could not reach Kafka.
+/// The exit code of a run that could not reach Kafka or the schema registry.
 const SOURCE: i32 = 74;
 /// The exit code of a run that found another run in its group.
 const CONCURRENT_RUN: i32 = 20;
@@ -54,6 +56,7 @@ struct Runner<'p> {
     topics: Topics,
     corpus: Corpus,
     endpoints: [FaultyEndpoint; 2],
+    registry: FaultyRegistry,
     acknowledged: Vec<(i32, i64)>,
     reports: Vec<Value>,
     /// The average duration of runs without faults, within which kills happen.
@@ -99,8 +102,29 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     runner.verify()?;
     let Runner { mut outcome, .. } = runner;
     outcome.verdict.unreported_loss = violations;
+    outcome.verdict.absent = absent(&outcome);
     outcome.seconds = started.elapsed().as_secs_f64();
     Ok(outcome)
+}
+
+/// The conditions that did not occur.
+fn absent(outcome: &Outcome) -> Violations {
+    let stretches = Stretch::ALL.map(Stretch::name);
+    let stretches = stretches.map(|name| (name, outcome.stretches.contains_key(name)));
+    let writers = Writer::ALL.map(Writer::name);
+    let writers = writers.map(|name| (name, outcome.verdict.framed.contains_key(name)));
+    let registry = [
+        ("runs without the registry", outcome.outages > 0),
+        ("runs with an unreliable registry", outcome.unreliable > 0),
+        ("runs ended by the registry", outcome.ended_by_registry > 0),
+    ];
+    let mut violations = Violations::default();
+    for (name, has_occurred) in stretches.into_iter().chain(writers).chain(registry) {
+        if !has_occurred {
+            violations.add(name.to_owned());
+        }
+    }
+    violations
 }
 
 impl<'p> Runner<'p> {
@@ -129,6 +153,7 @@ impl<'p> Runner<'p> {
                 FaultyEndpoint::start("A", plan.seed)?,
                 FaultyEndpoint::start("B", !plan.seed)?,
             ],
+            registry: FaultyRegistry::start(TOPIC, plan.seed)?,
             acknowledged: Vec::new(),
             reports: Vec::new(),
             usual_duration: Duration::from_millis(600),
@@ -160,6 +185,9 @@ impl<'p> Runner<'p> {
                 never_accepted: 0,
                 functions: 0,
                 stretches: Default::default(),
+                outages: 0,
+                unreliable: 0,
+                ended_by_registry: 0,
                 aborted: 0,
                 batched: 0,
                 requests: 0,

@@ -29,6 +29,7 @@ impl Runner<'_> {
         self.endpoints
             .iter_mut()
             .for_each(FaultyEndpoint::begin_run);
+        self.registry.begin_run();
         let mut any = |choices: u64| match stretch {
             Some(_) => self.rng.below(choices) as usize,
             None => 0,
@@ -49,6 +50,7 @@ impl Runner<'_> {
         };
         set("ROUTES", &routes.display().to_string());
         set("ORDER", order);
+        set("SCHEMA_REGISTRY_URL", &self.registry.url());
         if envelope {
             set("DEAD_LETTER_ENVELOPE", "true");
         }
@@ -60,6 +62,7 @@ impl Runner<'_> {
             }
             // A busy machine must not turn a slow response into a timeout.
             Some(Stretch::SlowEndpoint) => set("REQUEST_TIMEOUT", "2s"),
+            Some(Stretch::FailingRegistry) => set("SCHEMA_REGISTRY_TIMEOUT", "1s"),
             _ => {}
         }
         for (name, value) in more {
@@ -112,6 +115,7 @@ fn base_settings(bootstrap: &str) -> BTreeMap<String, String> {
         ("DEADLINE", "20s"),
         ("SHUTDOWN_TIMEOUT", "2s"),
         ("DEAD_LETTER_MAX_RATIO", "1"),
+        ("SCHEMA_REGISTRY_TIMEOUT", "5s"),
         ("LOG_LEVEL", "debug"),
     ]
     .into_iter()

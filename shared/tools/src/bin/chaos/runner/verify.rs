@@ -22,9 +22,10 @@ impl Runner<'_> {
         self.outcome.dead_letters += evidence.dead_letters.len();
         self.outcome.reports += evidence.reports.len();
         self.outcome.verdict.merge(checker::check(&evidence));
-        // These runs cannot make progress with later records.
+        // These runs are not compared with later records.
         for run in &mut self.runs {
             run.fair_routes.clear();
+            run.outage = None;
         }
         Ok(())
     }

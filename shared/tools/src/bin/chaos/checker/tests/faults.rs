@@ -91,6 +91,7 @@ fn a_repeated_delivery_is_progress() {
         fair_routes: vec!["A"],
         independent: true,
         allowed_repeats: 1,
+        ..Run::default()
     };
     evidence.runs = vec![run; 4];
     let left = Received {

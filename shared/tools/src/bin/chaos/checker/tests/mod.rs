@@ -1,4 +1,5 @@
 mod faults;
+mod framed;
 
 use std::collections::BTreeMap;
 
@@ -23,6 +24,7 @@ fn letter(record: &StoredRecord, cause: &str) -> DeadLetter {
     DeadLetter {
         place: (0, record.offset),
         origin: (record.partition, record.offset),
+        run: None,
         cause: cause.to_owned(),
         key: record.key.clone(),
         value: record.value.clone(),
@@ -38,6 +40,7 @@ fn received(route: &'static str, datum: Vec<u8>, key: &str) -> Received {
         run: 0,
         accepted: true,
         rejected: false,
+        names_schema: true,
         cut_short: false,
     }
 }
