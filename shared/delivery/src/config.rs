@@ -3,12 +3,14 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use http::Method;
 use record::StreamId;
 use runtime::secret::Secret;
 
 use crate::error::DeliveryError;
 use crate::request::{
-    BearerToken, ContainerFile, Datum, NoAuthorization, PayloadFormat, RequestAuthorization,
+    BearerToken, ContainerFile, Datum, FixedShape, NoAuthorization, PayloadFormat,
+    RequestAuthorization, RequestShape,
 };
 use crate::transport::{SystemTls, TlsConfig};
 
@@ -36,6 +38,8 @@ pub struct EndpointConfig {
     pub url: String,
     /// How messages become a request body.
     pub format: Arc<dyn PayloadFormat>,
+    /// The method, target and headers of requests.
+    pub shape: Arc<dyn RequestShape>,
     /// The most records of one request, if the format is a batch format.
     pub batch_records: usize,
     /// How requests are authorized.
@@ -51,6 +55,7 @@ impl EndpointConfig {
             name: name.into(),
             url: url.into(),
             format: Arc::new(Datum),
+            shape: Arc::new(FixedShape(Method::POST)),
             batch_records: 1,
             authorization: Arc::new(NoAuthorization),
             tls: Arc::new(SystemTls),

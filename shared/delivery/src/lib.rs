@@ -1,6 +1,6 @@
 //! Delivers messages to HTTP endpoints and returns the outcome of each, exactly once.
 //!
-//! What it does: for each route, it queues messages, forms batches, sends them as HTTP/1.1 POST requests over persistent
+//! What it does: for each route, it queues messages, forms batches, sends them as HTTP/1.1 requests over persistent
 //! connections, retries, and enforces limits (requests in flight, rate, circuit breaker, `Retry-After`, deadline). Each
 //! route runs on a thread of its own, so a slow or failing endpoint does not delay the others.
 //!
@@ -15,6 +15,7 @@
 //!
 //! What can be replaced, each by a trait with few methods:
 //! - [`request::PayloadFormat`]: how messages become a request body
+//! - [`request::RequestShape`]: the method, target and headers of a request
 //! - [`request::RequestAuthorization`]: how a request is authorized
 //! - [`transport::TlsConfig`]: the TLS configuration of an endpoint
 //!

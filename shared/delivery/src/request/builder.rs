@@ -6,9 +6,10 @@ use http::HeaderValue;
 use record::{Message, StreamId};
 use runtime::text::hex;
 
-use super::idempotency::{BatchKey, IdempotencyKeys};
-use super::payload::PayloadFormat;
+use super::idempotency::IdempotencyKeys;
+use super::payload::{InvalidRecord, Payload, PayloadFormat, Records};
 use super::prepared::{DeliveryHeaders, PreparedRequest};
+use super::shape::RequestShape;
 use super::trace_context::traceparent;
 
 /// Builds the requests of one route.
@@ -16,39 +17,52 @@ use super::trace_context::traceparent;
 pub(crate) struct RequestBuilder {
     keys: IdempotencyKeys,
     format: Arc<dyn PayloadFormat>,
+    shape: Arc<dyn RequestShape>,
 }
 
 impl RequestBuilder {
     /// `stream` is the source of the messages; it is part of their idempotency keys.
-    pub(crate) fn new(stream: StreamId, format: Arc<dyn PayloadFormat>) -> Self {
+    pub(crate) fn new(
+        stream: StreamId,
+        format: Arc<dyn PayloadFormat>,
+        shape: Arc<dyn RequestShape>,
+    ) -> Self {
         Self {
             keys: IdempotencyKeys::new(stream),
             format,
+            shape,
         }
     }
 
-    /// The request for these messages, which have values and are of one partition. Exactly one, unless the format is a
-    /// batch format.
-    pub(crate) fn build(&self, messages: &[Message]) -> PreparedRequest {
+    /// The request for these messages, which are of one partition. Exactly one, unless the format is a batch format; only
+    /// a single one can be a tombstone.
+    ///
+    /// # Errors
+    /// No request can be built of one of them.
+    pub(crate) fn build(&self, messages: &[Message]) -> Result<PreparedRequest, InvalidRecord> {
         let is_batch = self.format.is_batch();
+        let records = Records::new(messages, &self.keys);
+        let shape = self.shape.shape(&records)?;
+        let is_tombstone = messages.iter().any(|message| message.value.is_none());
+        let payload = match is_tombstone {
+            true => Payload::default(),
+            false => self.format.encode(&records)?,
+        };
         // No key for a batch: after a crash it may hold other records. Each record has a key of its own in the body.
-        let (batch_key, idempotency_key, traceparent, schema) = match messages {
+        let (idempotency_key, traceparent, schema) = match messages {
             [message] if !is_batch => (
-                BatchKey::default(),
                 Some(self.keys.record_header(message)),
                 traceparent(message),
                 schema_fingerprint(message),
             ),
-            _ => (self.keys.batch_key(messages), None, None, None),
+            _ => (None, None, None),
         };
         let headers = DeliveryHeaders {
-            content_type: self.format.content_type(),
             idempotency_key,
             traceparent,
             schema,
         };
-        let body = self.format.encode(messages, &batch_key);
-        PreparedRequest::post(headers, body, is_batch)
+        Ok(PreparedRequest::delivery(headers, shape, payload, is_batch))
     }
 
     /// The idempotency keys by which a response can report these messages as failed.

@@ -14,7 +14,7 @@ const MAX_COORDINATES: usize = 40;
 
 /// Computes the idempotency keys of one stream's records.
 #[derive(Debug)]
-pub(super) struct IdempotencyKeys {
+pub(crate) struct IdempotencyKeys {
     stream: StreamId,
     /// `cluster/topic/`, if keys with this prefix can be sent unchanged: nearly always.
     prefix: Option<String>,
@@ -39,6 +39,10 @@ impl IdempotencyKeys {
             stream,
             prefix: is_usable.then_some(prefix),
         }
+    }
+
+    pub(super) fn stream(&self) -> &StreamId {
+        &self.stream
     }
 
     /// The key of a record: the client's key or the record's coordinates; its digest if it is too long or contains

@@ -2,82 +2,103 @@
 
 use std::fmt;
 
-use avro::container;
 use bytes::Bytes;
-use http::header::HeaderValue;
-use record::{Message, idempotency};
+use http::header::{HeaderName, HeaderValue};
+use record::Message;
 
-use super::idempotency::BatchKey;
+use super::idempotency::{BatchKey, IdempotencyKeys};
 
 /// The format of the request bodies for an endpoint.
 ///
-/// The body must depend on the arguments only: each attempt sends the same bytes under the same idempotency key.
+/// The result must depend on the records only: each attempt sends the same bytes under the same idempotency key.
 pub trait PayloadFormat: fmt::Debug + Send + Sync {
-    /// The value of `Content-Type`.
-    fn content_type(&self) -> HeaderValue;
-
     /// Whether a request can hold several records. If not, each request holds one.
     fn is_batch(&self) -> bool;
 
-    /// The request body for these messages: at least one, all with a value, of one partition and in offset order. `key`
-    /// holds the keys of the records if this is a batch format, and is empty otherwise.
-    fn encode(&self, messages: &[Message], key: &BatchKey) -> Bytes;
+    /// The payload for these records: at least one, of one partition and in offset order.
+    ///
+    /// # Errors
+    /// A record has no representation in the format. The request is built again without it.
+    fn encode(&self, records: &Records<'_>) -> Result<Payload, InvalidRecord>;
 }
 
-/// One Avro datum: `application/octet-stream`.
+/// The body of a request, and the headers that describe it.
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    /// The value of `Content-Type`; `None`: there is no body.
+    pub content_type: Option<HeaderValue>,
+    /// Other headers.
+    pub headers: Vec<(HeaderName, HeaderValue)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A record of which no request can be built.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InvalidRecord {
+    /// Its position among the records.
+    pub index: usize,
+    /// The reason; it appears in dead letters.
+    pub reason: String,
+}
+
+/// The records of one request, with their idempotency keys.
 #[derive(Clone, Copy, Debug)]
-pub struct Datum;
+pub struct Records<'r> {
+    messages: &'r [Message],
+    keys: &'r IdempotencyKeys,
+}
 
-impl PayloadFormat for Datum {
-    fn content_type(&self) -> HeaderValue {
-        HeaderValue::from_static("application/octet-stream")
+/// One record of a request, with its idempotency key.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'r> {
+    /// The record.
+    pub message: &'r Message,
+    keys: &'r IdempotencyKeys,
+}
+
+impl<'r> Records<'r> {
+    pub(super) fn new(messages: &'r [Message], keys: &'r IdempotencyKeys) -> Self {
+        Self { messages, keys }
     }
 
-    fn is_batch(&self) -> bool {
-        false
+    /// The records.
+    pub fn messages(&self) -> &'r [Message] {
+        self.messages
     }
 
-    fn encode(&self, messages: &[Message], _: &BatchKey) -> Bytes {
-        let datum = messages.first().and_then(Message::datum);
-        datum.cloned().unwrap_or_default()
+    /// The records, each with its key.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = Record<'r>> + use<'r> {
+        let keys = self.keys;
+        let messages = self.messages.iter();
+        messages.map(move |message| Record { message, keys })
+    }
+
+    /// The only record of a request of a format that is not a batch format.
+    ///
+    /// # Errors
+    /// There is none.
+    pub fn single(&self) -> Result<Record<'r>, InvalidRecord> {
+        self.iter().next().ok_or_else(|| InvalidRecord {
+            index: 0,
+            reason: "there is no record".to_owned(),
+        })
+    }
+
+    /// The keys of all records.
+    pub fn batch_key(&self) -> BatchKey {
+        self.keys.batch_key(self.messages)
     }
 }
 
-/// An Avro object container file with any number of records: `application/vnd.apache.avro`.
-///
-/// The file's metadata holds the idempotency keys of the records under [`idempotency::CONTAINER_KEYS`].
-#[derive(Clone, Debug)]
-pub struct ContainerFile {
-    schema: String,
-}
-
-impl ContainerFile {
-    /// `schema` is the JSON text of the schema of all datums.
-    pub fn new(schema: impl Into<String>) -> Self {
-        Self {
-            schema: schema.into(),
-        }
-    }
-}
-
-impl PayloadFormat for ContainerFile {
-    fn content_type(&self) -> HeaderValue {
-        HeaderValue::from_static("application/vnd.apache.avro")
+impl Record<'_> {
+    /// The idempotency key: the same in each attempt and run.
+    pub fn key(&self) -> String {
+        self.keys.record_key(self.message)
     }
 
-    fn is_batch(&self) -> bool {
-        true
-    }
-
-    fn encode(&self, messages: &[Message], key: &BatchKey) -> Bytes {
-        // The sync marker is part of the digest rather than random, so that the bytes are the same in every attempt.
-        let mut sync = [0; 16];
-        sync.copy_from_slice(&key.digest[..16]);
-        let data: Vec<&[u8]> = messages
-            .iter()
-            .map(|message| message.datum().map_or(&[][..], |datum| datum))
-            .collect();
-        let metadata: [(&str, &[u8]); 1] = [(idempotency::CONTAINER_KEYS, &key.record_keys)];
-        container::write(&self.schema, sync, &metadata, &data).into()
+    /// The cluster's id and the topic's id, as in keys.
+    pub fn stream(&self) -> &record::StreamId {
+        self.keys.stream()
     }
 }

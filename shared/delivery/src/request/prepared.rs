@@ -6,6 +6,8 @@ use http::{Method, Request};
 use record::idempotency;
 
 use super::authorization::{AuthorizationError, RequestAuthorization};
+use super::payload::Payload;
+use super::shape::Shape;
 use crate::endpoint_url::EndpointUrl;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(idempotency::HEADER);
@@ -17,16 +19,15 @@ const USER_AGENT: HeaderValue =
 /// A request that can be sent any number of times. Except for what the authorization adds, it is the same each time.
 #[derive(Clone, Debug)]
 pub(crate) struct PreparedRequest {
-    method: Method,
-    delivery: Option<DeliveryHeaders>,
-    body: Bytes,
+    delivery: DeliveryHeaders,
+    shape: Shape,
+    payload: Payload,
     is_batch: bool,
 }
 
-/// The headers of a request that delivers records.
-#[derive(Clone, Debug)]
+/// The headers of a request that delivers records, which each format has.
+#[derive(Clone, Debug, Default)]
 pub(super) struct DeliveryHeaders {
-    pub(super) content_type: HeaderValue,
     pub(super) idempotency_key: Option<HeaderValue>,
     pub(super) traceparent: Option<HeaderValue>,
     /// The fingerprint of the datum's schema.
@@ -37,18 +38,27 @@ impl PreparedRequest {
     /// A GET without a body, which changes nothing at the endpoint.
     pub(crate) fn probe() -> Self {
         Self {
-            method: Method::GET,
-            delivery: None,
-            body: Bytes::new(),
+            delivery: DeliveryHeaders::default(),
+            shape: Shape {
+                method: Method::GET,
+                target: None,
+                headers: Vec::new(),
+            },
+            payload: Payload::default(),
             is_batch: false,
         }
     }
 
-    pub(super) fn post(headers: DeliveryHeaders, body: Bytes, is_batch: bool) -> Self {
+    pub(super) fn delivery(
+        delivery: DeliveryHeaders,
+        shape: Shape,
+        payload: Payload,
+        is_batch: bool,
+    ) -> Self {
         Self {
-            method: Method::POST,
-            delivery: Some(headers),
-            body,
+            delivery,
+            shape,
+            payload,
             is_batch,
         }
     }
@@ -67,24 +77,33 @@ impl PreparedRequest {
         url: &EndpointUrl,
         authorization: &dyn RequestAuthorization,
     ) -> Result<Request<Bytes>, AuthorizationError> {
-        let mut request = Request::new(self.body.clone());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = url.path.clone();
+        let mut request = Request::new(self.payload.body.clone());
+        *request.method_mut() = self.shape.method.clone();
+        *request.uri_mut() = self.shape.target.as_ref().unwrap_or(&url.path).clone();
         let headers = request.headers_mut();
-        headers.reserve(8);
+        headers.reserve(8 + self.shape.headers.len() + self.payload.headers.len());
+        // First those of the route: delivery's own replace them.
+        for (name, value) in self.shape.headers.iter().chain(&self.payload.headers) {
+            headers.append(name.clone(), value.clone());
+        }
         headers.insert(header::HOST, url.authority.clone());
         headers.insert(header::USER_AGENT, USER_AGENT);
-        if let Some(delivery) = &self.delivery {
-            headers.insert(header::CONTENT_TYPE, delivery.content_type.clone());
-            if let Some(key) = &delivery.idempotency_key {
-                headers.insert(IDEMPOTENCY_KEY, key.clone());
-            }
-            if let Some(traceparent) = &delivery.traceparent {
-                headers.insert(TRACEPARENT, traceparent.clone());
-            }
-            if let Some(schema) = &delivery.schema {
-                headers.insert(SCHEMA_FINGERPRINT, schema.clone());
-            }
+        if let Some(content_type) = &self.payload.content_type {
+            headers.insert(header::CONTENT_TYPE, content_type.clone());
+        }
+        let DeliveryHeaders {
+            idempotency_key,
+            traceparent,
+            schema,
+        } = &self.delivery;
+        if let Some(key) = idempotency_key {
+            headers.insert(IDEMPOTENCY_KEY, key.clone());
+        }
+        if let Some(traceparent) = traceparent {
+            headers.insert(TRACEPARENT, traceparent.clone());
+        }
+        if let Some(schema) = schema {
+            headers.insert(SCHEMA_FINGERPRINT, schema.clone());
         }
         authorization.authorize(&mut request)?;
         Ok(request)

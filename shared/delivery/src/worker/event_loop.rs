@@ -23,7 +23,7 @@ use crate::policy::RoutePolicy;
 use crate::policy::limiter::Admission;
 use crate::queue::{Batch, BatchLimits, Queue};
 use crate::recorder::RequestRecorder;
-use crate::request::RequestBuilder;
+use crate::request::{InvalidRecord, RequestBuilder};
 use crate::route::{Commands, RouteShared, RouteState};
 use crate::time::now;
 use crate::timer::Timer;
@@ -43,6 +43,7 @@ pub(crate) struct Worker {
     request_timeout: Duration,
     pub(super) client: Rc<EndpointClient>,
     pub(super) requests: RequestBuilder,
+    accepts_tombstones: bool,
     pub(super) queue: Queue,
     pub(super) policy: RoutePolicy,
     pub(super) in_flight: InFlight,
@@ -91,7 +92,12 @@ impl Worker {
             max_in_flight: limits.max_in_flight,
             request_timeout: limits.request_timeout,
             client: Rc::new(client),
-            requests: RequestBuilder::new(config.stream.clone(), Arc::clone(&endpoint.format)),
+            requests: RequestBuilder::new(
+                config.stream.clone(),
+                Arc::clone(&endpoint.format),
+                Arc::clone(&endpoint.shape),
+            ),
+            accepts_tombstones: endpoint.shape.accepts_tombstones(),
             queue: Queue::new(BatchLimits {
                 order: config.order,
                 records,
@@ -228,7 +234,7 @@ impl Worker {
     fn accept(&mut self, message: Message, now: Instant) {
         if let Some(reason) = self.deferred.clone() {
             self.defer_messages([message], &reason, 0);
-        } else if message.value.is_none() {
+        } else if message.value.is_none() && !self.accepts_tombstones {
             let outcome = DeliveryOutcome::Rejected {
                 status: None,
                 reason: "a tombstone has no value to deliver".to_owned(),
@@ -267,15 +273,36 @@ impl Worker {
     }
 
     fn send(&mut self, mut batch: Batch, now: Instant) {
+        let partition = batch.partition();
+        let request = loop {
+            match self.requests.build(&batch.messages) {
+                Ok(request) => break request,
+                Err(invalid) => self.reject(&mut batch, invalid),
+            }
+            if batch.messages.is_empty() {
+                self.queue.complete(batch.group, partition);
+                return;
+            }
+        };
         batch.requests += 1;
         let permit = self.policy.limiter.acquire();
-        let request = self.requests.build(&batch.messages);
         let remaining = self.deadline.map_or(Duration::MAX, |deadline| {
             deadline.saturating_duration_since(now)
         });
         let timeout = self.request_timeout.min(remaining);
         self.in_flight
             .start(batch, permit, &self.client, request, timeout);
+    }
+
+    /// Rejects a record of which no request can be built.
+    fn reject(&mut self, batch: &mut Batch, invalid: InvalidRecord) {
+        let index = invalid.index.min(batch.messages.len() - 1);
+        let message = batch.messages.remove(index);
+        let outcome = DeliveryOutcome::Rejected {
+            status: None,
+            reason: invalid.reason,
+        };
+        self.completions.push(message, outcome);
     }
 
     /// When there is something to do without an event from outside. Sets how many arrivals cause a notification.

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::request::{AuthorizationError, BatchKey, PayloadFormat, RequestAuthorization};
-use delivery::{ConnectionError, EndpointClient, EndpointConfig, ProbeError};
+use delivery::request::{
+    AuthorizationError, InvalidRecord, Payload, PayloadFormat, Records, RequestAuthorization,
+};
+use delivery::{ConnectionError, EndpointClient, EndpointConfig, Order, ProbeError};
 use http::{HeaderValue, Request};
 use record::Message;
 use runtime::secret::Secret;
@@ -74,20 +76,28 @@ fn a_request_that_cannot_be_authorized_is_not_sent_and_is_retried() {
 struct Joined;
 
 impl PayloadFormat for Joined {
-    fn content_type(&self) -> HeaderValue {
-        HeaderValue::from_static("text/plain")
-    }
-
     fn is_batch(&self) -> bool {
         true
     }
 
-    fn encode(&self, messages: &[Message], _: &BatchKey) -> Bytes {
-        let values: Vec<&[u8]> = messages
-            .iter()
-            .filter_map(|message| message.value.as_deref())
-            .collect();
-        values.join(&b","[..]).into()
+    fn encode(&self, records: &Records<'_>) -> Result<Payload, InvalidRecord> {
+        let mut values = Vec::new();
+        for (index, message) in records.messages().iter().enumerate() {
+            match message.value.as_deref() {
+                Some(b"unusable") => {
+                    return Err(InvalidRecord {
+                        index,
+                        reason: "it is unusable".to_owned(),
+                    });
+                }
+                value => values.extend(value),
+            }
+        }
+        Ok(Payload {
+            content_type: Some(HeaderValue::from_static("text/plain")),
+            headers: Vec::new(),
+            body: values.join(&b","[..]).into(),
+        })
     }
 }
 
@@ -112,6 +122,39 @@ fn a_payload_format_decides_body_and_content_type() {
     assert_eq!(requests.len(), 1);
     assert_eq!(requests[0].header("content-type"), Some("text/plain"));
     assert_eq!(requests[0].body, b"a,b,c"[..]);
+}
+
+#[test]
+fn a_record_without_a_representation_is_rejected_and_the_others_are_sent() {
+    for order in [Order::None, Order::Partition] {
+        let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
+        let harness = Harness::to(&endpoint, |config| {
+            config.endpoints[0].format = Arc::new(Joined);
+            config.endpoints[0].batch_records = 4;
+            config.order = order;
+        });
+        let values = [
+            "unusable", "a", "unusable", "b", "unusable", "unusable", "unusable", "unusable", "c",
+        ];
+        harness.offer(values.iter().zip(0..).map(|(value, offset)| Message {
+            value: Some(Bytes::from_static(value.as_bytes())),
+            ..message(0, offset)
+        }));
+        harness.delivery.flush();
+        for completion in harness.completions(values.len()) {
+            let offset = usize::try_from(completion.message.at.offset).expect("offset");
+            match values[offset] {
+                "unusable" => assert_eq!(reason(&completion.outcome), "it is unusable"),
+                _ => assert_eq!(word(&completion.outcome), "delivered"),
+            }
+        }
+        let sent = endpoint.requests();
+        let sent: Vec<&[u8]> = sent
+            .iter()
+            .flat_map(|request| request.body.split(|c| *c == b','))
+            .collect();
+        assert_eq!(sent, [b"a", b"b", b"c"], "{order:?}");
+    }
 }
 
 fn probe(endpoint: &EndpointConfig, timeout: Duration) -> Result<u16, ProbeError> {

@@ -8,6 +8,7 @@ mod circuit;
 mod ending;
 mod exactly_once;
 mod extension;
+mod formats;
 mod harness;
 mod order;
 mod request;
