@@ -1,10 +1,10 @@
 //! What the programs that answer HTTP have in common: accepting connections, serving requests, shutting down.
 //!
-//! The crate speaks HTTP/1.1 without TLS, by hyper. It does not route requests and does not authenticate clients: a
-//! program passes one handler for all requests.
+//! The crate speaks HTTP/1.1 by hyper, with or without TLS. It does not route requests, and does not decide which clients
+//! may send some: a program passes one handler for all requests.
 //!
 //! - [`server::serve`] serves the connections of a [`listener::Listener`] until a shutdown signal
-//! - [`listener::TcpAcceptor`] accepts TCP connections
+//! - [`listener::TcpAcceptor`] accepts TCP connections, with the certificate of a [`tls::TlsContext`] if it has one
 //! - [`body::read`] reads a request body within a limit and a deadline
 //! - [`problem::Problem`] is an error response (RFC 9457)
 //! - [`idempotency::parse_key`] reads the `Idempotency-Key` header
@@ -38,3 +38,5 @@ pub mod program;
 pub mod server;
 pub mod settings;
 pub mod signal;
+pub mod stream;
+pub mod tls;

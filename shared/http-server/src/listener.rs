@@ -3,13 +3,14 @@
 use std::future::Future;
 use std::io;
 use std::net::SocketAddr;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use socket2::SockRef;
-use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 
 use crate::program::Failure;
+use crate::stream::{Stream, TcpConnection};
+use crate::tls::TlsContext;
 
 /// How long a peer may leave sent data unacknowledged, or keep its receive window closed, before its connection is
 /// closed.
@@ -18,19 +19,20 @@ const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 /// A source of connections.
 pub trait Listener: Send {
     /// One connection.
-    type Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static;
+    type Stream: Stream;
 
     /// Waits for the next connection.
     fn accept(&self) -> impl Future<Output = io::Result<Self::Stream>> + Send;
 }
 
-/// Accepts TCP connections.
+/// Accepts TCP connections, with TLS if [`TcpAcceptor::with_tls`] is called.
 ///
 /// A connection is closed if its peer does not read for 10 seconds. Otherwise clients that never read their response
 /// could occupy all connections.
 pub struct TcpAcceptor {
     listener: TcpListener,
     write_timeout: Duration,
+    tls: Option<TlsContext>,
 }
 
 impl TcpAcceptor {
@@ -54,7 +56,14 @@ impl TcpAcceptor {
         Ok(Self {
             listener,
             write_timeout,
+            tls: None,
         })
+    }
+
+    /// Accepts only TLS on the connections, if there is a context.
+    #[must_use]
+    pub fn with_tls(self, tls: Option<TlsContext>) -> Self {
+        Self { tls, ..self }
     }
 
     /// The bound address.
@@ -67,14 +76,16 @@ impl TcpAcceptor {
 }
 
 impl Listener for TcpAcceptor {
-    type Stream = TcpStream;
+    type Stream = TcpConnection;
 
-    async fn accept(&self) -> io::Result<TcpStream> {
+    async fn accept(&self) -> io::Result<TcpConnection> {
         let (stream, _) = self.listener.accept().await?;
         // A response is small and written at once. Waiting for more data (Nagle's algorithm) would only delay it.
         stream.set_nodelay(true)?;
         // RFC 5482. Linux also counts the time in which the peer's receive window is closed.
         SockRef::from(&stream).set_tcp_user_timeout(Some(self.write_timeout))?;
-        Ok(stream)
+        let tls = self.tls.as_ref();
+        let session = tls.map(|tls| tls.session(Instant::now())).transpose()?;
+        TcpConnection::new(stream, session)
     }
 }

@@ -1,5 +1,7 @@
 //! Problem details for HTTP APIs (RFC 9457).
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
 use http::header::{ALLOW, CONTENT_TYPE, HeaderName, HeaderValue};
 use http::{Method, Response, StatusCode};
@@ -63,6 +65,7 @@ pub struct Problem {
     detail: String,
     members: Vec<(&'static str, Value)>,
     headers: Vec<(HeaderName, HeaderValue)>,
+    log_detail: Option<Cow<'static, str>>,
 }
 
 impl Problem {
@@ -79,6 +82,7 @@ impl Problem {
             detail,
             members: Vec::new(),
             headers: Vec::new(),
+            log_detail: None,
         }
     }
 
@@ -102,6 +106,13 @@ impl Problem {
         self
     }
 
+    /// Sets what the log says instead of the detail, for a reason that the client must not learn.
+    #[must_use]
+    pub fn with_log_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
+        self.log_detail = Some(detail.into());
+        self
+    }
+
     /// The type of the problem.
     pub fn kind(&self) -> &'static ProblemType {
         self.kind
@@ -110,6 +121,11 @@ impl Problem {
     /// What is wrong, in one or more sentences.
     pub fn detail(&self) -> &str {
         &self.detail
+    }
+
+    /// What the log says: the detail, unless it is set.
+    pub fn log_detail(&self) -> &str {
+        self.log_detail.as_deref().unwrap_or(&self.detail)
     }
 
     /// The response, with a body of `application/problem+json`.

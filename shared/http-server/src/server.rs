@@ -13,14 +13,17 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
 use crate::connections::{Connection, Connections};
 use crate::listener::Listener;
+use crate::stream::Stream;
 
 /// How long requests may take to finish after the shutdown signal.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
+/// How long a TLS handshake may take.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a failed accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 
@@ -28,6 +31,9 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 ///
 /// A connection beyond the maximum takes the place of the one that has been idle for longest, which is closed. If none
 /// is idle, the new connection waits until a request ends.
+///
+/// The requests of a client with a certificate have a [`PeerCertificate`](crate::tls::PeerCertificate) in their
+/// extensions.
 ///
 /// After `shutdown` it accepts no more connections and returns when the requests in flight are answered, after 25
 /// seconds at the latest.
@@ -89,18 +95,30 @@ pub async fn serve<L, H, F, R>(
 }
 
 async fn serve_connection<S, H, F, R>(
-    stream: S,
+    mut stream: S,
     http: Builder,
     handler: H,
     connection: Arc<Connection>,
 ) where
-    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    S: Stream,
     H: Fn(Request<Incoming>) -> F + Send + 'static,
     F: Future<Output = Response<R>> + Send + 'static,
     R: Into<Full<Bytes>> + 'static,
 {
+    let handshake = tokio::select! {
+        handshake = timeout(HANDSHAKE_TIMEOUT, stream.handshake()) => handshake,
+        () = connection.closing() => return,
+    };
+    let certificate = match handshake {
+        Ok(Ok(certificate)) => certificate,
+        Ok(Err(error)) => return debug!(%error, "TLS handshake failed"),
+        Err(_) => return debug!("TLS handshake timed out"),
+    };
     let requests = Arc::clone(&connection);
-    let service = service_fn(move |request| {
+    let service = service_fn(move |mut request: Request<Incoming>| {
+        if let Some(certificate) = &certificate {
+            request.extensions_mut().insert(certificate.clone());
+        }
         let in_flight = requests.begin();
         let response = handler(request);
         async move {
@@ -128,7 +146,6 @@ mod tests {
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     use tokio::net::{TcpSocket, TcpStream};
-    use tokio::time::timeout;
 
     use super::*;
     use crate::listener::TcpAcceptor;

@@ -5,6 +5,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use http_server::listener::Listener;
+use http_server::stream::Stream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::{UnixListener, UnixStream};
 
@@ -40,6 +41,8 @@ pub(in super::super) struct LimitedStream {
     /// How many bytes of the output the reader has consumed.
     consumed: usize,
 }
+
+impl Stream for LimitedStream {}
 
 impl AsyncRead for LimitedStream {
     fn poll_read(
