@@ -21,6 +21,9 @@
 //! Endpoints and data:
 //! - [`endpoint`]: a scripted HTTP endpoint
 //! - [`http`]: an HTTP client
+//! - [`issuer`]: signs JWTs, and describes the keys as a JWKS
+//! - [`webhook`]: signs requests by Standard Webhooks
+//! - [`certificates`]: a certificate authority
 //! - [`user`]: the tutorial's record, encoded and decoded without the code under test
 //! - [`container`]: the records and keys of a batch request, read without the code under test
 //! - [`run_report`]: checks the counts of a run report
@@ -47,11 +50,13 @@
 pub mod acl;
 pub mod agent;
 pub mod broker;
+pub mod certificates;
 pub mod container;
 pub mod echo_broker;
 pub mod endpoint;
 pub mod gateway;
 pub mod http;
+pub mod issuer;
 pub mod kafka;
 pub mod oci_standin;
 pub mod peer;
@@ -66,3 +71,4 @@ pub mod silent_broker;
 pub mod spark;
 pub mod topics;
 pub mod user;
+pub mod webhook;

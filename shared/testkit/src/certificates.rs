@@ -1,0 +1,135 @@
+//! A certificate authority, and certificates for servers and clients.
+
+use anyhow::Result;
+use openssl::asn1::Asn1Time;
+use openssl::bn::{BigNum, MsbOption};
+use openssl::ec::{EcGroup, EcKey};
+use openssl::hash::MessageDigest;
+use openssl::nid::Nid;
+use openssl::pkey::{PKey, Private};
+use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
+use openssl::x509::{X509, X509Builder, X509Name};
+
+/// A certificate authority.
+pub struct CertificateAuthority(Certificate);
+
+/// A certificate and its key.
+pub struct Certificate {
+    /// The certificate.
+    pub certificate: X509,
+    /// The private key.
+    pub key: PKey<Private>,
+}
+
+impl CertificateAuthority {
+    /// A new authority.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn new(name: &str) -> Result<Self> {
+        let key = key()?;
+        let mut builder = builder(name, name, &key)?;
+        builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
+        builder.sign(&key, MessageDigest::sha256())?;
+        Ok(Self(Certificate {
+            certificate: builder.build(),
+            key,
+        }))
+    }
+
+    /// The authority's certificate as PEM.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn pem(&self) -> Result<String> {
+        self.0.pem()
+    }
+
+    /// A certificate of a server on 127.0.0.1.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn server(&self, name: &str) -> Result<Certificate> {
+        let mut names = SubjectAlternativeName::new();
+        names.dns("localhost").ip("127.0.0.1");
+        self.issue(name, &names, ExtendedKeyUsage::new().server_auth())
+    }
+
+    /// A certificate of a client with this common name, DNS name and URI.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn client(&self, name: &str, dns: &str, uri: &str) -> Result<Certificate> {
+        let mut names = SubjectAlternativeName::new();
+        names.dns(dns).uri(uri);
+        self.issue(name, &names, ExtendedKeyUsage::new().client_auth())
+    }
+
+    fn issue(
+        &self,
+        name: &str,
+        names: &SubjectAlternativeName,
+        usage: &ExtendedKeyUsage,
+    ) -> Result<Certificate> {
+        let issuer = &self.0.certificate;
+        let common = issuer.subject_name().entries_by_nid(Nid::COMMONNAME).next();
+        let common = common.map(|entry| entry.data().to_string()).transpose()?;
+        let key = key()?;
+        let mut builder = builder(name, &common.unwrap_or_default(), &key)?;
+        let context = builder.x509v3_context(Some(issuer), None);
+        let (names, usage) = (names.build(&context)?, usage.build()?);
+        builder.append_extension(names)?;
+        builder.append_extension(usage)?;
+        builder.sign(&self.0.key, MessageDigest::sha256())?;
+        Ok(Certificate {
+            certificate: builder.build(),
+            key,
+        })
+    }
+}
+
+impl Certificate {
+    /// The certificate as PEM.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn pem(&self) -> Result<String> {
+        Ok(String::from_utf8(self.certificate.to_pem()?)?)
+    }
+
+    /// The private key as PEM.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn key_pem(&self) -> Result<String> {
+        Ok(String::from_utf8(self.key.private_key_to_pem_pkcs8()?)?)
+    }
+}
+
+fn builder(name: &str, issuer: &str, key: &PKey<Private>) -> Result<X509Builder> {
+    let mut serial = BigNum::new()?;
+    serial.rand(64, MsbOption::ONE, false)?;
+    let (not_before, not_after) = (Asn1Time::days_from_now(0)?, Asn1Time::days_from_now(30)?);
+    let (name, issuer) = (common_name(name)?, common_name(issuer)?);
+    let mut builder = X509::builder()?;
+    builder.set_version(2)?;
+    let serial = serial.to_asn1_integer()?;
+    builder.set_serial_number(&serial)?;
+    builder.set_subject_name(&name)?;
+    builder.set_issuer_name(&issuer)?;
+    builder.set_not_before(&not_before)?;
+    builder.set_not_after(&not_after)?;
+    builder.set_pubkey(key)?;
+    Ok(builder)
+}
+
+fn common_name(name: &str) -> Result<X509Name> {
+    let mut builder = X509Name::builder()?;
+    builder.append_entry_by_nid(Nid::COMMONNAME, name)?;
+    Ok(builder.build())
+}
+
+fn key() -> Result<PKey<Private>> {
+    let group = EcGroup::from_curve_name(Nid::X9_62_PRIME256V1)?;
+    Ok(PKey::from_ec_key(EcKey::generate(&group)?)?)
+}
