@@ -2,21 +2,19 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use runtime::secret::Secret;
-use settings::Settings;
+use caller_auth::CallerAuth;
 use tokio::sync::watch;
 
 use super::config::Config;
 use super::key_history::KeyHistory;
 use super::page::Page;
 use super::record_log::RecordLog;
-use super::settings::API_TOKEN;
 
 /// The endpoint: its configuration and its state.
 pub(super) struct Api {
     pub(super) config: Config,
     pub(super) page: Page,
-    settings: watch::Receiver<Arc<Settings>>,
+    callers: watch::Receiver<Arc<CallerAuth>>,
     state: Mutex<ApiState>,
 }
 
@@ -27,7 +25,7 @@ pub(super) struct ApiState {
 }
 
 impl Api {
-    pub(super) fn new(config: Config, settings: watch::Receiver<Arc<Settings>>) -> Self {
+    pub(super) fn new(config: Config, callers: watch::Receiver<Arc<CallerAuth>>) -> Self {
         Self {
             page: Page::new(&config.title),
             state: Mutex::new(ApiState {
@@ -35,13 +33,13 @@ impl Api {
                 log: RecordLog::new(config.max_records_kept),
             }),
             config,
-            settings,
+            callers,
         }
     }
 
-    /// The current bearer token. Without one, requests need no authorization.
-    pub(super) fn token(&self) -> Option<Secret> {
-        self.settings.borrow().secret(&API_TOKEN)
+    /// Who may send requests, by the current settings.
+    pub(super) fn callers(&self) -> Arc<CallerAuth> {
+        Arc::clone(&self.callers.borrow())
     }
 
     pub(super) fn state(&self) -> MutexGuard<'_, ApiState> {

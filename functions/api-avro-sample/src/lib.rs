@@ -42,14 +42,16 @@ use ::settings::{LiveSettings, Settings, cli, environment, telemetry};
 use clap::Command;
 use http_server::listener::TcpAcceptor;
 use http_server::program::{self, Failure};
+use http_server::tls::TlsContext;
 use http_server::{server, signal};
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
-use tracing::info;
+use tracing::{info, warn};
 
-use self::settings::{API_TOKEN, GROUPS};
+use self::settings::GROUPS;
 use api::Api;
+use caller_auth::CallerAuth;
 use config::Config;
 
 /// The most connections at a time. Others wait in the kernel's queue.
@@ -84,19 +86,21 @@ async fn run(flags: &[(&'static str, String)]) -> Result<(), Failure> {
     }
 }
 
-/// Serves until SIGTERM or SIGINT. When settings change, only the token is updated.
+/// Serves until SIGTERM or SIGINT. When settings change, only the callers and the TLS certificate are updated.
 async fn serve(settings: watch::Receiver<Arc<Settings>>) -> Result<(), Failure> {
     let config = Config::from_settings(&settings.borrow())?;
-    let listener = TcpAcceptor::bind(&config.listen).await?;
+    let (callers, current) =
+        watch::channel(Arc::new(CallerAuth::from_settings(&settings.borrow())?));
+    let tls = TlsContext::from_settings(settings.clone())?;
+    let scheme = if tls.is_some() { "https" } else { "http" };
+    let listener = TcpAcceptor::bind(&config.listen).await?.with_tls(tls);
     let address = listener
         .local_addr()
         .map_err(|error| Failure::software(format!("reading the bound address: {error}")))?;
     let shutdown = signal::shutdown()?;
-    info!(title = %config.title, "listening on http://{address}");
-    if settings.borrow().secret(&API_TOKEN).is_none() {
-        info!("API_TOKEN is not set: requests need no authorization");
-    }
-    let api = Arc::new(Api::new(config, settings));
+    callers.borrow().warn_if_open(address);
+    info!(title = %config.title, "listening on {scheme}://{address}");
+    let api = Arc::new(Api::new(config, current));
     let mut http = Builder::new();
     http.timer(TokioTimer::new())
         .header_read_timeout(HEADER_TIMEOUT)
@@ -107,6 +111,27 @@ async fn serve(settings: watch::Receiver<Arc<Settings>>) -> Result<(), Failure> 
         let api = api.clone();
         async move { router::handle(&api, request).await }
     };
-    server::serve(listener, http, MAX_CONNECTIONS, handler, shutdown).await;
+    tokio::select! {
+        () = server::serve(listener, http, MAX_CONNECTIONS, handler, shutdown) => {}
+        () = update(settings, callers) => {}
+    }
     Ok(())
+}
+
+/// Replaces the callers when the settings change. Does not return.
+async fn update(
+    mut settings: watch::Receiver<Arc<Settings>>,
+    callers: watch::Sender<Arc<CallerAuth>>,
+) {
+    while settings.changed().await.is_ok() {
+        let new = CallerAuth::from_settings(&settings.borrow_and_update());
+        match new {
+            Ok(mut new) => {
+                new.keep_keys(&callers.borrow());
+                callers.send_replace(Arc::new(new));
+            }
+            Err(error) => warn!(%error, "reloading the callers failed; keeping the previous ones"),
+        }
+    }
+    std::future::pending().await
 }

@@ -3,11 +3,6 @@
 use http::StatusCode;
 use http_server::problem::ProblemType;
 
-pub(super) const UNAUTHORIZED: ProblemType = ProblemType {
-    name: "unauthorized",
-    status: StatusCode::UNAUTHORIZED,
-    title: "The bearer token is missing or wrong",
-};
 pub(super) const NOT_FOUND: ProblemType = ProblemType {
     name: "not-found",
     status: StatusCode::NOT_FOUND,

@@ -1,9 +1,11 @@
 //! `POST /`: accepts records and answers with the decoded records.
 
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
+use caller_auth::Admission;
 use http::header::{CONNECTION, CONTENT_ENCODING};
+use http::request::Parts;
 use http::{HeaderMap, Response};
 use http_server::problem::{Problem, UNSUPPORTED_ENCODING};
 use http_server::{body, idempotency};
@@ -14,7 +16,6 @@ use tokio::time::Instant;
 use tracing::{debug, info};
 
 use super::accept::{accept, in_use};
-use super::access::{self, Access};
 use super::api::Api;
 use super::clock::now_ms;
 use super::decode::{self, DecodedRecord};
@@ -32,16 +33,10 @@ const MAX_LOGGED: usize = 2048;
 /// Handles one request.
 pub(super) async fn receive(
     api: &Api,
-    headers: &HeaderMap,
+    head: &Parts,
     mut body: Incoming,
 ) -> Result<Response<Bytes>, Problem> {
-    let received = async {
-        let lock = check(api, headers)?;
-        let deadline = Instant::now() + BODY_TIMEOUT;
-        let bytes = body::read(&mut body, headers, api.config.max_body, Some(deadline)).await?;
-        Ok::<_, Problem>((lock, bytes))
-    };
-    let (lock, bytes) = match received.await {
+    let (lock, bytes) = match read(api, head, &mut body).await {
         Ok(received) => received,
         Err(problem) => {
             let deadline = Instant::now() + DISCARD_TIMEOUT;
@@ -65,9 +60,31 @@ pub(super) async fn receive(
     ))
 }
 
+/// Checks the caller and the headers, locks the request's key, and reads the body. The body of a signed request is read
+/// first: its signature covers the body.
+async fn read<'a>(
+    api: &'a Api,
+    head: &Parts,
+    body: &mut Incoming,
+) -> Result<(Option<KeyLock<'a>>, Bytes), Problem> {
+    let deadline = Some(Instant::now() + BODY_TIMEOUT);
+    let headers = &head.headers;
+    let max = api.config.max_body;
+    match api.callers().admit(head, SystemTime::now()).await? {
+        Admission::Admitted => {
+            let lock = check(api, headers)?;
+            Ok((lock, body::read(body, headers, max, deadline).await?))
+        }
+        Admission::Signed(request) => {
+            let bytes = body::read(body, headers, max, deadline).await?;
+            request.verify(&bytes)?;
+            Ok((check(api, headers)?, bytes))
+        }
+    }
+}
+
 /// Checks everything that does not need the body, and locks the request's key.
 fn check<'a>(api: &'a Api, headers: &HeaderMap) -> Result<Option<KeyLock<'a>>, Problem> {
-    access::check(api.token().as_ref(), Access::Post, headers)?;
     if let Some(encoding) = headers.get(CONTENT_ENCODING)
         && !encoding.as_bytes().eq_ignore_ascii_case(b"identity")
     {

@@ -2,14 +2,15 @@
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use http::{HeaderMap, HeaderValue, Method, Request, Response};
+use http::request::Parts;
+use http::{HeaderValue, Method, Request, Response};
 use http_server::problem::Problem;
 use hyper::body::Incoming;
 use runtime::redact;
 use serde_json::json;
 use tracing::warn;
 
-use super::access::{self, Access};
+use super::access;
 use super::api::Api;
 use super::clock::now_ms;
 use super::problems::NOT_FOUND;
@@ -23,18 +24,18 @@ pub(super) async fn handle(api: &Api, request: Request<Incoming>) -> Response<By
     let is_read = matches!(*method, Method::GET | Method::HEAD);
     let result = match path {
         "/" if method == Method::POST => {
-            let result = receive::receive(api, &head.headers, body).await;
+            let result = receive::receive(api, &head, body).await;
             if let Err(problem) = &result {
                 api.state().log.count_refused();
                 let status = problem.kind().status.as_u16();
-                let detail = redact::mask(problem.detail());
+                let detail = redact::mask(problem.log_detail());
                 warn!(title = %api.config.title, status, %detail, "request rejected");
             }
             result
         }
-        "/" if is_read => page(api, &head.headers),
+        "/" if is_read => page(api, &head).await,
         "/" => Err(Problem::method_not_allowed(method, "GET, HEAD, POST")),
-        "/records" if is_read => records(api, &head.headers),
+        "/records" if is_read => records(api, &head).await,
         "/health" if is_read => {
             let body = json!({"status": "ok", "title": api.config.title});
             Ok(respond::json(&body))
@@ -52,8 +53,8 @@ pub(super) async fn handle(api: &Api, request: Request<Incoming>) -> Response<By
     response
 }
 
-fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Bytes>, Problem> {
-    access::check(api.token().as_ref(), Access::Read, headers)?;
+async fn page(api: &Api, head: &Parts) -> Result<Response<Bytes>, Problem> {
+    access::check_read(&api.callers(), head).await?;
     let html = api.page.render(&api.state().log, now_ms());
     let mut response = Response::new(Bytes::from(html));
     let headers = response.headers_mut();
@@ -67,8 +68,8 @@ fn page(api: &Api, headers: &HeaderMap) -> Result<Response<Bytes>, Problem> {
     Ok(response)
 }
 
-fn records(api: &Api, headers: &HeaderMap) -> Result<Response<Bytes>, Problem> {
-    access::check(api.token().as_ref(), Access::Read, headers)?;
+async fn records(api: &Api, head: &Parts) -> Result<Response<Bytes>, Problem> {
+    access::check_read(&api.callers(), head).await?;
     let records = api.state().log.to_json(&api.config.title);
     Ok(respond::json(&records))
 }

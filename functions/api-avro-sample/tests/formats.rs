@@ -14,7 +14,7 @@ use testkit::schemas;
 async fn problem_documents_are_valid() {
     let settings = [
         ("LISTEN", "127.0.0.1:0"),
-        ("API_TOKEN", "s3cret"),
+        ("CALLER_TOKENS", "s3cret"),
         ("MAX_BODY", "1000B"),
         ("LOG_FORMAT", "text"),
     ];

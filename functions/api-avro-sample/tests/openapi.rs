@@ -17,7 +17,7 @@ async fn responses_conform_to_the_openapi_document() {
 #[tokio::test]
 #[ignore = "installs schemathesis from PyPI"]
 async fn responses_to_unauthorized_requests_conform_to_the_openapi_document() {
-    check(&[("API_TOKEN", "s3cret")]).await;
+    check(&[("CALLER_TOKENS", "s3cret")]).await;
 }
 
 async fn check(settings: &[(&str, &str)]) {

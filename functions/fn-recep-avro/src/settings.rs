@@ -1,5 +1,6 @@
 //! The settings of the ingest function.
 
+use caller_auth::settings::CALLER_AUTH;
 use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
@@ -7,12 +8,13 @@ use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 
 /// Every group of settings that the function reads, in the order of its help.
-pub static GROUPS: [&Group; 7] = [
+pub static GROUPS: [&Group; 8] = [
     &KAFKA,
     &INGEST,
     &WRITER_SCHEMAS,
     &REGISTRY,
     &HTTP_SERVER,
+    &CALLER_AUTH,
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
 ];

@@ -217,7 +217,7 @@ async fn no_program_prints_a_secret() {
     );
     fixture.oci.put_config(&lines);
     for (name, value) in [
-        ("API_TOKEN", "canary-token"),
+        ("CALLER_TOKENS", "canary-token"),
         ("API_TYPE_A_TOKEN", "canary-a"),
         ("OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE", "/dev/null"),
         ("LISTEN", "127.0.0.1:0"),
@@ -281,8 +281,10 @@ async fn no_program_prints_a_secret() {
 async fn the_endpoint_requires_the_current_token_of_the_vault() {
     program::build_all().await.unwrap();
     let mut fixture = CloudFixture::new().await;
-    let id = fixture.oci.cloud.put_secret("api_token", b"first");
-    fixture.oci.put_config(&format!("api_token_vaultOCID={id}"));
+    let id = fixture.oci.cloud.put_secret("caller_tokens", b"first");
+    fixture
+        .oci
+        .put_config(&format!("caller_tokens_vaultOCID={id}"));
     for (name, value) in [
         ("SECRET_REFRESH_INTERVAL", "100ms"),
         ("LISTEN", "127.0.0.1:0"),
@@ -317,7 +319,7 @@ async fn the_endpoint_requires_the_current_token_of_the_vault() {
     };
     assert_eq!(status("first").await, "200");
     assert_eq!(status("second").await, "401");
-    fixture.oci.cloud.put_secret("api_token", b"second\n");
+    fixture.oci.cloud.put_secret("caller_tokens", b"second\n");
     let end = Instant::now() + Duration::from_secs(30);
     while status("second").await != "200" {
         assert!(Instant::now() < end);

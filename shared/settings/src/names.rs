@@ -9,7 +9,6 @@ pub const NAMES: &[&str] = &[
     "api_max_keys",
     "api_max_records",
     "api_title",
-    "api_token",
     "api_type_a_token",
     "api_type_a_url",
     "api_type_b_token",
@@ -109,6 +108,7 @@ pub const NAMES: &[&str] = &[
 pub const OLD_NAMES: &[(&str, &str)] = &[
     ("api_keep", "api_max_records"),
     ("api_keys", "api_max_keys"),
+    ("api_token", "caller_tokens"),
     ("attempts", "max_attempts"),
     ("backoff", "backoff_initial"),
     ("circuit_failures", "circuit_failure_threshold"),

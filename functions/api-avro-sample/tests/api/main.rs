@@ -425,7 +425,7 @@ async fn unknown_paths_and_methods_are_answered_with_the_known_ones() {
 #[tokio::test]
 async fn a_token_protects_posting_and_reading() {
     // As a file with a final newline gives it.
-    let mut api = Endpoint::start(&[("API_TOKEN", "s3cret-token\n")]).await;
+    let mut api = Endpoint::start(&[("CALLER_TOKENS", "s3cret-token\n")]).await;
     let rejected = api.post(PAUL).await;
     assert_eq!(rejected.status(), 401);
     let scheme = rejected.headers()["www-authenticate"].to_str().unwrap();

@@ -14,12 +14,12 @@ use super::PROGRAM;
 async fn a_token_that_is_not_utf_8_is_a_configuration_error() {
     let mut command = program::command(Path::new(PROGRAM));
     command.env("LISTEN", "127.0.0.1:0");
-    command.env("API_TOKEN", OsStr::from_bytes(b"s3cr\xe9t"));
+    command.env("CALLER_TOKENS", OsStr::from_bytes(b"s3cr\xe9t"));
     let output = command.output().await.unwrap();
     assert_eq!(output.status.code(), Some(78), "{output:?}");
     assert_eq!(
         String::from_utf8_lossy(&output.stderr),
-        "api-avro-sample: API_TOKEN is set to bytes that are not UTF-8 text\n"
+        "api-avro-sample: CALLER_TOKENS is set to bytes that are not UTF-8 text\n"
     );
 }
 
@@ -63,5 +63,5 @@ async fn an_invalid_setting_is_reported_in_one_sentence() {
     assert_eq!(output.status.code(), Some(0));
     let help = String::from_utf8_lossy(&output.stdout);
     assert!(help.contains("--api-title"), "{help}");
-    assert!(help.contains("API_TOKEN"), "{help}");
+    assert!(help.contains("CALLER_TOKENS"), "{help}");
 }

@@ -108,7 +108,7 @@ async fn run(
     let serve = async {
         match host {
             Host::Plain => {
-                let server = plain::PlainServer::bind(&reloader.settings()).await?;
+                let server = plain::PlainServer::bind(reloader.settings(), &function).await?;
                 server.serve(function).await
             }
             Host::Fn(_) | Host::Lambda => lambda::serve(function).await,

@@ -9,12 +9,13 @@ use http::{HeaderMap, Request};
 use http_server::listener::TcpAcceptor;
 use http_server::program::Failure;
 use http_server::settings::LISTEN;
+use http_server::tls::TlsContext;
 use http_server::{server, signal};
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
 use settings::Settings;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tracing::info;
 
@@ -44,10 +45,15 @@ pub(super) struct PlainServer {
 
 impl PlainServer {
     /// Binds the address of the setting `listen`.
-    pub(super) async fn bind(settings: &Settings) -> Result<Self, Failure> {
-        let address = settings.required(&LISTEN).map_err(Failure::configuration)?;
-        let listener = TcpAcceptor::bind(address).await?;
+    pub(super) async fn bind(
+        settings: watch::Receiver<Arc<Settings>>,
+        function: &CurrentFunction,
+    ) -> Result<Self, Failure> {
+        let address = settings.borrow().required(&LISTEN)?.to_owned();
+        let tls = TlsContext::from_settings(settings)?;
+        let listener = TcpAcceptor::bind(&address).await?.with_tls(tls);
         if let Ok(bound) = listener.local_addr() {
+            function.warn_if_open(bound);
             info!(address = %bound, "listening");
         }
         Ok(Self { listener })

@@ -2,6 +2,7 @@
 
 use std::convert::Infallible;
 use std::error::Error;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -53,6 +54,13 @@ impl CurrentFunction {
         }
     }
 
+    /// Logs a warning if the function is started and every caller that reaches this address is accepted.
+    pub(super) fn warn_if_open(&self, address: SocketAddr) {
+        if let Some(function) = &*self.0.borrow() {
+            function.warn_if_open(address);
+        }
+    }
+
     /// Whether the function can publish: `None`, or the response to a readiness check. Does not wait for the start.
     pub(super) async fn readiness(&self, call: &Call) -> Option<Response<Bytes>> {
         let current = self.0.borrow().clone();
@@ -93,9 +101,9 @@ impl Reloader {
         Ok(reloader)
     }
 
-    /// The current settings.
-    pub(super) fn settings(&self) -> Arc<Settings> {
-        self.settings.current()
+    /// The settings, now and after each change.
+    pub(super) fn settings(&self) -> watch::Receiver<Arc<Settings>> {
+        self.settings.changes()
     }
 
     /// Reads the settings again at their refresh interval and when a broker rejects the credentials.
@@ -137,7 +145,10 @@ impl Reloader {
     }
 
     async fn replace(&self, settings: &Settings) -> Result<(), Failure> {
-        let config = Config::from_settings(settings).map_err(Failure::configuration)?;
+        let mut config = Config::from_settings(settings).map_err(Failure::configuration)?;
+        if let Some(previous) = &*self.function.borrow() {
+            config.keep_keys(previous);
+        }
         let function = IngestFunction::start(config)
             .await
             .map_err(Failure::configuration)?;

@@ -5,6 +5,7 @@ use crate::settings::{
     SCHEMA_REGISTRY_AUTO_REGISTER, STORE_AS,
 };
 use avro::Schema;
+use caller_auth::CallerAuth;
 use http_server::settings::{MAX_BODY, MAX_DECODED, MAX_RECORDS};
 use kafka::config::{KafkaSettings, OCI_MAX_MESSAGE_BYTES, Profile};
 use rdkafka::error::KafkaResult;
@@ -13,6 +14,7 @@ use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS};
 use settings::{SettingError, Settings, Source};
 use writer_schemas::WriterSchemas;
 
+use super::IngestFunction;
 use super::envelope::Envelope;
 use super::limits::RequestLimits;
 use super::publisher::PublisherConfig;
@@ -20,8 +22,8 @@ use super::schemas::RegistrySource;
 use super::store::StoreAs;
 
 /// What an [`IngestFunction`](super::IngestFunction) is made of.
-#[derive(Debug)]
 pub struct Config {
+    pub(super) callers: CallerAuth,
     pub(super) limits: RequestLimits,
     pub(super) schemas: WriterSchemas,
     pub(super) registry: Option<RegistrySource>,
@@ -36,6 +38,7 @@ impl Config {
     /// # Errors
     /// A setting is missing, malformed or contradicts another, or the schema is invalid.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
+        let callers = CallerAuth::from_settings(settings)?;
         let kafka = KafkaSettings::from_settings(settings)?;
         let limits = RequestLimits {
             max_body: settings.bytes(&MAX_BODY)?,
@@ -58,6 +61,7 @@ impl Config {
             max_message: limits.max_message,
         };
         Ok(Self {
+            callers,
             limits,
             schemas,
             registry,
@@ -65,6 +69,11 @@ impl Config {
             envelope,
             publisher,
         })
+    }
+
+    /// Keeps what the previous function has learned: the keys that verify tokens.
+    pub fn keep_keys(&mut self, previous: &IngestFunction) {
+        self.callers.keep_keys(&previous.callers);
     }
 
     /// The properties of the Kafka client, by librdkafka's names, with secrets redacted.

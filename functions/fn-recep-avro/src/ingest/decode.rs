@@ -1,16 +1,14 @@
-//! Decodes a request: checks its headers, reads the body within the limit, decodes the body's encodings.
+//! Decodes a request: checks its headers, reads the body, decodes the body's encodings.
 //!
 //! A request that its headers rule out is rejected before its body is read.
 
 use std::error::Error;
-use std::time::Instant;
 
 use bytes::Bytes;
 use http::header::{ACCEPT, ACCEPT_ENCODING, CONTENT_ENCODING, CONTENT_TYPE, HeaderName};
 use http::request::Parts;
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method};
 use http_body::Body;
-use http_server::body;
 use http_server::problem::{BODY_TOO_LARGE, Problem, UNSUPPORTED_ENCODING};
 
 use super::call::{Call, Rejection};
@@ -20,14 +18,14 @@ use super::memory::Reservation;
 use super::problems::{
     BODY_DECODED_AS_TEXT, HEADER_FIELDS_TOO_LARGE, MALFORMED_ENCODING, UNSUPPORTED_MEDIA_TYPE,
 };
-use super::respond;
+use super::receive::IncomingRequest;
 
 /// A request whose body is decoded.
-#[derive(Debug)]
-pub(super) struct DecodedRequest {
+pub(super) struct DecodedRequest<'a> {
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
     pub(super) format: BodyFormat,
+    pub(super) memory: Reservation<'a>,
 }
 
 /// What a body contains, by its content type.
@@ -68,41 +66,28 @@ const RECOMMENDED: &str = "application/octet-stream, avro/binary, application/av
 /// # Errors
 /// The host rejects the request; its method, content type or encoding is not supported; its body is too large,
 /// incomplete, late or malformed; or there is no memory for it.
-pub(super) async fn read<B>(
-    request: Request<B>,
+pub(super) async fn read<'a, B>(
+    mut request: IncomingRequest<'a, B>,
     limits: &RequestLimits,
-    call: &Call,
-    memory: &mut Reservation<'_>,
-) -> Result<DecodedRequest, Problem>
+) -> Result<DecodedRequest<'a>, Problem>
 where
     B: Body<Data = Bytes> + Unpin,
     B::Error: Into<Box<dyn Error + Send + Sync>>,
 {
-    let (head, mut body) = request.into_parts();
-    let deadline = call.body_deadline(Instant::now()).map(Into::into);
     let decoded = async {
-        let (format, encodings) = check(&head, call)?;
-        let max = limits.max_body;
-        let length = body.size_hint().exact();
-        let length = length.map_or(max, |length| {
-            usize::try_from(length).unwrap_or(max).min(max)
-        });
-        // Twice the body: for its buffer, which grows in steps, or later for the Kafka client's copy.
-        if !memory.wait_for(2 * length, call.deadline).await {
-            return Err(respond::out_of_memory());
-        }
-        let bytes = body::read(&mut body, &head.headers, max, deadline).await?;
-        memory.resize(2 * bytes.len());
+        let (format, encodings) = check(&request.head, request.call)?;
+        let bytes = request.body().await?;
         Ok((format, encodings.decode(bytes, limits)?))
     };
     match decoded.await {
         Ok((format, body)) => Ok(DecodedRequest {
-            headers: head.headers,
+            headers: request.head.headers,
             body,
             format,
+            memory: request.memory,
         }),
         Err(problem) => {
-            body::discard(&mut body, call.max_discard, deadline).await;
+            request.discard().await;
             Err(problem)
         }
     }
@@ -231,6 +216,9 @@ fn value(headers: &HeaderMap, name: &HeaderName) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Instant;
+
+    use http::Request;
     use http_body_util::Full;
 
     use super::*;
@@ -254,7 +242,9 @@ mod tests {
         }
         let request = request.body(Full::new(Bytes::from_static(body))).unwrap();
         let memory = Memory::default();
-        match read(request, &LIMITS, &Call::default(), &mut memory.reserve()).await {
+        let call = Call::default();
+        let request = IncomingRequest::new(request, &call, LIMITS.max_body, memory.reserve());
+        match read(request, &LIMITS).await {
             Ok(request) => Ok(request.body),
             Err(problem) => Err(problem.kind().status.as_u16()),
         }
@@ -347,14 +337,10 @@ mod tests {
         for content_type in ["avro/binary", "text/html"] {
             let request = Request::post("/").header("content-type", content_type);
             let memory = Memory::default();
-            let problem = read(
-                request.body(Never).unwrap(),
-                &LIMITS,
-                &soon,
-                &mut memory.reserve(),
-            )
-            .await;
-            let status = problem.unwrap_err().kind().status;
+            let request = request.body(Never).unwrap();
+            let request = IncomingRequest::new(request, &soon, 100, memory.reserve());
+            let problem = read(request, &LIMITS).await.err().unwrap();
+            let status = problem.kind().status;
             let expected = if content_type == "avro/binary" {
                 408
             } else {

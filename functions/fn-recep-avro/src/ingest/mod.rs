@@ -3,7 +3,8 @@
 //! The whole body is validated before the first message is sent. The module does not depend on the host: its input is
 //! a request and a [`Call`], its output is a response.
 //!
-//! - `decode`: checks the headers, reads the body within its limit, decodes its encodings
+//! - `receive`: authenticates the caller, reads the body within its limit
+//! - `decode`: checks the headers, decodes the encodings of the body
 //! - `schemas`: the schemas that bodies may have been written with, also those of a schema registry
 //! - `validate`: splits the body into datums and validates each of them; `json` encodes those of a JSON body
 //! - `store`: the form in which datums are stored
@@ -22,6 +23,7 @@ mod limits;
 mod memory;
 mod problems;
 mod publisher;
+mod receive;
 mod respond;
 mod schema_document;
 mod schemas;
@@ -30,8 +32,10 @@ mod trace;
 mod validate;
 
 use std::error::Error;
+use std::net::SocketAddr;
 
 use bytes::Bytes;
+use caller_auth::CallerAuth;
 use http::{Request, Response};
 use http_body::Body;
 use http_server::problem::Problem;
@@ -41,11 +45,12 @@ use tracing::debug;
 
 pub use call::{Call, Rejection};
 pub use config::Config;
-use decode::BodyFormat;
+use decode::{BodyFormat, DecodedRequest};
 use envelope::Envelope;
 use limits::RequestLimits;
 use memory::Memory;
 use publisher::Publisher;
+use receive::IncomingRequest;
 pub use respond::{busy, starting};
 use schemas::Schemas;
 use store::StoreAs;
@@ -63,6 +68,7 @@ pub enum StartError {
 
 /// The ingest function: the request handler behind every host.
 pub struct IngestFunction {
+    callers: CallerAuth,
     limits: RequestLimits,
     schemas: Schemas,
     store_as: StoreAs,
@@ -78,6 +84,7 @@ impl IngestFunction {
     /// A client rejects its configuration.
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Ok(Self {
+            callers: config.callers,
             limits: config.limits,
             schemas: Schemas::new(config.schemas, config.registry)?,
             store_as: config.store_as,
@@ -89,6 +96,8 @@ impl IngestFunction {
 
     /// Handles one request. `GET …/schema` returns the configured schema.
     ///
+    /// A caller that is not authenticated learns nothing but 401 or 403.
+    ///
     /// The response is 202 with the messages' coordinates when the brokers have acknowledged every message. Otherwise it
     /// is a problem (RFC 9457) that says what is wrong and whether messages may be stored.
     ///
@@ -99,28 +108,38 @@ impl IngestFunction {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        if let Some(response) = schema_document::respond(&request, self.schemas.known().reader()) {
-            return response;
-        }
-        match self.ingest(request, call).await {
-            Ok(response) => {
-                debug!(
-                    call = call.id.as_deref().unwrap_or_default(),
-                    "messages stored"
-                );
-                response
-            }
+        match self.respond(request, call).await {
+            Ok(response) => response,
             Err(problem) => respond::problem(problem, call),
         }
     }
 
-    async fn ingest<B>(&self, request: Request<B>, call: &Call) -> Result<Response<Bytes>, Problem>
+    async fn respond<B>(&self, request: Request<B>, call: &Call) -> Result<Response<Bytes>, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        let mut memory = self.memory.reserve();
-        let request = decode::read(request, &self.limits, call, &mut memory).await?;
+        let memory = self.memory.reserve();
+        let mut request = IncomingRequest::new(request, call, self.limits.max_body, memory);
+        request.authenticate(&self.callers).await?;
+        let known = self.schemas.known();
+        if let Some(response) = schema_document::respond(&request.head, known.reader()) {
+            return Ok(response);
+        }
+        let request = decode::read(request, &self.limits).await?;
+        let response = self.ingest(request, call).await?;
+        debug!(
+            call = call.id.as_deref().unwrap_or_default(),
+            "messages stored"
+        );
+        Ok(response)
+    }
+
+    async fn ingest(
+        &self,
+        mut request: DecodedRequest<'_>,
+        call: &Call,
+    ) -> Result<Response<Bytes>, Problem> {
         let schemas = match request.format {
             BodyFormat::Avro => self.schemas.for_body(&request.body, call).await?,
             BodyFormat::Json | BodyFormat::NdJson => self.schemas.known(),
@@ -139,11 +158,17 @@ impl IngestFunction {
             &self.limits,
             call,
         )?;
-        if !memory.resize(request.body.len() + envelope::memory(&messages)) {
+        let memory = request.body.len() + envelope::memory(&messages);
+        if !request.memory.resize(memory) {
             return Err(respond::out_of_memory());
         }
         let statuses = self.publisher.publish(&messages, call.deadline).await;
         respond::accepted(self.publisher.topic(), datums.is_list, &statuses)
+    }
+
+    /// Logs a warning if every caller that reaches this address is accepted.
+    pub fn warn_if_open(&self, address: SocketAddr) {
+        self.callers.warn_if_open(address);
     }
 
     /// Whether the function can publish: `None` if a broker answers, otherwise 503. Publishes nothing; takes a second at

@@ -48,7 +48,7 @@ pub(super) fn problem(problem: Problem, call: &Call) -> Response<Bytes> {
     let ProblemType { name, status, .. } = problem.kind();
     let (status, id) = (status.as_u16(), call.id.as_deref().unwrap_or_default());
     // The response is not masked: otherwise a client could find out whether it guessed a secret.
-    let detail = redact::mask(problem.detail());
+    let detail = redact::mask(problem.log_detail());
     if status < 500 {
         info!(call = id, status, problem = name, %detail, "request rejected");
     } else {

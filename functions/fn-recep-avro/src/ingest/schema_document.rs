@@ -3,14 +3,15 @@
 use avro::{FINGERPRINT_HEADER, Schema};
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue};
-use http::{Method, Request, Response};
+use http::request::Parts;
+use http::{Method, Response};
 use runtime::text::hex;
 
 /// The response to a request for the schema; `None` for other requests. Only the last segment of the path counts: gateways
 /// and stages add a prefix.
-pub(super) fn respond<B>(request: &Request<B>, schema: &Schema) -> Option<Response<Bytes>> {
-    let is_read = matches!(*request.method(), Method::GET | Method::HEAD);
-    let is_schema = request.uri().path().rsplit('/').next() == Some("schema");
+pub(super) fn respond(head: &Parts, schema: &Schema) -> Option<Response<Bytes>> {
+    let is_read = matches!(head.method, Method::GET | Method::HEAD);
+    let is_schema = head.uri.path().rsplit('/').next() == Some("schema");
     if !is_read || !is_schema {
         return None;
     }

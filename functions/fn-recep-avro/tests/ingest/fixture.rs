@@ -222,7 +222,7 @@ impl Plain {
         self.call_path(path, &Request::post("").method("GET")).await
     }
 
-    async fn call_path(&self, path: &str, request: &Request) -> Reply {
+    pub(crate) async fn call_path(&self, path: &str, request: &Request) -> Reply {
         let stream = TcpStream::connect(&self.address).await.unwrap();
         let (mut sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream))
             .await

@@ -5,6 +5,7 @@
 mod avro_bytes;
 mod bodies;
 mod broker;
+mod callers;
 mod config;
 mod fixture;
 mod fn_contract;
@@ -18,4 +19,5 @@ mod plain;
 mod platform;
 mod probes;
 mod registry;
+mod tls;
 mod vectors;
