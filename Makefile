@@ -32,6 +32,9 @@ e2e: build ## Test the function and the job on Apache Kafka, and the schema regi
 openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro -p api-avro-sample --test openapi -- --ignored
 
+callers-check: needs ## Send the function requests that other libraries sign: Standard Webhooks and JWT (Python, PyPI)
+	$(CARGO) test -p fn-recep-avro --test callers -- --ignored
+
 chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
 
@@ -81,6 +84,6 @@ e2e-oci: needs ## Run the pipeline with settings from Oracle Cloud's buckets and
 oci-compare: needs ## Compare signatures with those of Oracle's Python SDK (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e openapi-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e openapi-check callers-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk

@@ -10,8 +10,9 @@ from docker import CONFINED, IMAGES, LABEL, TAG, docker, image, inspect
 from environment import free_port, wait
 from tools import ROOT, debian, run
 
-# The largest size of the function's image in bytes: a small image shortens cold starts.
-LARGEST = 15_000_000
+# The largest size of the function's image in bytes: a small image shortens cold starts. Authentication of callers and TLS
+# are 0.42 MB of it.
+LARGEST = 15_400_000
 FILES = {"LICENSE", "licences.txt.gz", "etc/passwd", "etc/group", "etc/ssl/certs/ca-certificates.crt"}
 
 

@@ -217,7 +217,11 @@ async fn no_program_prints_a_secret() {
     );
     fixture.oci.put_config(&lines);
     for (name, value) in [
-        ("CALLER_TOKENS", "canary-token"),
+        ("CALLER_TOKENS", "canary-token canary-next"),
+        (
+            "CALLER_WEBHOOK_SECRETS",
+            "whsec_Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5Y2FuYXJ5",
+        ),
         ("API_TYPE_A_TOKEN", "canary-a"),
         ("OCI_RESOURCE_PRINCIPAL_PRIVATE_PEM_PASSPHRASE", "/dev/null"),
         ("LISTEN", "127.0.0.1:0"),
@@ -268,7 +272,8 @@ async fn no_program_prints_a_secret() {
         if more == repeats {
             assert!(output.contains("refused: [redacted]"), "{output}");
         }
-        for secret in ["canary", &key, &token] {
+        // The second is base64 of "canary".
+        for secret in ["canary", "Y2FuYXJ5", &key, &token] {
             assert!(
                 !output.contains(secret),
                 "{program} {arguments:?} printed {secret}:\n{output}"

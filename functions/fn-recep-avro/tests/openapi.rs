@@ -12,6 +12,16 @@ use tokio::process::Command;
 #[tokio::test]
 #[ignore = "installs schemathesis from PyPI"]
 async fn responses_conform_to_the_openapi_document() {
+    check(&[]).await;
+}
+
+#[tokio::test]
+#[ignore = "installs schemathesis from PyPI"]
+async fn responses_to_unauthorized_requests_conform_to_the_openapi_document() {
+    check(&[("CALLER_TOKENS", "s3cret")]).await;
+}
+
+async fn check(more: &[(&str, &str)]) {
     let broker = Broker::start().unwrap();
     broker.create_topic("orders", 3).unwrap();
     let program = Path::new(env!("CARGO_BIN_EXE_fn-recep-avro"));
@@ -23,6 +33,7 @@ async fn responses_conform_to_the_openapi_document() {
         // A body of three records is a 413.
         ("MAX_RECORDS", "2"),
     ];
+    let settings = [&settings[..], more].concat();
     let mut program = Program::start("function", program, &settings, |_| {}).unwrap();
     let line = program.wait_for_line("listening address=").await.unwrap();
     let (_, address) = line.split_once("address=").unwrap();

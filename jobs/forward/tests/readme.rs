@@ -7,6 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use api_avro_sample::settings::SAMPLE_ENDPOINT;
+use caller_auth::settings::CALLER_AUTH;
 use fn_recep_avro::settings::INGEST;
 use forward::exit::RunOutcome;
 use forward::settings::{DEAD_LETTERS, DELIVERY, ROUTING, WINDOW};
@@ -22,13 +23,14 @@ const BEGIN: &str = "<!-- settings -->\n";
 const END: &str = "<!-- /settings -->";
 
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
-static GROUPS: [&Group; 12] = [
+static GROUPS: [&Group; 13] = [
     &EVERY_PROGRAM,
     &WRITER_SCHEMAS,
     &ORACLE_CLOUD,
     &KAFKA,
     &REGISTRY,
     &HTTP_SERVER,
+    &CALLER_AUTH,
     &INGEST,
     &SAMPLE_ENDPOINT,
     &ROUTING,

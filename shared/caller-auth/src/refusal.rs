@@ -110,15 +110,15 @@ impl From<Refusal> for Problem {
         let problem = match refusal.kind {
             RefusalKind::Unauthenticated | RefusalKind::InvalidToken => Self::new(
                 &UNAUTHORIZED,
-                "The request has no credentials that this service accepts. Nothing was published.",
+                "The request has no credentials that this service accepts.",
             ),
             RefusalKind::Forbidden | RefusalKind::InsufficientScope => Self::new(
                 &FORBIDDEN,
-                "The caller may not send requests to this service. Nothing was published.",
+                "The caller may not send requests to this service.",
             ),
             RefusalKind::Unavailable => Self::new(
                 &CALLER_KEYS_UNAVAILABLE,
-                "The token cannot be verified now. Nothing was published: send the request again.",
+                "The token cannot be verified now, and the request was not processed: send it again.",
             )
             .with_header(RETRY_AFTER, "1"),
         };

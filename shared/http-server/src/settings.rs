@@ -2,7 +2,7 @@
 
 settings::settings! {
     [HTTP_SERVER = "HTTP server"]
-    LISTEN = "listen" or "127.0.0.1:8080", "The address for plain HTTP, as host:port.";
+    LISTEN = "listen" or "127.0.0.1:8080", "The address of the HTTP server, as host:port.";
     LISTEN_SSL_CERTIFICATE = "listen_ssl_certificate", "The certificate of LISTEN: PEM, or the path of a PEM file. With it, LISTEN accepts only TLS. Files are read again when they change.";
     #[secret] LISTEN_SSL_KEY = "listen_ssl_key", "The private key of LISTEN_SSL_CERTIFICATE: PEM, or the path of a PEM file.";
     LISTEN_SSL_CA_LOCATION = "listen_ssl_ca_location", "A PEM file with the CA certificates that sign clients' certificates. With it, a client certificate authenticates its caller.";

@@ -13,7 +13,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
 use testkit::http::{get, post, send};
+use testkit::issuer::seconds_from_now;
 use testkit::program::Program;
+use testkit::webhook;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
@@ -447,6 +449,36 @@ async fn a_token_protects_posting_and_reading() {
     api.program.wait_for_line("record received").await.unwrap();
     let log = api.program.log();
     assert!(!log.contains("s3cret"), "{log}");
+}
+
+#[tokio::test]
+async fn a_refused_caller_learns_nothing_and_a_signed_request_is_accepted() {
+    const SECRET: &[u8] = b"a secret of at least 24 bytes";
+    let secret = webhook::secret(SECRET);
+    let api = Endpoint::start(&[("CALLER_WEBHOOK_SECRETS", &secret)]).await;
+    let now = seconds_from_now(0).unwrap();
+    let sign = |body: &[u8]| webhook::headers(SECRET, "msg_1", now, body).unwrap();
+    let signed = sign(PAUL);
+    let headers = signed.each_ref().map(|(name, value)| (*name, &**value));
+    assert_eq!(api.post_with(&headers, PAUL).await.status(), 200);
+    for body in [&b"other"[..], b"", &[PAUL, b"\0"].concat()] {
+        let refused = api.post_with(&headers, body.to_vec()).await;
+        assert_eq!(refused.status(), 401);
+        assert_eq!(
+            json_of(&refused)["detail"],
+            "The request has no credentials that this service accepts."
+        );
+    }
+    // Neither the body nor another header is judged.
+    let encoded = [("content-encoding", "gzip"), ("idempotency-key", "\"")];
+    assert_eq!(api.post_with(&encoded, "x").await.status(), 401);
+    assert_eq!(get(&api.url("/records")).await.unwrap().status(), 401);
+    let request = (sign(b"").iter()).fold(
+        Request::get(api.url("/records")),
+        |request, (name, value)| request.header(*name, value),
+    );
+    let records = send(request.body(Bytes::new()).unwrap()).await.unwrap();
+    assert_eq!(json_of(&records)["received"], 1);
 }
 
 #[tokio::test]

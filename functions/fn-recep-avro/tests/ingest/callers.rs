@@ -40,13 +40,13 @@ fn assert_refused(reply: &Reply, status: u16) {
             "type": "urn:problem-type:frontdoor:unauthorized",
             "title": "The request is not authenticated",
             "status": 401,
-            "detail": "The request has no credentials that this service accepts. Nothing was published.",
+            "detail": "The request has no credentials that this service accepts.",
         }),
         _ => json!({
             "type": "urn:problem-type:frontdoor:forbidden",
             "title": "The caller may not send this request",
             "status": 403,
-            "detail": "The caller may not send requests to this service. Nothing was published.",
+            "detail": "The caller may not send requests to this service.",
         }),
     };
     assert_eq!(body, expected);
@@ -316,6 +316,41 @@ async fn a_token_that_cannot_be_verified_now_is_answered_with_503() {
     while plain.call(&request).await.status != 202 {
         assert!(Instant::now() < end, "{}", plain.log());
         tokio::time::sleep(Duration::from_millis(200)).await;
+    }
+}
+
+#[tokio::test]
+async fn no_log_level_shows_credentials() {
+    let fixture = Fixture::new();
+    let key = SigningKey::generate("a", "ES256").unwrap();
+    let endpoint = Endpoint::always(Answer::ok().body(jwks(&[&key]).unwrap())).unwrap();
+    let (url, secret) = (endpoint.url(), webhook::secret(SECRET));
+    let more = [
+        TOKENS,
+        ("CALLER_WEBHOOK_SECRETS", &secret),
+        ("LOG_LEVEL", "trace"),
+    ];
+    let settings = [&fixture.settings("ingest")[..], &jwt_settings(&url), &more].concat();
+    let plain = Plain::start(&settings).await;
+    let good = key
+        .sign(&claims(&json!({"scope": "orders.write"})))
+        .unwrap();
+    let expired = key.sign(&claims(&json!({"exp": 1}))).unwrap();
+    let signature = signed(&paul(), 0);
+    for (request, status) in [
+        (with_token(Request::post(paul()), "canary-first"), 202),
+        (with_token(Request::post(paul()), "canary-guess"), 401),
+        (with_token(Request::post(paul()), &good), 202),
+        (with_token(Request::post(paul()), &expired), 401),
+        (signature.clone(), 202),
+    ] {
+        assert_eq!(plain.call(&request).await.status, status);
+    }
+    let log = plain.log();
+    let (_, secret) = secret.split_at(10);
+    let (_, signature) = &signature.headers[2];
+    for text in ["canary", &good, &expired, secret, signature] {
+        assert!(!log.contains(text), "{text}: {log}");
     }
 }
 
