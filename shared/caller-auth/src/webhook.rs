@@ -27,6 +27,9 @@ const SIGNATURE: &str = "webhook-signature";
 /// The most time between the timestamp of a request and its arrival, in both directions.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
+/// The length of an HMAC-SHA256.
+const SIGNATURE_BYTES: usize = 32;
+
 /// The specification's minimum length of a secret, in bytes.
 const MIN_SECRET: usize = 24;
 
@@ -92,14 +95,16 @@ impl WebhookSecrets {
             return Err("webhook-timestamp is more than five minutes from now");
         }
         let signatures = only(SIGNATURE).ok_or("webhook-signature is malformed")?;
+        let signatures: Vec<_> = signatures.split(' ').filter_map(signature).collect();
+        // The body of a request that cannot be valid is not read.
+        if signatures.is_empty() {
+            return Err("webhook-signature has no signature of the scheme v1");
+        }
         Ok(SignedRequest {
             secrets: Arc::clone(&self.0),
             id: id.to_owned(),
             timestamp: timestamp.to_owned(),
-            signatures: signatures
-                .split(' ')
-                .filter_map(|signature| STANDARD.decode(signature.strip_prefix("v1,")?).ok())
-                .collect(),
+            signatures,
             methods,
         })
     }
@@ -118,8 +123,7 @@ impl SignedRequest {
                 Refusal::unauthenticated("the signature cannot be calculated", self.methods)
             })?;
             for signature in &self.signatures {
-                // The length of a signature is public.
-                is_signed |= signature.len() == expected.len() && memcmp::eq(signature, &expected);
+                is_signed |= memcmp::eq(signature, &expected);
             }
         }
         if is_signed {
@@ -144,6 +148,12 @@ impl SignedRequest {
         }
         signer.sign_to_vec()
     }
+}
+
+/// The bytes of a signature of the scheme `v1`.
+fn signature(text: &str) -> Option<Vec<u8>> {
+    let bytes = STANDARD.decode(text.strip_prefix("v1,")?).ok()?;
+    (bytes.len() == SIGNATURE_BYTES).then_some(bytes)
 }
 
 fn key(text: &str) -> Option<PKey<Private>> {

@@ -106,7 +106,7 @@ impl Problem {
         self
     }
 
-    /// Sets what the log says instead of the detail, for a reason that the client must not learn.
+    /// Sets what the log says instead of the detail, for a reason that the client must not receive.
     #[must_use]
     pub fn with_log_detail(mut self, detail: impl Into<Cow<'static, str>>) -> Self {
         self.log_detail = Some(detail.into());

@@ -452,7 +452,7 @@ async fn a_token_protects_posting_and_reading() {
 }
 
 #[tokio::test]
-async fn a_refused_caller_learns_nothing_and_a_signed_request_is_accepted() {
+async fn a_refused_caller_receives_only_the_status_and_a_signed_request_is_accepted() {
     const SECRET: &[u8] = b"a secret of at least 24 bytes";
     let secret = webhook::secret(SECRET);
     let api = Endpoint::start(&[("CALLER_WEBHOOK_SECRETS", &secret)]).await;

@@ -71,7 +71,7 @@ impl Config {
         })
     }
 
-    /// Keeps what the previous function has learned: the keys that verify tokens.
+    /// Keeps the keys for tokens that the previous function has fetched.
     pub fn keep_keys(&mut self, previous: &IngestFunction) {
         self.callers.keep_keys(&previous.callers);
     }

@@ -96,7 +96,7 @@ impl IngestFunction {
 
     /// Handles one request. `GET …/schema` returns the configured schema.
     ///
-    /// A caller that is not authenticated learns nothing but 401 or 403.
+    /// A caller that is not authenticated receives only 401 or 403.
     ///
     /// The response is 202 with the messages' coordinates when the brokers have acknowledged every message. Otherwise it
     /// is a problem (RFC 9457) that says what is wrong and whether messages may be stored.

@@ -1,4 +1,4 @@
-//! Who may post: refused callers learn nothing but the status, and nothing is published.
+//! Who may post: refused callers receive only the status, and nothing is published.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -197,7 +197,7 @@ async fn accepts_a_signature_over_the_body_as_it_was_sent() {
         signed(&paul(), -310),
         signed(&paul(), 310),
         signed(&paul(), 0).header("webhook-id", "msg_1"),
-        // `GET` and a token are no way around the signature.
+        // The secret is not a token.
         with_token(Request::post(paul()), &webhook::secret(SECRET)),
     ] {
         let reply = plain.call(&request).await;

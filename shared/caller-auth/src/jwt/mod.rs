@@ -7,7 +7,7 @@ mod openssl_provider;
 use std::sync::Arc;
 
 use jsonwebtoken::errors::{Error, ErrorKind};
-use jsonwebtoken::{Algorithm, Validation, decode, decode_header};
+use jsonwebtoken::{Algorithm, AlgorithmFamily, Validation, decode, decode_header};
 use reqwest::Url;
 use serde::Deserialize;
 use serde_json::Value;
@@ -97,6 +97,9 @@ impl JwtVerifier {
         // RFC 7515, section 4.1.11: no extension is understood here.
         if header.crit.is_some() {
             return Err(JwtError::Invalid("the JWT has critical header parameters"));
+        }
+        if header.alg.family() == AlgorithmFamily::Hmac {
+            return Err(JwtError::Invalid("the JWT is signed with a shared secret"));
         }
         let key = self.keys.key(header.kid.as_deref(), header.alg).await;
         let key = key.map_err(|error| match error {

@@ -1,9 +1,13 @@
 //! Tokens and a JWKS URL, over real sockets.
 
+use std::io::{Read, Write};
+use std::net::TcpListener;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use openssl::ssl::{SslAcceptor, SslMethod};
 use serde_json::{Value, json};
+use testkit::certificates::CertificateAuthority;
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::issuer::{self, SigningKey, jwks, seconds_from_now};
 
@@ -342,6 +346,64 @@ async fn without_keys_a_token_is_neither_accepted_nor_refused() {
     }
     fixture.answer(Answer::ok().body(jwks(&[&key]).unwrap()));
     assert_eq!(fixture.verify(&token).await, Ok(()));
+}
+
+/// Serves a JWKS over TLS on a free port. Returns the port.
+fn serve_tls(authority: &CertificateAuthority, jwks: String) -> u16 {
+    let server = authority.server("issuer").unwrap();
+    let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+    builder.set_certificate(&server.certificate).unwrap();
+    builder.set_private_key(&server.key).unwrap();
+    let acceptor = builder.build();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let Ok(mut stream) = acceptor.accept(stream.unwrap()) else {
+                continue;
+            };
+            let _ = stream.read(&mut [0; 4096]);
+            let length = jwks.len();
+            let _ = write!(
+                stream,
+                "HTTP/1.1 200 OK\r\ncontent-length: {length}\r\n\r\n{jwks}"
+            );
+        }
+    });
+    port
+}
+
+#[tokio::test]
+async fn the_jwks_url_must_have_a_certificate_of_the_configured_authority() {
+    let key = SigningKey::generate("a", "ES256").unwrap();
+    let (authority, other) = (
+        CertificateAuthority::new("one").unwrap(),
+        CertificateAuthority::new("one").unwrap(),
+    );
+    let port = serve_tls(&authority, jwks(&[&key]).unwrap());
+    let token = key.sign(&claims()).unwrap();
+    let verifier = |ca: Option<String>| {
+        JwtVerifier::new(JwtConfig {
+            jwks_url: format!("https://localhost:{port}/").parse().unwrap(),
+            ca,
+            issuer: ISSUER.to_owned(),
+            audiences: vec!["orders".to_owned()],
+            scopes: Vec::new(),
+        })
+    };
+    let trusting = verifier(Some(authority.pem().unwrap())).unwrap();
+    assert_eq!(trusting.verify(token.as_bytes()).await, Ok(()));
+    for ca in [None, Some(other.pem().unwrap())] {
+        match verifier(ca).unwrap().verify(token.as_bytes()).await {
+            Err(JwtError::Unavailable(reason)) => {
+                assert!(reason.contains("certificate verify failed"), "{reason}");
+            }
+            result => panic!("{result:?}"),
+        }
+    }
+    for text in ["", "no PEM"] {
+        assert!(verifier(Some(text.to_owned())).is_err(), "{text:?}");
+    }
 }
 
 #[tokio::test]
