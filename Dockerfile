@@ -23,6 +23,7 @@ COPY functions/create-avro-sample/Cargo.toml functions/create-avro-sample/
 COPY functions/fn-recep-avro/Cargo.toml functions/fn-recep-avro/
 COPY jobs/forward/Cargo.toml jobs/forward/
 COPY shared/avro/Cargo.toml shared/avro/
+COPY shared/caller-auth/Cargo.toml shared/caller-auth/
 COPY shared/delivery/Cargo.toml shared/delivery/
 COPY shared/http-server/Cargo.toml shared/http-server/
 COPY shared/kafka/Cargo.toml shared/kafka/

@@ -21,7 +21,7 @@ use super::publisher::PublisherConfig;
 use super::schemas::RegistrySource;
 use super::store::StoreAs;
 
-/// What an [`IngestFunction`](super::IngestFunction) is made of.
+/// What an [`IngestFunction`] is made of.
 pub struct Config {
     pub(super) callers: CallerAuth,
     pub(super) limits: RequestLimits,
