@@ -278,6 +278,14 @@ mod tests {
 
     proptest! {
         #[test]
+        fn no_field_causes_a_panic(
+            id in "[ -~é]{0,20}", timestamp in "[0-9+. -]{0,25}", signature in "(v1,|v1a,| |[A-Za-z0-9+/=]{0,44}){0,9}",
+        ) {
+            let changes = [(ID, &*id), (TIMESTAMP, &*timestamp), (SIGNATURE, &*signature)];
+            prop_assert!(result(SECRET, &changes, 1_614_265_330).is_err());
+        }
+
+        #[test]
         fn only_the_signed_bytes_are_accepted(body: Vec<u8>, other: Vec<u8>) {
             let request = SignedRequest {
                 secrets: WebhookSecrets::parse(SECRET).unwrap().0,

@@ -1,5 +1,8 @@
 //! A certificate authority, and certificates for servers and clients.
 
+use std::net::TcpStream;
+use std::time::Duration;
+
 use anyhow::Result;
 use openssl::asn1::Asn1Time;
 use openssl::bn::{BigNum, MsbOption};
@@ -7,8 +10,13 @@ use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
+use openssl::ssl::{SslConnector, SslMethod, SslStream};
 use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
+use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509Builder, X509Name};
+
+/// How long a connection waits for bytes.
+const TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A certificate authority.
 pub struct CertificateAuthority(Certificate);
@@ -63,6 +71,28 @@ impl CertificateAuthority {
         let mut names = SubjectAlternativeName::new();
         names.dns(dns).uri(uri);
         self.issue(name, &names, ExtendedKeyUsage::new().client_auth())
+    }
+
+    /// Connects with TLS to a server of this authority, with the certificate of a client.
+    ///
+    /// # Errors
+    /// There is no connection, or the handshake fails.
+    pub fn connect(
+        &self,
+        address: &str,
+        client: Option<&Certificate>,
+    ) -> Result<SslStream<TcpStream>> {
+        let mut store = X509StoreBuilder::new()?;
+        store.add_cert(self.0.certificate.clone())?;
+        let mut builder = SslConnector::builder(SslMethod::tls_client())?;
+        builder.set_verify_cert_store(store.build())?;
+        if let Some(client) = client {
+            builder.set_certificate(&client.certificate)?;
+            builder.set_private_key(&client.key)?;
+        }
+        let stream = TcpStream::connect(address)?;
+        stream.set_read_timeout(Some(TIMEOUT))?;
+        Ok(builder.build().connect("localhost", stream)?)
     }
 
     fn issue(

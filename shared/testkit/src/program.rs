@@ -147,13 +147,13 @@ impl Program {
         lines.iter().map(|line| format!("{line}\n")).collect()
     }
 
-    /// Waits for the log line `listening on http://HOST:PORT` and returns the address.
+    /// Waits for the log line `listening on http://HOST:PORT`, or with `https`, and returns the address.
     ///
     /// # Errors
     /// The program ended, or there is no such line within 30 seconds.
     pub async fn address(&mut self) -> Result<SocketAddr> {
-        let line = self.wait_for_line("listening on http://").await?;
-        let (_, rest) = line.split_once("http://").unwrap_or_default();
+        let line = self.wait_for_line("listening on http").await?;
+        let (_, rest) = line.split_once("://").unwrap_or_default();
         let address = rest.split(|c: char| c.is_whitespace() || c == '"').next();
         address
             .and_then(|address| address.parse().ok())

@@ -4,6 +4,7 @@
 
 mod settings;
 
+use std::io::{Read, Write};
 use std::path::Path;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use avro::container::{self, Codec};
 use bytes::Bytes;
 use http::{Request, Response};
 use serde_json::{Value, json};
+use testkit::certificates::{Certificate, CertificateAuthority};
 use testkit::http::{get, post, send};
 use testkit::issuer::seconds_from_now;
 use testkit::program::Program;
@@ -479,6 +481,35 @@ async fn a_refused_caller_receives_only_the_status_and_a_signed_request_is_accep
     );
     let records = send(request.body(Bytes::new()).unwrap()).await.unwrap();
     assert_eq!(json_of(&records)["received"], 1);
+}
+
+#[tokio::test]
+async fn a_client_certificate_authenticates_its_caller() {
+    let folder = tempfile::tempdir().unwrap();
+    let authority = CertificateAuthority::new("authority").unwrap();
+    let ca = folder.path().join("ca.pem").display().to_string();
+    std::fs::write(&ca, authority.pem().unwrap()).unwrap();
+    let server = authority.server("endpoint").unwrap();
+    let api = Endpoint::start(&[
+        ("LISTEN_SSL_CERTIFICATE", &server.pem().unwrap()),
+        ("LISTEN_SSL_KEY", &server.key_pem().unwrap()),
+        ("LISTEN_SSL_CA_LOCATION", &ca),
+        ("CALLER_SSL_NAMES", "job.example"),
+    ])
+    .await;
+    let client = |dns| authority.client("x", dns, "spiffe://example/x").unwrap();
+    let status = |client: Option<&Certificate>, path: &str| {
+        let mut stream = authority.connect(&api.authority, client).unwrap();
+        let head = format!("GET {path} HTTP/1.1\r\nhost: localhost\r\n\r\n");
+        stream.write_all(head.as_bytes()).unwrap();
+        let mut answer = [0; 12];
+        stream.read_exact(&mut answer).unwrap();
+        String::from_utf8_lossy(&answer[9..]).into_owned()
+    };
+    assert_eq!(status(Some(&client("job.example")), "/records"), "200");
+    assert_eq!(status(Some(&client("x.example")), "/records"), "403");
+    assert_eq!(status(None, "/records"), "401");
+    assert_eq!(status(None, "/health"), "200");
 }
 
 #[tokio::test]

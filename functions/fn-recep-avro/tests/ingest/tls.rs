@@ -5,9 +5,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use openssl::ssl::{SslConnector, SslMethod, SslStream};
-use openssl::x509::X509;
-use openssl::x509::store::X509StoreBuilder;
+use openssl::ssl::SslStream;
 use tempfile::TempDir;
 use testkit::certificates::{Certificate, CertificateAuthority};
 
@@ -50,23 +48,8 @@ fn connect(
     trusted: &CertificateAuthority,
     client: Option<&Certificate>,
 ) -> Result<SslStream<TcpStream>, String> {
-    let mut builder = SslConnector::builder(SslMethod::tls_client()).unwrap();
-    let mut store = X509StoreBuilder::new().unwrap();
-    let pem = trusted.pem().unwrap();
-    store
-        .add_cert(X509::from_pem(pem.as_bytes()).unwrap())
-        .unwrap();
-    builder.set_verify_cert_store(store.build()).unwrap();
-    if let Some(client) = client {
-        builder.set_certificate(&client.certificate).unwrap();
-        builder.set_private_key(&client.key).unwrap();
-    }
-    let stream = TcpStream::connect(address).unwrap();
-    stream
-        .set_read_timeout(Some(Duration::from_secs(20)))
-        .unwrap();
-    let connected = builder.build().connect("localhost", stream);
-    connected.map_err(|error| error.to_string())
+    let connected = trusted.connect(address, client);
+    connected.map_err(|error| format!("{error:#}"))
 }
 
 /// The status of one request, or why there is none. The connection stays open.

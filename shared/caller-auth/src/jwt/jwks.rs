@@ -111,6 +111,9 @@ fn of_type(parameters: &AlgorithmParameters) -> &'static [Algorithm] {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
     use super::*;
 
     const EC: &str = r#""kty":"EC","crv":"P-256","x":"MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4","y":"4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM""#;
@@ -146,6 +149,23 @@ mod tests {
             assert!(KeySet::parse(document.as_bytes()).is_err(), "{document}");
         }
         assert!(KeySet::parse(&[0xff; 9]).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn no_document_causes_a_panic(
+            bytes: Vec<u8>,
+            kty in "RSA|EC|OKP|oct",
+            crv in "P-256|P-384|P-521|Ed25519",
+            value in "[A-Za-z0-9_-]{0,100}|.{0,20}",
+        ) {
+            let _ = KeySet::parse(&bytes);
+            let key = json!({
+                "kty": kty, "crv": crv, "n": value, "e": value, "x": value, "y": value, "k": value,
+            });
+            let document = json!({"keys": [key]}).to_string();
+            prop_assert!(KeySet::parse(document.as_bytes()).is_ok());
+        }
     }
 
     #[test]

@@ -254,6 +254,19 @@ async fn concurrent_calls_share_one_request_and_unknown_keys_cause_no_more() {
     assert_eq!(fixture.endpoint.count(), 1);
 }
 
+#[tokio::test]
+async fn a_call_that_is_cancelled_during_the_request_does_not_affect_the_next() {
+    let key = SigningKey::generate("a", "ES256").unwrap();
+    let fixture = Fixture::new(&[&key], &[]);
+    let token = key.sign(&claims()).unwrap();
+    fixture.answer(Answer::hang());
+    let soon = Duration::from_millis(100);
+    let cancelled = tokio::time::timeout(soon, fixture.verify(&token)).await;
+    assert!(cancelled.is_err());
+    fixture.answer(Answer::ok().body(jwks(&[&key]).unwrap()));
+    assert_eq!(fixture.verify(&token).await, Ok(()));
+}
+
 /// The endpoint runs in another thread with the real time; only the waits of the verifier are skipped.
 async fn later(duration: Duration) {
     tokio::time::pause();
