@@ -20,9 +20,9 @@ use rdkafka::error::KafkaResult;
 use settings::common::SECRET_REFRESH_INTERVAL;
 use settings::{Setting, SettingError, Settings};
 
-use crate::route_config::RouteConfig;
+use crate::route_config::{self, RouteConfig, RouteLimits};
 use crate::single_run::ConcurrentRuns;
-use delivery::{DeliveryConfig, DeliveryError, Limits, Order};
+use delivery::{DeliveryConfig, DeliveryError, EndpointConfig, Limits, Order};
 use offsets::window::{WindowEnd, WindowStart};
 use record::StreamId;
 
@@ -62,9 +62,9 @@ pub struct Config {
     pub tombstones_are_dead_letters: bool,
     /// The schema of the datums that endpoints receive.
     pub delivery_schema: DeliverySchema,
-    /// The limits of delivery, the same for every route.
+    /// The limits of routes that have no other. `max_uncommitted` is `None` if the setting is unset.
     pub limits: Limits,
-    /// The order that deliveries keep.
+    /// The order of deliveries of routes that have no other.
     pub order: Order,
     /// The dead-letter topic.
     pub dead_letter_topic: String,
@@ -211,12 +211,22 @@ impl Config {
         })
     }
 
-    /// Checks the settings against the routes: a container file has one schema, so batches cannot hold datums as they were
+    /// Checks the settings against the routes. A container file has one schema, so batches cannot hold datums as they were
     /// written.
     ///
     /// # Errors
-    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches.
+    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches; or the limits of a route contradict each other.
     pub fn check_routes(&self, routes: &[RouteConfig]) -> Result<(), SettingError> {
+        for route in routes {
+            let limits = self.limits_of(route);
+            if limits.backoff_initial > limits.backoff_max {
+                return Err(SettingError::Contradiction(format!(
+                    "backoff_initial of route {:?} is longer than its backoff_max: \
+                     each is the route's limit, or the setting",
+                    route.name
+                )));
+            }
+        }
         let batched = routes.iter().find(|route| route.batch > 1);
         match batched.filter(|_| self.delivery_schema == DeliverySchema::Writer) {
             Some(route) => Err(SettingError::Contradiction(format!(
@@ -227,11 +237,24 @@ impl Config {
         }
     }
 
-    /// How long requests in flight may take before their partition is handed to another run. The margin covers thread
-    /// scheduling.
-    pub fn handover(&self) -> Duration {
-        let longest = self.limits.request_timeout + Duration::from_secs(1);
-        self.shutdown_timeout.max(longest)
+    /// The limits of a route.
+    pub fn limits_of(&self, route: &RouteConfig) -> Limits {
+        route.limits.over(&self.limits)
+    }
+
+    /// The most dead letters of records without a route that are sent and not committed.
+    pub fn max_uncommitted_dead_letters(&self) -> Option<usize> {
+        RouteLimits::default().over(&self.limits).max_uncommitted
+    }
+
+    /// How long requests in flight may take before their partition is handed to another run: as long as the slowest of the
+    /// routes permits. The margin covers thread scheduling.
+    pub fn handover(&self, routes: &[RouteConfig]) -> Duration {
+        let timeouts = routes
+            .iter()
+            .map(|route| self.limits_of(route).request_timeout);
+        let longest = timeouts.max().unwrap_or(self.limits.request_timeout);
+        self.shutdown_timeout.max(longest + Duration::from_secs(1))
     }
 
     /// The configuration of the dead-letter producer. At least five seconds, since a short shutdown timeout is meant for
@@ -242,8 +265,8 @@ impl Config {
     }
 
     /// How long revoking a partition may take, the last commit included.
-    pub fn settling(&self) -> Duration {
-        self.handover() + Duration::from_secs(20)
+    pub fn settling(&self, routes: &[RouteConfig]) -> Duration {
+        self.handover(routes) + Duration::from_secs(20)
     }
 
     /// The configuration of delivery: an endpoint for each route, and the limits.
@@ -259,7 +282,11 @@ impl Config {
     ) -> Result<DeliveryConfig, DeliveryError> {
         let mut endpoints = Vec::new();
         for route in routes {
-            let endpoint = route.endpoint()?;
+            let endpoint = EndpointConfig {
+                limits: self.limits_of(route),
+                order: route.order.unwrap_or(self.order),
+                ..route.endpoint()?
+            };
             endpoints.push(match route.batch {
                 1 => endpoint,
                 records => endpoint.with_container_files(records, schema),
@@ -267,8 +294,7 @@ impl Config {
         }
         Ok(DeliveryConfig {
             endpoints,
-            limits: self.limits,
-            order: self.order,
+            queue_bytes: DeliveryConfig::QUEUE_BYTES,
             stream,
             seed,
         })
@@ -280,7 +306,7 @@ impl Config {
     ///
     /// # Errors
     /// librdkafka rejects a value.
-    pub fn kafka_listing(&self) -> KafkaResult<String> {
+    pub fn kafka_listing(&self, routes: &[RouteConfig]) -> KafkaResult<String> {
         let kafka = &self.kafka;
         let protocol = self
             .group_protocol
@@ -289,7 +315,7 @@ impl Config {
             ("reader", kafka.reader(&self.group)),
             (
                 "group member",
-                kafka.member(&self.group, protocol, self.settling()),
+                kafka.member(&self.group, protocol, self.settling(routes)),
             ),
             ("dead-letter producer", self.dead_letter_producer()),
         ];
@@ -362,16 +388,12 @@ fn window_max_bytes(settings: &Settings) -> Result<Option<u64>, SettingError> {
     Ok(bytes.map(|bytes| bytes as u64))
 }
 
-/// The default of `max_uncommitted` per request in flight: at full speed, the number of requests completed during one
-/// commit.
-const UNCOMMITTED_FOR_EACH: usize = 16;
-
 fn limits(settings: &Settings) -> Result<Limits, SettingError> {
     let count = |setting| settings.parsed(setting, positive, "a whole number from 1");
-    let mut limits = Limits {
+    let limits = Limits {
         max_in_flight: settings.parsed(
             &MAX_IN_FLIGHT,
-            |text| positive(text).filter(|count| *count <= 10_000),
+            |text| positive(text).filter(|count| *count <= route_config::MAX_IN_FLIGHT),
             "a whole number from 1 to 10000",
         )?,
         max_uncommitted: optional(settings, &MAX_UNCOMMITTED, |setting| {
@@ -394,9 +416,6 @@ fn limits(settings: &Settings) -> Result<Limits, SettingError> {
         circuit_max_probes: count(&CIRCUIT_MAX_PROBES)?,
         ..Limits::default()
     };
-    limits
-        .max_uncommitted
-        .get_or_insert(limits.max_in_flight * UNCOMMITTED_FOR_EACH);
     if limits.backoff_initial > limits.backoff_max {
         return Err(SettingError::Contradiction(
             "BACKOFF_INITIAL is longer than BACKOFF_MAX".to_owned(),

@@ -35,7 +35,9 @@ fn main() -> ExitCode {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
         }
         Action::KafkaSettings => gather(&flags).and_then(|settings| {
-            let listing = Config::from_settings(&settings)?.kafka_listing()?;
+            // The routes' timeouts decide about one property. Without routes, that of the settings does.
+            let routes = RouteConfig::all_from(&settings).unwrap_or_default();
+            let listing = Config::from_settings(&settings)?.kafka_listing(&routes)?;
             print(listing.as_bytes())
         }),
         Action::Completions(shell) => print(&cli::completions(shell)),

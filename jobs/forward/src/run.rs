@@ -190,7 +190,7 @@ impl Run<'_> {
             protocol: self.config.group_protocol,
             concurrent_runs: self.config.concurrent_runs,
             timeout: self.start_timeout(clock),
-            revoke_timeout: self.config.settling(),
+            revoke_timeout: self.config.settling(self.route_configs),
             shutdown: self.shutdown,
         };
         let joined = join.join(reader, &self.config.kafka);
@@ -277,10 +277,12 @@ impl Run<'_> {
             max_bytes: self.config.bytes,
             dead_letter_max_ratio: self.config.dead_letter_max_ratio,
             dead_letter_min_count: self.config.dead_letter_min_count,
-            max_uncommitted_dead_letters: self.max_uncommitted().unwrap_or(usize::MAX),
+            max_uncommitted_dead_letters: (self.config.max_uncommitted_dead_letters())
+                .filter(|_| self.moves_commits())
+                .unwrap_or(usize::MAX),
             silence_timeout: MIN_SILENCE_TIMEOUT.max(self.config.start_timeout.saturating_mul(3)),
             shutdown_timeout: self.config.shutdown_timeout,
-            handover_timeout: self.config.handover(),
+            handover_timeout: self.config.handover(self.route_configs),
             give_up_after: self.config.give_up_after,
             deadlines: self.deadlines(clock),
             scope,
@@ -307,14 +309,13 @@ impl Run<'_> {
             self.schemas.reader().json(),
             seed,
         )?;
-        config.limits.max_uncommitted = self.max_uncommitted();
+        if !self.moves_commits() {
+            // A run that commits nothing has no bound.
+            for endpoint in &mut config.endpoints {
+                endpoint.limits.max_uncommitted = None;
+            }
+        }
         Ok(config)
-    }
-
-    /// `MAX_UNCOMMITTED`; a run that commits nothing has no bound.
-    fn max_uncommitted(&self) -> Option<usize> {
-        let bound = self.config.limits.max_uncommitted;
-        bound.filter(|_| self.moves_commits())
     }
 
     fn dead_letters(

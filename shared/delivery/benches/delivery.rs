@@ -16,9 +16,7 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::{
-    Completion, Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits, Order,
-};
+use delivery::{Completion, Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits};
 use http_body_util::{BodyExt, Full};
 use record::{Coordinates, Message, StreamId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -169,15 +167,14 @@ fn delivery(port: u16, batch: usize, records: usize) -> (Measured, f64) {
         1 => endpoint,
         records => endpoint.with_container_files(records, SCHEMA),
     };
+    let limits = Limits {
+        max_in_flight: CONNECTIONS,
+        queue_messages: if batch > 1 { 100_000 } else { 10_000 },
+        ..Limits::default()
+    };
     let config = DeliveryConfig {
-        endpoints: vec![endpoint],
-        limits: Limits {
-            max_in_flight: CONNECTIONS,
-            queue_messages: if batch > 1 { 100_000 } else { 10_000 },
-            queue_bytes: 64 << 20,
-            ..Limits::default()
-        },
-        order: Order::None,
+        endpoints: vec![EndpointConfig { limits, ..endpoint }],
+        queue_bytes: 64 << 20,
         stream: StreamId {
             cluster: "lkc-0123456789abcdef0123".into(),
             topic: "FrontDoorTopic".into(),

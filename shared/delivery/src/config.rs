@@ -19,10 +19,9 @@ use crate::transport::{SystemTls, TlsConfig};
 pub struct DeliveryConfig {
     /// One for each route. [`Completion::route`](crate::Completion::route) is an index into this list.
     pub endpoints: Vec<EndpointConfig>,
-    /// The limits of each route.
-    pub limits: Limits,
-    /// The order of deliveries.
-    pub order: Order,
+    /// The most bytes buffered or in flight, of all routes together. Each route has an equal share, but at least
+    /// [`Limits::batch_bytes`].
+    pub queue_bytes: usize,
     /// The source of the messages; it is part of their idempotency keys.
     pub stream: StreamId,
     /// The seed of the backoff's jitter.
@@ -46,10 +45,26 @@ pub struct EndpointConfig {
     pub authorization: Arc<dyn RequestAuthorization>,
     /// The TLS configuration for an `https` URL.
     pub tls: Arc<dyn TlsConfig>,
+    /// The limits of the route.
+    pub limits: Limits,
+    /// The order of the route's deliveries.
+    pub order: Order,
+}
+
+impl DeliveryConfig {
+    /// The default of [`DeliveryConfig::queue_bytes`].
+    pub const QUEUE_BYTES: usize = 16 << 20;
+
+    /// The most bytes of the queue of a route.
+    pub(crate) fn queue_share(&self, endpoint: &EndpointConfig) -> usize {
+        let minimum = endpoint.limits.batch_bytes.min(self.queue_bytes);
+        (self.queue_bytes / self.endpoints.len().max(1)).max(minimum)
+    }
 }
 
 impl EndpointConfig {
-    /// An endpoint that receives one datum a request, without authorization, and with the system's TLS configuration.
+    /// An endpoint that receives one datum a request, without authorization or order, with the system's TLS configuration and
+    /// the default limits.
     pub fn new(name: impl Into<String>, url: impl Into<String>) -> Self {
         Self {
             name: name.into(),
@@ -59,6 +74,8 @@ impl EndpointConfig {
             batch_records: 1,
             authorization: Arc::new(NoAuthorization),
             tls: Arc::new(SystemTls),
+            limits: Limits::default(),
+            order: Order::None,
         }
     }
 
@@ -105,7 +122,7 @@ pub enum Order {
     Partition,
 }
 
-/// Limits. They apply to each route separately, unless their description says otherwise.
+/// The limits of one route.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Limits {
     /// The most requests in flight, each on a connection of its own.
@@ -132,9 +149,6 @@ pub struct Limits {
     pub circuit_max_probes: u32,
     /// The most messages buffered or in flight.
     pub queue_messages: usize,
-    /// The most bytes buffered or in flight, of all routes together. Each route has an equal share, but at least
-    /// `batch_bytes`.
-    pub queue_bytes: usize,
     /// The most bytes of the records of one request. A larger record is sent alone.
     pub batch_bytes: usize,
     /// How long a message waits for a batch to fill.
@@ -155,7 +169,6 @@ impl Default for Limits {
             circuit_cool_down: Duration::from_secs(1),
             circuit_max_probes: 3,
             queue_messages: 10_000,
-            queue_bytes: 16 << 20,
             batch_bytes: 1 << 20,
             linger: Duration::from_millis(5),
         }
@@ -163,12 +176,6 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The most bytes of each of so many routes.
-    pub(crate) fn queue_share(&self, routes: usize) -> usize {
-        let minimum = self.batch_bytes.min(self.queue_bytes);
-        (self.queue_bytes / routes.max(1)).max(minimum)
-    }
-
     /// Checks that a request is possible within the limits.
     pub(crate) fn validate(&self) -> Result<(), DeliveryError> {
         let is_invalid_rate = |rate: f64| !(rate.is_finite() && rate > 0.0);

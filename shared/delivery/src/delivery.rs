@@ -37,16 +37,15 @@ impl Delivery {
         config: DeliveryConfig,
         completions: Sender<Vec<Completion>>,
     ) -> Result<Self, DeliveryError> {
-        config.limits.validate()?;
         let mut clients = Vec::new();
         for endpoint in &config.endpoints {
+            endpoint.limits.validate()?;
             clients.push(EndpointClient::new(endpoint)?);
         }
-        let queue_bytes = config.limits.queue_share(config.endpoints.len());
         let routes = config
             .endpoints
             .iter()
-            .map(|endpoint| Arc::new(RouteShared::new(endpoint, &config.limits, queue_bytes)));
+            .map(|endpoint| Arc::new(RouteShared::new(endpoint, config.queue_share(endpoint))));
         // On an error below, dropping this stops the threads that were started.
         let mut delivery = Self {
             routes: routes.collect(),

@@ -25,16 +25,17 @@
 //!
 //! ```
 //! use std::time::Duration;
-//! use delivery::{Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits, Order};
+//! use delivery::{Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig};
 //! use record::{Coordinates, Message, StreamId};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let (sender, completions) = std::sync::mpsc::channel();
+//! // Nothing listens there.
+//! let mut endpoint = EndpointConfig::new("A", "http://127.0.0.1:1/orders");
+//! endpoint.limits.max_attempts = 1;
 //! let config = DeliveryConfig {
-//!     // Nothing listens there.
-//!     endpoints: vec![EndpointConfig::new("A", "http://127.0.0.1:1/orders")],
-//!     limits: Limits { max_attempts: 1, ..Limits::default() },
-//!     order: Order::None,
+//!     endpoints: vec![endpoint],
+//!     queue_bytes: DeliveryConfig::QUEUE_BYTES,
 //!     stream: StreamId { cluster: "cluster".into(), topic: "orders".into() },
 //!     seed: 1,
 //! };

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use crate::config::{EndpointConfig, Limits};
+use crate::config::EndpointConfig;
 use crate::inbox::Inbox;
 use crate::statistics::RouteStatistics;
 
@@ -40,7 +40,8 @@ pub(crate) struct RouteShared {
 
 impl RouteShared {
     /// A route that is open. `queue_bytes` is the route's share.
-    pub(crate) fn new(endpoint: &EndpointConfig, limits: &Limits, queue_bytes: usize) -> Self {
+    pub(crate) fn new(endpoint: &EndpointConfig, queue_bytes: usize) -> Self {
+        let limits = &endpoint.limits;
         Self {
             inbox: Inbox::new(limits.queue_messages, queue_bytes),
             uncommitted: AtomicUsize::new(0),

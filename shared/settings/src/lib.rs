@@ -76,4 +76,5 @@ pub use misspelled::{Misspelled, misspelled, warn_misspelled};
 pub use part::Part;
 pub use setting::{Group, Setting};
 pub use store::{Document, Expanded, Settings};
+pub use units::duration;
 pub use value::Source;

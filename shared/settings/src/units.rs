@@ -6,7 +6,7 @@ use std::time::Duration;
 const LONGEST: Duration = Duration::from_secs(365 * 86_400);
 
 /// A duration of up to a year: `500ms`, `30s`, `5m`, `1h`. The unit is required.
-pub(crate) fn duration(text: &str) -> Option<Duration> {
+pub fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = split(text)?;
     let duration = match unit {
         "ms" => Some(Duration::from_millis(number)),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use crate::settings::REQUEST_TIMEOUT;
 use ::settings::{Inspection, Misspelled, Settings};
+use delivery::Limits;
 use futures_util::future::join_all;
 use serde::Serialize;
 
@@ -230,7 +231,12 @@ async fn check_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<C
     let timeout = settings
         .duration(&REQUEST_TIMEOUT)
         .unwrap_or(Duration::from_secs(10));
+    let defaults = Limits {
+        request_timeout: timeout,
+        ..Limits::default()
+    };
     let asked = routes.into_iter().map(async |route| {
+        let timeout = route.limits.over(&defaults).request_timeout;
         let (target, result) = endpoint::ask(&route, timeout).await;
         Check::new(
             &format!("endpoint {}", route.name),

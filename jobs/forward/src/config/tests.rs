@@ -18,10 +18,8 @@ async fn the_defaults_are_those_of_the_catalog() {
     let config = config(&[]).await.unwrap();
     assert_eq!(config.group, "frontdoor");
     assert_eq!(config.group_protocol, None);
-    assert_eq!(
-        (config.window_start, config.window_end),
-        (WindowStart::Committed, WindowEnd::Now)
-    );
+    assert_eq!(config.window_start, WindowStart::Committed);
+    assert_eq!(config.window_end, WindowEnd::Now);
     assert_eq!(
         (config.records, config.bytes, config.deadline),
         (None, None, None)
@@ -29,11 +27,8 @@ async fn the_defaults_are_those_of_the_catalog() {
     assert_eq!(config.dead_letter_topic, "FrontDoorTopic-dead-letter");
     assert!(!config.dead_letter_envelope && !config.tombstones_are_dead_letters);
     assert_eq!(config.unmatched, Unmatched::Skip);
-    let limits = Limits {
-        max_uncommitted: Some(16 * 64),
-        ..Limits::default()
-    };
-    assert_eq!(config.limits, limits);
+    assert_eq!(config.limits, Limits::default());
+    assert_eq!(config.max_uncommitted_dead_letters(), Some(16 * 64));
     assert_eq!(
         (config.dead_letter_max_ratio, config.dead_letter_min_count),
         (0.05, 100)
@@ -171,5 +166,49 @@ async fn oci_streaming_gets_an_envelope_unless_configured_otherwise() {
             .await
             .unwrap()
             .dead_letter_envelope
+    );
+}
+
+#[tokio::test]
+async fn each_route_has_its_own_limits() {
+    let routes = |members: &str| {
+        let text = format!(
+            "version: 1\nroutes:\n- {{name: A, when: 'true', url: 'http://a'}}\n\
+             - {{name: B, when: 'true', url: 'http://b', {members}}}\n"
+        );
+        RouteConfig::parse(&text, &Settings::default()).unwrap()
+    };
+    let config = config(&[("BACKOFF_MAX", "2s"), ("ORDER", "partition")])
+        .await
+        .unwrap();
+    let own = routes("order: key, limits: {request_timeout: 90s, max_in_flight: 3}");
+    let stream = StreamId {
+        cluster: "c".into(),
+        topic: "t".into(),
+    };
+    let endpoints = config
+        .delivery(&own, stream, "\"int\"", 1)
+        .unwrap()
+        .endpoints;
+    let [a, b] = &endpoints[..] else { panic!() };
+    assert_eq!((a.order, b.order), (Order::Partition, Order::Key));
+    assert_eq!(a.limits.request_timeout, Duration::from_secs(10));
+    assert_eq!(
+        (a.limits.max_uncommitted, b.limits.max_uncommitted),
+        (Some(1024), Some(48))
+    );
+    // Handing over a partition waits for the slowest route.
+    assert_eq!(config.handover(&own), Duration::from_secs(91));
+    assert_eq!(config.handover(&[]), Duration::from_secs(11));
+    let error = config.check_routes(&routes("limits: {backoff_initial: 3s}"));
+    let error = error.unwrap_err().to_string();
+    assert!(
+        error.contains("backoff_initial of route \"B\" is longer"),
+        "{error}"
+    );
+    assert!(
+        config
+            .check_routes(&routes("limits: {backoff_initial: 3s, backoff_max: 4s}"))
+            .is_ok()
     );
 }

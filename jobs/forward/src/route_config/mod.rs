@@ -1,16 +1,18 @@
 //! The routes of a job: the routes file with its references replaced, checked. Pure: text and settings in, routes out.
 
 mod auth;
+mod limits;
 mod text;
 
 use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES};
 use runtime::redact;
 use settings::{SettingError, Settings};
 
-use delivery::{DeliveryError, EndpointConfig, EndpointUrl};
+use delivery::{DeliveryError, EndpointConfig, EndpointUrl, Order};
 use routes::RouteDefinition;
 
 pub use auth::Auth;
+pub use limits::{MAX_IN_FLIGHT, RouteLimits};
 use text::RouteText;
 
 /// The routes without the setting `routes`.
@@ -34,6 +36,10 @@ pub struct RouteConfig {
     pub auth: Auth,
     /// How many records one request may hold; 1 posts each record's own datum.
     pub batch: usize,
+    /// The order of its deliveries; `None`: that of the settings.
+    pub order: Option<Order>,
+    /// Its limits, where they differ from the settings.
+    pub limits: RouteLimits,
     /// Whether the file contains a secret itself instead of a reference.
     pub has_inline_secret: bool,
 }
@@ -138,6 +144,7 @@ impl RouteConfig {
                 text.batch
             ));
         }
+        text.limits.validate()?;
         let mut secrets = auth::Secrets::new(settings);
         Ok(Self {
             auth: Auth::resolve(text.auth, &mut secrets)?,
@@ -146,6 +153,8 @@ impl RouteConfig {
             when: text.when,
             url,
             batch: text.batch,
+            order: text.order.map(Order::from),
+            limits: text.limits,
         })
     }
 }

@@ -107,7 +107,7 @@ fn an_error_names_the_place_and_what_is_wrong() {
         ("routes: []", "missing field `version`"),
         (
             &with("ulr: 1"),
-            "unknown field `ulr`, expected one of name, when, url, auth, batch at line 3, column 44",
+            "unknown field `ulr`, expected one of name, when, url, auth, batch, order, limits at line 3, column 44",
         ),
         (
             "version: 1\nroutes: [{when: x, url: y}]",
@@ -143,6 +143,24 @@ fn an_error_names_the_place_and_what_is_wrong() {
             "the bearer token must be visible",
         ),
         (&with("auth: {barer: hunter2}"), "unknown field `barer`"),
+        (&with("order: topic"), "unknown variant"),
+        (&with("limits: {rate: 1}"), "unknown field `rate`"),
+        (
+            &with("limits: {request_timeout: 30}"),
+            "expected a duration such as 500ms",
+        ),
+        (
+            &with("limits: {request_timeout: 0s}"),
+            "line 3, route \"A\": its limit request_timeout is out of range: expected a duration above zero",
+        ),
+        (
+            &with("limits: {rate_limit: .inf}"),
+            "its limit rate_limit is out of range",
+        ),
+        (
+            &with("limits: {max_in_flight: 10001}"),
+            "its limit max_in_flight is out of range: expected a whole number from 1 to 10000",
+        ),
         (
             "version: 1\nroutes:\n- {name: \"a\\nb\", when: x, url: y}",
             "printable characters",

@@ -3,6 +3,8 @@
 use serde::Deserialize;
 use serde_saphyr::{Options, Spanned};
 
+use super::limits::{OrderText, RouteLimits};
+
 /// The version of the file's form.
 const VERSION: u32 = 1;
 
@@ -26,6 +28,9 @@ pub(super) struct RouteText {
     pub(super) auth: Option<AuthText>,
     #[serde(default = "one")]
     pub(super) batch: usize,
+    pub(super) order: Option<OrderText>,
+    #[serde(default)]
+    pub(super) limits: RouteLimits,
 }
 
 /// How requests are authorized: one of its members. Not an enum: an error about its variants would repeat a secret that is

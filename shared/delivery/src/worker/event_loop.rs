@@ -84,7 +84,7 @@ impl Worker {
         config: &DeliveryConfig,
         completions: Sender<Vec<Completion>>,
     ) -> Self {
-        let limits = &config.limits;
+        let limits = &endpoint.limits;
         let records = endpoint.max_records();
         let seed = config.seed.wrapping_add(route as u64);
         Self {
@@ -99,7 +99,7 @@ impl Worker {
             ),
             accepts_tombstones: endpoint.shape.accepts_tombstones(),
             queue: Queue::new(BatchLimits {
-                order: config.order,
+                order: endpoint.order,
                 records,
                 bytes: limits.batch_bytes,
                 linger: limits.linger,

@@ -104,7 +104,7 @@ fn a_rejected_batch_is_split_down_to_the_rejected_records() {
         .expect("endpoint");
         let harness = Harness::to(&endpoint, |config| {
             batch(64)(config);
-            config.order = order;
+            config.endpoints[0].order = order;
         });
         harness.offer((0..64).map(|offset| datum(0, offset)));
         for (offset, outcome) in harness.outcomes(64) {
@@ -177,7 +177,7 @@ fn a_partial_batch_is_sent_after_the_linger_time_or_a_flush() {
 
     let harness = Harness::to(&endpoint, |config| {
         batch(1000)(config);
-        config.limits.linger = Duration::from_secs(3600);
+        config.endpoints[0].limits.linger = Duration::from_secs(3600);
     });
     harness.offer([datum(0, 0), datum(0, 1)]);
     harness.delivery.flush();
@@ -202,7 +202,7 @@ fn only_records_reported_as_failed_are_sent_again() {
         .expect("endpoint");
         let harness = Harness::to(&endpoint, |config| {
             batch(64)(config);
-            config.order = order;
+            config.endpoints[0].order = order;
         });
         harness.offer((0..64).map(|offset| datum(0, offset)));
         harness.assert_outcomes(64, "delivered");
@@ -224,7 +224,7 @@ fn a_truncated_or_invalid_failure_report_delivers_nothing() {
         let endpoint = Endpoint::always(answer).expect("endpoint");
         let harness = Harness::to(&endpoint, |config| {
             batch(10)(config);
-            config.limits.max_attempts = 2;
+            config.endpoints[0].limits.max_attempts = 2;
         });
         harness.offer((0..10).map(|offset| datum(0, offset)));
         harness.assert_outcomes(10, "deferred");

@@ -13,10 +13,10 @@ use crate::harness::{Harness, TIMEOUT, config, message, reason, word};
 fn an_endpoint_that_is_down_receives_few_requests_and_its_route_is_deferred() {
     let endpoint = Endpoint::always(Answer::status(503)).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_in_flight = 2;
-        config.limits.max_attempts = 100;
-        config.limits.circuit_failure_threshold = 5;
-        config.limits.circuit_max_probes = 3;
+        config.endpoints[0].limits.max_in_flight = 2;
+        config.endpoints[0].limits.max_attempts = 100;
+        config.endpoints[0].limits.circuit_failure_threshold = 5;
+        config.endpoints[0].limits.circuit_max_probes = 3;
     });
     harness.offer((0..100).map(|offset| message(0, offset)));
     let completions = harness.completions(100);
@@ -57,10 +57,10 @@ fn an_endpoint_that_recovers_receives_all_records() {
     })
     .expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_attempts = 100;
-        config.limits.circuit_failure_threshold = 3;
-        config.limits.circuit_max_probes = 30;
-        config.limits.circuit_cool_down = Duration::from_millis(20);
+        config.endpoints[0].limits.max_attempts = 100;
+        config.endpoints[0].limits.circuit_failure_threshold = 3;
+        config.endpoints[0].limits.circuit_max_probes = 30;
+        config.endpoints[0].limits.circuit_cool_down = Duration::from_millis(20);
     });
     harness.offer((0..50).map(|offset| message(0, offset)));
     assert!(endpoint.wait_for(5, TIMEOUT));
@@ -78,8 +78,8 @@ fn a_refused_connection_counts_as_a_failure() {
     let other = Endpoint::always(Answer::ok()).expect("endpoint");
     let harness = Harness::to(&other, |config| {
         config.endpoints[0].url = url;
-        config.limits.circuit_failure_threshold = 2;
-        config.limits.circuit_max_probes = 1;
+        config.endpoints[0].limits.circuit_failure_threshold = 2;
+        config.endpoints[0].limits.circuit_max_probes = 1;
     });
     harness.offer((0..10).map(|offset| message(0, offset)));
     harness.assert_outcomes(10, "deferred");
@@ -94,8 +94,8 @@ fn a_refused_connection_counts_as_a_failure() {
 fn an_expired_token_rejects_nothing() {
     let endpoint = Endpoint::always(Answer::status(401)).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.circuit_failure_threshold = 10;
-        config.limits.circuit_max_probes = 2;
+        config.endpoints[0].limits.circuit_failure_threshold = 10;
+        config.endpoints[0].limits.circuit_max_probes = 2;
     });
     harness.offer((0..1000).map(|offset| message(0, offset)));
     harness.assert_outcomes(1000, "deferred");
@@ -110,7 +110,7 @@ fn a_record_with_403_does_not_stop_the_others() {
     })
     .expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.circuit_failure_threshold = 5
+        config.endpoints[0].limits.circuit_failure_threshold = 5
     });
     harness.offer((0..100).map(|offset| message(0, offset)));
     let outcomes = harness.outcomes(100);
@@ -124,7 +124,9 @@ fn a_record_with_403_does_not_stop_the_others() {
 #[test]
 fn gone_defers_the_route() {
     let endpoint = Endpoint::always(Answer::status(410)).expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.limits.max_in_flight = 2);
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_in_flight = 2
+    });
     harness.offer((0..100).map(|offset| message(0, offset)));
     harness.assert_outcomes(100, "deferred");
     assert!(endpoint.count() <= 2);
@@ -158,8 +160,8 @@ fn a_hanging_or_waiting_message_does_not_delay_others() {
     })
     .expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_in_flight = 2;
-        config.limits.backoff_max = Duration::from_secs(3600);
+        config.endpoints[0].limits.max_in_flight = 2;
+        config.endpoints[0].limits.backoff_max = Duration::from_secs(3600);
     });
     harness.offer((0..200).map(|offset| message(0, offset)));
     harness.assert_outcomes(198, "delivered");
@@ -170,8 +172,8 @@ fn a_hanging_or_waiting_message_does_not_delay_others() {
 fn requests_keep_the_rate_limit() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.rate_limit = Some(100.0);
-        config.limits.max_in_flight = 16;
+        config.endpoints[0].limits.rate_limit = Some(100.0);
+        config.endpoints[0].limits.max_in_flight = 16;
     });
     harness.offer((0..60).map(|offset| message(0, offset)));
     harness.completions(60);

@@ -12,7 +12,7 @@ fn no_retry_is_planned_after_the_deadline() {
     let endpoint =
         Endpoint::always(Answer::status(503).header("retry-after", "60")).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.backoff_max = Duration::from_secs(60)
+        config.endpoints[0].limits.backoff_max = Duration::from_secs(60)
     });
     harness
         .delivery
@@ -70,7 +70,7 @@ fn stop_lets_requests_in_flight_finish_and_defers_the_rest() {
 fn stop_does_not_wait_longer_than_its_timeout() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.request_timeout = 10 * TIMEOUT
+        config.endpoints[0].limits.request_timeout = 10 * TIMEOUT
     });
     harness.offer((0..10).map(|offset| message(0, offset)));
     assert!(endpoint.wait_for(4, TIMEOUT));
@@ -110,9 +110,9 @@ fn a_revoked_partition_is_deferred_except_for_requests_in_flight() {
         let endpoint =
             Endpoint::always(Answer::ok().after(Duration::from_millis(300))).expect("endpoint");
         let harness = Harness::to(&endpoint, |config| {
-            config.order = order;
+            config.endpoints[0].order = order;
             set_batch(&mut config.endpoints[0], batch);
-            config.limits.max_in_flight = 1;
+            config.endpoints[0].limits.max_in_flight = 1;
         });
         harness.offer((0..10).map(|offset| message(0, offset)));
         assert!(endpoint.wait_for(1, TIMEOUT));

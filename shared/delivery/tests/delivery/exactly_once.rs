@@ -45,15 +45,15 @@ fn each_message_is_completed_once_and_delivered_means_a_2xx_response() {
     ] {
         let endpoints = [(); 2].map(|()| Endpoint::start(anything).expect("endpoint"));
         let mut config = config(&[&endpoints[0], &endpoints[1]]);
-        config.order = order;
+        config.endpoints[0].order = order;
         set_batch(&mut config.endpoints[1], batch);
-        config.limits.max_in_flight = 8;
-        config.limits.max_attempts = 3;
-        config.limits.request_timeout = Duration::from_millis(300);
-        config.limits.queue_messages = 50;
-        config.limits.circuit_failure_threshold = 6;
-        config.limits.circuit_cool_down = Duration::from_millis(5);
-        config.limits.circuit_max_probes = 50;
+        config.endpoints[0].limits.max_in_flight = 8;
+        config.endpoints[0].limits.max_attempts = 3;
+        config.endpoints[0].limits.request_timeout = Duration::from_millis(300);
+        config.endpoints[0].limits.queue_messages = 50;
+        config.endpoints[0].limits.circuit_failure_threshold = 6;
+        config.endpoints[0].limits.circuit_cool_down = Duration::from_millis(5);
+        config.endpoints[0].limits.circuit_max_probes = 50;
         let harness = Harness::start(config);
         let mut offered = HashSet::new();
         let mut completions = Vec::new();
@@ -133,13 +133,15 @@ fn keys(request: &Request) -> Vec<String> {
 #[test]
 fn a_full_queue_returns_the_message() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.limits.queue_messages = 10);
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.queue_messages = 10
+    });
     harness.offer((0..10).map(|offset| message(0, offset)));
     let back = harness.delivery.offer(0, message(0, 10)).expect_err("full");
     assert_eq!(back.at.offset, 10);
     assert!(harness.holds(0, 10));
 
-    let harness = Harness::to(&endpoint, |config| config.limits.queue_bytes = 100_000);
+    let harness = Harness::to(&endpoint, |config| config.queue_bytes = 100_000);
     let large = |offset| Message {
         value: Some(Bytes::from(vec![0; 60_000])),
         ..message(0, offset)
@@ -149,7 +151,7 @@ fn a_full_queue_returns_the_message() {
     harness.offer([message(0, 2)]);
 
     // A message that is larger than the queue is accepted alone.
-    let harness = Harness::to(&endpoint, |config| config.limits.queue_bytes = 1000);
+    let harness = Harness::to(&endpoint, |config| config.queue_bytes = 1000);
     harness.offer([large(0)]);
     assert!(harness.delivery.offer(0, message(0, 1)).is_err());
 }

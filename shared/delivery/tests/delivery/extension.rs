@@ -55,7 +55,7 @@ fn a_request_that_cannot_be_authorized_is_not_sent_and_is_retried() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     for (max_attempts, outcome) in [(1, "deferred"), (2, "delivered")] {
         let harness = Harness::to(&endpoint, |config| {
-            config.limits.max_attempts = max_attempts;
+            config.endpoints[0].limits.max_attempts = max_attempts;
             config.endpoints[0].authorization = Arc::new(NumberedAttempts {
                 attempts: AtomicU32::new(0),
                 fails_at: 1,

@@ -5,9 +5,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use delivery::{
-    Completion, Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits, Order,
-};
+use delivery::{Completion, Delivery, DeliveryConfig, DeliveryOutcome, EndpointConfig, Limits};
 use record::{Coordinates, Message, StreamId};
 use testkit::endpoint::Endpoint;
 
@@ -21,21 +19,22 @@ pub(crate) struct Harness {
 
 /// One route to each endpoint, with short waits.
 pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
+    let limits = Limits {
+        max_in_flight: 4,
+        backoff_initial: Duration::from_millis(4),
+        backoff_max: Duration::from_secs(1),
+        circuit_cool_down: Duration::from_millis(50),
+        // Most tests are not about the circuit.
+        circuit_failure_threshold: 1000,
+        ..Limits::default()
+    };
+    let route = |endpoint: &&Endpoint| EndpointConfig {
+        limits,
+        ..EndpointConfig::new("A", endpoint.url())
+    };
     DeliveryConfig {
-        endpoints: endpoints
-            .iter()
-            .map(|endpoint| EndpointConfig::new("A", endpoint.url()))
-            .collect(),
-        limits: Limits {
-            max_in_flight: 4,
-            backoff_initial: Duration::from_millis(4),
-            backoff_max: Duration::from_secs(1),
-            circuit_cool_down: Duration::from_millis(50),
-            // Most tests are not about the circuit.
-            circuit_failure_threshold: 1000,
-            ..Limits::default()
-        },
-        order: Order::None,
+        endpoints: endpoints.iter().map(route).collect(),
+        queue_bytes: DeliveryConfig::QUEUE_BYTES,
         stream: StreamId {
             cluster: "cluster".into(),
             topic: "topic".into(),

@@ -36,9 +36,9 @@ fn accepted(endpoint: &Endpoint, key: impl Fn(&Request) -> u8) -> HashMap<u8, Ve
 fn a_key_keeps_its_order_through_retries() {
     let endpoint = flaky();
     let harness = Harness::to(&endpoint, |config| {
-        config.order = Order::Key;
-        config.limits.max_attempts = 100;
-        config.limits.max_in_flight = 16;
+        config.endpoints[0].order = Order::Key;
+        config.endpoints[0].limits.max_attempts = 100;
+        config.endpoints[0].limits.max_in_flight = 16;
     });
     harness.offer((0..240).map(|offset| keyed(offset, &format!("key {}", offset % 8))));
     harness.assert_outcomes(240, "delivered");
@@ -59,7 +59,7 @@ fn messages_without_a_key_do_not_wait() {
         _ => Answer::ok(),
     })
     .expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.order = Order::Key);
+    let harness = Harness::to(&endpoint, |config| config.endpoints[0].order = Order::Key);
     harness.offer((0..100).map(|offset| message(0, offset)));
     harness.assert_outcomes(99, "delivered");
 }
@@ -68,9 +68,9 @@ fn messages_without_a_key_do_not_wait() {
 fn a_partition_keeps_its_order_through_retries() {
     let endpoint = flaky();
     let harness = Harness::to(&endpoint, |config| {
-        config.order = Order::Partition;
-        config.limits.max_attempts = 100;
-        config.limits.max_in_flight = 16;
+        config.endpoints[0].order = Order::Partition;
+        config.endpoints[0].limits.max_attempts = 100;
+        config.endpoints[0].limits.max_in_flight = 16;
     });
     harness.offer((0..240).map(|offset| message((offset % 6) as i32, offset)));
     harness.assert_outcomes(240, "delivered");
@@ -89,8 +89,8 @@ fn only_records_behind_a_deferred_one_are_deferred() {
     .expect("endpoint");
     for order in [Order::Key, Order::Partition] {
         let harness = Harness::to(&endpoint, |config| {
-            config.order = order;
-            config.limits.max_attempts = 2;
+            config.endpoints[0].order = order;
+            config.endpoints[0].limits.max_attempts = 2;
         });
         // The key and the partition of a record are its offset modulo 5.
         harness.offer((0..50).map(|offset| {
@@ -130,7 +130,7 @@ fn records_behind_a_rejected_one_are_delivered() {
     })
     .expect("endpoint");
     for order in [Order::Key, Order::Partition] {
-        let harness = Harness::to(&endpoint, |config| config.order = order);
+        let harness = Harness::to(&endpoint, |config| config.endpoints[0].order = order);
         harness.offer((0..10).map(|offset| keyed(offset, "k")));
         for (offset, outcome) in harness.outcomes(10) {
             assert_eq!(

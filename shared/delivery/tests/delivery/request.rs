@@ -11,7 +11,7 @@ use record::{Message, Payload};
 use runtime::secret::Secret;
 use testkit::endpoint::{Answer, Endpoint, Request};
 
-use crate::harness::{Harness, config, message, word};
+use crate::harness::{Harness, config, message, reason, word};
 
 #[test]
 fn posts_the_datum_with_its_headers() {
@@ -86,7 +86,9 @@ fn sends_the_clients_idempotency_key() {
 fn connections_are_reused_and_limited() {
     let endpoint = Endpoint::always(Answer::ok().body("taken").after(Duration::from_millis(1)))
         .expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.limits.max_in_flight = 3);
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_in_flight = 3
+    });
     harness.offer((0..200).map(|offset| message(0, offset)));
     harness.assert_outcomes(200, "delivered");
     assert_eq!(endpoint.count(), 200);
@@ -105,7 +107,9 @@ fn requests_wait_while_too_many_records_are_uncommitted() {
         _ => Answer::ok(),
     };
     let endpoint = Endpoint::start(rejects_7).unwrap();
-    let harness = Harness::to(&endpoint, |config| config.limits.max_uncommitted = Some(10));
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_uncommitted = Some(10)
+    });
     harness.offer((0..30).map(|offset| message(0, offset)));
     harness.completions(10);
     std::thread::sleep(Duration::from_millis(200));
@@ -123,7 +127,9 @@ fn requests_wait_while_too_many_records_are_uncommitted() {
 #[test]
 fn max_uncommitted_limits_requests_in_flight() {
     let endpoint = Endpoint::start(|_| Answer::ok().after(Duration::from_millis(20))).unwrap();
-    let harness = Harness::to(&endpoint, |config| config.limits.max_uncommitted = Some(2));
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_uncommitted = Some(2)
+    });
     harness.offer((0..6).map(|offset| message(0, offset)));
     for _ in 0..3 {
         harness.completions(2);
@@ -135,7 +141,9 @@ fn max_uncommitted_limits_requests_in_flight() {
 #[test]
 fn a_large_response_body_closes_the_connection() {
     let endpoint = Endpoint::always(Answer::ok().body(vec![b'x'; 4 << 20])).expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.limits.max_in_flight = 1);
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_in_flight = 1
+    });
     harness.offer((0..3).map(|offset| message(0, offset)));
     harness.assert_outcomes(3, "delivered");
     assert_eq!(endpoint.connections(), 3);
@@ -230,4 +238,26 @@ fn tls_accepts_only_certificates_of_trusted_authorities() {
 #[ignore = "started by the test above"]
 fn tls_in_a_process_of_its_own() {
     crate::tls::run();
+}
+
+#[test]
+fn each_route_has_its_own_limits() {
+    let slow = Endpoint::start(|_| Answer::hang()).expect("an endpoint");
+    let failing = Endpoint::always(Answer::status(503)).expect("an endpoint");
+    let mut config = config(&[&slow, &failing]);
+    config.endpoints[0].limits.max_attempts = 1;
+    config.endpoints[0].limits.request_timeout = Duration::from_millis(50);
+    config.endpoints[1].limits.max_attempts = 3;
+    let harness = Harness::start(config);
+    for route in 0..2 {
+        let offered = harness.delivery.offer(route, message(0, route as i64));
+        offered.expect("there is room");
+    }
+    let mut reasons: Vec<String> = harness
+        .completions(2)
+        .iter()
+        .map(|completion| reason(&completion.outcome).to_owned())
+        .collect();
+    reasons.sort();
+    assert_eq!(reasons, ["503: 503 after 3 attempts", "timeout"]);
 }

@@ -18,7 +18,9 @@ fn each_status_is_handled_as_its_class() {
         411, 413, 415, 421, 422, 423, 425, 428, 429, 431, 451, 498, 500, 501, 502, 503, 504, 507,
     ] {
         let endpoint = Endpoint::always(Answer::status(status)).expect("endpoint");
-        let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 3);
+        let harness = Harness::to(&endpoint, |config| {
+            config.endpoints[0].limits.max_attempts = 3
+        });
         harness.offer([message(0, 0)]);
         let outcome = word(&harness.outcome());
         let (expected, requests) = match classify(status) {
@@ -105,7 +107,9 @@ fn an_incomplete_response_head_is_not_a_delivery() {
         Answer::reset(),
     ] {
         let endpoint = Endpoint::always(answer).expect("endpoint");
-        let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
+        let harness = Harness::to(&endpoint, |config| {
+            config.endpoints[0].limits.max_attempts = 2
+        });
         harness.offer([message(0, 0)]);
         let outcome = harness.outcome();
         assert_eq!(word(&outcome), "deferred");
@@ -121,8 +125,8 @@ fn an_incomplete_response_head_is_not_a_delivery() {
 fn a_request_ends_at_its_timeout() {
     let endpoint = Endpoint::always(Answer::hang()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_attempts = 2;
-        config.limits.request_timeout = Duration::from_millis(50);
+        config.endpoints[0].limits.max_attempts = 2;
+        config.endpoints[0].limits.request_timeout = Duration::from_millis(50);
     });
     harness.offer([message(0, 0)]);
     let outcome = harness.outcome();
@@ -135,8 +139,8 @@ fn a_request_ends_at_its_timeout() {
 fn a_stale_connection_does_not_count_as_an_attempt() {
     let endpoint = Endpoint::always(Answer::ok().closing_unannounced()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_attempts = 1;
-        config.limits.max_in_flight = 1;
+        config.endpoints[0].limits.max_attempts = 1;
+        config.endpoints[0].limits.max_in_flight = 1;
     });
     for offset in 0..20 {
         harness.offer([message(0, offset)]);
@@ -152,8 +156,8 @@ fn a_stale_connection_does_not_count_as_an_attempt() {
     })
     .expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_attempts = 1;
-        config.limits.max_in_flight = 1;
+        config.endpoints[0].limits.max_attempts = 1;
+        config.endpoints[0].limits.max_in_flight = 1;
     });
     harness.offer((0..4).map(|offset| message(0, offset)));
     harness.assert_outcomes(4, "delivered");
@@ -165,8 +169,8 @@ fn a_stale_connection_does_not_count_as_an_attempt() {
 fn a_connection_is_not_reused_after_connection_close() {
     let endpoint = Endpoint::always(Answer::ok().body("bye").closing()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_attempts = 1;
-        config.limits.max_in_flight = 2;
+        config.endpoints[0].limits.max_attempts = 1;
+        config.endpoints[0].limits.max_in_flight = 2;
     });
     harness.offer((0..50).map(|offset| message(0, offset)));
     harness.assert_outcomes(50, "delivered");
@@ -188,8 +192,8 @@ fn retry_after_pauses_the_route() {
     ] {
         let endpoint = Endpoint::sequence(vec![first, Answer::ok()]).expect("endpoint");
         let harness = Harness::to(&endpoint, |config| {
-            config.limits.max_in_flight = 1;
-            config.limits.backoff_max = 30 * second;
+            config.endpoints[0].limits.max_in_flight = 1;
+            config.endpoints[0].limits.backoff_max = 30 * second;
         });
         harness.offer((0..5).map(|offset| message(0, offset)));
         harness.assert_outcomes(5, "delivered");
@@ -208,7 +212,7 @@ fn retry_after_is_capped_and_ignored_if_zero_or_malformed() {
         ])
         .expect("endpoint");
         let harness = Harness::to(&endpoint, |config| {
-            config.limits.backoff_max = Duration::from_millis(200);
+            config.endpoints[0].limits.backoff_max = Duration::from_millis(200);
         });
         harness.offer([message(0, 0)]);
         assert_eq!(word(&harness.outcome()), "delivered", "{hint}");
@@ -226,9 +230,9 @@ fn retry_after_is_capped_and_ignored_if_zero_or_malformed() {
 fn retries_spread_below_the_backoff_ceiling() {
     let endpoint = Endpoint::always(Answer::status(500)).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
-        config.limits.max_in_flight = 16;
-        config.limits.max_attempts = 2;
-        config.limits.backoff_initial = Duration::from_millis(400);
+        config.endpoints[0].limits.max_in_flight = 16;
+        config.endpoints[0].limits.max_attempts = 2;
+        config.endpoints[0].limits.backoff_initial = Duration::from_millis(400);
     });
     harness.offer((0..16).map(|offset| message(0, offset)));
     harness.completions(16);
@@ -282,7 +286,9 @@ fn an_early_success_is_not_a_delivery_and_an_early_rejection_counts() {
         ..message(0, 0)
     };
     let endpoint = Endpoint::ignoring_bodies(Answer::ok()).expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_attempts = 2
+    });
     harness.offer([large()]);
     let outcome = harness.outcome();
     assert_eq!(word(&outcome), "deferred");
@@ -293,7 +299,9 @@ fn an_early_success_is_not_a_delivery_and_an_early_rejection_counts() {
     assert_eq!(endpoint.count(), 2);
 
     let endpoint = Endpoint::ignoring_bodies(Answer::status(413)).expect("endpoint");
-    let harness = Harness::to(&endpoint, |config| config.limits.max_attempts = 2);
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_attempts = 2
+    });
     harness.offer([large()]);
     assert_eq!(word(&harness.outcome()), "rejected 413");
     assert_eq!(endpoint.count(), 1);

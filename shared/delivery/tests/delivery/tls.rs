@@ -86,8 +86,8 @@ pub(crate) fn run() {
     let unused = Endpoint::always(testkit::endpoint::Answer::ok()).expect("endpoint");
     let harness = Harness::to(&unused, |config| {
         config.endpoints[0].url = format!("https://localhost:{port}/in");
-        config.limits.max_attempts = 1;
-        config.limits.max_in_flight = 1;
+        config.endpoints[0].limits.max_attempts = 1;
+        config.endpoints[0].limits.max_in_flight = 1;
     });
     for offset in 0..3 {
         harness.offer([message(0, offset)]);
