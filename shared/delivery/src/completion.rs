@@ -3,8 +3,10 @@
 use record::Message;
 
 use crate::outcome::RequestOutcome;
+use crate::policy::StatusRules;
 
-/// Proof that the endpoint has a record. Only delivery creates it, and only from a 2xx response.
+/// Proof that the endpoint has a record. Only delivery creates it, and only from a response with a status that means
+/// success: 2xx, or what the route's [`StatusRules`] say.
 #[derive(Debug)]
 pub struct Receipt {
     status: u16,
@@ -12,18 +14,21 @@ pub struct Receipt {
 }
 
 impl Receipt {
-    /// `None`: the outcome is not a 2xx response.
-    pub(crate) fn from_outcome(outcome: &RequestOutcome, attempts: u32) -> Option<Self> {
-        match outcome {
-            RequestOutcome::Answered(response) if response.status.is_success() => Some(Self {
-                status: response.status.as_u16(),
-                attempts,
-            }),
-            _ => None,
-        }
+    /// `None`: the outcome is not a response with a status that means success.
+    pub(crate) fn from_outcome(
+        outcome: &RequestOutcome,
+        attempts: u32,
+        statuses: &StatusRules,
+    ) -> Option<Self> {
+        let RequestOutcome::Answered(response) = outcome else {
+            return None;
+        };
+        let status = response.status.as_u16();
+        let is_accepted = statuses.is_accepted(status);
+        is_accepted.then_some(Self { status, attempts })
     }
 
-    /// The status, 200 to 299.
+    /// The status: 2xx, or one that the route's [`StatusRules`] name.
     pub fn status(&self) -> u16 {
         self.status
     }

@@ -8,6 +8,7 @@ use record::StreamId;
 use runtime::secret::Secret;
 
 use crate::error::DeliveryError;
+use crate::policy::StatusRules;
 use crate::request::{
     BearerToken, ContainerFile, Datum, FixedShape, NoAuthorization, PayloadFormat,
     RequestAuthorization, RequestShape,
@@ -49,6 +50,8 @@ pub struct EndpointConfig {
     pub limits: Limits,
     /// The order of the route's deliveries.
     pub order: Order,
+    /// The route's own meaning of status codes.
+    pub statuses: StatusRules,
 }
 
 impl DeliveryConfig {
@@ -76,6 +79,7 @@ impl EndpointConfig {
             tls: Arc::new(SystemTls),
             limits: Limits::default(),
             order: Order::None,
+            statuses: StatusRules::default(),
         }
     }
 

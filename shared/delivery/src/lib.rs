@@ -11,7 +11,7 @@
 //! - [`Delivery`]: accepts messages and returns [`Completion`]s
 //! - [`DeliveryConfig`], [`EndpointConfig`], [`Limits`], [`Order`]: the configuration
 //! - [`EndpointClient`]: sends one probe request to an endpoint, as `forward check` does
-//! - [`status`]: what each status code means for a record
+//! - [`status`]: what each status code means for a record; [`StatusRules`]: what it means for one route
 //!
 //! What can be replaced, each by a trait with few methods:
 //! - [`request::PayloadFormat`]: how messages become a request body
@@ -85,7 +85,7 @@ pub use delivery::Delivery;
 pub use endpoint_url::{EndpointUrl, EndpointUrlError};
 pub use error::DeliveryError;
 pub use outcome::ConnectionError;
-pub use policy::status;
+pub use policy::{StatusRule, StatusRules, status};
 pub use route::RouteState;
 pub use statistics::RouteStatistics;
 pub use transport::{EndpointClient, ProbeError};

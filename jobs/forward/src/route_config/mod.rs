@@ -2,13 +2,14 @@
 
 mod auth;
 mod limits;
+mod statuses;
 mod text;
 
 use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES};
 use runtime::redact;
 use settings::{SettingError, Settings};
 
-use delivery::{DeliveryError, EndpointConfig, EndpointUrl, Order};
+use delivery::{DeliveryError, EndpointConfig, EndpointUrl, Order, StatusRules};
 use routes::RouteDefinition;
 
 pub use auth::Auth;
@@ -40,6 +41,8 @@ pub struct RouteConfig {
     pub order: Option<Order>,
     /// Its limits, where they differ from the settings.
     pub limits: RouteLimits,
+    /// Its own meaning of status codes.
+    pub statuses: StatusRules,
     /// Whether the file contains a secret itself instead of a reference.
     pub has_inline_secret: bool,
 }
@@ -99,7 +102,10 @@ impl RouteConfig {
     /// # Errors
     /// The token has characters that are not allowed in a header.
     pub fn endpoint(&self) -> Result<EndpointConfig, DeliveryError> {
-        let endpoint = EndpointConfig::new(&self.name, &self.url);
+        let endpoint = EndpointConfig {
+            statuses: self.statuses.clone(),
+            ..EndpointConfig::new(&self.name, &self.url)
+        };
         match &self.auth {
             Auth::None => Ok(endpoint),
             Auth::Bearer(token) => endpoint.with_bearer_token(token),
@@ -155,6 +161,7 @@ impl RouteConfig {
             batch: text.batch,
             order: text.order.map(Order::from),
             limits: text.limits,
+            statuses: statuses::rules(&text.success_on, &text.retry_on, &text.drop_on)?,
         })
     }
 }

@@ -107,7 +107,7 @@ fn an_error_names_the_place_and_what_is_wrong() {
         ("routes: []", "missing field `version`"),
         (
             &with("ulr: 1"),
-            "unknown field `ulr`, expected one of name, when, url, auth, batch, order, limits at line 3, column 44",
+            "unknown field `ulr`, expected one of name, when, url, auth, batch, order, limits, success_on, retry_on, drop_on at line 3, column 44",
         ),
         (
             "version: 1\nroutes: [{when: x, url: y}]",
@@ -143,6 +143,22 @@ fn an_error_names_the_place_and_what_is_wrong() {
             "the bearer token must be visible",
         ),
         (&with("auth: {barer: hunter2}"), "unknown field `barer`"),
+        (
+            &with("retry_on: [409, 6xx]"),
+            "retry_on has \"6xx\", expected a status, a class or a range: 409, 4xx, 500-504",
+        ),
+        (
+            &with("success_on: [302]"),
+            "line 3, route \"A\": success_on has \"302\", which is not within 2xx or 4xx",
+        ),
+        (
+            &with("drop_on: [3xx]"),
+            "drop_on has \"3xx\", which is not within 4xx or 5xx",
+        ),
+        (
+            &with("retry_on: [4xx], drop_on: [422]"),
+            "drop_on has \"422\", of which another item",
+        ),
         (&with("order: topic"), "unknown variant"),
         (&with("limits: {rate: 1}"), "unknown field `rate`"),
         (
@@ -218,5 +234,26 @@ fn a_wrong_token_is_not_repeated_in_the_error() {
     ] {
         let error = parse(&with(wrong)).unwrap_err();
         assert!(!error.contains("hunter2"), "{error}");
+    }
+}
+
+#[test]
+fn a_route_has_its_own_meaning_of_status_codes() {
+    use delivery::status::StatusClass;
+    let text = with("success_on: [409], retry_on: ['404', 500-504], drop_on: [4xx]");
+    let overlap = parse(&text).unwrap_err();
+    assert!(overlap.contains("drop_on has \"4xx\""), "{overlap}");
+    let routes = parse(&with(
+        "success_on: [409], retry_on: ['404'], drop_on: [505-599]",
+    ))
+    .unwrap();
+    let statuses = &routes[0].endpoint().unwrap().statuses;
+    for (status, class) in [
+        (409, StatusClass::Accepted),
+        (404, StatusClass::Retryable),
+        (507, StatusClass::RecordRejected),
+        (503, StatusClass::Retryable),
+    ] {
+        assert_eq!(statuses.classify(status), class, "{status}");
     }
 }

@@ -31,6 +31,12 @@ pub(super) struct RouteText {
     pub(super) order: Option<OrderText>,
     #[serde(default)]
     pub(super) limits: RouteLimits,
+    #[serde(default)]
+    pub(super) success_on: Vec<String>,
+    #[serde(default)]
+    pub(super) retry_on: Vec<String>,
+    #[serde(default)]
+    pub(super) drop_on: Vec<String>,
 }
 
 /// How requests are authorized: one of its members. Not an enum: an error about its variants would repeat a secret that is

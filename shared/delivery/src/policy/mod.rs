@@ -1,6 +1,7 @@
 //! When a request is sent, and what follows from its outcome. Pure: the caller supplies the clock.
 //!
 //! - [`status`]: the meaning of a status code for a record
+//! - [`StatusRules`]: a route's own meaning of status codes
 //! - `retry`: the retry decision
 //! - `partial`: the records of a batch that the endpoint reports as failed
 //! - `limiter`: circuit breaker, rate limit and pauses
@@ -12,6 +13,8 @@ mod rate;
 pub(crate) mod retry;
 mod route_policy;
 pub mod status;
+mod status_rules;
 
 pub(crate) use circuit::{CircuitChange, Permit};
 pub(crate) use route_policy::RoutePolicy;
+pub use status_rules::{StatusRule, StatusRules};

@@ -5,7 +5,8 @@ use std::time::Instant;
 use runtime::retry::Backoff;
 
 use super::partial::PartialFailures;
-use super::status::{StatusClass, advice, classify};
+use super::status::{StatusClass, advice};
+use super::status_rules::StatusRules;
 use crate::outcome::{EndpointResponse, RequestOutcome};
 use crate::time::after;
 
@@ -46,8 +47,10 @@ pub(crate) enum Disposition {
 }
 
 /// The limits on retries.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct RetryPolicy {
+    /// The meaning of status codes.
+    pub(crate) statuses: StatusRules,
     /// The most attempts for one record.
     pub(crate) max_attempts: u32,
     /// The delay between attempts. Its maximum applies to `Retry-After` too.
@@ -85,7 +88,14 @@ impl RetryPolicy {
             }
         };
         let status = response.status.as_u16();
-        match (classify(status), partial) {
+        match (self.statuses.classify(status), partial) {
+            // Such a status is about one record ("exists already"). For a batch it leaves open which.
+            (StatusClass::Accepted, _) if attempt.records > 1 && !response.status.is_success() => {
+                match attempt.is_route_deferred {
+                    true => deferred("the route was deferred before the batch was split"),
+                    false => RetryAction::Split,
+                }
+            }
             (StatusClass::Accepted, PartialFailures::None) => RetryAction::Successful,
             (StatusClass::Accepted, PartialFailures::Positions(failed)) => {
                 let reason = "the endpoint reported the record as failed".to_owned();
@@ -196,18 +206,22 @@ pub(crate) fn describe(outcome: &RequestOutcome) -> String {
 mod tests {
     use super::*;
     use crate::outcome::{ConnectionError, FailureReport};
+    use crate::policy::StatusRule;
     use http::StatusCode;
     use std::time::Duration;
 
     const SECOND: Duration = Duration::from_secs(1);
 
-    const POLICY: RetryPolicy = RetryPolicy {
-        max_attempts: 3,
-        backoff: Backoff {
-            initial: Duration::from_millis(200),
-            max: Duration::from_secs(30),
-        },
-    };
+    fn policy() -> RetryPolicy {
+        RetryPolicy {
+            statuses: StatusRules::default(),
+            max_attempts: 3,
+            backoff: Backoff {
+                initial: Duration::from_millis(200),
+                max: Duration::from_secs(30),
+            },
+        }
+    }
 
     fn answered(status: u16, retry_after: Option<Duration>) -> RequestOutcome {
         RequestOutcome::Answered(EndpointResponse {
@@ -231,7 +245,7 @@ mod tests {
 
     fn decide(outcome: &RequestOutcome, attempt: &Attempt) -> RetryAction {
         let mut rng = fastrand::Rng::with_seed(1);
-        POLICY.decide(outcome, PartialFailures::None, attempt, &mut rng)
+        policy().decide(outcome, PartialFailures::None, attempt, &mut rng)
     }
 
     #[test]
@@ -321,6 +335,27 @@ mod tests {
     }
 
     #[test]
+    fn a_success_of_another_class_counts_for_single_records_only() {
+        let mut policy = policy();
+        assert!(policy.statuses.add(409..=409, StatusRule::Success));
+        let decide = |records| {
+            let attempt = Attempt {
+                records,
+                ..first(Instant::now())
+            };
+            let mut rng = fastrand::Rng::with_seed(1);
+            policy.decide(
+                &answered(409, None),
+                PartialFailures::None,
+                &attempt,
+                &mut rng,
+            )
+        };
+        assert_eq!(decide(1), RetryAction::Successful);
+        assert_eq!(decide(2), RetryAction::Split);
+    }
+
+    #[test]
     fn a_batch_is_split_after_its_last_attempt() {
         let last = Attempt {
             records: 2,
@@ -332,7 +367,7 @@ mod tests {
         let mut rng = fastrand::Rng::with_seed(1);
         let one = PartialFailures::Positions(vec![1]);
         let RetryAction::RetryPartial { rest, .. } =
-            POLICY.decide(&answered(200, None), one, &last, &mut rng)
+            policy().decide(&answered(200, None), one, &last, &mut rng)
         else {
             panic!("not a partial failure");
         };
@@ -363,7 +398,7 @@ mod tests {
             ..first(now)
         };
         let mut decide = |failures, attempt: &Attempt| {
-            POLICY.decide(&answered(200, None), failures, attempt, &mut rng)
+            policy().decide(&answered(200, None), failures, attempt, &mut rng)
         };
         assert_eq!(
             decide(PartialFailures::None, &attempt),
@@ -408,7 +443,7 @@ mod tests {
         let now = Instant::now();
         let policy = RetryPolicy {
             max_attempts: u32::MAX,
-            ..POLICY
+            ..policy()
         };
         let attempt = Attempt {
             failures: number - 1,

@@ -8,7 +8,8 @@ use super::circuit::CircuitSettings;
 use super::limiter::Limiter;
 use super::partial::PartialFailures;
 use super::retry::{Attempt, RetryAction, RetryPolicy};
-use crate::config::Limits;
+use super::status_rules::StatusRules;
+use crate::config::EndpointConfig;
 use crate::outcome::RequestOutcome;
 
 /// When requests of a route are sent, and what follows from their outcomes.
@@ -22,7 +23,8 @@ pub(crate) struct RoutePolicy {
 
 impl RoutePolicy {
     /// `seed` is the seed of the backoff's jitter.
-    pub(crate) fn new(limits: &Limits, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(endpoint: &EndpointConfig, seed: u64, now: Instant) -> Self {
+        let limits = &endpoint.limits;
         let circuit = CircuitSettings {
             failure_threshold: limits.circuit_failure_threshold,
             cool_down: limits.circuit_cool_down,
@@ -31,6 +33,7 @@ impl RoutePolicy {
         Self {
             limiter: Limiter::new(circuit, limits.rate_limit, now),
             retry: RetryPolicy {
+                statuses: endpoint.statuses.clone(),
                 max_attempts: limits.max_attempts,
                 backoff: Backoff {
                     initial: limits.backoff_initial,
@@ -49,6 +52,11 @@ impl RoutePolicy {
         attempt: &Attempt,
     ) -> RetryAction {
         self.retry.decide(outcome, partial, attempt, &mut self.rng)
+    }
+
+    /// The meaning of status codes.
+    pub(crate) fn statuses(&self) -> &StatusRules {
+        &self.retry.statuses
     }
 
     /// The longest delay between attempts, which limits `Retry-After` too.

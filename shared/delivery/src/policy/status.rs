@@ -57,10 +57,10 @@ pub fn classify(status: u16) -> StatusClass {
     }
 }
 
-/// Whether the circuit breaker counts this status as a failure of the endpoint. An endpoint that rejects one record, or
-/// delays one request (409, 425), works.
-pub fn is_endpoint_failure(status: u16) -> bool {
-    match classify(status) {
+/// Whether the circuit breaker counts this status, of this class, as a failure of the endpoint. An endpoint that rejects
+/// one record, or delays one request (409, 425), works.
+pub(super) fn is_failure(status: u16, class: StatusClass) -> bool {
+    match class {
         StatusClass::Accepted | StatusClass::RecordRejected => false,
         StatusClass::Retryable => !matches!(status, 409 | 425),
         StatusClass::Deferred | StatusClass::RouteGone => true,
@@ -135,11 +135,12 @@ mod tests {
 
     #[test]
     fn rejecting_a_record_is_not_an_endpoint_failure() {
+        let is_failure = |status| is_failure(status, classify(status));
         for status in [200, 204, 400, 409, 413, 422, 425] {
-            assert!(!is_endpoint_failure(status), "{status}");
+            assert!(!is_failure(status), "{status}");
         }
         for status in [302, 401, 404, 408, 410, 429, 500, 501, 503] {
-            assert!(is_endpoint_failure(status), "{status}");
+            assert!(is_failure(status), "{status}");
         }
     }
 }

@@ -18,6 +18,7 @@ use crate::config::EndpointConfig;
 use crate::endpoint_url::EndpointUrl;
 use crate::error::DeliveryError;
 use crate::outcome::{ConnectionError, EndpointResponse, FailureReport, RequestOutcome};
+use crate::policy::StatusRules;
 use crate::request::{PreparedRequest, RequestAuthorization};
 use crate::time::after;
 use crate::timer::Timer;
@@ -49,6 +50,7 @@ pub struct EndpointClient {
     url: EndpointUrl,
     authorization: Arc<dyn RequestAuthorization>,
     tls: Arc<dyn TlsConfig>,
+    statuses: StatusRules,
     /// Requests sent again because the endpoint had closed an idle connection.
     stale_connections: AtomicU64,
 }
@@ -92,6 +94,7 @@ impl EndpointClient {
             url,
             authorization: Arc::clone(&endpoint.authorization),
             tls: Arc::clone(&endpoint.tls),
+            statuses: endpoint.statuses.clone(),
             stale_connections: AtomicU64::new(0),
         })
     }
@@ -203,7 +206,7 @@ impl EndpointClient {
                 .attempt(&self.url, &*self.authorization)
                 .map_err(|error| ConnectionError::Authorization(error.to_string()))?;
             let before = connection.received();
-            match connection.send(attempt).await {
+            match connection.send(attempt, &self.statuses).await {
                 Err(_) if is_reused && connection.received() == before => {
                     self.stale_connections.fetch_add(1, Ordering::Relaxed);
                     is_reused = false;

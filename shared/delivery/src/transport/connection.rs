@@ -21,6 +21,7 @@ use super::stream::{ByteCounts, EndpointStream};
 use super::tls::TlsConfig;
 use crate::endpoint_url::EndpointUrl;
 use crate::outcome::ConnectionError;
+use crate::policy::StatusRules;
 use crate::timer::Timer;
 
 /// The most bytes of a response head, and of a body whose connection is kept.
@@ -91,6 +92,7 @@ impl Connection {
     pub(super) async fn send(
         &mut self,
         request: Request<Bytes>,
+        statuses: &StatusRules,
     ) -> Result<Response<Incoming>, ConnectionError> {
         let length = request.body().len() as u64;
         let before = self.counts.sent();
@@ -98,8 +100,8 @@ impl Connection {
         match drive(&mut self.driver, &mut self.is_closed, response).await {
             Some(Ok(response)) => {
                 self.is_out_of_step = self.counts.sent() - before < length;
-                if self.is_out_of_step && response.status().is_success() {
-                    let status = response.status().as_u16();
+                let status = response.status().as_u16();
+                if self.is_out_of_step && statuses.is_accepted(status) {
                     return Err(ConnectionError::EarlySuccess(status));
                 }
                 Ok(response)

@@ -104,7 +104,7 @@ impl Worker {
                 bytes: limits.batch_bytes,
                 linger: limits.linger,
             }),
-            policy: RoutePolicy::new(limits, seed, now()),
+            policy: RoutePolicy::new(endpoint, seed, now()),
             in_flight: InFlight::default(),
             completions: CompletionBuffer::new(route, records, completions, Arc::clone(&shared)),
             recorder: Arc::<RouteShared>::clone(&shared),

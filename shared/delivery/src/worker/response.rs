@@ -10,7 +10,7 @@ use crate::completion::{DeliveryOutcome, Receipt};
 use crate::outcome::{EndpointResponse, FailureReport, RequestOutcome};
 use crate::policy::partial::PartialFailures;
 use crate::policy::retry::{Attempt, Disposition, RetryAction, describe};
-use crate::policy::status::{is_endpoint_failure, is_route_pause};
+use crate::policy::status::is_route_pause;
 use crate::policy::{CircuitChange, Permit};
 use crate::queue::Batch;
 use crate::recorder::RequestResult;
@@ -48,7 +48,7 @@ impl Worker {
             RetryAction::Successful => {
                 self.queue.complete(batch.group, batch.partition());
                 for message in batch.messages {
-                    let outcome = delivered(outcome, batch.requests);
+                    let outcome = self.delivered(outcome, batch.requests);
                     self.completions.push(message, outcome);
                 }
             }
@@ -65,7 +65,7 @@ impl Worker {
                     if failed.next_if_eq(&position).is_some() {
                         failed_messages.push(message);
                     } else {
-                        let outcome = delivered(outcome, batch.requests);
+                        let outcome = self.delivered(outcome, batch.requests);
                         self.completions.push(message, outcome);
                     }
                 }
@@ -113,7 +113,11 @@ impl Worker {
             RequestOutcome::Answered(response) => Some(response),
             RequestOutcome::TimedOut | RequestOutcome::Failed(_) => None,
         };
-        if response.is_some_and(|response| !is_endpoint_failure(response.status.as_u16())) {
+        let is_failure = |response: &EndpointResponse| {
+            let statuses = self.policy.statuses();
+            statuses.is_endpoint_failure(response.status.as_u16())
+        };
+        if response.is_some_and(|response| !is_failure(response)) {
             self.policy.limiter.record_success(permit);
             return;
         }
@@ -189,15 +193,15 @@ impl Worker {
             "request failed"
         );
     }
-}
 
-/// Delivered, if the outcome is a 2xx response.
-fn delivered(outcome: &RequestOutcome, requests: u32) -> DeliveryOutcome {
-    match Receipt::from_outcome(outcome, requests) {
-        Some(receipt) => DeliveryOutcome::Delivered(receipt),
-        None => DeliveryOutcome::Deferred {
-            reason: describe(outcome),
-            attempts: requests,
-        },
+    /// Delivered, if the outcome is a response that means success.
+    fn delivered(&self, outcome: &RequestOutcome, requests: u32) -> DeliveryOutcome {
+        match Receipt::from_outcome(outcome, requests, self.policy.statuses()) {
+            Some(receipt) => DeliveryOutcome::Delivered(receipt),
+            None => DeliveryOutcome::Deferred {
+                reason: describe(outcome),
+                attempts: requests,
+            },
+        }
     }
 }

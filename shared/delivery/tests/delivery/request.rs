@@ -259,5 +259,6 @@ fn each_route_has_its_own_limits() {
         .map(|completion| reason(&completion.outcome).to_owned())
         .collect();
     reasons.sort();
-    assert_eq!(reasons, ["503: 503 after 3 attempts", "timeout"]);
+    assert!(reasons[0].ends_with(" after 3 attempts"), "{reasons:?}");
+    assert_eq!(reasons[1], "timeout");
 }

@@ -3,8 +3,8 @@
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
-use delivery::DeliveryOutcome;
 use delivery::status::{StatusClass, classify};
+use delivery::{DeliveryOutcome, StatusRule};
 use record::Message;
 use testkit::endpoint::{Answer, Endpoint};
 
@@ -305,4 +305,22 @@ fn an_early_success_is_not_a_delivery_and_an_early_rejection_counts() {
     harness.offer([large()]);
     assert_eq!(word(&harness.outcome()), "rejected 413");
     assert_eq!(endpoint.count(), 1);
+}
+
+#[test]
+fn the_rules_of_a_route_decide_about_its_statuses() {
+    for (status, rule, expected, requests) in [
+        (409, StatusRule::Success, "delivered", 1),
+        (404, StatusRule::Retry, "deferred", 3),
+        (503, StatusRule::Drop, "rejected 503", 1),
+    ] {
+        let endpoint = Endpoint::always(Answer::status(status)).expect("endpoint");
+        let harness = Harness::to(&endpoint, |config| {
+            config.endpoints[0].limits.max_attempts = 3;
+            assert!(config.endpoints[0].statuses.add(status..=status, rule));
+        });
+        harness.offer([message(0, 0)]);
+        assert_eq!(word(&harness.outcome()), expected);
+        assert_eq!(endpoint.count(), requests, "{status}");
+    }
 }
