@@ -40,6 +40,8 @@ pub enum Cause {
     Unmatched,
     /// It has no value, and `TOMBSTONES` is `dead_letter`.
     Tombstone,
+    /// No request can be built of it.
+    InvalidRequest,
     /// Its endpoint rejected it with a permanent status.
     Refused,
     /// Its endpoint has not accepted it for `GIVE_UP_AFTER`, with statuses that permit retries.
@@ -55,6 +57,7 @@ impl Cause {
             Self::Unroutable => "unroutable",
             Self::Unmatched => "unmatched",
             Self::Tombstone => "tombstone",
+            Self::InvalidRequest => "invalid-request",
             Self::Refused => "refused",
             Self::Undeliverable => "undeliverable",
         }
@@ -63,7 +66,7 @@ impl Cause {
     fn stage(self) -> &'static str {
         match self {
             Self::Undecodable | Self::UnknownSchema | Self::Tombstone => "VALUE_CONVERTER",
-            Self::Unroutable | Self::Unmatched => "TRANSFORMATION",
+            Self::Unroutable | Self::Unmatched | Self::InvalidRequest => "TRANSFORMATION",
             Self::Refused | Self::Undeliverable => "TASK_PUT",
         }
     }

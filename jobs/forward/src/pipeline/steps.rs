@@ -277,8 +277,12 @@ impl<'r> Pipeline<'r> {
                     .note_deferred(partition, route, offset, timestamp);
                 self.partitions.defer(partition, route, offset);
             }
-            DeliveryOutcome::Rejected { reason, .. } => {
-                self.reject(route, message, Cause::Refused, reason);
+            DeliveryOutcome::Rejected { status, reason } => {
+                let cause = match status {
+                    Some(_) => Cause::Refused,
+                    None => Cause::InvalidRequest,
+                };
+                self.reject(route, message, cause, reason);
             }
         }
     }
