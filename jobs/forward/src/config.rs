@@ -22,6 +22,7 @@ use settings::{Setting, SettingError, Settings};
 
 use crate::route_config::{self, RouteConfig, RouteLimits};
 use crate::single_run::ConcurrentRuns;
+use avro::Schema;
 use delivery::{DeliveryConfig, DeliveryError, EndpointConfig, Limits, Order};
 use offsets::window::{WindowEnd, WindowStart};
 use record::StreamId;
@@ -211,11 +212,12 @@ impl Config {
         })
     }
 
-    /// Checks the settings against the routes. A container file has one schema, so batches cannot hold datums as they were
-    /// written.
+    /// Checks the settings against the routes: a container file has one schema, and JSON is made with `AVRO_SCHEMA`, so
+    /// only single datums can be sent as they were written.
     ///
     /// # Errors
-    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches; or the limits of a route contradict each other.
+    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches or another format than Avro; or the limits of a route
+    /// contradict each other.
     pub fn check_routes(&self, routes: &[RouteConfig]) -> Result<(), SettingError> {
         for route in routes {
             let limits = self.limits_of(route);
@@ -227,14 +229,23 @@ impl Config {
                 )));
             }
         }
-        let batched = routes.iter().find(|route| route.batch > 1);
-        match batched.filter(|_| self.delivery_schema == DeliverySchema::Writer) {
-            Some(route) => Err(SettingError::Contradiction(format!(
-                "DELIVERY_SCHEMA is writer, and route {:?} has a batch of {}: set DELIVERY_SCHEMA=reader, or batch to 1",
-                route.name, route.batch
-            ))),
-            None => Ok(()),
+        if self.delivery_schema != DeliverySchema::Writer {
+            return Ok(());
         }
+        let contradiction = |route: &RouteConfig| {
+            let (has, remedy) = if !route.format.keeps_datums() {
+                ("another format than avro".to_owned(), "format to avro")
+            } else if route.batch > 1 {
+                (format!("a batch of {}", route.batch), "batch to 1")
+            } else {
+                return None;
+            };
+            Some(SettingError::Contradiction(format!(
+                "DELIVERY_SCHEMA is writer, and route {:?} has {has}: set DELIVERY_SCHEMA=reader, or {remedy}",
+                route.name
+            )))
+        };
+        routes.iter().find_map(contradiction).map_or(Ok(()), Err)
     }
 
     /// The limits of a route.
@@ -277,19 +288,17 @@ impl Config {
         &self,
         routes: &[RouteConfig],
         stream: StreamId,
-        schema: &str,
+        schema: &Schema,
         seed: u64,
     ) -> Result<DeliveryConfig, DeliveryError> {
         let mut endpoints = Vec::new();
         for route in routes {
-            let endpoint = EndpointConfig {
+            endpoints.push(EndpointConfig {
                 limits: self.limits_of(route),
                 order: route.order.unwrap_or(self.order),
+                format: route.format.payload(schema, route.batch),
+                batch_records: route.batch,
                 ..route.endpoint()?
-            };
-            endpoints.push(match route.batch {
-                1 => endpoint,
-                records => endpoint.with_container_files(records, schema),
             });
         }
         Ok(DeliveryConfig {

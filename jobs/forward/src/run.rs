@@ -303,12 +303,9 @@ impl Run<'_> {
         // The standard library's random keys: two runs must not retry at the same moments.
         let seed = RandomState::new().build_hasher().finish();
         let stream = topic.stream.clone();
-        let mut config = self.config.delivery(
-            self.route_configs,
-            stream,
-            self.schemas.reader().json(),
-            seed,
-        )?;
+        let mut config =
+            self.config
+                .delivery(self.route_configs, stream, self.schemas.reader(), seed)?;
         if !self.moves_commits() {
             // A run that commits nothing has no bound.
             for endpoint in &mut config.endpoints {

@@ -157,6 +157,31 @@ async fn what_is_malformed_or_contradictory_is_named() {
 }
 
 #[tokio::test]
+async fn datums_as_written_need_unbatched_avro() {
+    let check = async |schema: &str, members: &str| {
+        let text =
+            format!("version: 1\nroutes: [{{name: A, when: 'true', url: 'http://a', {members}}}]");
+        let routes = RouteConfig::parse(&text, &Settings::default()).unwrap();
+        let config = config(&[("DELIVERY_SCHEMA", schema)]).await.unwrap();
+        let result = config.check_routes(&routes);
+        result.map_err(|error| error.to_string())
+    };
+    for members in ["format: avro", "batch: 1", ""] {
+        assert_eq!(check("writer", members).await, Ok(()));
+    }
+    for (members, expected) in [
+        ("batch: 2", "or batch to 1"),
+        ("format: json", "or format to avro"),
+        ("format: ndjson, batch: 2", "or format to avro"),
+        ("format: {cloudevents: {mode: binary}}", "or format to avro"),
+    ] {
+        let error = check("writer", members).await.unwrap_err();
+        assert!(error.contains(expected), "{error}");
+        assert_eq!(check("reader", members).await, Ok(()));
+    }
+}
+
+#[tokio::test]
 async fn oci_streaming_gets_an_envelope_unless_configured_otherwise() {
     let oci = [("KAFKA_PROFILE", "oci")];
     assert!(config(&oci).await.unwrap().dead_letter_envelope);
@@ -187,7 +212,7 @@ async fn each_route_has_its_own_limits() {
         topic: "t".into(),
     };
     let endpoints = config
-        .delivery(&own, stream, "\"int\"", 1)
+        .delivery(&own, stream, &avro::Schema::parse("\"int\"").unwrap(), 1)
         .unwrap()
         .endpoints;
     let [a, b] = &endpoints[..] else { panic!() };

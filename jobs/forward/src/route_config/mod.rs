@@ -1,6 +1,7 @@
 //! The routes of a job: the routes file with its references replaced, checked. Pure: text and settings in, routes out.
 
 mod auth;
+mod format;
 mod limits;
 mod statuses;
 mod text;
@@ -13,6 +14,7 @@ use delivery::{DeliveryError, EndpointConfig, EndpointUrl, Order, StatusRules};
 use routes::RouteDefinition;
 
 pub use auth::Auth;
+pub use format::Format;
 pub use limits::{MAX_IN_FLIGHT, RouteLimits};
 use text::RouteText;
 
@@ -35,8 +37,10 @@ pub struct RouteConfig {
     pub url: String,
     /// How requests are authorized.
     pub auth: Auth,
-    /// How many records one request may hold; 1 posts each record's own datum.
+    /// How many records one request may hold.
     pub batch: usize,
+    /// The format of request bodies.
+    pub format: Format,
     /// The order of its deliveries; `None`: that of the settings.
     pub order: Option<Order>,
     /// Its limits, where they differ from the settings.
@@ -158,6 +162,7 @@ impl RouteConfig {
             name: text.name,
             when: text.when,
             url,
+            format: Format::resolve(text.format, text.batch)?,
             batch: text.batch,
             order: text.order.map(Order::from),
             limits: text.limits,

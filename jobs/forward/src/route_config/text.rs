@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde_saphyr::{Options, Spanned};
 
+use super::format::FormatText;
 use super::limits::{OrderText, RouteLimits};
 
 /// The version of the file's form.
@@ -28,6 +29,7 @@ pub(super) struct RouteText {
     pub(super) auth: Option<AuthText>,
     #[serde(default = "one")]
     pub(super) batch: usize,
+    pub(super) format: Option<FormatText>,
     pub(super) order: Option<OrderText>,
     #[serde(default)]
     pub(super) limits: RouteLimits,

@@ -4,6 +4,7 @@
 
 mod backpressure;
 mod fairness;
+mod formats;
 mod give_up;
 mod registry;
 mod schemas;
