@@ -3,8 +3,11 @@
 mod auth;
 mod format;
 mod limits;
+mod shape;
 mod statuses;
 mod text;
+
+use std::sync::Arc;
 
 use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, ROUTES};
 use runtime::redact;
@@ -16,6 +19,7 @@ use routes::RouteDefinition;
 pub use auth::Auth;
 pub use format::Format;
 pub use limits::{MAX_IN_FLIGHT, RouteLimits};
+pub use shape::RouteShape;
 use text::RouteText;
 
 /// The routes without the setting `routes`.
@@ -41,6 +45,8 @@ pub struct RouteConfig {
     pub batch: usize,
     /// The format of request bodies.
     pub format: Format,
+    /// The method and headers of requests.
+    pub shape: RouteShape,
     /// The order of its deliveries; `None`: that of the settings.
     pub order: Option<Order>,
     /// Its limits, where they differ from the settings.
@@ -101,12 +107,13 @@ impl RouteConfig {
         }
     }
 
-    /// The route's endpoint, with its authorization. It receives one datum a request.
+    /// The route's endpoint, with method, headers and authorization. It receives one datum a request.
     ///
     /// # Errors
     /// The token has characters that are not allowed in a header.
     pub fn endpoint(&self) -> Result<EndpointConfig, DeliveryError> {
         let endpoint = EndpointConfig {
+            shape: Arc::new(self.shape.clone()),
             statuses: self.statuses.clone(),
             ..EndpointConfig::new(&self.name, &self.url)
         };
@@ -163,6 +170,13 @@ impl RouteConfig {
             when: text.when,
             url,
             format: Format::resolve(text.format, text.batch)?,
+            shape: RouteShape::resolve(
+                text.method,
+                &text.headers,
+                &text.kafka_headers,
+                text.batch,
+                settings,
+            )?,
             batch: text.batch,
             order: text.order.map(Order::from),
             limits: text.limits,

@@ -1,10 +1,13 @@
 //! The routes file as it is written: YAML, of which JSON is a part. References are not replaced. Pure.
 
+use std::collections::BTreeMap;
+
 use serde::Deserialize;
 use serde_saphyr::{Options, Spanned};
 
 use super::format::FormatText;
 use super::limits::{OrderText, RouteLimits};
+use super::shape::MethodText;
 
 /// The version of the file's form.
 const VERSION: u32 = 1;
@@ -30,6 +33,12 @@ pub(super) struct RouteText {
     #[serde(default = "one")]
     pub(super) batch: usize,
     pub(super) format: Option<FormatText>,
+    #[serde(default)]
+    pub(super) method: MethodText,
+    #[serde(default)]
+    pub(super) headers: BTreeMap<String, String>,
+    #[serde(default)]
+    pub(super) kafka_headers: Vec<String>,
     pub(super) order: Option<OrderText>,
     #[serde(default)]
     pub(super) limits: RouteLimits,

@@ -28,7 +28,8 @@ fn requests(members: &str) -> Vec<Request> {
     requests
 }
 
-fn run_with(stage: &Stage, members: &str) -> Run {
+/// Runs with one route to A that takes every record.
+pub(super) fn run_with(stage: &Stage, members: &str) -> Run {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     let url = stage.a.url();
     write!(

@@ -8,6 +8,7 @@ mod formats;
 mod give_up;
 mod registry;
 mod schemas;
+mod shapes;
 mod windows;
 
 use std::collections::BTreeMap;
