@@ -21,7 +21,7 @@ pub enum Action {
     /// Run windows.
     Run(RunOptions),
     /// Check that everything a run needs is reachable.
-    Check(Output),
+    Check(CheckOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -55,6 +55,15 @@ impl RunOptions {
     }
 }
 
+/// Options of a check that are not settings.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CheckOptions {
+    /// The form of the report on standard output.
+    pub output: Output,
+    /// Check the settings, the schema and the routes only.
+    pub offline: bool,
+}
+
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -76,7 +85,11 @@ pub fn parse(
     match matches.subcommand() {
         Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::flags(&GROUPS, matches))),
         Some(("check", matches)) => {
-            Ok((Action::Check(output(matches)), cli::flags(&GROUPS, matches)))
+            let options = CheckOptions {
+                output: output(matches),
+                offline: matches.get_flag("offline"),
+            };
+            Ok((Action::Check(options), cli::flags(&GROUPS, matches)))
         }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
@@ -220,8 +233,17 @@ fn check() -> Command {
         .about("Checks that everything a run needs is reachable, one line per check, without any effect")
         .next_help_heading("This check")
         .arg(form("The form of the result on standard output."))
+        .arg(
+            Arg::new("offline")
+                .long("offline")
+                .help("Check the settings, the schema and the routes, without a connection to a broker, a schema registry or an endpoint.")
+                .action(ArgAction::SetTrue),
+        )
         .after_help(
-            "Checked are the Oracle Cloud principal, the settings file, each secret and document, the broker with its \
+            "Examples:\n  \
+             Check a routes file in CI; the broker need not exist:\n    \
+             forward check --offline --routes routes.yaml --avro-schema order.avsc --kafka-bootstrap-servers localhost:9092\n\n\
+             Checked are the Oracle Cloud principal, the settings file, each secret and document, the broker with its \
              topics and group and the permissions for them, and each route's endpoint (by GET).\n\nExit codes: 0 if no \
              check failed, else that of the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",
         );

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use anyhow::{Context, Result};
 use forward::check;
-use forward::cli::{self, Action, Flags, Output, RunOptions};
+use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions};
 use forward::config::Config;
 use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
@@ -29,7 +29,7 @@ fn main() -> ExitCode {
     };
     let outcome = match action {
         Action::Run(options) => run(&options, &flags),
-        Action::Check(output) => check(output, &flags),
+        Action::Check(options) => check(options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -153,13 +153,15 @@ async fn reload(live: &LiveSettings, last: RunOutcome) -> Option<Loaded> {
 }
 
 /// Checks once everything that a run needs.
-fn check(output: Output, flags: &Flags) -> Result<RunOutcome> {
+fn check(options: CheckOptions, flags: &Flags) -> Result<RunOutcome> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
-    let report = runtime.block_on(check::check(flags, environment()?, &misspelled(&GROUPS)));
+    let misspelled = misspelled(&GROUPS);
+    let check = check::check(flags, environment()?, &misspelled, options.offline);
+    let report = runtime.block_on(check);
     print(
-        match output {
+        match options.output {
             Output::Json => report.json(),
             Output::Text => report.text(),
         }

@@ -83,22 +83,25 @@ struct CheckError {
 }
 
 /// Checks everything that `forward run` needs with these flags and this environment. `misspelled`: the environment's
-/// misspelt variables.
+/// misspelt variables. `offline`: without a connection to a broker, a schema registry or an endpoint.
 pub async fn check(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
     misspelled: &[Misspelled],
+    offline: bool,
 ) -> CheckReport {
     let inspection = Inspection::of(&GROUPS, flags, environment).await;
     let mut checks = settings::parts(&inspection);
     checks.extend(settings::lint(&inspection.settings, misspelled));
-    let (config, routes) = settings::whole(&inspection, &mut checks);
-    let (broker, endpoints) = tokio::join!(
-        check_broker(config.as_ref()),
-        check_endpoints(routes, &inspection.settings)
-    );
-    checks.extend(broker);
-    checks.extend(endpoints);
+    let (config, routes) = settings::whole(&inspection, offline, &mut checks);
+    if !offline {
+        let (broker, endpoints) = tokio::join!(
+            check_broker(config.as_ref()),
+            check_endpoints(routes, &inspection.settings)
+        );
+        checks.extend(broker);
+        checks.extend(endpoints);
+    }
     CheckReport {
         version: VERSION,
         ok: !checks.iter().any(Check::is_failed),

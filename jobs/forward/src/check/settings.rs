@@ -115,9 +115,11 @@ fn reason(error: &SettingError) -> String {
     }
 }
 
-/// Checks settings, schema and routes together; returns what the broker and endpoint checks need.
+/// Checks settings, schema and routes together; returns what the broker and endpoint checks need. `offline`: the schemas
+/// of the registry are not requested.
 pub(super) fn whole(
     inspection: &Inspection,
+    offline: bool,
     checks: &mut Vec<Check>,
 ) -> (Option<Config>, Vec<RouteConfig>) {
     let settings = &inspection.settings;
@@ -149,7 +151,12 @@ pub(super) fn whole(
     let schema = match unread.schema() {
         Some(wrong) => Err(wrong),
         None => match SchemaSources::from_settings(settings) {
-            Ok(found) => Ok(sources.insert(found).schemas.reader().clone()),
+            Ok(mut found) => {
+                if offline {
+                    found.registry = None;
+                }
+                Ok(sources.insert(found).schemas.reader().clone())
+            }
             Err(error) => Err(CheckError::new(error)),
         },
     };

@@ -6,6 +6,7 @@ mod backpressure;
 mod fairness;
 mod formats;
 mod give_up;
+mod offline_check;
 mod registry;
 mod schemas;
 mod shapes;
