@@ -131,7 +131,7 @@ fn a_record_without_a_representation_is_rejected_and_the_others_are_sent() {
         let harness = Harness::to(&endpoint, |config| {
             config.endpoints[0].format = Arc::new(Joined);
             config.endpoints[0].batch_records = 4;
-            config.order = order;
+            config.endpoints[0].order = order;
         });
         let values = [
             "unusable", "a", "unusable", "b", "unusable", "unusable", "unusable", "unusable", "c",
