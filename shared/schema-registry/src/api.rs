@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderValue, Method, StatusCode};
+use oauth2::TokenError;
 use reqwest::{Client, Request, Response, Url};
 use runtime::redact;
 use serde::de::DeserializeOwned;
@@ -17,7 +18,6 @@ use crate::error::RegistryError;
 use crate::operation::{Operation, shown};
 use crate::response::{ErrorKind, ErrorResponse};
 use crate::retry;
-use crate::token::TokenError;
 
 /// The maximum size of a response, in bytes.
 pub(crate) const MAX_RESPONSE: usize = 1 << 20;

@@ -1,14 +1,17 @@
 //! The `Authorization` header of requests to the registry.
 
+use std::time::Duration;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
-use reqwest::{Client, Url};
+use oauth2::{ClientCredentials, TokenError, TokenSource};
+use reqwest::{ClientBuilder, Url};
 use runtime::redact;
+use tokio::time::Instant;
 
 use crate::config::Auth;
 use crate::error::RegistryError;
-use crate::token::{TokenError, TokenSource};
 
 /// Where the header comes from.
 #[derive(Debug)]
@@ -16,7 +19,7 @@ pub(crate) enum Authorization {
     None,
     Basic(HeaderValue),
     Bearer(HeaderValue),
-    OAuth2(Box<TokenSource>),
+    OAuth2(TokenSource),
 }
 
 impl Authorization {
@@ -24,7 +27,7 @@ impl Authorization {
     ///
     /// # Errors
     /// The token has characters that a header cannot have.
-    pub(crate) fn new(auth: Option<&Auth>, http: Client) -> Result<Self, RegistryError> {
+    pub(crate) fn new(auth: Option<&Auth>, http: ClientBuilder) -> Result<Self, RegistryError> {
         let invalid = || {
             RegistryError::Setup("the token has characters that a header cannot have".to_owned())
         };
@@ -50,11 +53,15 @@ impl Authorization {
                 client_secret,
                 scope,
             }) => {
-                redact::protect("schema registry client secret", [client_secret.clone()]);
-                let url = token_url.clone();
-                let source =
-                    TokenSource::new(http, url, client_id, client_secret, scope.as_deref());
-                Self::OAuth2(Box::new(source.ok_or_else(invalid)?))
+                let credentials = ClientCredentials {
+                    token_url: token_url.clone(),
+                    client_id: client_id.clone(),
+                    client_secret: client_secret.clone(),
+                    scope: scope.clone(),
+                    audience: None,
+                };
+                let source = TokenSource::new(http, &credentials);
+                Self::OAuth2(source.map_err(|error| RegistryError::Setup(error.to_string()))?)
             }
         })
     }
@@ -71,10 +78,14 @@ impl Authorization {
             Self::None => Ok(None),
             Self::Basic(header) | Self::Bearer(header) => Ok(Some(header.clone())),
             Self::OAuth2(source) => {
-                let header = source.header(refused).await;
+                let now = Instant::now().into_std();
+                if let Some(refused) = refused {
+                    source.refuse(refused, now, Duration::ZERO);
+                }
+                let header = source.header(now).await;
                 header
                     .map(Some)
-                    .map_err(|error| (error, source.url.clone()))
+                    .map_err(|error| (error, source.url().clone()))
             }
         }
     }

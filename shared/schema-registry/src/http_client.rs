@@ -21,12 +21,12 @@ pub(crate) fn for_registry(config: &RegistryConfig) -> Result<Client, RegistryEr
 
 /// The client for the token endpoint: trusts the system's authorities and the configured ones, because that endpoint is
 /// often a public service.
-pub(crate) fn for_tokens(config: &RegistryConfig) -> Result<Client, RegistryError> {
-    let mut builder = builder();
-    if let Some(ca) = authorities(config)? {
-        builder = builder.tls_certs_merge(ca);
-    }
-    build(builder)
+pub(crate) fn for_tokens(config: &RegistryConfig) -> Result<ClientBuilder, RegistryError> {
+    let builder = Client::builder();
+    Ok(match authorities(config)? {
+        Some(ca) => builder.tls_certs_merge(ca),
+        None => builder,
+    })
 }
 
 /// A builder that follows no redirect: a redirect would send the credentials to another host.

@@ -43,7 +43,6 @@ mod retry;
 mod schema;
 pub mod settings;
 mod subject;
-mod token;
 mod url;
 
 pub use client::RegistryClient;

@@ -1,0 +1,45 @@
+//! Access tokens of an authorization server: the client credentials grant (RFC 6749, section 4.4).
+//!
+//! - [`ClientCredentials`]: how to request a token
+//! - [`TokenSource`]: the current token, for any number of callers on any runtimes
+//! - [`TokenError`]: why there is no token
+//!
+//! A token is requested when a caller needs one, once for all callers. It is replaced before it expires while callers
+//! continue with the old one, and once after an endpoint refused it. After a failed request, the next one waits. The
+//! crate sends no request to a resource, and reads no settings.
+//!
+//! ```no_run
+//! use std::time::Instant;
+//!
+//! use oauth2::{ClientCredentials, TokenSource};
+//! use runtime::secret::Secret;
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let credentials = ClientCredentials {
+//!     token_url: "https://idp.example/token".parse()?,
+//!     client_id: "frontdoor".to_owned(),
+//!     client_secret: Secret::new("hunter2"),
+//!     scope: Some("orders.write".to_owned()),
+//!     audience: None,
+//! };
+//! let source = TokenSource::new(reqwest::Client::builder(), &credentials)?;
+//! match source.header(Instant::now()).await {
+//!     Ok(header) => println!("{} bytes", header.len()),
+//!     Err(error) => println!("{error}"),
+//! }
+//! # Ok(())
+//! # }
+//! ```
+
+mod cache;
+mod credentials;
+mod request;
+mod response;
+mod source;
+
+pub use credentials::{ClientCredentials, parse_url};
+pub use response::TokenError;
+pub use source::TokenSource;
+
+/// The URL type of [`ClientCredentials`].
+pub use reqwest::Url;

@@ -1,0 +1,151 @@
+//! The request for a token.
+
+use std::time::{Duration, Instant};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
+use reqwest::{Client, ClientBuilder, Response, Url};
+use runtime::redact;
+use runtime::text::{cause, percent_encode};
+
+use crate::credentials::ClientCredentials;
+use crate::response::{self, Token, TokenError};
+
+/// The maximum duration of a request.
+const TIMEOUT: Duration = Duration::from_secs(10);
+
+/// The maximum size of the response, in bytes.
+const MAX_RESPONSE: usize = 64 << 10;
+
+/// The request of one client.
+#[derive(Clone, Debug)]
+pub(crate) struct TokenRequest {
+    http: Client,
+    pub(crate) url: Url,
+    body: String,
+    authorization: HeaderValue,
+    /// The name by which tokens are masked.
+    name: String,
+}
+
+impl TokenRequest {
+    /// `http` has the TLS configuration. From now on the secret is masked in text from other programs.
+    pub(crate) fn new(
+        http: ClientBuilder,
+        credentials: &ClientCredentials,
+    ) -> Result<Self, TokenError> {
+        let setup = |reason: String| TokenError::Refused(reason);
+        let http = http
+            .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
+            // A redirect would send the credentials to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            // A connection ends with the runtime of its request.
+            .pool_max_idle_per_host(0)
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|error| setup(format!("building the HTTP client: {}", cause(&error))))?;
+        let name = format!("{} at {}", credentials.client_id, credentials.token_url);
+        redact::protect(
+            &format!("client secret of {name}"),
+            [credentials.client_secret.clone()],
+        );
+        // Section 2.3.1: both parts are form-encoded before Basic.
+        let id = percent_encode(&credentials.client_id);
+        let secret = percent_encode(credentials.client_secret.reveal());
+        let basic = STANDARD.encode(format!("{id}:{secret}"));
+        let mut authorization = HeaderValue::try_from(format!("Basic {basic}"))
+            .map_err(|_| setup("the credentials are too long for a header".to_owned()))?;
+        authorization.set_sensitive(true);
+        Ok(Self {
+            http,
+            url: credentials.token_url.clone(),
+            body: form(credentials),
+            authorization,
+            name: format!("access token of {name}"),
+        })
+    }
+
+    /// Requests a token. `now`: the lifetime of the token begins then.
+    pub(crate) async fn send(&self, now: Instant) -> Result<Token, TokenError> {
+        let request = self
+            .http
+            .post(self.url.clone())
+            .header(AUTHORIZATION, self.authorization.clone())
+            .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
+            .header(ACCEPT, "application/json")
+            .body(self.body.clone());
+        let response = request.send().await.map_err(|error| unavailable(&error))?;
+        let status = response.status();
+        let (body, is_cut) = beginning(response).await?;
+        if status.is_success() {
+            return response::token(&body, now, &self.name);
+        }
+        Err(response::error(status, &body, is_cut))
+    }
+}
+
+fn form(credentials: &ClientCredentials) -> String {
+    let mut form = "grant_type=client_credentials".to_owned();
+    for (name, value) in [
+        ("scope", &credentials.scope),
+        ("audience", &credentials.audience),
+    ] {
+        if let Some(value) = value {
+            form += &format!("&{name}={}", percent_encode(value));
+        }
+    }
+    form
+}
+
+/// The beginning of the body; true if it is longer.
+async fn beginning(mut response: Response) -> Result<(Vec<u8>, bool), TokenError> {
+    let mut body = Vec::new();
+    while let Some(chunk) = response
+        .chunk()
+        .await
+        .map_err(|error| unavailable(&error))?
+    {
+        let room = MAX_RESPONSE - body.len();
+        body.extend(chunk.iter().take(room));
+        if chunk.len() > room {
+            return Ok((body, true));
+        }
+    }
+    Ok((body, false))
+}
+
+fn unavailable(error: &reqwest::Error) -> TokenError {
+    let reason = match error.is_timeout() {
+        true => format!("no response within {TIMEOUT:?}"),
+        false => format!("no connection: {}", redact::mask(&cause(error))),
+    };
+    TokenError::Unavailable(reason)
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::secret::Secret;
+
+    use super::*;
+
+    #[test]
+    fn credentials_are_form_encoded() {
+        let credentials = ClientCredentials {
+            token_url: Url::parse("https://idp/token").unwrap(),
+            client_id: "a:b".to_owned(),
+            client_secret: Secret::new("c d+é"),
+            scope: Some("x y".to_owned()),
+            audience: Some("https://api/".to_owned()),
+        };
+        let request = TokenRequest::new(Client::builder(), &credentials).unwrap();
+        assert_eq!(
+            request.body,
+            "grant_type=client_credentials&scope=x%20y&audience=https%3A%2F%2Fapi%2F"
+        );
+        let expected = format!("Basic {}", STANDARD.encode("a%3Ab:c%20d%2B%C3%A9"));
+        assert_eq!(request.authorization, expected);
+        assert!(!format!("{request:?}").contains(&expected));
+    }
+}
