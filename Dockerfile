@@ -27,6 +27,7 @@ COPY shared/caller-auth/Cargo.toml shared/caller-auth/
 COPY shared/delivery/Cargo.toml shared/delivery/
 COPY shared/http-server/Cargo.toml shared/http-server/
 COPY shared/kafka/Cargo.toml shared/kafka/
+COPY shared/oauth2/Cargo.toml shared/oauth2/
 COPY shared/oci/Cargo.toml shared/oci/
 COPY shared/offsets/Cargo.toml shared/offsets/
 COPY shared/record/Cargo.toml shared/record/

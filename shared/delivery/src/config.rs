@@ -10,7 +10,7 @@ use runtime::secret::Secret;
 use crate::error::DeliveryError;
 use crate::policy::StatusRules;
 use crate::request::{
-    BearerToken, ContainerFile, Datum, FixedShape, NoAuthorization, PayloadFormat,
+    ContainerFile, Datum, FixedHeader, FixedShape, NoAuthorization, PayloadFormat,
     RequestAuthorization, RequestShape,
 };
 use crate::transport::{SystemTls, TlsConfig};
@@ -88,7 +88,7 @@ impl EndpointConfig {
     /// # Errors
     /// [`DeliveryError::Token`]: the token has characters that are not allowed in a header.
     pub fn with_bearer_token(mut self, token: &Secret) -> Result<Self, DeliveryError> {
-        let token = BearerToken::new(token).map_err(|_| DeliveryError::Token {
+        let token = FixedHeader::bearer(token).map_err(|_| DeliveryError::Token {
             route: self.name.clone(),
         })?;
         self.authorization = Arc::new(token);

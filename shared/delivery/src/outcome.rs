@@ -19,6 +19,8 @@ pub(crate) enum RequestOutcome {
 #[derive(Debug)]
 pub(crate) struct EndpointResponse {
     pub(crate) status: StatusCode,
+    /// The endpoint refused the credentials, and another attempt has other ones.
+    pub(crate) has_new_credentials: bool,
     /// The delay that `Retry-After` requests.
     pub(crate) retry_after: Option<Duration>,
     /// The beginning of the body in printable characters, unless the status is a success.

@@ -15,8 +15,17 @@ use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAltern
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509Builder, X509Name};
 
+use crate::issuer::seconds_from_now;
+
 /// How long a connection waits for bytes.
 const TIMEOUT: Duration = Duration::from_secs(20);
+
+/// From when until when a certificate is valid, in days from now.
+#[derive(Clone, Copy)]
+struct Validity(i64, i64);
+
+const VALIDITY: Validity = Validity(0, 30);
+const EXPIRED: Validity = Validity(-2, -1);
 
 /// A certificate authority.
 pub struct CertificateAuthority(Certificate);
@@ -36,7 +45,7 @@ impl CertificateAuthority {
     /// OpenSSL fails.
     pub fn new(name: &str) -> Result<Self> {
         let key = key()?;
-        let mut builder = builder(name, name, &key)?;
+        let mut builder = builder(name, name, &key, VALIDITY)?;
         builder.append_extension(BasicConstraints::new().critical().ca().build()?)?;
         builder.sign(&key, MessageDigest::sha256())?;
         Ok(Self(Certificate {
@@ -60,7 +69,33 @@ impl CertificateAuthority {
     pub fn server(&self, name: &str) -> Result<Certificate> {
         let mut names = SubjectAlternativeName::new();
         names.dns("localhost").ip("127.0.0.1");
-        self.issue(name, &names, ExtendedKeyUsage::new().server_auth())
+        self.issue(
+            name,
+            &names,
+            ExtendedKeyUsage::new().server_auth(),
+            VALIDITY,
+        )
+    }
+
+    /// A certificate of a server with another host name.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn other_server(&self, dns: &str) -> Result<Certificate> {
+        let mut names = SubjectAlternativeName::new();
+        names.dns(dns);
+        self.issue(dns, &names, ExtendedKeyUsage::new().server_auth(), VALIDITY)
+    }
+
+    /// A certificate of a server on 127.0.0.1 that expired a day ago.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn expired_server(&self) -> Result<Certificate> {
+        let mut names = SubjectAlternativeName::new();
+        names.dns("localhost").ip("127.0.0.1");
+        let usage = &mut ExtendedKeyUsage::new();
+        self.issue("expired", &names, usage.server_auth(), EXPIRED)
     }
 
     /// A certificate of a client with this common name, DNS name and URI.
@@ -70,7 +105,12 @@ impl CertificateAuthority {
     pub fn client(&self, name: &str, dns: &str, uri: &str) -> Result<Certificate> {
         let mut names = SubjectAlternativeName::new();
         names.dns(dns).uri(uri);
-        self.issue(name, &names, ExtendedKeyUsage::new().client_auth())
+        self.issue(
+            name,
+            &names,
+            ExtendedKeyUsage::new().client_auth(),
+            VALIDITY,
+        )
     }
 
     /// Connects with TLS to a server of this authority, with the certificate of a client.
@@ -100,12 +140,13 @@ impl CertificateAuthority {
         name: &str,
         names: &SubjectAlternativeName,
         usage: &ExtendedKeyUsage,
+        validity: Validity,
     ) -> Result<Certificate> {
         let issuer = &self.0.certificate;
         let common = issuer.subject_name().entries_by_nid(Nid::COMMONNAME).next();
         let common = common.map(|entry| entry.data().to_string()).transpose()?;
         let key = key()?;
-        let mut builder = builder(name, &common.unwrap_or_default(), &key)?;
+        let mut builder = builder(name, &common.unwrap_or_default(), &key, validity)?;
         let context = builder.x509v3_context(Some(issuer), None);
         let (names, usage) = (names.build(&context)?, usage.build()?);
         builder.append_extension(names)?;
@@ -136,10 +177,17 @@ impl Certificate {
     }
 }
 
-fn builder(name: &str, issuer: &str, key: &PKey<Private>) -> Result<X509Builder> {
+fn builder(
+    name: &str,
+    issuer: &str,
+    key: &PKey<Private>,
+    validity: Validity,
+) -> Result<X509Builder> {
     let mut serial = BigNum::new()?;
     serial.rand(64, MsbOption::ONE, false)?;
-    let (not_before, not_after) = (Asn1Time::days_from_now(0)?, Asn1Time::days_from_now(30)?);
+    let now = seconds_from_now(0)?;
+    let time = |days: i64| Asn1Time::from_unix(now + days * 86_400);
+    let (not_before, not_after) = (time(validity.0)?, time(validity.1)?);
     let (name, issuer) = (common_name(name)?, common_name(issuer)?);
     let mut builder = X509::builder()?;
     builder.set_version(2)?;

@@ -88,6 +88,9 @@ impl RetryPolicy {
             }
         };
         let status = response.status.as_u16();
+        if response.has_new_credentials {
+            return self.retry(describe(outcome), None, attempt, rng);
+        }
         match (self.statuses.classify(status), partial) {
             // Such a status is about one record ("exists already"). For a batch it leaves open which.
             (StatusClass::Accepted, _) if attempt.records > 1 && !response.status.is_success() => {
@@ -226,6 +229,7 @@ mod tests {
     fn answered(status: u16, retry_after: Option<Duration>) -> RequestOutcome {
         RequestOutcome::Answered(EndpointResponse {
             status: StatusCode::from_u16(status).expect("a status"),
+            has_new_credentials: false,
             retry_after,
             text: String::new(),
             report: FailureReport::None,
@@ -246,6 +250,25 @@ mod tests {
     fn decide(outcome: &RequestOutcome, attempt: &Attempt) -> RetryAction {
         let mut rng = fastrand::Rng::with_seed(1);
         policy().decide(outcome, PartialFailures::None, attempt, &mut rng)
+    }
+
+    #[test]
+    fn a_refusal_of_credentials_is_retried_if_there_are_new_ones() {
+        let now = Instant::now();
+        let mut outcome = answered(401, None);
+        let action = decide(&outcome, &first(now));
+        assert!(matches!(action, RetryAction::DontRetry(_)), "{action:?}");
+        if let RequestOutcome::Answered(response) = &mut outcome {
+            response.has_new_credentials = true;
+        }
+        let action = decide(&outcome, &first(now));
+        assert!(matches!(action, RetryAction::Retry { .. }), "{action:?}");
+        let last = Attempt {
+            failures: 2,
+            ..first(now)
+        };
+        let action = decide(&outcome, &last);
+        assert!(matches!(action, RetryAction::DontRetry(_)), "{action:?}");
     }
 
     #[test]

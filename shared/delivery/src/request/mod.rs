@@ -15,7 +15,7 @@ mod prepared;
 mod shape;
 mod trace_context;
 
-pub use authorization::{AuthorizationError, BearerToken, NoAuthorization, RequestAuthorization};
+pub use authorization::{AuthorizationError, FixedHeader, NoAuthorization, RequestAuthorization};
 pub use avro_formats::{ContainerFile, Datum};
 pub(crate) use builder::RequestBuilder;
 pub use cloud_events::{CloudEvents, EventMode};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
-use http::{HeaderName, StatusCode, header};
+use http::{HeaderName, HeaderValue, StatusCode, header};
 use hyper::Response;
 use hyper::body::Incoming;
 use runtime::redact;
@@ -104,6 +104,21 @@ impl EndpointClient {
         &self.url
     }
 
+    /// Waits until requests can be authorized: until there is an access token.
+    ///
+    /// # Errors
+    /// There are no credentials, or not within `timeout`.
+    pub async fn ready(&self, timeout: Duration) -> Result<(), ProbeError> {
+        let Some(ready) = self.authorization.ready() else {
+            return Ok(());
+        };
+        match tokio::time::timeout(timeout, ready).await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(error)) => Err(ConnectionError::Authorization(error.to_string()).into()),
+            Err(_) => Err(ProbeError::TimedOut(timeout)),
+        }
+    }
+
     /// Connects, sends one authorized GET without a body, and returns the status of the response. `timeout` covers all of
     /// it, except for up to a second to read the response body.
     ///
@@ -139,11 +154,23 @@ impl EndpointClient {
     ) -> RequestOutcome {
         let start = Instant::now();
         let deadline = after(start.into_std(), timeout).into();
+        if let Some(ready) = self.authorization.ready() {
+            let ready = slot.timer.within(deadline, pin!(ready)).await;
+            let unready = match ready {
+                Some(Ok(())) => None,
+                Some(Err(error)) => Some(error.to_string()),
+                None => Some(format!("no credentials within {timeout:?}")),
+            };
+            if let Some(reason) = unready {
+                return RequestOutcome::Failed(ConnectionError::Authorization(reason));
+            }
+        }
         let mut connection = slot.connection.take();
         // Futures are pinned where they are created and passed by reference: a future that is moved into another one
         // takes twice the memory, and this one is allocated for each request.
+        let mut authorization = None;
         let sent = {
-            let sending = pin!(self.send_on(&mut connection, request));
+            let sending = pin!(self.send_on(&mut connection, request, &mut authorization));
             slot.timer.within(deadline, sending).await
         };
         let latency = start.elapsed();
@@ -153,6 +180,8 @@ impl EndpointClient {
             Some(Ok(response)) => response,
         };
         let (head, body) = response.into_parts();
+        let has_new_credentials = head.status == StatusCode::UNAUTHORIZED
+            && authorization.is_some_and(|sent| self.authorization.on_unauthorized(&sent));
         let header =
             |name: HeaderName| head.headers.get(name).and_then(|value| value.to_str().ok());
         let requested_delay = header(header::RETRY_AFTER)
@@ -179,6 +208,7 @@ impl EndpointClient {
         };
         RequestOutcome::Answered(EndpointResponse {
             status: head.status,
+            has_new_credentials,
             retry_after: requested_delay,
             text,
             report,
@@ -186,11 +216,12 @@ impl EndpointClient {
         })
     }
 
-    /// Sends the request on the open connection, or on a new one.
+    /// Sends the request on the open connection, or on a new one. Sets the `authorization` that was sent.
     async fn send_on(
         &self,
         connection: &mut Option<Box<Connection>>,
         request: &PreparedRequest,
+        authorization: &mut Option<HeaderValue>,
     ) -> Result<Response<Incoming>, ConnectionError> {
         let mut is_reused = match connection {
             Some(connection) => connection.ready().await,
@@ -205,6 +236,7 @@ impl EndpointClient {
             let attempt = request
                 .attempt(&self.url, &*self.authorization)
                 .map_err(|error| ConnectionError::Authorization(error.to_string()))?;
+            *authorization = attempt.headers().get(header::AUTHORIZATION).cloned();
             let before = connection.received();
             match connection.send(attempt, &self.statuses).await {
                 Err(_) if is_reused && connection.received() == before => {

@@ -4,7 +4,9 @@ mod client;
 mod connection;
 mod stream;
 mod tls;
+mod tls_files;
 
 pub(crate) use client::ConnectionSlot;
 pub use client::{EndpointClient, ProbeError};
 pub use tls::{SystemTls, TlsConfig};
+pub use tls_files::{Pem, TlsFiles};

@@ -113,11 +113,12 @@ impl Worker {
             RequestOutcome::Answered(response) => Some(response),
             RequestOutcome::TimedOut | RequestOutcome::Failed(_) => None,
         };
-        let is_failure = |response: &EndpointResponse| {
+        // An endpoint that refuses an expired token works.
+        let is_success = |response: &EndpointResponse| {
             let statuses = self.policy.statuses();
-            statuses.is_endpoint_failure(response.status.as_u16())
+            response.has_new_credentials || !statuses.is_endpoint_failure(response.status.as_u16())
         };
-        if response.is_some_and(|response| !is_failure(response)) {
+        if response.is_some_and(is_success) {
             self.policy.limiter.record_success(permit);
             return;
         }

@@ -14,3 +14,4 @@ mod order;
 mod request;
 mod retries;
 mod tls;
+mod tls_files;

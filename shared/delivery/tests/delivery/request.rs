@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use delivery::request::BearerToken;
+use delivery::request::FixedHeader;
 use delivery::{Delivery, DeliveryError, EndpointConfig};
 use record::{Message, Payload};
 use runtime::secret::Secret;
@@ -19,7 +19,7 @@ fn posts_the_datum_with_its_headers() {
     let harness = Harness::to(&endpoint, |config| {
         config.endpoints[0].url = format!("{}in/here?x=1", endpoint.url());
         let token = Secret::new("hunter2");
-        config.endpoints[0].authorization = Arc::new(BearerToken::new(&token).expect("token"));
+        config.endpoints[0].authorization = Arc::new(FixedHeader::bearer(&token).expect("token"));
     });
     let trace = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01";
     let bytes = Bytes::from_static(b"\x00\xff\r\n\r\n");
