@@ -298,7 +298,7 @@ impl Config {
                 order: route.order.unwrap_or(self.order),
                 format: route.format.payload(schema, route.batch),
                 batch_records: route.batch,
-                ..route.endpoint()?
+                ..route.endpoint()
             });
         }
         Ok(DeliveryConfig {

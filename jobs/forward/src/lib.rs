@@ -29,6 +29,7 @@
 //! # Ok::<(), String>(())
 //! ```
 
+pub mod authorization;
 pub mod check;
 pub mod cli;
 pub mod config;

@@ -101,6 +101,7 @@ impl Loaded {
         let mut sources = SchemaSources::from_settings(settings)?;
         let route_configs = RouteConfig::all_from(settings)?;
         config.check_routes(&route_configs)?;
+        RouteConfig::check_start(&route_configs).map_err(anyhow::Error::msg)?;
         let definitions = route_configs.iter().map(RouteConfig::definition).collect();
         let routes = Routes::compile(definitions, sources.schemas.reader())?;
         match sources.read_versions() {

@@ -3,6 +3,7 @@
 //! - [`Oci`]: the client; [`Oci::sign_in`] loads the [`principal`], [`Oci::object`] and [`Oci::secret`] read,
 //!   [`Oci::list`] lists
 //! - [`ObjectLocation`], [`ObjectPrefix`], [`SecretLocation`]: the names of objects and secrets
+//! - [`RequestSigner`]: signs the requests of another HTTP client
 //! - [`OciError`]: each error, with advice
 //! - [`signature`], [`key`]: how a request is signed
 //! - [`ocid`], [`region`], [`token`]: identifiers of Oracle Cloud
@@ -53,6 +54,7 @@ mod object_storage;
 pub mod ocid;
 pub mod principal;
 pub mod region;
+mod request_signer;
 mod retry;
 #[cfg(test)]
 pub(crate) mod samples;
@@ -66,4 +68,5 @@ pub use clock::Clock;
 pub use error::OciError;
 pub use list_objects::{ListedObject, ObjectPrefix};
 pub use object_storage::{Object, ObjectLocation};
+pub use request_signer::RequestSigner;
 pub use vault::{SecretBundle, SecretLocation};

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use http::{Extensions, HeaderValue, Method, StatusCode, header};
+use http::{Extensions, HeaderMap, HeaderValue, Method, StatusCode, header};
 use reqwest::{Request, Response, Url};
 use reqwest_middleware::{Error, Middleware, Next, Result};
 
@@ -46,63 +46,87 @@ impl Middleware for SigningMiddleware {
     }
 }
 
+/// The parts of a request that are signed, in addition to its headers.
+pub(crate) struct SignableRequest<'a> {
+    pub(crate) method: &'a Method,
+    /// Path and query, percent-encoded.
+    pub(crate) target: &'a str,
+    /// The `host` header.
+    pub(crate) host: &'a str,
+    /// The body, if the signature covers it.
+    pub(crate) body: Option<&'a [u8]>,
+}
+
 fn sign(
     request: &mut Request,
     covers_body: bool,
     credentials: &Credentials,
     now: SystemTime,
 ) -> Result<()> {
-    let date = httpdate::fmt_http_date(now);
     let host = host(request.url());
     let target = target(request.url());
-    let covers_body = covers_body
-        && matches!(
-            *request.method(),
-            Method::POST | Method::PUT | Method::PATCH
-        );
-    let bytes = request
+    let method = request.method().clone();
+    let covers_body = covers_body && matches!(method, Method::POST | Method::PUT | Method::PATCH);
+    let body = request
         .body()
         .and_then(|body| body.as_bytes())
         .unwrap_or_default()
         .to_vec();
-    let content_type = match request.headers().get(header::CONTENT_TYPE) {
-        Some(value) => value.to_str().map_err(Error::middleware)?.to_owned(),
+    let signable = SignableRequest {
+        method: &method,
+        target: &target,
+        host: &host,
+        body: covers_body.then_some(&body),
+    };
+    sign_headers(&signable, request.headers_mut(), credentials, now)
+        .map_err(|reason| Error::middleware(std::io::Error::other(reason)))
+}
+
+/// Adds the headers of a signature, and those that it covers.
+pub(crate) fn sign_headers(
+    request: &SignableRequest<'_>,
+    headers: &mut HeaderMap,
+    credentials: &Credentials,
+    now: SystemTime,
+) -> std::result::Result<(), String> {
+    let date = httpdate::fmt_http_date(now);
+    let content_type = match headers.get(header::CONTENT_TYPE) {
+        Some(value) => value
+            .to_str()
+            .map_err(|error| error.to_string())?
+            .to_owned(),
         None => "application/json".to_owned(),
     };
-    let authorization = signature::authorization(
-        &Signable {
-            method: request.method(),
-            target: &target,
-            host: Some(&host),
-            date: &date,
-            body: covers_body.then_some(Body {
-                content_type: &content_type,
-                bytes: &bytes,
-            }),
-        },
-        credentials.key_id.reveal(),
-        &credentials.key,
-    )
-    .map_err(Error::middleware)?;
-    let mut authorization = HeaderValue::try_from(authorization).map_err(Error::middleware)?;
+    let signable = Signable {
+        method: request.method,
+        target: request.target,
+        host: Some(request.host),
+        date: &date,
+        body: request.body.map(|bytes| Body {
+            content_type: &content_type,
+            bytes,
+        }),
+    };
+    let key_id = credentials.key_id.reveal();
+    let authorization = signature::authorization(&signable, key_id, &credentials.key)
+        .map_err(|error| error.to_string())?;
+    let mut authorization =
+        HeaderValue::try_from(authorization).map_err(|_| "the key id is not a header value")?;
     authorization.set_sensitive(true);
-    let headers = request.headers_mut();
     headers.insert(header::DATE, value(date)?);
-    headers.insert(header::HOST, value(host)?);
-    if covers_body {
+    headers.insert(header::HOST, value(request.host.to_owned())?);
+    if let Some(bytes) = request.body {
+        let digest = signature::content_sha256(bytes);
         headers.insert(header::CONTENT_LENGTH, HeaderValue::from(bytes.len()));
         headers.insert(header::CONTENT_TYPE, value(content_type)?);
-        headers.insert(
-            "x-content-sha256",
-            value(signature::content_sha256(&bytes))?,
-        );
+        headers.insert("x-content-sha256", value(digest)?);
     }
     headers.insert(header::AUTHORIZATION, authorization);
     Ok(())
 }
 
-fn value(text: String) -> Result<HeaderValue> {
-    HeaderValue::try_from(text).map_err(Error::middleware)
+fn value(text: String) -> std::result::Result<HeaderValue, String> {
+    HeaderValue::try_from(text).map_err(|error| error.to_string())
 }
 
 /// The `host` header as it is sent: with the port, unless it is the scheme's default.

@@ -149,6 +149,7 @@ impl Gatherer {
                 documents,
                 references,
                 principal,
+                oracle_cloud: Some(self.cloud.config().clone()),
             },
             parts,
         }

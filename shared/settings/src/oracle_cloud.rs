@@ -52,6 +52,11 @@ impl OracleCloud {
         }
     }
 
+    /// The configuration of the client.
+    pub(crate) fn config(&self) -> &Result<OciConfig, SettingError> {
+        &self.config
+    }
+
     /// The text of an object.
     pub(crate) async fn object(&self, location: &ObjectLocation) -> Result<Content, ContentError> {
         self.objects.read(self, location).await

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use oci::OciConfig;
 use runtime::secret::Secret;
 
 use crate::reference::{self, Part, Reference};
@@ -36,6 +37,8 @@ pub struct Settings {
     /// The values of the references in documents, except those to settings.
     pub(crate) references: BTreeMap<Reference, Secret>,
     pub(crate) principal: Option<Arc<str>>,
+    /// The configuration of a client of Oracle Cloud, if the settings were gathered.
+    pub(crate) oracle_cloud: Option<Result<OciConfig, SettingError>>,
 }
 
 /// A text whose references are replaced by their values.
@@ -74,6 +77,18 @@ impl Settings {
     /// The Oracle Cloud principal that was used, if anything was fetched from Oracle Cloud.
     pub fn principal(&self) -> Option<&str> {
         self.principal.as_deref()
+    }
+
+    /// The configuration of a client of Oracle Cloud, from the settings and the environment.
+    ///
+    /// # Errors
+    /// A setting is malformed, or the settings were not gathered.
+    pub fn oracle_cloud(&self) -> Result<OciConfig, SettingError> {
+        let not_gathered =
+            || SettingError::Contradiction("the settings were not gathered".to_owned());
+        self.oracle_cloud
+            .clone()
+            .unwrap_or_else(|| Err(not_gathered()))
     }
 
     /// The text of the document at the location that the setting gives (a file, or `oci://BUCKET/OBJECT`), or `None`

@@ -4,26 +4,74 @@ use std::time::Duration;
 
 use delivery::{ConnectionError, EndpointClient, ProbeError};
 
-use super::{CheckError, Finding};
-use crate::route_config::RouteConfig;
+use super::{Check, CheckError, Finding};
+use crate::exit::RunOutcome;
+use crate::route_config::{Auth, RouteConfig};
 
-/// The endpoint's URL without its query, and the status of its response.
-pub(super) async fn ask(
-    route: &RouteConfig,
-    timeout: Duration,
-) -> (String, Result<Finding, CheckError>) {
-    let client = match route
-        .endpoint()
-        .and_then(|endpoint| EndpointClient::new(&endpoint))
-    {
+/// Checks that a route has credentials, if it requests them elsewhere, and then its endpoint.
+pub(super) async fn check(route: &RouteConfig, timeout: Duration) -> Vec<Check> {
+    let endpoint = route.endpoint();
+    let name = format!("endpoint {}", route.name);
+    let client = match EndpointClient::new(&endpoint) {
         Ok(client) => client,
-        Err(error) => return (String::new(), Err(CheckError::new(error))),
+        Err(error) => {
+            let failed = Err::<Finding, _>(CheckError::new(error));
+            return vec![Check::new(&name, "", failed, RunOutcome::Endpoint)];
+        }
     };
+    let mut checks = Vec::new();
+    let url = client.url().to_string();
+    if let Some((source, outcome)) = source(&route.auth) {
+        let credentials = format!("credentials {}", route.name);
+        let ready = client.ready(timeout).await;
+        let is_ready = ready.is_ok();
+        let found = match ready {
+            Ok(()) => Ok(Finding::ok("obtained")),
+            Err(error) => Err(without_credentials(&route.auth, &error)),
+        };
+        checks.push(Check::new(&credentials, &source, found, outcome));
+        if !is_ready {
+            let detail = format!("not checked: see {credentials}");
+            let failed = Err::<Finding, _>(CheckError::new(detail));
+            checks.push(Check::new(&name, &url, failed, outcome));
+            return checks;
+        }
+    }
     let result = match client.probe(timeout).await {
         Ok(status) => judge(status.as_u16(), format!("responds {status} to GET")),
         Err(error) => Err(unreachable(&error)),
     };
-    (client.url().to_string(), result)
+    checks.push(Check::new(&name, &url, result, RunOutcome::Endpoint));
+    checks
+}
+
+/// Where credentials come from that are not in the settings, and the outcome of a run without them.
+fn source(auth: &Auth) -> Option<(String, RunOutcome)> {
+    match auth {
+        Auth::OAuth2 { credentials, .. } => {
+            Some((credentials.token_url.to_string(), RunOutcome::Endpoint))
+        }
+        Auth::Oci(_) => Some((
+            "the Oracle Cloud principal".to_owned(),
+            RunOutcome::Configuration,
+        )),
+        Auth::None | Auth::Bearer(_) | Auth::Basic { .. } | Auth::Header { .. } => None,
+    }
+}
+
+fn without_credentials(auth: &Auth, error: &ProbeError) -> CheckError {
+    let detail = match error {
+        ProbeError::Connection(ConnectionError::Authorization(reason)) => reason.clone(),
+        ProbeError::TimedOut(timeout) => format!("no credentials within {timeout:?}"),
+        ProbeError::Connection(error) => error.to_string(),
+    };
+    let advice = match auth {
+        Auth::OAuth2 { .. } => {
+            Some("check token_url, client_id, client_secret, scope and audience in ROUTES")
+        }
+        _ => None,
+    };
+    CheckError { detail, advice }
 }
 
 /// What the status of a GET says about POST. 405 and 501 say that the endpoint is there, and a status about the content
@@ -59,14 +107,25 @@ fn unreachable(error: &ProbeError) -> CheckError {
         }
         ProbeError::Connection(error) => format!("no connection: {error}"),
     };
-    let advice = if detail.contains("certificate") {
-        "its certificate authority is unknown: name a CA file in SSL_CERT_FILE"
-    } else {
-        "check that it is running, its URL, and the network between"
-    };
+    let advice = advice(&detail);
     CheckError {
         detail,
         advice: Some(advice),
+    }
+}
+
+/// The remedy for a failed connection; TLS errors have OpenSSL's texts.
+fn advice(detail: &str) -> &'static str {
+    if detail.contains("certificate has expired") {
+        "the endpoint's certificate must be renewed"
+    } else if detail.contains("hostname mismatch") || detail.contains("IP address mismatch") {
+        "its certificate is that of another host: check the host name in the URL"
+    } else if detail.contains("SSL alert number") {
+        "the endpoint rejected the TLS handshake: check the client certificate (tls in ROUTES)"
+    } else if detail.contains("certificate") {
+        "its certificate authority is unknown: name a CA file in SSL_CERT_FILE, or in the route's tls"
+    } else {
+        "check that it is running, its URL, and the network between"
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! - `settings`: the Oracle Cloud principal, the settings file, each secret and document, and the configuration
 //! - `broker`: the broker, the topics, the window, the group, and what the user may do with them
-//! - `endpoint`: each route's endpoint
+//! - `endpoint`: each route's credentials and endpoint
 
 mod broker;
 mod endpoint;
@@ -240,13 +240,7 @@ async fn check_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<C
     };
     let asked = routes.into_iter().map(async |route| {
         let timeout = route.limits.over(&defaults).request_timeout;
-        let (target, result) = endpoint::ask(&route, timeout).await;
-        Check::new(
-            &format!("endpoint {}", route.name),
-            &target,
-            result,
-            RunOutcome::Endpoint,
-        )
+        endpoint::check(&route, timeout).await
     });
-    join_all(asked).await
+    join_all(asked).await.into_iter().flatten().collect()
 }

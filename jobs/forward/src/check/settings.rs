@@ -171,6 +171,9 @@ pub(super) fn whole(
             if let (Ok(routes), Some(sources)) = (&compiled, &mut sources) {
                 registry = versions(routes, sources);
             }
+            for error in table.iter().filter_map(|route| route.check_files().err()) {
+                add("routes", Err(CheckError::new(error)));
+            }
             let checked =
                 compiled.map(|_| Finding::ok(format!("{} match the schema", table.len())));
             add("routes", checked.map_err(CheckError::new));

@@ -1,9 +1,16 @@
 //! How the requests of a route are authorized.
 
+use std::sync::Arc;
+
+use delivery::request::{FixedHeader, NoAuthorization, RequestAuthorization};
+use http::HeaderName;
+use oauth2::{ClientCredentials, TokenSource};
+use oci::RequestSigner;
 use runtime::secret::Secret;
 use settings::Settings;
 
-use super::text::AuthText;
+use super::text::{AuthText, BasicText, HeaderText, OAuth2Text};
+use crate::authorization::{AccessToken, OciSignature};
 
 /// How requests are authorized.
 #[derive(Clone, Debug)]
@@ -12,6 +19,29 @@ pub enum Auth {
     None,
     /// With a fixed bearer token (RFC 6750).
     Bearer(Secret),
+    /// With user name and password (RFC 7617).
+    Basic {
+        /// The user name.
+        username: String,
+        /// The password.
+        password: Secret,
+    },
+    /// With a header, such as an API key.
+    Header {
+        /// Its name.
+        name: HeaderName,
+        /// Its value.
+        value: Secret,
+    },
+    /// With a token of an authorization server (RFC 6749, section 4.4). Routes with equal credentials share the source.
+    OAuth2 {
+        /// The credentials of the client.
+        credentials: ClientCredentials,
+        /// Its tokens.
+        source: TokenSource,
+    },
+    /// With a signature of the job's Oracle Cloud principal, which all routes share.
+    Oci(Arc<RequestSigner>),
 }
 
 /// Reads the secrets of one route.
@@ -19,6 +49,13 @@ pub(super) struct Secrets<'s> {
     settings: &'s Settings,
     /// Whether a secret is in the file itself.
     pub(super) has_inline: bool,
+}
+
+/// The sources of credentials of all routes of a file.
+#[derive(Default)]
+pub(super) struct Sources {
+    tokens: Vec<(ClientCredentials, TokenSource)>,
+    signer: Option<Arc<RequestSigner>>,
 }
 
 impl<'s> Secrets<'s> {
@@ -38,36 +75,196 @@ impl<'s> Secrets<'s> {
         self.has_inline |= !expanded.has_reference;
         Ok(expanded.text)
     }
+
+    /// As [`Secrets::read`], for a text that need not be secret.
+    pub(super) fn read_plain(&self, text: &str) -> Result<Secret, String> {
+        Ok(self.settings.expand(text)?.text)
+    }
+
+    /// The text of a member that logs and errors may show.
+    fn read_public(&self, member: &str, text: &str) -> Result<String, String> {
+        let expanded = self.settings.expand(text)?;
+        match expanded.has_secret {
+            true => Err(format!("{member} contains a secret, which logs would show")),
+            false => Ok(expanded.text.reveal().to_owned()),
+        }
+    }
+}
+
+impl Sources {
+    /// The source of tokens with these credentials.
+    fn tokens(&mut self, credentials: &ClientCredentials) -> Result<TokenSource, String> {
+        let mut known = self.tokens.iter();
+        if let Some((_, source)) = known.find(|(known, _)| known == credentials) {
+            return Ok(source.clone());
+        }
+        let http = reqwest::Client::builder();
+        let source = TokenSource::new(http, credentials).map_err(|error| error.to_string())?;
+        self.tokens.push((credentials.clone(), source.clone()));
+        Ok(source)
+    }
+
+    fn signer(&mut self, settings: &Settings) -> Result<Arc<RequestSigner>, String> {
+        if let Some(signer) = &self.signer {
+            return Ok(Arc::clone(signer));
+        }
+        let config = settings.oracle_cloud().map_err(|error| error.to_string())?;
+        let signer = Arc::new(RequestSigner::new(config));
+        self.signer = Some(Arc::clone(&signer));
+        Ok(signer)
+    }
 }
 
 impl Auth {
     pub(super) fn resolve(
         text: Option<AuthText>,
         secrets: &mut Secrets<'_>,
+        sources: &mut Sources,
     ) -> Result<Self, String> {
-        let Some(AuthText { bearer }) = text else {
+        let Some(text) = text else {
             return Ok(Self::None);
         };
-        let token = secrets.read(&bearer.ok_or("auth has no member: expected bearer")?)?;
-        let is_visible = |c: char| c.is_ascii_graphic();
-        if token.reveal().is_empty() || !token.reveal().chars().all(is_visible) {
-            return Err(
-                "the bearer token must be visible ASCII characters without spaces".to_owned(),
-            );
+        let expected = "auth must have exactly one of bearer, basic, header, oauth2 and oci";
+        match text.members() {
+            1 => {}
+            _ => return Err(expected.to_owned()),
         }
-        Ok(Self::Bearer(token))
+        if let Some(text) = text.bearer {
+            return bearer_token(&text, secrets);
+        }
+        if let Some(text) = text.basic {
+            return basic(&text, secrets);
+        }
+        if let Some(text) = text.header {
+            return header(&text, secrets);
+        }
+        if let Some(text) = text.oauth2 {
+            let credentials = client_credentials(&text, secrets)?;
+            let source = sources.tokens(&credentials)?;
+            return Ok(Self::OAuth2 {
+                credentials,
+                source,
+            });
+        }
+        Ok(Self::Oci(sources.signer(secrets.settings)?))
     }
 
-    /// Whether requests carry credentials.
+    /// Whether requests carry credentials that another machine could use. A signature is valid for one request.
     pub fn has_credentials(&self) -> bool {
-        !matches!(self, Self::None)
+        !matches!(self, Self::None | Self::Oci(_))
     }
 
-    /// The secrets that requests contain.
+    /// The secrets that requests contain. The source of tokens registers its own.
     pub(super) fn secrets(&self) -> Vec<Secret> {
         match self {
-            Self::None => Vec::new(),
-            Self::Bearer(token) => vec![token.clone()],
+            Self::None | Self::OAuth2 { .. } | Self::Oci(_) => Vec::new(),
+            Self::Bearer(secret)
+            | Self::Basic {
+                password: secret, ..
+            }
+            | Self::Header { value: secret, .. } => vec![secret.clone()],
         }
     }
+
+    /// The authorization of requests.
+    ///
+    /// # Errors
+    /// A value has characters that are not allowed in a header.
+    pub(super) fn authorization(&self) -> Result<Arc<dyn RequestAuthorization>, String> {
+        let fixed = match self {
+            Self::None => return Ok(Arc::new(NoAuthorization)),
+            Self::OAuth2 { source, .. } => return Ok(Arc::new(AccessToken(source.clone()))),
+            Self::Oci(signer) => return Ok(Arc::new(OciSignature(Arc::clone(signer)))),
+            Self::Bearer(token) => FixedHeader::bearer(token),
+            Self::Basic { username, password } => FixedHeader::basic(username, password),
+            Self::Header { name, value } => FixedHeader::new(name.clone(), value),
+        };
+        Ok(Arc::new(fixed.map_err(|error| error.to_string())?))
+    }
+}
+
+fn bearer_token(text: &str, secrets: &mut Secrets<'_>) -> Result<Auth, String> {
+    let token = secrets.read(text)?;
+    let is_visible = |c: char| c.is_ascii_graphic();
+    if token.reveal().is_empty() || !token.reveal().chars().all(is_visible) {
+        return Err("the bearer token must be visible ASCII characters without spaces".to_owned());
+    }
+    Ok(Auth::Bearer(token))
+}
+
+fn basic(text: &BasicText, secrets: &mut Secrets<'_>) -> Result<Auth, String> {
+    let username = secrets.read_plain(&text.username)?;
+    let username = username.reveal();
+    if username.is_empty() || username.contains(':') || username.chars().any(char::is_control) {
+        return Err("the username of basic must have printable characters and no colon".to_owned());
+    }
+    Ok(Auth::Basic {
+        username: username.to_owned(),
+        password: secrets.read(&text.password)?,
+    })
+}
+
+/// Headers that delivery, HTTP or a signature sets: RFC 9110, section 7.6.1 (connection), 6.6.2 and 10.1.4 (framing).
+const RESERVED: [&str; 20] = [
+    "connection",
+    "date",
+    "digest",
+    "expect",
+    "host",
+    "idempotency-key",
+    "keep-alive",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "traceparent",
+    "tracestate",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+    "user-agent",
+    "webhook-id",
+    "webhook-signature",
+    "webhook-timestamp",
+    avro::FINGERPRINT_HEADER,
+];
+
+fn header(text: &HeaderText, secrets: &mut Secrets<'_>) -> Result<Auth, String> {
+    let name = HeaderName::try_from(text.name.as_str())
+        .map_err(|_| "the name of header is not the name of an HTTP header".to_owned())?;
+    if RESERVED.contains(&name.as_str())
+        || name.as_str().starts_with("content-")
+        || name.as_str().starts_with("ce-")
+    {
+        return Err(format!("the header {name} is set by the job or by HTTP"));
+    }
+    let value = secrets.read(&text.value)?;
+    let is_printable = |c: char| c == ' ' || c.is_ascii_graphic();
+    if value.reveal().is_empty() || !value.reveal().chars().all(is_printable) {
+        return Err("the value of header must be printable ASCII characters".to_owned());
+    }
+    Ok(Auth::Header { name, value })
+}
+
+fn client_credentials(
+    text: &OAuth2Text,
+    secrets: &mut Secrets<'_>,
+) -> Result<ClientCredentials, String> {
+    let url = secrets.read_public("token_url", &text.token_url)?;
+    let optional = |member: &str, text: &Option<String>, secrets: &Secrets<'_>| match text {
+        Some(text) => secrets.read_public(member, text).map(Some),
+        None => Ok(None),
+    };
+    let credentials = ClientCredentials {
+        token_url: oauth2::parse_url(&url).ok_or(
+            "the token_url of oauth2 is not a URL: expected https://host:port/path without credentials and query",
+        )?,
+        client_id: secrets.read_plain(&text.client_id)?.reveal().to_owned(),
+        scope: optional("scope", &text.scope, secrets)?,
+        audience: optional("audience", &text.audience, secrets)?,
+        client_secret: secrets.read(&text.client_secret)?,
+    };
+    if credentials.client_id.is_empty() || credentials.client_secret.reveal().is_empty() {
+        return Err("client_id or client_secret of oauth2 is empty".to_owned());
+    }
+    Ok(credentials)
 }

@@ -4,8 +4,10 @@ mod auth;
 mod format;
 mod limits;
 mod shape;
+mod start;
 mod statuses;
 mod text;
+mod tls;
 
 use std::sync::Arc;
 
@@ -13,10 +15,16 @@ use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TY
 use runtime::redact;
 use settings::{SettingError, Settings};
 
-use delivery::{DeliveryError, EndpointConfig, EndpointUrl, Order, StatusRules};
+use delivery::request::RequestAuthorization;
+use delivery::transport::TlsFiles;
+use delivery::{EndpointConfig, EndpointUrl, Order, StatusRules};
 use routes::RouteDefinition;
+use runtime::secret::Secret;
+
+use crate::authorization::{Sequence, StandardWebhooks};
 
 pub use auth::Auth;
+use auth::{Secrets, Sources};
 pub use format::Format;
 pub use limits::{MAX_IN_FLIGHT, RouteLimits};
 pub use shape::RouteShape;
@@ -41,6 +49,12 @@ pub struct RouteConfig {
     pub url: String,
     /// How requests are authorized.
     pub auth: Auth,
+    /// The same, for requests.
+    authorization: Arc<dyn RequestAuthorization>,
+    /// How requests are signed, in addition.
+    pub sign: Option<Arc<StandardWebhooks>>,
+    /// The TLS configuration; `None`: that of the system.
+    pub tls: Option<Arc<TlsFiles>>,
     /// How many records one request may hold.
     pub batch: usize,
     /// The format of request bodies.
@@ -55,6 +69,8 @@ pub struct RouteConfig {
     pub statuses: StatusRules,
     /// Whether the file contains a secret itself instead of a reference.
     pub has_inline_secret: bool,
+    /// The secrets that requests contain or are signed with.
+    secrets: Vec<Secret>,
 }
 
 impl RouteConfig {
@@ -78,7 +94,7 @@ impl RouteConfig {
         let routes = Self::parse(text, settings).map_err(|reason| unreadable(location, reason))?;
         // An endpoint may repeat what it was sent.
         let secrets = routes.iter().flat_map(|route| {
-            let secrets = route.auth.secrets().into_iter();
+            let secrets = route.secrets.iter().cloned();
             secrets.chain(redact::secrets_in_url(&route.url))
         });
         redact::protect(ROUTES.name, secrets);
@@ -90,10 +106,11 @@ impl RouteConfig {
     /// # Errors
     /// Which route is wrong, and how. The error does not repeat secrets.
     pub fn parse(text: &str, settings: &Settings) -> Result<Vec<Self>, String> {
+        let mut sources = Sources::default();
         let routes = text::parse(text)?.into_iter();
         let routes = routes.map(|(line, route)| {
             let name = route.name.clone();
-            Self::resolve(route, settings)
+            Self::resolve(route, settings, &mut sources)
                 .map_err(|reason| format!("line {line}, route {name:?}: {reason}"))
         });
         routes.collect()
@@ -107,24 +124,36 @@ impl RouteConfig {
         }
     }
 
-    /// The route's endpoint, with method, headers and authorization. It receives one datum a request.
-    ///
-    /// # Errors
-    /// The token has characters that are not allowed in a header.
-    pub fn endpoint(&self) -> Result<EndpointConfig, DeliveryError> {
-        let endpoint = EndpointConfig {
+    /// The route's endpoint, with method, headers, authorization and TLS configuration. It receives one datum a request.
+    pub fn endpoint(&self) -> EndpointConfig {
+        let mut endpoint = EndpointConfig {
             shape: Arc::new(self.shape.clone()),
             statuses: self.statuses.clone(),
             ..EndpointConfig::new(&self.name, &self.url)
         };
-        match &self.auth {
-            Auth::None => Ok(endpoint),
-            Auth::Bearer(token) => endpoint.with_bearer_token(token),
+        endpoint.authorization = match &self.sign {
+            None => Arc::clone(&self.authorization),
+            Some(sign) => {
+                let sign = Arc::<StandardWebhooks>::clone(sign);
+                Arc::new(Sequence(vec![Arc::clone(&self.authorization), sign]))
+            }
+        };
+        if let Some(tls) = &self.tls {
+            endpoint.tls = Arc::<TlsFiles>::clone(tls);
         }
+        endpoint
     }
 
     /// What is allowed but probably not intended; for the log, once.
     pub fn warning(&self) -> Option<String> {
+        if let Auth::OAuth2 { credentials, .. } = &self.auth
+            && credentials.is_cleartext()
+        {
+            return Some(format!(
+                "route {:?} sends its client secret unencrypted: its token_url should begin with https://",
+                self.name
+            ));
+        }
         self.exposes_secret().then(|| {
             format!(
                 "route {:?} sends its credentials unencrypted: its url should begin with https://",
@@ -139,7 +168,11 @@ impl RouteConfig {
         self.auth.has_credentials() && EndpointUrl::parse(&self.url).is_ok_and(is_exposed)
     }
 
-    fn resolve(text: RouteText, settings: &Settings) -> Result<Self, String> {
+    fn resolve(
+        text: RouteText,
+        settings: &Settings,
+        sources: &mut Sources,
+    ) -> Result<Self, String> {
         let is_printable = |c: char| !c.is_control();
         if text.name.is_empty()
             || text.name.len() > MAX_NAME
@@ -154,7 +187,12 @@ impl RouteConfig {
             return Err("its url contains a secret, which logs would show: use auth".to_owned());
         }
         let url = url.text.reveal().to_owned();
-        EndpointUrl::parse(&url).map_err(|error| format!("its url {error}"))?;
+        let is_tls = EndpointUrl::parse(&url)
+            .map_err(|error| format!("its url {error}"))?
+            .tls;
+        if text.tls.is_some() && !is_tls {
+            return Err("it has tls, and its url does not begin with https://".to_owned());
+        }
         if !(1..=MAX_BATCH).contains(&text.batch) {
             return Err(format!(
                 "batch is {}, expected 1 to {MAX_BATCH}",
@@ -162,10 +200,25 @@ impl RouteConfig {
             ));
         }
         text.limits.validate()?;
-        let mut secrets = auth::Secrets::new(settings);
+        let mut secrets = Secrets::new(settings);
+        let auth = Auth::resolve(text.auth, &mut secrets, sources)?;
+        let mut known = auth.secrets();
+        let sign = match text.sign {
+            Some(sign) => {
+                let (sign, keys) = sign.resolve(&mut secrets)?;
+                known.extend(keys);
+                Some(sign)
+            }
+            None => None,
+        };
+        let tls = text.tls.map(|tls| tls.resolve(&mut secrets)).transpose()?;
         Ok(Self {
-            auth: Auth::resolve(text.auth, &mut secrets)?,
+            authorization: auth.authorization()?,
+            auth,
+            sign,
+            tls,
             has_inline_secret: secrets.has_inline,
+            secrets: known,
             name: text.name,
             when: text.when,
             url,
@@ -197,13 +250,15 @@ fn built_in(settings: &Settings) -> Result<Vec<RouteConfig>, SettingError> {
     for ((url, token), (_, mut text)) in built_in.into_iter().zip(texts.drain(..)) {
         settings.required(url)?;
         text.auth = text.auth.filter(|_| settings.optional(token).is_some());
-        routes.push(RouteConfig::resolve(text, settings).map_err(|reason| {
-            SettingError::Contradiction(format!(
-                "{} and {}: {reason}",
-                url.variable(),
-                token.variable()
-            ))
-        })?);
+        routes.push(
+            RouteConfig::resolve(text, settings, &mut Sources::default()).map_err(|reason| {
+                SettingError::Contradiction(format!(
+                    "{} and {}: {reason}",
+                    url.variable(),
+                    token.variable()
+                ))
+            })?,
+        );
     }
     Ok(routes)
 }

@@ -28,7 +28,7 @@ fn file_with(text: &str) -> tempfile::NamedTempFile {
 fn bearer(route: &RouteConfig) -> Option<&str> {
     match &route.auth {
         Auth::Bearer(token) => Some(token.reveal()),
-        Auth::None => None,
+        _ => None,
     }
 }
 
@@ -107,7 +107,7 @@ fn an_error_names_the_place_and_what_is_wrong() {
         ("routes: []", "missing field `version`"),
         (
             &with("ulr: 1"),
-            "unknown field `ulr`, expected one of name, when, url, auth, batch, format, method, headers, kafka_headers, order, limits, success_on, retry_on, drop_on at line 3, column 44",
+            "unknown field `ulr`, expected one of name, when, url, auth, sign, tls, batch, format, method, headers, kafka_headers, order, limits, success_on, retry_on, drop_on at line 3, column 44",
         ),
         (
             "version: 1\nroutes: [{when: x, url: y}]",
@@ -137,7 +137,78 @@ fn an_error_names_the_place_and_what_is_wrong() {
             "line 3, route \"A\": batch is 0, expected 1 to 10000",
         ),
         (&with("batch: -1"), "invalid u64 at line 3"),
-        (&with("auth: {}"), "auth has no member"),
+        (&with("auth: {}"), "auth must have exactly one of bearer"),
+        (
+            &with("auth: {bearer: hunter2, oci: {}}"),
+            "auth must have exactly one of bearer",
+        ),
+        (&with("auth: hunter2"), "at line 3"),
+        (&with("auth: {basic: hunter2}"), "at line 3"),
+        (
+            &with("auth: {basic: {username: hunter2}}"),
+            "missing field `password`",
+        ),
+        (
+            &with("auth: {basic: {username: 'a:b', password: hunter2}}"),
+            "the username of basic must have",
+        ),
+        (
+            &with("auth: {header: {name: 'a b', value: hunter2}}"),
+            "not the name of an HTTP header",
+        ),
+        (
+            &with("auth: {header: {name: Content-Type, value: hunter2}}"),
+            "the header content-type is set by the job or by HTTP",
+        ),
+        (
+            &with("auth: {header: {name: Idempotency-Key, value: hunter2}}"),
+            "the header idempotency-key is set",
+        ),
+        (
+            &with("auth: {header: {name: Connection, value: hunter2}}"),
+            "the header connection is set",
+        ),
+        (
+            &with("auth: {header: {name: x-key, value: \"hunter2\\n\"}}"),
+            "the value of header must be printable",
+        ),
+        (
+            &with(
+                "auth: {oauth2: {token_url: 'https://a/?k=hunter2', client_id: a, client_secret: b}}",
+            ),
+            "the token_url of oauth2 is not a URL",
+        ),
+        (
+            &with("auth: {oauth2: {token_url: 'https://a/', client_id: a}}"),
+            "missing field `client_secret`",
+        ),
+        (
+            &with("auth: {oauth2: {token_url: 'https://a/', client_id: a, client_secret: ''}}"),
+            "client_id or client_secret of oauth2 is empty",
+        ),
+        (&with("auth: {oci: hunter2}"), "at line 3"),
+        (&with("sign: {standard_webhooks: hunter2}"), "at line 3"),
+        (
+            &with("sign: {standard_webhooks: []}"),
+            "standard_webhooks has 0 secrets, expected 1 to 4",
+        ),
+        (
+            &with("sign: {standard_webhooks: [whsec_hunter2]}"),
+            "secret 1 of standard_webhooks is malformed",
+        ),
+        (
+            &with("tls: {ca: a}"),
+            "its url does not begin with https://",
+        ),
+        (&with("tls: hunter2"), "at line 3"),
+        (
+            "version: 1\nroutes:\n- {name: A, when: x, url: 'https://a', tls: {}}",
+            "tls must have ca, or certificate and key",
+        ),
+        (
+            "version: 1\nroutes:\n- {name: A, when: x, url: 'https://a', tls: {key: a}}",
+            "tls has only one of certificate and key",
+        ),
         (
             &with("auth: {bearer: a b}"),
             "the bearer token must be visible",
@@ -184,6 +255,7 @@ fn an_error_names_the_place_and_what_is_wrong() {
     ] {
         let error = parse(text).unwrap_err();
         assert!(error.contains(expected), "{text}: {error}");
+        assert!(!error.contains("hunter2"), "{error}");
     }
 }
 
@@ -247,7 +319,7 @@ fn a_route_has_its_own_meaning_of_status_codes() {
         "success_on: [409], retry_on: ['404'], drop_on: [505-599]",
     ))
     .unwrap();
-    let statuses = &routes[0].endpoint().unwrap().statuses;
+    let statuses = &routes[0].endpoint().statuses;
     for (status, class) in [
         (409, StatusClass::Accepted),
         (404, StatusClass::Retryable),

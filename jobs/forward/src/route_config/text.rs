@@ -30,6 +30,8 @@ pub(super) struct RouteText {
     pub(super) when: String,
     pub(super) url: String,
     pub(super) auth: Option<AuthText>,
+    pub(super) sign: Option<SignText>,
+    pub(super) tls: Option<TlsText>,
     #[serde(default = "one")]
     pub(super) batch: usize,
     pub(super) format: Option<FormatText>,
@@ -57,6 +59,82 @@ pub(super) struct RouteText {
 pub(super) struct AuthText {
     /// A fixed bearer token.
     pub(super) bearer: Option<String>,
+    /// User name and password.
+    pub(super) basic: Option<BasicText>,
+    /// A header, such as an API key.
+    pub(super) header: Option<HeaderText>,
+    /// A token of an authorization server.
+    pub(super) oauth2: Option<OAuth2Text>,
+    /// A signature of the Oracle Cloud principal.
+    pub(super) oci: Option<OciText>,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BasicText {
+    pub(super) username: String,
+    pub(super) password: String,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HeaderText {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+/// The client credentials grant (RFC 6749, section 4.4).
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OAuth2Text {
+    pub(super) token_url: String,
+    pub(super) client_id: String,
+    pub(super) client_secret: String,
+    pub(super) scope: Option<String>,
+    pub(super) audience: Option<String>,
+}
+
+/// No members: `{}`.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OciText {}
+
+/// How requests are signed.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SignText {
+    /// The secrets of Standard Webhooks.
+    pub(super) standard_webhooks: Vec<String>,
+}
+
+/// The TLS configuration: paths or PEM texts.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TlsText {
+    pub(super) ca: Option<String>,
+    pub(super) certificate: Option<String>,
+    pub(super) key: Option<String>,
+}
+
+impl AuthText {
+    /// The number of members.
+    pub(super) fn members(&self) -> usize {
+        let Self {
+            bearer,
+            basic,
+            header,
+            oauth2,
+            oci,
+        } = self;
+        let all = [
+            bearer.is_some(),
+            basic.is_some(),
+            header.is_some(),
+            oauth2.is_some(),
+            oci.is_some(),
+        ];
+        all.into_iter().filter(|is_set| *is_set).count()
+    }
 }
 
 fn one() -> usize {

@@ -114,6 +114,9 @@ fn route(state: &State, request: &ReceivedRequest<'_>) -> Response<FaultyBody> {
             "NamespaceNotFound",
             "You do not have authorization to perform this request, or the requested resource could not be found.",
         ),
+        (&Method::POST, ["20181201", "functions", _, "actions", "invoke"]) => {
+            response::json(StatusCode::OK, &json!({}))
+        }
         (&Method::POST, ["n", _, "b", ..]) => make_bucket(state, request.body),
         (&Method::GET, ["n", _, "b", bucket, "o"]) => {
             let inner = state.lock();

@@ -1,0 +1,16 @@
+//! How requests to endpoints are authorized and signed, beyond fixed headers.
+//!
+//! - [`AccessToken`]: a bearer token of an authorization server
+//! - [`OciSignature`]: the signature of an Oracle Cloud principal
+//! - [`StandardWebhooks`]: signatures over the body with shared secrets
+//! - [`Sequence`]: several of them
+
+mod access_token;
+mod oci_signature;
+mod sequence;
+mod standard_webhooks;
+
+pub use access_token::AccessToken;
+pub use oci_signature::OciSignature;
+pub use sequence::Sequence;
+pub use standard_webhooks::{StandardWebhooks, WebhookSecret};
