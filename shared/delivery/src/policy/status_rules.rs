@@ -26,11 +26,12 @@ impl StatusRule {
     /// leads to a login page, and dead letters or successes would hide that. A success is never a reason to drop a
     /// record, and an error of the server no success.
     pub fn allows(self, status: u16) -> bool {
-        match (self, status) {
-            (Self::Success | Self::Retry, 200..=299) | (_, 400..=499) => true,
-            (Self::Retry | Self::Drop, 500..=599) => true,
-            _ => false,
-        }
+        matches!(
+            (self, status),
+            (Self::Success | Self::Retry, 200..=299)
+                | (_, 400..=499)
+                | (Self::Retry | Self::Drop, 500..=599)
+        )
     }
 
     fn class(self) -> StatusClass {
