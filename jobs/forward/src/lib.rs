@@ -36,6 +36,7 @@ pub mod config;
 pub mod dead_letter;
 pub mod error;
 pub mod exit;
+mod pauses;
 pub mod pipeline;
 pub mod plan;
 pub mod recreation;

@@ -6,6 +6,7 @@
 use kafka::list_offsets::TopicOffsets;
 use kafka::topic_record::StoredTopicRecord;
 use offsets::offset_map;
+use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
 use offsets::window::{PartitionOffsets, WindowStart};
 
@@ -29,7 +30,8 @@ fn is_named(topic_id: &str, partitions: &[PartitionOffsets]) -> bool {
 /// A sentence if the topic record has another id than the topic.
 pub fn describe(topic_id: Option<&str>, record: Option<&TopicRecord>) -> Option<String> {
     let (id, record) = (topic_id?, record?);
-    (record.id != id).then(|| {
+    let is_known = !record.id.is_empty();
+    (is_known && record.id != id).then(|| {
         format!(
             "topic {} was deleted and created again (its id was {}, and is {id}): records of the deleted topic that this \
              group had not read are lost, and their number is unknown",
@@ -38,15 +40,16 @@ pub fn describe(topic_id: Option<&str>, record: Option<&TopicRecord>) -> Option<
     })
 }
 
-/// The topic record for this topic; `None` if it has no id.
-pub fn record(config: &Config, topic: &TopicOffsets) -> Option<StoredTopicRecord> {
-    Some(StoredTopicRecord {
+/// The topic record for this topic, with the pauses of its routes' endpoints.
+pub fn record(config: &Config, topic: &TopicOffsets, pauses: Vec<Pause>) -> StoredTopicRecord {
+    StoredTopicRecord {
         record: TopicRecord {
-            id: topic.topic_id.clone()?,
+            id: topic.topic_id.clone().unwrap_or_default(),
             name: config.kafka.topic.clone(),
+            pauses,
         },
         topic: config.dead_letter_topic.clone(),
-    })
+    }
 }
 
 #[cfg(test)]
@@ -100,6 +103,7 @@ mod tests {
         let record = TopicRecord {
             id: "old".to_owned(),
             name: "orders".to_owned(),
+            pauses: Vec::new(),
         };
         let found = describe(Some("new"), Some(&record)).unwrap();
         assert!(
@@ -108,6 +112,11 @@ mod tests {
         );
         assert_eq!(describe(Some("old"), Some(&record)), None);
         assert_eq!(describe(None, Some(&record)), None);
+        let without_id = TopicRecord {
+            id: String::new(),
+            ..record
+        };
+        assert_eq!(describe(Some("new"), Some(&without_id)), None);
         assert_eq!(describe(Some("new"), None), None);
     }
 }

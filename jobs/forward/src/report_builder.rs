@@ -95,6 +95,25 @@ impl ReportBuilder {
         }
     }
 
+    /// These are the ends of the routes' pauses.
+    pub(crate) fn add_pauses(&mut self, ends: &[Option<SystemTime>]) {
+        let now = SystemTime::now();
+        for (route, end) in self.routes.iter_mut().zip(ends) {
+            let end = end.filter(|end| *end > now);
+            route.retry_at = end.map(report::rfc3339);
+        }
+    }
+
+    /// The pauses were recorded for the next run, or not.
+    pub(crate) fn add_pause_record(&mut self, result: &Result<(), RecordError>) {
+        if let Err(error) = result {
+            tracing::debug!(%error, "the pauses of endpoints were not recorded");
+            self.notes.push(format!(
+                "the next run does not take the pauses of endpoints into account: {error}"
+            ));
+        }
+    }
+
     /// The log ends before `WINDOW_END`.
     pub(crate) fn add_early_end(&mut self, early_end: Option<String>) {
         if let Some(early_end) = early_end {

@@ -7,12 +7,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use delivery::{Delivery, DeliveryConfig, DeliveryError};
+use delivery::{Delivery, DeliveryConfig, DeliveryError, EndpointPause};
 use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
 use kafka::topic_record::StoredTopicRecord;
 use offsets::offset_map::Scope;
+use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
 use offsets::window::{Window, WindowStart};
 use record::StreamId;
@@ -22,10 +23,11 @@ use writer_schemas::WriterSchemas;
 use crate::config::Config;
 use crate::dead_letter::{DeadLetterConfig, DeadLetterProducer, ProduceResult};
 use crate::error::RunError;
+use crate::pauses::{self, PauseEnds};
 use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
 use crate::plan::{self, PlannedWindow};
 use crate::recreation;
-use crate::report::RunReport;
+use crate::report::{self, RunReport};
 use crate::report_builder::ReportBuilder;
 use crate::route_config::RouteConfig;
 use crate::schema_fetcher::SchemaFetcher;
@@ -77,18 +79,30 @@ impl Run<'_> {
         let topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
         let scope = self.scope(&topic);
-        let known = self.known_topic(&reader, &topic, clock)?;
+        let known = self.known_record(&reader, &topic, clock)?;
+        let needs_record = recreation::needs_record(self.config, &topic);
         let PlannedWindow {
             window,
             data_loss,
             early_end,
-        } = plan::plan_window(self.config, &topic, known.as_ref(), &scope)?;
+        } = plan::plan_window(
+            self.config,
+            &topic,
+            known.as_ref().filter(|_| needs_record),
+            &scope,
+        )?;
         report.add_data_loss(data_loss);
         report.add_early_end(early_end);
+        let recorded = known.as_ref().map(|record| record.pauses.clone());
+        let recorded = recorded
+            .filter(|_| self.moves_commits())
+            .unwrap_or_default();
+        let pause_ends = pauses::ends(&recorded, self.route_configs, SystemTime::now());
         if window.length() == 0 {
             report.add_empty_window(&topic, &window);
-            if recreation::needs_record(self.config, &topic)
-                && let Some(new) = self.new_record(&topic)
+            report.add_pauses(&pause_ends);
+            if needs_record
+                && let Some(new) = self.new_record(&topic, &recorded)
                 && known.as_ref() != Some(&new.record)
             {
                 report.add_topic_record(&reader.write_topic_record(&new));
@@ -104,12 +118,15 @@ impl Run<'_> {
         let (completed, completions) = channel();
         let (acknowledged, acknowledgements) = channel();
         let (results, record_results) = channel();
-        let record = self.new_record(&topic);
+        let record = self.new_record(&topic, &recorded);
         let record = record.map(|record| RecordRequest { record, results });
         let start_committer = |member| Committer::start(member, record);
         let delivery = match self.dry_run {
             true => None,
-            false => Some(Delivery::start(self.delivery_config(&topic)?, completed)?),
+            false => Some(Delivery::start(
+                self.delivery_config(&topic, &pause_ends)?,
+                completed,
+            )?),
         };
         let io = PipelineIo {
             topic: Arc::from(self.config.kafka.topic.as_str()),
@@ -133,7 +150,32 @@ impl Run<'_> {
         if let Some(result) = record_results.try_iter().last() {
             report.add_topic_record(&result);
         }
+        if let Some(member) = &member {
+            let ends = self.pauses_after(&pipeline, pause_ends);
+            report.add_pauses(&ends);
+            let new = pauses::record(&ends, self.route_configs);
+            if new != recorded {
+                let record = recreation::record(self.config, &topic, new);
+                report.add_pause_record(&member.write_topic_record(&record));
+            }
+        }
         Ok(result?)
+    }
+
+    /// The pauses after the pipeline. One that an endpoint was not asked in stays as it was.
+    fn pauses_after(&self, pipeline: &Pipeline<'_>, before: PauseEnds) -> PauseEnds {
+        let (now, clock) = (SystemTime::now(), Instant::now());
+        let after = |(route, before)| {
+            let Some(delivery) = pipeline.delivery() else {
+                return before;
+            };
+            if delivery.statistics(route).attempts == 0 {
+                return before;
+            }
+            let end = delivery.not_before(route)?;
+            Some(pauses::end_after(end.saturating_duration_since(clock), now))
+        };
+        before.into_iter().enumerate().map(after).collect()
     }
 
     fn reader(&self) -> Result<Reader, SourceError> {
@@ -149,24 +191,34 @@ impl Run<'_> {
             .map_err(|error| self.unless_cancelled(error))
     }
 
-    /// The group's topic record; `None` if there is none, or the commits show that the topic is the same.
-    fn known_topic(
+    /// The group's topic record; `None` if there is none. A run that neither needs it to recognise the topic nor moves
+    /// commits does not read it.
+    fn known_record(
         &self,
         reader: &Reader,
         topic: &TopicOffsets,
         clock: Instant,
     ) -> Result<Option<TopicRecord>, RunError> {
-        if !recreation::needs_record(self.config, topic) {
+        let is_needed = recreation::needs_record(self.config, topic);
+        if !is_needed && !self.moves_commits() {
             return Ok(None);
         }
-        reader
-            .topic_record(&self.config.dead_letter_topic, &self.start_wait(clock))
-            .map_err(|error| self.unless_cancelled(error))
+        let found = reader.topic_record(&self.config.dead_letter_topic, &self.start_wait(clock));
+        match found {
+            // Only for the pauses: the run goes on without them.
+            Err(error) if !is_needed => {
+                tracing::debug!(%error, "reading the topic record failed");
+                Ok(None)
+            }
+            found => found.map_err(|error| self.unless_cancelled(error)),
+        }
     }
 
-    /// The topic record that this run writes; `None` if it moves no commits or the topic has no id.
-    fn new_record(&self, topic: &TopicOffsets) -> Option<StoredTopicRecord> {
-        recreation::record(self.config, topic).filter(|_| self.moves_commits())
+    /// The topic record that this run writes at its start; `None` if it moves no commits or the topic has no id.
+    fn new_record(&self, topic: &TopicOffsets, pauses: &[Pause]) -> Option<StoredTopicRecord> {
+        let has_id = topic.topic_id.is_some();
+        (has_id && self.moves_commits())
+            .then(|| recreation::record(self.config, topic, pauses.to_vec()))
     }
 
     fn start_wait(&self, clock: Instant) -> Wait<'_> {
@@ -299,13 +351,27 @@ impl Run<'_> {
         ))
     }
 
-    fn delivery_config(&self, topic: &TopicOffsets) -> Result<DeliveryConfig, DeliveryError> {
+    fn delivery_config(
+        &self,
+        topic: &TopicOffsets,
+        pause_ends: &[Option<SystemTime>],
+    ) -> Result<DeliveryConfig, DeliveryError> {
         // The standard library's random keys: two runs must not retry at the same moments.
         let seed = RandomState::new().build_hasher().finish();
         let stream = topic.stream.clone();
         let mut config =
             self.config
                 .delivery(self.route_configs, stream, self.schemas.reader(), seed)?;
+        let (now, clock) = (SystemTime::now(), Instant::now());
+        for (endpoint, end) in config.endpoints.iter_mut().zip(pause_ends) {
+            endpoint.pause = end.map(|end| EndpointPause {
+                until: clock + end.duration_since(now).unwrap_or_default(),
+                reason: format!(
+                    "an earlier run found the endpoint paused until {}",
+                    report::rfc3339(end)
+                ),
+            });
+        }
         if !self.moves_commits() {
             // A run that commits nothing has no bound.
             for endpoint in &mut config.endpoints {

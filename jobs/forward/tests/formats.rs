@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
+use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
 use serde_json::{Map, Value, json};
 use settings::Settings;
@@ -246,6 +247,7 @@ fn a_topic_record_is_valid() {
     let record = TopicRecord {
         id: "Xy-3_topic0123456789aa".to_owned(),
         name: "orders.v2".to_owned(),
+        pauses: vec![Pause { route: 1, until: 2 }],
     };
     assert_valid("topic-record", &json!(record.encode()));
 }

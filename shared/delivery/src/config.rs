@@ -1,7 +1,7 @@
 //! The configuration of delivery.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use http::Method;
 use record::StreamId;
@@ -52,6 +52,18 @@ pub struct EndpointConfig {
     pub order: Order,
     /// The route's own meaning of status codes.
     pub statuses: StatusRules,
+    /// A pause in which an earlier run ended.
+    pub pause: Option<EndpointPause>,
+}
+
+/// A pause in which an earlier run ended. No request is sent before its end, and one as a probe then. If it lasts longer
+/// than both [`Limits::backoff_max`] and the cool-down after the last probe, the route is deferred.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct EndpointPause {
+    /// The end.
+    pub until: Instant,
+    /// The reason of a deferral.
+    pub reason: String,
 }
 
 impl DeliveryConfig {
@@ -80,6 +92,7 @@ impl EndpointConfig {
             limits: Limits::default(),
             order: Order::None,
             statuses: StatusRules::default(),
+            pause: None,
         }
     }
 

@@ -174,6 +174,12 @@ impl Delivery {
             .for_each(|route| route.inbox.revoke(partition));
     }
 
+    /// Before when the next run should send no request to the route: the pause that the endpoint requested, uncapped, or
+    /// the next probe of its circuit breaker. `None`: the endpoint works, or has not been asked.
+    pub fn not_before(&self, route: usize) -> Option<Instant> {
+        *self.routes.get(route)?.not_before()
+    }
+
     /// The statistics of a route so far.
     pub fn statistics(&self, route: usize) -> RouteStatistics {
         self.routes

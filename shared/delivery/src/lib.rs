@@ -80,7 +80,7 @@ pub mod transport;
 mod worker;
 
 pub use completion::{Completion, DeliveryOutcome, Receipt};
-pub use config::{DeliveryConfig, EndpointConfig, Limits, Order};
+pub use config::{DeliveryConfig, EndpointConfig, EndpointPause, Limits, Order};
 pub use delivery::Delivery;
 pub use endpoint_url::{EndpointUrl, EndpointUrlError};
 pub use error::DeliveryError;

@@ -36,6 +36,8 @@ pub(crate) struct RouteShared {
     /// Whether the state is [`RouteState::Deferred`]: read for each message, so it takes no lock.
     is_deferred: AtomicBool,
     statistics: Mutex<RouteStatistics>,
+    /// Before when the next run should send no request.
+    not_before: Mutex<Option<Instant>>,
 }
 
 impl RouteShared {
@@ -52,6 +54,7 @@ impl RouteShared {
             state: Mutex::new(RouteState::Open),
             is_deferred: AtomicBool::new(false),
             statistics: Mutex::default(),
+            not_before: Mutex::default(),
         }
     }
 
@@ -83,6 +86,12 @@ impl RouteShared {
 
     pub(crate) fn statistics(&self) -> MutexGuard<'_, RouteStatistics> {
         self.statistics
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn not_before(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.not_before
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
     }

@@ -163,7 +163,10 @@ impl Member {
     }
 
     /// Writes the topic record, and waits for the broker's acknowledgement.
-    pub(crate) fn write_topic_record(&self, record: &StoredTopicRecord) -> Result<(), RecordError> {
+    ///
+    /// # Errors
+    /// See [`RecordError`].
+    pub fn write_topic_record(&self, record: &StoredTopicRecord) -> Result<(), RecordError> {
         match &self.consumer {
             Some(consumer) => record.write(consumer, CommitMode::Sync),
             None => Ok(()),

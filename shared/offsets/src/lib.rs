@@ -37,6 +37,7 @@
 mod class;
 pub mod counters;
 pub mod offset_map;
+pub mod pauses;
 pub mod progress;
 pub mod topic_record;
 pub mod window;

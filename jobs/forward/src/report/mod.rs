@@ -147,6 +147,10 @@ pub struct RouteReport {
     pub latency_ms: Latency,
     /// The state at the end of the run.
     pub state: RouteEnd,
+    /// The endpoint requested a pause, or its circuit is open: the next run sends no request before this time (RFC 3339,
+    /// UTC). Absent otherwise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retry_at: Option<String>,
 }
 
 impl RouteReport {
@@ -331,7 +335,7 @@ fn balances(totals: &Totals, partitions: &[PartitionReport], routes: &[RouteRepo
         && totals.deferred >= sum(|route| route.deferred)
 }
 
-fn rfc3339(time: SystemTime) -> String {
+pub(crate) fn rfc3339(time: SystemTime) -> String {
     match Timestamp::try_from(time) {
         Ok(timestamp) => format!("{timestamp:.3}"),
         Err(_) => "out of range".to_owned(),
@@ -378,6 +382,7 @@ pub(crate) mod tests {
                 Duration::from_secs(2),
             ),
             state: RouteEnd::Open,
+            retry_at: None,
         }
     }
 

@@ -184,9 +184,10 @@ fn route_row(route: &RouteReport) -> Vec<String> {
     for (count, what) in without.into_iter().filter(|(count, _)| *count > 0) {
         answers.push(format!("{what}×{}", counted(count)));
     }
-    let state = match route.state {
-        RouteEnd::Open => String::new(),
-        RouteEnd::Deferred => "deferred to the next run".to_owned(),
+    let state = match (route.state, &route.retry_at) {
+        (_, Some(at)) => format!("no request before {at}"),
+        (RouteEnd::Open, None) => String::new(),
+        (RouteEnd::Deferred, None) => "deferred to the next run".to_owned(),
     };
     let milliseconds = |value: f64| {
         if route.statuses.is_empty() {

@@ -31,7 +31,7 @@ impl Stage {
     fn assert_recorded(&self, run: &Run) {
         let record = self.topic_record().unwrap();
         let id = run.report["topic_id"].as_str().unwrap();
-        let expected = format!("fdt1.{id}.{}", self.topic);
+        let expected = format!("fdt2.{id}..{}", self.topic);
         assert_eq!((record.offset, record.metadata), (0, expected));
     }
 }

@@ -7,6 +7,7 @@ mod fairness;
 mod formats;
 mod give_up;
 mod offline_check;
+mod pauses;
 mod registry;
 mod schemas;
 mod shapes;

@@ -12,6 +12,9 @@ pub(crate) struct Circuit {
     phase: Phase,
     /// Counts the changes of phase: the outcome of a request of an earlier phase changes nothing.
     epoch: u64,
+    /// When the next probe is due, or would be if the circuit were not disabled. `None`: no failure has opened it since
+    /// the last successful probe.
+    reopens_at: Option<Instant>,
 }
 
 /// When a circuit opens, and for how long.
@@ -76,7 +79,23 @@ impl Circuit {
             settings,
             phase: Phase::Closed { failures: 0 },
             epoch: 0,
+            reopens_at: None,
         }
+    }
+
+    /// Opens the circuit until this time, because an earlier run found the endpoint failing.
+    pub(crate) fn open_until(&mut self, until: Instant) {
+        let cool_down = CoolDown {
+            duration: self.settings.cool_down,
+            failed_probes: 0,
+        };
+        self.reopens_at = Some(until);
+        self.change(Phase::Open { until, cool_down });
+    }
+
+    /// When the next probe is due, also of a circuit that sends none in this run. `None`: the endpoint works.
+    pub(crate) fn reopens_at(&self) -> Option<Instant> {
+        self.reopens_at
     }
 
     /// Which requests can be sent now.
@@ -105,7 +124,10 @@ impl Circuit {
         }
         match &mut self.phase {
             Phase::Closed { failures } => *failures = 0,
-            Phase::Probing { .. } => self.change(Phase::Closed { failures: 0 }),
+            Phase::Probing { .. } => {
+                self.reopens_at = None;
+                self.change(Phase::Closed { failures: 0 });
+            }
             Phase::Open { .. } | Phase::Disabled => {}
         }
     }
@@ -133,7 +155,9 @@ impl Circuit {
             Phase::Open { .. } | Phase::Disabled => return CircuitChange::None,
         };
         let failed = cool_down.failed_probes;
-        match now.checked_add(cool_down.duration) {
+        let until = now.checked_add(cool_down.duration);
+        self.reopens_at = until;
+        match until {
             Some(until) if failed == 0 || failed < self.settings.max_probes => {
                 self.change(Phase::Open { until, cool_down });
                 CircuitChange::Opened(cool_down.duration)
@@ -250,5 +274,32 @@ mod tests {
         assert_eq!(circuit.state(now), CircuitState::Probing);
         circuit.record_success(probe);
         assert_eq!(circuit.state(now), CircuitState::Closed);
+    }
+
+    #[test]
+    fn the_next_probe_is_known_after_the_circuit_is_disabled() {
+        let now = Instant::now();
+        let mut circuit = opened(now);
+        assert_eq!(circuit.reopens_at(), Some(now + SECOND));
+        for _ in 0..2 {
+            let probe = circuit.acquire();
+            circuit.record_failure(probe, now);
+        }
+        circuit.disable();
+        assert_eq!(circuit.state(now), CircuitState::Disabled);
+        assert_eq!(circuit.reopens_at(), Some(now + 4 * SECOND));
+    }
+
+    #[test]
+    fn a_circuit_that_an_earlier_run_opened_admits_one_probe_first() {
+        let now = Instant::now();
+        let mut circuit = circuit();
+        circuit.open_until(now + SECOND);
+        assert_eq!(circuit.state(now), CircuitState::Open(now + SECOND));
+        let probe = circuit.acquire();
+        assert_eq!(circuit.state(now + SECOND), CircuitState::Probing);
+        circuit.record_success(probe);
+        assert_eq!(circuit.state(now), CircuitState::Closed);
+        assert_eq!(circuit.reopens_at(), None);
     }
 }

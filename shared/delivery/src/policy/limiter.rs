@@ -13,6 +13,8 @@ pub(crate) struct Limiter {
     rate: Option<RateLimiter>,
     /// The endpoint requested that no request is sent before this time.
     paused_until: Option<Instant>,
+    /// The end of the pause that the endpoint requested, which can be later than that of the pause in this run.
+    requested_until: Option<Instant>,
 }
 
 /// Whether a request can be sent.
@@ -37,7 +39,19 @@ impl Limiter {
             circuit: Circuit::new(circuit),
             rate: rate.map(|rate| RateLimiter::new(rate, now)),
             paused_until: None,
+            requested_until: None,
         }
+    }
+
+    /// Admits no request before `until`, and one as a probe then: an earlier run ended in a pause.
+    pub(crate) fn resume(&mut self, until: Instant) {
+        self.circuit.open_until(until);
+    }
+
+    /// Before when the next run should send no request: the end of the requested pause, or the next probe of the circuit.
+    /// `None`: the endpoint works.
+    pub(crate) fn not_before(&self) -> Option<Instant> {
+        self.requested_until.max(self.circuit.reopens_at())
     }
 
     /// Whether a request can be sent now.
@@ -65,9 +79,13 @@ impl Limiter {
         self.circuit.acquire()
     }
 
-    /// Records that the endpoint works.
-    pub(crate) fn record_success(&mut self, permit: Permit) {
+    /// Records that the endpoint works. `sent`: when the request was sent. A success ends a requested pause if the request
+    /// was sent after the pause of this run.
+    pub(crate) fn record_success(&mut self, permit: Permit, sent: Instant) {
         self.circuit.record_success(permit);
+        if self.paused_until.is_none_or(|until| sent >= until) {
+            self.requested_until = None;
+        }
     }
 
     /// Records that the endpoint failed.
@@ -75,9 +93,11 @@ impl Limiter {
         self.circuit.record_failure(permit, now)
     }
 
-    /// Admits no request before `until`, or before the end of an earlier, longer pause.
-    pub(crate) fn pause_until(&mut self, until: Instant) {
-        self.paused_until = Some(self.paused_until.map_or(until, |known| known.max(until)));
+    /// Admits no request before `until`, or before the end of an earlier, longer pause. `requested`: what the endpoint
+    /// requested, for [`Limiter::not_before`].
+    pub(crate) fn pause_until(&mut self, until: Instant, requested: Instant) {
+        self.paused_until = self.paused_until.max(Some(until));
+        self.requested_until = self.requested_until.max(Some(requested));
     }
 
     /// Admits no more requests in this run.
@@ -123,8 +143,8 @@ mod tests {
     fn a_pause_applies_even_if_the_circuit_is_closed() {
         let now = Instant::now();
         let mut limiter = limiter(None, now);
-        limiter.pause_until(now + 2 * SECOND);
-        limiter.pause_until(now + SECOND);
+        limiter.pause_until(now + 2 * SECOND, now + 2 * SECOND);
+        limiter.pause_until(now + SECOND, now + SECOND);
         assert_eq!(limiter.admission(now), Admission::Paused(now + 2 * SECOND));
         assert_eq!(limiter.pause_end(now), Some(now + 2 * SECOND));
         assert!(!limiter.is_open(now));
@@ -145,7 +165,7 @@ mod tests {
         assert_eq!(limiter.admission(now + SECOND), Admission::Probe);
         let probe = limiter.acquire();
         assert_eq!(limiter.admission(now + SECOND), Admission::Blocked);
-        limiter.record_success(probe);
+        limiter.record_success(probe, now + SECOND);
         assert_eq!(limiter.admission(now + SECOND), Admission::Now);
     }
 
@@ -156,5 +176,19 @@ mod tests {
         limiter.acquire();
         assert_eq!(limiter.admission(now), Admission::RateLimited(now + SECOND));
         assert_eq!(limiter.admission(now + SECOND), Admission::Now);
+    }
+
+    #[test]
+    fn a_requested_pause_lasts_until_a_later_request_succeeds() {
+        let now = Instant::now();
+        let mut limiter = limiter(None, now);
+        let (first, second) = (limiter.acquire(), limiter.acquire());
+        assert_eq!(limiter.not_before(), None);
+        limiter.pause_until(now + SECOND, now + 900 * SECOND);
+        // It was in flight when the endpoint requested the pause.
+        limiter.record_success(first, now);
+        assert_eq!(limiter.not_before(), Some(now + 900 * SECOND));
+        limiter.record_success(second, now + SECOND);
+        assert_eq!(limiter.not_before(), None);
     }
 }

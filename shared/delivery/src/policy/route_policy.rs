@@ -18,6 +18,7 @@ pub(crate) struct RoutePolicy {
     /// When requests are sent.
     pub(crate) limiter: Limiter,
     retry: RetryPolicy,
+    max_pause: Duration,
     rng: fastrand::Rng,
 }
 
@@ -30,7 +31,11 @@ impl RoutePolicy {
             cool_down: limits.circuit_cool_down,
             max_probes: limits.circuit_max_probes,
         };
+        let doubled = 2_u32.saturating_pow(limits.circuit_max_probes);
         Self {
+            max_pause: limits
+                .backoff_max
+                .max(limits.circuit_cool_down.saturating_mul(doubled)),
             limiter: Limiter::new(circuit, limits.rate_limit, now),
             retry: RetryPolicy {
                 statuses: endpoint.statuses.clone(),
@@ -57,6 +62,11 @@ impl RoutePolicy {
     /// The meaning of status codes.
     pub(crate) fn statuses(&self) -> &StatusRules {
         &self.retry.statuses
+    }
+
+    /// The longest pause of an earlier run that this run waits for: as long as it waits for a retry or for a probe.
+    pub(crate) fn max_pause(&self) -> Duration {
+        self.max_pause
     }
 
     /// The longest delay between attempts, which limits `Retry-After` too.

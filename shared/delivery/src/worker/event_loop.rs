@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::completions::CompletionBuffer;
 use super::in_flight::{FinishedRequest, InFlight};
 use crate::completion::{Completion, DeliveryOutcome};
-use crate::config::{DeliveryConfig, EndpointConfig};
+use crate::config::{DeliveryConfig, EndpointConfig, EndpointPause};
 use crate::inbox::Arrivals;
 use crate::policy::RoutePolicy;
 use crate::policy::limiter::Admission;
@@ -59,6 +59,7 @@ pub(crate) struct Worker {
     /// Set once the route sends no more requests in this run.
     pub(super) deferred: Option<Arc<str>>,
     pub(super) warnings: LogLimiter<()>,
+    pause: Option<EndpointPause>,
     timer: Timer,
     /// An empty list that keeps its allocated memory.
     finished: Vec<FinishedRequest>,
@@ -116,6 +117,7 @@ impl Worker {
             is_stopping: false,
             deferred: None,
             warnings: LogLimiter::new(1, WARNING_INTERVAL),
+            pause: endpoint.pause.clone(),
             timer: Timer::default(),
             finished: Vec::new(),
         }
@@ -123,9 +125,21 @@ impl Worker {
 
     /// Runs until delivery is stopped and no request is in flight.
     pub(crate) async fn run(mut self) {
+        self.resume();
         let mut event = Event::Notified;
         while self.step(event).is_continue() {
             event = self.next_event().await;
+        }
+    }
+
+    /// Continues the pause of an earlier run.
+    fn resume(&mut self) {
+        let Some(EndpointPause { until, reason }) = self.pause.take() else {
+            return;
+        };
+        self.policy.limiter.resume(until);
+        if until.saturating_duration_since(now()) > self.policy.max_pause() {
+            self.defer_route(&reason);
         }
     }
 
@@ -143,6 +157,7 @@ impl Worker {
         self.dispatch();
         if self.is_stopping && self.in_flight.is_empty() {
             self.log_suppressed();
+            self.publish_state();
             self.completions.send();
             return ControlFlow::Break(());
         }
@@ -338,6 +353,7 @@ impl Worker {
 
     /// Makes the route's state visible to other threads.
     fn publish_state(&self) {
+        *self.shared.not_before() = self.policy.limiter.not_before();
         let state = match &self.deferred {
             Some(reason) => RouteState::Deferred {
                 reason: Arc::clone(reason),

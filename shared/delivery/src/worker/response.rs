@@ -118,12 +118,25 @@ impl Worker {
             let statuses = self.policy.statuses();
             response.has_new_credentials || !statuses.is_endpoint_failure(response.status.as_u16())
         };
-        if response.is_some_and(is_success) {
-            self.policy.limiter.record_success(permit);
+        if let Some(response) = response.filter(|response| is_success(response)) {
+            let sent = now.checked_sub(response.latency).unwrap_or(now);
+            self.policy.limiter.record_success(permit, sent);
             return;
         }
         self.log_failure(batch, outcome, now);
-        match self.policy.limiter.record_failure(permit, now) {
+        let change = self.policy.limiter.record_failure(permit, now);
+        if let Some(EndpointResponse {
+            status,
+            retry_after: Some(delay),
+            ..
+        }) = response
+            && is_route_pause(status.as_u16())
+        {
+            let until = after(now, (*delay).min(self.policy.max_delay()));
+            let requested = after(now, *delay);
+            self.policy.limiter.pause_until(until, requested);
+        }
+        match change {
             CircuitChange::None => {}
             CircuitChange::Opened(cool_down) => {
                 let endpoint = self.client.url();
@@ -134,16 +147,6 @@ impl Worker {
                 let reason = format!("the endpoint keeps failing: {}", describe(outcome));
                 self.defer_route(&reason);
             }
-        }
-        if let Some(EndpointResponse {
-            status,
-            retry_after: Some(delay),
-            ..
-        }) = response
-            && is_route_pause(status.as_u16())
-        {
-            let delay = (*delay).min(self.policy.max_delay());
-            self.policy.limiter.pause_until(after(now, delay));
         }
     }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use delivery::RouteState;
+use delivery::{EndpointPause, RouteState};
 use testkit::endpoint::{Answer, Endpoint};
 
 use crate::harness::{Harness, TIMEOUT, config, message, reason, word};
@@ -189,4 +189,58 @@ fn requests_keep_the_rate_limit() {
         "{:?}",
         times[59] - times[0]
     );
+}
+
+#[test]
+fn the_pause_of_an_earlier_run_ends_with_one_probe() {
+    let endpoint =
+        Endpoint::always(Answer::ok().after(Duration::from_millis(20))).expect("endpoint");
+    let until = Instant::now() + Duration::from_millis(300);
+    let harness = Harness::to(&endpoint, |config| {
+        let reason = "paused".to_owned();
+        config.endpoints[0].pause = Some(EndpointPause { until, reason });
+    });
+    harness.offer((0..4).map(|offset| message(0, offset)));
+    harness.assert_outcomes(4, "delivered");
+    let starts: Vec<_> = endpoint
+        .requests()
+        .iter()
+        .map(|request| request.at)
+        .collect();
+    assert!(starts[0] >= until);
+    assert!(
+        starts[1] >= starts[0] + Duration::from_millis(20),
+        "{starts:?}"
+    );
+    assert_eq!(harness.delivery.not_before(0), None);
+}
+
+#[test]
+fn a_longer_pause_of_an_earlier_run_defers_the_route() {
+    let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
+    let until = Instant::now() + Duration::from_secs(900);
+    let harness = Harness::to(&endpoint, |config| {
+        let reason = "paused until later".to_owned();
+        config.endpoints[0].pause = Some(EndpointPause { until, reason });
+    });
+    harness.offer([message(0, 0)]);
+    assert_eq!(reason(&harness.outcome()), "paused until later");
+    assert_eq!(endpoint.count(), 0);
+    assert_eq!(harness.delivery.not_before(0), Some(until));
+}
+
+#[test]
+fn a_requested_pause_is_known_in_full_after_the_run() {
+    let answer = Answer::status(429).header("retry-after", "900");
+    let endpoint = Endpoint::always(answer).expect("endpoint");
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.max_attempts = 1
+    });
+    let before = Instant::now();
+    harness.offer([message(0, 0)]);
+    assert_eq!(word(&harness.outcome()), "deferred");
+    harness.delivery.stop(Duration::ZERO);
+    let not_before = harness.delivery.not_before(0).expect("a pause");
+    assert!(not_before >= before + Duration::from_secs(900));
+    assert!(not_before < before + Duration::from_secs(930));
 }
