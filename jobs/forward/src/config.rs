@@ -296,6 +296,7 @@ impl Config {
             endpoints.push(EndpointConfig {
                 limits: self.limits_of(route),
                 order: route.order.unwrap_or(self.order),
+                group: routes.iter().position(|other| other.has_access_of(route)),
                 format: route.format.payload(schema, route.batch),
                 batch_records: route.batch,
                 ..route.endpoint()

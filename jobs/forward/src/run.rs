@@ -169,7 +169,7 @@ impl Run<'_> {
             let Some(delivery) = pipeline.delivery() else {
                 return before;
             };
-            if delivery.statistics(route).attempts == 0 {
+            if before.is_some() && delivery.statistics(route).attempts == 0 {
                 return before;
             }
             let end = delivery.not_before(route)?;

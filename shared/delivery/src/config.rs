@@ -52,6 +52,9 @@ pub struct EndpointConfig {
     pub order: Order,
     /// The route's own meaning of status codes.
     pub statuses: StatusRules,
+    /// Routes with the same number whose URLs have the same scheme, host and port share a circuit breaker for connections,
+    /// and the pause of a 429. They should have the same credentials. `None`: the route shares nothing.
+    pub group: Option<usize>,
     /// A pause in which an earlier run ended.
     pub pause: Option<EndpointPause>,
 }
@@ -92,6 +95,7 @@ impl EndpointConfig {
             limits: Limits::default(),
             order: Order::None,
             statuses: StatusRules::default(),
+            group: None,
             pause: None,
         }
     }

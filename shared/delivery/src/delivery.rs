@@ -1,5 +1,6 @@
 //! The entry point: starts the workers and talks to them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::atomic::Ordering;
 use std::sync::mpsc::Sender;
@@ -12,6 +13,7 @@ use record::Message;
 use crate::completion::Completion;
 use crate::config::DeliveryConfig;
 use crate::error::DeliveryError;
+use crate::policy::{CircuitSettings, EndpointGroup};
 use crate::route::{Commands, RouteShared, RouteState};
 use crate::statistics::RouteStatistics;
 use crate::time::after;
@@ -52,10 +54,11 @@ impl Delivery {
             commands: Arc::default(),
             threads: Vec::new(),
         };
+        let groups = groups(&config, &clients, &delivery.routes);
         let config = Arc::new(config);
         let parts = config.endpoints.clone().into_iter().zip(clients);
-        let parts = parts.zip(delivery.routes.clone());
-        for (route, ((endpoint, client), shared)) in parts.enumerate() {
+        let parts = parts.zip(delivery.routes.clone()).zip(groups);
+        for (route, (((endpoint, client), shared), group)) in parts.enumerate() {
             let commands = Arc::clone(&delivery.commands);
             let (config, completions) = (Arc::clone(&config), completions.clone());
             let create = move || {
@@ -65,6 +68,7 @@ impl Delivery {
                     endpoint,
                     client,
                     shared,
+                    group,
                     commands,
                     config,
                     completions,
@@ -210,6 +214,32 @@ impl fmt::Debug for Delivery {
             .field("routes", &self.routes.len())
             .finish_non_exhaustive()
     }
+}
+
+/// The group of each route; `None` if it is alone in it. The limits of a group's first route apply.
+fn groups(
+    config: &DeliveryConfig,
+    clients: &[EndpointClient],
+    routes: &[Arc<RouteShared>],
+) -> Vec<Option<Arc<EndpointGroup>>> {
+    let mut members: BTreeMap<_, Vec<usize>> = BTreeMap::new();
+    for (index, (endpoint, client)) in config.endpoints.iter().zip(clients).enumerate() {
+        if let Some(group) = endpoint.group {
+            let url = client.url();
+            let key = (group, url.tls, url.host.to_ascii_lowercase(), url.port);
+            members.entry(key).or_default().push(index);
+        }
+    }
+    let mut groups = vec![None; routes.len()];
+    for members in members.values().filter(|members| members.len() > 1) {
+        let settings = CircuitSettings::from(&config.endpoints[members[0]].limits);
+        let shared = members.iter().map(|index| Arc::clone(&routes[*index]));
+        let group = Arc::new(EndpointGroup::new(settings, shared.collect()));
+        for index in members {
+            groups[*index] = Some(Arc::clone(&group));
+        }
+    }
+    groups
 }
 
 /// Runs a worker on a thread of its own. The worker is created there, because it cannot be sent to another thread.

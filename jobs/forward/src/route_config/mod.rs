@@ -144,6 +144,18 @@ impl RouteConfig {
         endpoint
     }
 
+    /// Whether requests of both routes have the same credentials and TLS configuration, so that an endpoint treats them
+    /// alike.
+    pub(crate) fn has_access_of(&self, other: &Self) -> bool {
+        let is_same_tls = match (&self.tls, &other.tls) {
+            (None, None) => true,
+            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            _ => false,
+        };
+        let kinds = [self, other].map(|route| std::mem::discriminant(&route.auth));
+        is_same_tls && kinds[0] == kinds[1] && self.secrets == other.secrets
+    }
+
     /// What is allowed but probably not intended; for the log, once.
     pub fn warning(&self) -> Option<String> {
         if let Auth::OAuth2 { credentials, .. } = &self.auth

@@ -5,6 +5,8 @@
 
 use std::time::{Duration, Instant};
 
+use crate::config::Limits;
+
 /// The circuit of one endpoint.
 #[derive(Debug)]
 pub(crate) struct Circuit {
@@ -57,9 +59,19 @@ pub(crate) enum CircuitState {
     Disabled,
 }
 
+impl From<&Limits> for CircuitSettings {
+    fn from(limits: &Limits) -> Self {
+        Self {
+            failure_threshold: limits.circuit_failure_threshold,
+            cool_down: limits.circuit_cool_down,
+            max_probes: limits.circuit_max_probes,
+        }
+    }
+}
+
 /// Permission for one request; returned with the request's outcome.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Permit(u64);
+pub(crate) struct CircuitPermit(u64);
 
 /// What a failure changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,15 +122,15 @@ impl Circuit {
     }
 
     /// Starts a request; the state is [`CircuitState::Closed`] or [`CircuitState::ProbeDue`].
-    pub(crate) fn acquire(&mut self) -> Permit {
+    pub(crate) fn acquire(&mut self) -> CircuitPermit {
         if let Phase::Open { cool_down, .. } = self.phase {
             self.change(Phase::Probing { cool_down });
         }
-        Permit(self.epoch)
+        CircuitPermit(self.epoch)
     }
 
     /// Records that the endpoint works.
-    pub(crate) fn record_success(&mut self, permit: Permit) {
+    pub(crate) fn record_success(&mut self, permit: CircuitPermit) {
         if permit.0 != self.epoch {
             return;
         }
@@ -133,7 +145,7 @@ impl Circuit {
     }
 
     /// Records that the endpoint failed.
-    pub(crate) fn record_failure(&mut self, permit: Permit, now: Instant) -> CircuitChange {
+    pub(crate) fn record_failure(&mut self, permit: CircuitPermit, now: Instant) -> CircuitChange {
         if permit.0 != self.epoch {
             return CircuitChange::None;
         }
@@ -166,6 +178,14 @@ impl Circuit {
                 self.disable();
                 CircuitChange::Disabled
             }
+        }
+    }
+
+    /// Records that the outcome of a request says nothing about the endpoint, unless the request was a probe: then as a
+    /// failure.
+    pub(crate) fn record_unknown(&mut self, permit: CircuitPermit, now: Instant) {
+        if matches!(self.phase, Phase::Probing { .. }) {
+            self.record_failure(permit, now);
         }
     }
 

@@ -7,14 +7,18 @@
 //! - `limiter`: circuit breaker, rate limit and pauses
 
 mod circuit;
+mod endpoint_group;
 pub(crate) mod limiter;
 pub(crate) mod partial;
+mod pause;
 mod rate;
 pub(crate) mod retry;
 mod route_policy;
 pub mod status;
 mod status_rules;
 
-pub(crate) use circuit::{CircuitChange, Permit};
+pub(crate) use circuit::{CircuitChange, CircuitSettings};
+pub(crate) use endpoint_group::{EndpointGroup, Reachability};
+pub(crate) use limiter::Permit;
 pub(crate) use route_policy::RoutePolicy;
 pub use status_rules::{StatusRule, StatusRules};

@@ -1,10 +1,12 @@
 //! The policy of one route: its limits on requests and on retries.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use runtime::retry::Backoff;
 
 use super::circuit::CircuitSettings;
+use super::endpoint_group::EndpointGroup;
 use super::limiter::Limiter;
 use super::partial::PartialFailures;
 use super::retry::{Attempt, RetryAction, RetryPolicy};
@@ -24,19 +26,20 @@ pub(crate) struct RoutePolicy {
 
 impl RoutePolicy {
     /// `seed` is the seed of the backoff's jitter.
-    pub(crate) fn new(endpoint: &EndpointConfig, seed: u64, now: Instant) -> Self {
+    pub(crate) fn new(
+        endpoint: &EndpointConfig,
+        group: Option<Arc<EndpointGroup>>,
+        seed: u64,
+        now: Instant,
+    ) -> Self {
         let limits = &endpoint.limits;
-        let circuit = CircuitSettings {
-            failure_threshold: limits.circuit_failure_threshold,
-            cool_down: limits.circuit_cool_down,
-            max_probes: limits.circuit_max_probes,
-        };
+        let circuit = CircuitSettings::from(limits);
         let doubled = 2_u32.saturating_pow(limits.circuit_max_probes);
         Self {
             max_pause: limits
                 .backoff_max
                 .max(limits.circuit_cool_down.saturating_mul(doubled)),
-            limiter: Limiter::new(circuit, limits.rate_limit, now),
+            limiter: Limiter::new(circuit, limits.rate_limit, group, now),
             retry: RetryPolicy {
                 statuses: endpoint.statuses.clone(),
                 max_attempts: limits.max_attempts,

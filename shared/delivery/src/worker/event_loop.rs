@@ -19,8 +19,8 @@ use super::in_flight::{FinishedRequest, InFlight};
 use crate::completion::{Completion, DeliveryOutcome};
 use crate::config::{DeliveryConfig, EndpointConfig, EndpointPause};
 use crate::inbox::Arrivals;
-use crate::policy::RoutePolicy;
 use crate::policy::limiter::Admission;
+use crate::policy::{EndpointGroup, RoutePolicy};
 use crate::queue::{Batch, BatchLimits, Queue};
 use crate::recorder::RequestRecorder;
 use crate::request::{InvalidRecord, RequestBuilder};
@@ -33,6 +33,9 @@ use crate::transport::EndpointClient;
 const WARNING_INTERVAL: Duration = Duration::from_secs(5);
 /// The reason of messages that wait for a deferred one.
 const BEHIND_DEFERRED: &str = "an earlier record with the same key or partition was deferred";
+/// The reason of a route that another one has found out for.
+const GROUP_FAILED: &str =
+    "the endpoint keeps failing: a route with the same host has no connection";
 /// The reason of messages of a revoked partition.
 pub(super) const REVOKED: &str = "its partition was revoked";
 
@@ -81,6 +84,7 @@ impl Worker {
         endpoint: &EndpointConfig,
         client: EndpointClient,
         shared: Arc<RouteShared>,
+        group: Option<Arc<EndpointGroup>>,
         commands: Arc<Mutex<Commands>>,
         config: &DeliveryConfig,
         completions: Sender<Vec<Completion>>,
@@ -105,7 +109,7 @@ impl Worker {
                 bytes: limits.batch_bytes,
                 linger: limits.linger,
             }),
-            policy: RoutePolicy::new(endpoint, seed, now()),
+            policy: RoutePolicy::new(endpoint, group, seed, now()),
             in_flight: InFlight::default(),
             completions: CompletionBuffer::new(route, records, completions, Arc::clone(&shared)),
             recorder: Arc::<RouteShared>::clone(&shared),
@@ -273,6 +277,7 @@ impl Worker {
                 Admission::Now => self.queue.take(now, self.flush),
                 Admission::Probe => self.queue.take_probe(now),
                 Admission::Paused(_) | Admission::RateLimited(_) | Admission::Blocked => return,
+                Admission::GroupFailed => return self.defer_route(GROUP_FAILED),
             };
             let Some(batch) = batch else { return };
             self.send(batch, now);
@@ -331,7 +336,7 @@ impl Worker {
         } else {
             match self.policy.limiter.admission(now()) {
                 Admission::Paused(until) => Some(until),
-                Admission::Blocked => None,
+                Admission::Blocked | Admission::GroupFailed => None,
                 admission => {
                     let is_waiting = !self.queue.is_empty();
                     inbox.notify_at(if is_waiting {

@@ -7,11 +7,11 @@ use tracing::{debug, warn};
 use super::event_loop::{REVOKED, Worker};
 use super::in_flight::FinishedRequest;
 use crate::completion::{DeliveryOutcome, Receipt};
-use crate::outcome::{EndpointResponse, FailureReport, RequestOutcome};
+use crate::outcome::{ConnectionError, EndpointResponse, FailureReport, RequestOutcome};
 use crate::policy::partial::PartialFailures;
 use crate::policy::retry::{Attempt, Disposition, RetryAction, describe};
 use crate::policy::status::is_route_pause;
-use crate::policy::{CircuitChange, Permit};
+use crate::policy::{CircuitChange, Permit, Reachability};
 use crate::queue::Batch;
 use crate::recorder::RequestResult;
 use crate::time::after;
@@ -120,11 +120,14 @@ impl Worker {
         };
         if let Some(response) = response.filter(|response| is_success(response)) {
             let sent = now.checked_sub(response.latency).unwrap_or(now);
-            self.policy.limiter.record_success(permit, sent);
+            self.policy.limiter.record_success(permit, sent, now);
             return;
         }
         self.log_failure(batch, outcome, now);
-        let change = self.policy.limiter.record_failure(permit, now);
+        let change = self
+            .policy
+            .limiter
+            .record_failure(permit, reachability(outcome), now);
         if let Some(EndpointResponse {
             status,
             retry_after: Some(delay),
@@ -134,7 +137,9 @@ impl Worker {
         {
             let until = after(now, (*delay).min(self.policy.max_delay()));
             let requested = after(now, *delay);
-            self.policy.limiter.pause_until(until, requested);
+            // With 429 the credentials have sent too much, with 503 the path may be unavailable.
+            let is_shared = status.as_u16() == 429;
+            self.policy.limiter.pause_until(until, requested, is_shared);
         }
         match change {
             CircuitChange::None => {}
@@ -207,5 +212,15 @@ impl Worker {
                 attempts: requests,
             },
         }
+    }
+}
+
+/// What an outcome says about the connections to the endpoint.
+fn reachability(outcome: &RequestOutcome) -> Reachability {
+    match outcome {
+        RequestOutcome::Answered(_) => Reachability::Responds,
+        RequestOutcome::TimedOut => Reachability::Unknown,
+        RequestOutcome::Failed(ConnectionError::Connect(_)) => Reachability::Unreachable,
+        RequestOutcome::Failed(_) => Reachability::Unknown,
     }
 }

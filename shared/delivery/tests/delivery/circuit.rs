@@ -244,3 +244,68 @@ fn a_requested_pause_is_known_in_full_after_the_run() {
     assert!(not_before >= before + Duration::from_secs(900));
     assert!(not_before < before + Duration::from_secs(930));
 }
+
+#[test]
+fn routes_to_one_endpoint_share_the_pause_of_a_429_and_not_the_failures_of_a_path() {
+    let endpoint = Endpoint::start(|request| match request.target.as_str() {
+        "/limited" => Answer::status(429).header("retry-after", "1"),
+        "/failing" => Answer::status(500),
+        _ => Answer::ok(),
+    });
+    let endpoint = endpoint.expect("endpoint");
+    let mut config = config(&[&endpoint, &endpoint, &endpoint]);
+    for (route, path) in config
+        .endpoints
+        .iter_mut()
+        .zip(["limited", "failing", "good"])
+    {
+        route.url += path;
+        route.group = Some(0);
+        route.limits.max_attempts = 1;
+        route.limits.circuit_failure_threshold = 2;
+        route.limits.circuit_max_probes = 1;
+    }
+    let harness = Harness::start(config);
+    let offer = |route, offset| {
+        let offered = harness.delivery.offer(route, message(0, offset));
+        offered.expect("there is room");
+    };
+    (0..20).for_each(|offset| offer(1, offset));
+    harness.assert_outcomes(20, "deferred");
+    assert!(harness.delivery.is_deferred(1));
+    offer(2, 20);
+    assert_eq!(word(&harness.outcome()), "delivered");
+    offer(0, 21);
+    assert_eq!(word(&harness.outcome()), "deferred");
+    let paused = Instant::now();
+    offer(2, 22);
+    assert_eq!(word(&harness.outcome()), "delivered");
+    assert!(paused.elapsed() >= Duration::from_millis(900));
+}
+
+#[test]
+fn routes_to_one_endpoint_share_the_failures_of_its_connections() {
+    let unused = Endpoint::always(Answer::ok()).expect("endpoint");
+    let mut config = config(&[&unused, &unused]);
+    for route in &mut config.endpoints {
+        route.url = "http://127.0.0.1:1/".to_owned();
+        route.group = Some(0);
+        route.limits.max_attempts = 1;
+        route.limits.circuit_failure_threshold = 2;
+        route.limits.circuit_max_probes = 1;
+    }
+    let harness = Harness::start(config);
+    for offset in 0..20 {
+        let offered = harness.delivery.offer(0, message(0, offset));
+        offered.expect("there is room");
+    }
+    harness.assert_outcomes(20, "deferred");
+    let offered = harness.delivery.offer(1, message(0, 20));
+    offered.expect("there is room");
+    let outcome = harness.outcome();
+    assert!(
+        reason(&outcome).contains("a route with the same host"),
+        "{outcome:?}"
+    );
+    assert_eq!(harness.delivery.statistics(1).attempts, 0);
+}
