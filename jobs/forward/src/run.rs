@@ -165,7 +165,7 @@ impl Run<'_> {
     /// The pauses after the pipeline. One that an endpoint was not asked in stays as it was.
     fn pauses_after(&self, pipeline: &Pipeline<'_>, before: PauseEnds) -> PauseEnds {
         let (now, clock) = (SystemTime::now(), Instant::now());
-        let after = |(route, before)| {
+        let after = |(route, before): (usize, Option<SystemTime>)| {
             let Some(delivery) = pipeline.delivery() else {
                 return before;
             };
