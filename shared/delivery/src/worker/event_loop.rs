@@ -79,6 +79,7 @@ enum Event {
 }
 
 impl Worker {
+    #[allow(clippy::too_many_arguments)] // They have different origins, and one caller passes them.
     pub(crate) fn new(
         route: usize,
         endpoint: &EndpointConfig,
