@@ -40,7 +40,10 @@ static GROUPS: [&Group; 13] = [
 ];
 
 /// Names in upper case that are not settings of the programs.
-const OTHER_NAMES: [&str; 9] = [
+const OTHER_NAMES: [&str; 11] = [
+    // Variables of OpenSSL and of HTTP clients.
+    "SSL_CERT_FILE",
+    "HTTPS_PROXY",
     // The hosts of the ingest function.
     "FN_LISTENER",
     "AWS_LAMBDA_RUNTIME_API",

@@ -59,6 +59,8 @@ impl SignText {
                 format!("secret {position} of standard_webhooks is malformed: expected whsec_ and base64 of 24 to 64 bytes")
             })?;
             parsed.push(secret);
+            // An endpoint may repeat it without the prefix.
+            texts.extend(text.reveal().strip_prefix("whsec_").map(Secret::new));
             texts.push(text);
         }
         let signer = StandardWebhooks::new(parsed, SystemTime::now);

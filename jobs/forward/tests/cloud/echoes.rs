@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE};
+use serde_json::json;
 use testkit::broker::Broker;
 use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::records;
@@ -122,6 +123,66 @@ async fn a_token_echoed_by_an_endpoint_is_redacted() {
             // The start of the secret must be absent too, where the text of the endpoint was cut.
             let part = &secret[..secret.len().min(8)];
             assert!(!all.contains(part), "{name} wrote {part}:\n{all}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn credentials_of_each_kind_echoed_by_an_endpoint_are_redacted() {
+    const SECRET: &str = "canary-of-the-secret";
+    const TOKEN: &str = "canary-of-the-server";
+    let webhook = testkit::webhook::secret(b"canary-of-a-webhook-secret-");
+    let server = Endpoint::always(Answer::ok().body(format!(
+        "{{\"access_token\":\"{TOKEN}\",\"expires_in\":3600}}"
+    )))
+    .unwrap();
+    for members in [
+        json!({"auth": {"basic": {"username": "job", "password": SECRET}}}),
+        json!({"auth": {"header": {"name": "x-api-key", "value": SECRET}}}),
+        json!({"auth": {"oauth2": {"token_url": server.url(), "client_id": "job", "client_secret": SECRET}}}),
+        json!({"sign": {"standard_webhooks": [&webhook]}}),
+    ] {
+        let hook = webhook.clone();
+        // The endpoint has the secrets, and repeats them with the whole request.
+        let a = Endpoint::start(move |request| {
+            rejection(format!("{:?} {SECRET} {hook}", request.headers))
+        })
+        .unwrap();
+        let broker = Broker::start().unwrap();
+        broker.create_topic(TOPIC, 1).unwrap();
+        let dead_letter_topic = "FrontDoorTopic-dead-letter";
+        broker.create_topic(dead_letter_topic, 1).unwrap();
+        write_datum(&broker);
+        let mut route = json!({"name": "A", "when": "true", "url": a.url()});
+        let members = members.as_object().unwrap().clone();
+        route.as_object_mut().unwrap().extend(members.clone());
+        let folder = tempfile::tempdir().unwrap();
+        let routes = folder.path().join("routes.json");
+        let file = json!({"version": 1, "routes": [route]}).to_string();
+        std::fs::write(&routes, file).unwrap();
+        let mut all = String::new();
+        for subcommand in ["run", "check"] {
+            let mut command = forward(&[subcommand]);
+            command
+                .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())
+                .env("ROUTES", &routes)
+                .env("LOG_LEVEL", "trace");
+            all += &printed(&command.output().await.unwrap());
+        }
+        for letter in records::all(broker.bootstrap(), dead_letter_topic).unwrap() {
+            for (_, value) in &letter.headers {
+                all += &String::from_utf8_lossy(value.as_deref().unwrap_or_default());
+            }
+        }
+        assert!(all.contains("422") && all.contains("[redacted]"), "{all}");
+        // Each secret is in another kind of route; one that the process does not have cannot be masked.
+        let own = match &members {
+            members if members.contains_key("sign") => vec![webhook.trim_start_matches("whsec_")],
+            members if members["auth"].get("oauth2").is_some() => vec![SECRET, TOKEN],
+            _ => vec![SECRET],
+        };
+        for secret in own.into_iter().flat_map(encodings_of) {
+            assert!(!all.contains(&secret), "wrote {secret}:\n{all}");
         }
     }
 }
