@@ -56,24 +56,12 @@ impl Delivery {
         };
         let groups = groups(&config, &clients, &delivery.routes);
         let config = Arc::new(config);
-        let parts = config.endpoints.clone().into_iter().zip(clients);
-        let parts = parts.zip(delivery.routes.clone()).zip(groups);
-        for (route, (((endpoint, client), shared), group)) in parts.enumerate() {
+        let parts = clients.into_iter().zip(delivery.routes.clone()).zip(groups);
+        for (route, ((client, shared), group)) in parts.enumerate() {
             let commands = Arc::clone(&delivery.commands);
             let (config, completions) = (Arc::clone(&config), completions.clone());
-            let create = move || {
-                let (endpoint, config) = (&endpoint, &*config);
-                Worker::new(
-                    route,
-                    endpoint,
-                    client,
-                    shared,
-                    group,
-                    commands,
-                    config,
-                    completions,
-                )
-            };
+            let create =
+                move || Worker::new(route, client, shared, group, commands, &config, completions);
             delivery.threads.push(start_thread(create)?);
         }
         // From here on the channel is connected as long as a worker runs.

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use super::completions::CompletionBuffer;
 use super::in_flight::{FinishedRequest, InFlight};
 use crate::completion::{Completion, DeliveryOutcome};
-use crate::config::{DeliveryConfig, EndpointConfig, EndpointPause};
+use crate::config::{DeliveryConfig, EndpointPause};
 use crate::inbox::Arrivals;
 use crate::policy::limiter::Admission;
 use crate::policy::{EndpointGroup, RoutePolicy};
@@ -79,10 +79,9 @@ enum Event {
 }
 
 impl Worker {
-    #[allow(clippy::too_many_arguments)] // They have different origins, and one caller passes them.
+    /// The worker of the route with this index.
     pub(crate) fn new(
         route: usize,
-        endpoint: &EndpointConfig,
         client: EndpointClient,
         shared: Arc<RouteShared>,
         group: Option<Arc<EndpointGroup>>,
@@ -90,6 +89,7 @@ impl Worker {
         config: &DeliveryConfig,
         completions: Sender<Vec<Completion>>,
     ) -> Self {
+        let endpoint = &config.endpoints[route];
         let limits = &endpoint.limits;
         let records = endpoint.max_records();
         let seed = config.seed.wrapping_add(route as u64);
