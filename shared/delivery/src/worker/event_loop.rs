@@ -160,16 +160,16 @@ impl Worker {
         self.apply_commands();
         self.accept_arrivals();
         self.dispatch();
+        // Before the completions: what they follow from is visible when they are received.
+        self.publish_state();
         if self.is_stopping && self.in_flight.is_empty() {
             self.log_suppressed();
-            self.publish_state();
             self.completions.send();
             return ControlFlow::Break(());
         }
         if self.in_flight.is_empty() || self.completions.due().is_some_and(|due| due <= now()) {
             self.completions.send();
         }
-        self.publish_state();
         ControlFlow::Continue(())
     }
 

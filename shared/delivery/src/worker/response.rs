@@ -141,6 +141,7 @@ impl Worker {
             let is_shared = status.as_u16() == 429;
             self.policy.limiter.pause_until(until, requested, is_shared);
         }
+        *self.shared.not_before() = self.policy.limiter.not_before();
         match change {
             CircuitChange::None => {}
             CircuitChange::Opened(cool_down) => {
