@@ -32,8 +32,9 @@ e2e: build ## Test the function and the job on Apache Kafka, and the schema regi
 openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro -p api-avro-sample --test openapi -- --ignored
 
-callers-check: needs ## Send the function requests that other libraries sign: Standard Webhooks and JWT (Python, PyPI)
+callers-check: needs ## Compare signatures and tokens with other libraries, of callers and of the job: Standard Webhooks and JWT (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro --test callers -- --ignored
+	$(CARGO) test -p forward --test webhooks -- --ignored
 
 chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
