@@ -21,6 +21,8 @@ mod delivery;
 mod loss_matrix;
 #[path = "e2e/memory.rs"]
 mod memory;
+#[path = "e2e/mutual_tls.rs"]
+mod mutual_tls;
 #[path = "e2e/operations.rs"]
 mod operations;
 #[path = "e2e/permissions.rs"]

@@ -13,6 +13,7 @@ use runtime::retry::retry_after;
 use tokio::time::Instant;
 
 use super::connection::{Connection, ResponseBody};
+use super::nginx_status::actual_status;
 use super::tls::TlsConfig;
 use crate::config::EndpointConfig;
 use crate::endpoint_url::EndpointUrl;
@@ -207,7 +208,7 @@ impl EndpointClient {
             (true, false) => FailureReport::Truncated,
         };
         RequestOutcome::Answered(EndpointResponse {
-            status: head.status,
+            status: actual_status(head.status, &text),
             has_new_credentials,
             retry_after: requested_delay,
             text,

@@ -2,6 +2,7 @@
 
 mod client;
 mod connection;
+mod nginx_status;
 mod stream;
 mod tls;
 mod tls_files;
