@@ -7,7 +7,7 @@ use std::sync::{Arc, Mutex};
 
 use delivery::transport::{Pem, TlsFiles};
 use openssl::nid::Nid;
-use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode};
+use openssl::ssl::{SslAcceptor, SslMethod, SslVerifyMode, SslVersion};
 use openssl::x509::X509;
 use openssl::x509::store::X509StoreBuilder;
 use runtime::secret::Secret;
@@ -25,12 +25,21 @@ struct Server {
 
 impl Server {
     fn start(certificate: &Certificate, clients: Option<&CertificateAuthority>) -> Self {
+        Self::start_with(certificate, clients, None)
+    }
+
+    fn start_with(
+        certificate: &Certificate,
+        clients: Option<&CertificateAuthority>,
+        newest: Option<SslVersion>,
+    ) -> Self {
         let mut builder =
             SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).expect("acceptor");
         builder
             .set_certificate(&certificate.certificate)
             .expect("certificate");
         builder.set_private_key(&certificate.key).expect("key");
+        builder.set_max_proto_version(newest).expect("a version");
         if let Some(clients) = clients {
             let pem = clients.pem().expect("pem");
             let authority = X509::from_pem(pem.as_bytes()).expect("pem");
@@ -188,24 +197,30 @@ fn the_error_of_a_handshake_names_its_cause() {
 fn a_missing_or_foreign_client_certificate_is_an_error_of_the_connection() {
     let authority = CertificateAuthority::new("authority").expect("authority");
     let other = CertificateAuthority::new("other").expect("authority");
-    let server = Server::start(
-        &authority.server("server").expect("server"),
-        Some(&authority),
-    );
+    let server = authority.server("server").expect("server");
+    // In TLS 1.3 the client may be writing its request when the alert arrives: then the connection's end is the reason.
+    let server = |newest| Server::start_with(&server, Some(&authority), newest);
+    let (tls12, tls13) = (server(Some(SslVersion::TLS1_2)), server(None));
     let ca = || Some(text(authority.pem().expect("pem")));
     let foreign = client(&other, "foreign");
     let identity = (
         text(foreign.pem().expect("pem")),
         text(foreign.key_pem().expect("pem")),
     );
-    for identity in [None, Some(identity)] {
-        let tls = TlsFiles::new(ca(), identity);
-        let outcomes = deliver("localhost", server.port, tls, &[&|| ()]);
-        // In TLS 1.3 the client may be writing its request when the server closes the connection: then the reason is the
-        // end of the connection instead of the server's alert.
-        assert!(outcomes[0].starts_with("deferred"), "{outcomes:?}");
+    for (identity, expected) in [(None, "handshake failure"), (Some(identity), "unknown ca")] {
+        let outcome = |server: &Server| {
+            let tls = TlsFiles::new(ca(), identity.clone());
+            deliver("localhost", server.port, tls, &[&|| ()]).remove(0)
+        };
+        let outcomes = [outcome(&tls12), outcome(&tls13)];
+        assert!(outcomes[0].contains(expected), "{expected}: {outcomes:?}");
+        for outcome in outcomes {
+            assert!(outcome.starts_with("deferred"), "{outcome}");
+        }
     }
-    assert!(server.seen.lock().expect("lock").is_empty());
+    for server in [tls12, tls13] {
+        assert!(server.seen.lock().expect("lock").is_empty());
+    }
 }
 
 #[test]
