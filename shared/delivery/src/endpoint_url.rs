@@ -1,7 +1,6 @@
 //! The URL of an endpoint, parsed and checked once.
 
 use std::fmt;
-use std::net::IpAddr;
 
 use http::Uri;
 use http::header::HeaderValue;
@@ -98,8 +97,7 @@ impl EndpointUrl {
 
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
-        let address: Result<IpAddr, _> = self.host.parse();
-        self.host == "localhost" || address.is_ok_and(|address| address.is_loopback())
+        runtime::host::is_loopback(&self.host)
     }
 }
 

@@ -21,12 +21,10 @@ pub struct ClientCredentials {
 impl ClientCredentials {
     /// Whether the credentials travel unencrypted to another machine.
     pub fn is_cleartext(&self) -> bool {
-        let host = self.token_url.host_str().unwrap_or_default();
-        let address = host.trim_start_matches('[').trim_end_matches(']');
-        let is_loopback = host == "localhost"
-            || address
-                .parse::<std::net::IpAddr>()
-                .is_ok_and(|address| address.is_loopback());
+        let is_loopback = self
+            .token_url
+            .host_str()
+            .is_some_and(runtime::host::is_loopback);
         self.token_url.scheme() == "http" && !is_loopback
     }
 }

@@ -30,6 +30,7 @@
 pub mod console;
 pub mod exit;
 pub mod files;
+pub mod host;
 pub mod log_limit;
 pub mod redact;
 pub mod retry;

@@ -108,12 +108,7 @@ fn check(url: &Url) -> Result<(), RegistryError> {
 }
 
 fn is_loopback(url: &Url) -> bool {
-    let host = url.host_str().unwrap_or_default();
-    let address = host.trim_start_matches('[').trim_end_matches(']');
-    host == "localhost"
-        || address
-            .parse::<std::net::IpAddr>()
-            .is_ok_and(|address| address.is_loopback())
+    url.host_str().is_some_and(runtime::host::is_loopback)
 }
 
 #[cfg(test)]
