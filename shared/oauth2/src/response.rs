@@ -114,13 +114,7 @@ pub(crate) fn error(status: StatusCode, body: &[u8], is_cut: bool) -> TokenError
 
 /// One line of text of another program, without secrets and not too long.
 fn line(text: &str) -> String {
-    let masked = redact::mask(text);
-    let line: String = masked
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_MESSAGE)
-        .collect();
-    line.trim().to_owned()
+    redact::line(text, MAX_MESSAGE)
 }
 
 #[cfg(test)]

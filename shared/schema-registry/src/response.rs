@@ -98,13 +98,7 @@ impl ErrorResponse<'_> {
 
 /// One line of text of another program, without secrets and not too long.
 pub(crate) fn line(text: &str) -> String {
-    let masked = redact::mask(text);
-    let line: String = masked
-        .chars()
-        .map(|c| if c.is_control() { ' ' } else { c })
-        .take(MAX_MESSAGE)
-        .collect();
-    line.trim().to_owned()
+    redact::line(text, MAX_MESSAGE)
 }
 
 #[cfg(test)]

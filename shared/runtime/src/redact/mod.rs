@@ -57,6 +57,17 @@ const MASK: &str = "[redacted]";
 /// The secrets of this process.
 static PROCESS: Redactor = Redactor::new();
 
+/// One line of text of another program: masked, without control characters, and of at most `max` characters.
+pub fn line(text: &str, max: usize) -> String {
+    let masked = mask(text);
+    let line: String = masked
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(max)
+        .collect();
+    line.trim().to_owned()
+}
+
 /// Secrets by name, and how to mask them.
 #[derive(Default)]
 pub struct Redactor(RwLock<BTreeMap<String, VecDeque<Vec<Secret>>>>);
