@@ -1,11 +1,9 @@
 //! The settings of the methods by which callers authenticate.
 
-use std::path::Path;
-
 use http_server::settings::LISTEN_SSL_CA_LOCATION;
 use reqwest::Url;
-use runtime::{files, redact};
-use settings::{Setting, SettingError, Settings};
+use runtime::redact;
+use settings::{Setting, SettingError, Settings, pem};
 use tracing::warn;
 
 use crate::CallerAuth;
@@ -25,9 +23,6 @@ settings::settings! {
     #[secret] CALLER_WEBHOOK_SECRETS = "caller_webhook_secrets", "Secrets of Standard Webhooks (whsec_ and base64), separated by commas or spaces. A request whose body any one of them has signed is accepted.";
     CALLER_SSL_NAMES = "caller_ssl_names", "The names of accepted client certificates, separated by commas: DNS name, URI or e-mail address of the subject alternative name, or common name. Unset: every certificate that LISTEN_SSL_CA_LOCATION verifies.";
 }
-
-/// The maximum size of a PEM file, in bytes.
-const MAX_PEM: usize = 1 << 20;
 
 impl CallerAuth {
     /// Reads and validates the settings of [`CALLER_AUTH`]. Sends no request. Logs a warning if the JWKS URL is not
@@ -95,18 +90,10 @@ fn jwt(settings: &Settings) -> Result<Option<JwtVerifier>, SettingError> {
         let url = redact::mask(jwks_url.as_str());
         warn!(%url, "the keys for tokens are fetched without encryption: use https");
     }
-    let ca = match settings.optional(&CALLER_JWT_CA_LOCATION) {
-        Some(path) => Some(
-            files::read_text(Path::new(path), MAX_PEM).map_err(|reason| {
-                SettingError::Unreadable {
-                    variable: CALLER_JWT_CA_LOCATION.variable(),
-                    location: path.to_owned(),
-                    reason,
-                }
-            })?,
-        ),
-        None => None,
-    };
+    let ca = settings
+        .optional(&CALLER_JWT_CA_LOCATION)
+        .map(|path| pem::file(&CALLER_JWT_CA_LOCATION, path))
+        .transpose()?;
     JwtVerifier::new(JwtConfig {
         jwks_url,
         ca,

@@ -1,6 +1,5 @@
 //! TLS of a listener: certificate and key, client certificates, and their replacement while the program runs.
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -10,16 +9,12 @@ use openssl::pkey::{PKey, Private};
 use openssl::ssl::{Ssl, SslAcceptor, SslMethod, SslVerifyMode};
 use openssl::x509::store::X509StoreBuilder;
 use openssl::x509::{X509, X509Name, X509Ref};
-use runtime::files;
 use runtime::secret::Secret;
-use settings::{Setting, SettingError, Settings};
+use settings::{SettingError, Settings, pem};
 use tokio::sync::watch;
 use tracing::{info, warn};
 
 use crate::settings::{LISTEN_SSL_CA_LOCATION, LISTEN_SSL_CERTIFICATE, LISTEN_SSL_KEY};
-
-/// The maximum size of a PEM file, in bytes.
-const MAX_PEM: usize = 1 << 20;
 
 /// The minimum time between two checks whether a file has changed.
 const CHECK_INTERVAL: Duration = Duration::from_secs(5);
@@ -126,10 +121,10 @@ impl Material {
         let client_ca = settings.optional(&LISTEN_SSL_CA_LOCATION);
         match (certificate, key) {
             (Some(certificate), Some(key)) => Ok(Some(Self {
-                certificate: pem(&LISTEN_SSL_CERTIFICATE, certificate)?,
-                key: Secret::new(pem(&LISTEN_SSL_KEY, key.reveal())?),
+                certificate: pem::text_or_file(&LISTEN_SSL_CERTIFICATE, certificate)?,
+                key: Secret::new(pem::text_or_file(&LISTEN_SSL_KEY, key.reveal())?),
                 client_ca: client_ca
-                    .map(|path| read(&LISTEN_SSL_CA_LOCATION, path))
+                    .map(|path| pem::file(&LISTEN_SSL_CA_LOCATION, path))
                     .transpose()?,
             })),
             (None, None) if client_ca.is_none() => Ok(None),
@@ -207,25 +202,4 @@ fn certificates(pem: &str) -> Option<Vec<X509>> {
     X509::stack_from_pem(pem.as_bytes())
         .ok()
         .filter(|certificates| !certificates.is_empty())
-}
-
-/// The text itself, if it is PEM, or the content of the file that it names.
-fn pem(setting: &'static Setting, text: &str) -> Result<String, SettingError> {
-    if text.trim_start().starts_with("-----BEGIN ") {
-        return Ok(text.to_owned());
-    }
-    read(setting, text)
-}
-
-fn read(setting: &'static Setting, path: &str) -> Result<String, SettingError> {
-    files::read_text(Path::new(path), MAX_PEM).map_err(|reason| SettingError::Unreadable {
-        variable: setting.variable(),
-        // The text may be a key instead of a path.
-        location: if setting.secret {
-            "the file that it names".to_owned()
-        } else {
-            path.to_owned()
-        },
-        reason,
-    })
 }

@@ -1,10 +1,7 @@
 //! The settings of a schema registry.
 
-use std::path::Path;
-
-use runtime::files;
 use runtime::secret::Secret;
-use settings::{Setting, SettingError, Settings};
+use settings::{Setting, SettingError, Settings, pem};
 
 use crate::config::{Auth, ClientCertificate, RegistryConfig};
 use crate::subject::SubjectNameStrategy;
@@ -26,9 +23,6 @@ settings::settings! {
     SCHEMA_REGISTRY_SUBJECT_STRATEGY = "schema_registry_subject_strategy" or "topic", "How the subject of a topic's values is named: topic (TOPIC-value), record (the record's full name) or topic_record (TOPIC-FULL_NAME).";
     SCHEMA_REGISTRY_TIMEOUT = "schema_registry_timeout" or "10s", "The timeout of one operation of the registry, retries included.";
 }
-
-/// The maximum size of a PEM file, in bytes.
-const MAX_PEM: usize = 1 << 20;
 
 impl RegistryConfig {
     /// Reads and validates the settings of [`REGISTRY`], and the PEM files that they name. `None` if there is no
@@ -54,7 +48,7 @@ impl RegistryConfig {
             urls,
             auth: auth(settings, credentials)?,
             ca: match settings.optional(&SCHEMA_REGISTRY_SSL_CA_LOCATION) {
-                Some(path) => Some(read(&SCHEMA_REGISTRY_SSL_CA_LOCATION, path)?),
+                Some(path) => Some(pem::file(&SCHEMA_REGISTRY_SSL_CA_LOCATION, path)?),
                 None => None,
             },
             client_certificate: client_certificate(settings)?,
@@ -152,34 +146,13 @@ fn client_certificate(settings: &Settings) -> Result<Option<ClientCertificate>, 
     match (certificate, key) {
         (None, None) => Ok(None),
         (Some(certificate), Some(key)) => Ok(Some(ClientCertificate {
-            certificate: pem(&SCHEMA_REGISTRY_SSL_CERTIFICATE, certificate)?,
-            key: Secret::new(pem(&SCHEMA_REGISTRY_SSL_KEY, key.reveal())?),
+            certificate: pem::text_or_file(&SCHEMA_REGISTRY_SSL_CERTIFICATE, certificate)?,
+            key: Secret::new(pem::text_or_file(&SCHEMA_REGISTRY_SSL_KEY, key.reveal())?),
         })),
         _ => contradiction(
             "SCHEMA_REGISTRY_SSL_CERTIFICATE and SCHEMA_REGISTRY_SSL_KEY go together: set both or neither".to_owned(),
         ),
     }
-}
-
-/// The text itself, if it is PEM, or the content of the file that it names.
-fn pem(setting: &'static Setting, text: &str) -> Result<String, SettingError> {
-    if text.trim_start().starts_with("-----BEGIN ") {
-        return Ok(text.to_owned());
-    }
-    read(setting, text)
-}
-
-fn read(setting: &'static Setting, path: &str) -> Result<String, SettingError> {
-    files::read_text(Path::new(path), MAX_PEM).map_err(|reason| SettingError::Unreadable {
-        variable: setting.variable(),
-        // The text may be a key instead of a path.
-        location: if setting.secret {
-            "the file that it names".to_owned()
-        } else {
-            path.to_owned()
-        },
-        reason,
-    })
 }
 
 fn contradiction<T>(reason: String) -> Result<T, SettingError> {

@@ -54,6 +54,7 @@ mod misspelled;
 pub mod names;
 mod oracle_cloud;
 mod part;
+pub mod pem;
 mod properties;
 mod protect;
 mod reference;
