@@ -5,13 +5,12 @@ use std::time::{Duration, Instant};
 
 use http::Method;
 use record::StreamId;
-use runtime::secret::Secret;
 
 use crate::error::DeliveryError;
 use crate::policy::StatusRules;
 use crate::request::{
-    ContainerFile, Datum, FixedHeader, FixedShape, NoAuthorization, PayloadFormat,
-    RequestAuthorization, RequestShape,
+    ContainerFile, Datum, FixedShape, NoAuthorization, PayloadFormat, RequestAuthorization,
+    RequestShape,
 };
 use crate::transport::{SystemTls, TlsConfig};
 
@@ -98,18 +97,6 @@ impl EndpointConfig {
             group: None,
             pause: None,
         }
-    }
-
-    /// Authorizes requests with a bearer token.
-    ///
-    /// # Errors
-    /// [`DeliveryError::Token`]: the token has characters that are not allowed in a header.
-    pub fn with_bearer_token(mut self, token: &Secret) -> Result<Self, DeliveryError> {
-        let token = FixedHeader::bearer(token).map_err(|_| DeliveryError::Token {
-            route: self.name.clone(),
-        })?;
-        self.authorization = Arc::new(token);
-        Ok(self)
     }
 
     /// Sends container files with at most so many records. `schema` is the JSON text of the messages' schema.

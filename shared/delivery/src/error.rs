@@ -13,12 +13,6 @@ pub enum DeliveryError {
         /// Why it is invalid.
         error: EndpointUrlError,
     },
-    /// A route's token is invalid. The text does not repeat the token.
-    #[error("the token of route {route} has characters that are not allowed in a header")]
-    Token {
-        /// The route.
-        route: String,
-    },
     /// No request is possible within the limits.
     #[error("{0}")]
     Limits(&'static str),

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use delivery::request::{
-    AuthorizationError, InvalidRecord, Payload, PayloadFormat, Records, RequestAuthorization,
+    AuthorizationError, FixedHeader, InvalidRecord, Payload, PayloadFormat, Records,
+    RequestAuthorization,
 };
 use delivery::{ConnectionError, EndpointClient, EndpointConfig, Order, ProbeError};
 use http::{HeaderValue, Request};
@@ -171,9 +172,11 @@ fn probe(endpoint: &EndpointConfig, timeout: Duration) -> Result<u16, ProbeError
 fn a_probe_is_an_authorized_get_and_returns_the_status() {
     let minute = Duration::from_secs(60);
     let endpoint = Endpoint::always(Answer::status(405)).expect("endpoint");
-    let config = EndpointConfig::new("A", endpoint.url())
-        .with_bearer_token(&Secret::new("hunter2"))
-        .expect("token");
+    let token = FixedHeader::bearer(&Secret::new("hunter2")).expect("token");
+    let config = EndpointConfig {
+        authorization: Arc::new(token),
+        ..EndpointConfig::new("A", endpoint.url())
+    };
     assert_eq!(probe(&config, minute), Ok(405));
     let request = endpoint.requests().remove(0);
     assert_eq!((request.method.as_str(), request.body.len()), ("GET", 0));

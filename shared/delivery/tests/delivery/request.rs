@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use delivery::Delivery;
 use delivery::request::FixedHeader;
-use delivery::{Delivery, DeliveryError, EndpointConfig};
 use record::{Message, Payload};
 use runtime::secret::Secret;
 use testkit::endpoint::{Answer, Endpoint, Request};
@@ -205,11 +205,7 @@ fn an_invalid_url_or_token_is_an_error_before_the_first_request() {
         "{error}"
     );
     assert!(!error.contains("hunter2"));
-    let endpoint = EndpointConfig::new("A", endpoint.url());
-    let error = endpoint
-        .with_bearer_token(&Secret::new("hunter2\n"))
-        .expect_err("invalid token");
-    assert!(matches!(error, DeliveryError::Token { .. }));
+    let error = FixedHeader::bearer(&Secret::new("hunter2\n")).expect_err("invalid token");
     assert!(!format!("{error} {error:?}").contains("hunter2"));
 }
 
