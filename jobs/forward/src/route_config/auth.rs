@@ -9,6 +9,7 @@ use oci::RequestSigner;
 use runtime::secret::Secret;
 use settings::Settings;
 
+use super::reserved::is_reserved;
 use super::text::{AuthText, BasicText, HeaderText, OAuth2Text};
 use crate::authorization::{AccessToken, OciSignature};
 
@@ -149,6 +150,37 @@ impl Auth {
         Ok(Self::Oci(sources.signer(secrets.settings)?))
     }
 
+    /// Whether an endpoint sees the same credentials.
+    pub(super) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) | (Self::Oci(_), Self::Oci(_)) => true,
+            (Self::Bearer(one), Self::Bearer(two)) => one == two,
+            (
+                Self::Basic { username, password },
+                Self::Basic {
+                    username: name,
+                    password: word,
+                },
+            ) => username == name && password == word,
+            (
+                Self::Header { name, value },
+                Self::Header {
+                    name: other_name,
+                    value: other_value,
+                },
+            ) => name == other_name && value == other_value,
+            (
+                Self::OAuth2 {
+                    credentials: one, ..
+                },
+                Self::OAuth2 {
+                    credentials: two, ..
+                },
+            ) => one == two,
+            _ => false,
+        }
+    }
+
     /// Whether requests carry credentials that another machine could use. A signature is valid for one request.
     pub fn has_credentials(&self) -> bool {
         !matches!(self, Self::None | Self::Oci(_))
@@ -204,37 +236,10 @@ fn basic(text: &BasicText, secrets: &mut Secrets<'_>) -> Result<Auth, String> {
     })
 }
 
-/// Headers that delivery, HTTP or a signature sets: RFC 9110, section 7.6.1 (connection), 6.6.2 and 10.1.4 (framing).
-const RESERVED: [&str; 20] = [
-    "connection",
-    "date",
-    "digest",
-    "expect",
-    "host",
-    "idempotency-key",
-    "keep-alive",
-    "proxy-authorization",
-    "proxy-connection",
-    "te",
-    "traceparent",
-    "tracestate",
-    "trailer",
-    "transfer-encoding",
-    "upgrade",
-    "user-agent",
-    "webhook-id",
-    "webhook-signature",
-    "webhook-timestamp",
-    avro::FINGERPRINT_HEADER,
-];
-
 fn header(text: &HeaderText, secrets: &mut Secrets<'_>) -> Result<Auth, String> {
     let name = HeaderName::try_from(text.name.as_str())
         .map_err(|_| "the name of header is not the name of an HTTP header".to_owned())?;
-    if RESERVED.contains(&name.as_str())
-        || name.as_str().starts_with("content-")
-        || name.as_str().starts_with("ce-")
-    {
+    if is_reserved(name.as_str()) || name.as_str().starts_with("content-") {
         return Err(format!("the header {name} is set by the job or by HTTP"));
     }
     let value = secrets.read(&text.value)?;

@@ -3,6 +3,7 @@
 mod auth;
 mod format;
 mod limits;
+mod reserved;
 mod shape;
 mod start;
 mod statuses;
@@ -83,7 +84,9 @@ impl RouteConfig {
             return built_in(settings);
         };
         for setting in [&API_TYPE_A_URL, &API_TYPE_B_URL] {
-            if settings.optional(setting).is_some() && !text.contains(&setting.variable()) {
+            if settings.optional(setting).is_some()
+                && !text.contains(&format!("${{{}}}", setting.variable()))
+            {
                 return Err(SettingError::Contradiction(format!(
                     "ROUTES replaces the built-in routes, yet {} is set: unset one of them",
                     setting.variable()
@@ -152,8 +155,7 @@ impl RouteConfig {
             (Some(one), Some(other)) => Arc::ptr_eq(one, other),
             _ => false,
         };
-        let kinds = [self, other].map(|route| std::mem::discriminant(&route.auth));
-        is_same_tls && kinds[0] == kinds[1] && self.secrets == other.secrets
+        is_same_tls && self.auth.is_same(&other.auth) && self.secrets == other.secrets
     }
 
     /// What is allowed but probably not intended; for the log, once.

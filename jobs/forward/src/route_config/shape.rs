@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 
 use delivery::request::{InvalidRecord, Records, RequestShape, Shape};
 use http::Method;
-use http::header::{HeaderName, HeaderValue};
+use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use record::Message;
 use serde::Deserialize;
 use settings::Settings;
+
+use super::reserved::is_reserved;
 
 /// The most headers of a route, and the most values of Kafka headers in one request.
 const MAX_HEADERS: usize = 64;
@@ -84,7 +86,8 @@ impl RouteShape {
     fn new_name(&self, name: &str) -> Result<HeaderName, String> {
         let header = HeaderName::try_from(name)
             .map_err(|_| format!("the header {name:?} has no valid name"))?;
-        if is_reserved(header.as_str()) {
+        // Credentials belong into `auth`, which redacts them.
+        if is_reserved(header.as_str()) || header == AUTHORIZATION {
             return Err(format!(
                 "the header {name:?} is set by the job or belongs to the connection"
             ));
@@ -161,32 +164,6 @@ fn header_value(value: &[u8]) -> Result<HeaderValue, String> {
         return Err("begins or ends with a space".to_owned());
     }
     HeaderValue::from_bytes(value).map_err(|_| "is not valid".to_owned())
-}
-
-/// Whether the job or the connection decides about a header. The name is in lower case.
-fn is_reserved(name: &str) -> bool {
-    const RESERVED: [&str; 19] = [
-        "authorization",
-        "avro-schema-fingerprint",
-        "connection",
-        "content-encoding",
-        "content-length",
-        "content-type",
-        "expect",
-        "host",
-        "idempotency-key",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "traceparent",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-        "user-agent",
-    ];
-    RESERVED.contains(&name) || name.starts_with("ce-")
 }
 
 #[cfg(test)]

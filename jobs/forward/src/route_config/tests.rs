@@ -329,3 +329,23 @@ fn a_route_has_its_own_meaning_of_status_codes() {
         assert_eq!(statuses.classify(status), class, "{status}");
     }
 }
+
+#[test]
+fn routes_with_the_same_credentials_share_an_endpoint() {
+    let is_shared = |auth: [&str; 2]| {
+        let [a, b] = auth;
+        let text = format!(
+            "version: 1\nroutes:\n- {{name: A, when: 'id == 1', url: 'http://a/1'{a}}}\n- {{name: B, when: 'id == 2', url: 'http://a/2'{b}}}\n"
+        );
+        let routes = parse(&text).unwrap();
+        routes[0].has_access_of(&routes[1])
+    };
+    let bearer = ", auth: {bearer: t}";
+    let basic = |name: &str| format!(", auth: {{basic: {{username: {name}, password: p}}}}");
+    assert!(is_shared(["", ""]));
+    assert!(is_shared([bearer, bearer]));
+    assert!(is_shared([&basic("a"), &basic("a")]));
+    assert!(!is_shared([bearer, ""]));
+    assert!(!is_shared([bearer, ", auth: {bearer: other}"]));
+    assert!(!is_shared([&basic("a"), &basic("b")]));
+}
