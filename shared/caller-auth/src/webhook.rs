@@ -6,39 +6,24 @@
 use std::sync::Arc;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
-use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
 use openssl::memcmp;
-use openssl::pkey::{PKey, Private};
-use openssl::sign::Signer;
 use runtime::redact;
 use runtime::secret::Secret;
+use standard_webhooks::{ID, SIGNATURE, TIMESTAMP, WebhookSecret, parse_field};
 
 use crate::refusal::{Methods, Refusal};
 use crate::tokens::words;
 
-const ID: &str = "webhook-id";
-const TIMESTAMP: &str = "webhook-timestamp";
-const SIGNATURE: &str = "webhook-signature";
-
 /// The most time between the timestamp of a request and its arrival, in both directions.
 const TOLERANCE: Duration = Duration::from_secs(5 * 60);
 
-/// The length of an HMAC-SHA256.
-const SIGNATURE_BYTES: usize = 32;
-
-/// The specification's minimum length of a secret, in bytes.
-const MIN_SECRET: usize = 24;
-
 /// The secrets of which one must have signed a request. Several are valid at a time, for rotation.
-pub(crate) struct WebhookSecrets(Arc<[PKey<Private>]>);
+pub(crate) struct WebhookSecrets(Arc<[WebhookSecret]>);
 
 /// A request with a signature that can be verified when its body is read.
 pub struct SignedRequest {
-    secrets: Arc<[PKey<Private>]>,
+    secrets: Arc<[WebhookSecret]>,
     id: String,
     timestamp: String,
     signatures: Vec<Vec<u8>>,
@@ -50,7 +35,8 @@ impl WebhookSecrets {
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let texts = words(text);
         redact::protect("webhook secret", texts.iter().copied().map(Secret::new));
-        let keys: Option<Vec<_>> = texts.into_iter().map(key).collect();
+        let parse = |text| WebhookSecret::parse(&Secret::new(text));
+        let keys: Option<Vec<_>> = texts.into_iter().map(parse).collect();
         let keys = keys.filter(|keys| !keys.is_empty())?;
         Some(Self(keys.into()))
     }
@@ -95,7 +81,7 @@ impl WebhookSecrets {
             return Err("webhook-timestamp is more than five minutes from now");
         }
         let signatures = only(SIGNATURE).ok_or("webhook-signature is malformed")?;
-        let signatures: Vec<_> = signatures.split(' ').filter_map(signature).collect();
+        let signatures: Vec<_> = signatures.split(' ').filter_map(parse_field).collect();
         // The body of a request that cannot be valid is not read.
         if signatures.is_empty() {
             return Err("webhook-signature has no signature of the scheme v1");
@@ -119,7 +105,7 @@ impl SignedRequest {
     pub fn verify(&self, body: &[u8]) -> Result<(), Refusal> {
         let mut is_signed = false;
         for secret in &*self.secrets {
-            let expected = self.sign(secret, body).map_err(|_| {
+            let expected = secret.sign(&self.id, &self.timestamp, body).map_err(|_| {
                 Refusal::unauthenticated("the signature cannot be calculated", self.methods)
             })?;
             for signature in &self.signatures {
@@ -134,32 +120,6 @@ impl SignedRequest {
             self.methods,
         ))
     }
-
-    fn sign(&self, secret: &PKey<Private>, body: &[u8]) -> Result<Vec<u8>, ErrorStack> {
-        let mut signer = Signer::new(MessageDigest::sha256(), secret)?;
-        for part in [
-            self.id.as_bytes(),
-            b".",
-            self.timestamp.as_bytes(),
-            b".",
-            body,
-        ] {
-            signer.update(part)?;
-        }
-        signer.sign_to_vec()
-    }
-}
-
-/// The bytes of a signature of the scheme `v1`.
-fn signature(text: &str) -> Option<Vec<u8>> {
-    let bytes = STANDARD.decode(text.strip_prefix("v1,")?).ok()?;
-    (bytes.len() == SIGNATURE_BYTES).then_some(bytes)
-}
-
-fn key(text: &str) -> Option<PKey<Private>> {
-    let encoded = text.strip_prefix("whsec_").unwrap_or(text);
-    let bytes = STANDARD.decode(encoded).ok()?;
-    (bytes.len() >= MIN_SECRET).then(|| PKey::hmac(&bytes).ok())?
 }
 
 /// Digits only: a sign or white space would be a second spelling of the same number.
@@ -170,6 +130,8 @@ fn seconds(text: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
     use http::HeaderValue;
     use proptest::prelude::*;
 
@@ -294,7 +256,7 @@ mod tests {
                 signatures: Vec::new(),
                 methods: Methods::default(),
             };
-            let signature = request.sign(&request.secrets[0], &body).unwrap();
+            let signature = request.secrets[0].sign("id", "1", &body).unwrap();
             let request = SignedRequest { signatures: vec![signature], ..request };
             prop_assert!(request.verify(&body).is_ok());
             prop_assert_eq!(request.verify(&other).is_ok(), body == other);

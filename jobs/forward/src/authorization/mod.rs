@@ -10,7 +10,7 @@ mod oci_signature;
 mod sequence;
 mod standard_webhooks;
 
+pub use self::standard_webhooks::StandardWebhooks;
 pub use access_token::AccessToken;
 pub use oci_signature::OciSignature;
 pub use sequence::Sequence;
-pub use standard_webhooks::{StandardWebhooks, WebhookSecret};

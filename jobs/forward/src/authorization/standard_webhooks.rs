@@ -1,57 +1,21 @@
-//! Signatures over the body, by Standard Webhooks
-//! (<https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md>), scheme `v1`.
+//! Signs the requests of a route by Standard Webhooks.
 
-use std::fmt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use ::standard_webhooks::{ID, SIGNATURE, TIMESTAMP, WebhookSecret, field};
 use bytes::Bytes;
 use delivery::request::{AuthorizationError, RequestAuthorization};
 use http::{HeaderName, HeaderValue, Request};
 use openssl::error::ErrorStack;
-use openssl::hash::MessageDigest;
-use openssl::pkey::{PKey, Private};
 use openssl::sha::sha256;
-use openssl::sign::Signer;
 use record::idempotency;
-use runtime::secret::Secret;
 use runtime::text::hex;
-
-const ID: HeaderName = HeaderName::from_static("webhook-id");
-const TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
-const SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
-
-/// The lengths of a secret that the specification permits, in bytes.
-const SECRET_BYTES: std::ops::RangeInclusive<usize> = 24..=64;
-
-/// A shared secret. `Debug` does not print it.
-#[derive(Clone)]
-pub struct WebhookSecret(PKey<Private>);
 
 /// Signs each attempt with each secret: two while a secret is replaced.
 #[derive(Clone, Debug)]
 pub struct StandardWebhooks {
     secrets: Vec<WebhookSecret>,
     clock: fn() -> SystemTime,
-}
-
-impl WebhookSecret {
-    /// Reads a secret: base64 of 24 to 64 bytes, after the prefix `whsec_` or without it. `None`: it is malformed.
-    pub fn parse(text: &Secret) -> Option<Self> {
-        let text = text.reveal();
-        let bytes = STANDARD.decode(text.strip_prefix("whsec_").unwrap_or(text));
-        let bytes = bytes
-            .ok()
-            .filter(|bytes| SECRET_BYTES.contains(&bytes.len()))?;
-        PKey::hmac(&bytes).ok().map(Self)
-    }
-}
-
-impl fmt::Debug for WebhookSecret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("[redacted]")
-    }
 }
 
 impl StandardWebhooks {
@@ -62,13 +26,10 @@ impl StandardWebhooks {
 
     /// The value of `webhook-signature`.
     fn signatures(&self, id: &str, timestamp: u64, body: &[u8]) -> Result<String, ErrorStack> {
-        let head = format!("{id}.{timestamp}.");
+        let timestamp = timestamp.to_string();
         let mut signatures = Vec::new();
-        for WebhookSecret(key) in &self.secrets {
-            let mut signer = Signer::new(MessageDigest::sha256(), key)?;
-            signer.update(head.as_bytes())?;
-            signer.update(body)?;
-            signatures.push(format!("v1,{}", STANDARD.encode(signer.sign_to_vec()?)));
+        for secret in &self.secrets {
+            signatures.push(field(&secret.sign(id, &timestamp, body)?));
         }
         Ok(signatures.join(" "))
     }
@@ -87,9 +48,12 @@ impl RequestAuthorization for StandardWebhooks {
             |text: String| HeaderValue::try_from(text).map_err(|error| failed(error.to_string()));
         let (id, signatures) = (value(id)?, value(signatures)?);
         let headers = request.headers_mut();
-        headers.insert(ID, id);
-        headers.insert(TIMESTAMP, HeaderValue::from(timestamp));
-        headers.insert(SIGNATURE, signatures);
+        headers.insert(HeaderName::from_static(ID), id);
+        headers.insert(
+            HeaderName::from_static(TIMESTAMP),
+            HeaderValue::from(timestamp),
+        );
+        headers.insert(HeaderName::from_static(SIGNATURE), signatures);
         Ok(())
     }
 }
@@ -116,6 +80,10 @@ fn id(request: &Request<Bytes>) -> String {
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
+
+    use base64::Engine;
+    use base64::engine::general_purpose::STANDARD;
+    use runtime::secret::Secret;
 
     use super::*;
 
@@ -179,16 +147,5 @@ mod tests {
         let batch = id(&request(None, "x"));
         assert_eq!(batch, id(&request(None, "x")));
         assert_ne!(batch, id(&request(None, "y")));
-    }
-
-    #[test]
-    fn a_secret_is_base64_of_24_to_64_bytes() {
-        let is_valid = |text: String| WebhookSecret::parse(&Secret::new(text)).is_some();
-        for (length, expected) in [(23, false), (24, true), (64, true), (65, false)] {
-            let text = STANDARD.encode(vec![7; length]);
-            assert_eq!(is_valid(format!("whsec_{text}")), expected, "{length}");
-            assert_eq!(is_valid(text), expected, "{length}");
-        }
-        assert!(!is_valid("whsec_hunter2".to_owned()) && !is_valid(String::new()));
     }
 }

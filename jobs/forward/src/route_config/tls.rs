@@ -5,10 +5,11 @@ use std::time::SystemTime;
 
 use delivery::transport::{Pem, TlsFiles};
 use runtime::secret::Secret;
+use standard_webhooks::WebhookSecret;
 
 use super::auth::Secrets;
 use super::text::{SignText, TlsText};
-use crate::authorization::{StandardWebhooks, WebhookSecret};
+use crate::authorization::StandardWebhooks;
 
 /// The most secrets of a signature: the current one, and its predecessor or successor.
 const MAX_SECRETS: usize = 4;
