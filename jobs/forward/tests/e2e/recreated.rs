@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use offsets::topic_record::TopicRecord;
 use serde_json::Value;
 use testkit::topics::Committed;
 
@@ -28,11 +29,18 @@ impl Stage {
         committed.get(&0).cloned()
     }
 
+    /// Asserts that the record names the topic, and has a pause for each route that the report says is paused.
     fn assert_recorded(&self, run: &Run) {
-        let record = self.topic_record().unwrap();
+        let committed = self.topic_record().unwrap();
+        let record = TopicRecord::decode(&committed.metadata).unwrap();
         let id = run.report["topic_id"].as_str().unwrap();
-        let expected = format!("fdt2.{id}..{}", self.topic);
-        assert_eq!((record.offset, record.metadata), (0, expected));
+        assert_eq!(
+            (committed.offset, &*record.id, &record.name),
+            (0, id, &self.topic)
+        );
+        let routes = run.report["routes"].as_array().unwrap();
+        let paused = routes.iter().filter(|route| route["retry_at"].is_string());
+        assert_eq!(record.pauses.len(), paused.count(), "{:#}", run.report);
     }
 }
 
