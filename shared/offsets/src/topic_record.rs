@@ -9,7 +9,7 @@
 //! metadata = "fdt2." [topic-id] "." pauses "." topic-name
 //! ```
 //!
-//! [`pauses`](crate::pauses) describes the pauses. Version 2 of the format is the prefix `fdt2.`. Version 1 (`fdt1.`) has no
+//! [`pauses`] describes the pauses. Version 2 of the format is the prefix `fdt2.`. Version 1 (`fdt1.`) has no
 //! pauses and not the dot after them. Metadata with any other prefix is not a record.
 
 use crate::pauses::{self, Pause};
