@@ -1,28 +1,18 @@
-//! Parses a condition and checks it against the schema, so that mistakes are found before the first record.
+//! Checks a condition against the schema, so that mistakes are found before the first record.
 //!
 //! A condition is CEL (<https://github.com/google/cel-spec>) with the standard macros, operators and functions, but without
 //! optional values. `decimal()` is an addition. The record's fields are the variables, and `record` is the whole record, for
 //! fields whose names CEL reserves. A field of a record that is null is null. `has(address.city)` is true if the field is
 //! not null, as for CEL's messages.
 
-use cel::common::ast::{EntryExpr, Expr};
-use cel::{Env, IdedExpr};
+use cel::IdedExpr;
 
 use crate::contradiction;
-use crate::infer::{Inference, RECORD};
+use crate::infer::Inference;
 use crate::operators;
 use crate::problem::Problem;
+use crate::syntax;
 use crate::types::Types;
-
-/// The maximum length of a condition, in bytes.
-const MAX_LENGTH: usize = 4 << 10;
-
-/// The maximum nesting of an expression. It limits the recursion of the interpreter.
-const MAX_DEPTH: usize = 64;
-
-/// The stack of the parser's thread, in bytes. The parser recurses at most once for each of [`MAX_LENGTH`] bytes. Only the
-/// used part of the stack takes memory.
-const PARSER_STACK: usize = 256 << 20;
 
 /// A condition that fits the schema.
 #[derive(Debug)]
@@ -42,103 +32,21 @@ pub(super) struct Checked {
 /// # Errors
 /// The condition is not CEL, names an unknown field, uses a value of the wrong type, or is not a boolean.
 pub(super) fn check(condition: &str, types: &Types) -> Result<Checked, String> {
-    if condition.len() > MAX_LENGTH {
-        return Err(format!(
-            "it has {} bytes; at most {MAX_LENGTH} are supported",
-            condition.len()
-        ));
-    }
-    std::thread::scope(|scope| {
-        std::thread::Builder::new()
-            .stack_size(PARSER_STACK)
-            .spawn_scoped(scope, || parse_and_check(condition, types))
-            .map_err(|error| format!("starting a thread to parse it: {error}"))?
-            .join()
-            .unwrap_or_else(|_| Err("the CEL parser panicked".to_owned()))
+    syntax::with_parsed(condition, types, |mut expression, source| {
+        let mut inference = Inference::new(types, source);
+        let with_position = |problem: Problem| problem.with_position(source);
+        let result = inference.infer(&mut expression).map_err(with_position)?;
+        operators::require_boolean(&mut inference.warnings, &expression, &result, "a condition")
+            .map_err(with_position)?;
+        let contradiction = contradiction::check(&expression, types).err();
+        Ok(Checked {
+            contradiction: contradiction.map(with_position),
+            expression,
+            warnings: inference.warnings.into_messages(&inference.fields),
+            fields: inference.fields,
+        })
     })
 }
-
-fn parse_and_check(condition: &str, types: &Types) -> Result<Checked, String> {
-    let (mut expression, source) = Env::stdlib()
-        .with_optional_support(false)
-        .parser()
-        .enable_ident_escape_syntax(true)
-        .parse_with_source_info(condition)
-        .map_err(|errors| syntax(condition, &errors, types))?;
-    if depth(&expression) > MAX_DEPTH {
-        return Err(format!("it is nested deeper than {MAX_DEPTH} levels"));
-    }
-    let mut inference = Inference::new(types, &source);
-    let with_position = |problem: Problem| match source.offset_for(problem.id) {
-        Some((start, _)) => {
-            let before = condition.get(..start as usize).unwrap_or_default();
-            let position = before.chars().count() + 1;
-            format!("{} (at character {position})", problem.message)
-        }
-        None => problem.message,
-    };
-    let result = inference.infer(&mut expression).map_err(with_position)?;
-    operators::require_boolean(&mut inference.warnings, &expression, &result, "a condition")
-        .map_err(with_position)?;
-    let contradiction = contradiction::check(&expression, types).err();
-    Ok(Checked {
-        contradiction: contradiction.map(with_position),
-        expression,
-        warnings: inference.warnings.into_messages(&inference.fields),
-        fields: inference.fields,
-    })
-}
-
-fn depth(expression: &IdedExpr) -> usize {
-    let deepest = |parts: &mut dyn Iterator<Item = &IdedExpr>| parts.map(depth).max().unwrap_or(0);
-    1 + match &expression.expr {
-        Expr::Call(call) => deepest(&mut call.target.as_deref().into_iter().chain(&call.args)),
-        Expr::Select(select) => depth(&select.operand),
-        Expr::List(list) => deepest(&mut list.elements.iter()),
-        Expr::Map(map) => deepest(&mut map.entries.iter().flat_map(|entry| match &entry.expr {
-            EntryExpr::MapEntry(entry) => vec![&entry.key, &entry.value],
-            EntryExpr::StructField(field) => vec![&field.value],
-        })),
-        Expr::Comprehension(parts) => deepest(
-            &mut [
-                &parts.iter_range,
-                &parts.accu_init,
-                &parts.loop_cond,
-                &parts.loop_step,
-                &parts.result,
-            ]
-            .into_iter(),
-        ),
-        Expr::Struct(_) | Expr::Unspecified | Expr::Ident(_) | Expr::Literal(_) => 0,
-    }
-}
-
-fn syntax(condition: &str, errors: &cel::ParseErrors, types: &Types) -> String {
-    let Some(first) = errors.errors.first() else {
-        return "it is not a CEL expression".to_owned();
-    };
-    let single_equals = condition.replace(['=', '!', '<', '>'], "=").contains("==");
-    let mut words = condition.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
-    let reserved = words.find(|word| {
-        let is_field = || Types::field(types.fields(), word).is_some();
-        first.msg.contains("reserved identifier") && first.msg.ends_with(*word) && is_field()
-            || KEYWORDS.contains(word) && is_field()
-    });
-    let hint = match reserved {
-        Some(name) if KEYWORDS.contains(&name) => {
-            format!("; the field {name} is {RECORD}.`{name}`, because CEL reserves the word")
-        }
-        Some(name) => {
-            format!("; the field {name} is {RECORD}.{name}, because CEL reserves the word")
-        }
-        None if condition.contains('=') && !single_equals => "; use == to compare".to_owned(),
-        None => String::new(),
-    };
-    format!("{} (at character {}){hint}", first.msg, first.pos.1)
-}
-
-/// Words of CEL's grammar, which are not even allowed after a dot.
-const KEYWORDS: [&str; 4] = ["in", "true", "false", "null"];
 
 #[cfg(test)]
 mod tests {

@@ -49,6 +49,7 @@ mod logical;
 mod operators;
 mod predicate;
 mod problem;
+mod syntax;
 #[cfg(test)]
 mod tests;
 mod types;

@@ -1,7 +1,7 @@
 //! Problems in a condition, and how its parts are described.
 
 use cel::IdedExpr;
-use cel::common::ast::Expr;
+use cel::common::ast::{Expr, SourceInfo};
 
 use crate::types::Type;
 
@@ -18,6 +18,16 @@ impl Problem {
             id,
             message: message.into(),
         }
+    }
+
+    /// The message, with the position of the part in the source text.
+    pub(super) fn with_position(self, source: &SourceInfo) -> String {
+        let Some((start, _)) = source.offset_for(self.id) else {
+            return self.message;
+        };
+        let before = source.source.get(..start as usize).unwrap_or_default();
+        let position = before.chars().count() + 1;
+        format!("{} (at character {position})", self.message)
     }
 }
 
