@@ -2,6 +2,7 @@
 
 use std::any::Any;
 use std::cmp::Ordering;
+use std::fmt;
 
 use cel::common::traits::Comparer;
 use cel::common::types::{CelInt, CelString, CelUInt, Type};
@@ -113,6 +114,20 @@ impl PartialEq for Decimal {
 }
 
 impl Eq for Decimal {}
+
+impl fmt::Display for Decimal {
+    /// All digits, as many of them after the point as the scale.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scale = self.scale as usize;
+        let sign = if self.unscaled < 0 { "-" } else { "" };
+        let digits = format!("{:0>1$}", self.unscaled.unsigned_abs(), scale + 1);
+        let (whole, fraction) = digits.split_at(digits.len() - scale);
+        match fraction {
+            "" => write!(f, "{sign}{whole}"),
+            fraction => write!(f, "{sign}{whole}.{fraction}"),
+        }
+    }
+}
 
 impl Val for Decimal {
     fn get_type(&self) -> &Type {
@@ -256,6 +271,27 @@ mod tests {
         ] {
             assert_eq!(Decimal::parse(text), None, "{text}");
         }
+    }
+
+    #[test]
+    fn the_text_has_the_digits_of_the_scale() {
+        for (unscaled, scale, text) in [
+            (0, 0, "0"),
+            (0, 2, "0.00"),
+            (-5, 2, "-0.05"),
+            (1234, 2, "12.34"),
+            (-1234, 0, "-1234"),
+        ] {
+            assert_eq!(Decimal { unscaled, scale }.to_string(), text);
+        }
+        assert_eq!(
+            Decimal {
+                unscaled: i128::MIN,
+                scale: 1
+            }
+            .to_string(),
+            "-17014118346046923173168730371588410572.8"
+        );
     }
 
     #[test]

@@ -2,8 +2,8 @@
 
 use cel::IdedExpr;
 use cel::common::ast::{
-    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, SelectExpr, SourceInfo,
-    operators as cel_operators,
+    CallExpr, ComprehensionExpr, EntryExpr, Expr, ListExpr, LiteralValue, MapExpr, SelectExpr,
+    SourceInfo, operators as cel_operators,
 };
 
 use crate::constants;
@@ -12,13 +12,37 @@ use crate::literals;
 use crate::operators;
 use crate::problem::{Operand, Problem, describe};
 use crate::types::{Kind, Type, Types};
+use crate::value::{KAFKA, KafkaField};
 use crate::warnings::Warnings;
 
 /// The variable of the whole record. A field of this name is `record.record`.
 pub(super) const RECORD: &str = "record";
 
-/// Infers the types of one condition.
+/// The identifier of the whole record in an inferred expression. No field has a name with this character.
+pub(super) const WHOLE_RECORD: &str = "@record";
+
+/// What the identifiers of Kafka's fields begin with in an inferred expression.
+const KAFKA_PREFIX: &str = "@kafka.";
+
+/// The field of `kafka` that an identifier of an inferred expression stands for.
+pub(super) fn kafka_field(identifier: &str) -> Option<KafkaField> {
+    KafkaField::named(identifier.strip_prefix(KAFKA_PREFIX)?)
+}
+
+/// The variables of an expression.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Available {
+    /// Those of a condition: the fields of the record.
+    Fields,
+    /// Those of a value: the fields of the record, the whole record, and `kafka`.
+    Record,
+    /// Those of a value for a tombstone: `kafka`.
+    Tombstone,
+}
+
+/// Infers the types of one expression.
 pub(super) struct Inference<'a> {
+    available: Available,
     types: &'a Types,
     source: &'a SourceInfo,
     /// The fields in the expression, without duplicates.
@@ -29,8 +53,15 @@ pub(super) struct Inference<'a> {
 }
 
 impl<'a> Inference<'a> {
+    /// The inference of a condition.
     pub(super) fn new(types: &'a Types, source: &'a SourceInfo) -> Self {
+        Self::with(Available::Fields, types, source)
+    }
+
+    /// The inference of an expression with these variables.
+    pub(super) fn with(available: Available, types: &'a Types, source: &'a SourceInfo) -> Self {
         Self {
+            available,
             types,
             source,
             fields: Vec::new(),
@@ -63,21 +94,7 @@ impl<'a> Inference<'a> {
             }
             Expr::Call(call) => self.call(id, call),
             Expr::List(list) => self.list(list),
-            Expr::Map(map) => {
-                let mut kinds: Option<(Type, Type)> = None;
-                for entry in &mut map.entries {
-                    let EntryExpr::MapEntry(entry) = &mut entry.expr else {
-                        return Err(Problem::new(id, "messages are not supported"));
-                    };
-                    let (key, value) = (self.infer(&mut entry.key)?, self.infer(&mut entry.value)?);
-                    kinds = Some(match kinds {
-                        Some((keys, values)) => (keys.or(key), values.or(value)),
-                        None => (key, value),
-                    });
-                }
-                let (key, value) = kinds.unwrap_or((Kind::Any.into(), Kind::Any.into()));
-                Ok(Kind::Map(Box::new(key), Box::new(value)).into())
-            }
+            Expr::Map(map) => self.map(id, map),
             Expr::Comprehension(comprehension) => self.comprehension(comprehension),
             Expr::Struct(_) | Expr::Unspecified => {
                 Err(Problem::new(id, "messages are not supported"))
@@ -93,9 +110,16 @@ impl<'a> Inference<'a> {
         if self.is_local(&path[0]) {
             return Ok(None);
         }
+        if let Some(kind) = self.kafka(expression, &path)? {
+            return Ok(Some(kind));
+        }
         if path[0] == RECORD {
             path.remove(0);
             let Some(name) = path.first() else {
+                if let (Available::Record, Some(kind)) = (self.available, self.types.datum()) {
+                    expression.expr = Expr::Ident(WHOLE_RECORD.to_owned());
+                    return Ok(Some(kind.clone()));
+                }
                 return Err(Problem::new(
                     expression.id,
                     format!("{RECORD} is the whole record: write {RECORD}.field"),
@@ -139,6 +163,34 @@ impl<'a> Inference<'a> {
         }
         expression.expr = Expr::Ident(path);
         Ok(found)
+    }
+
+    /// Replaces a field of `kafka` with one identifier. `None` for other paths.
+    fn kafka(&self, expression: &mut IdedExpr, path: &[String]) -> Result<Option<Type>, Problem> {
+        let invalid = |message: String| Err(Problem::new(expression.id, message));
+        if self.available == Available::Fields {
+            return Ok(None);
+        }
+        if path[0] != KAFKA {
+            return match self.available {
+                Available::Tombstone => invalid(format!(
+                    "a tombstone has no fields: only {KAFKA}.key and the like can be used, not {}",
+                    path[0]
+                )),
+                _ => Ok(None),
+            };
+        }
+        let field = path.get(1).and_then(|name| KafkaField::named(name));
+        match (field, path) {
+            (Some(field), [_, name]) => {
+                expression.expr = Expr::Ident(format!("{KAFKA_PREFIX}{name}"));
+                Ok(Some(field.kind()))
+            }
+            _ => invalid(format!(
+                "expected {KAFKA} with one of its members: {}; a field {KAFKA} of the record is {RECORD}.{KAFKA}",
+                KafkaField::names()
+            )),
+        }
     }
 
     fn is_local(&self, name: &str) -> bool {
@@ -272,6 +324,35 @@ impl<'a> Inference<'a> {
         Ok(Kind::List(Box::new(kinds.unwrap_or(Type::NEVER))).into())
     }
 
+    fn map(&mut self, id: u64, map: &mut MapExpr) -> Result<Type, Problem> {
+        let is_object = self.available != Available::Fields;
+        let mut kinds: Option<(Type, Type)> = None;
+        let mut names = Vec::new();
+        for entry in &mut map.entries {
+            let EntryExpr::MapEntry(entry) = &mut entry.expr else {
+                return Err(Problem::new(id, "messages are not supported"));
+            };
+            let (key, value) = (self.infer(&mut entry.key)?, self.infer(&mut entry.value)?);
+            if is_object {
+                require_name(&entry.key, &key)?;
+            }
+            if let (true, Expr::Literal(LiteralValue::String(name))) = (is_object, &entry.key.expr)
+            {
+                if names.contains(name) {
+                    let message = format!("the key {:?} occurs twice in an object", name.inner());
+                    return Err(Problem::new(entry.key.id, message));
+                }
+                names.push(name.clone());
+            }
+            kinds = Some(match kinds {
+                Some((keys, values)) => (keys.or(key), values.or(value)),
+                None => (key, value),
+            });
+        }
+        let (key, value) = kinds.unwrap_or((Kind::Any.into(), Kind::Any.into()));
+        Ok(Kind::Map(Box::new(key), Box::new(value)).into())
+    }
+
     /// `all`, `exists`, `exists_one`, `map` and `filter`, which the parser expands to comprehensions.
     fn comprehension(&mut self, comprehension: &mut ComprehensionExpr) -> Result<Type, Problem> {
         let range = self.infer(&mut comprehension.iter_range)?;
@@ -310,6 +391,20 @@ impl<'a> Inference<'a> {
         let result = self.infer(&mut comprehension.result)?;
         self.locals.truncate(depth);
         Ok(result)
+    }
+}
+
+/// Checks that the key of an object is a string.
+///
+/// # Errors
+/// It has another type, or may be null.
+fn require_name(key: &IdedExpr, kind: &Type) -> Result<(), Problem> {
+    match kind.kind.is_text() && !kind.nullable {
+        true => Ok(()),
+        false => Err(Problem::new(
+            key.id,
+            format!("the key of an object is a string, not {kind}"),
+        )),
     }
 }
 

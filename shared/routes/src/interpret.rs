@@ -59,27 +59,62 @@ impl Interpreter {
         expression: &IdedExpr,
         record: &Record<'_>,
     ) -> Result<bool, String> {
-        let mut context = Context::with_env(Arc::clone(&self.0));
-        context.set_variable_resolver(record);
-        let result = Value::resolve_val(expression, &context);
-        if let Some(fault) = record.faults.field.get() {
-            return Err(fault.clone());
-        }
-        if let (Err(ExecutionError::NoSuchKey(_)), Some(fault)) =
-            (&result, record.faults.inner.get())
-        {
-            return Err(fault.clone());
-        }
-        match result {
-            Ok(value) => match value.downcast_ref::<CelBool>() {
+        self.boolean(expression, record, &record.faults)
+    }
+
+    /// The value of a condition over these variables.
+    ///
+    /// # Errors
+    /// As [`Interpreter::evaluate`].
+    pub(super) fn boolean(
+        &self,
+        expression: &IdedExpr,
+        variables: &dyn VariableResolver,
+        faults: &Faults,
+    ) -> Result<bool, String> {
+        self.evaluate(expression, variables, faults, |value| {
+            match value.downcast_ref::<CelBool>() {
                 Some(boolean) => Ok(*boolean.inner()),
                 None => Err(format!(
                     "the condition is of type {}, not a boolean",
                     value.get_type().name()
                 )),
-            },
+            }
+        })
+    }
+
+    /// The value of an expression over these variables, converted. `faults` are those of the variables.
+    ///
+    /// # Errors
+    /// CEL's error message, if the expression has no value; or `convert` failed.
+    pub(super) fn evaluate<T>(
+        &self,
+        expression: &IdedExpr,
+        variables: &dyn VariableResolver,
+        faults: &Faults,
+        convert: impl FnOnce(&dyn Val) -> Result<T, String>,
+    ) -> Result<T, String> {
+        let mut context = Context::with_env(Arc::clone(&self.0));
+        context.set_variable_resolver(variables);
+        let result = Value::resolve_val(expression, &context);
+        if let Some(fault) = faults.field.get() {
+            return Err(fault.clone());
+        }
+        if let (Err(ExecutionError::NoSuchKey(_)), Some(fault)) = (&result, faults.inner.get()) {
+            return Err(fault.clone());
+        }
+        match result {
+            Ok(value) => convert(&*value),
             Err(error) => Err(error.to_string()),
         }
+    }
+}
+
+impl Faults {
+    /// Notes a value without a counterpart in CEL. The evaluation has no result.
+    pub(super) fn add(&self, fault: String) {
+        // The first fault is enough for the message.
+        let _ = self.field.set(fault);
     }
 }
 
@@ -148,10 +183,15 @@ impl Record<'_> {
         value: Result<Box<dyn Val + 'b>, String>,
     ) -> CowVal<'b, 'b> {
         CowVal::Owned(value.unwrap_or_else(|fault| {
-            // The first fault is enough for the message.
-            let _ = self.faults.field.set(format!("{path}: {fault}"));
+            self.faults.add(format!("{path}: {fault}"));
             Box::new(CelNull)
         }))
+    }
+
+    /// The whole record.
+    pub(super) fn whole<'b>(&'b self) -> Option<CowVal<'b, 'b>> {
+        let (json, kind) = (self.json?, self.types.datum()?);
+        Some(self.value_or_fault("record", self.value(json, kind)))
     }
 
     fn complex<'b>(&'b self, path: &str) -> Option<(&'b Json, &'b Type)> {

@@ -4,6 +4,8 @@
 //! datum, reads the fields that occur in conditions, and returns the first route whose condition is true.
 //! [`Routes::check_versions`] compares the routes with the versions of the schema with which records were written.
 //!
+//! [`ValueScope::compile`] compiles an expression for a value, of which requests are made; [`ValueExpression`] has an example.
+//!
 //! The conditions are CEL (<https://github.com/google/cel-spec>). Common conditions are compiled to predicates over fields;
 //! the `cel` crate interprets the others. The crate does no I/O and depends neither on Kafka nor on the endpoints of the routes.
 //!
@@ -54,6 +56,7 @@ mod syntax;
 mod tests;
 mod types;
 mod unreachable;
+mod value;
 mod versions;
 mod warnings;
 
@@ -61,6 +64,7 @@ use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
 use compiled::Compiled;
+pub use value::{KafkaFields, RecordValues, ValueError, ValueExpression, ValueScope};
 pub use versions::VersionProblem;
 
 use interpret::{Faults, Interpreter, Record};

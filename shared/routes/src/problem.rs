@@ -37,7 +37,7 @@ pub(super) type Operand<'a> = (&'a IdedExpr, Type);
 /// `id (an int)` for a field, otherwise only the type.
 pub(super) fn describe((expression, kind): &Operand<'_>) -> String {
     match &expression.expr {
-        Expr::Ident(path) => format!("{path} ({kind})"),
+        Expr::Ident(path) => format!("{} ({kind})", path.trim_start_matches('@')),
         _ => kind.to_string(),
     }
 }

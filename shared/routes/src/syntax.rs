@@ -103,7 +103,19 @@ fn syntax(text: &str, errors: &cel::ParseErrors, types: &Types) -> String {
         None if text.contains('=') && !single_equals => "; use == to compare".to_owned(),
         None => String::new(),
     };
-    format!("{} (at character {}){hint}", first.msg, first.pos.1)
+    format!(
+        "{} (at character {}){hint}",
+        first.msg,
+        position(text, first.pos)
+    )
+}
+
+/// The number of a character, counted from 1, from its line and column.
+fn position(text: &str, (line, column): (isize, isize)) -> usize {
+    let line = usize::try_from(line).unwrap_or(1);
+    let before = text.split_inclusive('\n').take(line.saturating_sub(1));
+    let before: usize = before.map(|line| line.chars().count()).sum();
+    before + usize::try_from(column).unwrap_or(0)
 }
 
 /// Words of CEL's grammar, which are not even allowed after a dot.

@@ -179,6 +179,11 @@ impl Types {
         }
     }
 
+    /// The type of the datum.
+    pub(super) fn datum(&self) -> Option<&Type> {
+        self.datum.as_ref()
+    }
+
     /// The fields of the datum. Empty if the datum is not a record.
     pub(super) fn fields(&self) -> &[(String, Type)] {
         self.record().map_or(&[], |index| &self.records[index])

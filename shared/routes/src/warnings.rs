@@ -40,6 +40,11 @@ impl Warnings {
         }
     }
 
+    /// Whether a field is compared with null.
+    pub(super) fn has_null_check(&self) -> bool {
+        !self.null_checked.is_empty()
+    }
+
     /// Adds another warning.
     pub(super) fn add(&mut self, warning: String) {
         self.others.push(warning);

@@ -1,0 +1,269 @@
+//! Expressions for values: the parts of a request that depend on a record.
+
+mod calculated;
+mod kafka;
+mod node;
+mod record_values;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::sync::Arc;
+
+use avro::{Projection, Schema};
+use serde_json::Value as Json;
+
+pub use kafka::KafkaFields;
+pub(crate) use kafka::{KAFKA, KafkaField};
+use node::Node;
+pub use record_values::RecordValues;
+use record_values::Variables;
+
+use crate::infer::{Available, Inference};
+use crate::interpret::{Faults, Interpreter, Record};
+use crate::logical::Encoding;
+use crate::problem::Problem;
+use crate::syntax;
+use crate::types::{Kind, Type, Types};
+
+/// What expressions can use: `kafka`, and the fields of a record, unless it is a tombstone.
+#[derive(Clone, Debug)]
+pub struct ValueScope {
+    schema: Option<Schema>,
+    types: Arc<Types>,
+}
+
+/// A CEL expression for a value, compiled for a schema.
+///
+/// Its variables are those of conditions, `record` for the whole record, and `kafka` (see [`KafkaFields`]). A field of the
+/// record has the JSON form of `docs/FORMATS.md`. The entries of `{"a": 1}` stay in this order; the keys of maps that are
+/// calculated are sorted. So the value of a record is always the same text.
+///
+/// ```
+/// use routes::{KafkaFields, ValueScope};
+///
+/// let schema = avro::Schema::parse(
+///     r#"{"type":"record","name":"User","fields":[{"name":"id","type":"long"},{"name":"email","type":"string"}]}"#,
+/// )?;
+/// let scope = ValueScope::of_records(&schema);
+/// let body = scope.compile(r#"{"user": id, "mail": email, "offset": kafka.offset}"#)?;
+///
+/// let datum = schema.from_json(&serde_json::json!({"id": 7, "email": "p@x.org"}))?;
+/// let kafka = KafkaFields {
+///     key: None,
+///     topic: "users",
+///     partition: 0,
+///     offset: 42,
+///     timestamp: None,
+///     idempotency_key: "c/t/0/42",
+/// };
+/// let value = body.evaluate(&scope.values(&datum, kafka))?;
+/// assert_eq!(value.to_string(), r#"{"user":7,"mail":"p@x.org","offset":42}"#);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct ValueExpression {
+    node: Node,
+    kind: Type,
+    interpreter: Interpreter,
+    /// The fields that the interpreter reads.
+    fields: Vec<String>,
+    encodings: Vec<Encoding>,
+    projection: Option<Projection>,
+    needs_record: bool,
+    types: Arc<Types>,
+    warnings: Vec<String>,
+    is_null_checked: bool,
+}
+
+/// An expression is invalid, or has no value for a record. The message has the reason.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct ValueError(String);
+
+impl ValueScope {
+    /// Expressions over records of this schema.
+    pub fn of_records(schema: &Schema) -> Self {
+        Self {
+            schema: Some(schema.clone()),
+            types: Arc::new(Types::of(schema)),
+        }
+    }
+
+    /// Expressions over records without a value.
+    pub fn of_tombstones() -> Self {
+        Self {
+            schema: None,
+            types: Arc::default(),
+        }
+    }
+
+    /// Checks and compiles an expression.
+    ///
+    /// # Errors
+    /// It is not CEL, names an unknown field, or uses a value of the wrong type; with the position in the text.
+    pub fn compile(&self, text: &str) -> Result<ValueExpression, ValueError> {
+        syntax::with_parsed(text, &self.types, |mut expression, source| {
+            let available = match self.schema {
+                Some(_) => Available::Record,
+                None => Available::Tombstone,
+            };
+            let mut inference = Inference::with(available, &self.types, source);
+            let kind = inference
+                .infer(&mut expression)
+                .map_err(|problem: Problem| problem.with_position(source))?;
+            let is_null_checked = inference.warnings.has_null_check();
+            let warnings = inference.warnings.into_messages(&inference.fields);
+            self.expression(Node::new(expression), kind, &inference.fields)
+                .map(|compiled| ValueExpression {
+                    warnings,
+                    is_null_checked,
+                    ..compiled
+                })
+        })
+        .map_err(ValueError)
+    }
+
+    /// The values of one record. `datum` is valid and of the scope's schema; empty for a tombstone.
+    pub fn values<'r>(&'r self, datum: &'r [u8], kafka: KafkaFields<'r>) -> RecordValues<'r> {
+        RecordValues::new(self.schema.as_ref(), datum, kafka)
+    }
+
+    fn expression(
+        &self,
+        node: Node,
+        kind: Type,
+        known: &[String],
+    ) -> Result<ValueExpression, String> {
+        let mut used = HashSet::new();
+        node.for_each_calculated(&mut |part| node::identifiers(part, &mut used));
+        let fields: Vec<String> = known
+            .iter()
+            .filter(|field| used.contains(*field))
+            .cloned()
+            .collect();
+        let encoding = |path: &String| {
+            let found = self.types.field_at(path);
+            found.map_or(Encoding::Plain, |found| found.kind.encoding())
+        };
+        let projection = match &self.schema {
+            Some(schema) if !fields.is_empty() => {
+                let names: Vec<&str> = fields.iter().map(String::as_str).collect();
+                let projection = schema.projection(&names);
+                Some(projection.map_err(|error| format!("reading its fields: {error}"))?)
+            }
+            _ => None,
+        };
+        Ok(ValueExpression {
+            node,
+            kind,
+            interpreter: Interpreter::new(),
+            encodings: fields.iter().map(encoding).collect(),
+            needs_record: used.contains(crate::infer::WHOLE_RECORD),
+            fields,
+            projection,
+            types: Arc::clone(&self.types),
+            warnings: Vec::new(),
+            is_null_checked: false,
+        })
+    }
+}
+
+impl ValueExpression {
+    /// Checks that values are text, whole numbers, booleans, decimals or timestamps, or null.
+    ///
+    /// # Errors
+    /// They have another type.
+    pub fn require_scalar(&self) -> Result<(), ValueError> {
+        match self.kind.kind {
+            Kind::Bool
+            | Kind::Int
+            | Kind::Uint
+            | Kind::Str
+            | Kind::Enum(_)
+            | Kind::Uuid
+            | Kind::Timestamp(_)
+            | Kind::Decimal(_) => Ok(()),
+            _ => Err(ValueError(format!(
+                "expected a string, an enum, a UUID, a whole number, a boolean, a decimal, a date or a timestamp, not {}",
+                self.kind
+            ))),
+        }
+    }
+
+    /// Whether a field may make the value null. That the Kafka key can be absent does not count.
+    pub fn may_be_null(&self) -> bool {
+        self.kind.nullable && !self.is_null_checked && !matches!(self.node, Node::Kafka(_))
+    }
+
+    /// Valid but suspicious parts.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// The value for a record. `values` are of the scope that the expression was compiled in.
+    ///
+    /// # Errors
+    /// A part has no value for this record: an absent key, a division by zero, a value outside its type's range.
+    pub fn evaluate(&self, values: &RecordValues<'_>) -> Result<Json, ValueError> {
+        self.json(values).map_err(ValueError)
+    }
+
+    /// The value of an expression that is [scalar](Self::require_scalar) as text; `None` for null.
+    ///
+    /// # Errors
+    /// As [`ValueExpression::evaluate`]; or a value does not fit its logical type.
+    pub fn text(&self, values: &RecordValues<'_>) -> Result<Option<String>, ValueError> {
+        let misfit = || ValueError("the value does not fit its logical type".to_owned());
+        Ok(Some(match self.evaluate(values)? {
+            Json::Null => return Ok(None),
+            Json::String(text) => {
+                let is_number = |c: char| c.is_ascii_digit() || c == '-' || c == '.';
+                if matches!(self.kind.kind, Kind::Decimal(_)) && !text.chars().all(is_number) {
+                    return Err(misfit());
+                }
+                text
+            }
+            // A timestamp outside the years 0 to 9999 is the number that is stored.
+            Json::Number(_) if matches!(self.kind.kind, Kind::Timestamp(_)) => return Err(misfit()),
+            Json::Number(number) => number.to_string(),
+            Json::Bool(value) => value.to_string(),
+            Json::Array(_) | Json::Object(_) => {
+                return Err(ValueError("the value is not a scalar".to_owned()));
+            }
+        }))
+    }
+
+    fn json(&self, values: &RecordValues<'_>) -> Result<Json, String> {
+        let mut fields = Vec::new();
+        if let Some(projection) = &self.projection {
+            let read = projection.read(values.datum, &mut fields);
+            read.map_err(|fault| fault.to_string())?;
+        }
+        let is_complex = |field: &avro::Field<'_>| matches!(field, avro::Field::Complex(_));
+        let json = match self.needs_record || fields.iter().any(is_complex) {
+            true => Some(values.underlying()?),
+            false => None,
+        };
+        let variables = Variables {
+            record: Record {
+                names: &self.fields,
+                fields: &fields,
+                encodings: &self.encodings,
+                json,
+                types: &self.types,
+                faults: Faults::default(),
+            },
+            kafka: &values.kafka,
+        };
+        self.node.evaluate(&self.interpreter, values, &variables)
+    }
+}
+
+impl fmt::Debug for ValueExpression {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ValueExpression")
+            .field("node", &self.node)
+            .finish_non_exhaustive()
+    }
+}
