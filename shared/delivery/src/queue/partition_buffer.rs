@@ -14,6 +14,8 @@ use crate::time::after;
 pub(super) struct PartitionBuffer {
     messages: VecDeque<Message>,
     bytes: usize,
+    /// How many of the messages are tombstones. Each has a request of its own.
+    tombstones: usize,
     /// When the linger time of the oldest messages began.
     pub(super) since: Instant,
     /// Parts of a split batch, the next part last. They are sent before all other messages.
@@ -29,6 +31,7 @@ impl PartitionBuffer {
         Self {
             messages: VecDeque::new(),
             bytes: 0,
+            tombstones: 0,
             since: now,
             parts: Vec::new(),
             is_blocked: false,
@@ -41,6 +44,7 @@ impl PartitionBuffer {
             self.since = now;
         }
         self.bytes += memory_bytes(&message);
+        self.tombstones += usize::from(message.value.is_none());
         self.messages.push_back(message);
     }
 
@@ -48,15 +52,16 @@ impl PartitionBuffer {
         self.messages.is_empty() && self.parts.is_empty()
     }
 
-    /// Whether a batch can be formed: it would be full, or the linger time is over.
+    /// Whether a batch can be formed: it would be full or end at a tombstone, or the linger time is over.
     pub(super) fn is_ready(&self, limits: &BatchLimits, now: Instant) -> bool {
         !self.parts.is_empty()
             || self.messages.len() >= limits.records
             || self.bytes >= limits.bytes
+            || self.tombstones > 0
             || now >= after(self.since, limits.linger)
     }
 
-    /// Removes the messages of the next batch: as many as fit, and at least one.
+    /// Removes the messages of the next batch: as many as fit, and at least one. A tombstone is alone.
     pub(super) fn take(&mut self, limits: &BatchLimits, now: Instant) -> Vec<Message> {
         let mut bytes = 0;
         let fitting = self
@@ -65,12 +70,13 @@ impl PartitionBuffer {
             .take(limits.records)
             .take_while(|message| {
                 bytes += memory_bytes(message);
-                bytes <= limits.bytes
+                bytes <= limits.bytes && message.value.is_some()
             })
             .count();
         let count = fitting.max(1).min(self.messages.len());
         let taken: Vec<Message> = self.messages.drain(..count).collect();
         self.bytes -= taken.iter().map(memory_bytes).sum::<usize>();
+        self.tombstones -= taken.iter().filter(|taken| taken.value.is_none()).count();
         self.since = now;
         taken
     }
@@ -78,6 +84,7 @@ impl PartitionBuffer {
     /// Removes all messages, in offset order.
     pub(super) fn drain(&mut self) -> Vec<Message> {
         self.bytes = 0;
+        self.tombstones = 0;
         let parts = std::mem::take(&mut self.parts);
         let mut drained: Vec<Message> = parts
             .into_iter()

@@ -146,6 +146,25 @@ fn a_batch_is_bounded_in_bytes_and_holds_at_least_one_message() {
 }
 
 #[test]
+fn a_tombstone_is_alone_in_its_batch_and_nothing_lingers_for_it() {
+    let (mut queue, now) = (queue(Order::None, 10), Instant::now());
+    for offset in 0..7 {
+        let mut message = message(0, offset, "k");
+        if matches!(offset, 2 | 3 | 6) {
+            message.value = None;
+        }
+        queue.push(message, now).expect("accepted");
+    }
+    let mut batches = Vec::new();
+    while let Some(batch) = queue.take(now, false) {
+        batches.push(offsets(&batch));
+    }
+    assert_eq!(batches, [vec![0, 1], vec![2], vec![3], vec![4, 5], vec![6]]);
+    queue.push(message(0, 7, "k"), now).expect("accepted");
+    assert!(queue.take(now, false).is_none(), "it lingers");
+}
+
+#[test]
 fn halves_of_a_split_batch_keep_their_order() {
     let (mut queue, now) = (queue(Order::Partition, 8), Instant::now());
     for offset in 0..10 {

@@ -40,10 +40,10 @@ impl RequestBuilder {
     /// # Errors
     /// No request can be built of one of them.
     pub(crate) fn build(&self, messages: &[Message]) -> Result<PreparedRequest, InvalidRecord> {
-        let is_batch = self.format.is_batch();
+        let is_tombstone = messages.iter().any(|message| message.value.is_none());
+        let is_batch = self.format.is_batch() && !is_tombstone;
         let records = Records::new(messages, &self.keys);
         let shape = self.shape.shape(&records)?;
-        let is_tombstone = messages.iter().any(|message| message.value.is_none());
         let payload = match is_tombstone {
             true => Payload::default(),
             false => self.format.encode(&records)?,

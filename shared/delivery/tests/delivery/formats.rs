@@ -4,11 +4,11 @@ use std::sync::Arc;
 
 use avro::Schema;
 use bytes::Bytes;
-use delivery::EndpointConfig;
 use delivery::request::{
-    CloudEvents, EventMode, FixedShape, Json, JsonArray, JsonMapping, NdJson, PayloadFormat,
-    SchemaJson,
+    CloudEvents, EventMode, FixedShape, InvalidRecord, Json, JsonArray, JsonMapping, NdJson,
+    PayloadFormat, Records, RequestShape, SchemaJson, Shape,
 };
+use delivery::{EndpointConfig, Order};
 use http::Method;
 use record::Message;
 use serde_json::{Value, json};
@@ -183,4 +183,56 @@ fn a_method_is_used() {
     harness.offer([message(0, 0)]);
     harness.assert_outcomes(1, "delivered");
     assert_eq!(endpoint.requests()[0].method, "PUT");
+}
+
+/// Sends tombstones as DELETE.
+#[derive(Debug)]
+struct Deletes;
+
+impl RequestShape for Deletes {
+    fn shape(&self, records: &Records<'_>) -> Result<Shape, InvalidRecord> {
+        let is_tombstone = |message: &Message| message.value.is_none();
+        let method = match records.messages().iter().any(is_tombstone) {
+            true => Method::DELETE,
+            false => Method::POST,
+        };
+        FixedShape(method).shape(records)
+    }
+
+    fn accepts_tombstones(&self) -> bool {
+        true
+    }
+}
+
+#[test]
+fn a_tombstone_has_a_request_without_a_body_also_with_batches() {
+    let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].format = Arc::new(JsonArray::new(mapping()));
+        config.endpoints[0].batch_records = 10;
+        config.endpoints[0].order = Order::Partition;
+        config.endpoints[0].shape = Arc::new(Deletes);
+    });
+    let tombstone = |offset| Message {
+        value: None,
+        payload: None,
+        ..user(offset)
+    };
+    harness.offer([user(0), user(1), tombstone(2), tombstone(3), user(4)]);
+    harness.assert_outcomes(5, "delivered");
+    let requests = endpoint.requests();
+    let deletes: Vec<_> = requests
+        .iter()
+        .filter(|request| request.method == "DELETE")
+        .collect();
+    assert_eq!(deletes.len(), 2);
+    for (request, key) in deletes
+        .iter()
+        .zip(["cluster/topic/3/2", "cluster/topic/3/3"])
+    {
+        let key = format!("{key:?}");
+        assert_eq!(request.header("idempotency-key"), Some(&*key));
+        assert_eq!(request.header("content-type"), None);
+        assert!(request.body.is_empty());
+    }
 }
