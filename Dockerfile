@@ -31,6 +31,7 @@ COPY shared/oauth2/Cargo.toml shared/oauth2/
 COPY shared/oci/Cargo.toml shared/oci/
 COPY shared/offsets/Cargo.toml shared/offsets/
 COPY shared/record/Cargo.toml shared/record/
+COPY shared/request-template/Cargo.toml shared/request-template/
 COPY shared/routes/Cargo.toml shared/routes/
 COPY shared/runtime/Cargo.toml shared/runtime/
 COPY shared/schema-registry/Cargo.toml shared/schema-registry/

@@ -8,7 +8,7 @@ use crate::template::{Part, Template};
 #[derive(Debug)]
 pub(crate) enum Piece {
     Literal(String),
-    Placeholder(Placeholder),
+    Placeholder(Box<Placeholder>),
 }
 
 /// An expression for a scalar.
@@ -26,7 +26,10 @@ impl Piece {
     pub(crate) fn compile(template: &Template, scope: &ValueScope) -> Result<Vec<Self>, String> {
         let piece = |part: &Part| match part {
             Part::Literal(text) => Ok(Self::Literal(text.clone())),
-            Part::Expression(text) => Placeholder::compile(text, scope).map(Self::Placeholder),
+            Part::Expression(text) => {
+                let placeholder = Placeholder::compile(text, scope)?;
+                Ok(Self::Placeholder(Box::new(placeholder)))
+            }
         };
         template.0.iter().map(piece).collect()
     }

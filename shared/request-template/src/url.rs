@@ -16,6 +16,7 @@ const MAX_TARGET: usize = 8 << 10;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlTemplate {
     endpoint: String,
+    literal: String,
     is_constant: bool,
     target: Template,
 }
@@ -41,6 +42,7 @@ impl UrlTemplate {
             let url = EndpointUrl::parse(text).map_err(error)?;
             return Ok(Self {
                 endpoint: text.to_owned(),
+                literal: text.to_owned(),
                 is_constant: true,
                 target: Template(vec![Part::Literal(url.path.to_string())]),
             });
@@ -60,6 +62,21 @@ impl UrlTemplate {
             })
             .collect();
         EndpointUrl::parse(&format!("{origin}{sample}")).map_err(error)?;
+        // A value must not complete an escape.
+        let is_open = |text: &str| text.bytes().rev().take(2).any(|byte| byte == b'%');
+        let is_completed = |pair: &[Part]| match pair {
+            [Part::Literal(text), Part::Expression(_)] => is_open(text),
+            _ => false,
+        };
+        if target.0.windows(2).any(is_completed) {
+            let reason = "has a placeholder directly after a % or a % and one digit";
+            return Err(TemplateError(reason.to_owned()));
+        }
+        let literals = target.0.iter().filter_map(|part| match part {
+            Part::Literal(text) => Some(text.as_str()),
+            Part::Expression(_) => None,
+        });
+        let literal = format!("{origin}{}", literals.collect::<String>());
         // The constant beginning of the path, up to its last slash.
         let path = match target.0.first() {
             Some(Part::Literal(text)) => text.as_str(),
@@ -71,6 +88,7 @@ impl UrlTemplate {
         };
         Ok(Self {
             endpoint: format!("{origin}{path}"),
+            literal,
             is_constant: false,
             target,
         })
@@ -79,6 +97,11 @@ impl UrlTemplate {
     /// The URL without what depends on the record: up to the segment with the first placeholder.
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The URL without its placeholders, in which secrets can be looked for.
+    pub fn literal(&self) -> &str {
+        &self.literal
     }
 
     /// Whether it has no placeholders.
@@ -260,6 +283,8 @@ mod tests {
             ("http://h#{x}", "fragment"),
             ("ftp://h/{x}", "scheme"),
             ("http://h/ ü{x}", "is not a URL"),
+            ("http://h/%{x}", "directly after a %"),
+            ("http://h/?%2{x}", "directly after a %"),
         ] {
             let error = url(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
