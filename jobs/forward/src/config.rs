@@ -23,7 +23,7 @@ use settings::{Setting, SettingError, Settings};
 use crate::route_config::{self, RouteConfig, RouteLimits};
 use crate::single_run::ConcurrentRuns;
 use avro::Schema;
-use delivery::{DeliveryConfig, DeliveryError, EndpointConfig, Limits, Order};
+use delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
 use offsets::window::{WindowEnd, WindowStart};
 use record::StreamId;
 
@@ -212,12 +212,12 @@ impl Config {
         })
     }
 
-    /// Checks the settings against the routes: a container file has one schema, and JSON is made with `AVRO_SCHEMA`, so
-    /// only single datums can be sent as they were written.
+    /// Checks the settings against the routes: a container file has one schema, and JSON and values in requests are made
+    /// with `AVRO_SCHEMA`, so only single datums can be sent as they were written.
     ///
     /// # Errors
-    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches or another format than Avro; or the limits of a route
-    /// contradict each other.
+    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches, another format than Avro, or values of records in requests;
+    /// or the limits of a route contradict each other.
     pub fn check_routes(&self, routes: &[RouteConfig]) -> Result<(), SettingError> {
         for route in routes {
             let limits = self.limits_of(route);
@@ -235,6 +235,9 @@ impl Config {
         let contradiction = |route: &RouteConfig| {
             let (has, remedy) = if !route.format.keeps_datums() {
                 ("another format than avro".to_owned(), "format to avro")
+            } else if route.reads_records() {
+                let has = "values of the record in its url or headers".to_owned();
+                (has, "url and headers to text without placeholders")
             } else if route.batch > 1 {
                 (format!("a batch of {}", route.batch), "batch to 1")
             } else {
@@ -283,23 +286,24 @@ impl Config {
     /// The configuration of delivery: an endpoint for each route, and the limits.
     ///
     /// # Errors
-    /// A route's token has characters that are not allowed in a header.
+    /// An expression in the requests of a route does not fit the schema.
     pub fn delivery(
         &self,
         routes: &[RouteConfig],
         stream: StreamId,
         schema: &Schema,
         seed: u64,
-    ) -> Result<DeliveryConfig, DeliveryError> {
+    ) -> Result<DeliveryConfig, SettingError> {
         let mut endpoints = Vec::new();
         for route in routes {
+            let request = route.compile(schema).map_err(SettingError::Contradiction)?;
             endpoints.push(EndpointConfig {
                 limits: self.limits_of(route),
                 order: route.order.unwrap_or(self.order),
                 group: routes.iter().position(|other| other.has_access_of(route)),
-                format: route.format.payload(schema, route.batch),
+                format: route.format.payload(schema, route.batch, request.body()),
                 batch_records: route.batch,
-                ..route.endpoint()
+                ..route.endpoint(Some(&request))
             });
         }
         Ok(DeliveryConfig {

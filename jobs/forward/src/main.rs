@@ -104,6 +104,9 @@ impl Loaded {
         RouteConfig::check_start(&route_configs).map_err(anyhow::Error::msg)?;
         let definitions = route_configs.iter().map(RouteConfig::definition).collect();
         let routes = Routes::compile(definitions, sources.schemas.reader())?;
+        let request_warnings =
+            RouteConfig::request_warnings(&route_configs, sources.schemas.reader())
+                .map_err(anyhow::Error::msg)?;
         match sources.read_versions() {
             Ok(versions) => {
                 for problem in routes.check_versions(&versions) {
@@ -117,7 +120,7 @@ impl Loaded {
         for warning in route_configs.iter().filter_map(RouteConfig::warning) {
             tracing::warn!("{warning}");
         }
-        for warning in routes.warnings() {
+        for warning in routes.warnings().iter().chain(&request_warnings) {
             tracing::warn!("{warning}");
         }
         Ok(Self {

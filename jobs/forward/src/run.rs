@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use delivery::{Delivery, DeliveryConfig, DeliveryError, EndpointPause};
+use delivery::{Delivery, DeliveryConfig, EndpointPause};
 use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
@@ -25,11 +25,11 @@ use crate::dead_letter::{DeadLetterConfig, DeadLetterProducer, ProduceResult};
 use crate::error::RunError;
 use crate::pauses::{self, PauseEnds};
 use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
-use crate::plan::{self, PlannedWindow};
+use crate::plan::{self, PlanError, PlannedWindow};
 use crate::recreation;
 use crate::report::{self, RunReport};
 use crate::report_builder::ReportBuilder;
-use crate::route_config::RouteConfig;
+use crate::route_config::{self, RouteConfig};
 use crate::schema_fetcher::SchemaFetcher;
 use crate::single_run::{GroupJoin, Membership};
 
@@ -294,8 +294,11 @@ impl Run<'_> {
     fn scope(&self, topic: &TopicOffsets) -> Scope {
         Scope {
             topic: topic.topic_id.clone().unwrap_or_default(),
-            // Otherwise a record that was decoded once could later count as completed because its schema is unknown.
-            routes: self.routes.fingerprint() ^ self.schemas.scope(),
+            // Otherwise a record that was decoded once could later count as completed because its schema is unknown, and a
+            // tombstone because another route takes it.
+            routes: self.routes.fingerprint()
+                ^ self.schemas.scope()
+                ^ route_config::tombstone_scope(RouteConfig::tombstone_route(self.route_configs)),
         }
     }
 
@@ -325,6 +328,7 @@ impl Run<'_> {
         PipelineConfig {
             unmatched: self.config.unmatched,
             tombstones_are_dead_letters: self.config.tombstones_are_dead_letters,
+            tombstone_route: RouteConfig::tombstone_route(self.route_configs),
             delivery_schema: self.config.delivery_schema,
             max_bytes: self.config.bytes,
             dead_letter_max_ratio: self.config.dead_letter_max_ratio,
@@ -355,13 +359,15 @@ impl Run<'_> {
         &self,
         topic: &TopicOffsets,
         pause_ends: &[Option<SystemTime>],
-    ) -> Result<DeliveryConfig, DeliveryError> {
+    ) -> Result<DeliveryConfig, PlanError> {
         // The standard library's random keys: two runs must not retry at the same moments.
         let seed = RandomState::new().build_hasher().finish();
         let stream = topic.stream.clone();
-        let mut config =
-            self.config
-                .delivery(self.route_configs, stream, self.schemas.reader(), seed)?;
+        let reader = self.schemas.reader();
+        let config = self
+            .config
+            .delivery(self.route_configs, stream, reader, seed);
+        let mut config = config.map_err(|error| PlanError::Setting(error.to_string()))?;
         let (now, clock) = (SystemTime::now(), Instant::now());
         for (endpoint, end) in config.endpoints.iter_mut().zip(pause_ends) {
             endpoint.pause = end.map(|end| EndpointPause {

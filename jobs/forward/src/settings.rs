@@ -26,7 +26,7 @@ settings::settings! {
     #[secret] API_TYPE_B_TOKEN = "api_type_b_token", "The bearer token for API type B.";
     #[template] ROUTES = "routes", "A file in YAML or JSON (a path or oci://BUCKET/OBJECT) with routes that replace the two built-in routes.";
     UNMATCHED = "unmatched" or "skip", "The action for a record that no route matches: skip, dead_letter or stop.";
-    TOMBSTONES = "tombstones" or "skip", "The action for a record without a value: skip or dead_letter.";
+    TOMBSTONES = "tombstones" or "skip", "The action for a record without a value: skip or dead_letter. A route with `tombstones` takes it instead.";
 
     [WINDOW = "Job: window"]
     KAFKA_GROUP_ID = "kafka_group_id" or "frontdoor", "The consumer group. A window starts at its committed offsets.";

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use avro::Schema;
-use delivery::EndpointUrl;
 use delivery::request::{JsonMapping, RequestShape};
 use http::header::HeaderName;
 use routes::ValueScope;
@@ -39,23 +38,6 @@ impl RequestTemplate {
     /// Whether requests of records with a value depend on the record's fields.
     pub fn reads_records(&self) -> bool {
         self.url.is_some() || !self.headers.is_empty() || self.body.is_some()
-    }
-
-    /// Checks that requests for tombstones go to the endpoint with this URL.
-    ///
-    /// # Errors
-    /// Scheme, host or port differ.
-    pub fn check_tombstones(&self, endpoint: &str) -> Result<(), TemplateError> {
-        let origin = |url: &str| {
-            let url = EndpointUrl::parse(url).ok()?;
-            Some((url.tls, url.host.to_ascii_lowercase(), url.port))
-        };
-        match &self.tombstones {
-            Some(url) if origin(url.endpoint()) != origin(endpoint) => Err(TemplateError(
-                "the url of tombstones must have the scheme, host and port of the url".to_owned(),
-            )),
-            _ => Ok(()),
-        }
     }
 
     /// Checks and compiles all expressions. `schema` is the schema of all datums.

@@ -109,6 +109,15 @@ impl UrlTemplate {
         self.is_constant
     }
 
+    /// Whether scheme, host and port are those of another URL.
+    pub fn has_endpoint_of(&self, other: &Self) -> bool {
+        let origin = |url: &Self| {
+            let url = EndpointUrl::parse(&url.endpoint).ok()?;
+            Some((url.tls, url.host.to_ascii_lowercase(), url.port))
+        };
+        origin(self) == origin(other)
+    }
+
     /// # Errors
     /// A placeholder is invalid.
     pub(crate) fn compile(&self, scope: &ValueScope) -> Result<Target, String> {
@@ -257,6 +266,19 @@ mod tests {
             ("http://h/a?b=c", "http://h/a?b=c"),
         ] {
             assert_eq!(url(text).unwrap().endpoint(), endpoint, "{text}");
+        }
+    }
+
+    #[test]
+    fn urls_of_one_endpoint_have_the_same_scheme_host_and_port() {
+        let is_same = |other: &str| {
+            url("http://h/a")
+                .unwrap()
+                .has_endpoint_of(&url(other).unwrap())
+        };
+        assert!(is_same("http://H:80/{x}?y"));
+        for other in ["https://h/a", "http://h:81/a", "http://g/a"] {
+            assert!(!is_same(other), "{other}");
         }
     }
 

@@ -171,6 +171,9 @@ pub(super) fn whole(
             if let (Ok(routes), Some(sources)) = (&compiled, &mut sources) {
                 registry = versions(routes, sources);
             }
+            for result in requests(&table, schema) {
+                add("routes", result);
+            }
             for error in table.iter().filter_map(|route| route.check_files().err()) {
                 add("routes", Err(CheckError::new(error)));
             }
@@ -192,6 +195,17 @@ pub(super) fn whole(
     add("schema", schema.map(named));
     checks.extend(registry);
     (config, routes)
+}
+
+/// What is wrong or suspicious in the expressions of the routes' requests.
+fn requests(routes: &[RouteConfig], schema: &Schema) -> Vec<Result<Finding, CheckError>> {
+    match RouteConfig::request_warnings(routes, schema) {
+        Ok(warnings) => {
+            let finding = |text| Ok(Finding::warning(text, "check the expression"));
+            warnings.into_iter().map(finding).collect()
+        }
+        Err(error) => vec![Err(CheckError::new(error))],
+    }
 }
 
 /// Checks the routes against each known version of the schema, and whether the registry answers.

@@ -166,7 +166,8 @@ async fn datums_as_written_need_unbatched_avro() {
         let result = config.check_routes(&routes);
         result.map_err(|error| error.to_string())
     };
-    for members in ["format: avro", "batch: 1", ""] {
+    let deletes = "tombstones: {url: 'http://a/{kafka.key}'}";
+    for members in ["format: avro", "batch: 1", "", deletes] {
         assert_eq!(check("writer", members).await, Ok(()));
     }
     for (members, expected) in [
@@ -174,6 +175,10 @@ async fn datums_as_written_need_unbatched_avro() {
         ("format: json", "or format to avro"),
         ("format: ndjson, batch: 2", "or format to avro"),
         ("format: {cloudevents: {mode: binary}}", "or format to avro"),
+        (
+            "headers: {x: '{id}'}",
+            "or url and headers to text without placeholders",
+        ),
     ] {
         let error = check("writer", members).await.unwrap_err();
         assert!(error.contains(expected), "{error}");

@@ -13,6 +13,8 @@ pub struct PipelineConfig {
     pub unmatched: Unmatched,
     /// True: a record without a value is a dead letter. False: it is skipped.
     pub tombstones_are_dead_letters: bool,
+    /// The route that takes records without a value instead.
+    pub tombstone_route: Option<usize>,
     /// The schema of the datums that endpoints receive.
     pub delivery_schema: DeliverySchema,
     /// The most bytes of values that the window holds. A window holds one record at least, however large.

@@ -77,7 +77,7 @@ use deliveries::Deliveries;
 use event::Event;
 use rebalance::Rebalance;
 use routed_record::RoutedRecord;
-use router::Router;
+use router::{Router, Tombstones};
 use schema_requests::SchemaRequests;
 use shutdown::{Phase, Shutdown};
 use source::Source;
@@ -137,7 +137,10 @@ impl<'r> Pipeline<'r> {
                 io.routes,
                 io.schemas,
                 config.unmatched,
-                config.tombstones_are_dead_letters,
+                Tombstones {
+                    route: config.tombstone_route,
+                    are_dead_letters: config.tombstones_are_dead_letters,
+                },
                 config.delivery_schema,
             ),
             schema_requests: SchemaRequests::new(io.registry),

@@ -11,7 +11,7 @@ use crate::dead_letter::Cause;
 pub(super) enum Decision {
     /// It is counted and skipped.
     Skip,
-    /// It is delivered to the endpoint of this route. The router has its [datum](Router::datum).
+    /// It is delivered to the endpoint of this route. The router has its [datum](Router::datum), unless it is a tombstone.
     Deliver(usize),
     /// It is written to the dead-letter topic, for this reason.
     DeadLetter(Cause, String),
@@ -43,16 +43,25 @@ pub(super) struct Router<'r> {
     routes: &'r Routes,
     schemas: WriterSchemas,
     unmatched: Unmatched,
-    tombstones_are_dead_letters: bool,
+    tombstones: Tombstones,
     delivery_schema: DeliverySchema,
     scratch: Scratch,
     /// The last datum that was resolved.
     resolved: Vec<u8>,
-    last: LastDatum,
+    last: Option<LastDatum>,
+}
+
+/// What happens to records without a value.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Tombstones {
+    /// The route that takes them.
+    pub(super) route: Option<usize>,
+    /// Without a route: true if they are dead letters, false if they are skipped.
+    pub(super) are_dead_letters: bool,
 }
 
 /// The datum of the last decision to deliver.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct LastDatum {
     framing: usize,
     is_resolved: bool,
@@ -64,18 +73,18 @@ impl<'r> Router<'r> {
         routes: &'r Routes,
         schemas: WriterSchemas,
         unmatched: Unmatched,
-        tombstones_are_dead_letters: bool,
+        tombstones: Tombstones,
         delivery_schema: DeliverySchema,
     ) -> Self {
         Self {
             routes,
             schemas,
             unmatched,
-            tombstones_are_dead_letters,
+            tombstones,
             delivery_schema,
             scratch: Scratch::default(),
             resolved: Vec::new(),
-            last: LastDatum::default(),
+            last: None,
         }
     }
 
@@ -89,17 +98,18 @@ impl<'r> Router<'r> {
         &mut self.schemas
     }
 
-    /// The datum of the record for which [`Router::decide`] has last returned [`Decision::Deliver`].
-    pub(super) fn datum(&self) -> RoutedDatum<'_> {
-        RoutedDatum {
-            bytes: match self.last.is_resolved {
+    /// The datum of the record for which [`Router::decide`] has last returned [`Decision::Deliver`]; `None` for a tombstone.
+    pub(super) fn datum(&self) -> Option<RoutedDatum<'_>> {
+        let last = self.last?;
+        Some(RoutedDatum {
+            bytes: match last.is_resolved {
                 true => DatumBytes::Resolved(&self.resolved),
                 false => DatumBytes::Value {
-                    framing: self.last.framing,
+                    framing: last.framing,
                 },
             },
-            schema: self.last.schema,
-        }
+            schema: last.schema,
+        })
     }
 
     /// The name of a route; `None` for the class of dead letters without a route.
@@ -111,10 +121,16 @@ impl<'r> Router<'r> {
     /// it. `None` is a tombstone.
     pub(super) fn decide(&mut self, value: Option<&[u8]>, headers: &SchemaHeaders) -> Decision {
         let Some(value) = value else {
-            return if self.tombstones_are_dead_letters {
-                Decision::DeadLetter(Cause::Tombstone, "the record has no value".to_owned())
-            } else {
-                Decision::Skip
+            self.last = None;
+            return match self.tombstones {
+                Tombstones {
+                    route: Some(route), ..
+                } => Decision::Deliver(route),
+                Tombstones {
+                    are_dead_letters: true,
+                    ..
+                } => Decision::DeadLetter(Cause::Tombstone, "the record has no value".to_owned()),
+                _ => Decision::Skip,
             };
         };
         let (schema, written) = match self.schemas.find(value, headers) {
@@ -138,14 +154,14 @@ impl<'r> Router<'r> {
         match self.routes.decide(datum, &mut self.scratch) {
             Ok(Some(route)) => {
                 let is_written = self.delivery_schema == DeliverySchema::Writer;
-                self.last = LastDatum {
+                self.last = Some(LastDatum {
                     framing: value.len() - written.len(),
                     is_resolved: !is_written && !std::ptr::eq(datum, written),
                     schema: match is_written {
                         true => schema.schema().fingerprint(),
                         false => self.routes.schema_fingerprint(),
                     },
-                };
+                });
                 Decision::Deliver(route)
             }
             Ok(None) => match self.unmatched {
@@ -184,7 +200,7 @@ mod tests {
         Routes::compile(definitions, &Schema::parse(SCHEMA).unwrap()).unwrap()
     }
 
-    fn router(routes: &Routes, unmatched: Unmatched, tombstones: bool) -> Router<'_> {
+    fn router(routes: &Routes, unmatched: Unmatched, are_dead_letters: bool) -> Router<'_> {
         let reader = Schema::parse(SCHEMA).unwrap();
         let older = Schema::parse_writer(OLDER).unwrap();
         let schemas = WriterSchemas::new(&reader, &[older], false);
@@ -192,7 +208,10 @@ mod tests {
             routes,
             schemas,
             unmatched,
-            tombstones,
+            Tombstones {
+                route: None,
+                are_dead_letters,
+            },
             DeliverySchema::Reader,
         )
     }
@@ -241,6 +260,22 @@ mod tests {
     }
 
     #[test]
+    fn a_route_can_take_every_tombstone() {
+        let routes = routes();
+        for are_dead_letters in [true, false] {
+            let mut router = router(&routes, Unmatched::Stop, are_dead_letters);
+            router.tombstones.route = Some(1);
+            let decide = |router: &mut Router<'_>, value: Option<&[u8]>| {
+                router.decide(value, &SchemaHeaders::default())
+            };
+            assert_eq!(decide(&mut router, Some(&id(1))), Decision::Deliver(0));
+            assert!(router.datum().is_some());
+            assert_eq!(decide(&mut router, None), Decision::Deliver(1));
+            assert_eq!(router.datum(), None);
+        }
+    }
+
+    #[test]
     fn an_invalid_record_is_a_dead_letter_whatever_the_settings() {
         for unmatched in [Unmatched::Skip, Unmatched::Stop, Unmatched::DeadLetter] {
             let undecodable = decide(unmatched, false, Some(&[]));
@@ -277,13 +312,13 @@ mod tests {
             bytes: DatumBytes::Resolved(&[2]),
             schema: reader.fingerprint(),
         };
-        assert_eq!(router.datum(), resolved);
+        assert_eq!(router.datum(), Some(resolved));
         router.delivery_schema = DeliverySchema::Writer;
         decide(&mut router);
         let written = RoutedDatum {
             bytes: DatumBytes::Value { framing: 10 },
             schema: older.fingerprint(),
         };
-        assert_eq!(router.datum(), written);
+        assert_eq!(router.datum(), Some(written));
     }
 }

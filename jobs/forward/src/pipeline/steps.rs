@@ -104,7 +104,10 @@ impl<'r> Pipeline<'r> {
                 .enter(partition, offset, class, visit, known);
             return self.stop_fetching_if_read(partition);
         }
-        let datum = dead_letter.is_none().then(|| self.router.datum());
+        let datum = match &dead_letter {
+            None => self.router.datum(),
+            Some(_) => None,
+        };
         let message = self.source.message(&record, class, datum);
         if class != self.partitions.unrouted()
             && let Some((cause, reason)) = dead_letter

@@ -114,9 +114,15 @@ impl Format {
         *self == Self::Avro
     }
 
-    /// The format for datums of this schema, in requests of up to `batch` records.
-    pub fn payload(&self, schema: &Schema, batch: usize) -> Arc<dyn PayloadFormat> {
-        let mapping: Arc<dyn JsonMapping> = Arc::new(SchemaJson::new(schema.clone()));
+    /// The format for datums of this schema, in requests of up to `batch` records. `body`: the JSON of a record; `None`:
+    /// the record itself.
+    pub fn payload(
+        &self,
+        schema: &Schema,
+        batch: usize,
+        body: Option<Arc<dyn JsonMapping>>,
+    ) -> Arc<dyn PayloadFormat> {
+        let mapping = body.unwrap_or_else(|| Arc::new(SchemaJson::new(schema.clone())));
         match self {
             Self::Avro if batch > 1 => Arc::new(ContainerFile::new(schema.json())),
             Self::Avro => Arc::new(Datum),

@@ -7,6 +7,7 @@ mod reserved;
 mod shape;
 mod start;
 mod statuses;
+mod template;
 mod text;
 mod tls;
 
@@ -16,9 +17,10 @@ use crate::settings::{API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TY
 use runtime::redact;
 use settings::{SettingError, Settings};
 
-use delivery::request::RequestAuthorization;
+use delivery::request::{RequestAuthorization, RequestShape};
 use delivery::transport::TlsFiles;
 use delivery::{EndpointConfig, EndpointUrl, Order, StatusRules};
+use request_template::{CompiledRequest, RequestTemplate};
 use routes::RouteDefinition;
 use runtime::secret::Secret;
 
@@ -28,7 +30,9 @@ pub use auth::Auth;
 use auth::{Secrets, Sources};
 pub use format::Format;
 pub use limits::{MAX_IN_FLIGHT, RouteLimits};
+use shape::HeadersText;
 pub use shape::RouteShape;
+pub(crate) use template::tombstone_scope;
 use text::RouteText;
 
 /// The routes without the setting `routes`.
@@ -46,7 +50,7 @@ pub struct RouteConfig {
     pub name: String,
     /// The condition, in CEL, over the record's fields.
     pub when: String,
-    /// Where matching records are posted.
+    /// Where matching records are posted. If that depends on the record: the constant beginning.
     pub url: String,
     /// How requests are authorized.
     pub auth: Auth,
@@ -62,6 +66,8 @@ pub struct RouteConfig {
     pub format: Format,
     /// The method and headers of requests.
     pub shape: RouteShape,
+    /// What in requests depends on the record.
+    template: RequestTemplate,
     /// The order of its deliveries; `None`: that of the settings.
     pub order: Option<Order>,
     /// Its limits, where they differ from the settings.
@@ -98,7 +104,7 @@ impl RouteConfig {
         // An endpoint may repeat what it was sent.
         let secrets = routes.iter().flat_map(|route| {
             let secrets = route.secrets.iter().cloned();
-            secrets.chain(redact::secrets_in_url(&route.url))
+            secrets.chain(route.literal_urls().flat_map(redact::secrets_in_url))
         });
         redact::protect(ROUTES.name, secrets);
         Ok(routes)
@@ -128,9 +134,14 @@ impl RouteConfig {
     }
 
     /// The route's endpoint, with method, headers, authorization and TLS configuration. It receives one datum a request.
-    pub fn endpoint(&self) -> EndpointConfig {
+    /// `request`: the route's [compiled](Self::compile) requests; `None` for probes.
+    pub fn endpoint(&self, request: Option<&CompiledRequest>) -> EndpointConfig {
+        let shape: Arc<dyn RequestShape> = Arc::new(self.shape.clone());
         let mut endpoint = EndpointConfig {
-            shape: Arc::new(self.shape.clone()),
+            shape: match request {
+                Some(request) => request.shape(shape),
+                None => shape,
+            },
             statuses: self.statuses.clone(),
             ..EndpointConfig::new(&self.name, &self.url)
         };
@@ -196,12 +207,9 @@ impl RouteConfig {
                 "its name must have 1 to {MAX_NAME} printable characters"
             ));
         }
-        let url = settings.expand(&text.url)?;
-        if url.has_secret {
-            return Err("its url contains a secret, which logs would show: use auth".to_owned());
-        }
-        let url = url.text.reveal().to_owned();
-        let is_tls = EndpointUrl::parse(&url)
+        let url = template::url(&text.url, text.batch, settings)?;
+        let tombstones = template::tombstones(text.tombstones.as_ref(), &url, settings)?;
+        let is_tls = EndpointUrl::parse(url.endpoint())
             .map_err(|error| format!("its url {error}"))?
             .tls;
         if text.tls.is_some() && !is_tls {
@@ -226,6 +234,13 @@ impl RouteConfig {
             None => None,
         };
         let tls = text.tls.map(|tls| tls.resolve(&mut secrets)).transpose()?;
+        let format = Format::resolve(text.format, text.batch)?;
+        template::check_body(text.body.as_ref(), &format)?;
+        let headers = HeadersText {
+            headers: &text.headers,
+            kafka_headers: &text.kafka_headers,
+        };
+        let (shape, headers) = RouteShape::resolve(text.method, &headers, text.batch, settings)?;
         Ok(Self {
             authorization: auth.authorization()?,
             auth,
@@ -235,15 +250,15 @@ impl RouteConfig {
             secrets: known,
             name: text.name,
             when: text.when,
-            url,
-            format: Format::resolve(text.format, text.batch)?,
-            shape: RouteShape::resolve(
-                text.method,
-                &text.headers,
-                &text.kafka_headers,
-                text.batch,
-                settings,
-            )?,
+            url: url.endpoint().to_owned(),
+            format,
+            shape,
+            template: RequestTemplate {
+                url: (!url.is_constant()).then_some(url),
+                headers,
+                body: text.body,
+                tombstones,
+            },
             batch: text.batch,
             order: text.order.map(Order::from),
             limits: text.limits,

@@ -6,10 +6,12 @@ use delivery::request::{InvalidRecord, Records, RequestShape, Shape};
 use http::Method;
 use http::header::{AUTHORIZATION, HeaderName, HeaderValue};
 use record::Message;
+use request_template::Template;
 use serde::Deserialize;
 use settings::Settings;
 
 use super::reserved::is_reserved;
+use super::template;
 
 /// The most headers of a route, and the most values of Kafka headers in one request.
 const MAX_HEADERS: usize = 64;
@@ -17,7 +19,8 @@ const MAX_HEADERS: usize = 64;
 /// The maximum length of a header value, in bytes.
 const MAX_VALUE: usize = 4 << 10;
 
-/// Method and headers of a route's requests. The target is the route's URL.
+/// Method and headers of a route's requests, as far as they do not depend on the record's value. The target is the route's
+/// URL.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct RouteShape {
     method: Method,
@@ -38,18 +41,31 @@ pub(super) enum MethodText {
     Patch,
 }
 
+/// The headers of a route, as they are written.
+pub(super) struct HeadersText<'t> {
+    pub(super) headers: &'t BTreeMap<String, String>,
+    pub(super) kafka_headers: &'t [String],
+}
+
+/// Headers with placeholders.
+pub(super) type HeaderTemplates = Vec<(HeaderName, Template)>;
+
 impl RouteShape {
-    /// Checks the members of a route that has requests of up to `batch` records.
+    /// Checks the members of a route that has requests of up to `batch` records. Returns the headers with placeholders
+    /// too.
     ///
     /// # Errors
     /// A header has an invalid or reserved name, or an invalid value; or a batch would need the headers of one record.
     pub(super) fn resolve(
         method: MethodText,
-        headers: &BTreeMap<String, String>,
-        kafka_headers: &[String],
+        text: &HeadersText<'_>,
         batch: usize,
         settings: &Settings,
-    ) -> Result<Self, String> {
+    ) -> Result<(Self, HeaderTemplates), String> {
+        let HeadersText {
+            headers,
+            kafka_headers,
+        } = text;
         if headers.len() + kafka_headers.len() > MAX_HEADERS {
             return Err(format!(
                 "it has more than {MAX_HEADERS} headers and kafka_headers"
@@ -69,35 +85,46 @@ impl RouteShape {
             headers: Vec::new(),
             kafka_headers: Vec::new(),
         };
-        for (name, text) in headers {
-            let header = shape.new_name(name)?;
-            let value = constant(text, settings)
-                .map_err(|reason| format!("the value of the header {name:?} {reason}"))?;
-            shape.headers.push((header, value));
+        let (mut names, mut templates) = (Vec::new(), Vec::new());
+        for (name, text) in *headers {
+            let header = new_name(name, &mut names)?;
+            let invalid = |reason| format!("the value of the header {name:?} {reason}");
+            let template = template::parse(text, settings)
+                .map_err(|reason| format!("the value of the header {name:?}: {reason}"))?;
+            if let Some(text) = template.constant() {
+                let value = header_value(text.as_bytes()).map_err(invalid)?;
+                shape.headers.push((header, value));
+            } else if batch > 1 {
+                return Err(format!(
+                    "batch is {batch}, and the header {name:?} has a value of one record: set batch to 1"
+                ));
+            } else {
+                templates.push((header, template));
+            }
         }
-        for name in kafka_headers {
-            let header = shape.new_name(name)?;
+        for name in *kafka_headers {
+            let header = new_name(name, &mut names)?;
             shape.kafka_headers.push(header);
         }
-        Ok(shape)
+        Ok((shape, templates))
     }
+}
 
-    /// A name that is valid, not reserved, and not used before.
-    fn new_name(&self, name: &str) -> Result<HeaderName, String> {
-        let header = HeaderName::try_from(name)
-            .map_err(|_| format!("the header {name:?} has no valid name"))?;
-        // Credentials belong into `auth`, which redacts them.
-        if is_reserved(header.as_str()) || header == AUTHORIZATION {
-            return Err(format!(
-                "the header {name:?} is set by the job or belongs to the connection"
-            ));
-        }
-        let mut names = self.headers.iter().map(|(name, _)| name);
-        if names.any(|known| *known == header) || self.kafka_headers.contains(&header) {
-            return Err(format!("the header {name:?} occurs twice"));
-        }
-        Ok(header)
+/// A name that is valid, not reserved, and not among `names`, to which it is added.
+fn new_name(name: &str, names: &mut Vec<HeaderName>) -> Result<HeaderName, String> {
+    let header =
+        HeaderName::try_from(name).map_err(|_| format!("the header {name:?} has no valid name"))?;
+    // Credentials belong into `auth`, which redacts them.
+    if is_reserved(header.as_str()) || header == AUTHORIZATION {
+        return Err(format!(
+            "the header {name:?} is set by the job or belongs to the connection"
+        ));
     }
+    if names.contains(&header) {
+        return Err(format!("the header {name:?} occurs twice"));
+    }
+    names.push(header.clone());
+    Ok(header)
 }
 
 impl RequestShape for RouteShape {
@@ -114,22 +141,6 @@ impl RequestShape for RouteShape {
             headers,
         })
     }
-}
-
-/// The value of a header that is the same in each request.
-fn constant(text: &str, settings: &Settings) -> Result<HeaderValue, String> {
-    let mut previous = None;
-    for c in text.chars() {
-        if c == '{' && previous != Some('$') {
-            return Err("contains {, which is reserved".to_owned());
-        }
-        previous = Some(c);
-    }
-    let expanded = settings.expand(text)?;
-    if expanded.has_secret {
-        return Err("contains a secret: use auth".to_owned());
-    }
-    header_value(expanded.text.reveal().as_bytes())
 }
 
 /// The values of these Kafka headers, in the order of the record. A header without a value is skipped.
@@ -208,7 +219,16 @@ mod tests {
             ),
             ("headers: {X: é}", "other than printable ASCII"),
             ("headers: {X: ' a'}", "begins or ends with a space"),
-            ("headers: {X: '{id}'}", "contains {, which is reserved"),
+            (
+                "headers: {X: '{id'}",
+                "a { without }: write {{ for the character (at character 1)",
+            ),
+            ("headers: {X: '{id}', x: a}", "occurs twice"),
+            ("headers: {Host: '{id}'}", "is set by the job"),
+            (
+                "headers: {X: '{id}'}, batch: 2",
+                "has a value of one record: set batch to 1",
+            ),
             ("headers: {X: '${NO_SUCH}'}", "unknown setting NO_SUCH"),
             ("kafka_headers: [x], batch: 2", "set batch to 1"),
         ] {

@@ -92,7 +92,25 @@ async fn references_are_replaced() {
     let error = RouteConfig::parse(url, &settings(&token).await).unwrap_err();
     assert_eq!(
         error,
-        "line 2, route \"A\": its url contains a secret, which logs would show: use auth"
+        "line 2, route \"A\": its url: a reference to a secret, which logs would show: use auth"
+    );
+}
+
+#[tokio::test]
+async fn values_of_references_are_not_templates_and_the_constant_query_is_secret() {
+    let environment = [("API_TYPE_A_URL", "https://a.example/{x}")];
+    let text = "version: 1\nroutes: [{name: A, when: 'true', url: '${API_TYPE_A_URL}/{id}?code=hunter2&x={id}', \
+                tombstones: {url: '${API_TYPE_A_URL}?key=hunter3'}}]";
+    let routes = RouteConfig::parse(text, &settings(&environment).await).unwrap();
+    assert_eq!(routes[0].url, "https://a.example/{x}/");
+    let urls: Vec<&str> = routes[0].literal_urls().collect();
+    assert_eq!(
+        urls,
+        [
+            "https://a.example/{x}/",
+            "https://a.example/{x}/?code=hunter2&x=",
+            "https://a.example/{x}?key=hunter3"
+        ]
     );
 }
 
@@ -107,7 +125,7 @@ fn an_error_names_the_place_and_what_is_wrong() {
         ("routes: []", "missing field `version`"),
         (
             &with("ulr: 1"),
-            "unknown field `ulr`, expected one of name, when, url, auth, sign, tls, batch, format, method, headers, kafka_headers, order, limits, success_on, retry_on, drop_on at line 3, column 44",
+            "unknown field `ulr`, expected one of name, when, url, auth, sign, tls, batch, format, method, headers, kafka_headers, body, tombstones, order, limits, success_on, retry_on, drop_on at line 3, column 44",
         ),
         (
             "version: 1\nroutes: [{when: x, url: y}]",
@@ -319,7 +337,7 @@ fn a_route_has_its_own_meaning_of_status_codes() {
         "success_on: [409], retry_on: ['404'], drop_on: [505-599]",
     ))
     .unwrap();
-    let statuses = &routes[0].endpoint().statuses;
+    let statuses = &routes[0].endpoint(None).statuses;
     for (status, class) in [
         (409, StatusClass::Accepted),
         (404, StatusClass::Retryable),

@@ -41,6 +41,8 @@ pub(super) struct RouteText {
     pub(super) headers: BTreeMap<String, String>,
     #[serde(default)]
     pub(super) kafka_headers: Vec<String>,
+    pub(super) body: Option<String>,
+    pub(super) tombstones: Option<TombstonesText>,
     pub(super) order: Option<OrderText>,
     #[serde(default)]
     pub(super) limits: RouteLimits,
@@ -105,6 +107,13 @@ pub(super) struct OciText {}
 pub(super) struct SignText {
     /// The secrets of Standard Webhooks.
     pub(super) standard_webhooks: Vec<String>,
+}
+
+/// The requests for records without a value.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TombstonesText {
+    pub(super) url: String,
 }
 
 /// The TLS configuration: paths or PEM texts.

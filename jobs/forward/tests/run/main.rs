@@ -12,6 +12,7 @@ mod pauses;
 mod registry;
 mod schemas;
 mod shapes;
+mod templates;
 mod windows;
 
 use std::collections::BTreeMap;
