@@ -12,9 +12,36 @@ use super::prepared::{DeliveryHeaders, PreparedRequest};
 use super::shape::RequestShape;
 use super::trace_context::traceparent;
 
-/// Builds the requests of one route.
+/// Builds the requests of one route, as [`Delivery`](crate::Delivery) sends them. Pure: it sends nothing.
+///
+/// ```
+/// use delivery::request::RequestBuilder;
+/// use delivery::{EndpointConfig, EndpointUrl};
+/// use record::{Coordinates, Message, StreamId};
+///
+/// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let endpoint = EndpointConfig::new("A", "https://api.example/orders");
+/// let stream = StreamId { cluster: "c1".into(), topic: "t1".into() };
+/// let message = Message {
+///     at: Coordinates { topic: "orders".into(), partition: 0, offset: 42 },
+///     key: None,
+///     value: Some("datum".into()),
+///     payload: None,
+///     headers: Vec::new(),
+///     timestamp: None,
+///     client_key: None,
+/// };
+/// let builder = RequestBuilder::new(stream, endpoint.format, endpoint.shape);
+/// let prepared = builder.build(&[message]).map_err(|invalid| invalid.reason)?;
+/// let url = EndpointUrl::parse(&endpoint.url)?;
+/// let request = prepared.attempt(&url, &*endpoint.authorization)?;
+/// assert_eq!((request.method().as_str(), request.uri().path()), ("POST", "/orders"));
+/// assert_eq!(request.headers()["idempotency-key"], "\"c1/t1/0/42\"");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
-pub(crate) struct RequestBuilder {
+pub struct RequestBuilder {
     keys: IdempotencyKeys,
     format: Arc<dyn PayloadFormat>,
     shape: Arc<dyn RequestShape>,
@@ -22,7 +49,7 @@ pub(crate) struct RequestBuilder {
 
 impl RequestBuilder {
     /// `stream` is the source of the messages; it is part of their idempotency keys.
-    pub(crate) fn new(
+    pub fn new(
         stream: StreamId,
         format: Arc<dyn PayloadFormat>,
         shape: Arc<dyn RequestShape>,
@@ -39,7 +66,7 @@ impl RequestBuilder {
     ///
     /// # Errors
     /// No request can be built of one of them.
-    pub(crate) fn build(&self, messages: &[Message]) -> Result<PreparedRequest, InvalidRecord> {
+    pub fn build(&self, messages: &[Message]) -> Result<PreparedRequest, InvalidRecord> {
         let is_tombstone = messages.iter().any(|message| message.value.is_none());
         let is_batch = self.format.is_batch() && !is_tombstone;
         let records = Records::new(messages, &self.keys);

@@ -18,7 +18,7 @@ const USER_AGENT: HeaderValue =
 
 /// A request that can be sent any number of times. Except for what the authorization adds, it is the same each time.
 #[derive(Clone, Debug)]
-pub(crate) struct PreparedRequest {
+pub struct PreparedRequest {
     delivery: DeliveryHeaders,
     shape: Shape,
     payload: Payload,
@@ -64,15 +64,16 @@ impl PreparedRequest {
     }
 
     /// Whether the response can report failures of single records.
-    pub(crate) fn is_batch(&self) -> bool {
+    pub fn is_batch(&self) -> bool {
         self.is_batch
     }
 
-    /// The request for one attempt.
+    /// The request for one attempt, in the order in which its headers are sent. The connection adds `content-length` if there
+    /// is a body and no such header.
     ///
     /// # Errors
     /// The authorization failed.
-    pub(crate) fn attempt(
+    pub fn attempt(
         &self,
         url: &EndpointUrl,
         authorization: &dyn RequestAuthorization,
