@@ -10,10 +10,11 @@ use oci::SecretLocation;
 use runtime::redact;
 use runtime::secret::Secret;
 
+use crate::access::Access;
 use crate::common::CONFIG_LOCATION;
 use crate::content::{Content, ContentError, ContentSource, LocalFiles};
 use crate::oracle_cloud::OracleCloud;
-use crate::part::{Part, Read, malformed, read, unfetched, unreadable};
+use crate::part::{self, Part, Read, malformed, read, unfetched, unreadable};
 use crate::properties::{Line, LineValue};
 use crate::reference::{self, MAX_REFERENCES, Reference};
 use crate::value::{Value, Values};
@@ -49,6 +50,7 @@ impl Settings {
 
 /// Reads the settings of one program, repeatedly if needed.
 pub(crate) struct Gatherer {
+    access: Access,
     settings: Arc<[&'static Setting]>,
     /// The values of flags and environment.
     explicit: Values,
@@ -80,6 +82,24 @@ impl Gatherer {
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
+        Self::with(groups, flags, environment, Access::Online)
+    }
+
+    /// As [`Gatherer::new`], for settings that are read without a connection.
+    pub(crate) fn offline(
+        groups: &[&'static Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self::with(groups, flags, environment, Access::Offline)
+    }
+
+    fn with(
+        groups: &[&'static Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+        access: Access,
+    ) -> Self {
         let settings = setting::all(groups);
         let explicit = layers::explicit(&settings, flags, &environment);
         let mut early = explicit.clone();
@@ -89,8 +109,9 @@ impl Gatherer {
         protect::values(&settings, &early);
         let early = Settings::with_defaults(Arc::clone(&settings), early);
         Self {
+            access,
             settings,
-            cloud: OracleCloud::new(&early, environment),
+            cloud: OracleCloud::new(&early, environment, access),
             explicit,
         }
     }
@@ -104,6 +125,8 @@ impl Gatherer {
         // Documents of flags and environment are read at the same time as the settings file.
         let (early, (mut values, mut parts, read)) =
             tokio::join!(self.documents(&self.explicit, &[]), self.read_file());
+        let unread = parts.iter().filter(|part| part.is_unread);
+        let unread = unread.map(|part| part.setting.name).collect();
         layers::defaults(&self.settings, &mut values);
         let known: Vec<&str> = early
             .iter()
@@ -150,6 +173,8 @@ impl Gatherer {
                 references,
                 principal,
                 oracle_cloud: Some(self.cloud.config().clone()),
+                access: self.access,
+                unread,
             },
             parts,
         }
@@ -200,6 +225,7 @@ impl Gatherer {
                 .map(|lines| format!("{} settings", lines.len()))
                 .map_err(Clone::clone),
             advice,
+            is_unread: false,
         };
         (lines.unwrap_or_default(), Some(part))
     }
@@ -213,6 +239,9 @@ impl Gatherer {
         let reads = wanted
             .filter(|(setting, _)| !self.explicit.contains_key(setting.name))
             .map(async |(setting, location)| {
+                if self.access == Access::Offline {
+                    return part::unread(setting, format!("secret {location}"), "");
+                }
                 let result = self.cloud.secret(location).await;
                 let advice = result.as_ref().err().and_then(|error| error.advice);
                 let result = result.map_err(|error| unfetched(setting, &error));
@@ -235,6 +264,8 @@ impl Gatherer {
         // What is not read has no value, which is an error where it is used.
         found.truncate(MAX_REFERENCES);
         let reads = found.into_iter().map(async |reference| {
+            let location = reference.to_string();
+            let is_offline = self.access == Access::Offline;
             let (result, advice) = match &reference {
                 Reference::Setting(_) => return None,
                 Reference::Environment(name) => {
@@ -248,11 +279,18 @@ impl Gatherer {
                 }
                 Reference::File(path) => {
                     let result = referenced_file(path).await;
+                    if let (true, Err(error)) = (is_offline, &result) {
+                        let reason = format!(": {}", error.reason);
+                        return Some((reference, part::unread(setting, location, &reason)));
+                    }
                     let location = path.display().to_string();
                     (
                         result.map_err(|error| unreadable(setting, &location, error)),
                         None,
                     )
+                }
+                Reference::Secret(_) if is_offline => {
+                    return Some((reference, part::unread(setting, location, "")));
                 }
                 Reference::Secret(location) => {
                     let location: SecretLocation = location.parse().ok()?;
@@ -261,7 +299,7 @@ impl Gatherer {
                     (result.map_err(|error| unfetched(setting, &error)), advice)
                 }
             };
-            let read = read(setting, reference.to_string(), result, advice);
+            let read = read(setting, location, result, advice);
             Some((reference, read))
         });
         let reads: Vec<_> = join_all(reads).await.into_iter().flatten().collect();

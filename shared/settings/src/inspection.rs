@@ -23,7 +23,20 @@ impl Inspection {
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
-        let gatherer = Gatherer::new(groups, flags, environment);
+        Self::with(Gatherer::new(groups, flags, environment)).await
+    }
+
+    /// As [`Inspection::of`], without a connection. A document in Oracle Cloud is an error. A secret in Oracle Cloud, or in a
+    /// file that cannot be read, has no value: its part says so, and [`Settings::unknown`] names references to it.
+    pub async fn offline(
+        groups: &[&'static Group],
+        flags: &[(&'static str, String)],
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
+        Self::with(Gatherer::offline(groups, flags, environment)).await
+    }
+
+    async fn with(gatherer: Gatherer) -> Self {
         let gathered = gatherer.gather().await;
         let cloud = gatherer.cloud();
         let pair = |error: ContentError| (error.reason, error.advice);

@@ -36,6 +36,7 @@
 //! # }
 //! ```
 
+mod access;
 mod cache;
 pub mod cli;
 pub mod common;

@@ -11,6 +11,7 @@ use oci::{ListedObject, ObjectLocation, ObjectPrefix, Oci, OciConfig, OciError, 
 use runtime::files;
 use runtime::secret::Secret;
 
+use crate::access::Access;
 use crate::cache::{Cache, Once, lock};
 use crate::common::{
     OCI_AUTH, OCI_CONFIG_FILE, OCI_DEFAULT_REALM, OCI_ENDPOINT, OCI_METADATA_BASE_URL, OCI_PROFILE,
@@ -21,6 +22,7 @@ use crate::{SettingError, Settings, protect, trim};
 
 /// Oracle Cloud, for one program.
 pub(crate) struct OracleCloud {
+    access: Access,
     config: Result<OciConfig, SettingError>,
     client: Mutex<Once<Arc<Oci>>>,
     namespaces: Cache<TenancyNamespace>,
@@ -41,8 +43,13 @@ impl fmt::Display for TenancyNamespace {
 
 impl OracleCloud {
     /// Takes the settings for Oracle Cloud. Sends no request.
-    pub(crate) fn new(settings: &Settings, environment: impl Fn(&str) -> Option<String>) -> Self {
+    pub(crate) fn new(
+        settings: &Settings,
+        environment: impl Fn(&str) -> Option<String>,
+        access: Access,
+    ) -> Self {
         Self {
+            access,
             config: config(settings, environment),
             client: Mutex::default(),
             namespaces: Cache::default(),
@@ -130,6 +137,12 @@ impl OracleCloud {
 
     /// Signs in, once. Concurrent callers wait for the same result.
     async fn sign_in(&self) -> Result<Arc<Oci>, ContentError> {
+        if self.access == Access::Offline {
+            return Err(ContentError {
+                reason: "it is in Oracle Cloud, which is not read offline".to_owned(),
+                advice: Some("name a local copy"),
+            });
+        }
         let slot = Arc::clone(&lock(&self.client));
         let client = slot.get_or_init(async || {
             let config = self

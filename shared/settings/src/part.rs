@@ -16,6 +16,8 @@ pub struct Part {
     pub outcome: Result<String, SettingError>,
     /// What to do about the error.
     pub advice: Option<&'static str>,
+    /// Whether it was not read because the settings are read offline. The outcome is then the reason, and no error.
+    pub is_unread: bool,
 }
 
 /// A part and, if it could be read, its text.
@@ -36,8 +38,21 @@ pub(crate) fn read(
         location,
         outcome,
         advice,
+        is_unread: false,
     };
     (part, text)
+}
+
+/// A secret that is not read offline.
+pub(crate) fn unread(setting: &'static Setting, location: String, reason: &str) -> Read {
+    let part = Part {
+        setting,
+        location,
+        outcome: Ok(format!("not read offline{reason}")),
+        advice: None,
+        is_unread: true,
+    };
+    (part, None)
 }
 
 pub(crate) fn malformed(setting: &Setting, text: &str) -> SettingError {

@@ -1,6 +1,6 @@
 //! The values of a program's settings, and typed access to them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::str::FromStr;
 use std::sync::Arc;
@@ -9,8 +9,9 @@ use std::time::Duration;
 use oci::OciConfig;
 use runtime::secret::Secret;
 
+use crate::access::Access;
 use crate::reference::{self, Part, Reference};
-use crate::value::Values;
+use crate::value::{Value, Values};
 use crate::{Group, Setting, SettingError, Source, layers, protect, setting, units};
 
 /// A document that a setting names. Prints its location only: the routes contain tokens.
@@ -39,6 +40,9 @@ pub struct Settings {
     pub(crate) principal: Option<Arc<str>>,
     /// The configuration of a client of Oracle Cloud, if the settings were gathered.
     pub(crate) oracle_cloud: Option<Result<OciConfig, SettingError>>,
+    pub(crate) access: Access,
+    /// The names of the settings whose secrets were not read offline.
+    pub(crate) unread: BTreeSet<&'static str>,
 }
 
 /// A text whose references are replaced by their values.
@@ -140,7 +144,11 @@ impl Settings {
                             format!("unknown setting {name} in {reference}; an environment variable is ${{env:{name}}}")
                         })?;
                     has_secret |= setting.secret;
-                    self.values.get(setting.name).map(|value| &value.text)
+                    let value = self.values.get(setting.name);
+                    // The value of a setting that was not read is its default.
+                    value
+                        .filter(|_| !self.unread.contains(setting.name))
+                        .map(|value| &value.text)
                 }
                 Reference::Environment(_) => self.references.get(&reference),
                 Reference::File(_) | Reference::Secret(_) => {
@@ -156,6 +164,48 @@ impl Settings {
             has_secret,
             has_reference,
         })
+    }
+
+    /// The references in a text of which the value is not known because the settings were read offline: those to secrets, to
+    /// environment variables that are not set, and to settings whose secrets were not read. Empty if they were not read
+    /// offline, or if the text is malformed, which is an error of [`Settings::expand`].
+    pub fn unknown(&self, text: &str) -> Vec<String> {
+        if self.access == Access::Online {
+            return Vec::new();
+        }
+        let is_unknown = |reference: &Reference| match reference {
+            Reference::Setting(name) => {
+                let mut settings = self.settings.iter();
+                let setting = settings.find(|setting| setting.variable() == *name);
+                setting.is_some_and(|setting| {
+                    let is_unset = setting.secret && !self.values.contains_key(setting.name);
+                    is_unset || self.unread.contains(setting.name)
+                })
+            }
+            other => !self.references.contains_key(other),
+        };
+        let references = reference::parts(text).unwrap_or_default().into_iter();
+        references
+            .filter_map(|part| match part {
+                Part::Reference(reference) => Some(reference),
+                Part::Text(_) => None,
+            })
+            .filter(is_unknown)
+            .map(|reference| reference.to_string())
+            .collect()
+    }
+
+    /// Whether the value is a secret that was not read offline.
+    pub fn is_unread(&self, setting: &'static Setting) -> bool {
+        self.unread.contains(setting.name)
+    }
+
+    /// The same settings, with this value for a setting that is unset.
+    #[must_use]
+    pub fn with_default(mut self, setting: &'static Setting, value: &str) -> Self {
+        let value = || Value::new(value, Source::Default);
+        self.values.entry(setting.name).or_insert_with(value);
+        self
     }
 
     fn read_for(&self, setting: &'static Setting) -> &[Document] {

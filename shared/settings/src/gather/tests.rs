@@ -158,3 +158,73 @@ fn gathering_is_send() {
         std::env::var(name).ok()
     }));
 }
+
+async fn offline(variables: &[(&str, &str)]) -> Gathered {
+    let lookup = |name: &str| {
+        let (_, value) = variables.iter().find(|(known, _)| *known == name)?;
+        Some((*value).to_owned())
+    };
+    let gatherer = Gatherer::offline(&GROUPS, &[], lookup);
+    let gathered = gatherer.gather().await;
+    assert!(gatherer.cloud().signed_in().is_none(), "no sign-in");
+    gathered
+}
+
+#[tokio::test]
+async fn offline_a_secret_that_cannot_be_read_has_no_value() {
+    let secret = file_with(b"hunter2");
+    let text = format!(
+        "a: ${{file:{}}}\nb: ${{file:/nowhere}} ${{vault:ocid1.vaultsecret.oc1..a}} ${{env:FD_NO_SUCH}}",
+        secret.display()
+    );
+    let routes = file_with(text.as_bytes());
+    let lines = "kafka_password_vaultOCID=ocid1.vaultsecret.oc1..b\nkafka_topic_vaultOCID=ocid1.vaultsecret.oc1..c";
+    let config = file_with(lines.as_bytes());
+    let gathered = offline(&[
+        ("ROUTES", routes.to_str().unwrap()),
+        ("CONFIG_LOCATION", config.to_str().unwrap()),
+    ])
+    .await;
+    let unread: Vec<&str> = gathered
+        .parts
+        .iter()
+        .filter(|part| part.is_unread)
+        .map(|part| &*part.location)
+        .collect();
+    assert_eq!(
+        unread,
+        [
+            "secret ocid1.vaultsecret.oc1..b",
+            "secret ocid1.vaultsecret.oc1..c",
+            "${file:/nowhere}",
+            "${vault:ocid1.vaultsecret.oc1..a}"
+        ]
+    );
+    let settings = gathered.complete().unwrap();
+    assert!(settings.is_unread(&KAFKA_PASSWORD) && !settings.is_unread(&ROUTES));
+    assert_eq!(
+        settings.unknown(&text),
+        [
+            "${file:/nowhere}",
+            "${vault:ocid1.vaultsecret.oc1..a}",
+            "${env:FD_NO_SUCH}"
+        ]
+    );
+    // A setting in the vault is not its default.
+    for name in ["${KAFKA_PASSWORD}", "${KAFKA_TOPIC}"] {
+        assert_eq!(settings.unknown(name), [name]);
+        assert!(settings.expand(name).is_err());
+    }
+    assert!(settings.unknown("${LISTEN} ${NO_SUCH}").is_empty());
+    assert!(settings.expand("${NO_SUCH}").is_err());
+}
+
+#[tokio::test]
+async fn offline_a_document_in_oracle_cloud_is_an_error() {
+    for variable in ["ROUTES", "AVRO_SCHEMA", "AVRO_SCHEMAS", "CONFIG_LOCATION"] {
+        let error = offline(&[(variable, "oci://bucket@namespace/object")]).await;
+        let error = error.complete().err().unwrap().to_string();
+        let expected = format!("{variable}: it is in Oracle Cloud, which is not read offline");
+        assert_eq!(error, expected);
+    }
+}
