@@ -45,11 +45,16 @@ pub enum Auth {
     Oci(Arc<RequestSigner>),
 }
 
+/// What a secret is while it is not known. It is valid in every member, except as a secret of a signature and in `tls`.
+const STAND_IN: &str = "(unknown)";
+
 /// Reads the secrets of one route.
 pub(super) struct Secrets<'s> {
     settings: &'s Settings,
     /// Whether a secret is in the file itself.
     pub(super) has_inline: bool,
+    /// The references whose values are not known, because the settings were read offline.
+    pub(super) unknown: Vec<String>,
 }
 
 /// The sources of credentials of all routes of a file.
@@ -64,22 +69,41 @@ impl<'s> Secrets<'s> {
         Self {
             settings,
             has_inline: false,
+            unknown: Vec::new(),
         }
     }
 
-    /// The secret that a member's text is, or refers to.
+    /// The secret that a member's text is, or refers to; a stand-in if it is not known.
     ///
     /// # Errors
     /// A reference is malformed or has no value.
     pub(super) fn read(&mut self, text: &str) -> Result<Secret, String> {
+        if self.is_unknown(text) {
+            return Ok(Secret::new(STAND_IN));
+        }
         let expanded = self.settings.expand(text)?;
         self.has_inline |= !expanded.has_reference;
         Ok(expanded.text)
     }
 
     /// As [`Secrets::read`], for a text that need not be secret.
-    pub(super) fn read_plain(&self, text: &str) -> Result<Secret, String> {
+    pub(super) fn read_plain(&mut self, text: &str) -> Result<Secret, String> {
+        if self.is_unknown(text) {
+            return Ok(Secret::new(STAND_IN));
+        }
         Ok(self.settings.expand(text)?.text)
+    }
+
+    /// Whether a text contains references whose values are not known. They are added to [`Secrets::unknown`].
+    pub(super) fn is_unknown(&mut self, text: &str) -> bool {
+        let unknown = self.settings.unknown(text);
+        let is_unknown = !unknown.is_empty();
+        for reference in unknown {
+            if !self.unknown.contains(&reference) {
+                self.unknown.push(reference);
+            }
+        }
+        is_unknown
     }
 
     /// The text of a member that logs and errors may show.
@@ -194,7 +218,10 @@ impl Auth {
             | Self::Basic {
                 password: secret, ..
             }
-            | Self::Header { value: secret, .. } => vec![secret.clone()],
+            | Self::Header { value: secret, .. } => {
+                let is_known = secret.reveal() != STAND_IN;
+                is_known.then(|| secret.clone()).into_iter().collect()
+            }
         }
     }
 

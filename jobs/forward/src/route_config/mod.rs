@@ -3,6 +3,9 @@
 mod auth;
 mod format;
 mod limits;
+mod parse;
+mod problem;
+mod recovery;
 mod reserved;
 mod shape;
 mod start;
@@ -20,7 +23,7 @@ use settings::{SettingError, Settings};
 use delivery::request::{RequestAuthorization, RequestShape};
 use delivery::transport::TlsFiles;
 use delivery::{EndpointConfig, EndpointUrl, Order, StatusRules};
-use request_template::{CompiledRequest, RequestTemplate};
+use request_template::{CompiledRequest, RequestTemplate, UrlTemplate};
 use routes::RouteDefinition;
 use runtime::secret::Secret;
 
@@ -30,6 +33,7 @@ pub use auth::Auth;
 use auth::{Secrets, Sources};
 pub use format::Format;
 pub use limits::{MAX_IN_FLIGHT, RouteLimits};
+pub use problem::RouteProblem;
 use shape::HeadersText;
 pub use shape::RouteShape;
 pub(crate) use template::tombstone_scope;
@@ -76,6 +80,8 @@ pub struct RouteConfig {
     pub statuses: StatusRules,
     /// Whether the file contains a secret itself instead of a reference.
     pub has_inline_secret: bool,
+    /// The references to secrets whose values are not known, because the settings were read offline.
+    pub unknown: Vec<String>,
     /// The secrets that requests contain or are signed with.
     secrets: Vec<Secret>,
 }
@@ -86,6 +92,19 @@ impl RouteConfig {
     /// # Errors
     /// The file is malformed (the error names the route and the reason), or the URL of a built-in route is not set.
     pub fn all_from(settings: &Settings) -> Result<Vec<Self>, SettingError> {
+        let found = Self::inspect(settings)?;
+        let location = settings.optional(&ROUTES).unwrap_or_default();
+        match found.problems.first() {
+            Some(problem) => Err(unreadable(location, problem.to_string())),
+            None => Ok(found.routes),
+        }
+    }
+
+    /// As [`RouteConfig::all_from`], with everything that is wrong with the file.
+    ///
+    /// # Errors
+    /// `ROUTES` contradicts another setting; or, without it, a built-in route is invalid.
+    pub fn inspect(settings: &Settings) -> Result<RouteFile, SettingError> {
         let Some(text) = settings.document(&ROUTES) else {
             return built_in(settings);
         };
@@ -99,30 +118,26 @@ impl RouteConfig {
                 )));
             }
         }
-        let location = settings.optional(&ROUTES).unwrap_or_default();
-        let routes = Self::parse(text, settings).map_err(|reason| unreadable(location, reason))?;
+        let found = RouteFile::parse(text, settings);
         // An endpoint may repeat what it was sent.
-        let secrets = routes.iter().flat_map(|route| {
+        let secrets = found.routes.iter().flat_map(|route| {
             let secrets = route.secrets.iter().cloned();
             secrets.chain(route.literal_urls().flat_map(redact::secrets_in_url))
         });
         redact::protect(ROUTES.name, secrets);
-        Ok(routes)
+        Ok(found)
     }
 
     /// The routes of a text in YAML or JSON (`docs/schemas/routes.schema.json`). References have the values of `settings`.
     ///
     /// # Errors
-    /// Which route is wrong, and how. The error does not repeat secrets.
+    /// The first problem. The error does not repeat secrets.
     pub fn parse(text: &str, settings: &Settings) -> Result<Vec<Self>, String> {
-        let mut sources = Sources::default();
-        let routes = text::parse(text)?.into_iter();
-        let routes = routes.map(|(line, route)| {
-            let name = route.name.clone();
-            Self::resolve(route, settings, &mut sources)
-                .map_err(|reason| format!("line {line}, route {name:?}: {reason}"))
-        });
-        routes.collect()
+        let found = RouteFile::parse(text, settings);
+        match found.problems.first() {
+            Some(problem) => Err(problem.to_string()),
+            None => Ok(found.routes),
+        }
     }
 
     /// The part that decides which records the route takes.
@@ -193,60 +208,95 @@ impl RouteConfig {
         self.auth.has_credentials() && EndpointUrl::parse(&self.url).is_ok_and(is_exposed)
     }
 
+    /// # Errors
+    /// Everything that is wrong with the route: at least one reason.
     fn resolve(
         text: RouteText,
         settings: &Settings,
         sources: &mut Sources,
-    ) -> Result<Self, String> {
+    ) -> Result<Self, Vec<String>> {
+        let mut faults = Faults::default();
         let is_printable = |c: char| !c.is_control();
         if text.name.is_empty()
             || text.name.len() > MAX_NAME
             || !text.name.chars().all(is_printable)
         {
-            return Err(format!(
+            faults.add(format!(
                 "its name must have 1 to {MAX_NAME} printable characters"
             ));
         }
-        let url = template::url(&text.url, text.batch, settings)?;
-        let tombstones = template::tombstones(text.tombstones.as_ref(), &url, settings)?;
-        let is_tls = EndpointUrl::parse(url.endpoint())
-            .map_err(|error| format!("its url {error}"))?
-            .tls;
-        if text.tls.is_some() && !is_tls {
-            return Err("it has tls, and its url does not begin with https://".to_owned());
-        }
+        let url = faults.take(url(&text, settings));
+        let tombstones = url
+            .as_ref()
+            .map(|url| template::tombstones(text.tombstones.as_ref(), url, settings));
+        let tombstones = tombstones.and_then(|tombstones| faults.take(tombstones));
         if !(1..=MAX_BATCH).contains(&text.batch) {
-            return Err(format!(
+            faults.add(format!(
                 "batch is {}, expected 1 to {MAX_BATCH}",
                 text.batch
             ));
         }
-        text.limits.validate()?;
+        faults.take(text.limits.validate());
         let mut secrets = Secrets::new(settings);
-        let auth = Auth::resolve(text.auth, &mut secrets, sources)?;
-        let mut known = auth.secrets();
-        let sign = match text.sign {
-            Some(sign) => {
-                let (sign, keys) = sign.resolve(&mut secrets)?;
-                known.extend(keys);
-                Some(sign)
-            }
-            None => None,
-        };
-        let tls = text.tls.map(|tls| tls.resolve(&mut secrets)).transpose()?;
-        let format = Format::resolve(text.format, text.batch)?;
-        template::check_body(text.body.as_ref(), &format)?;
+        let auth = faults.take(Auth::resolve(text.auth, &mut secrets, sources));
+        let authorization = auth
+            .as_ref()
+            .and_then(|auth| faults.take(auth.authorization()));
+        let sign = text.sign.map(|sign| sign.resolve(&mut secrets));
+        let sign = faults.take(sign.transpose());
+        let tls = text.tls.map(|tls| tls.resolve(&mut secrets));
+        let tls = faults.take(tls.transpose());
+        let format = faults.take(Format::resolve(text.format, text.batch));
+        if let Some(format) = &format {
+            faults.take(template::check_body(text.body.as_ref(), format));
+        }
         let headers = HeadersText {
             headers: &text.headers,
             kafka_headers: &text.kafka_headers,
         };
-        let (shape, headers) = RouteShape::resolve(text.method, &headers, text.batch, settings)?;
-        Ok(Self {
-            authorization: auth.authorization()?,
+        let shape = RouteShape::resolve(text.method, &headers, text.batch, settings);
+        let shape = faults.take(shape);
+        let statuses = faults.take(statuses::rules(
+            &text.success_on,
+            &text.retry_on,
+            &text.drop_on,
+        ));
+        let (
+            Some(url),
+            Some(auth),
+            Some(authorization),
+            Some(sign),
+            Some(tls),
+            Some(format),
+            Some((shape, headers)),
+            Some(tombstones),
+            Some(statuses),
+            [],
+        ) = (
+            url,
             auth,
+            authorization,
             sign,
             tls,
+            format,
+            shape,
+            tombstones,
+            statuses,
+            faults.0.as_slice(),
+        )
+        else {
+            return Err(faults.0);
+        };
+        let (sign, keys) = sign.unzip();
+        let mut known = auth.secrets();
+        known.extend(keys.into_iter().flatten());
+        Ok(Self {
+            authorization,
+            auth,
+            sign,
+            tls: tls.flatten(),
             has_inline_secret: secrets.has_inline,
+            unknown: secrets.unknown,
             secrets: known,
             name: text.name,
             when: text.when,
@@ -262,34 +312,110 @@ impl RouteConfig {
             batch: text.batch,
             order: text.order.map(Order::from),
             limits: text.limits,
-            statuses: statuses::rules(&text.success_on, &text.retry_on, &text.drop_on)?,
+            statuses,
         })
     }
 }
 
+/// A routes file: its valid routes, and everything that is wrong with the others.
+#[derive(Clone, Debug, Default)]
+pub struct RouteFile {
+    /// The valid routes.
+    pub routes: Vec<RouteConfig>,
+    /// The conditions of all well-formed routes, also of those that are invalid in another respect, each with its line.
+    pub definitions: Vec<(u64, RouteDefinition)>,
+    /// What is wrong, in the order of the file.
+    pub problems: Vec<RouteProblem>,
+}
+
+impl RouteFile {
+    /// Reads a text as [`RouteConfig::parse`] does.
+    pub fn parse(text: &str, settings: &Settings) -> Self {
+        let (texts, problems) = parse::parse(text);
+        let mut found = Self {
+            problems,
+            ..Self::default()
+        };
+        let mut sources = Sources::default();
+        for (line, text) in texts {
+            let definition = RouteDefinition {
+                name: text.name.clone(),
+                when: text.when.clone(),
+            };
+            let name = text.name.clone();
+            match RouteConfig::resolve(text, settings, &mut sources) {
+                Ok(route) => found.routes.push(route),
+                Err(reasons) => {
+                    found
+                        .problems
+                        .extend(reasons.into_iter().map(|reason| RouteProblem {
+                            line: Some(line),
+                            route: Some(name.clone()),
+                            reason,
+                        }))
+                }
+            }
+            found.definitions.push((line, definition));
+        }
+        found.problems.sort_by_key(|problem| problem.line);
+        found
+    }
+}
+
+/// The faults of one route.
+#[derive(Default)]
+struct Faults(Vec<String>);
+
+impl Faults {
+    fn add(&mut self, reason: String) {
+        self.0.push(reason);
+    }
+
+    fn take<T>(&mut self, result: Result<T, String>) -> Option<T> {
+        result.map_err(|reason| self.add(reason)).ok()
+    }
+}
+
+/// The route's URL, with its references replaced.
+fn url(text: &RouteText, settings: &Settings) -> Result<UrlTemplate, String> {
+    let url = template::url(&text.url, text.batch, settings)?;
+    let is_tls = EndpointUrl::parse(url.endpoint())
+        .map_err(|error| format!("its url {error}"))?
+        .tls;
+    if text.tls.is_some() && !is_tls {
+        return Err("it has tls, and its url does not begin with https://".to_owned());
+    }
+    Ok(url)
+}
+
 /// The routes of the built-in file: A and B of the tutorial.
-fn built_in(settings: &Settings) -> Result<Vec<RouteConfig>, SettingError> {
-    let mut texts =
-        text::parse(BUILT_IN).map_err(|reason| unreadable("the built-in routes", reason))?;
+fn built_in(settings: &Settings) -> Result<RouteFile, SettingError> {
+    let (texts, problems) = parse::parse(BUILT_IN);
+    if let Some(problem) = problems.first() {
+        return Err(unreadable("the built-in routes", problem.to_string()));
+    }
     let built_in = [
         (&API_TYPE_A_URL, &API_TYPE_A_TOKEN),
         (&API_TYPE_B_URL, &API_TYPE_B_TOKEN),
     ];
-    let mut routes = Vec::new();
-    for ((url, token), (_, mut text)) in built_in.into_iter().zip(texts.drain(..)) {
+    let mut found = RouteFile::default();
+    for ((url, token), (line, mut text)) in built_in.into_iter().zip(texts) {
         settings.required(url)?;
-        text.auth = text.auth.filter(|_| settings.optional(token).is_some());
-        routes.push(
-            RouteConfig::resolve(text, settings, &mut Sources::default()).map_err(|reason| {
-                SettingError::Contradiction(format!(
-                    "{} and {}: {reason}",
-                    url.variable(),
-                    token.variable()
-                ))
-            })?,
-        );
+        let has_token = settings.optional(token).is_some() || settings.is_unread(token);
+        text.auth = text.auth.filter(|_| has_token);
+        let route = RouteConfig::resolve(text, settings, &mut Sources::default());
+        let route = route.map_err(|reasons| {
+            SettingError::Contradiction(format!(
+                "{} and {}: {}",
+                url.variable(),
+                token.variable(),
+                reasons.join("; ")
+            ))
+        })?;
+        found.definitions.push((line, route.definition()));
+        found.routes.push(route);
     }
-    Ok(routes)
+    Ok(found)
 }
 
 fn unreadable(location: &str, reason: String) -> SettingError {

@@ -3,24 +3,10 @@
 use std::collections::BTreeMap;
 
 use serde::Deserialize;
-use serde_saphyr::{Options, Spanned};
 
 use super::format::FormatText;
 use super::limits::{OrderText, RouteLimits};
 use super::shape::MethodText;
-
-/// The version of the file's form.
-const VERSION: u32 = 1;
-
-const MAX_ROUTES: usize = 1_000;
-
-/// The file.
-#[derive(Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct RoutesText {
-    version: u32,
-    routes: Vec<Spanned<RouteText>>,
-}
 
 /// One route.
 #[derive(Clone, Debug, Deserialize)]
@@ -148,30 +134,4 @@ impl AuthText {
 
 fn one() -> usize {
     1
-}
-
-/// The routes of a file, each with its line.
-///
-/// # Errors
-/// The text is not YAML, or not of the form; with line and column. The error does not repeat values.
-pub(super) fn parse(text: &str) -> Result<Vec<(u64, RouteText)>, String> {
-    let mut options = Options::default();
-    // A snippet can contain a secret.
-    options.with_snippet = false;
-    let file: RoutesText =
-        serde_saphyr::from_str_with_options(text, options).map_err(|error| error.to_string())?;
-    if file.version != VERSION {
-        return Err(format!(
-            "its version is {}, expected {VERSION}",
-            file.version
-        ));
-    }
-    let count = file.routes.len();
-    if !(1..=MAX_ROUTES).contains(&count) {
-        return Err(format!("it has {count} routes, expected 1 to {MAX_ROUTES}"));
-    }
-    let routes = file.routes.into_iter();
-    Ok(routes
-        .map(|route| (route.defined.line(), route.value))
-        .collect())
 }

@@ -15,12 +15,22 @@ use crate::authorization::StandardWebhooks;
 const MAX_SECRETS: usize = 4;
 
 impl TlsText {
-    /// Reads no file.
-    pub(super) fn resolve(self, secrets: &mut Secrets<'_>) -> Result<Arc<TlsFiles>, String> {
+    /// Reads no file. `None`: a part of it is not known.
+    pub(super) fn resolve(
+        self,
+        secrets: &mut Secrets<'_>,
+    ) -> Result<Option<Arc<TlsFiles>>, String> {
         if self.ca.is_none() && self.certificate.is_none() && self.key.is_none() {
             return Err("tls must have ca, or certificate and key".to_owned());
         }
-        let pem = |text: &str, secrets: &Secrets<'_>| -> Result<Pem, String> {
+        let parts = [&self.ca, &self.certificate, &self.key];
+        let unknown = parts.into_iter().flatten();
+        // Not `any`: all references are named.
+        let unknown = unknown.filter(|text| secrets.is_unknown(text)).count();
+        if unknown > 0 && self.certificate.is_some() == self.key.is_some() {
+            return Ok(None);
+        }
+        let pem = |text: &str, secrets: &mut Secrets<'_>| -> Result<Pem, String> {
             Ok(Pem::from_text(&secrets.read_plain(text)?))
         };
         let ca = self.ca.map(|text| pem(&text, secrets)).transpose()?;
@@ -37,12 +47,12 @@ impl TlsText {
             }
             _ => return Err("tls has only one of certificate and key".to_owned()),
         };
-        Ok(Arc::new(TlsFiles::new(ca, identity)))
+        Ok(Some(Arc::new(TlsFiles::new(ca, identity))))
     }
 }
 
 impl SignText {
-    /// The signer, and its secrets.
+    /// The signer, and its secrets. Those that are not known are left out.
     pub(super) fn resolve(
         self,
         secrets: &mut Secrets<'_>,
@@ -55,6 +65,9 @@ impl SignText {
         }
         let (mut parsed, mut texts) = (Vec::new(), Vec::new());
         for (position, text) in (1..).zip(&self.standard_webhooks) {
+            if secrets.is_unknown(text) {
+                continue;
+            }
             let text = secrets.read(text)?;
             let secret = WebhookSecret::parse(&text).ok_or_else(|| {
                 format!("secret {position} of standard_webhooks is malformed: expected whsec_ and base64 of 24 to 64 bytes")
