@@ -60,6 +60,8 @@ mod value;
 mod versions;
 mod warnings;
 
+use std::collections::BTreeSet;
+
 use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
@@ -130,8 +132,21 @@ pub enum EvalError {
 
 /// The routes are invalid. The message names the route and the reason.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct RouteError(String);
+#[error("{message}")]
+pub struct RouteError {
+    /// The index of the route; `None`: the routes together.
+    pub route: Option<usize>,
+    message: String,
+}
+
+/// Everything that is wrong with the routes, and the warnings about the others.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CompileFailure {
+    /// At least one error, at most one for each route.
+    pub errors: Vec<RouteError>,
+    /// As [`Routes::warnings`].
+    pub warnings: Vec<String>,
+}
 
 impl Routes {
     /// Checks the routes against the schema and compiles them.
@@ -140,51 +155,50 @@ impl Routes {
     /// Two routes have the same name, a condition does not fit the schema or contradicts itself, or a route never matches,
     /// because its condition is false or an earlier route matches the same records.
     pub fn compile(definitions: Vec<RouteDefinition>, schema: &Schema) -> Result<Self, RouteError> {
+        Self::compile_all(definitions, schema).map_err(|failure| {
+            let first = failure.errors.into_iter().next();
+            // There is always one.
+            first.unwrap_or_else(|| RouteError {
+                route: None,
+                message: "the routes are invalid".to_owned(),
+            })
+        })
+    }
+
+    /// As [`Routes::compile`], with the errors of all routes.
+    ///
+    /// # Errors
+    /// As [`Routes::compile`].
+    pub fn compile_all(
+        definitions: Vec<RouteDefinition>,
+        schema: &Schema,
+    ) -> Result<Self, CompileFailure> {
         let types = Types::of(schema);
         let interpreter = Interpreter::new();
-        let (mut fields, mut warnings) = (Vec::new(), Vec::new());
+        let (mut fields, mut warnings, mut errors) = (Vec::new(), Vec::new(), Vec::new());
         let mut routes: Vec<Route> = Vec::with_capacity(definitions.len());
-        for definition in definitions {
-            let error = |reason: &str| RouteError(format!("route {:?}: {reason}", definition.name));
-            if routes
-                .iter()
-                .any(|route| route.definition.name == definition.name)
-            {
-                return Err(error("another route has this name"));
+        let mut names = BTreeSet::new();
+        for (index, definition) in definitions.into_iter().enumerate() {
+            let name = definition.name.clone();
+            let checked = match names.insert(name.clone()) {
+                true => Route::check(definition, &routes, &types, &interpreter, &mut warnings),
+                false => Err("another route has this name".to_owned()),
+            };
+            match checked {
+                Ok(route) => routes.push(route),
+                Err(reason) => errors.push(RouteError {
+                    route: Some(index),
+                    message: format!("route {name:?}: {reason}"),
+                }),
             }
-            let invalid = |reason: &String| error(&format!("{}: {reason}", definition.when));
-            let checked = check::check(&definition.when, &types).map_err(|r| invalid(&r))?;
-            if let Some(reason) = &checked.contradiction {
-                return Err(invalid(reason));
+        }
+        if !errors.is_empty() {
+            return Err(CompileFailure { errors, warnings });
+        }
+        for field in routes.iter().flat_map(|route| &route.fields) {
+            if !fields.contains(field) {
+                fields.push(field.clone());
             }
-            let matches_all =
-                is_always_true(&checked, &interpreter, &types).map_err(|r| error(&r))?;
-            if let Some(other) = routes.iter().find(|earlier| {
-                earlier.matches_all
-                    || unreachable::covers(&earlier.expression, &checked.expression, &types)
-            }) {
-                return Err(error(&format!(
-                    "it never matches, because route {:?} before it matches the same records",
-                    other.definition.name
-                )));
-            }
-            if matches_all {
-                warnings.push(format!("route {:?} matches every record", definition.name));
-            }
-            let with_name = |text: String| format!("route {:?}: {text}", definition.name);
-            warnings.extend(checked.warnings.into_iter().map(with_name));
-            for field in &checked.fields {
-                if !fields.contains(field) {
-                    fields.push(field.clone());
-                }
-            }
-            routes.push(Route {
-                compiled: None,
-                expression: checked.expression,
-                fields: checked.fields,
-                matches_all,
-                definition,
-            });
         }
         let encoding = |path: &String| {
             let kind = types.field_at(path);
@@ -200,9 +214,16 @@ impl Routes {
         }
         warnings.extend(coverage::warnings(&routes, &fields, &types));
         let names: Vec<&str> = fields.iter().map(String::as_str).collect();
-        let projection = schema
-            .projection(&names)
-            .map_err(|error| RouteError(format!("reading fields for the routes: {error}")))?;
+        let projection = schema.projection(&names).map_err(|error| {
+            let error = RouteError {
+                route: None,
+                message: format!("reading fields for the routes: {error}"),
+            };
+            CompileFailure {
+                errors: vec![error],
+                warnings: Vec::new(),
+            }
+        })?;
         Ok(Self {
             fingerprint: fingerprint(&routes, schema.fingerprint(), &types.encodings),
             projection,
@@ -303,6 +324,48 @@ impl Routes {
                 name: route.definition.name.clone(),
                 reason,
             })
+    }
+}
+
+impl Route {
+    /// A route that follows the `earlier` ones, not compiled yet. Its warnings are appended.
+    ///
+    /// # Errors
+    /// What is wrong with it.
+    fn check(
+        definition: RouteDefinition,
+        earlier: &[Self],
+        types: &Types,
+        interpreter: &Interpreter,
+        warnings: &mut Vec<String>,
+    ) -> Result<Self, String> {
+        let invalid = |reason: String| format!("{}: {reason}", definition.when);
+        let checked = check::check(&definition.when, types).map_err(invalid)?;
+        if let Some(reason) = checked.contradiction {
+            return Err(invalid(reason));
+        }
+        let matches_all = is_always_true(&checked, interpreter, types)?;
+        if let Some(other) = earlier.iter().find(|earlier| {
+            earlier.matches_all
+                || unreachable::covers(&earlier.expression, &checked.expression, types)
+        }) {
+            return Err(format!(
+                "it never matches, because route {:?} before it matches the same records",
+                other.definition.name
+            ));
+        }
+        if matches_all {
+            warnings.push(format!("route {:?} matches every record", definition.name));
+        }
+        let with_name = |text: String| format!("route {:?}: {text}", definition.name);
+        warnings.extend(checked.warnings.into_iter().map(with_name));
+        Ok(Self {
+            compiled: None,
+            expression: checked.expression,
+            fields: checked.fields,
+            matches_all,
+            definition,
+        })
     }
 }
 

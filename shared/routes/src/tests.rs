@@ -322,3 +322,40 @@ fn scratch_memory_is_reused() {
     routes.decide(&datum, &mut scratch).unwrap();
     assert_eq!((scratch.0.as_ptr(), scratch.0.capacity()), memory);
 }
+
+#[test]
+fn all_errors_and_warnings_are_found_at_once() {
+    let definitions = vec![
+        definition("good", "id == 1"),
+        definition("field", "idd == 1"),
+        definition("good", "id == 2"),
+        definition("field", "id == 3"),
+        definition("type", "id == 'x'"),
+        definition("all", "true"),
+        definition("never", "id == 4"),
+    ];
+    let failure = Routes::compile_all(definitions, &Schema::parse(ORDER).unwrap()).unwrap_err();
+    let found: Vec<_> = failure
+        .errors
+        .iter()
+        .map(|error| {
+            let text = error.to_string();
+            (
+                error.route.unwrap(),
+                text.split(": ").next().unwrap().to_owned(),
+            )
+        })
+        .collect();
+    let expected = [
+        (1, "field"),
+        (2, "good"),
+        (3, "field"),
+        (4, "type"),
+        (6, "never"),
+    ];
+    assert_eq!(
+        found,
+        expected.map(|(route, name)| (route, format!("route {name:?}")))
+    );
+    assert_eq!(failure.warnings, ["route \"all\" matches every record"]);
+}
