@@ -236,13 +236,13 @@ fn check() -> Command {
         .arg(
             Arg::new("offline")
                 .long("offline")
-                .help("Check the settings, the schema and the routes, without a connection to a broker, a schema registry or an endpoint.")
+                .help("Check the settings, the schema and the routes only, without any connection. Secrets and the broker need not be known; documents in Oracle Cloud are errors.")
                 .action(ArgAction::SetTrue),
         )
         .after_help(
             "Examples:\n  \
-             Check a routes file in CI; the broker need not exist:\n    \
-             forward check --offline --routes routes.yaml --avro-schema order.avsc --kafka-bootstrap-servers localhost:9092\n\n\
+             Check a routes file in CI:\n    \
+             forward check --offline --routes routes.yaml --avro-schema order.avsc\n\n\
              Checked are the Oracle Cloud principal, the settings file, each secret and document, the broker with its \
              topics and group and the permissions for them, and each route's endpoint (by GET).\n\nExit codes: 0 if no \
              check failed, else that of the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",

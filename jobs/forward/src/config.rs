@@ -15,6 +15,7 @@ use crate::settings::{
 use jiff::Timestamp;
 use kafka::check;
 use kafka::config::{GroupProtocol, KafkaSettings, Profile};
+use kafka::settings::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_USERNAME};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 use settings::common::SECRET_REFRESH_INTERVAL;
@@ -212,27 +213,52 @@ impl Config {
         })
     }
 
-    /// Checks the settings against the routes: a container file has one schema, and JSON and values in requests are made
-    /// with `AVRO_SCHEMA`, so only single datums can be sent as they were written.
+    /// As [`Config::from_settings`], for a program that opens no connection: the broker's address and credentials need not be
+    /// known.
     ///
     /// # Errors
-    /// `DELIVERY_SCHEMA` is `writer`, and a route has batches, another format than Avro, or values of records in requests;
-    /// or the limits of a route contradict each other.
+    /// As [`Config::from_settings`].
+    pub fn offline(settings: &Settings) -> Result<Self, SettingError> {
+        const STAND_IN: &str = "unknown";
+        let mut settings = settings
+            .clone()
+            .with_default(&KAFKA_BOOTSTRAP_SERVERS, "localhost:9092");
+        if settings.is_unread(&KAFKA_USERNAME) {
+            settings = settings.with_default(&KAFKA_USERNAME, STAND_IN);
+        }
+        if settings.optional(&KAFKA_USERNAME).is_some() {
+            settings = settings.with_default(&KAFKA_PASSWORD, STAND_IN);
+        }
+        Self::from_settings(&settings)
+    }
+
+    /// Checks the settings against the routes.
+    ///
+    /// # Errors
+    /// The first of [`Config::route_faults`].
     pub fn check_routes(&self, routes: &[RouteConfig]) -> Result<(), SettingError> {
-        for route in routes {
+        let faults = self.route_faults(routes).into_iter();
+        faults.take(1).try_for_each(|(_, error)| Err(error))
+    }
+
+    /// What contradicts the settings, with the index of the route. A container file has one schema, and JSON and values in
+    /// requests are made with `AVRO_SCHEMA`, so with `DELIVERY_SCHEMA=writer` only single datums can be sent. The limits of
+    /// a route may contradict each other together with the settings.
+    pub fn route_faults(&self, routes: &[RouteConfig]) -> Vec<(usize, SettingError)> {
+        let mut faults = Vec::new();
+        for (index, route) in routes.iter().enumerate() {
             let limits = self.limits_of(route);
             if limits.backoff_initial > limits.backoff_max {
-                return Err(SettingError::Contradiction(format!(
+                let error = format!(
                     "backoff_initial of route {:?} is longer than its backoff_max: \
                      each is the route's limit, or the setting",
                     route.name
-                )));
+                );
+                faults.push((index, SettingError::Contradiction(error)));
             }
-        }
-        if self.delivery_schema != DeliverySchema::Writer {
-            return Ok(());
-        }
-        let contradiction = |route: &RouteConfig| {
+            if self.delivery_schema != DeliverySchema::Writer {
+                continue;
+            }
             let (has, remedy) = if !route.format.keeps_datums() {
                 ("another format than avro".to_owned(), "format to avro")
             } else if route.reads_records() {
@@ -241,14 +267,15 @@ impl Config {
             } else if route.batch > 1 {
                 (format!("a batch of {}", route.batch), "batch to 1")
             } else {
-                return None;
+                continue;
             };
-            Some(SettingError::Contradiction(format!(
+            let error = format!(
                 "DELIVERY_SCHEMA is writer, and route {:?} has {has}: set DELIVERY_SCHEMA=reader, or {remedy}",
                 route.name
-            )))
-        };
-        routes.iter().find_map(contradiction).map_or(Ok(()), Err)
+            );
+            faults.push((index, SettingError::Contradiction(error)));
+        }
+        faults
     }
 
     /// The limits of a route.

@@ -41,18 +41,32 @@ impl SchemaSources {
     /// # Errors
     /// A schema or a setting of the registry is invalid.
     pub fn from_settings(settings: &Settings) -> Result<Self, SchemaSourceError> {
+        let registry = RegistryConfig::from_settings(settings)?;
+        let registry = registry.map(|config| SchemaFetcher::start(&config));
+        Self::with(settings, registry.transpose()?)
+    }
+
+    /// As [`SchemaSources::from_settings`], without the registry.
+    ///
+    /// # Errors
+    /// A schema is invalid.
+    pub fn offline(settings: &Settings) -> Result<Self, SchemaSourceError> {
+        Self::with(settings, None)
+    }
+
+    fn with(
+        settings: &Settings,
+        registry: Option<SchemaFetcher>,
+    ) -> Result<Self, SchemaSourceError> {
         let reader =
             settings.parsed_document(&AVRO_SCHEMA, avro::BUILT_IN_SCHEMA, Schema::parse)?;
         let others = settings.parsed_documents(&AVRO_SCHEMAS, Schema::parse_writer)?;
         let schemas: Vec<Schema> = others.iter().map(|(_, schema)| schema.clone()).collect();
-        let registry = RegistryConfig::from_settings(settings)?;
         let strategy = SubjectNameStrategy::from_settings(settings)?;
         Ok(Self {
             schemas: WriterSchemas::new(&reader, &schemas, registry.is_some()),
             others,
-            registry: registry
-                .map(|config| SchemaFetcher::start(&config))
-                .transpose()?,
+            registry,
             subject: strategy.subject(settings.required(&KAFKA_TOPIC)?, reader.name()),
         })
     }

@@ -6,6 +6,7 @@
 
 mod broker;
 mod endpoint;
+mod route_file;
 mod settings;
 
 use std::fmt::Write;
@@ -83,14 +84,17 @@ struct CheckError {
 }
 
 /// Checks everything that `forward run` needs with these flags and this environment. `misspelled`: the environment's
-/// misspelt variables. `offline`: without a connection to a broker, a schema registry or an endpoint.
+/// misspelt variables. `offline`: only the settings, the schema and the routes, without a connection.
 pub async fn check(
     flags: &[(&'static str, String)],
     environment: impl Fn(&str) -> Option<String>,
     misspelled: &[Misspelled],
     offline: bool,
 ) -> CheckReport {
-    let inspection = Inspection::of(&GROUPS, flags, environment).await;
+    let inspection = match offline {
+        true => Inspection::offline(&GROUPS, flags, environment).await,
+        false => Inspection::of(&GROUPS, flags, environment).await,
+    };
     let mut checks = settings::parts(&inspection);
     checks.extend(settings::lint(&inspection.settings, misspelled));
     let (config, routes) = settings::whole(&inspection, offline, &mut checks);

@@ -5,7 +5,7 @@ use runtime::text::hex;
 use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS, CONFIG_LOCATION};
 use settings::{Inspection, Misspelled, Part, SettingError, Settings, Source};
 
-use super::{Check, CheckError, CheckResult, Finding};
+use super::{Check, CheckError, CheckResult, Finding, route_file};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::route_config::RouteConfig;
@@ -30,7 +30,11 @@ pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
         |part: &Part| part.location.starts_with("oci://") || part.location.starts_with("secret ");
     let parts = inspection.parts.iter().map(|part| {
         let result = match &part.outcome {
-            Ok(note) => Ok(note.clone()),
+            Ok(note) if part.is_unread => Ok(Finding {
+                result: CheckResult::Warning,
+                ..Finding::ok(note.as_str())
+            }),
+            Ok(note) => Ok(Finding::ok(note.as_str())),
             Err(_) if has_no_principal && in_cloud(part) => {
                 Err(CheckError::new("not read: see principal"))
             }
@@ -84,7 +88,8 @@ pub(super) fn lint(settings: &Settings, misspelled: &[Misspelled]) -> Vec<Check>
             ));
         }
     }
-    let routes = RouteConfig::all_from(settings).unwrap_or_default();
+    let routes = RouteConfig::inspect(settings);
+    let routes = routes.map(|found| found.routes).unwrap_or_default();
     let inline = routes
         .iter()
         .filter(|route| route.has_inline_secret)
@@ -115,8 +120,8 @@ fn reason(error: &SettingError) -> String {
     }
 }
 
-/// Checks settings, schema and routes together; returns what the broker and endpoint checks need. `offline`: the schemas
-/// of the registry are not requested.
+/// Checks settings, schema and routes together; returns what the broker and endpoint checks need. `offline`: the broker need
+/// not be set, and the schemas of the registry are not requested.
 pub(super) fn whole(
     inspection: &Inspection,
     offline: bool,
@@ -124,67 +129,45 @@ pub(super) fn whole(
 ) -> (Option<Config>, Vec<RouteConfig>) {
     let settings = &inspection.settings;
     let unread = Unread::of(&inspection.parts);
-    let mut add =
-        |name, result| checks.push(Check::new(name, "", result, RunOutcome::Configuration));
-    let config = Config::from_settings(settings).and_then(|config| {
-        let routes = RouteConfig::all_from(settings).unwrap_or_default();
-        config.check_routes(&routes)?;
-        Ok(config)
+    let check = |name: &str, result| Check::new(name, "", result, RunOutcome::Configuration);
+    let config = match offline {
+        true => Config::offline(settings),
+        false => Config::from_settings(settings),
+    };
+    let consistent = config.as_ref().map(|_| {
+        let count = settings.listing().len();
+        Finding::ok(format!("{count} have a value, and they are consistent"))
     });
-    let config = match config {
-        Ok(config) => {
-            let count = settings.listing().len();
-            add(
-                "settings",
-                Ok(Finding::ok(format!(
-                    "{count} have a value, and they are consistent"
-                ))),
-            );
-            Some(config)
-        }
-        Err(error) => {
-            add("settings", Err(unread.wrong(&error)));
-            None
-        }
+    checks.push(check(
+        "settings",
+        consistent.map_err(|error| unread.wrong(error)),
+    ));
+    let sources = match (unread.schema(), offline) {
+        (Some(wrong), _) => Err(wrong),
+        (None, true) => SchemaSources::offline(settings).map_err(CheckError::new),
+        (None, false) => SchemaSources::from_settings(settings).map_err(CheckError::new),
     };
-    let (mut sources, mut registry) = (None, Vec::new());
-    let schema = match unread.schema() {
+    let (schema, mut sources) = match sources {
+        Ok(sources) => (Ok(sources.schemas.reader().clone()), Some(sources)),
+        Err(wrong) => (Err(wrong), None),
+    };
+    let found = match unread.routes(settings) {
         Some(wrong) => Err(wrong),
-        None => match SchemaSources::from_settings(settings) {
-            Ok(mut found) => {
-                if offline {
-                    found.registry = None;
-                }
-                Ok(sources.insert(found).schemas.reader().clone())
-            }
-            Err(error) => Err(CheckError::new(error)),
-        },
+        None => RouteConfig::inspect(settings).map_err(|error| unread.wrong(&error)),
     };
-    let routes = match (&schema, RouteConfig::all_from(settings)) {
-        (Ok(schema), Ok(table)) => {
-            let compiled =
-                Routes::compile(table.iter().map(RouteConfig::definition).collect(), schema);
-            for warning in compiled.iter().flat_map(Routes::warnings) {
-                let finding = Finding::warning(warning.as_str(), "check the condition");
-                add("routes", Ok(finding));
+    let mut registry = Vec::new();
+    let routes = match found {
+        Ok(found) => {
+            let mut checked = route_file::check(&found, schema.as_ref().ok(), config.as_ref().ok());
+            if let (Some(compiled), Some(sources)) = (checked.compiled.take(), &mut sources) {
+                registry = versions(&compiled, sources);
             }
-            if let (Ok(routes), Some(sources)) = (&compiled, &mut sources) {
-                registry = versions(routes, sources);
-            }
-            for result in requests(&table, schema) {
-                add("routes", result);
-            }
-            for error in table.iter().filter_map(|route| route.check_files().err()) {
-                add("routes", Err(CheckError::new(error)));
-            }
-            let checked =
-                compiled.map(|_| Finding::ok(format!("{} match the schema", table.len())));
-            add("routes", checked.map_err(CheckError::new));
-            table
+            let results = checked.findings(&found, offline).into_iter();
+            checks.extend(results.map(|result| check("routes", result)));
+            found.routes
         }
-        (Err(_), Ok(table)) => table,
-        (_, Err(error)) => {
-            add("routes", Err(unread.wrong(&error)));
+        Err(wrong) => {
+            checks.push(check("routes", Err(wrong)));
             Vec::new()
         }
     };
@@ -192,20 +175,9 @@ pub(super) fn whole(
         let fingerprint = hex(&schema.fingerprint());
         Finding::ok(format!("{}, fingerprint {fingerprint}", schema.name()))
     };
-    add("schema", schema.map(named));
+    checks.push(check("schema", schema.map(named)));
     checks.extend(registry);
-    (config, routes)
-}
-
-/// What is wrong or suspicious in the expressions of the routes' requests.
-fn requests(routes: &[RouteConfig], schema: &Schema) -> Vec<Result<Finding, CheckError>> {
-    match RouteConfig::request_warnings(routes, schema) {
-        Ok(warnings) => {
-            let finding = |text| Ok(Finding::warning(text, "check the expression"));
-            warnings.into_iter().map(finding).collect()
-        }
-        Err(error) => vec![Err(CheckError::new(error))],
-    }
+    (config.ok(), routes)
 }
 
 /// Checks the routes against each known version of the schema, and whether the registry answers.
@@ -235,17 +207,32 @@ fn versions(routes: &Routes, sources: &mut SchemaSources) -> Vec<Check> {
 }
 
 /// The settings whose file, secret or document could not be read: errors that follow from that refer to them.
-struct Unread(Vec<&'static str>);
+struct Unread {
+    failed: Vec<&'static str>,
+    /// Those whose secrets are not read offline.
+    offline: Vec<&'static str>,
+}
 
 impl Unread {
     fn of(parts: &[Part]) -> Self {
-        let unread = parts.iter().filter(|part| part.outcome.is_err());
-        Self(unread.map(|part| part.setting.name).collect())
+        let names = |is_wanted: fn(&Part) -> bool| {
+            let parts = parts.iter().filter(|part| is_wanted(part));
+            parts.map(|part| part.setting.name).collect()
+        };
+        Self {
+            failed: names(|part| part.outcome.is_err()),
+            offline: names(|part| part.is_unread),
+        }
     }
 
     /// The error of settings of which some are unread.
     fn wrong(&self, error: &SettingError) -> CheckError {
-        match (error, self.0.first()) {
+        let is_missing = |name: &&&str| match error {
+            SettingError::Missing { variable, .. } => variable.eq_ignore_ascii_case(name),
+            _ => false,
+        };
+        let offline = self.offline.iter().find(is_missing);
+        match (error, self.failed.first().or(offline)) {
             (SettingError::Missing { .. } | SettingError::Contradiction(_), Some(name)) => {
                 Self::see(name)
             }
@@ -258,7 +245,13 @@ impl Unread {
         let is_its = |name: &&&str| {
             [CONFIG_LOCATION.name, AVRO_SCHEMA.name, AVRO_SCHEMAS.name].contains(*name)
         };
-        self.0.iter().find(is_its).map(|name| Self::see(name))
+        self.failed.iter().find(is_its).map(|name| Self::see(name))
+    }
+
+    /// Why the routes cannot be checked: their file is unread.
+    fn routes(&self, settings: &Settings) -> Option<CheckError> {
+        let is_named = settings.optional(&ROUTES).is_some();
+        (is_named && settings.document(&ROUTES).is_none()).then(|| Self::see(ROUTES.name))
     }
 
     fn see(name: &str) -> CheckError {

@@ -313,3 +313,39 @@ async fn the_dead_letter_topic_and_the_window_are_checked() {
         "{failures:?}"
     );
 }
+
+#[tokio::test]
+async fn all_wrong_routes_are_reported_and_the_endpoints_of_the_others_are_checked() {
+    let mut fixture = Fixture::new().await;
+    let lines = format!("kafka_bootstrap_servers={}\n", fixture.broker.bootstrap());
+    let routes = format!(
+        "version: 1
+routes:
+- {{name: A, when: id == 1, url: '{}'}}
+- {{name: B, when: idd == 1, url: 'http://127.0.0.1:1/'}}
+- {{name: C, when: id == 3, url: 'http://127.0.0.1:1/', batch: 0}}
+- {{name: D, when: id == 4, url: 'http://127.0.0.1:1/', batch: x}}
+",
+        fixture.a.url()
+    );
+    let cloud = &fixture.oci.cloud;
+    cloud.put_object("config", "config.properties", lines.as_bytes());
+    cloud.put_object("config", "routes.yaml", routes.as_bytes());
+    fixture.oci.set("ROUTES", "oci://config/routes.yaml");
+    let output = fixture.check(&[]).await;
+    assert_eq!(output.status.code(), Some(78));
+    let text = text(&output.stdout);
+    for expected in [
+        "FAIL  routes             line 4, route \"B\": idd == 1: ",
+        "FAIL  routes             line 5, route \"C\": batch is 0",
+        "FAIL  routes             invalid u64 at line 6",
+        "ok    endpoint A ",
+        "FAIL  endpoint B ",
+    ] {
+        assert!(text.contains(expected), "{expected}\n{text}");
+    }
+    assert!(
+        !text.contains("endpoint C") && !text.contains("endpoint D"),
+        "{text}"
+    );
+}

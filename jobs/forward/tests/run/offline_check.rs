@@ -4,28 +4,45 @@ use std::io::Write;
 
 use super::*;
 
+/// Checks a file with one route A that has these members. A connection would fail the check.
 fn check(members: &str) -> (Option<i32>, Value) {
-    // A listener that is never accepted from: a connection to it would make the check slow, and fail.
+    let text = format!("version: 1\nroutes: [{{name: A, url: 'http://127.0.0.1:1', {members}}}]");
+    check_file(&text, &[])
+}
+
+fn check_file(routes: &str, environment: &[(&str, &str)]) -> (Option<i32>, Value) {
+    let mut file = tempfile::NamedTempFile::new().unwrap();
+    file.write_all(routes.as_bytes()).unwrap();
+    let path = file.path().to_str().unwrap();
+    check_with(&[&[("ROUTES", path)], environment].concat())
+}
+
+/// Checks these settings. A listener that is never accepted from is the address of everything that has one.
+fn check_with(environment: &[(&str, &str)]) -> (Option<i32>, Value) {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let address = listener.local_addr().unwrap().to_string();
-    let mut routes = tempfile::NamedTempFile::new().unwrap();
-    write!(
-        routes,
-        "version: 1\nroutes: [{{name: A, url: 'http://{address}', {members}}}]"
-    )
-    .unwrap();
+    let address = format!("http://{}", listener.local_addr().unwrap());
     let output = Command::new(env!("CARGO_BIN_EXE_forward"))
         .env_clear()
-        .env("KAFKA_BOOTSTRAP_SERVERS", &address)
-        .env("SCHEMA_REGISTRY_URL", format!("http://{address}"))
-        .env("ROUTES", routes.path())
+        .env("SCHEMA_REGISTRY_URL", &address)
+        .env("OCI_ENDPOINT", &address)
+        .env("OCI_METADATA_BASE_URL", &address)
+        .envs(environment.iter().copied())
         .args(["check", "--offline", "--output", "json"])
         .output()
         .unwrap();
     assert!(listener.accept().is_err(), "a connection was opened");
     let report = serde_json::from_slice(&output.stdout).unwrap();
     (output.status.code(), report)
+}
+
+/// The details of the checks of this name with this result.
+fn details<'r>(report: &'r Value, name: &str, result: &str) -> Vec<&'r str> {
+    let checks = report["checks"].as_array().unwrap().iter();
+    checks
+        .filter(|check| check["name"] == name && check["result"] == result)
+        .map(|check| check["detail"].as_str().unwrap())
+        .collect()
 }
 
 fn result_of<'r>(report: &'r Value, name: &str) -> Vec<&'r str> {
@@ -65,4 +82,87 @@ fn a_suspicious_route_is_a_warning() {
     let (code, report) = check("when: 'true'");
     assert_eq!(code, Some(0), "{report}");
     assert_eq!(result_of(&report, "routes"), ["ok", "warning", "ok"]);
+}
+
+#[test]
+fn all_wrong_routes_are_reported_with_their_places() {
+    let text = "version: 1
+routes:
+- {name: A, when: idd == 1, url: 'http://127.0.0.1:1'}
+- {name: B, when: id == 2, url: 'ftp://b', batch: 0}
+- {name: C, when: id == 3, url: 'http://c', ulr: x}
+- {name: D, when: id == 4, url: 'http://d', limits: {backoff_initial: 1h}}
+- {name: E, when: name == 5, url: 'http://e', format: json}
+- {name: F, when: 'true', url: 'http://f', format: json}
+";
+    let (code, report) = check_file(text, &[("DELIVERY_SCHEMA", "writer")]);
+    assert_eq!(code, Some(78), "{report}");
+    let found = details(&report, "routes", "failed");
+    let expected = [
+        "line 3, route \"A\": idd == 1: ",
+        "line 4, route \"B\": its url has the scheme",
+        "line 4, route \"B\": batch is 0",
+        "unknown field `ulr`",
+        "line 6, route \"D\": backoff_initial",
+        "line 7, route \"E\": DELIVERY_SCHEMA is writer",
+        "line 7, route \"E\": name == 5: ",
+        "line 8, route \"F\": DELIVERY_SCHEMA is writer",
+    ];
+    assert_eq!(found.len(), expected.len(), "{report:#}");
+    for (detail, expected) in found.iter().zip(expected) {
+        assert!(detail.starts_with(expected), "{detail}");
+    }
+    assert!(found[3].ends_with("at line 5, column 45"), "{}", found[3]);
+    let warnings = details(&report, "routes", "warning");
+    assert_eq!(warnings, ["route \"F\" matches every record"]);
+}
+
+#[test]
+fn secrets_and_files_of_another_machine_are_warnings() {
+    let text = "version: 1
+routes:
+- {name: A, when: id == 1, url: 'https://a', auth: {bearer: '${file:/nowhere/token}'}}
+- {name: B, when: id == 2, url: 'https://b', auth: {basic: {username: u, password: '${vault:ocid1.vaultsecret.oc1..a}'}}}
+- {name: C, when: id == 3, url: 'https://c', auth: {bearer: '${env:NOWHERE}'}, sign: {standard_webhooks: ['${KAFKA_PASSWORD}']}}
+- {name: D, when: id == 4, url: 'https://d', auth: {oci: {}}, tls: {ca: /nowhere/ca.pem}}
+- {name: E, when: id == 5, url: 'https://e', tls: {certificate: '${vault:ocid1.vaultsecret.oc1..b}', key: '${file:/nowhere/key}'}}
+";
+    let mut config = tempfile::NamedTempFile::new().unwrap();
+    let lines = "kafka_username=u\nkafka_password_vaultOCID=ocid1.vaultsecret.oc1..c\n\
+                 kafka_bootstrap_servers_vaultOCID=ocid1.vaultsecret.oc1..d\n";
+    config.write_all(lines.as_bytes()).unwrap();
+    let path = config.path().to_str().unwrap();
+    let (code, report) = check_file(text, &[("CONFIG_LOCATION", path)]);
+    assert_eq!(code, Some(0), "{report:#}");
+    let unread = details(&report, "routes", "warning");
+    assert_eq!(unread.len(), 5, "{report:#}");
+    for name in ["kafka_password", "kafka_bootstrap_servers"] {
+        assert_eq!(details(&report, name, "warning"), ["not read offline"]);
+    }
+    assert!(report.to_string().contains("5 match the schema"));
+}
+
+#[test]
+fn a_document_in_oracle_cloud_is_an_error_that_says_so() {
+    let reason = "it is in Oracle Cloud, which is not read offline";
+    for variable in ["ROUTES", "AVRO_SCHEMA", "AVRO_SCHEMAS", "CONFIG_LOCATION"] {
+        let (code, report) = check_with(&[(variable, "oci://bucket/object")]);
+        assert_eq!(code, Some(78), "{report:#}");
+        let name = variable.to_lowercase();
+        assert_eq!(details(&report, &name, "failed")[0], reason, "{report:#}");
+    }
+}
+
+#[test]
+fn other_settings_are_checked_if_they_are_set() {
+    let text = "version: 1\nroutes: [{name: A, when: id == 1, url: 'http://a'}]";
+    for (variable, value) in [
+        ("MAX_IN_FLIGHT", "many"),
+        ("KAFKA_BOOTSTRAP_SERVERS", "a b"),
+    ] {
+        let (code, report) = check_file(text, &[(variable, value)]);
+        assert_eq!(code, Some(78), "{report:#}");
+        let detail = details(&report, "settings", "failed")[0];
+        assert!(detail.starts_with(variable), "{detail}");
+    }
 }
