@@ -22,7 +22,7 @@
 //!     scope: Some("orders.write".to_owned()),
 //!     audience: None,
 //! };
-//! let source = TokenSource::new(reqwest::Client::builder(), &credentials)?;
+//! let source = TokenSource::new(http_proxy::client_builder()?, &credentials)?;
 //! match source.header(Instant::now()).await {
 //!     Ok(header) => println!("{} bytes", header.len()),
 //!     Err(error) => println!("{error}"),

@@ -31,7 +31,7 @@ pub(crate) struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// `http` has the TLS configuration. From now on the secret is masked in text from other programs.
+    /// `http` has the TLS configuration and the proxies. From now on the secret is masked in text from other programs.
     pub(crate) fn new(
         http: ClientBuilder,
         credentials: &ClientCredentials,

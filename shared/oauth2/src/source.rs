@@ -28,7 +28,7 @@ struct Shared {
 }
 
 impl TokenSource {
-    /// Sends no request. `http` has the TLS configuration. From now on the secret is masked in text from other programs.
+    /// Sends no request. `http` has the TLS configuration and the proxies. From now on the secret is masked in text from other programs.
     ///
     /// # Errors
     /// The HTTP client cannot be built.

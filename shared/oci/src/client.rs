@@ -39,7 +39,7 @@ impl Oci {
     /// There is no principal, or its configuration is invalid.
     pub async fn sign_in(config: &OciConfig) -> Result<Self, OciError> {
         let principal = Arc::new(Principal::load(&config.principal, config.timeout).await?);
-        let client = http_client::builder()
+        let client = http_client::builder()?
             .build()
             .map_err(|error| OciError::Setup(format!("building the HTTP client: {error}")))?;
         let signing = SigningMiddleware {

@@ -4,12 +4,16 @@ use std::time::Duration;
 
 use reqwest::ClientBuilder;
 
+use crate::error::OciError;
+
 /// A builder that follows no redirect: a redirect would send the signature to another host.
-pub(crate) fn builder() -> ClientBuilder {
-    reqwest::Client::builder()
+pub(crate) fn builder() -> Result<ClientBuilder, OciError> {
+    let builder = http_proxy::client_builder()
+        .map_err(|error| OciError::Setup(format!("building the HTTP client: {error}")))?;
+    Ok(builder
         .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none())
-        .connect_timeout(Duration::from_secs(5))
+        .connect_timeout(Duration::from_secs(5)))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use crate::error::RegistryError;
 
 /// The client for the registry: trusts only the configured authorities, if there are any.
 pub(crate) fn for_registry(config: &RegistryConfig) -> Result<Client, RegistryError> {
-    let mut builder = builder();
+    let mut builder = builder()?;
     if let Some(ca) = authorities(config)? {
         builder = builder.tls_certs_only(ca);
     }
@@ -22,7 +22,7 @@ pub(crate) fn for_registry(config: &RegistryConfig) -> Result<Client, RegistryEr
 /// The client for the token endpoint: trusts the system's authorities and the configured ones, because that endpoint is
 /// often a public service.
 pub(crate) fn for_tokens(config: &RegistryConfig) -> Result<ClientBuilder, RegistryError> {
-    let builder = Client::builder();
+    let builder = proxied()?;
     Ok(match authorities(config)? {
         Some(ca) => builder.tls_certs_merge(ca),
         None => builder,
@@ -30,10 +30,14 @@ pub(crate) fn for_tokens(config: &RegistryConfig) -> Result<ClientBuilder, Regis
 }
 
 /// A builder that follows no redirect: a redirect would send the credentials to another host.
-fn builder() -> ClientBuilder {
-    Client::builder()
+fn builder() -> Result<ClientBuilder, RegistryError> {
+    Ok(proxied()?
         .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
-        .redirect(reqwest::redirect::Policy::none())
+        .redirect(reqwest::redirect::Policy::none()))
+}
+
+fn proxied() -> Result<ClientBuilder, RegistryError> {
+    http_proxy::client_builder().map_err(|error| setup(error.to_string()))
 }
 
 fn build(builder: ClientBuilder) -> Result<Client, RegistryError> {

@@ -18,7 +18,7 @@ use crate::common::{
     OCI_REGION, OCI_TIMEOUT,
 };
 use crate::content::{Content, ContentError, ContentSource, MAX_DOCUMENT};
-use crate::{SettingError, Settings, protect, trim};
+use crate::{SettingError, Settings, trim};
 
 /// Oracle Cloud, for one program.
 pub(crate) struct OracleCloud {
@@ -243,7 +243,6 @@ fn config(
     settings: &Settings,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<OciConfig, SettingError> {
-    protect::proxies(&environment);
     let text = |setting| settings.optional(setting).map(str::to_owned);
     let home = environment("HOME").map(PathBuf::from);
     let file = settings.required(&OCI_CONFIG_FILE)?;

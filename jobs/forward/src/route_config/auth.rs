@@ -123,7 +123,7 @@ impl Sources {
         if let Some((_, source)) = known.find(|(known, _)| known == credentials) {
             return Ok(source.clone());
         }
-        let http = reqwest::Client::builder();
+        let http = http_proxy::client_builder().map_err(|error| error.to_string())?;
         let source = TokenSource::new(http, credentials).map_err(|error| error.to_string())?;
         self.tokens.push((credentials.clone(), source.clone()));
         Ok(source)

@@ -198,7 +198,8 @@ fn client(ca: Option<&str>) -> Result<Client, SettingError> {
     let expected = || {
         SettingError::Contradiction("CALLER_JWT_CA_LOCATION names no PEM file with certificates (-----BEGIN CERTIFICATE-----)".to_owned())
     };
-    let mut builder = Client::builder()
+    let mut builder = http_proxy::client_builder()
+        .map_err(|error| SettingError::Contradiction(error.to_string()))?
         .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none());
     if let Some(pem) = ca {

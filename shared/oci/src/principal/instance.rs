@@ -37,7 +37,7 @@ impl InstanceSource {
         operation_timeout: Duration,
     ) -> Result<Self, OciError> {
         // Without a proxy: the address is link-local.
-        let client = http_client::builder()
+        let client = http_client::builder()?
             .no_proxy()
             .build()
             .map_err(|error| OciError::Setup(format!("instance principal: {error}")))?;
