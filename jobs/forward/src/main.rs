@@ -14,6 +14,7 @@ use forward::run::Run;
 use forward::schedule;
 use forward::schema_sources::SchemaSources;
 use forward::settings::GROUPS;
+use http_proxy::Proxies;
 use routes::Routes;
 use runtime::console;
 use settings::telemetry;
@@ -61,6 +62,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let live = runtime.block_on(LiveSettings::gather(&GROUPS, flags, environment))?;
     telemetry::start(&live.current())?;
     warn_misspelled(&GROUPS);
+    let proxies = Proxies::from_environment(environment)?;
     let mut loaded = Loaded::of(&live.current())?;
     handle_signals()?;
     let mut next = Instant::now();
@@ -69,6 +71,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             config: &loaded.config,
             routes: &loaded.routes,
             route_configs: &loaded.route_configs,
+            proxies: &proxies,
             schemas: &loaded.sources.schemas,
             registry: loaded.sources.registry.as_ref(),
             dry_run: options.dry_run,

@@ -8,6 +8,7 @@ use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
 use delivery::{Delivery, DeliveryConfig, EndpointPause};
+use http_proxy::Proxies;
 use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
@@ -41,6 +42,8 @@ pub struct Run<'r> {
     pub routes: &'r Routes,
     /// The same routes with their endpoints, in the same order.
     pub route_configs: &'r [RouteConfig],
+    /// The proxies of the endpoints.
+    pub proxies: &'r Proxies,
     /// The schema of the routes, and those that records may have been written with.
     pub schemas: &'r WriterSchemas,
     /// The schema registry, if there is one.
@@ -368,6 +371,9 @@ impl Run<'_> {
             .config
             .delivery(self.route_configs, stream, reader, seed);
         let mut config = config.map_err(|error| PlanError::Setting(error.to_string()))?;
+        for endpoint in &mut config.endpoints {
+            endpoint.proxies = self.proxies.clone();
+        }
         let (now, clock) = (SystemTime::now(), Instant::now());
         for (endpoint, end) in config.endpoints.iter_mut().zip(pause_ends) {
             endpoint.pause = end.map(|end| EndpointPause {

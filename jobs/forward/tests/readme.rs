@@ -40,10 +40,13 @@ static GROUPS: [&Group; 13] = [
 ];
 
 /// Names in upper case that are not settings of the programs.
-const OTHER_NAMES: [&str; 11] = [
+const OTHER_NAMES: [&str; 14] = [
     // Variables of OpenSSL and of HTTP clients.
     "SSL_CERT_FILE",
+    "ALL_PROXY",
     "HTTPS_PROXY",
+    "HTTP_PROXY",
+    "NO_PROXY",
     // The hosts of the ingest function.
     "FN_LISTENER",
     "AWS_LAMBDA_RUNTIME_API",

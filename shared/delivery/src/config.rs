@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use http::Method;
+use http_proxy::Proxies;
 use record::StreamId;
 
 use crate::error::DeliveryError;
@@ -45,6 +46,8 @@ pub struct EndpointConfig {
     pub authorization: Arc<dyn RequestAuthorization>,
     /// The TLS configuration for an `https` URL.
     pub tls: Arc<dyn TlsConfig>,
+    /// The proxies; without one for the URL, connections are direct.
+    pub proxies: Proxies,
     /// The limits of the route.
     pub limits: Limits,
     /// The order of the route's deliveries.
@@ -91,6 +94,7 @@ impl EndpointConfig {
             batch_records: 1,
             authorization: Arc::new(NoAuthorization),
             tls: Arc::new(SystemTls),
+            proxies: Proxies::default(),
             limits: Limits::default(),
             order: Order::None,
             statuses: StatusRules::default(),

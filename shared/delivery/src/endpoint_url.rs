@@ -95,6 +95,16 @@ impl EndpointUrl {
         })
     }
 
+    /// The URL with this path and query, scheme and host, as a proxy receives it.
+    pub(crate) fn absolute(&self, path: &Uri) -> Option<Uri> {
+        Uri::builder()
+            .scheme(if self.tls { "https" } else { "http" })
+            .authority(self.authority.as_bytes())
+            .path_and_query(path.path_and_query()?.clone())
+            .build()
+            .ok()
+    }
+
     /// Whether the host is this machine.
     pub fn is_loopback(&self) -> bool {
         runtime::host::is_loopback(&self.host)

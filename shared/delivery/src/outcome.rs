@@ -44,9 +44,12 @@ pub(crate) enum FailureReport {
 /// Why a request got no response.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ConnectionError {
-    /// Name resolution, TCP or TLS failed; with the causes.
+    /// Name resolution, TCP, TLS, or the proxy's connection failed; with the causes.
     #[error("connecting: {0}")]
     Connect(String),
+    /// The proxy rejected the connection, and another attempt cannot help: credentials, or a rule of the proxy.
+    #[error("connecting: {0}")]
+    ProxyRejected(String),
     /// [`RequestAuthorization`](crate::request::RequestAuthorization) failed; nothing was sent.
     #[error("authorizing the request: {0}")]
     Authorization(String),

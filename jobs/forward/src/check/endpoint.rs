@@ -2,15 +2,19 @@
 
 use std::time::Duration;
 
-use delivery::{ConnectionError, EndpointClient, ProbeError};
+use delivery::{ConnectionError, EndpointClient, EndpointConfig, ProbeError};
+use http_proxy::Proxies;
 
 use super::{Check, CheckError, Finding};
 use crate::exit::RunOutcome;
 use crate::route_config::{Auth, RouteConfig};
 
 /// Checks that a route has credentials, if it requests them elsewhere, and then its endpoint.
-pub(super) async fn check(route: &RouteConfig, timeout: Duration) -> Vec<Check> {
-    let endpoint = route.endpoint(None);
+pub(super) async fn check(route: &RouteConfig, proxies: &Proxies, timeout: Duration) -> Vec<Check> {
+    let endpoint = EndpointConfig {
+        proxies: proxies.clone(),
+        ..route.endpoint(None)
+    };
     let name = format!("endpoint {}", route.name);
     let client = match EndpointClient::new(&endpoint) {
         Ok(client) => client,
@@ -86,6 +90,10 @@ fn judge(status: u16, detail: String) -> Result<Finding, CheckError> {
             detail,
             "check the credentials (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or auth in ROUTES)",
         )),
+        407 => Err(CheckError {
+            detail,
+            advice: Some("check the user and the password of the proxy in HTTP_PROXY or ALL_PROXY"),
+        }),
         404 | 410 => Ok(Finding::warning(
             detail,
             "the path does not exist, unless it exists for POST only: check the route's URL",
@@ -106,7 +114,9 @@ fn judge(status: u16, detail: String) -> Result<Finding, CheckError> {
 fn unreachable(error: &ProbeError) -> CheckError {
     let detail = match error {
         ProbeError::TimedOut(timeout) => format!("no response within {timeout:?}"),
-        ProbeError::Connection(ConnectionError::Connect(cause)) => {
+        ProbeError::Connection(
+            ConnectionError::Connect(cause) | ConnectionError::ProxyRejected(cause),
+        ) => {
             format!("no connection: {cause}")
         }
         ProbeError::Connection(error) => format!("no connection: {error}"),
@@ -120,7 +130,9 @@ fn unreachable(error: &ProbeError) -> CheckError {
 
 /// The remedy for a failed connection; TLS errors have OpenSSL's texts.
 fn advice(detail: &str) -> &'static str {
-    if detail.contains("certificate has expired") {
+    if detail.contains("the proxy ") {
+        "check the proxy in HTTPS_PROXY, HTTP_PROXY or ALL_PROXY, or add the host to NO_PROXY"
+    } else if detail.contains("certificate has expired") {
         "the endpoint's certificate must be renewed"
     } else if detail.contains("hostname mismatch") || detail.contains("IP address mismatch") {
         "its certificate is that of another host: check the host name in the URL"
@@ -150,6 +162,7 @@ mod tests {
             (401, Some(CheckResult::Warning)),
             (403, Some(CheckResult::Warning)),
             (404, Some(CheckResult::Warning)),
+            (407, None),
             (500, None),
             (503, None),
         ] {

@@ -16,6 +16,7 @@ use crate::settings::REQUEST_TIMEOUT;
 use ::settings::{Inspection, Misspelled, Settings};
 use delivery::Limits;
 use futures_util::future::join_all;
+use http_proxy::Proxies;
 use serde::Serialize;
 
 use crate::config::Config;
@@ -92,16 +93,21 @@ pub async fn check(
     offline: bool,
 ) -> CheckReport {
     let inspection = match offline {
-        true => Inspection::offline(&GROUPS, flags, environment).await,
-        false => Inspection::of(&GROUPS, flags, environment).await,
+        true => Inspection::offline(&GROUPS, flags, &environment).await,
+        false => Inspection::of(&GROUPS, flags, &environment).await,
     };
     let mut checks = settings::parts(&inspection);
     checks.extend(settings::lint(&inspection.settings, misspelled));
     let (config, routes) = settings::whole(&inspection, offline, &mut checks);
+    let proxies = Proxies::from_environment(&environment).unwrap_or_else(|error| {
+        let failed = Err::<Finding, _>(CheckError::new(error));
+        checks.push(Check::new("proxies", "", failed, RunOutcome::Configuration));
+        Proxies::default()
+    });
     if !offline {
         let (broker, endpoints) = tokio::join!(
             check_broker(config.as_ref()),
-            check_endpoints(routes, &inspection.settings)
+            check_endpoints(routes, &proxies, &inspection.settings)
         );
         checks.extend(broker);
         checks.extend(endpoints);
@@ -234,7 +240,11 @@ async fn check_broker(config: Option<&Config>) -> Vec<Check> {
     })
 }
 
-async fn check_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<Check> {
+async fn check_endpoints(
+    routes: Vec<RouteConfig>,
+    proxies: &Proxies,
+    settings: &Settings,
+) -> Vec<Check> {
     let timeout = settings
         .duration(&REQUEST_TIMEOUT)
         .unwrap_or(Duration::from_secs(10));
@@ -244,7 +254,7 @@ async fn check_endpoints(routes: Vec<RouteConfig>, settings: &Settings) -> Vec<C
     };
     let asked = routes.into_iter().map(async |route| {
         let timeout = route.limits.over(&defaults).request_timeout;
-        endpoint::check(&route, timeout).await
+        endpoint::check(&route, proxies, timeout).await
     });
     join_all(asked).await.into_iter().flatten().collect()
 }

@@ -9,6 +9,7 @@ mod formats;
 mod give_up;
 mod offline_check;
 mod pauses;
+mod proxies;
 mod registry;
 mod schemas;
 mod shapes;
@@ -481,25 +482,6 @@ fn failures_are_logged_with_run_and_offset_and_suppressed_lines_are_counted() {
             .all(|line| line["cause"] == "undecodable")
     );
     assert_eq!(lines_of("dead-lettered more records")[0]["count"], 7);
-}
-
-#[test]
-fn proxy_variables_of_the_environment_are_ignored() {
-    let stage = Stage::accepting();
-    stage.write(&[user(1010, "Paul")]);
-    let proxy = Endpoint::always(Answer::ok()).unwrap();
-    let variables = ["http_proxy", "HTTP_PROXY", "ALL_PROXY"].map(|name| (name, proxy.url()));
-    let run = stage.forward(&[]).envs(variables.clone()).output().unwrap();
-    Run::from_output(&run).assert(0, &json!({"delivered": 1}));
-    let mut check = Command::new(env!("CARGO_BIN_EXE_forward"));
-    check.env_clear().envs(variables).arg("check");
-    check.env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap());
-    check.env("API_TYPE_A_URL", stage.a.url());
-    check.env("API_TYPE_B_URL", stage.b.url());
-    let output = check.output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert_eq!((stage.a.count(), stage.b.count()), (2, 1));
-    assert_eq!(proxy.count(), 0);
 }
 
 #[test]

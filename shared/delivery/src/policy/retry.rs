@@ -7,7 +7,7 @@ use runtime::retry::Backoff;
 use super::partial::PartialFailures;
 use super::status::{StatusClass, advice};
 use super::status_rules::StatusRules;
-use crate::outcome::{EndpointResponse, RequestOutcome};
+use crate::outcome::{ConnectionError, EndpointResponse, RequestOutcome};
 use crate::time::after;
 
 /// What happens to the records of a request.
@@ -83,6 +83,9 @@ impl RetryPolicy {
     ) -> RetryAction {
         let response = match outcome {
             RequestOutcome::Answered(response) => response,
+            RequestOutcome::Failed(ConnectionError::ProxyRejected(_)) => {
+                return deferred(describe(outcome));
+            }
             RequestOutcome::TimedOut | RequestOutcome::Failed(_) => {
                 return self.retry_or_split(describe(outcome), None, attempt, rng);
             }
@@ -208,7 +211,7 @@ pub(crate) fn describe(outcome: &RequestOutcome) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::outcome::{ConnectionError, FailureReport};
+    use crate::outcome::FailureReport;
     use crate::policy::StatusRule;
     use http::StatusCode;
     use std::time::Duration;

@@ -78,7 +78,8 @@ pub fn is_route_pause(status: u16) -> bool {
 pub fn advice(status: u16) -> &'static str {
     match status {
         300..=399 => "redirects are not followed: correct the route's url",
-        401 | 403 | 407 | 498 => "check the route's token",
+        401 | 403 | 498 => "check the route's token",
+        407 => "check the user and the password of the proxy (HTTP_PROXY)",
         404 | 421 => "check the route's url",
         405 | 501 => "the url does not accept POST",
         406 | 415 => "the url does not accept this content type",

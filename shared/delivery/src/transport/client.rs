@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use http::{HeaderName, HeaderValue, StatusCode, header};
+use http_proxy::Proxy;
 use hyper::Response;
 use hyper::body::Incoming;
 use runtime::redact;
@@ -15,6 +16,7 @@ use tokio::time::Instant;
 use super::connection::{Connection, ResponseBody};
 use super::nginx_status::actual_status;
 use super::tls::TlsConfig;
+use super::tunnel;
 use crate::config::EndpointConfig;
 use crate::endpoint_url::EndpointUrl;
 use crate::error::DeliveryError;
@@ -32,7 +34,7 @@ const MAX_REPORT: usize = 1024 * 1024;
 /// A client for one endpoint: its URL, TLS configuration and authorization.
 ///
 /// Delivery sends its requests through this client, so [`EndpointClient::probe`] tests what a run would use: name
-/// resolution, a direct connection (no proxy), TLS, authorization. Redirects are not followed.
+/// resolution, a direct connection or the proxy, TLS, authorization. Redirects are not followed.
 ///
 /// ```no_run
 /// # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -51,6 +53,7 @@ pub struct EndpointClient {
     url: EndpointUrl,
     authorization: Arc<dyn RequestAuthorization>,
     tls: Arc<dyn TlsConfig>,
+    proxy: Option<Proxy>,
     statuses: StatusRules,
     /// Requests sent again because the endpoint had closed an idle connection.
     stale_connections: AtomicU64,
@@ -91,8 +94,12 @@ impl EndpointClient {
             route: endpoint.name.clone(),
             error,
         })?;
+        let proxy = url
+            .absolute(&url.path)
+            .and_then(|url| endpoint.proxies.for_url(&url));
         Ok(Self {
             url,
+            proxy,
             authorization: Arc::clone(&endpoint.authorization),
             tls: Arc::clone(&endpoint.tls),
             statuses: endpoint.statuses.clone(),
@@ -196,12 +203,15 @@ impl EndpointClient {
         };
         slot.connection =
             connection.filter(|connection| body.is_complete && connection.is_reusable());
-        let text = if is_success {
+        let mut text = if is_success {
             String::new()
         } else {
             let is_cut = !body.is_complete || body.bytes.len() == max_kept;
             printable(&body.bytes, is_cut)
         };
+        if let (407, Some(proxy)) = (head.status.as_u16(), &self.proxy) {
+            text = format!("from the proxy {proxy} {text}");
+        }
         let report = match (can_report, body.is_complete) {
             (false, _) => FailureReport::None,
             (true, true) => FailureReport::Complete(body.bytes),
@@ -232,12 +242,15 @@ impl EndpointClient {
             let connection = match &mut *connection {
                 Some(connection) if is_reused => connection,
                 // Boxed: few requests open a connection, and the others need not carry the memory for it.
-                slot => slot.insert(Box::pin(Connection::open(&self.url, &*self.tls)).await?),
+                slot => slot.insert(Box::pin(self.open()).await?),
             };
-            let attempt = request
+            let mut attempt = request
                 .attempt(&self.url, &*self.authorization)
                 .map_err(|error| ConnectionError::Authorization(error.to_string()))?;
             *authorization = attempt.headers().get(header::AUTHORIZATION).cloned();
+            if let Some(proxy) = self.proxy.as_ref().filter(|_| !self.url.tls) {
+                tunnel::address_to(proxy, &self.url, &mut attempt);
+            }
             let before = connection.received();
             match connection.send(attempt, &self.statuses).await {
                 Err(_) if is_reused && connection.received() == before => {
@@ -247,6 +260,10 @@ impl EndpointClient {
                 result => return result,
             }
         }
+    }
+
+    async fn open(&self) -> Result<Box<Connection>, ConnectionError> {
+        Connection::open(&self.url, &*self.tls, self.proxy.as_ref()).await
     }
 }
 

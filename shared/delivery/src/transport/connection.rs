@@ -2,6 +2,7 @@
 
 use std::error::Error;
 use std::future::{Future, poll_fn};
+use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -10,15 +11,18 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::Request;
 use http_body_util::{BodyExt, Full};
+use http_proxy::Proxy;
 use hyper::Response;
 use hyper::body::{Body, Incoming};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use runtime::redact;
+use tokio::net::TcpStream;
 use tokio::time::Instant;
 
 use super::stream::{ByteCounts, EndpointStream};
 use super::tls::TlsConfig;
+use super::tunnel;
 use crate::endpoint_url::EndpointUrl;
 use crate::outcome::ConnectionError;
 use crate::policy::StatusRules;
@@ -54,10 +58,19 @@ impl Connection {
     pub(super) async fn open(
         url: &EndpointUrl,
         tls: &dyn TlsConfig,
+        proxy: Option<&Proxy>,
     ) -> Result<Box<Self>, ConnectionError> {
-        let stream = EndpointStream::connect(url, tls)
+        let failed = |error: io::Error| ConnectionError::Connect(with_causes(&error));
+        let stream = match proxy {
+            Some(proxy) => tunnel::connect(proxy, url).await?,
+            // Each address of the host name in turn.
+            None => TcpStream::connect((url.host.as_str(), url.port))
+                .await
+                .map_err(failed)?,
+        };
+        let stream = EndpointStream::start(stream, url, tls)
             .await
-            .map_err(|error| ConnectionError::Connect(with_causes(&error)))?;
+            .map_err(failed)?;
         let counts = stream.counts();
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(MAX_READ)

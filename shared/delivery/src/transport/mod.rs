@@ -1,4 +1,4 @@
-//! Connections to endpoints: TCP or TLS, HTTP/1.1, one request at a time on each.
+//! Connections to endpoints: TCP or TLS, direct or through a proxy, HTTP/1.1, one request at a time on each.
 
 mod client;
 mod connection;
@@ -6,6 +6,7 @@ mod nginx_status;
 mod stream;
 mod tls;
 mod tls_files;
+mod tunnel;
 
 pub(crate) use client::ConnectionSlot;
 pub use client::{EndpointClient, ProbeError};

@@ -48,9 +48,12 @@ impl ByteCounts {
 }
 
 impl EndpointStream {
-    /// Connects to each address of the host name in turn, then starts TLS if the URL's scheme is `https`.
-    pub(super) async fn connect(url: &EndpointUrl, tls: &dyn TlsConfig) -> io::Result<Self> {
-        let stream = TcpStream::connect((url.host.as_str(), url.port)).await?;
+    /// Uses a connection to the endpoint or its proxy; starts TLS if the URL's scheme is `https`.
+    pub(super) async fn start(
+        stream: TcpStream,
+        url: &EndpointUrl,
+        tls: &dyn TlsConfig,
+    ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
         let socket = if url.tls {
             let connector = tls.connector()?;

@@ -221,7 +221,9 @@ fn reachability(outcome: &RequestOutcome) -> Reachability {
     match outcome {
         RequestOutcome::Answered(_) => Reachability::Responds,
         RequestOutcome::TimedOut => Reachability::Unknown,
-        RequestOutcome::Failed(ConnectionError::Connect(_)) => Reachability::Unreachable,
+        RequestOutcome::Failed(ConnectionError::Connect(_) | ConnectionError::ProxyRejected(_)) => {
+            Reachability::Unreachable
+        }
         RequestOutcome::Failed(_) => Reachability::Unknown,
     }
 }

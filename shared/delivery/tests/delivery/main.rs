@@ -11,6 +11,7 @@ mod extension;
 mod formats;
 mod harness;
 mod order;
+mod proxy;
 mod request;
 mod retries;
 mod tls;

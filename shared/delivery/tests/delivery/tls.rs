@@ -17,7 +17,7 @@ use testkit::endpoint::Endpoint;
 use crate::harness::{Harness, message, reason, word};
 
 /// A certificate for `localhost` and its key, both as PEM.
-fn certificate() -> (Vec<u8>, Vec<u8>) {
+pub(crate) fn certificate() -> (Vec<u8>, Vec<u8>) {
     let key = PKey::from_rsa(Rsa::generate(2048).expect("key")).expect("key");
     let mut name = X509NameBuilder::new().expect("name");
     name.append_entry_by_text("CN", "localhost").expect("name");
@@ -55,19 +55,9 @@ fn certificate() -> (Vec<u8>, Vec<u8>) {
     (certificate, key.private_key_to_pem_pkcs8().expect("pem"))
 }
 
-/// Delivers records to `https://localhost` and checks their outcomes.
-pub(crate) fn run() {
-    let file = std::env::var("SSL_CERT_FILE").expect("set by the parent");
-    let trusted = std::env::var("FRONTDOOR_TEST_TRUSTED").expect("set by the parent") == "true";
-    let (certificate, key) = certificate();
-    let authority = if trusted {
-        &certificate
-    } else {
-        &self::certificate().0
-    };
-    std::fs::write(Path::new(&file), authority).expect("written");
-
-    let identity = Identity::from_pkcs8(&certificate, &key).expect("identity");
+/// Accepts every request, one connection after the other. Returns the port.
+pub(crate) fn serve(certificate: &[u8], key: &[u8]) -> u16 {
+    let identity = Identity::from_pkcs8(certificate, key).expect("identity");
     let acceptor = TlsAcceptor::new(identity).expect("acceptor");
     let listener = TcpListener::bind("127.0.0.1:0").expect("port");
     let port = listener.local_addr().expect("address").port();
@@ -83,6 +73,22 @@ pub(crate) fn run() {
             }
         }
     });
+    port
+}
+
+/// Delivers records to `https://localhost` and checks their outcomes.
+pub(crate) fn run() {
+    let file = std::env::var("SSL_CERT_FILE").expect("set by the parent");
+    let trusted = std::env::var("FRONTDOOR_TEST_TRUSTED").expect("set by the parent") == "true";
+    let (certificate, key) = certificate();
+    let authority = if trusted {
+        &certificate
+    } else {
+        &self::certificate().0
+    };
+    std::fs::write(Path::new(&file), authority).expect("written");
+
+    let port = serve(&certificate, &key);
     let unused = Endpoint::always(testkit::endpoint::Answer::ok()).expect("endpoint");
     let harness = Harness::to(&unused, |config| {
         config.endpoints[0].url = format!("https://localhost:{port}/in");
