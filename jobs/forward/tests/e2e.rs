@@ -6,6 +6,8 @@
 
 #[path = "e2e/endpoints.rs"]
 mod endpoints;
+#[path = "e2e/nginx.rs"]
+mod nginx;
 #[path = "e2e/run.rs"]
 mod run;
 #[path = "e2e/stage.rs"]
@@ -27,6 +29,8 @@ mod mutual_tls;
 mod operations;
 #[path = "e2e/permissions.rs"]
 mod permissions;
+#[path = "e2e/proxies.rs"]
+mod proxies;
 #[path = "e2e/recreated.rs"]
 mod recreated;
 #[path = "e2e/schemas.rs"]

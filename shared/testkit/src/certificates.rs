@@ -62,13 +62,13 @@ impl CertificateAuthority {
         self.0.pem()
     }
 
-    /// A certificate of a server on 127.0.0.1.
+    /// A certificate of a server on 127.0.0.1, which connections to 0.0.0.0 reach too.
     ///
     /// # Errors
     /// OpenSSL fails.
     pub fn server(&self, name: &str) -> Result<Certificate> {
         let mut names = SubjectAlternativeName::new();
-        names.dns("localhost").ip("127.0.0.1");
+        names.dns("localhost").ip("127.0.0.1").ip("0.0.0.0");
         self.issue(
             name,
             &names,

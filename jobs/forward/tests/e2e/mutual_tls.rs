@@ -1,130 +1,44 @@
 //! Endpoints behind nginx that require a client certificate.
 
-use std::net::TcpListener;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Stdio;
-use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tempfile::TempDir;
 use testkit::broker::Broker;
 use testkit::certificates::{Certificate, CertificateAuthority};
-use testkit::program::spawn;
 use testkit::topics::{NewRecord, Topics};
-use tokio::process::{Child, Command};
+use tokio::process::Command;
+
+use crate::nginx::Nginx;
 
 const TOPIC: &str = "FrontDoorTopic";
 
-/// nginx with a certificate of an authority. It closes the connection after each response.
-struct Nginx {
-    folder: TempDir,
-    port: u16,
-    authority: CertificateAuthority,
-    _process: Child,
+/// The files of a client certificate, which a run reads.
+fn write_client(nginx: &Nginx, certificate: &Certificate) {
+    std::fs::write(nginx.path("client.pem"), certificate.pem().unwrap()).unwrap();
+    std::fs::write(nginx.path("client-key.pem"), certificate.key_pem().unwrap()).unwrap();
 }
 
-impl Nginx {
-    async fn start() -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        let authority = CertificateAuthority::new("authority").unwrap();
-        let server = authority.server("server").unwrap();
-        let port = {
-            let free = TcpListener::bind("127.0.0.1:0").unwrap();
-            free.local_addr().unwrap().port()
-        };
-        let path = folder.path().display();
-        let config = format!(
-            "daemon off; master_process off; pid {path}/pid; error_log {path}/error.log;\n\
-             events {{}}\n\
-             http {{\n\
-               log_format clients '$status $ssl_client_s_dn';\n\
-               access_log {path}/access.log clients;\n\
-               client_body_temp_path {path}/body;\n\
-               keepalive_timeout 0;\n\
-               server {{\n\
-                 listen 127.0.0.1:{port} ssl;\n\
-                 ssl_certificate {path}/server.pem; ssl_certificate_key {path}/server-key.pem;\n\
-                 ssl_client_certificate {path}/ca.pem; ssl_verify_client on;\n\
-                 location / {{ return 200; }}\n\
-               }}\n\
-             }}\n"
-        );
-        let write = |name: &str, text: String| {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        };
-        write("nginx.conf", config);
-        write("ca.pem", authority.pem().unwrap());
-        write("server.pem", server.pem().unwrap());
-        write("server-key.pem", server.key_pem().unwrap());
-        let mut command = Command::new("nginx");
-        command
-            .arg("-p")
-            .arg(folder.path())
-            .arg("-c")
-            .arg(folder.path().join("nginx.conf"))
-            .arg("-e")
-            .arg(folder.path().join("error.log"))
-            .kill_on_drop(true);
-        let process = spawn(|| command.spawn()).expect("nginx is installed");
-        let nginx = Self {
-            folder,
-            port,
-            authority,
-            _process: process,
-        };
-        let end = Instant::now() + Duration::from_secs(20);
-        while std::net::TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(Instant::now() < end, "nginx does not listen");
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        nginx
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.folder.path().join(name)
-    }
-
-    /// The requests so far: status and subject of the client.
-    fn log(&self) -> Vec<String> {
-        let log = std::fs::read_to_string(self.path("access.log")).unwrap_or_default();
-        log.lines().map(str::to_owned).collect()
-    }
-
-    async fn wait_for(&self, expected: &[&str]) {
-        let end = Instant::now() + Duration::from_secs(30);
-        while self.log() != expected {
-            assert!(Instant::now() < end, "{:?}", self.log());
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    }
-
-    /// The files of a client certificate, which a run reads.
-    fn write_client(&self, certificate: &Certificate) {
-        std::fs::write(self.path("client.pem"), certificate.pem().unwrap()).unwrap();
-        std::fs::write(self.path("client-key.pem"), certificate.key_pem().unwrap()).unwrap();
-    }
-
-    /// A run whose only route has this TLS configuration, or is not encrypted.
-    fn forward(&self, broker: &Broker, tls: &Value) -> Command {
-        let scheme = if tls.is_null() { "http" } else { "https" };
-        let url = format!("{scheme}://localhost:{}/", self.port);
-        let route = json!({"name": "A", "when": "true", "url": url, "tls": tls});
-        let routes = json!({"version": 1, "routes": [route]}).to_string();
-        std::fs::write(self.path("routes.json"), routes).unwrap();
-        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
-        command
-            .env_clear()
-            .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())
-            .env("ROUTES", self.path("routes.json"))
-            .args(["run", "--output", "json"])
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .kill_on_drop(true);
-        command
-    }
+/// A run whose only route has this TLS configuration, or is not encrypted.
+fn forward(nginx: &Nginx, broker: &Broker, tls: &Value) -> Command {
+    let scheme = if tls.is_null() { "http" } else { "https" };
+    let url = format!("{scheme}://localhost:{}/", nginx.port);
+    let route = json!({"name": "A", "when": "true", "url": url, "tls": tls});
+    let routes = json!({"version": 1, "routes": [route]}).to_string();
+    std::fs::write(nginx.path("routes.json"), routes).unwrap();
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    command
+        .env_clear()
+        .env("KAFKA_BOOTSTRAP_SERVERS", broker.bootstrap())
+        .env("ROUTES", nginx.path("routes.json"))
+        .args(["run", "--output", "json"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
 }
 
-fn broker() -> Broker {
+pub(crate) fn broker() -> Broker {
     let broker = Broker::start().unwrap();
     broker.create_topic(TOPIC, 1).unwrap();
     broker
@@ -133,7 +47,7 @@ fn broker() -> Broker {
     broker
 }
 
-fn write_record(broker: &Broker) {
+pub(crate) fn write_record(broker: &Broker) {
     let topics = Topics::connect(broker.bootstrap()).unwrap();
     let record = NewRecord::to(0, &b"\xe4\x0f\x08Paul\x06p@x"[..]);
     topics.write(TOPIC, &[record]).unwrap();
@@ -150,18 +64,17 @@ fn files(folder: &Path) -> Value {
 #[tokio::test]
 #[ignore = "starts nginx: run by `make e2e`"]
 async fn nginx_accepts_the_client_certificate_and_its_successor() {
-    let (nginx, broker) = (Nginx::start().await, broker());
-    nginx.write_client(&client(&nginx.authority, "first"));
-    let tls = files(nginx.folder.path());
-    let mut child = nginx
-        .forward(&broker, &tls)
+    let (nginx, broker) = (Nginx::start(true).await, broker());
+    write_client(&nginx, &client(&nginx.authority, "first"));
+    let tls = files(nginx.folder());
+    let mut child = forward(&nginx, &broker, &tls)
         .args(["--every", "100ms"])
         .stdout(Stdio::null())
         .spawn()
         .unwrap();
     write_record(&broker);
     nginx.wait_for(&["200 CN=first"]).await;
-    nginx.write_client(&client(&nginx.authority, "second"));
+    write_client(&nginx, &client(&nginx.authority, "second"));
     write_record(&broker);
     nginx.wait_for(&["200 CN=first", "200 CN=second"]).await;
     child.kill().await.unwrap();
@@ -170,17 +83,17 @@ async fn nginx_accepts_the_client_certificate_and_its_successor() {
 #[tokio::test]
 #[ignore = "starts nginx: run by `make e2e`"]
 async fn a_connection_that_nginx_rejects_defers_the_records() {
-    let (nginx, broker) = (Nginx::start().await, broker());
+    let (nginx, broker) = (Nginx::start(true).await, broker());
     let ca = nginx.path("ca.pem");
     let other = CertificateAuthority::new("other").unwrap();
-    nginx.write_client(&client(&other, "foreign"));
+    write_client(&nginx, &client(&other, "foreign"));
     write_record(&broker);
     for (tls, status, log) in [
         (json!({"ca": ca}), "496", "400 -"),
-        (files(nginx.folder.path()), "495", "400 CN=foreign"),
+        (files(nginx.folder()), "495", "400 CN=foreign"),
         (Value::Null, "497", "400 -"),
     ] {
-        let output = nginx.forward(&broker, &tls).output().await.unwrap();
+        let output = forward(&nginx, &broker, &tls).output().await.unwrap();
         let report: Value = serde_json::from_slice(&output.stdout).unwrap();
         assert_eq!(report["totals"]["deferred"], 1, "{report:#}");
         assert_eq!(report["totals"]["dead_lettered"], 0, "{report:#}");

@@ -209,8 +209,9 @@ impl EndpointClient {
             let is_cut = !body.is_complete || body.bytes.len() == max_kept;
             printable(&body.bytes, is_cut)
         };
-        if let (407, Some(proxy)) = (head.status.as_u16(), &self.proxy) {
-            text = format!("from the proxy {proxy} {text}");
+        if let Some(proxy) = self.proxy.as_ref().filter(|_| !is_success && !self.url.tls) {
+            // The response can be that of the proxy itself.
+            text = format!("through the proxy {proxy} {text}");
         }
         let report = match (can_report, body.is_complete) {
             (false, _) => FailureReport::None,
