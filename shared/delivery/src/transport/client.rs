@@ -209,6 +209,7 @@ impl EndpointClient {
             let is_cut = !body.is_complete || body.bytes.len() == max_kept;
             printable(&body.bytes, is_cut)
         };
+        let status = actual_status(head.status, &text);
         if let Some(proxy) = self.proxy.as_ref().filter(|_| !is_success && !self.url.tls) {
             // The response can be that of the proxy itself.
             text = format!("through the proxy {proxy} {text}");
@@ -219,7 +220,7 @@ impl EndpointClient {
             (true, false) => FailureReport::Truncated,
         };
         RequestOutcome::Answered(EndpointResponse {
-            status: actual_status(head.status, &text),
+            status,
             has_new_credentials,
             retry_after: requested_delay,
             text,
