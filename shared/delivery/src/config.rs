@@ -55,7 +55,8 @@ pub struct EndpointConfig {
     /// The route's own meaning of status codes.
     pub statuses: StatusRules,
     /// Routes with the same number whose URLs have the same scheme, host and port share a circuit breaker for connections,
-    /// and the pause of a 429. They should have the same credentials. `None`: the route shares nothing.
+    /// the pause of a 429, and idle connections. They must have the same credentials, TLS configuration and proxies. `None`:
+    /// the route shares nothing.
     pub group: Option<usize>,
     /// A pause in which an earlier run ended.
     pub pause: Option<EndpointPause>,

@@ -17,7 +17,7 @@ use crate::policy::{CircuitSettings, EndpointGroup};
 use crate::route::{Commands, RouteShared, RouteState};
 use crate::statistics::RouteStatistics;
 use crate::time::after;
-use crate::transport::EndpointClient;
+use crate::transport::{EndpointClient, IdlePool};
 use crate::worker::Worker;
 
 /// Delivers messages to the endpoints of all routes, each on a thread of its own. Dropping it cancels all requests.
@@ -54,7 +54,7 @@ impl Delivery {
             commands: Arc::default(),
             threads: Vec::new(),
         };
-        let groups = groups(&config, &clients, &delivery.routes);
+        let groups = groups(&config, &mut clients, &delivery.routes);
         let config = Arc::new(config);
         let parts = clients.into_iter().zip(delivery.routes.clone()).zip(groups);
         for (route, ((client, shared), group)) in parts.enumerate() {
@@ -204,14 +204,15 @@ impl fmt::Debug for Delivery {
     }
 }
 
-/// The group of each route; `None` if it is alone in it. The limits of a group's first route apply.
+/// The group of each route; `None` if it is alone in it. The limits of a group's first route apply. The clients of a group
+/// share their idle connections.
 fn groups(
     config: &DeliveryConfig,
-    clients: &[EndpointClient],
+    clients: &mut [EndpointClient],
     routes: &[Arc<RouteShared>],
 ) -> Vec<Option<Arc<EndpointGroup>>> {
     let mut members: BTreeMap<_, Vec<usize>> = BTreeMap::new();
-    for (index, (endpoint, client)) in config.endpoints.iter().zip(clients).enumerate() {
+    for (index, (endpoint, client)) in config.endpoints.iter().zip(&*clients).enumerate() {
         if let Some(group) = endpoint.group {
             let url = client.url();
             let key = (group, url.tls, url.host.to_ascii_lowercase(), url.port);
@@ -223,7 +224,11 @@ fn groups(
         let settings = CircuitSettings::from(&config.endpoints[members[0]].limits);
         let shared = members.iter().map(|index| Arc::clone(&routes[*index]));
         let group = Arc::new(EndpointGroup::new(settings, shared.collect()));
+        let limits = members.iter().map(|index| config.endpoints[*index].limits);
+        let max_idle = limits.map(|limits| limits.max_in_flight).max();
+        let idle = Arc::new(IdlePool::new(max_idle.unwrap_or_default()));
         for index in members {
+            clients[*index].share_idle(Arc::clone(&idle));
             groups[*index] = Some(Arc::clone(&group));
         }
     }

@@ -22,7 +22,8 @@
 //! Inside, [`Delivery`] starts a worker for each route. The worker moves messages from its inbox to the queue, and sends
 //! a batch through the transport when the policy admits a request. The policy then decides from the outcome whether the
 //! records are completed, retried or deferred. Queue and policy do no input or
-//! output, and the caller supplies the clock. Routes to one endpoint can share a part of their policy.
+//! output, and the caller supplies the clock. Routes to one endpoint can share a part of their
+//! policy and their idle connections.
 //!
 //! ```
 //! use std::time::Duration;

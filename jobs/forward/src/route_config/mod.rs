@@ -178,7 +178,7 @@ impl RouteConfig {
     pub(crate) fn has_access_of(&self, other: &Self) -> bool {
         let is_same_tls = match (&self.tls, &other.tls) {
             (None, None) => true,
-            (Some(one), Some(other)) => Arc::ptr_eq(one, other),
+            (Some(one), Some(other)) => one.is_same(other),
             _ => false,
         };
         is_same_tls && self.auth.is_same(&other.auth) && self.secrets == other.secrets

@@ -349,11 +349,11 @@ fn a_route_has_its_own_meaning_of_status_codes() {
 }
 
 #[test]
-fn routes_with_the_same_credentials_share_an_endpoint() {
+fn routes_with_the_same_credentials_and_tls_files_share_an_endpoint() {
     let is_shared = |auth: [&str; 2]| {
         let [a, b] = auth;
         let text = format!(
-            "version: 1\nroutes:\n- {{name: A, when: 'id == 1', url: 'http://a/1'{a}}}\n- {{name: B, when: 'id == 2', url: 'http://a/2'{b}}}\n"
+            "version: 1\nroutes:\n- {{name: A, when: 'id == 1', url: 'https://a/1'{a}}}\n- {{name: B, when: 'id == 2', url: 'https://a/2'{b}}}\n"
         );
         let routes = parse(&text).unwrap();
         routes[0].has_access_of(&routes[1])
@@ -363,6 +363,10 @@ fn routes_with_the_same_credentials_share_an_endpoint() {
     assert!(is_shared(["", ""]));
     assert!(is_shared([bearer, bearer]));
     assert!(is_shared([&basic("a"), &basic("a")]));
+    let tls = |ca: &str| format!(", tls: {{ca: {ca}}}");
+    assert!(is_shared([&tls("/ca.pem"), &tls("/ca.pem")]));
+    assert!(!is_shared([&tls("/ca.pem"), &tls("/other.pem")]));
+    assert!(!is_shared([&tls("/ca.pem"), ""]));
     assert!(!is_shared([bearer, ""]));
     assert!(!is_shared([bearer, ", auth: {bearer: other}"]));
     assert!(!is_shared([&basic("a"), &basic("b")]));

@@ -14,6 +14,7 @@ use runtime::retry::retry_after;
 use tokio::time::Instant;
 
 use super::connection::{Connection, ResponseBody};
+use super::idle_pool::IdlePool;
 use super::nginx_status::actual_status;
 use super::tls::TlsConfig;
 use super::tunnel;
@@ -54,6 +55,8 @@ pub struct EndpointClient {
     authorization: Arc<dyn RequestAuthorization>,
     tls: Arc<dyn TlsConfig>,
     proxy: Option<Proxy>,
+    /// The idle connections of the route's group.
+    idle: Option<Arc<IdlePool>>,
     statuses: StatusRules,
     /// Requests sent again because the endpoint had closed an idle connection.
     stale_connections: AtomicU64,
@@ -100,6 +103,7 @@ impl EndpointClient {
         Ok(Self {
             url,
             proxy,
+            idle: None,
             authorization: Arc::clone(&endpoint.authorization),
             tls: Arc::clone(&endpoint.tls),
             statuses: endpoint.statuses.clone(),
@@ -110,6 +114,20 @@ impl EndpointClient {
     /// The URL of the endpoint.
     pub fn url(&self) -> &EndpointUrl {
         &self.url
+    }
+
+    /// Uses idle connections of other routes, and leaves idle connections to them.
+    pub(crate) fn share_idle(&mut self, idle: Arc<IdlePool>) {
+        self.idle = Some(idle);
+    }
+
+    /// Leaves idle connections to the other routes of the group; keeps them if there are none.
+    pub(crate) fn leave_idle(&self, slots: &mut Vec<ConnectionSlot>) {
+        if let Some(idle) = &self.idle {
+            let connections = slots.drain(..).filter_map(|slot| slot.connection);
+            let streams = connections.filter_map(|connection| connection.detach());
+            streams.for_each(|stream| idle.put(stream));
+        }
     }
 
     /// Waits until requests can be authorized: until there is an access token.
@@ -238,7 +256,13 @@ impl EndpointClient {
     ) -> Result<Response<Incoming>, ConnectionError> {
         let mut is_reused = match connection {
             Some(connection) => connection.ready().await,
-            None => false,
+            None => match self.idle.as_ref().and_then(|idle| idle.take()) {
+                Some(stream) => {
+                    *connection = Box::pin(Connection::attach(stream)).await.ok();
+                    connection.is_some()
+                }
+                None => false,
+            },
         };
         loop {
             let connection = match &mut *connection {

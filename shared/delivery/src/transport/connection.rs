@@ -20,7 +20,7 @@ use runtime::redact;
 use tokio::net::TcpStream;
 use tokio::time::Instant;
 
-use super::stream::{ByteCounts, EndpointStream};
+use super::stream::{ByteCounts, DetachedStream, EndpointStream};
 use super::tls::TlsConfig;
 use super::tunnel;
 use crate::endpoint_url::EndpointUrl;
@@ -71,6 +71,29 @@ impl Connection {
         let stream = EndpointStream::start(stream, url, tls)
             .await
             .map_err(failed)?;
+        Self::over(stream).await
+    }
+
+    /// A connection that [`Connection::detach`] has released, perhaps in another runtime.
+    pub(super) async fn attach(stream: DetachedStream) -> Result<Box<Self>, ConnectionError> {
+        let stream = stream.attach();
+        let failed = |error: io::Error| ConnectionError::Connect(with_causes(&error));
+        Self::over(stream.map_err(failed)?).await
+    }
+
+    /// The stream, without the runtime of the caller. `None`: the connection is closed or in use.
+    pub(super) fn detach(mut self) -> Option<DetachedStream> {
+        let mut context = Context::from_waker(Waker::noop());
+        let is_closed = self.is_closed || Pin::new(&mut self.driver).poll(&mut context).is_ready();
+        if is_closed || !self.sender.is_ready() {
+            return None;
+        }
+        let parts = self.driver.into_parts();
+        let is_clean = parts.read_buf.is_empty();
+        is_clean.then(|| parts.io.into_inner().detach().ok())?
+    }
+
+    async fn over(stream: EndpointStream) -> Result<Box<Self>, ConnectionError> {
         let counts = stream.counts();
         let (sender, driver) = http1::Builder::new()
             .max_buf_size(MAX_READ)

@@ -2,6 +2,8 @@
 
 mod client;
 mod connection;
+mod idle_pool;
+mod movable;
 mod nginx_status;
 mod stream;
 mod tls;
@@ -10,5 +12,6 @@ mod tunnel;
 
 pub(crate) use client::ConnectionSlot;
 pub use client::{EndpointClient, ProbeError};
+pub(crate) use idle_pool::IdlePool;
 pub use tls::{SystemTls, TlsConfig};
 pub use tls_files::{Pem, TlsFiles};

@@ -1,5 +1,6 @@
 //! A byte stream to an endpoint, TCP or TLS, with a count of the bytes in each direction.
 
+use std::fmt;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_native_tls::TlsStream;
 
+use super::movable::MovableTcp;
 use super::tls::TlsConfig;
 use crate::endpoint_url::EndpointUrl;
 
@@ -26,9 +28,17 @@ pub(super) struct ByteCounts {
     received: AtomicU64,
 }
 
+/// An open stream that belongs to no runtime.
+#[derive(Debug)]
+pub(super) struct DetachedStream {
+    /// Without its TCP stream.
+    stream: EndpointStream,
+    tcp: std::net::TcpStream,
+}
+
 enum Socket {
-    Tcp(TcpStream),
-    Tls(Box<TlsStream<TcpStream>>),
+    Tcp(MovableTcp),
+    Tls(Box<TlsStream<MovableTcp>>),
 }
 
 impl ByteCounts {
@@ -55,6 +65,7 @@ impl EndpointStream {
         tls: &dyn TlsConfig,
     ) -> io::Result<Self> {
         stream.set_nodelay(true)?;
+        let stream = MovableTcp::new(stream);
         let socket = if url.tls {
             let connector = tls.connector()?;
             let stream = connector.connect(&url.host, stream).await;
@@ -68,6 +79,19 @@ impl EndpointStream {
         })
     }
 
+    /// Removes the stream from the runtime of the caller.
+    pub(super) fn detach(mut self) -> io::Result<DetachedStream> {
+        let tcp = self.tcp().detach()?;
+        Ok(DetachedStream { stream: self, tcp })
+    }
+
+    fn tcp(&mut self) -> &mut MovableTcp {
+        match &mut self.socket {
+            Socket::Tcp(tcp) => tcp,
+            Socket::Tls(tls) => tls.get_mut().get_mut().get_mut(),
+        }
+    }
+
     /// The counters, which remain readable after the stream has been moved into the HTTP connection.
     pub(super) fn counts(&self) -> Arc<ByteCounts> {
         Arc::clone(&self.counts)
@@ -77,6 +101,26 @@ impl EndpointStream {
         if let Poll::Ready(Ok(bytes)) = written {
             ByteCounts::add(&self.counts.sent, *bytes);
         }
+    }
+}
+
+impl DetachedStream {
+    /// Whether the endpoint has neither closed the connection nor sent anything.
+    pub(super) fn is_idle(&self) -> bool {
+        let peeked = self.tcp.peek(&mut [0]);
+        peeked.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
+    }
+
+    /// Adds the stream to the runtime of the caller.
+    pub(super) fn attach(mut self) -> io::Result<EndpointStream> {
+        self.stream.tcp().attach(self.tcp)?;
+        Ok(self.stream)
+    }
+}
+
+impl fmt::Debug for EndpointStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("EndpointStream").finish_non_exhaustive()
     }
 }
 

@@ -74,6 +74,11 @@ impl TlsFiles {
         self.read()?.connector().map(drop)
     }
 
+    /// Whether both have the same texts and the same paths.
+    pub fn is_same(&self, other: &Self) -> bool {
+        self.ca == other.ca && self.identity == other.identity
+    }
+
     fn read(&self) -> Result<Material, String> {
         let read = |name: &str, pem: &Pem| pem.read().map_err(|error| format!("{name}: {error}"));
         Ok(Material {

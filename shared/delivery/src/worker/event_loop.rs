@@ -160,6 +160,9 @@ impl Worker {
         self.apply_commands();
         self.accept_arrivals();
         self.dispatch();
+        if self.in_flight.is_empty() && self.queue.is_empty() {
+            self.in_flight.leave_idle(&self.client);
+        }
         // Before the completions: what they follow from is visible when they are received.
         self.publish_state();
         if self.is_stopping && self.in_flight.is_empty() {

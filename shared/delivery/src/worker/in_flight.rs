@@ -100,6 +100,11 @@ impl InFlight {
         Some((batch, permit, finished.outcome))
     }
 
+    /// Leaves the idle connections to other routes.
+    pub(super) fn leave_idle(&mut self, client: &EndpointClient) {
+        client.leave_idle(&mut self.idle);
+    }
+
     /// Cancels all requests and returns their batches.
     pub(super) fn cancel(&mut self) -> Vec<Batch> {
         self.requests.clear();

@@ -14,5 +14,6 @@ mod order;
 mod proxy;
 mod request;
 mod retries;
+mod sharing;
 mod tls;
 mod tls_files;

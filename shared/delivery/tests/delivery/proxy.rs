@@ -112,7 +112,7 @@ fn harness(proxy: &TestProxy, url: &str, attempts: u32) -> Harness {
 #[test]
 fn an_https_endpoint_is_reached_through_a_tunnel() {
     let (certificate, key) = certificate();
-    let port = crate::tls::serve(&certificate, &key);
+    let (port, _) = crate::tls::serve(&certificate, &key);
     let proxy = TestProxy::start("HTTP/1.1 200 Connection established");
     // The proxy resolves the name. It sees nothing of the requests.
     let harness = harness(&proxy, &format!("https://api.example:{port}/in"), 1);

@@ -3,6 +3,8 @@
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use native_tls::{Identity, TlsAcceptor};
 use openssl::asn1::Asn1Time;
@@ -55,8 +57,10 @@ pub(crate) fn certificate() -> (Vec<u8>, Vec<u8>) {
     (certificate, key.private_key_to_pem_pkcs8().expect("pem"))
 }
 
-/// Accepts every request, one connection after the other. Returns the port.
-pub(crate) fn serve(certificate: &[u8], key: &[u8]) -> u16 {
+/// Accepts every request, one connection after the other. Returns the port, and the number of connections.
+pub(crate) fn serve(certificate: &[u8], key: &[u8]) -> (u16, Arc<AtomicUsize>) {
+    let accepted = Arc::new(AtomicUsize::new(0));
+    let connections = Arc::clone(&accepted);
     let identity = Identity::from_pkcs8(certificate, key).expect("identity");
     let acceptor = TlsAcceptor::new(identity).expect("acceptor");
     let listener = TcpListener::bind("127.0.0.1:0").expect("port");
@@ -66,6 +70,7 @@ pub(crate) fn serve(certificate: &[u8], key: &[u8]) -> u16 {
             let Ok(mut stream) = acceptor.accept(stream.expect("a connection")) else {
                 continue;
             };
+            connections.fetch_add(1, Ordering::SeqCst);
             let mut buffer = [0; 4096];
             while stream.read(&mut buffer).is_ok_and(|count| count > 0) {
                 let answer = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n";
@@ -73,7 +78,7 @@ pub(crate) fn serve(certificate: &[u8], key: &[u8]) -> u16 {
             }
         }
     });
-    port
+    (port, accepted)
 }
 
 /// Delivers records to `https://localhost` and checks their outcomes.
@@ -88,7 +93,7 @@ pub(crate) fn run() {
     };
     std::fs::write(Path::new(&file), authority).expect("written");
 
-    let port = serve(&certificate, &key);
+    let (port, _) = serve(&certificate, &key);
     let unused = Endpoint::always(testkit::endpoint::Answer::ok()).expect("endpoint");
     let harness = Harness::to(&unused, |config| {
         config.endpoints[0].url = format!("https://localhost:{port}/in");
