@@ -22,7 +22,8 @@
 //!     scope: Some("orders.write".to_owned()),
 //!     audience: None,
 //! };
-//! let source = TokenSource::new(http_proxy::client_builder()?, &credentials)?;
+//! let http = || http_proxy::client_builder().map_err(|error| error.to_string());
+//! let source = TokenSource::new(http, &credentials)?;
 //! match source.header(Instant::now()).await {
 //!     Ok(header) => println!("{} bytes", header.len()),
 //!     Err(error) => println!("{error}"),

@@ -1,5 +1,6 @@
 //! The request for a token.
 
+use std::fmt;
 use std::time::{Duration, Instant};
 
 use base64::Engine;
@@ -19,10 +20,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 /// The maximum size of the response, in bytes.
 const MAX_RESPONSE: usize = 64 << 10;
 
+/// Returns a builder of the HTTP client of one request.
+pub(crate) type HttpBuilder = dyn Fn() -> Result<ClientBuilder, String> + Send + Sync;
+
 /// The request of one client.
-#[derive(Clone, Debug)]
 pub(crate) struct TokenRequest {
-    http: Client,
+    http: Box<HttpBuilder>,
     pub(crate) url: Url,
     body: String,
     authorization: HeaderValue,
@@ -31,21 +34,11 @@ pub(crate) struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// `http` has the TLS configuration and the proxies. From now on the secret is masked in text from other programs.
+    /// See [`TokenSource::new`](crate::TokenSource::new).
     pub(crate) fn new(
-        http: ClientBuilder,
+        http: Box<HttpBuilder>,
         credentials: &ClientCredentials,
     ) -> Result<Self, TokenError> {
-        let setup = |reason: String| TokenError::Refused(reason);
-        let http = http
-            .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
-            // A redirect would send the credentials to another host.
-            .redirect(reqwest::redirect::Policy::none())
-            // A connection ends with the runtime of its request.
-            .pool_max_idle_per_host(0)
-            .timeout(TIMEOUT)
-            .build()
-            .map_err(|error| setup(format!("building the HTTP client: {}", cause(&error))))?;
         let name = format!("{} at {}", credentials.client_id, credentials.token_url);
         redact::protect(
             &format!("client secret of {name}"),
@@ -55,8 +48,9 @@ impl TokenRequest {
         let id = percent_encode(&credentials.client_id);
         let secret = percent_encode(credentials.client_secret.reveal());
         let basic = STANDARD.encode(format!("{id}:{secret}"));
-        let mut authorization = HeaderValue::try_from(format!("Basic {basic}"))
-            .map_err(|_| setup("the credentials are too long for a header".to_owned()))?;
+        let mut authorization = HeaderValue::try_from(format!("Basic {basic}")).map_err(|_| {
+            TokenError::Refused("the credentials are too long for a header".to_owned())
+        })?;
         authorization.set_sensitive(true);
         Ok(Self {
             http,
@@ -70,7 +64,7 @@ impl TokenRequest {
     /// Requests a token. `now`: the lifetime of the token begins then.
     pub(crate) async fn send(&self, now: Instant) -> Result<Token, TokenError> {
         let request = self
-            .http
+            .client()?
             .post(self.url.clone())
             .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
@@ -83,6 +77,27 @@ impl TokenRequest {
             return response::token(&body, now, &self.name);
         }
         Err(response::error(status, &body, is_cut))
+    }
+
+    fn client(&self) -> Result<Client, TokenError> {
+        let setup = |reason| TokenError::Unavailable(format!("building the HTTP client: {reason}"));
+        (self.http)()
+            .map_err(setup)?
+            .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
+            // A redirect would send the credentials to another host.
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(TIMEOUT)
+            .build()
+            .map_err(|error| setup(cause(&error)))
+    }
+}
+
+impl fmt::Debug for TokenRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let url = self.url.as_str();
+        f.debug_struct("TokenRequest")
+            .field("url", &url)
+            .finish_non_exhaustive()
     }
 }
 
@@ -139,7 +154,7 @@ mod tests {
             scope: Some("x y".to_owned()),
             audience: Some("https://api/".to_owned()),
         };
-        let request = TokenRequest::new(Client::builder(), &credentials).unwrap();
+        let request = TokenRequest::new(Box::new(|| Ok(Client::builder())), &credentials).unwrap();
         assert_eq!(
             request.body,
             "grant_type=client_credentials&scope=x%20y&audience=https%3A%2F%2Fapi%2F"

@@ -28,13 +28,18 @@ struct Shared {
 }
 
 impl TokenSource {
-    /// Sends no request. `http` has the TLS configuration and the proxies. From now on the secret is masked in text from other programs.
+    /// Sends no request. `http` is called for each request, so that it can read files again: it returns a client builder with
+    /// the TLS configuration and the proxies, or why there is none, without secrets. From now on the secret is masked in text
+    /// from other programs.
     ///
     /// # Errors
-    /// The HTTP client cannot be built.
-    pub fn new(http: ClientBuilder, credentials: &ClientCredentials) -> Result<Self, TokenError> {
+    /// The credentials are too long for a header.
+    pub fn new(
+        http: impl Fn() -> Result<ClientBuilder, String> + Send + Sync + 'static,
+        credentials: &ClientCredentials,
+    ) -> Result<Self, TokenError> {
         Ok(Self(Arc::new(Shared {
-            request: TokenRequest::new(http, credentials)?,
+            request: TokenRequest::new(Box::new(http), credentials)?,
             cache: Mutex::default(),
             ended: watch::Sender::new(()),
         })))

@@ -30,7 +30,7 @@ fn source(endpoint: &Endpoint) -> TokenSource {
         scope: None,
         audience: None,
     };
-    TokenSource::new(reqwest::Client::builder(), &credentials).unwrap()
+    TokenSource::new(|| Ok(reqwest::Client::builder()), &credentials).unwrap()
 }
 
 fn header(source: &TokenSource, now: Instant) -> Result<String, TokenError> {

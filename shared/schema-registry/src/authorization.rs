@@ -23,11 +23,14 @@ pub(crate) enum Authorization {
 }
 
 impl Authorization {
-    /// `http` is the client for the token endpoint. From now on the secrets are masked in text from other programs.
+    /// `http` returns a client builder for the token endpoint. From now on the secrets are masked in text from other programs.
     ///
     /// # Errors
     /// The token has characters that a header cannot have.
-    pub(crate) fn new(auth: Option<&Auth>, http: ClientBuilder) -> Result<Self, RegistryError> {
+    pub(crate) fn new(
+        auth: Option<&Auth>,
+        http: impl Fn() -> Result<ClientBuilder, String> + Send + Sync + 'static,
+    ) -> Result<Self, RegistryError> {
         let invalid = || {
             RegistryError::Setup("the token has characters that a header cannot have".to_owned())
         };

@@ -21,23 +21,25 @@ pub(crate) fn for_registry(config: &RegistryConfig) -> Result<Client, RegistryEr
 
 /// The client for the token endpoint: trusts the system's authorities and the configured ones, because that endpoint is
 /// often a public service.
-pub(crate) fn for_tokens(config: &RegistryConfig) -> Result<ClientBuilder, RegistryError> {
-    let builder = proxied()?;
-    Ok(match authorities(config)? {
-        Some(ca) => builder.tls_certs_merge(ca),
-        None => builder,
+pub(crate) fn for_tokens(
+    config: &RegistryConfig,
+) -> Result<impl Fn() -> Result<ClientBuilder, String> + Send + Sync + use<>, RegistryError> {
+    let authorities = authorities(config)?;
+    Ok(move || {
+        let builder = http_proxy::client_builder().map_err(|error| error.to_string())?;
+        Ok(match authorities.clone() {
+            Some(ca) => builder.tls_certs_merge(ca),
+            None => builder,
+        })
     })
 }
 
 /// A builder that follows no redirect: a redirect would send the credentials to another host.
 fn builder() -> Result<ClientBuilder, RegistryError> {
-    Ok(proxied()?
+    let builder = http_proxy::client_builder().map_err(|error| setup(error.to_string()))?;
+    Ok(builder
         .user_agent(concat!("frontdoor/", env!("CARGO_PKG_VERSION")))
         .redirect(reqwest::redirect::Policy::none()))
-}
-
-fn proxied() -> Result<ClientBuilder, RegistryError> {
-    http_proxy::client_builder().map_err(|error| setup(error.to_string()))
 }
 
 fn build(builder: ClientBuilder) -> Result<Client, RegistryError> {

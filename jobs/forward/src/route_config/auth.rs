@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use delivery::request::{FixedHeader, NoAuthorization, RequestAuthorization};
+use delivery::transport::TlsFiles;
 use http::HeaderName;
 use oauth2::{ClientCredentials, TokenSource};
 use oci::RequestSigner;
@@ -38,6 +39,8 @@ pub enum Auth {
     OAuth2 {
         /// The credentials of the client.
         credentials: ClientCredentials,
+        /// The TLS configuration of the token endpoint; `None`: that of the system.
+        tls: Option<Arc<TlsFiles>>,
         /// Its tokens.
         source: TokenSource,
     },
@@ -60,7 +63,7 @@ pub(super) struct Secrets<'s> {
 /// The sources of credentials of all routes of a file.
 #[derive(Default)]
 pub(super) struct Sources {
-    tokens: Vec<(ClientCredentials, TokenSource)>,
+    tokens: Vec<(ClientCredentials, Option<Arc<TlsFiles>>, TokenSource)>,
     signer: Option<Arc<RequestSigner>>,
 }
 
@@ -117,15 +120,36 @@ impl<'s> Secrets<'s> {
 }
 
 impl Sources {
-    /// The source of tokens with these credentials.
-    fn tokens(&mut self, credentials: &ClientCredentials) -> Result<TokenSource, String> {
+    /// The source of tokens with these credentials and this TLS configuration of the token endpoint.
+    fn tokens(
+        &mut self,
+        credentials: &ClientCredentials,
+        tls: Option<&Arc<TlsFiles>>,
+    ) -> Result<TokenSource, String> {
+        let is_same_tls = |other: Option<&Arc<TlsFiles>>| match (tls, other) {
+            (None, None) => true,
+            (Some(one), Some(other)) => one.is_same(other),
+            _ => false,
+        };
         let mut known = self.tokens.iter();
-        if let Some((_, source)) = known.find(|(known, _)| known == credentials) {
+        let known = known.find(|(known, tls, _)| known == credentials && is_same_tls(tls.as_ref()));
+        if let Some((_, _, source)) = known {
             return Ok(source.clone());
         }
-        let http = http_proxy::client_builder().map_err(|error| error.to_string())?;
+        let files = tls.map(Arc::clone);
+        let http = move || {
+            let builder = http_proxy::client_builder().map_err(|error| error.to_string())?;
+            Ok(match &files {
+                Some(tls) => {
+                    let connector = tls.native_connector().map_err(|error| error.to_string())?;
+                    builder.tls_backend_preconfigured(connector)
+                }
+                None => builder,
+            })
+        };
         let source = TokenSource::new(http, credentials).map_err(|error| error.to_string())?;
-        self.tokens.push((credentials.clone(), source.clone()));
+        let tls = tls.map(Arc::clone);
+        self.tokens.push((credentials.clone(), tls, source.clone()));
         Ok(source)
     }
 
@@ -165,9 +189,17 @@ impl Auth {
         }
         if let Some(text) = text.oauth2 {
             let credentials = client_credentials(&text, secrets)?;
-            let source = sources.tokens(&credentials)?;
+            let tls = text.tls.map(|tls| tls.resolve(secrets)).transpose();
+            let tls = tls.map_err(|error| format!("oauth2: {error}"))?;
+            if tls.is_some() && credentials.token_url.scheme() != "https" {
+                return Err(
+                    "oauth2 has tls, and its token_url does not begin with https://".to_owned(),
+                );
+            }
+            let source = sources.tokens(&credentials, tls.as_ref())?;
             return Ok(Self::OAuth2 {
                 credentials,
+                tls,
                 source,
             });
         }

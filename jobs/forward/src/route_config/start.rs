@@ -41,7 +41,14 @@ impl RouteConfig {
     /// # Errors
     /// Which route and member, and why.
     pub fn check_files(&self) -> Result<(), String> {
-        let checked = self.tls.as_ref().map_or(Ok(()), |tls| tls.check());
-        checked.map_err(|error| format!("route {:?}: tls: {error}", self.name))
+        let token = match &self.auth {
+            Auth::OAuth2 { tls, .. } => tls.as_ref(),
+            _ => None,
+        };
+        for (member, tls) in [("tls", self.tls.as_ref()), ("auth: oauth2: tls", token)] {
+            let checked = tls.map_or(Ok(()), |tls| tls.check());
+            checked.map_err(|error| format!("route {:?}: {member}: {error}", self.name))?;
+        }
+        Ok(())
     }
 }

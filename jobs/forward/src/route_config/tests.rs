@@ -204,6 +204,18 @@ fn an_error_names_the_place_and_what_is_wrong() {
             &with("auth: {oauth2: {token_url: 'https://a/', client_id: a, client_secret: ''}}"),
             "client_id or client_secret of oauth2 is empty",
         ),
+        (
+            &with(
+                "auth: {oauth2: {token_url: 'http://a/', client_id: a, client_secret: b, tls: {ca: c}}}",
+            ),
+            "oauth2 has tls, and its token_url does not begin with https://",
+        ),
+        (
+            &with(
+                "auth: {oauth2: {token_url: 'https://a/', client_id: a, client_secret: b, tls: {key: c}}}",
+            ),
+            "oauth2: tls has only one of certificate and key",
+        ),
         (&with("auth: {oci: hunter2}"), "at line 3"),
         (&with("sign: {standard_webhooks: hunter2}"), "at line 3"),
         (

@@ -80,6 +80,8 @@ pub(super) struct OAuth2Text {
     pub(super) client_secret: String,
     pub(super) scope: Option<String>,
     pub(super) audience: Option<String>,
+    /// The TLS configuration of the token endpoint.
+    pub(super) tls: Option<TlsText>,
 }
 
 /// No members: `{}`.

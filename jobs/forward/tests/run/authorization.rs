@@ -22,7 +22,7 @@ fn run_with(stage: &Stage, members: &Value, arguments: &[&str]) -> Run {
     run_routes(stage, &json!([route]), arguments)
 }
 
-fn run_routes(stage: &Stage, routes: &Value, arguments: &[&str]) -> Run {
+pub(super) fn run_routes(stage: &Stage, routes: &Value, arguments: &[&str]) -> Run {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(&file, json!({"version": 1, "routes": routes}).to_string()).unwrap();
     let mut command = stage.forward(arguments);
@@ -70,7 +70,7 @@ fn accepting_from(first: &Arc<AtomicUsize>) -> Endpoint {
     .unwrap()
 }
 
-fn users(count: usize) -> Vec<Vec<u8>> {
+pub(super) fn users(count: usize) -> Vec<Vec<u8>> {
     (0..count)
         .map(|index| user(1010, &format!("{index}")))
         .collect()

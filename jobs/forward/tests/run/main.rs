@@ -14,6 +14,7 @@ mod registry;
 mod schemas;
 mod shapes;
 mod templates;
+mod token_tls;
 mod windows;
 
 use std::collections::BTreeMap;

@@ -41,7 +41,7 @@ pub enum Pem {
 
 struct Current {
     material: Material,
-    connector: TlsConnector,
+    connector: native_tls::TlsConnector,
     /// Why the files cannot be used as they are now.
     error: Option<String>,
 }
@@ -95,6 +95,16 @@ impl TlsFiles {
 
 impl TlsConfig for TlsFiles {
     fn connector(&self) -> io::Result<TlsConnector> {
+        self.native_connector().map(Into::into)
+    }
+}
+
+impl TlsFiles {
+    /// As [`TlsConfig::connector`], for other clients.
+    ///
+    /// # Errors
+    /// As [`TlsConfig::connector`].
+    pub fn native_connector(&self) -> io::Result<native_tls::TlsConnector> {
         let mut current = self.current.lock().unwrap_or_else(PoisonError::into_inner);
         let read = self.read();
         if let (Some(current), Ok(material)) = (&mut *current, &read)
@@ -172,7 +182,7 @@ impl fmt::Debug for Current {
 }
 
 impl Material {
-    fn connector(&self) -> Result<TlsConnector, String> {
+    fn connector(&self) -> Result<native_tls::TlsConnector, String> {
         let mut builder = native_tls::TlsConnector::builder();
         if let Some(pem) = &self.ca {
             builder.disable_built_in_roots(true);
@@ -186,10 +196,8 @@ impl Material {
         if let Some((certificate, key)) = &self.identity {
             builder.identity(identity(certificate, key)?);
         }
-        match builder.build() {
-            Ok(connector) => Ok(connector.into()),
-            Err(error) => Err(format!("certificate: {error}")),
-        }
+        let connector = builder.build();
+        connector.map_err(|error| format!("certificate: {error}"))
     }
 }
 
