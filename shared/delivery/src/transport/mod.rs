@@ -5,6 +5,7 @@ mod connection;
 mod idle_pool;
 mod movable;
 mod nginx_status;
+mod response_text;
 mod stream;
 mod tls;
 mod tls_files;
