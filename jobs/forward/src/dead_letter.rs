@@ -5,27 +5,18 @@
 //! For brokers without record headers there is an envelope: one JSON object that holds all of it.
 
 mod summary;
-mod topic;
 
 pub use summary::{DeadLetterSample, DeadLetterSummary};
 
-use std::sync::Mutex;
-use std::sync::mpsc::Sender;
-use std::time::Duration;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rdkafka::ClientConfig;
-use rdkafka::config::FromClientConfigAndContext;
-use rdkafka::error::{KafkaError, KafkaResult};
-use rdkafka::message::{DeliveryResult, Header, Headers, OwnedHeaders};
-use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
-use rdkafka::util::Timeout;
+use rdkafka::message::{Header, OwnedHeaders};
 use serde_json::json;
 
-use kafka::context::{DeliveryHandler, EventHandler, LoggingContext};
 use offsets::progress::Class;
 use record::{Message, StreamId, idempotency};
+
+use crate::producer::Origin;
 
 /// Why a record is a dead letter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,21 +78,6 @@ pub struct DeadLetter {
     pub route: Option<String>,
 }
 
-/// The result of writing a dead letter.
-#[derive(Debug)]
-pub struct ProduceResult {
-    /// The record's partition.
-    pub partition: i32,
-    /// The record's offset.
-    pub offset: i64,
-    /// Its class of progress.
-    pub class: Class,
-    /// The size of key, value and headers, in bytes.
-    pub size: usize,
-    /// The broker's acknowledgement, or the error.
-    pub result: Result<(), KafkaError>,
-}
-
 /// Topic and format of dead letters, and the group and run in their headers.
 #[derive(Clone, Debug)]
 pub struct DeadLetterConfig {
@@ -117,174 +93,29 @@ pub struct DeadLetterConfig {
     pub envelope: bool,
 }
 
-/// A dead letter that the producer did not accept.
-#[derive(Debug)]
-pub struct ProduceError {
-    /// The error.
-    pub error: KafkaError,
-    /// The size of key, value and headers, in bytes.
-    pub size: usize,
-}
-
 /// The version of the envelope and of the `frontdoor.*` headers (`docs/FORMATS.md`). A member or header that is removed,
 /// renamed or changes its meaning raises it; a new one does not.
 const VERSION: u32 = 1;
 
-/// An upper bound of a batch's overhead for one record beside key, value and headers, in bytes.
-const OVERHEAD: usize = 1024;
-
-/// The producer of the dead-letter topic. No request is sent before the first dead letter.
-pub struct DeadLetterProducer {
-    client: ClientConfig,
-    producer: Option<ThreadedProducer<LoggingContext<Outcomes>>>,
-    /// The topic's `max.message.bytes`, once requested; `None` inside if it is unknown.
-    limit: Option<Option<usize>>,
-    config: DeadLetterConfig,
-    outcomes: Sender<ProduceResult>,
-}
-
-impl DeadLetterProducer {
-    /// One result is sent to `outcomes` for each dead letter that [`DeadLetterProducer::send`] accepted.
-    pub fn new(
-        client: ClientConfig,
-        config: DeadLetterConfig,
-        outcomes: Sender<ProduceResult>,
-    ) -> Self {
-        Self {
-            client,
-            producer: None,
-            limit: None,
-            config,
-            outcomes,
+impl DeadLetter {
+    /// The record that it is about.
+    pub(crate) fn origin(&self) -> Origin {
+        Origin {
+            partition: self.message.at.partition,
+            offset: self.message.at.offset,
+            class: self.class,
         }
     }
 
-    /// Passes a dead letter to the producer.
-    ///
-    /// # Errors
-    /// The producer cannot be created or rejected it (too large, queue full). The record stays incomplete.
-    pub fn send(&mut self, letter: &DeadLetter) -> Result<(), ProduceError> {
-        let producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => self
-                .open()
-                .map_err(|error| ProduceError { error, size: 0 })?,
-        };
-        let headers = headers(letter, &self.config);
-        let at = &letter.message.at;
-        let envelope = self.config.envelope.then(|| envelope(letter, &self.config));
-        let value = envelope
-            .as_deref()
-            .map(str::as_bytes)
-            .or(letter.message.value.as_deref());
-        let key = letter.message.key.as_deref();
-        let size = length(key) + length(value) + size_of_headers(&headers);
-        let info = Box::new(RecordInfo {
-            partition: at.partition,
-            offset: at.offset,
-            class: letter.class,
-            size,
-        });
-        let mut record =
-            BaseRecord::<[u8], [u8], _>::with_opaque_to(&self.config.topic, info).headers(headers);
-        record.key = key;
-        record.payload = value;
-        let sent = producer.send(record);
-        self.producer = Some(producer);
-        sent.map_err(|(error, record)| ProduceError {
-            error,
-            size: record.delivery_opaque.size,
-        })
+    /// The headers of the written record.
+    pub(crate) fn record_headers(&self, config: &DeadLetterConfig) -> OwnedHeaders {
+        headers(self, config)
     }
 
-    /// The message for a dead letter of `size` bytes that is too large, with the remedy. The topic's limit is requested
-    /// once.
-    pub fn too_large(&mut self, at: &str, size: usize) -> String {
-        let (topic, client) = (&self.config.topic, &self.client);
-        let limit = *self
-            .limit
-            .get_or_insert_with(|| topic::limit(client, topic));
-        let ours = client
-            .get("message.max.bytes")
-            .and_then(|text| text.parse().ok());
-        let smaller = match self.config.envelope {
-            true => "DEAD_LETTER_ENVELOPE=false makes it a quarter smaller; ",
-            false => "",
-        };
-        let message =
-            format!("the dead letter of {at} has {size} bytes with its headers, more than");
-        let effect = "until then the commit of its partition stays before it";
-        match (limit, ours) {
-            (_, Some(ours)) if size > ours => format!(
-                "{message} the {ours} bytes that the producer sends at most: {smaller}otherwise save the record and move the group's offset past it with Kafka's tools; {effect}"
-            ),
-            (limit, _) => {
-                let limit = limit.map_or("unknown".to_owned(), |limit| limit.to_string());
-                let (name, needed) = (topic::LIMIT, size + OVERHEAD);
-                format!(
-                    "{message} {topic} accepts ({name}: {limit}): {smaller}set {name}={needed} or more on {topic}; {effect}"
-                )
-            }
-        }
+    /// The value of the written record, if it is an envelope. Otherwise it is the value of the dead-lettered record.
+    pub(crate) fn envelope(&self, config: &DeadLetterConfig) -> Option<String> {
+        config.envelope.then(|| envelope(self, config))
     }
-
-    /// Waits for the result of every dead letter sent, up to `timeout`.
-    pub fn flush(&self, timeout: Duration) {
-        if let Some(producer) = &self.producer {
-            // A dead letter that is not acknowledged in time has no result; its record stays incomplete.
-            let _ = producer.flush(Timeout::After(timeout));
-        }
-    }
-
-    fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes>>> {
-        topic::create(&self.client, &self.config.topic);
-        let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
-        let context = LoggingContext::new("dead-letter producer", outcomes);
-        ThreadedProducer::from_config_and_context(&self.client, context)
-    }
-}
-
-struct RecordInfo {
-    partition: i32,
-    offset: i64,
-    class: Class,
-    size: usize,
-}
-
-/// Sends the outcomes; the producer's thread calls it. The mutex makes it `Sync`.
-struct Outcomes(Mutex<Sender<ProduceResult>>);
-
-impl EventHandler for Outcomes {}
-
-impl DeliveryHandler for Outcomes {
-    type Opaque = Box<RecordInfo>;
-
-    fn on_delivery(&self, result: &DeliveryResult<'_>, info: Box<RecordInfo>) {
-        let result = result
-            .as_ref()
-            .map(|_| ())
-            .map_err(|(error, _)| error.clone());
-        let result = ProduceResult {
-            partition: info.partition,
-            offset: info.offset,
-            class: info.class,
-            size: info.size,
-            result,
-        };
-        if let Ok(outcomes) = self.0.lock() {
-            let _ = outcomes.send(result);
-        }
-    }
-}
-
-fn length(bytes: Option<&[u8]>) -> usize {
-    bytes.map_or(0, <[u8]>::len)
-}
-
-fn size_of_headers(headers: &OwnedHeaders) -> usize {
-    let each = headers.iter();
-    each.map(|header| header.key.len() + length(header.value))
-        .sum()
 }
 
 /// The record's own headers, then the added ones.

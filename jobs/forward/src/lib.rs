@@ -12,7 +12,8 @@
 //! - [`recreation`]: whether the topic was deleted and created again
 //! - [`single_run`]: joins the consumer group, so that no two runs read the same partition
 //! - [`pipeline`]: reads, delivers, commits
-//! - [`dead_letter`]: writes dead letters
+//! - [`dead_letter`]: the format of dead letters
+//! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
 //!
@@ -39,6 +40,7 @@ pub mod exit;
 mod pauses;
 pub mod pipeline;
 pub mod plan;
+pub mod producer;
 pub mod recreation;
 pub mod report;
 mod report_builder;
@@ -49,3 +51,4 @@ pub mod schema_fetcher;
 pub mod schema_sources;
 pub mod settings;
 pub mod single_run;
+pub mod writer;

@@ -22,17 +22,19 @@ use routes::Routes;
 use writer_schemas::WriterSchemas;
 
 use crate::config::Config;
-use crate::dead_letter::{DeadLetterConfig, DeadLetterProducer, ProduceResult};
+use crate::dead_letter::DeadLetterConfig;
 use crate::error::RunError;
 use crate::pauses::{self, PauseEnds};
 use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
 use crate::plan::{self, PlanError, PlannedWindow};
+use crate::producer::{ProduceResult, RecordProducer};
 use crate::recreation;
 use crate::report::{self, RunReport};
 use crate::report_builder::ReportBuilder;
 use crate::route_config::{self, RouteConfig};
 use crate::schema_fetcher::SchemaFetcher;
 use crate::single_run::{GroupJoin, Membership};
+use crate::writer::RecordWriter;
 
 /// What a run needs.
 pub struct Run<'r> {
@@ -139,8 +141,8 @@ impl Run<'_> {
             registry: self.registry.cloned(),
             delivery,
             completions,
-            dead_letters: (!self.dry_run)
-                .then(|| self.dead_letters(report.run_id(), &topic.stream, acknowledged)),
+            writer: (!self.dry_run)
+                .then(|| self.writer(report.run_id(), &topic.stream, acknowledged)),
             acknowledgements,
             committer: member.as_ref().map(start_committer).transpose()?,
             group,
@@ -393,19 +395,20 @@ impl Run<'_> {
         Ok(config)
     }
 
-    fn dead_letters(
+    fn writer(
         &self,
         run: &str,
         stream: &StreamId,
         acknowledged: Sender<ProduceResult>,
-    ) -> DeadLetterProducer {
-        let config = DeadLetterConfig {
+    ) -> RecordWriter {
+        let dead_letters = DeadLetterConfig {
             topic: self.config.dead_letter_topic.clone(),
             group: self.config.group.clone(),
             run: run.to_owned(),
             stream: stream.clone(),
             envelope: self.config.dead_letter_envelope,
         };
-        DeadLetterProducer::new(self.config.dead_letter_producer(), config, acknowledged)
+        let producer = RecordProducer::new(self.config.dead_letter_producer(), acknowledged);
+        RecordWriter::new(producer, dead_letters)
     }
 }

@@ -7,7 +7,7 @@ use kafka::batch::Item;
 use kafka::commit::CommitEvent;
 use kafka::member::GroupEvent;
 
-use crate::dead_letter::ProduceResult;
+use crate::producer::ProduceResult;
 use crate::schema_fetcher::SchemaAnswer;
 
 /// What the pipeline reacts to.
@@ -16,8 +16,8 @@ pub(super) enum Event<'r> {
     Fetched(Item<'r>),
     /// Records come back from delivery.
     Completed(Vec<Completion>),
-    /// The dead-letter topic has acknowledged or rejected a record.
-    DeadLetter(ProduceResult),
+    /// The broker has acknowledged or rejected a record that the pipeline writes.
+    Written(ProduceResult),
     /// A commit is acknowledged or has failed.
     Commit(CommitEvent),
     /// The schema registry has answered.

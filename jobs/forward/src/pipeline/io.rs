@@ -12,8 +12,9 @@ use offsets::window::Window;
 use routes::Routes;
 use writer_schemas::WriterSchemas;
 
-use crate::dead_letter::{DeadLetterProducer, ProduceResult};
+use crate::producer::ProduceResult;
 use crate::schema_fetcher::SchemaFetcher;
+use crate::writer::RecordWriter;
 
 /// The clients and channels that a pipeline works with.
 pub struct PipelineIo<'r> {
@@ -31,9 +32,9 @@ pub struct PipelineIo<'r> {
     pub delivery: Option<Delivery>,
     /// The completions of `delivery`.
     pub completions: Receiver<Vec<Completion>>,
-    /// The producer of dead letters; absent in a dry run.
-    pub dead_letters: Option<DeadLetterProducer>,
-    /// The acknowledgements of `dead_letters`.
+    /// The writer of dead letters; absent in a dry run.
+    pub writer: Option<RecordWriter>,
+    /// The acknowledgements of `writer`.
     pub acknowledgements: Receiver<ProduceResult>,
     /// The commit thread; absent in a replay and in a dry run.
     pub committer: Option<Committer>,

@@ -102,7 +102,7 @@ impl Pipeline<'_> {
             self.router.schemas_mut().forget_unknown();
         }
         self.relieve_starved_partitions(now);
-        self.send_waiting_dead_letters();
+        self.send_waiting_records();
         if !self.parked.is_empty() {
             self.deliveries
                 .update_lag(self.parked.iter().map(AsRef::as_ref), now);
@@ -113,7 +113,7 @@ impl Pipeline<'_> {
         }
         self.release_drained(now);
         self.advance_phase(now);
-        self.notes.extend(self.dead_letters.take_notes());
+        self.notes.extend(self.writes.take_notes());
     }
 
     /// A partition starves if it has nothing in flight and is not fetched, because the others fill the memory.
@@ -140,16 +140,17 @@ impl Pipeline<'_> {
         }
     }
 
-    /// Sends the dead letters that wait for the producer. Those that cannot be sent are deferred.
-    fn send_waiting_dead_letters(&mut self) {
-        if !self.dead_letters.is_full() {
+    /// Sends the records that wait for the producer. Where one cannot be sent, its origin is deferred.
+    fn send_waiting_records(&mut self) {
+        if !self.writes.is_full() {
             return;
         }
         let partitions = &self.partitions;
         let is_assigned = |id| partitions.get(id).is_some_and(|state| !state.is_revoked());
-        for (partition, class, offset) in self.dead_letters.send_waiting(is_assigned) {
-            self.commits.on_answered(class);
-            self.partitions.defer(partition, class, offset);
+        for origin in self.writes.send_waiting(is_assigned) {
+            self.commits.on_answered(origin.class);
+            self.partitions
+                .defer(origin.partition, origin.class, origin.offset);
         }
     }
 
@@ -192,7 +193,7 @@ impl Pipeline<'_> {
             if self.partitions.in_flight() > 0 && now < end {
                 return;
             }
-            self.dead_letters.flush(self.shutdown.drain_timeout(now));
+            self.writes.flush(self.shutdown.drain_timeout(now));
             self.shutdown.commit(Instant::now());
             self.request_commit(now);
         }
@@ -226,7 +227,7 @@ impl Pipeline<'_> {
 
     fn finish(&mut self) {
         self.partitions.finish();
-        self.dead_letters.log_suppressed();
+        self.writes.log_suppressed();
         self.shutdown.phase = Phase::Finished;
     }
 }

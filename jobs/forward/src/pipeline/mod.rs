@@ -5,11 +5,11 @@
 //!                                                        │
 //!  broker ─► Source ─► Router ─┬─► Deliveries ───────────┼─► delivery thread of the route ─► endpoint
 //!              ▲               │        ◄── Completed ───┼───────┘
-//!              │ pause, resume ├─► DeadLetterQueue ──────┼─► producer ─► dead-letter topic
-//!              │               │        ◄── DeadLetter ──┼───────┘
+//!              │ pause, resume ├─► DeadLetters, Writes ──┼─► producer ─► dead-letter topic
+//!              │               │        ◄── Written ─────┼───────┘
 //!              └─── parked ◄───┘ no room                 │
 //!                                                        │
-//!   Completed, DeadLetter ─► Partitions ─► Commits ──────┼─► commit thread ─► coordinator of the group
+//!   Completed, Written ─► Partitions ─► Commits ─────────┼─► commit thread ─► coordinator of the group
 //!                                       ◄── Commit ──────┼───────┘
 //!   assign, drain, revoke: Rebalance    ◄── Group ───────┼── member's thread ◄─► coordinator of the group
 //! ```
@@ -22,7 +22,7 @@
 //! 1. The source returns the records of each partition in offset order.
 //! 2. The router finds the schema of the value, validates the datum, resolves it to the reader's schema, and decides: skip,
 //!    deliver, dead letter, or stop. While the schema registry is asked for a schema, the partition waits.
-//! 3. The record is handed to the thread of its route, or to the dead-letter producer. If there is no room, it is
+//! 3. The record is handed to the thread of its route, or to the producer of dead letters. If there is no room, it is
 //!    *parked* and its partition is paused: one record a partition. The other partitions go on.
 //! 4. A completion or an acknowledgement completes the record in [`Partitions`], or defers it to the next run. Either may
 //!    come in any order.
@@ -54,6 +54,7 @@ mod shutdown;
 mod source;
 mod steps;
 mod uncommitted;
+mod writes;
 
 pub use config::{Deadlines, PipelineConfig};
 pub(crate) use give_up::age;
@@ -72,7 +73,7 @@ use offsets::progress::Class;
 
 use crate::dead_letter::DeadLetterSummary;
 use commits::Commits;
-use dead_letters::DeadLetterQueue;
+use dead_letters::DeadLetters;
 use deliveries::Deliveries;
 use event::Event;
 use rebalance::Rebalance;
@@ -81,6 +82,7 @@ use router::{Router, Tombstones};
 use schema_requests::SchemaRequests;
 use shutdown::{Phase, Shutdown};
 use source::Source;
+use writes::WriteQueue;
 
 /// Timers are checked after this many events, or when none is ready. A batch of records has no more.
 const MAX_EVENTS_BETWEEN_TICKS: usize = 2_000;
@@ -99,7 +101,8 @@ pub struct Pipeline<'r> {
     /// Records that there is no room for, at most one a partition, the oldest first. Their partitions are paused.
     parked: VecDeque<Box<RoutedRecord>>,
     deliveries: Deliveries,
-    dead_letters: DeadLetterQueue,
+    dead_letters: DeadLetters,
+    writes: WriteQueue,
     partitions: Partitions,
     commits: Commits,
     rebalance: Rebalance<'r>,
@@ -151,12 +154,8 @@ impl<'r> Pipeline<'r> {
                 routes,
                 io.window.ranges.len(),
             ),
-            dead_letters: DeadLetterQueue::new(
-                io.topic,
-                io.dead_letters,
-                io.acknowledgements,
-                config,
-            ),
+            dead_letters: DeadLetters::new(config),
+            writes: WriteQueue::new(io.topic, io.writer, io.acknowledgements),
             partitions: Partitions::new(partitions, routes, config.max_bytes),
             commits: Commits::new(io.committer, config.scope.clone(), limits),
             rebalance: Rebalance::new(io.group, io.reader, io.window, config.handover_timeout),
@@ -216,7 +215,7 @@ impl<'r> Pipeline<'r> {
 
     /// The number of dead letters that the broker did not acknowledge.
     pub fn failed_dead_letters(&self) -> u64 {
-        self.dead_letters.failed()
+        self.writes.failed()
     }
 
     /// The dead letters by cause, with samples.
@@ -271,8 +270,8 @@ impl<'r> Pipeline<'r> {
         if let Some(completions) = self.deliveries.next_completions() {
             return Some(Event::Completed(completions));
         }
-        if let Some(written) = self.dead_letters.next_acknowledgement() {
-            return Some(Event::DeadLetter(written));
+        if let Some(written) = self.writes.next_result() {
+            return Some(Event::Written(written));
         }
         if let Some(event) = self.commits.next_event() {
             return Some(Event::Commit(event));

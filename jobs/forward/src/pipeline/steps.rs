@@ -21,7 +21,8 @@ use super::routed_record::{Placement, RoutedRecord};
 use super::router::Decision;
 use super::shutdown::StopReason;
 use super::source::Source;
-use crate::dead_letter::{Cause, DeadLetter, ProduceResult};
+use crate::dead_letter::{Cause, DeadLetter};
+use crate::producer::{Origin, ProduceResult};
 use crate::schema_fetcher::SchemaAnswer;
 
 impl<'r> Pipeline<'r> {
@@ -41,8 +42,8 @@ impl<'r> Pipeline<'r> {
                 }
                 self.place_parked();
             }
-            Event::DeadLetter(written) => {
-                self.on_dead_letter(written);
+            Event::Written(written) => {
+                self.on_written(written);
                 self.place_parked();
             }
             Event::Commit(event) => {
@@ -157,10 +158,11 @@ impl<'r> Pipeline<'r> {
         let (class, visit) = (record.class, record.visit);
         let timestamp = record.message.timestamp;
         let placement = if record.dead_letter.is_some() {
-            self.dead_letters.place(record, self.partitions.records())
+            self.dead_letters
+                .place(record, self.partitions.records(), &mut self.writes)
         } else {
             let in_flight = self.partitions.in_flight_of_route(partition, class);
-            let is_blocked = self.dead_letters.is_full();
+            let is_blocked = self.writes.is_full();
             self.deliveries.place(record, in_flight, is_blocked)
         };
         let disposition = match placement {
@@ -300,7 +302,8 @@ impl<'r> Pipeline<'r> {
             reason,
             route: self.router.name(route),
         };
-        match self.dead_letters.send(letter, self.partitions.records()) {
+        let records = self.partitions.records();
+        match self.dead_letters.send(letter, records, &mut self.writes) {
             Sent::InFlight => return,
             Sent::Deferred => {}
             Sent::ThresholdReached(reason) => self.shutdown.request(reason),
@@ -326,20 +329,22 @@ impl<'r> Pipeline<'r> {
     }
 
     /// The dead-letter topic has answered.
-    fn on_dead_letter(&mut self, written: ProduceResult) {
+    fn on_written(&mut self, written: ProduceResult) {
         let ProduceResult {
-            partition,
-            offset,
-            class,
+            origin,
             size,
             result,
         } = written;
+        let Origin {
+            partition,
+            offset,
+            class,
+        } = origin;
         self.commits.on_answered(class);
         match result {
             Ok(()) => self.partitions.on_dead_lettered(partition, class, offset),
             Err(error) => {
-                self.dead_letters
-                    .on_failure(partition, offset, size, &error);
+                self.writes.on_failure(origin, size, &error);
                 self.partitions.defer(partition, class, offset);
             }
         }

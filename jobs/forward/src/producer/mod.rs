@@ -1,0 +1,216 @@
+//! The producer of the records that a run writes. One producer serves all topics.
+//!
+//! A write is complete when all in-sync replicas have acknowledged it. Its result comes through a channel.
+
+mod topic;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Mutex;
+use std::sync::mpsc::Sender;
+use std::time::Duration;
+
+use rdkafka::ClientConfig;
+use rdkafka::config::FromClientConfigAndContext;
+use rdkafka::error::{KafkaError, KafkaResult};
+use rdkafka::message::{DeliveryResult, Headers, OwnedHeaders};
+use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
+use rdkafka::util::Timeout;
+
+use kafka::context::{DeliveryHandler, EventHandler, LoggingContext};
+use offsets::progress::Class;
+
+/// An upper bound of a batch's overhead for one record beside key, value and headers, in bytes.
+const OVERHEAD: usize = 1024;
+
+/// A record to write.
+pub(crate) struct OutgoingRecord<'r> {
+    /// The topic.
+    pub(crate) topic: &'r str,
+    /// The key.
+    pub(crate) key: Option<&'r [u8]>,
+    /// The value.
+    pub(crate) value: Option<&'r [u8]>,
+    /// The headers; `None`: it has none.
+    pub(crate) headers: Option<OwnedHeaders>,
+}
+
+/// The record of the window that a write is about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Origin {
+    /// Its partition.
+    pub partition: i32,
+    /// Its offset.
+    pub offset: i64,
+    /// Its class of progress.
+    pub class: Class,
+}
+
+/// The result of a write.
+#[derive(Debug)]
+pub struct ProduceResult {
+    /// The record that it is about.
+    pub origin: Origin,
+    /// The size of key, value and headers, in bytes.
+    pub size: usize,
+    /// The broker's acknowledgement, or the error.
+    pub result: Result<(), KafkaError>,
+}
+
+/// A write that the producer did not accept.
+#[derive(Debug)]
+pub struct ProduceError {
+    /// The error.
+    pub error: KafkaError,
+    /// The size of key, value and headers, in bytes.
+    pub size: usize,
+}
+
+/// Why the producer or a topic does not accept a record of this size.
+pub(crate) enum SizeLimit {
+    /// The producer sends at most so many bytes.
+    Producer(usize),
+    /// The topic's `max.message.bytes`, if it can be read, and the value that accepts the record.
+    Topic { limit: Option<usize>, needed: usize },
+}
+
+impl SizeLimit {
+    /// The property of a topic that limits the size of its records.
+    pub(crate) const TOPIC_PROPERTY: &str = topic::LIMIT;
+}
+
+/// The producer. It connects when the first record is written.
+pub(crate) struct RecordProducer {
+    client: ClientConfig,
+    producer: Option<ThreadedProducer<LoggingContext<Outcomes>>>,
+    /// The topics that exist or could not be created.
+    created: BTreeSet<String>,
+    /// For each topic, its `max.message.bytes`, once requested; `None` if it is unknown.
+    limits: BTreeMap<String, Option<usize>>,
+    outcomes: Sender<ProduceResult>,
+}
+
+impl RecordProducer {
+    /// One result is sent to `outcomes` for each record that [`RecordProducer::send`] accepted.
+    pub(crate) fn new(client: ClientConfig, outcomes: Sender<ProduceResult>) -> Self {
+        Self {
+            client,
+            producer: None,
+            created: BTreeSet::new(),
+            limits: BTreeMap::new(),
+            outcomes,
+        }
+    }
+
+    /// Creates the topic where it is missing. Only the first call for a topic sends requests.
+    pub(crate) fn create_topic(&mut self, topic: &str) {
+        if !self.created.contains(topic) {
+            topic::create(&self.client, topic);
+            self.created.insert(topic.to_owned());
+        }
+    }
+
+    /// Passes a record to the producer.
+    ///
+    /// # Errors
+    /// The producer cannot be created or rejected the record (too large, queue full).
+    pub(crate) fn send(
+        &mut self,
+        record: OutgoingRecord<'_>,
+        origin: Origin,
+    ) -> Result<(), ProduceError> {
+        let producer = match self.producer.take() {
+            Some(producer) => producer,
+            None => self
+                .open()
+                .map_err(|error| ProduceError { error, size: 0 })?,
+        };
+        let headers = record.headers.as_ref().map_or(0, size_of_headers);
+        let size = length(record.key) + length(record.value) + headers;
+        let info = Box::new(RecordInfo { origin, size });
+        let mut new = BaseRecord::<[u8], [u8], _>::with_opaque_to(record.topic, info);
+        new.key = record.key;
+        new.payload = record.value;
+        new.headers = record.headers;
+        let sent = producer.send(new);
+        self.producer = Some(producer);
+        sent.map_err(|(error, record)| ProduceError {
+            error,
+            size: record.delivery_opaque.size,
+        })
+    }
+
+    /// Which limit a record of `size` bytes exceeds. The topic's limit is requested once.
+    pub(crate) fn size_limit(&mut self, topic: &str, size: usize) -> SizeLimit {
+        let ours = self.client.get("message.max.bytes");
+        if let Some(ours) = ours.and_then(|text| text.parse().ok())
+            && size > ours
+        {
+            return SizeLimit::Producer(ours);
+        }
+        let limit = match self.limits.get(topic) {
+            Some(limit) => *limit,
+            None => {
+                let limit = topic::limit(&self.client, topic);
+                self.limits.insert(topic.to_owned(), limit);
+                limit
+            }
+        };
+        SizeLimit::Topic {
+            limit,
+            needed: size + OVERHEAD,
+        }
+    }
+
+    /// Waits for the result of every record sent, up to `timeout`.
+    pub(crate) fn flush(&self, timeout: Duration) {
+        if let Some(producer) = &self.producer {
+            // A record that is not acknowledged in time has no result; its origin stays incomplete.
+            let _ = producer.flush(Timeout::After(timeout));
+        }
+    }
+
+    fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes>>> {
+        let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
+        let context = LoggingContext::new("record producer", outcomes);
+        ThreadedProducer::from_config_and_context(&self.client, context)
+    }
+}
+
+struct RecordInfo {
+    origin: Origin,
+    size: usize,
+}
+
+/// Sends the outcomes; the producer's thread calls it. The mutex makes it `Sync`.
+struct Outcomes(Mutex<Sender<ProduceResult>>);
+
+impl EventHandler for Outcomes {}
+
+impl DeliveryHandler for Outcomes {
+    type Opaque = Box<RecordInfo>;
+
+    fn on_delivery(&self, result: &DeliveryResult<'_>, info: Box<RecordInfo>) {
+        let result = result
+            .as_ref()
+            .map(|_| ())
+            .map_err(|(error, _)| error.clone());
+        let result = ProduceResult {
+            origin: info.origin,
+            size: info.size,
+            result,
+        };
+        if let Ok(outcomes) = self.0.lock() {
+            let _ = outcomes.send(result);
+        }
+    }
+}
+
+fn length(bytes: Option<&[u8]>) -> usize {
+    bytes.map_or(0, <[u8]>::len)
+}
+
+fn size_of_headers(headers: &OwnedHeaders) -> usize {
+    let each = headers.iter();
+    each.map(|header| header.key.len() + length(header.value))
+        .sum()
+}
