@@ -1,8 +1,8 @@
 //! Masks the process's secrets in text from other programs: an endpoint's response, a broker's error, a proxy's page.
 //!
 //! Such text may repeat a secret of the request. Code that quotes it calls [`mask`] or [`excerpt`] before the text
-//! reaches a log, a report, an error or a dead letter. Code that reads a secret from settings or from Oracle Cloud
-//! registers it with [`protect`].
+//! reaches a log, a report, an error or a dead letter, and [`mask_bytes`] where it is kept byte for byte. Code that reads
+//! a secret from settings or from Oracle Cloud registers it with [`protect`].
 //!
 //! A secret is found plain and behind up to three layers of these encodings: percent-encoding, the escapes of JSON and
 //! of HTML, hex digits, and base64 (both alphabets, with and without padding, at every alignment, and so also within
@@ -89,6 +89,11 @@ pub fn excerpt(bytes: &[u8], is_cut: bool) -> String {
     PROCESS.excerpt(bytes, is_cut)
 }
 
+/// As [`excerpt`], without a change of other bytes and without a limit on the length: the caller has one.
+pub fn mask_bytes(bytes: &[u8], is_cut: bool) -> Cow<'_, [u8]> {
+    PROCESS.mask_bytes(bytes, is_cut)
+}
+
 /// The parts of a URL that must not be printed: user and password, the query, and the values in the query.
 pub fn secrets_in_url(url: &str) -> Vec<Secret> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
@@ -146,17 +151,32 @@ impl Redactor {
 
     /// As the function [`excerpt`].
     pub fn excerpt(&self, bytes: &[u8], is_cut: bool) -> String {
-        // An incomplete character at the end is removed: it would hide the secret that it belongs to.
-        let bytes = match std::str::from_utf8(bytes) {
-            Err(error) if is_cut && error.error_len().is_none() => &bytes[..error.valid_up_to()],
-            _ => bytes,
-        };
-        let text = String::from_utf8_lossy(bytes);
+        let text = String::from_utf8_lossy(whole_characters(bytes, is_cut));
         let (text, is_shortened) = shortened(&text);
         self.masked(text, is_cut || is_shortened).into_owned()
     }
 
+    /// As the function [`mask_bytes`].
+    pub fn mask_bytes<'b>(&self, bytes: &'b [u8], is_cut: bool) -> Cow<'b, [u8]> {
+        let bytes = whole_characters(bytes, is_cut);
+        let found = self.find(bytes, is_cut);
+        match found.is_empty() {
+            true => Cow::Borrowed(bytes),
+            false => Cow::Owned(with_masks(bytes, found)),
+        }
+    }
+
     fn masked<'t>(&self, text: &'t str, is_cut: bool) -> Cow<'t, str> {
+        let found = self.find(text.as_bytes(), is_cut);
+        if found.is_empty() {
+            return Cow::Borrowed(text);
+        }
+        let masked = with_masks(text.as_bytes(), found);
+        Cow::Owned(String::from_utf8_lossy(&masked).into_owned())
+    }
+
+    /// The positions of secrets in the text.
+    fn find(&self, text: &[u8], is_cut: bool) -> Vec<Range<usize>> {
         let names = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let secrets: Vec<&[u8]> = names
             .values()
@@ -165,7 +185,7 @@ impl Redactor {
             .map(|secret| secret.reveal().as_bytes())
             .collect();
         let Some(shortest) = secrets.iter().map(|secret| secret.len()).min() else {
-            return Cow::Borrowed(text);
+            return Vec::new();
         };
         let mut search = Search {
             secrets,
@@ -174,10 +194,7 @@ impl Redactor {
             found: Vec::new(),
         };
         search.look_into(&View::of(text, is_cut), MIN_PREFIX, 0);
-        if search.found.is_empty() {
-            return Cow::Borrowed(text);
-        }
-        Cow::Owned(with_masks(text, search.found))
+        search.found
     }
 }
 
@@ -235,9 +252,8 @@ fn prefix_at_end(bytes: &[u8], secret: &[u8], min: usize) -> Option<usize> {
 }
 
 /// The text with a mask in place of each of these parts.
-fn with_masks(text: &str, mut parts: Vec<Range<usize>>) -> String {
+fn with_masks(bytes: &[u8], mut parts: Vec<Range<usize>>) -> Vec<u8> {
     parts.sort_unstable_by_key(|part| (part.start, part.end));
-    let bytes = text.as_bytes();
     let mut masked = Vec::with_capacity(bytes.len());
     let mut at = 0;
     for part in parts {
@@ -248,7 +264,15 @@ fn with_masks(text: &str, mut parts: Vec<Range<usize>>) -> String {
         at = at.max(part.end);
     }
     masked.extend_from_slice(bytes.get(at..).unwrap_or_default());
-    String::from_utf8_lossy(&masked).into_owned()
+    masked
+}
+
+/// The bytes without an incomplete character at their end, if they were cut: it would hide the secret that it belongs to.
+fn whole_characters(bytes: &[u8], is_cut: bool) -> &[u8] {
+    match std::str::from_utf8(bytes) {
+        Err(error) if is_cut && error.error_len().is_none() => &bytes[..error.valid_up_to()],
+        _ => bytes,
+    }
 }
 
 /// The text, truncated to the maximum length, and whether it was longer.

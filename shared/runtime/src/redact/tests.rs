@@ -179,6 +179,23 @@ fn a_long_text_is_cut_before_it_is_masked() {
 }
 
 #[test]
+fn bytes_are_masked_in_place_and_not_cut() {
+    let redactor = redactor(&["hunter2"]);
+    let long = [&b"\xff\0"[..], &vec![b'.'; 2 * MAX_TEXT], b"hunter2 \xc3"].concat();
+    let masked = redactor.mask_bytes(&long, false);
+    assert!(masked.starts_with(b"\xff\0.") && masked.ends_with(b".[redacted] \xc3"));
+    assert_eq!(masked.len(), long.len() + 3);
+    assert_eq!(
+        &*redactor.mask_bytes("a hunté".as_bytes(), false),
+        "a hunté".as_bytes()
+    );
+    assert_eq!(
+        &*redactor.mask_bytes(&"a hunté".as_bytes()[..7], true),
+        b"a [redacted]"
+    );
+}
+
+#[test]
 fn text_made_to_be_slow_is_masked_in_bounded_time() {
     let secrets = [
         "a".repeat(3000),

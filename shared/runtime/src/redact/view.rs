@@ -52,9 +52,9 @@ const HEX: Digits = Digits {
 
 impl View {
     /// The text itself.
-    pub(super) fn of(text: &str, is_cut: bool) -> Self {
+    pub(super) fn of(text: &[u8], is_cut: bool) -> Self {
         Self {
-            bytes: text.as_bytes().to_vec(),
+            bytes: text.to_vec(),
             origins: (0..text.len()).map(|at| (at, at + 1)).collect(),
             is_cut,
         }
@@ -174,7 +174,7 @@ impl View {
 
 /// The text without percent-encoding.
 pub(super) fn percent_decoded(text: &str) -> String {
-    let decoded = View::of(text, false).unescaped(b'%');
+    let decoded = View::of(text.as_bytes(), false).unescaped(b'%');
     decoded.map_or_else(
         || text.to_owned(),
         |view| String::from_utf8_lossy(&view.bytes).into_owned(),
