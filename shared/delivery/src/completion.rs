@@ -2,6 +2,7 @@
 
 use record::Message;
 
+use crate::answer::RecordAnswer;
 use crate::outcome::RequestOutcome;
 use crate::policy::StatusRules;
 
@@ -69,4 +70,8 @@ pub struct Completion {
     pub message: Message,
     /// What happened to it.
     pub outcome: DeliveryOutcome,
+    /// The answer that the outcome follows from, if the route keeps it
+    /// ([`EndpointConfig::answers`](crate::EndpointConfig::answers)). Drop it soon: a route that has kept about
+    /// [`AnswerConfig::max_body`](crate::AnswerConfig::max_body) bytes for each possible request sends no further one.
+    pub answer: Option<RecordAnswer>,
 }

@@ -7,6 +7,7 @@ use http::Method;
 use http_proxy::Proxies;
 use record::StreamId;
 
+use crate::answer::AnswerConfig;
 use crate::error::DeliveryError;
 use crate::policy::StatusRules;
 use crate::request::{
@@ -60,6 +61,8 @@ pub struct EndpointConfig {
     pub group: Option<usize>,
     /// A pause in which an earlier run ended.
     pub pause: Option<EndpointPause>,
+    /// Which answers completions carry. `None`: none, and no response body is kept for them.
+    pub answers: Option<AnswerConfig>,
 }
 
 /// A pause in which an earlier run ended. No request is sent before its end, and one as a probe then. If it lasts longer
@@ -101,6 +104,7 @@ impl EndpointConfig {
             statuses: StatusRules::default(),
             group: None,
             pause: None,
+            answers: None,
         }
     }
 

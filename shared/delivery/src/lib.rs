@@ -62,6 +62,7 @@
 // A message that is not accepted is returned as it is: boxing it would cost an allocation for each attempt.
 #![allow(clippy::result_large_err)]
 
+mod answer;
 mod completion;
 mod config;
 mod delivery;
@@ -81,6 +82,7 @@ mod timer;
 pub mod transport;
 mod worker;
 
+pub use answer::{Answer, AnswerConfig, RecordAnswer};
 pub use completion::{Completion, DeliveryOutcome, Receipt};
 pub use config::{DeliveryConfig, EndpointConfig, EndpointPause, Limits, Order};
 pub use delivery::Delivery;

@@ -4,6 +4,8 @@ use std::time::Duration;
 
 use http::StatusCode;
 
+use crate::answer::Answer;
+
 /// The outcome of one request.
 #[derive(Debug)]
 pub(crate) enum RequestOutcome {
@@ -26,6 +28,8 @@ pub(crate) struct EndpointResponse {
     /// The beginning of the body in printable characters, unless the status is a success.
     pub(crate) text: String,
     pub(crate) report: FailureReport,
+    /// What the route keeps of it.
+    pub(crate) answer: Option<Box<Answer>>,
     /// From the start of the request to the head of the response.
     pub(crate) latency: Duration,
 }

@@ -30,6 +30,10 @@ pub(crate) struct RouteShared {
     pub(crate) uncommitted: AtomicUsize,
     /// The most uncommitted records, including those in flight.
     pub(crate) max_uncommitted: usize,
+    /// The bytes of the answers that are kept and not dropped yet.
+    pub(crate) kept_answers: AtomicUsize,
+    /// The bytes from which on no further request is sent; `usize::MAX` if the route keeps no answers.
+    pub(crate) max_kept_answers: usize,
     /// The least share of a partition: one record for each request in flight, and the records of two requests.
     min_share: usize,
     state: Mutex<RouteState>,
@@ -50,6 +54,9 @@ impl RouteShared {
             max_uncommitted: limits.max_uncommitted.map_or(usize::MAX, |requests| {
                 requests.saturating_mul(endpoint.max_records())
             }),
+            kept_answers: AtomicUsize::new(0),
+            max_kept_answers: (endpoint.answers.as_ref())
+                .map_or(usize::MAX, |answers| answers.max_kept(limits.max_in_flight)),
             min_share: limits.max_in_flight.max(2 * endpoint.max_records()),
             state: Mutex::new(RouteState::Open),
             is_deferred: AtomicBool::new(false),

@@ -236,6 +236,7 @@ mod tests {
             retry_after,
             text: String::new(),
             report: FailureReport::None,
+            answer: None,
             latency: Duration::ZERO,
         })
     }

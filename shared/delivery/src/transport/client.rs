@@ -18,6 +18,7 @@ use super::nginx_status::actual_status;
 use super::response_text::{MAX_TEXT, is_json, printable};
 use super::tls::TlsConfig;
 use super::tunnel;
+use crate::answer::{Answer, AnswerConfig};
 use crate::config::EndpointConfig;
 use crate::endpoint_url::EndpointUrl;
 use crate::error::DeliveryError;
@@ -56,6 +57,7 @@ pub struct EndpointClient {
     /// The idle connections of the route's group.
     idle: Option<Arc<IdlePool>>,
     statuses: StatusRules,
+    answers: Option<AnswerConfig>,
     /// Requests sent again because the endpoint had closed an idle connection.
     stale_connections: AtomicU64,
 }
@@ -105,6 +107,7 @@ impl EndpointClient {
             authorization: Arc::clone(&endpoint.authorization),
             tls: Arc::clone(&endpoint.tls),
             statuses: endpoint.statuses.clone(),
+            answers: endpoint.answers.clone(),
             stale_connections: AtomicU64::new(0),
         })
     }
@@ -213,8 +216,13 @@ impl EndpointClient {
         let is_success = head.status.is_success();
         let can_report = is_success && request.is_batch() && is_json(header(header::CONTENT_TYPE));
         let max_kept = if can_report { MAX_REPORT } else { MAX_TEXT };
+        let is_accepted = self.statuses.is_accepted(head.status.as_u16());
+        let kept_answer = self.answers.as_ref();
+        let kept_answer = kept_answer.filter(|answers| answers.keeps(is_accepted));
+        // One byte more than is kept shows that the body is longer.
+        let max_read = kept_answer.map_or(max_kept, |answers| max_kept.max(answers.max_body + 1));
         let body = match &mut connection {
-            Some(connection) => connection.read_body(body, max_kept, &mut slot.timer).await,
+            Some(connection) => connection.read_body(body, max_read, &mut slot.timer).await,
             None => ResponseBody::default(),
         };
         slot.connection =
@@ -222,14 +230,21 @@ impl EndpointClient {
         let mut text = if is_success {
             String::new()
         } else {
-            let is_cut = !body.is_complete || body.bytes.len() == max_kept;
-            printable(&body.bytes, is_cut)
+            let shown = &body.bytes[..body.bytes.len().min(max_kept)];
+            let is_cut = !body.is_complete || body.bytes.len() >= max_kept;
+            printable(shown, is_cut)
         };
         let status = actual_status(head.status, &text);
         if let Some(proxy) = self.proxy.as_ref().filter(|_| !is_success && !self.url.tls) {
             // The response can be that of the proxy itself.
             text = format!("through the proxy {proxy} {text}");
         }
+        let answer = kept_answer.map(|answers| {
+            let (is_complete, length) = (body.is_complete, body.length);
+            let headers = &head.headers;
+            let answer = Answer::new(answers, status, headers, &body.bytes, is_complete, length);
+            Box::new(answer)
+        });
         let report = match (can_report, body.is_complete) {
             (false, _) => FailureReport::None,
             (true, true) => FailureReport::Complete(body.bytes),
@@ -241,6 +256,7 @@ impl EndpointClient {
             retry_after: requested_delay,
             text,
             report,
+            answer,
             latency,
         })
     }

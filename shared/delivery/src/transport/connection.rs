@@ -51,6 +51,8 @@ pub(super) struct ResponseBody {
     pub(super) bytes: Vec<u8>,
     /// The body arrived completely and within the limits.
     pub(super) is_complete: bool,
+    /// The length of the whole body, if it arrived or was declared.
+    pub(super) length: Option<u64>,
 }
 
 impl Connection {
@@ -158,8 +160,10 @@ impl Connection {
             return ResponseBody {
                 bytes: Vec::new(),
                 is_complete: true,
+                length: Some(0),
             };
         }
+        let declared = body.size_hint().exact();
         let mut bytes = Vec::new();
         let mut length = 0;
         let deadline = Instant::now() + BODY_TIMEOUT;
@@ -182,9 +186,14 @@ impl Connection {
             let driven = pin!(drive(&mut self.driver, &mut self.is_closed, reading));
             timer.within(deadline, driven).await
         };
+        let is_complete = matches!(is_complete, Some(Some(true)));
         ResponseBody {
             bytes,
-            is_complete: matches!(is_complete, Some(Some(true))),
+            is_complete,
+            length: match is_complete {
+                true => Some(length as u64),
+                false => declared,
+            },
         }
     }
 

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use record::Message;
 
+use crate::answer::RecordAnswer;
 use crate::completion::{Completion, DeliveryOutcome};
 use crate::memory::memory_bytes;
 use crate::route::RouteShared;
@@ -48,7 +49,12 @@ impl CompletionBuffer {
     }
 
     /// Adds a completion, and sends the group if it is full.
-    pub(super) fn push(&mut self, message: Message, outcome: DeliveryOutcome) {
+    pub(super) fn push(
+        &mut self,
+        message: Message,
+        outcome: DeliveryOutcome,
+        answer: Option<RecordAnswer>,
+    ) {
         if self.buffered.is_empty() {
             self.due = Some(now() + MAX_WAIT);
         }
@@ -59,6 +65,7 @@ impl CompletionBuffer {
             route: self.route,
             message,
             outcome,
+            answer,
         });
         if self.buffered.len() >= self.group {
             self.send();

@@ -16,6 +16,7 @@ use tracing::{info, warn};
 
 use super::completions::CompletionBuffer;
 use super::in_flight::{FinishedRequest, InFlight};
+use crate::answer::{HeldAnswer, RecordAnswer};
 use crate::completion::{Completion, DeliveryOutcome};
 use crate::config::{DeliveryConfig, EndpointPause};
 use crate::inbox::Arrivals;
@@ -222,7 +223,11 @@ impl Worker {
             self.defer_route("the run's deadline has passed");
             // The endpoint may have received these records. The next run sends them again, with the same key.
             for batch in self.in_flight.cancel() {
-                self.defer(batch, "the request was cancelled at the run's deadline");
+                self.defer(
+                    batch,
+                    "the request was cancelled at the run's deadline",
+                    None,
+                );
             }
         }
         let pause_end = self.policy.limiter.pause_end(now);
@@ -256,21 +261,21 @@ impl Worker {
 
     fn accept(&mut self, message: Message, now: Instant) {
         if let Some(reason) = self.deferred.clone() {
-            self.defer_messages([message], &reason, 0);
+            self.defer_messages([message], &reason, 0, None);
         } else if message.value.is_none() && !self.accepts_tombstones {
             let outcome = DeliveryOutcome::Rejected {
                 status: None,
                 reason: "a tombstone has no value to deliver".to_owned(),
             };
-            self.completions.push(message, outcome);
+            self.completions.push(message, outcome, None);
         } else if let Err(message) = self.queue.push(message, now) {
-            self.defer_messages([message], BEHIND_DEFERRED, 0);
+            self.defer_messages([message], BEHIND_DEFERRED, 0, None);
         }
     }
 
     fn revoke(&mut self, partition: i32) {
         let messages = self.queue.revoke(partition);
-        self.defer_messages(messages, REVOKED, 0);
+        self.defer_messages(messages, REVOKED, 0, None);
     }
 
     /// Sends as many requests as the limits allow.
@@ -288,12 +293,14 @@ impl Worker {
         }
     }
 
-    /// Whether another request can be in flight: within the number of requests, and of records that a crash repeats.
+    /// Whether another request can be in flight: within the number of requests, of records that a crash repeats, and of
+    /// bytes of kept answers.
     fn has_capacity(&self) -> bool {
         let uncommitted =
             self.in_flight.records() + self.shared.uncommitted.load(Ordering::Acquire);
         self.in_flight.len() < self.max_in_flight
             && uncommitted + self.queue.batch_records() <= self.shared.max_uncommitted
+            && self.shared.kept_answers.load(Ordering::Relaxed) < self.shared.max_kept_answers
     }
 
     fn send(&mut self, mut batch: Batch, now: Instant) {
@@ -326,7 +333,7 @@ impl Worker {
             status: None,
             reason: invalid.reason,
         };
-        self.completions.push(message, outcome);
+        self.completions.push(message, outcome, None);
     }
 
     /// When there is something to do without an event from outside. Sets how many arrivals cause a notification.
@@ -388,17 +395,18 @@ impl Worker {
         self.deferred = Some(reason.into());
         self.policy.limiter.disable();
         for (message, attempts) in self.queue.drain() {
-            self.defer_messages([message], reason, attempts);
+            self.defer_messages([message], reason, attempts, None);
         }
         // Immediately: the state should not be older than the completions.
         self.publish_state();
     }
 
     /// Defers the batch's messages, and with them all messages behind them in their group.
-    pub(super) fn defer(&mut self, batch: Batch, reason: &str) {
+    /// `answer`: the response to its last request.
+    pub(super) fn defer(&mut self, batch: Batch, reason: &str, answer: Option<&Arc<HeldAnswer>>) {
         let behind = self.queue.defer(&batch);
-        self.defer_messages(batch.messages, reason, batch.requests);
-        self.defer_messages(behind, BEHIND_DEFERRED, 0);
+        self.defer_messages(batch.messages, reason, batch.requests, answer);
+        self.defer_messages(behind, BEHIND_DEFERRED, 0, None);
     }
 
     fn defer_messages(
@@ -406,11 +414,13 @@ impl Worker {
         messages: impl IntoIterator<Item = Message>,
         reason: &str,
         attempts: u32,
+        answer: Option<&Arc<HeldAnswer>>,
     ) {
         for message in messages {
             let reason = reason.to_owned();
-            self.completions
-                .push(message, DeliveryOutcome::Deferred { reason, attempts });
+            let outcome = DeliveryOutcome::Deferred { reason, attempts };
+            let answer = answer.map(|answer| RecordAnswer::new(Arc::clone(answer), attempts));
+            self.completions.push(message, outcome, answer);
         }
     }
 

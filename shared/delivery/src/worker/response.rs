@@ -1,11 +1,13 @@
 //! What follows from the outcome of a request.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use tracing::{debug, warn};
 
 use super::event_loop::{REVOKED, Worker};
 use super::in_flight::FinishedRequest;
+use crate::answer::{HeldAnswer, RecordAnswer};
 use crate::completion::{DeliveryOutcome, Receipt};
 use crate::outcome::{ConnectionError, EndpointResponse, FailureReport, RequestOutcome};
 use crate::policy::partial::PartialFailures;
@@ -22,7 +24,7 @@ const MAX_DEFERRED_GROUPS: usize = 100_000;
 impl Worker {
     /// Handles the outcome of a request.
     pub(super) fn on_response(&mut self, finished: FinishedRequest, now: Instant) {
-        let Some((batch, permit, outcome)) = self.in_flight.finish(finished) else {
+        let Some((batch, permit, mut outcome)) = self.in_flight.finish(finished) else {
             return;
         };
         self.count(&outcome);
@@ -36,26 +38,36 @@ impl Worker {
         };
         let partial = self.partial_failures(&batch, &outcome);
         let action = self.policy.decide(&outcome, partial, &attempt);
-        self.apply(batch, &outcome, action);
+        let answer = self.take_answer(&mut outcome);
+        self.apply(batch, &outcome, answer.as_ref(), action);
         if self.queue.deferred_groups() > MAX_DEFERRED_GROUPS {
             self.defer_route("too many keys or partitions have a deferred record");
         }
     }
 
     /// Carries out the retry decision.
-    fn apply(&mut self, mut batch: Batch, outcome: &RequestOutcome, action: RetryAction) {
+    fn apply(
+        &mut self,
+        mut batch: Batch,
+        outcome: &RequestOutcome,
+        answer: Option<&Arc<HeldAnswer>>,
+        action: RetryAction,
+    ) {
+        let requests = batch.requests;
+        let answer_of_record =
+            || answer.map(|answer| RecordAnswer::new(Arc::clone(answer), requests));
         match action {
             RetryAction::Successful => {
                 self.queue.complete(batch.group, batch.partition());
                 for message in batch.messages {
-                    let outcome = self.delivered(outcome, batch.requests);
-                    self.completions.push(message, outcome);
+                    let outcome = self.delivered(outcome, requests);
+                    self.completions.push(message, outcome, answer_of_record());
                 }
             }
             RetryAction::Retry { at, is_requested } => {
                 batch.failures += 1;
                 if let Err(batch) = self.queue.retry(batch, at, is_requested) {
-                    self.defer(batch, REVOKED);
+                    self.defer(batch, REVOKED, answer);
                 }
             }
             RetryAction::RetryPartial { failed, rest } => {
@@ -65,12 +77,12 @@ impl Worker {
                     if failed.next_if_eq(&position).is_some() {
                         failed_messages.push(message);
                     } else {
-                        let outcome = self.delivered(outcome, batch.requests);
-                        self.completions.push(message, outcome);
+                        let outcome = self.delivered(outcome, requests);
+                        self.completions.push(message, outcome, answer_of_record());
                     }
                 }
                 batch.messages = failed_messages;
-                self.apply(batch, outcome, *rest);
+                self.apply(batch, outcome, answer, *rest);
             }
             RetryAction::Split => {
                 let records = batch.messages.len();
@@ -78,7 +90,7 @@ impl Worker {
                 // Each half has two attempts: the one without the bad record is accepted before the last of the other.
                 batch.failures = batch.failures.saturating_sub(1);
                 if let Err(batch) = self.queue.split(batch) {
-                    self.defer(batch, REVOKED);
+                    self.defer(batch, REVOKED, answer);
                 }
             }
             RetryAction::DontRetry(Disposition::Rejected { status, reason }) => {
@@ -88,14 +100,14 @@ impl Worker {
                         status: Some(status),
                         reason: reason.clone(),
                     };
-                    self.completions.push(message, outcome);
+                    self.completions.push(message, outcome, answer_of_record());
                 }
             }
             RetryAction::DontRetry(Disposition::Deferred { reason }) => {
-                self.defer(batch, &reason);
+                self.defer(batch, &reason, answer);
             }
             RetryAction::DontRetry(Disposition::RouteGone { reason }) => {
-                self.defer(batch, &reason);
+                self.defer(batch, &reason, answer);
                 self.defer_route(&reason);
             }
         }
@@ -168,6 +180,15 @@ impl Worker {
                 PartialFailures::parse(body, &keys)
             }
         }
+    }
+
+    /// The response, if the route keeps it. From now on it counts as kept.
+    fn take_answer(&self, outcome: &mut RequestOutcome) -> Option<Arc<HeldAnswer>> {
+        let RequestOutcome::Answered(response) = outcome else {
+            return None;
+        };
+        let answer = response.answer.take()?;
+        Some(Arc::new(HeldAnswer::new(*answer, &self.shared)))
     }
 
     fn count(&self, outcome: &RequestOutcome) {

@@ -3,6 +3,7 @@
 // A helper that fails should fail its test.
 #![allow(clippy::expect_used)]
 
+mod answers;
 mod batches;
 mod circuit;
 mod ending;
