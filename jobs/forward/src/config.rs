@@ -21,7 +21,7 @@ use rdkafka::error::KafkaResult;
 use settings::common::SECRET_REFRESH_INTERVAL;
 use settings::{Setting, SettingError, Settings};
 
-use crate::route_config::{self, RouteConfig, RouteLimits};
+use crate::route_config::{self, RouteAnswers, RouteConfig, RouteLimits};
 use crate::single_run::ConcurrentRuns;
 use avro::Schema;
 use delivery::{DeliveryConfig, EndpointConfig, Limits, Order};
@@ -243,7 +243,8 @@ impl Config {
 
     /// What contradicts the settings, with the index of the route. A container file has one schema, and JSON and values in
     /// requests are made with `AVRO_SCHEMA`, so with `DELIVERY_SCHEMA=writer` only single datums can be sent. The limits of
-    /// a route may contradict each other together with the settings.
+    /// a route may contradict each other together with the settings. Answers cannot be written to the topic or to the
+    /// dead-letter topic.
     pub fn route_faults(&self, routes: &[RouteConfig]) -> Vec<(usize, SettingError)> {
         let mut faults = Vec::new();
         for (index, route) in routes.iter().enumerate() {
@@ -254,6 +255,17 @@ impl Config {
                      each is the route's limit, or the setting",
                     route.name
                 );
+                faults.push((index, SettingError::Contradiction(error)));
+            }
+            for (member, topic) in route.answers.iter().flat_map(RouteAnswers::topics) {
+                let used = if topic == self.kafka.topic {
+                    "KAFKA_TOPIC: each answer would be read as a record"
+                } else if topic == self.dead_letter_topic {
+                    "DEAD_LETTER_TOPIC: each answer would be read as a dead letter"
+                } else {
+                    continue;
+                };
+                let error = format!("the {member} of route {:?} is {used}", route.name);
                 faults.push((index, SettingError::Contradiction(error)));
             }
             if self.delivery_schema != DeliverySchema::Writer {

@@ -10,6 +10,7 @@ pub use summary::{DeadLetterSample, DeadLetterSummary};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use delivery::RecordAnswer;
 use rdkafka::message::{Header, OwnedHeaders};
 use serde_json::json;
 
@@ -76,6 +77,8 @@ pub struct DeadLetter {
     pub reason: String,
     /// The route that matched it.
     pub route: Option<String>,
+    /// The final answer of its endpoint, if the route keeps it.
+    pub answer: Option<RecordAnswer>,
 }
 
 /// Topic and format of dead letters, and the group and run in their headers.

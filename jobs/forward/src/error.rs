@@ -12,6 +12,9 @@ pub enum RunError {
     /// The broker.
     #[error(transparent)]
     Source(#[from] SourceError),
+    /// A topic of answers does not exist, or the user may not write to it.
+    #[error("{0}")]
+    Answers(String),
     /// The window cannot be planned.
     #[error(transparent)]
     Plan(#[from] PlanError),

@@ -12,7 +12,7 @@
 //! - [`recreation`]: whether the topic was deleted and created again
 //! - [`single_run`]: joins the consumer group, so that no two runs read the same partition
 //! - [`pipeline`]: reads, delivers, commits
-//! - [`dead_letter`]: the format of dead letters
+//! - [`dead_letter`], [`answer`]: the formats of dead letters and of kept answers
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
@@ -30,6 +30,8 @@
 //! # Ok::<(), String>(())
 //! ```
 
+pub mod answer;
+mod answer_topics;
 pub mod authorization;
 pub mod check;
 pub mod cli;

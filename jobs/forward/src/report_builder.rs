@@ -15,7 +15,7 @@ use crate::exit::Facts;
 use crate::pipeline::{DeferredRecord, PartitionState, Pipeline, StopReason, age};
 use crate::plan::PlanError;
 use crate::report::{
-    self, Identity, Latency, OldestDeferred, PartitionReport, RouteReport, RunReport,
+    self, AnswerCounts, Identity, Latency, OldestDeferred, PartitionReport, RouteReport, RunReport,
 };
 use crate::route_config::RouteConfig;
 use crate::single_run::JoinError;
@@ -42,6 +42,10 @@ impl ReportBuilder {
             // Printed as a target, which leaves out the query: it may hold a key.
             url: EndpointUrl::parse(&route.url)
                 .map_or_else(|_| String::new(), |target| target.to_string()),
+            answers: route.answers.as_ref().map(|answers| AnswerCounts {
+                success: answers.success_topic.as_ref().map(|_| 0),
+                error: answers.error_topic.as_ref().map(|_| 0),
+            }),
             ..RouteReport::default()
         };
         Self {
@@ -177,6 +181,12 @@ impl ReportBuilder {
             route.delivered = counters.delivered;
             route.dead_lettered = counters.dead_lettered;
             route.deferred = counters.open;
+            if let Some(answers) = &mut route.answers
+                && let Some(written) = pipeline.answers().get(index)
+            {
+                answers.success = answers.success.map(|_| written.success);
+                answers.error = answers.error.map(|_| written.error);
+            }
             let Some(delivery) = pipeline.delivery() else {
                 continue;
             };
@@ -207,6 +217,14 @@ impl ReportBuilder {
             self.facts.source_failed = true;
             self.notes.push(format!(
                 "{failed} dead letters were not acknowledged; their records stay for the next run"
+            ));
+        }
+        let failed = pipeline.failed_answers();
+        if failed > 0 {
+            self.facts.source_failed = true;
+            self.notes.push(format!(
+                "{failed} answers were not acknowledged; their records stay for the next run, which sends them again with \
+                 the same idempotency keys"
             ));
         }
         let bound = match (pipeline.partitions().is_bounded(), window.capped) {
@@ -285,7 +303,9 @@ impl ReportBuilder {
     /// Attributes the end of the run to an error from before the pipeline.
     pub(crate) fn attribute(&mut self, error: &RunError) {
         match error {
-            RunError::Source(_) | RunError::Join(JoinError::Broker { .. }) => {
+            RunError::Source(_)
+            | RunError::Answers(_)
+            | RunError::Join(JoinError::Broker { .. }) => {
                 self.facts.source_failed = true;
             }
             RunError::Join(_) => self.facts.concurrent_run = true,

@@ -21,20 +21,21 @@ use record::StreamId;
 use routes::Routes;
 use writer_schemas::WriterSchemas;
 
+use crate::answer_topics;
 use crate::config::Config;
 use crate::dead_letter::DeadLetterConfig;
 use crate::error::RunError;
 use crate::pauses::{self, PauseEnds};
 use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
 use crate::plan::{self, PlanError, PlannedWindow};
-use crate::producer::{ProduceResult, RecordProducer};
+use crate::producer::RecordProducer;
 use crate::recreation;
 use crate::report::{self, RunReport};
 use crate::report_builder::ReportBuilder;
 use crate::route_config::{self, RouteConfig};
 use crate::schema_fetcher::SchemaFetcher;
 use crate::single_run::{GroupJoin, Membership};
-use crate::writer::RecordWriter;
+use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
 
 /// What a run needs.
 pub struct Run<'r> {
@@ -114,6 +115,7 @@ impl Run<'_> {
             }
             return Ok(());
         }
+        self.check_answer_topics(&reader, clock)?;
         let membership = self.join(&reader, clock)?;
         let partitions = self.partitions(&reader, &window, &scope, membership.as_ref(), clock)?;
         let (member, group) = match membership {
@@ -234,6 +236,16 @@ impl Run<'_> {
             request_timeout: self.config.shutdown_timeout.max(MIN_REQUEST_TIMEOUT),
             shutdown: self.shutdown,
         }
+    }
+
+    /// Checks the topics of answers before a record is delivered: without them it would be delivered in each run again.
+    fn check_answer_topics(&self, reader: &Reader, clock: Instant) -> Result<(), RunError> {
+        for topic in answer_topics::all(self.route_configs) {
+            let timeout = self.start_timeout(clock);
+            let checked = answer_topics::check(reader, &topic, timeout);
+            checked.map_err(|(what, remedy)| RunError::Answers(format!("{what}: {remedy}")))?;
+        }
+        Ok(())
     }
 
     /// Joins the group; `None` if this run moves no commit. A window without records needs no membership, so this comes
@@ -399,7 +411,7 @@ impl Run<'_> {
         &self,
         run: &str,
         stream: &StreamId,
-        acknowledged: Sender<ProduceResult>,
+        acknowledged: Sender<WriteResult>,
     ) -> RecordWriter {
         let dead_letters = DeadLetterConfig {
             topic: self.config.dead_letter_topic.clone(),
@@ -409,6 +421,16 @@ impl Run<'_> {
             envelope: self.config.dead_letter_envelope,
         };
         let producer = RecordProducer::new(self.config.dead_letter_producer(), acknowledged);
-        RecordWriter::new(producer, dead_letters)
+        let topics = |route: &RouteConfig| {
+            let answers = route.answers.as_ref();
+            let topic = |text: &Option<String>| text.as_deref().map(Arc::from);
+            AnswerTopics {
+                route: route.name.clone(),
+                success: answers.and_then(|answers| topic(&answers.success_topic)),
+                error: answers.and_then(|answers| topic(&answers.error_topic)),
+            }
+        };
+        let answers = self.route_configs.iter().map(topics).collect();
+        RecordWriter::new(producer, dead_letters, answers)
     }
 }

@@ -1,30 +1,149 @@
-//! Writes the records of a run to their topics, each in its format.
+//! Writes dead letters and answers to their topics, each in its format.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use crate::dead_letter::{DeadLetter, DeadLetterConfig};
-use crate::producer::{OutgoingRecord, ProduceError, RecordProducer, SizeLimit};
+use offsets::progress::Class;
+use record::Message;
 
-/// Writes dead letters through one producer.
+use crate::answer::{AnswerContext, AnswerOutcome, AnswerRecord};
+use crate::dead_letter::{DeadLetter, DeadLetterConfig};
+use crate::producer::{
+    Origin, OutgoingRecord, ProduceError, ProduceResult, RecordProducer, SizeLimit,
+};
+
+/// A record that is written before the record that it is about is completed.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// A dead letter.
+    DeadLetter(DeadLetter),
+    /// An answer.
+    Answer(AnswerRecord),
+}
+
+/// What was written.
+#[derive(Debug)]
+pub enum Written {
+    /// A dead letter. The answer is written next, if there is one.
+    DeadLetter {
+        /// The answer of the record's endpoint.
+        answer: Option<Box<AnswerRecord>>,
+    },
+    /// An answer.
+    Answer(AnswerOutcome),
+}
+
+/// Where a record is written to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// The dead-letter topic.
+    DeadLetters,
+    /// The `success_topic` of a route.
+    Success,
+    /// The `error_topic` of a route.
+    Error,
+}
+
+/// The result of a write.
+pub type WriteResult = ProduceResult<Written>;
+
+/// The topics of a route's answers.
+#[derive(Clone, Debug, Default)]
+pub struct AnswerTopics {
+    /// The name of the route.
+    pub route: String,
+    /// The topic of answers to delivered records.
+    pub success: Option<Arc<str>>,
+    /// The topic of answers to dead-lettered records.
+    pub error: Option<Arc<str>>,
+}
+
+/// Writes dead letters and answers through one producer.
 pub struct RecordWriter {
-    producer: RecordProducer,
+    producer: RecordProducer<Written>,
     dead_letters: DeadLetterConfig,
+    /// One for each route.
+    answers: Vec<AnswerTopics>,
+}
+
+impl Outgoing {
+    /// The record that it is about.
+    pub(crate) fn origin(&self) -> Origin {
+        match self {
+            Self::DeadLetter(letter) => letter.origin(),
+            Self::Answer(answer) => answer.origin(),
+        }
+    }
+
+    /// Where it is written to.
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Self::DeadLetter(_) => Target::DeadLetters,
+            Self::Answer(answer) => Target::of(&answer.outcome),
+        }
+    }
+}
+
+impl Written {
+    /// Where it was written to.
+    pub(crate) fn target(&self) -> Target {
+        match self {
+            Self::DeadLetter { .. } => Target::DeadLetters,
+            Self::Answer(outcome) => Target::of(outcome),
+        }
+    }
+}
+
+impl Target {
+    fn of(outcome: &AnswerOutcome) -> Self {
+        match outcome {
+            AnswerOutcome::Delivered => Self::Success,
+            AnswerOutcome::DeadLettered(_) => Self::Error,
+        }
+    }
+}
+
+impl AnswerTopics {
+    fn of(&self, target: Target) -> Option<&Arc<str>> {
+        match target {
+            Target::Success => self.success.as_ref(),
+            Target::Error => self.error.as_ref(),
+            Target::DeadLetters => None,
+        }
+    }
 }
 
 impl RecordWriter {
     /// A writer that uses this producer.
-    pub(crate) fn new(producer: RecordProducer, dead_letters: DeadLetterConfig) -> Self {
+    pub(crate) fn new(
+        producer: RecordProducer<Written>,
+        dead_letters: DeadLetterConfig,
+        answers: Vec<AnswerTopics>,
+    ) -> Self {
         Self {
             producer,
             dead_letters,
+            answers,
         }
     }
 
-    /// Passes a dead letter to the producer.
+    /// The topic of a route's answers; `None` if they are not written.
+    pub(crate) fn answer_topic(&self, class: Class, target: Target) -> Option<Arc<str>> {
+        self.answers.get(class)?.of(target).map(Arc::clone)
+    }
+
+    /// Passes a record to the producer.
     ///
     /// # Errors
-    /// The producer does not accept it (too large, queue full). Its record stays incomplete.
-    pub(crate) fn send_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), ProduceError> {
+    /// The producer does not accept it (too large, queue full). The record that it is about stays incomplete.
+    pub(crate) fn send(&mut self, record: &Outgoing) -> Result<(), ProduceError> {
+        match record {
+            Outgoing::DeadLetter(letter) => self.send_dead_letter(letter),
+            Outgoing::Answer(answer) => self.send_answer(answer),
+        }
+    }
+
+    fn send_dead_letter(&mut self, letter: &DeadLetter) -> Result<(), ProduceError> {
         let config = &self.dead_letters;
         self.producer.create_topic(&config.topic);
         let envelope = letter.envelope(config);
@@ -35,29 +154,94 @@ impl RecordWriter {
             value: value.or(letter.message.value.as_deref()),
             headers: Some(letter.record_headers(config)),
         };
-        self.producer.send(record, letter.origin())
+        let topic = self.answer_topic(letter.class, Target::Error);
+        let answer = letter.answer.clone().zip(topic);
+        let answer = answer.map(|(answer, topic)| AnswerRecord {
+            topic,
+            // The value is not part of an answer.
+            message: Message {
+                at: letter.message.at.clone(),
+                key: letter.message.key.clone(),
+                value: None,
+                payload: None,
+                headers: Vec::new(),
+                timestamp: letter.message.timestamp,
+                client_key: letter.message.client_key.clone(),
+            },
+            class: letter.class,
+            answer,
+            outcome: AnswerOutcome::DeadLettered(letter.reason.clone()),
+        });
+        let answer = answer.map(Box::new);
+        let written = Written::DeadLetter { answer };
+        self.producer.send(record, letter.origin(), written)
     }
 
-    /// The message for a dead letter of `size` bytes that is too large, with the remedy. `at`: its record.
-    pub(crate) fn too_large(&mut self, at: &str, size: usize) -> String {
-        let topic = &self.dead_letters.topic;
-        let smaller = match self.dead_letters.envelope {
-            true => "DEAD_LETTER_ENVELOPE=false makes it a quarter smaller; ",
-            false => "",
+    fn send_answer(&mut self, answer: &AnswerRecord) -> Result<(), ProduceError> {
+        let route = self.answers.get(answer.class);
+        let value = answer.envelope(&AnswerContext {
+            route: route.map_or("", |topics| &topics.route),
+            group: &self.dead_letters.group,
+            run: &self.dead_letters.run,
+            stream: &self.dead_letters.stream,
+        });
+        let record = OutgoingRecord {
+            topic: &answer.topic,
+            key: answer.message.key.as_deref(),
+            value: Some(value.as_bytes()),
+            headers: None,
         };
-        let message =
-            format!("the dead letter of {at} has {size} bytes with its headers, more than");
+        let written = Written::Answer(answer.outcome.clone());
+        self.producer.send(record, answer.origin(), written)
+    }
+
+    /// The message for a record of `size` bytes that is too large, with the remedy. `at`: the record that it is about.
+    pub(crate) fn too_large(
+        &mut self,
+        target: Target,
+        class: Class,
+        at: &str,
+        size: usize,
+    ) -> String {
+        let answers = self.answers.get(class);
+        let (what, topic, remedy) = match target {
+            Target::DeadLetters => (
+                "dead letter of",
+                self.dead_letters.topic.as_str(),
+                match self.dead_letters.envelope {
+                    true => "DEAD_LETTER_ENVELOPE=false makes it a quarter smaller",
+                    false => "",
+                },
+            ),
+            Target::Success | Target::Error => (
+                "answer to",
+                answers
+                    .and_then(|topics| topics.of(target))
+                    .map_or("", |topic| topic),
+                "lower max_body of the route's answers",
+            ),
+        };
+        let join = |text: &str, then: &str| match text {
+            "" => then.to_owned(),
+            text => format!("{text}; {then}"),
+        };
+        let message = format!("the {what} {at} has {size} bytes with its headers, more than");
         let effect = "until then the commit of its partition stays before it";
         match self.producer.size_limit(topic, size) {
-            SizeLimit::Producer(ours) => format!(
-                "{message} the {ours} bytes that the producer sends at most: {smaller}otherwise save the record and move the group's offset past it with Kafka's tools; {effect}"
-            ),
+            SizeLimit::Producer(ours) => {
+                let remedy = join(
+                    remedy,
+                    "otherwise save the record and move the group's offset past it with Kafka's tools",
+                );
+                format!(
+                    "{message} the {ours} bytes that the producer sends at most: {remedy}; {effect}"
+                )
+            }
             SizeLimit::Topic { limit, needed } => {
                 let limit = limit.map_or("unknown".to_owned(), |limit| limit.to_string());
                 let name = SizeLimit::TOPIC_PROPERTY;
-                format!(
-                    "{message} {topic} accepts ({name}: {limit}): {smaller}set {name}={needed} or more on {topic}; {effect}"
-                )
+                let remedy = join(remedy, &format!("set {name}={needed} or more on {topic}"));
+                format!("{message} {topic} accepts ({name}: {limit}): {remedy}; {effect}")
             }
         }
     }

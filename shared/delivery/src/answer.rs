@@ -18,7 +18,7 @@ const MIN_KEPT: usize = 4096;
 /// Which answers of a route are kept, and how much of them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AnswerConfig {
-    /// Answers with a status that means success are kept.
+    /// Answers with a status that means success are kept. Those to batches are kept also without it.
     pub keeps_success: bool,
     /// Other answers are kept.
     pub keeps_error: bool,
@@ -29,10 +29,11 @@ pub struct AnswerConfig {
 }
 
 impl AnswerConfig {
-    /// Whether answers with a status are kept. `is_accepted`: the status means success.
-    pub(crate) fn keeps(&self, is_accepted: bool) -> bool {
+    /// Whether answers with a status are kept. `is_accepted`: the status means success. One to a batch may report records
+    /// as failed.
+    pub(crate) fn keeps(&self, is_accepted: bool, is_batch: bool) -> bool {
         match is_accepted {
-            true => self.keeps_success,
+            true => self.keeps_success || is_batch,
             false => self.keeps_error,
         }
     }

@@ -22,6 +22,27 @@ pub struct Permissions {
 }
 
 impl Reader {
+    /// Whether the user may write to a topic, within `timeout`. Nothing is written or created.
+    pub fn write_permission(&self, topic: &str, timeout: Duration) -> Permission {
+        let end = Instant::now() + timeout;
+        let client = self.consumer.client();
+        let metadata = client.fetch_metadata(Some(topic), timeout);
+        let Ok(metadata) = metadata else {
+            return Permission::NotReported;
+        };
+        if !exists(&metadata) {
+            return Permission::NoTopic;
+        }
+        // Without a controller the request waits until its timeout.
+        if !has_controller(client, &metadata) {
+            return Permission::NotReported;
+        }
+        let remaining = end
+            .saturating_duration_since(Instant::now())
+            .max(Duration::from_millis(1));
+        topic_permission(client, topic, Operation::Write, remaining)
+    }
+
     /// Asks the broker, within `timeout`. Nothing is read, written or created.
     pub fn permissions(
         &self,
@@ -39,10 +60,6 @@ impl Reader {
         // Without a controller the requests wait until their timeout.
         if !metadata.is_ok_and(|metadata| has_controller(client, &metadata)) {
             let dead_letters = client.fetch_metadata(Some(dead_letter_topic), remaining());
-            let exists = |metadata: &Metadata| {
-                let mut topics = metadata.topics().iter();
-                topics.any(|topic| !topic.partitions().is_empty())
-            };
             return Permissions {
                 read_topic: Permission::NotReported,
                 read_group: Permission::NotReported,
@@ -61,4 +78,9 @@ impl Reader {
             write_dead_letters: on_topic(dead_letter_topic, Operation::Write),
         }
     }
+}
+
+fn exists(metadata: &Metadata) -> bool {
+    let mut topics = metadata.topics().iter();
+    topics.any(|topic| !topic.partitions().is_empty())
 }

@@ -53,6 +53,15 @@ pub fn check_balance(report: &Value) -> Result<(), String> {
             ));
         }
     }
+    for route in report["routes"].as_array().ok_or("no routes")? {
+        let success = route["answers"]["success"].as_i64();
+        if success.is_some_and(|count| Some(count) != route["delivered"].as_i64()) {
+            return Err(format!(
+                "route {} does not have one answer for each delivered record",
+                route["route"]
+            ));
+        }
+    }
     match report["balanced"].as_bool() {
         Some(true) => Ok(()),
         _ => Err("`balanced` is not true".to_owned()),

@@ -4,10 +4,12 @@ use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use super::{Check, CheckError, Finding};
+use crate::answer_topics::{self, AnswerTopic};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::plan;
 use crate::recreation;
+use crate::route_config::RouteConfig;
 use kafka::describe::Permission;
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::permissions::Permissions;
@@ -17,8 +19,8 @@ use offsets::window::WindowStart;
 /// The time for the requests about permissions: a broker may not answer them.
 const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Broker, topic, window, group and dead-letter topic; checks that depend on a failed one are left out.
-pub(super) fn ask(config: &Config) -> Vec<Check> {
+/// Broker, topic, window, group, dead-letter topic and topics of answers; checks that depend on a failed one are left out.
+pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
     let check = |name, result| {
         let target = &config.kafka.bootstrap;
         Check::new(name, target, result, RunOutcome::Source)
@@ -55,6 +57,9 @@ pub(super) fn ask(config: &Config) -> Vec<Check> {
         check("group", group(config, &offsets, permissions.read_group)),
         check("dead_letter_topic", dead_letter_topic(config, &permissions)),
     ]);
+    for topic in answer_topics::all(routes) {
+        checks.push(check("answers", answers(&reader, &topic, timeout)));
+    }
     checks
 }
 
@@ -147,6 +152,19 @@ fn dead_letter_topic(config: &Config, permissions: &Permissions) -> Result<Findi
         ));
     }
     Ok(finding)
+}
+
+fn answers(
+    reader: &Reader,
+    topic: &AnswerTopic<'_>,
+    timeout: Duration,
+) -> Result<Finding, CheckError> {
+    let checked = answer_topics::check(reader, topic, timeout);
+    let permission = checked.map_err(|(detail, advice)| CheckError {
+        detail,
+        advice: Some(advice),
+    })?;
+    permitted(topic.topic, "WRITE", permission, "")
 }
 
 fn permitted(

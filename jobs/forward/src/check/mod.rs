@@ -106,7 +106,7 @@ pub async fn check(
     });
     if !offline {
         let (broker, endpoints) = tokio::join!(
-            check_broker(config.as_ref()),
+            check_broker(config.as_ref(), routes.clone()),
             check_endpoints(routes, &proxies, &inspection.settings)
         );
         checks.extend(broker);
@@ -227,13 +227,13 @@ impl CheckError {
     }
 }
 
-async fn check_broker(config: Option<&Config>) -> Vec<Check> {
+async fn check_broker(config: Option<&Config>, routes: Vec<RouteConfig>) -> Vec<Check> {
     let Some(config) = config.cloned() else {
         return Vec::new();
     };
     let bootstrap = config.kafka.bootstrap.clone();
     // The Kafka client blocks its thread.
-    let asked = tokio::task::spawn_blocking(move || broker::ask(&config)).await;
+    let asked = tokio::task::spawn_blocking(move || broker::ask(&config, &routes)).await;
     asked.unwrap_or_else(|error| {
         let failed = Err::<Finding, _>(CheckError::new(error));
         vec![Check::new("broker", &bootstrap, failed, RunOutcome::Source)]

@@ -5,6 +5,7 @@ use super::routed_record::{Placement, RoutedRecord};
 use super::shutdown::StopReason;
 use super::writes::WriteQueue;
 use crate::dead_letter::{DeadLetter, DeadLetterSummary};
+use crate::writer::Outgoing;
 
 /// The dead letters of a run.
 pub(super) struct DeadLetters {
@@ -63,6 +64,7 @@ impl DeadLetters {
             cause,
             reason,
             route: None,
+            answer: None,
         };
         match self.send(letter, records, writes) {
             Sent::InFlight => {
@@ -89,7 +91,7 @@ impl DeadLetters {
             )));
         }
         self.summary.add(&letter);
-        if !writes.push(letter) {
+        if !writes.push(Outgoing::DeadLetter(letter)) {
             return Sent::Deferred;
         }
         self.sent = sent;

@@ -7,8 +7,8 @@ use kafka::batch::Item;
 use kafka::commit::CommitEvent;
 use kafka::member::GroupEvent;
 
-use crate::producer::ProduceResult;
 use crate::schema_fetcher::SchemaAnswer;
+use crate::writer::WriteResult;
 
 /// What the pipeline reacts to.
 pub(super) enum Event<'r> {
@@ -17,7 +17,7 @@ pub(super) enum Event<'r> {
     /// Records come back from delivery.
     Completed(Vec<Completion>),
     /// The broker has acknowledged or rejected a record that the pipeline writes.
-    Written(ProduceResult),
+    Written(WriteResult),
     /// A commit is acknowledged or has failed.
     Commit(CommitEvent),
     /// The schema registry has answered.

@@ -12,9 +12,8 @@ use offsets::window::Window;
 use routes::Routes;
 use writer_schemas::WriterSchemas;
 
-use crate::producer::ProduceResult;
 use crate::schema_fetcher::SchemaFetcher;
-use crate::writer::RecordWriter;
+use crate::writer::{RecordWriter, WriteResult};
 
 /// The clients and channels that a pipeline works with.
 pub struct PipelineIo<'r> {
@@ -32,10 +31,10 @@ pub struct PipelineIo<'r> {
     pub delivery: Option<Delivery>,
     /// The completions of `delivery`.
     pub completions: Receiver<Vec<Completion>>,
-    /// The writer of dead letters; absent in a dry run.
+    /// The writer of dead letters and answers; absent in a dry run.
     pub writer: Option<RecordWriter>,
     /// The acknowledgements of `writer`.
-    pub acknowledgements: Receiver<ProduceResult>,
+    pub acknowledgements: Receiver<WriteResult>,
     /// The commit thread; absent in a replay and in a dry run.
     pub committer: Option<Committer>,
     /// The events of the consumer group; absent in a replay and in a dry run.

@@ -103,6 +103,9 @@ impl Pipeline<'_> {
         }
         self.relieve_starved_partitions(now);
         self.send_waiting_records();
+        if let Some(failure) = self.writes.take_failure() {
+            self.shutdown.request(StopReason::Source(failure));
+        }
         if !self.parked.is_empty() {
             self.deliveries
                 .update_lag(self.parked.iter().map(AsRef::as_ref), now);

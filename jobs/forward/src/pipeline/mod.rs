@@ -5,7 +5,7 @@
 //!                                                        │
 //!  broker ─► Source ─► Router ─┬─► Deliveries ───────────┼─► delivery thread of the route ─► endpoint
 //!              ▲               │        ◄── Completed ───┼───────┘
-//!              │ pause, resume ├─► DeadLetters, Writes ──┼─► producer ─► dead-letter topic
+//!              │ pause, resume ├─► DeadLetters, Writes ──┼─► producer ─► dead-letter topic, topics of answers
 //!              │               │        ◄── Written ─────┼───────┘
 //!              └─── parked ◄───┘ no room                 │
 //!                                                        │
@@ -25,7 +25,8 @@
 //! 3. The record is handed to the thread of its route, or to the producer of dead letters. If there is no room, it is
 //!    *parked* and its partition is paused: one record a partition. The other partitions go on.
 //! 4. A completion or an acknowledgement completes the record in [`Partitions`], or defers it to the next run. Either may
-//!    come in any order.
+//!    come in any order. If the route keeps the answer, the record is completed when the answer is acknowledged: that of a
+//!    dead letter is written after the dead letter.
 //! 5. The commit thread commits the offset below which all records are completed, with the offset map of those above it.
 //!
 //! A full route that keeps another route idle is skipped for the rest of the scan. When all partitions are read and
@@ -93,6 +94,15 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 /// The same while a record is parked or a commit is in flight: an acknowledgement that is not waited for makes room.
 const BUSY_POLL_TIMEOUT: Duration = Duration::from_millis(2);
 
+/// The answers of one route that the broker has acknowledged.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct WrittenAnswers {
+    /// To delivered records.
+    pub success: i64,
+    /// To dead-lettered records.
+    pub error: i64,
+}
+
 /// The pipeline of one run.
 pub struct Pipeline<'r> {
     source: Source<'r>,
@@ -103,6 +113,8 @@ pub struct Pipeline<'r> {
     deliveries: Deliveries,
     dead_letters: DeadLetters,
     writes: WriteQueue,
+    /// For each route.
+    answers: Vec<WrittenAnswers>,
     partitions: Partitions,
     commits: Commits,
     rebalance: Rebalance<'r>,
@@ -156,6 +168,7 @@ impl<'r> Pipeline<'r> {
             ),
             dead_letters: DeadLetters::new(config),
             writes: WriteQueue::new(io.topic, io.writer, io.acknowledgements),
+            answers: vec![WrittenAnswers::default(); routes],
             partitions: Partitions::new(partitions, routes, config.max_bytes),
             commits: Commits::new(io.committer, config.scope.clone(), limits),
             rebalance: Rebalance::new(io.group, io.reader, io.window, config.handover_timeout),
@@ -215,7 +228,17 @@ impl<'r> Pipeline<'r> {
 
     /// The number of dead letters that the broker did not acknowledge.
     pub fn failed_dead_letters(&self) -> u64 {
-        self.writes.failed()
+        self.writes.failed_dead_letters()
+    }
+
+    /// The number of answers that the broker did not acknowledge.
+    pub fn failed_answers(&self) -> u64 {
+        self.writes.failed_answers()
+    }
+
+    /// The answers of each route that the broker has acknowledged.
+    pub fn answers(&self) -> &[WrittenAnswers] {
+        &self.answers
     }
 
     /// The dead letters by cause, with samples.

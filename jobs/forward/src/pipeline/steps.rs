@@ -2,7 +2,7 @@
 
 use std::time::{Instant, SystemTime};
 
-use delivery::{Completion, DeliveryOutcome};
+use delivery::{Completion, DeliveryOutcome, RecordAnswer};
 use kafka::batch::{Item, Record};
 use kafka::commit::CommitEvent;
 use kafka::member::CommitError;
@@ -10,7 +10,6 @@ use rdkafka::error::RDKafkaErrorCode;
 use record::Message;
 use schema_registry::RegistryError;
 
-use super::Pipeline;
 use super::commits::Released;
 use super::dead_letters::Sent;
 use super::event::Event;
@@ -21,9 +20,12 @@ use super::routed_record::{Placement, RoutedRecord};
 use super::router::Decision;
 use super::shutdown::StopReason;
 use super::source::Source;
+use super::{Pipeline, WrittenAnswers};
+use crate::answer::{AnswerOutcome, AnswerRecord};
 use crate::dead_letter::{Cause, DeadLetter};
-use crate::producer::{Origin, ProduceResult};
+use crate::producer::Origin;
 use crate::schema_fetcher::SchemaAnswer;
+use crate::writer::{Outgoing, Target, WriteResult, Written};
 
 impl<'r> Pipeline<'r> {
     /// Reacts to one event. All state of the pipeline changes here.
@@ -116,7 +118,7 @@ impl<'r> Pipeline<'r> {
             self.partitions
                 .enter(partition, offset, class, visit, Disposition::InFlight);
             self.deliveries.add_uncommitted(class);
-            self.reject(class, message, cause, reason);
+            self.reject(class, message, cause, reason, None);
             return self.stop_fetching_if_read(partition);
         }
         self.place(RoutedRecord {
@@ -261,21 +263,32 @@ impl<'r> Pipeline<'r> {
             route,
             message,
             outcome,
+            answer,
         } = completion;
         let (partition, offset) = (message.at.partition, message.at.offset);
         match outcome {
             DeliveryOutcome::Delivered(receipt) => {
                 let attempts = receipt.attempts();
                 tracing::debug!(partition, offset, route, attempts, "delivered a record");
-                self.commits.on_answered(route);
-                self.partitions.on_delivered(partition, route, offset);
+                let topic = self.writes.answer_topic(route, Target::Success);
+                let Some((topic, answer)) = topic.zip(answer) else {
+                    self.commits.on_answered(route);
+                    return self.partitions.on_delivered(partition, route, offset);
+                };
+                self.write_answer(AnswerRecord {
+                    topic,
+                    message,
+                    class: route,
+                    answer,
+                    outcome: AnswerOutcome::Delivered,
+                });
             }
             DeliveryOutcome::Deferred { reason, attempts } => {
                 let timestamp = message.timestamp;
                 if self.gives_up(route, &message, attempts) {
                     let reason = format!("not accepted within GIVE_UP_AFTER: {reason}");
                     self.deliveries.add_uncommitted(route);
-                    return self.reject(route, message, Cause::Undeliverable, reason);
+                    return self.reject(route, message, Cause::Undeliverable, reason, answer);
                 }
                 tracing::debug!(partition, offset, route, reason, "deferred a record");
                 self.partitions
@@ -287,13 +300,20 @@ impl<'r> Pipeline<'r> {
                     Some(_) => Cause::Refused,
                     None => Cause::InvalidRequest,
                 };
-                self.reject(route, message, cause, reason);
+                self.reject(route, message, cause, reason, answer);
             }
         }
     }
 
     /// Sends a record to the dead-letter topic that its endpoint does not accept.
-    fn reject(&mut self, route: usize, message: Message, cause: Cause, reason: String) {
+    fn reject(
+        &mut self,
+        route: usize,
+        message: Message,
+        cause: Cause,
+        reason: String,
+        answer: Option<RecordAnswer>,
+    ) {
         let (partition, offset) = (message.at.partition, message.at.offset);
         let letter = DeadLetter {
             message,
@@ -301,6 +321,7 @@ impl<'r> Pipeline<'r> {
             cause,
             reason,
             route: self.router.name(route),
+            answer,
         };
         let records = self.partitions.records();
         match self.dead_letters.send(letter, records, &mut self.writes) {
@@ -310,6 +331,16 @@ impl<'r> Pipeline<'r> {
         }
         self.commits.on_answered(route);
         self.partitions.defer(partition, route, offset);
+    }
+
+    /// Writes the answer to a record, which is completed when the answer is acknowledged.
+    fn write_answer(&mut self, answer: AnswerRecord) {
+        let origin = answer.origin();
+        if !self.writes.push(Outgoing::Answer(answer)) {
+            self.commits.on_answered(origin.class);
+            self.partitions
+                .defer(origin.partition, origin.class, origin.offset);
+        }
     }
 
     /// Whether a record that is not delivered in this run becomes a dead letter.
@@ -328,24 +359,46 @@ impl<'r> Pipeline<'r> {
         give_up::gives_up(self.give_up_after, &record)
     }
 
-    /// The dead-letter topic has answered.
-    fn on_written(&mut self, written: ProduceResult) {
-        let ProduceResult {
+    /// The broker has acknowledged a dead letter or an answer, or has not.
+    fn on_written(&mut self, result: WriteResult) {
+        let WriteResult {
             origin,
+            written,
             size,
             result,
-        } = written;
+        } = result;
         let Origin {
             partition,
             offset,
             class,
         } = origin;
+        if let Err(error) = result {
+            self.commits.on_answered(class);
+            self.writes
+                .on_failure(origin, written.target(), size, &error);
+            return self.partitions.defer(partition, class, offset);
+        }
+        let outcome = match written {
+            Written::DeadLetter {
+                answer: Some(answer),
+            } => return self.write_answer(*answer),
+            Written::DeadLetter { answer: None } => {
+                self.commits.on_answered(class);
+                return self.partitions.on_dead_lettered(partition, class, offset);
+            }
+            Written::Answer(outcome) => outcome,
+        };
         self.commits.on_answered(class);
-        match result {
-            Ok(()) => self.partitions.on_dead_lettered(partition, class, offset),
-            Err(error) => {
-                self.writes.on_failure(origin, size, &error);
-                self.partitions.defer(partition, class, offset);
+        let mut none = WrittenAnswers::default();
+        let answers = self.answers.get_mut(class).unwrap_or(&mut none);
+        match outcome {
+            AnswerOutcome::Delivered => {
+                answers.success += 1;
+                self.partitions.on_delivered(partition, class, offset);
+            }
+            AnswerOutcome::DeadLettered(_) => {
+                answers.error += 1;
+                self.partitions.on_dead_lettered(partition, class, offset);
             }
         }
     }

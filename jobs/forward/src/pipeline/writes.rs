@@ -5,12 +5,12 @@ use std::sync::Arc;
 use std::sync::mpsc::Receiver;
 use std::time::{Duration, Instant};
 
+use offsets::progress::Class;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use runtime::log_limit::LogLimiter;
 
-use crate::dead_letter::DeadLetter;
 use crate::producer::{Origin, ProduceError, ProduceResult};
-use crate::writer::RecordWriter;
+use crate::writer::{Outgoing, RecordWriter, Target, WriteResult, Written};
 
 /// How long the last acknowledgements may take, however short the shutdown timeout is.
 const MIN_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
@@ -20,12 +20,15 @@ pub(super) struct WriteQueue {
     topic: Arc<str>,
     /// Absent in a dry run.
     writer: Option<RecordWriter>,
-    results: Receiver<ProduceResult>,
+    results: Receiver<WriteResult>,
     /// The results of a dry run, which writes nothing: its counts are those of a run.
-    dry_run_results: VecDeque<ProduceResult>,
+    dry_run_results: VecDeque<WriteResult>,
     /// Records that the producer has no room for, in order. While there are any, no record is handed on.
-    waiting: VecDeque<DeadLetter>,
-    failed: u64,
+    waiting: VecDeque<Outgoing>,
+    failed_dead_letters: u64,
+    failed_answers: u64,
+    /// Why no further answer can be written, not yet taken.
+    failure: Option<String>,
     /// Limits the log lines of a topic full of dead letters.
     log_limiter: LogLimiter<&'static str>,
     /// Failures that the report names, not yet taken.
@@ -46,7 +49,7 @@ impl WriteQueue {
     pub(super) fn new(
         topic: Arc<str>,
         writer: Option<RecordWriter>,
-        results: Receiver<ProduceResult>,
+        results: Receiver<WriteResult>,
     ) -> Self {
         Self {
             topic,
@@ -54,7 +57,9 @@ impl WriteQueue {
             results,
             dry_run_results: VecDeque::new(),
             waiting: VecDeque::new(),
-            failed: 0,
+            failed_dead_letters: 0,
+            failed_answers: 0,
+            failure: None,
             log_limiter: LogLimiter::new(5, Duration::from_secs(10)),
             notes: Vec::new(),
         }
@@ -67,18 +72,28 @@ impl WriteQueue {
     }
 
     /// Dead letters that the broker did not acknowledge.
-    pub(super) fn failed(&self) -> u64 {
-        self.failed
+    pub(super) fn failed_dead_letters(&self) -> u64 {
+        self.failed_dead_letters
+    }
+
+    /// Answers that the broker did not acknowledge.
+    pub(super) fn failed_answers(&self) -> u64 {
+        self.failed_answers
+    }
+
+    /// The topic of a route's answers; `None` if they are not written.
+    pub(super) fn answer_topic(&self, class: Class, target: Target) -> Option<Arc<str>> {
+        self.writer.as_ref()?.answer_topic(class, target)
     }
 
     /// Writes a record, or queues it while the producer is full. False if it cannot be written.
-    pub(super) fn push(&mut self, letter: DeadLetter) -> bool {
+    pub(super) fn push(&mut self, record: Outgoing) -> bool {
         let accepted = match self.is_full() {
             true => Accepted::Full,
-            false => self.send(&letter),
+            false => self.send(&record),
         };
         if matches!(accepted, Accepted::Full) {
-            self.waiting.push_back(letter);
+            self.waiting.push_back(record);
         }
         !matches!(accepted, Accepted::Failed)
     }
@@ -87,16 +102,16 @@ impl WriteQueue {
     /// are about stay for the next run, as do those of a partition that is not `is_assigned` any more.
     pub(super) fn send_waiting(&mut self, is_assigned: impl Fn(i32) -> bool) -> Vec<Origin> {
         let mut deferred = Vec::new();
-        while let Some(letter) = self.waiting.pop_front() {
-            let origin = letter.origin();
+        while let Some(record) = self.waiting.pop_front() {
+            let origin = record.origin();
             if !is_assigned(origin.partition) {
                 deferred.push(origin);
                 continue;
             }
-            match self.send(&letter) {
+            match self.send(&record) {
                 Accepted::Sent => {}
                 Accepted::Full => {
-                    self.waiting.push_front(letter);
+                    self.waiting.push_front(record);
                     break;
                 }
                 Accepted::Failed => deferred.push(origin),
@@ -105,20 +120,21 @@ impl WriteQueue {
         deferred
     }
 
-    fn send(&mut self, letter: &DeadLetter) -> Accepted {
-        let origin = letter.origin();
+    fn send(&mut self, record: &Outgoing) -> Accepted {
+        let origin = record.origin();
         let Some(writer) = &mut self.writer else {
-            self.log(letter, "a dead letter is not written in a dry run");
+            self.log(record, "a dead letter is not written in a dry run");
             self.dry_run_results.push_back(ProduceResult {
                 origin,
+                written: Written::DeadLetter { answer: None },
                 size: 0,
                 result: Ok(()),
             });
             return Accepted::Sent;
         };
-        match writer.send_dead_letter(letter) {
+        match writer.send(record) {
             Ok(()) => {
-                self.log(letter, "dead-lettered a record");
+                self.log(record, "dead-lettered a record");
                 Accepted::Sent
             }
             Err(unsent)
@@ -127,13 +143,16 @@ impl WriteQueue {
                 Accepted::Full
             }
             Err(ProduceError { error, size }) => {
-                self.on_failure(origin, size, &error);
+                self.on_failure(origin, record.target(), size, &error);
                 Accepted::Failed
             }
         }
     }
 
-    fn log(&mut self, letter: &DeadLetter, message: &str) {
+    fn log(&mut self, record: &Outgoing, message: &str) {
+        let Outgoing::DeadLetter(letter) = record else {
+            return;
+        };
         let (at, cause) = (&letter.message.at, letter.cause.name());
         if let Some(not_logged) = self.log_limiter.admit(cause, Instant::now()) {
             tracing::warn!(
@@ -149,22 +168,46 @@ impl WriteQueue {
     }
 
     /// Logs a record that the broker did not acknowledge. The commit stays before the record that it is about.
-    pub(super) fn on_failure(&mut self, origin: Origin, size: usize, error: &KafkaError) {
-        /// The notes of the first ones are enough to see the cause.
-        const MAX_NOTES: u64 = 3;
-        self.failed += 1;
+    ///
+    /// If it is an answer, no further record should be delivered: its endpoint would receive it again in the next run. One
+    /// answer that is too large does not show that others cannot be written.
+    pub(super) fn on_failure(
+        &mut self,
+        origin: Origin,
+        target: Target,
+        size: usize,
+        error: &KafkaError,
+    ) {
+        /// The first ones are enough to see the cause.
+        const MAX_NAMED: u64 = 3;
+        let (what, failed) = match target {
+            Target::DeadLetters => ("the dead letter of", &mut self.failed_dead_letters),
+            Target::Success | Target::Error => ("the answer to", &mut self.failed_answers),
+        };
+        *failed += 1;
+        let is_first = *failed <= MAX_NAMED;
         let (partition, offset) = (origin.partition, origin.offset);
         let at = format!("{}/{partition}@{offset}", self.topic);
         let is_too_large =
             error.rdkafka_error_code() == Some(RDKafkaErrorCode::MessageSizeTooLarge);
         let message = match &mut self.writer {
-            Some(writer) if is_too_large => writer.too_large(&at, size),
-            _ => format!("the dead letter of {at} was not acknowledged, its record stays: {error}"),
+            Some(writer) if is_too_large => writer.too_large(target, origin.class, &at, size),
+            _ => format!("{what} {at} was not acknowledged, its record stays: {error}"),
         };
-        tracing::error!(topic = %self.topic, partition, offset, "{message}");
-        if is_too_large && self.failed <= MAX_NOTES {
-            self.notes.push(message);
+        // A failed answer ends the run: hundreds may be in flight then, and the report counts them.
+        if is_first || target == Target::DeadLetters {
+            tracing::error!(topic = %self.topic, partition, offset, "{message}");
         }
+        if is_too_large && is_first {
+            self.notes.push(message);
+        } else if !is_too_large && target != Target::DeadLetters {
+            self.failure.get_or_insert(message);
+        }
+    }
+
+    /// Why no further record should be delivered, since the last call.
+    pub(super) fn take_failure(&mut self) -> Option<String> {
+        self.failure.take()
     }
 
     /// The notes since the last call.
@@ -173,7 +216,7 @@ impl WriteQueue {
     }
 
     /// The next result, if there is one.
-    pub(super) fn next_result(&mut self) -> Option<ProduceResult> {
+    pub(super) fn next_result(&mut self) -> Option<WriteResult> {
         let dry_run = self.dry_run_results.pop_front();
         dry_run.or_else(|| self.results.try_recv().ok())
     }

@@ -45,11 +45,13 @@ pub struct Origin {
     pub class: Class,
 }
 
-/// The result of a write.
+/// The result of a write. `W` says what was written.
 #[derive(Debug)]
-pub struct ProduceResult {
+pub struct ProduceResult<W> {
     /// The record that it is about.
     pub origin: Origin,
+    /// What was written.
+    pub written: W,
     /// The size of key, value and headers, in bytes.
     pub size: usize,
     /// The broker's acknowledgement, or the error.
@@ -79,19 +81,19 @@ impl SizeLimit {
 }
 
 /// The producer. It connects when the first record is written.
-pub(crate) struct RecordProducer {
+pub(crate) struct RecordProducer<W: Send + Sync + 'static> {
     client: ClientConfig,
-    producer: Option<ThreadedProducer<LoggingContext<Outcomes>>>,
+    producer: Option<ThreadedProducer<LoggingContext<Outcomes<W>>>>,
     /// The topics that exist or could not be created.
     created: BTreeSet<String>,
     /// For each topic, its `max.message.bytes`, once requested; `None` if it is unknown.
     limits: BTreeMap<String, Option<usize>>,
-    outcomes: Sender<ProduceResult>,
+    outcomes: Sender<ProduceResult<W>>,
 }
 
-impl RecordProducer {
+impl<W: Send + Sync + 'static> RecordProducer<W> {
     /// One result is sent to `outcomes` for each record that [`RecordProducer::send`] accepted.
-    pub(crate) fn new(client: ClientConfig, outcomes: Sender<ProduceResult>) -> Self {
+    pub(crate) fn new(client: ClientConfig, outcomes: Sender<ProduceResult<W>>) -> Self {
         Self {
             client,
             producer: None,
@@ -117,6 +119,7 @@ impl RecordProducer {
         &mut self,
         record: OutgoingRecord<'_>,
         origin: Origin,
+        written: W,
     ) -> Result<(), ProduceError> {
         let producer = match self.producer.take() {
             Some(producer) => producer,
@@ -126,7 +129,11 @@ impl RecordProducer {
         };
         let headers = record.headers.as_ref().map_or(0, size_of_headers);
         let size = length(record.key) + length(record.value) + headers;
-        let info = Box::new(RecordInfo { origin, size });
+        let info = Box::new(RecordInfo {
+            origin,
+            written,
+            size,
+        });
         let mut new = BaseRecord::<[u8], [u8], _>::with_opaque_to(record.topic, info);
         new.key = record.key;
         new.payload = record.value;
@@ -169,33 +176,35 @@ impl RecordProducer {
         }
     }
 
-    fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes>>> {
+    fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes<W>>>> {
         let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
         let context = LoggingContext::new("record producer", outcomes);
         ThreadedProducer::from_config_and_context(&self.client, context)
     }
 }
 
-struct RecordInfo {
+struct RecordInfo<W> {
     origin: Origin,
+    written: W,
     size: usize,
 }
 
 /// Sends the outcomes; the producer's thread calls it. The mutex makes it `Sync`.
-struct Outcomes(Mutex<Sender<ProduceResult>>);
+struct Outcomes<W>(Mutex<Sender<ProduceResult<W>>>);
 
-impl EventHandler for Outcomes {}
+impl<W: Send> EventHandler for Outcomes<W> {}
 
-impl DeliveryHandler for Outcomes {
-    type Opaque = Box<RecordInfo>;
+impl<W: Send + Sync> DeliveryHandler for Outcomes<W> {
+    type Opaque = Box<RecordInfo<W>>;
 
-    fn on_delivery(&self, result: &DeliveryResult<'_>, info: Box<RecordInfo>) {
+    fn on_delivery(&self, result: &DeliveryResult<'_>, info: Box<RecordInfo<W>>) {
         let result = result
             .as_ref()
             .map(|_| ())
             .map_err(|(error, _)| error.clone());
         let result = ProduceResult {
             origin: info.origin,
+            written: info.written,
             size: info.size,
             result,
         };

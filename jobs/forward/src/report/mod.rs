@@ -151,13 +151,34 @@ pub struct RouteReport {
     /// UTC). Absent otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retry_at: Option<String>,
+    /// The answers that were written; absent if the route keeps none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub answers: Option<AnswerCounts>,
+}
+
+/// The answers of a route that their topics have acknowledged in this run.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AnswerCounts {
+    /// To delivered records; absent without `success_topic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub success: Option<i64>,
+    /// To dead-lettered records; absent without `error_topic`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error: Option<i64>,
 }
 
 impl RouteReport {
-    /// True when every matched record is counted exactly once.
+    /// True when every matched record is counted exactly once, and every delivered record has its answer, if the route
+    /// keeps it. A dead letter may have none.
     pub fn balances(&self) -> bool {
         let counts = [self.delivered, self.dead_lettered, self.deferred];
-        counts.iter().all(|count| *count >= 0) && self.matched == counts.iter().sum::<i64>()
+        let answers = self.answers.unwrap_or_default();
+        counts.iter().all(|count| *count >= 0)
+            && self.matched == counts.iter().sum::<i64>()
+            && answers.success.is_none_or(|count| count == self.delivered)
+            && answers
+                .error
+                .is_none_or(|count| count <= self.dead_lettered)
     }
 }
 
@@ -383,6 +404,7 @@ pub(crate) mod tests {
             ),
             state: RouteEnd::Open,
             retry_at: None,
+            answers: None,
         }
     }
 
@@ -464,6 +486,13 @@ pub(crate) mod tests {
             |_: &mut Vec<PartitionReport>, routes: &mut Vec<RouteReport>| {
                 routes[0].matched -= 1;
                 routes[0].delivered -= 1;
+            },
+            |_: &mut Vec<PartitionReport>, routes: &mut Vec<RouteReport>| {
+                let success = Some(routes[0].delivered - 1);
+                routes[0].answers = Some(AnswerCounts {
+                    success,
+                    ..AnswerCounts::default()
+                });
             },
         ] {
             let mut partitions = vec![partition(0), partition(1)];

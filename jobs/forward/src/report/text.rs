@@ -65,9 +65,28 @@ pub fn render(report: &RunReport, colour: bool) -> String {
             oldest.age_seconds
         );
     }
+    text.push_str(&answers(report));
     text.push_str(&dead_letters(report));
     for note in &report.notes {
         let _ = writeln!(text, "{} {}", paint.yellow("note:"), clean(note));
+    }
+    text
+}
+
+/// The answers that routes keep.
+fn answers(report: &RunReport) -> String {
+    let mut text = String::new();
+    for route in &report.routes {
+        let Some(answers) = route.answers else {
+            continue;
+        };
+        let kept = [(answers.success, "success"), (answers.error, "error")];
+        let kept = kept
+            .iter()
+            .filter_map(|(count, name)| Some(format!("{} {name}", thousands((*count)?))));
+        let kept: Vec<String> = kept.collect();
+        let (route, kept) = (clean(&route.route), kept.join(", "));
+        let _ = writeln!(text, "answers written of route {route}: {kept}");
     }
     text
 }

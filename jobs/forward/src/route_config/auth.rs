@@ -196,6 +196,7 @@ impl Auth {
                     "oauth2 has tls, and its token_url does not begin with https://".to_owned(),
                 );
             }
+            let tls = tls.flatten();
             let source = sources.tokens(&credentials, tls.as_ref())?;
             return Ok(Self::OAuth2 {
                 credentials,

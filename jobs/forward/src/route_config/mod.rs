@@ -1,5 +1,6 @@
 //! The routes of a job: the routes file with its references replaced, checked. Pure: text and settings in, routes out.
 
+mod answers;
 mod auth;
 mod format;
 mod limits;
@@ -29,6 +30,8 @@ use runtime::secret::Secret;
 
 use crate::authorization::{Sequence, StandardWebhooks};
 
+use answers::AnswersText;
+pub use answers::RouteAnswers;
 pub use auth::Auth;
 use auth::{Secrets, Sources};
 pub use format::Format;
@@ -78,6 +81,8 @@ pub struct RouteConfig {
     pub limits: RouteLimits,
     /// Its own meaning of status codes.
     pub statuses: StatusRules,
+    /// Which answers are kept, and where; `None`: none.
+    pub answers: Option<RouteAnswers>,
     /// Whether the file contains a secret itself instead of a reference.
     pub has_inline_secret: bool,
     /// The references to secrets whose values are not known, because the settings were read offline.
@@ -158,6 +163,7 @@ impl RouteConfig {
                 None => shape,
             },
             statuses: self.statuses.clone(),
+            answers: self.answers.as_ref().map(RouteAnswers::config),
             ..EndpointConfig::new(&self.name, &self.url)
         };
         endpoint.authorization = match &self.sign {
@@ -246,6 +252,8 @@ impl RouteConfig {
         let sign = faults.take(sign.transpose());
         let tls = text.tls.map(|tls| tls.resolve(&mut secrets));
         let tls = faults.take(tls.transpose());
+        let answers = text.answers.map(AnswersText::resolve);
+        let answers = faults.take(answers.transpose());
         let format = faults.take(Format::resolve(text.format, text.batch));
         if let Some(format) = &format {
             faults.take(template::check_body(text.body.as_ref(), format));
@@ -270,6 +278,7 @@ impl RouteConfig {
             Some(format),
             Some((shape, headers)),
             Some(tombstones),
+            Some(answers),
             Some(statuses),
             [],
         ) = (
@@ -281,6 +290,7 @@ impl RouteConfig {
             format,
             shape,
             tombstones,
+            answers,
             statuses,
             faults.0.as_slice(),
         )
@@ -312,6 +322,7 @@ impl RouteConfig {
             batch: text.batch,
             order: text.order.map(Order::from),
             limits: text.limits,
+            answers,
             statuses,
         })
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::Deserialize;
 
+use super::answers::AnswersText;
 use super::format::FormatText;
 use super::limits::{OrderText, RouteLimits};
 use super::shape::MethodText;
@@ -38,6 +39,7 @@ pub(super) struct RouteText {
     pub(super) retry_on: Vec<String>,
     #[serde(default)]
     pub(super) drop_on: Vec<String>,
+    pub(super) answers: Option<AnswersText>,
 }
 
 /// How requests are authorized: one of its members. Not an enum: an error about its variants would repeat a secret that is

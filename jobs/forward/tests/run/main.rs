@@ -2,6 +2,7 @@
 
 //! `forward run` as a process, with the embedded broker and HTTP endpoints.
 
+mod answers;
 mod authorization;
 mod backpressure;
 mod fairness;

@@ -218,7 +218,8 @@ impl EndpointClient {
         let max_kept = if can_report { MAX_REPORT } else { MAX_TEXT };
         let is_accepted = self.statuses.is_accepted(head.status.as_u16());
         let kept_answer = self.answers.as_ref();
-        let kept_answer = kept_answer.filter(|answers| answers.keeps(is_accepted));
+        let kept_answer =
+            kept_answer.filter(|answers| answers.keeps(is_accepted, request.is_batch()));
         // One byte more than is kept shows that the body is longer.
         let max_read = kept_answer.map_or(max_kept, |answers| max_kept.max(answers.max_body + 1));
         let body = match &mut connection {
