@@ -232,6 +232,44 @@ fn the_envelopes_of_dead_letters_are_valid() {
 }
 
 #[test]
+fn the_answers_of_a_route_and_their_report_are_valid() {
+    let stage = Stage::new();
+    for topic in ["accepted", "refused"] {
+        stage.broker.create_topic(topic, 1).unwrap();
+    }
+    stage.write(&records());
+    let routes = tempfile::NamedTempFile::new().unwrap();
+    let answers = json!({"success_topic": "accepted", "error_topic": "refused", "headers": ["Content-Type"], "max_body": 4});
+    let table = json!({"version": 1, "routes": [
+        {"name": "A", "when": "id == 1010", "url": stage.a.url(), "answers": answers}]});
+    assert_valid("routes", &table);
+    std::fs::write(&routes, table.to_string()).unwrap();
+    let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+        .env_clear()
+        .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+        .env("KAFKA_TOPIC", TOPIC)
+        .env("ROUTES", routes.path())
+        .args(["run", "--output", "json"])
+        .output()
+        .unwrap();
+    let report = report(&output);
+    assert_valid("run-report", &report);
+    assert_eq!(
+        report["routes"][0]["answers"],
+        json!({"success": 2, "error": 1})
+    );
+    for (topic, count) in [("accepted", 2), ("refused", 1)] {
+        let stored = records::all(stage.broker.bootstrap(), topic).unwrap();
+        assert_eq!(stored.len(), count);
+        for answer in stored {
+            assert_eq!(answer.key.as_deref(), Some(&b"key"[..]));
+            let value: Value = serde_json::from_slice(&answer.value.unwrap()).unwrap();
+            assert_valid("answer", &value);
+        }
+    }
+}
+
+#[test]
 fn the_metadata_of_a_commit_is_valid() {
     let stage = Stage::new();
     stage.write(&records());
