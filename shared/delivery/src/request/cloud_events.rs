@@ -6,7 +6,8 @@ use std::fmt::Write;
 use std::sync::Arc;
 
 use http::header::{HeaderName, HeaderValue};
-use jiff::Timestamp;
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use record::traceparent;
 use serde_json::{Map, Value, json};
 
@@ -157,12 +158,14 @@ impl PayloadFormat for CloudEvents {
     }
 }
 
-/// A timestamp in milliseconds since 1970, as RFC 3339. `None` if its year has more than four digits.
+/// A timestamp in milliseconds since 1970, as RFC 3339. `None` outside the years 0000 to 9999.
 fn time(millis: i64) -> Option<String> {
-    let time = Timestamp::from_millisecond(millis).ok()?.to_string();
-    // RFC 3339, section 5.6; jiff writes other years with a sign.
-    time.starts_with(|c: char| c.is_ascii_digit())
-        .then_some(time)
+    // Not jiff's `Timestamp`, which ends on 9999-12-30.
+    let epoch = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+    let time = epoch
+        .checked_add(SignedDuration::from_millis(millis))
+        .ok()?;
+    (time.year() >= 0).then(|| format!("{time}Z"))
 }
 
 /// The value of an attribute as that of a header: percent-encoded (HTTP binding, section 3.1.3.2).

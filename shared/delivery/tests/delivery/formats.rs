@@ -175,6 +175,26 @@ fn attributes_without_a_valid_value_are_left_out() {
 }
 
 #[test]
+fn a_time_up_to_the_end_of_9999_is_an_attribute() {
+    for (timestamp, expected) in [
+        (-62_167_219_200_001, None),
+        (-62_167_219_200_000, Some("0000-01-01T00:00:00Z")),
+        (-1, Some("1969-12-31T23:59:59.999Z")),
+        (253_402_300_799_000, Some("9999-12-31T23:59:59Z")),
+        (253_402_300_799_999, Some("9999-12-31T23:59:59.999Z")),
+        (253_402_300_800_000, None),
+    ] {
+        let message = Message {
+            timestamp: Some(timestamp),
+            ..user(7)
+        };
+        let format = CloudEvents::new(EventMode::Binary, "User", None, mapping());
+        let requests = requests(format, vec![message]);
+        assert_eq!(requests[0].header("ce-time"), expected, "{timestamp}");
+    }
+}
+
+#[test]
 fn a_method_is_used() {
     let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
     let harness = Harness::to(&endpoint, |config| {
