@@ -34,7 +34,7 @@ openapi-check: needs ## Test the function and the sample endpoint against docs/o
 
 callers-check: needs ## Compare signatures and tokens with other libraries, of callers and of the job: Standard Webhooks and JWT (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro --test callers -- --ignored
-	$(CARGO) test -p forward --test webhooks -- --ignored
+	$(CARGO) test -p forward --test receivers -- --ignored
 
 chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
