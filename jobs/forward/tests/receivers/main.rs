@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used)] // A test fails by panicking.
 
+mod cloudevents;
 mod webhooks;
 
 /// Runs a Python program beside it with its packages.
