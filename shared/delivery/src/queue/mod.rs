@@ -123,16 +123,22 @@ impl Queue {
         self.take(now, true).or_else(|| self.retries.take_early())
     }
 
-    /// When [`Queue::take`], which has just returned nothing, will return a batch without further changes.
-    pub(crate) fn next_due(&self) -> Option<Instant> {
+    /// When [`Queue::take`] returns a batch without further changes: `now`, or later. `None`: never.
+    pub(crate) fn next_due(&self, now: Instant, flush: bool) -> Option<Instant> {
+        if !self.parts.is_empty() || !self.ready.is_empty() {
+            return Some(now);
+        }
         let retry = self.retries.next_due();
-        let linger = self
+        let buffer = self
             .candidates
             .iter()
             .filter_map(|partition| self.buffers.get(partition))
-            .map(|buffer| after(buffer.since, self.limits.linger))
+            .map(|buffer| match flush || buffer.is_ready(&self.limits, now) {
+                true => now,
+                false => after(buffer.since, self.limits.linger),
+            })
             .min();
-        retry.into_iter().chain(linger).min()
+        retry.into_iter().chain(buffer).min()
     }
 
     /// The most messages of one batch.

@@ -60,7 +60,7 @@ fn without_order_no_message_waits_for_another() {
     assert_eq!(offsets(&queue.take(now, false).expect("a batch")), [1]);
     assert_eq!(offsets(&queue.take(now, false).expect("a batch")), [2]);
     assert!(queue.take(now, false).is_none());
-    assert_eq!(queue.next_due(), Some(now + LINGER));
+    assert_eq!(queue.next_due(now, false), Some(now + LINGER));
     assert_eq!(offsets(&queue.take(now + LINGER, false).expect("due")), [0]);
     assert!(queue.is_empty());
 }
@@ -122,13 +122,33 @@ fn a_batch_holds_one_partition_in_offset_order_and_lingers_until_full() {
         [10, 11, 12]
     );
     assert!(queue.take(now, false).is_none());
-    assert_eq!(queue.next_due(), Some(now + LINGER));
+    assert_eq!(queue.next_due(now, false), Some(now + LINGER));
     assert_eq!(offsets(&queue.take(now, true).expect("flush")), [3]);
     assert_eq!(
         offsets(&queue.take(now + LINGER, false).expect("lingered")),
         [13]
     );
-    assert_eq!(queue.next_due(), None);
+    assert_eq!(queue.next_due(now, false), None);
+}
+
+#[test]
+fn a_batch_that_can_be_sent_is_due_now() {
+    for (order, records) in [
+        (Order::None, 1),
+        (Order::Key, 1),
+        (Order::Partition, 1),
+        (Order::None, 2),
+    ] {
+        let (mut queue, now) = (queue(order, records), Instant::now());
+        assert_eq!(queue.next_due(now, true), None);
+        queue.push(message(0, 0, "k"), now).expect("accepted");
+        assert_eq!(queue.next_due(now, true), Some(now));
+        queue.push(message(0, 1, "k"), now).expect("accepted");
+        assert_eq!(queue.next_due(now, false), Some(now));
+        let batch = queue.take(now, false).expect("a batch");
+        queue.retry(batch, now, false).expect("accepted");
+        assert_eq!(queue.next_due(now, false), Some(now));
+    }
 }
 
 #[test]

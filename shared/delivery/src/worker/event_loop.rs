@@ -339,13 +339,14 @@ impl Worker {
     /// When there is something to do without an event from outside. Sets how many arrivals cause a notification.
     fn next_wakeup(&mut self) -> Option<Instant> {
         let inbox = &self.shared.inbox;
+        let now = now();
         let work = if self.deferred.is_some() {
             inbox.notify_at(1);
             None
         } else if !self.has_capacity() {
             None
         } else {
-            match self.policy.limiter.admission(now()) {
+            match self.policy.limiter.admission(now) {
                 Admission::Paused(until) => Some(until),
                 Admission::Blocked | Admission::GroupFailed => None,
                 admission => {
@@ -357,7 +358,8 @@ impl Worker {
                     });
                     match admission {
                         Admission::RateLimited(at) if is_waiting => Some(at),
-                        _ => self.queue.next_due(),
+                        // `dispatch` may have found the limit reached: then the next batch is due now.
+                        _ => self.queue.next_due(now, self.flush),
                     }
                 }
             }

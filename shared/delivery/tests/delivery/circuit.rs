@@ -192,6 +192,17 @@ fn requests_keep_the_rate_limit() {
 }
 
 #[test]
+fn a_rate_limit_that_permits_a_request_just_after_it_was_checked_does_not_stop_the_route() {
+    let endpoint = Endpoint::always(Answer::ok()).expect("endpoint");
+    let harness = Harness::to(&endpoint, |config| {
+        config.endpoints[0].limits.rate_limit = Some(3000.0);
+        config.endpoints[0].limits.max_in_flight = 1;
+    });
+    harness.offer((0..4000).map(|offset| message(0, offset)));
+    harness.assert_outcomes(4000, "delivered");
+}
+
+#[test]
 fn the_pause_of_an_earlier_run_ends_with_one_probe() {
     let endpoint =
         Endpoint::always(Answer::ok().after(Duration::from_millis(20))).expect("endpoint");
