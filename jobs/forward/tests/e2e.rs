@@ -25,6 +25,8 @@ mod loss_matrix;
 mod memory;
 #[path = "e2e/mutual_tls.rs"]
 mod mutual_tls;
+#[path = "e2e/oauth2.rs"]
+mod oauth2;
 #[path = "e2e/operations.rs"]
 mod operations;
 #[path = "e2e/permissions.rs"]

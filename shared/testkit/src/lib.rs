@@ -21,6 +21,7 @@
 //! Endpoints and data:
 //! - [`endpoint`]: a scripted HTTP endpoint
 //! - [`http`]: an HTTP client
+//! - [`hydra`]: Ory Hydra, an OAuth 2.0 authorization server
 //! - [`issuer`]: signs JWTs, and describes the keys as a JWKS
 //! - [`webhook`]: signs requests by Standard Webhooks
 //! - [`certificates`]: a certificate authority
@@ -56,6 +57,7 @@ pub mod echo_broker;
 pub mod endpoint;
 pub mod gateway;
 pub mod http;
+pub mod hydra;
 pub mod issuer;
 pub mod kafka;
 pub mod oci_standin;

@@ -100,13 +100,25 @@ impl Program {
         on_line: impl Fn(&str) + Send + 'static,
     ) -> Result<Self> {
         let mut command = command(program);
+        command.envs(settings.iter().copied());
+        Self::from_command(name, command, on_line)
+    }
+
+    /// Starts a [`command`], and calls `on_line` for each line of its log.
+    ///
+    /// # Errors
+    /// It cannot be started.
+    pub(crate) fn from_command(
+        name: &str,
+        mut command: Command,
+        on_line: impl Fn(&str) + Send + 'static,
+    ) -> Result<Self> {
         command
-            .envs(settings.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped());
         let mut child = process_guard::spawn(|| command.spawn())
-            .with_context(|| format!("starting {}", program.display()))?;
+            .with_context(|| format!("starting {:?}", command.as_std().get_program()))?;
         let group = child.id().and_then(|id| Pid::from_raw(id as i32));
         let stderr = child.stderr.take().context("standard error is not piped")?;
         let log = Arc::new(Log::default());
