@@ -1,7 +1,10 @@
-//! The function on a real Apache Kafka that creates topics automatically. `make e2e` runs these tests; `cargo test`
-//! ignores them.
+//! The function on a real Apache Kafka that creates topics automatically, and with a real authorization server. `make e2e`
+//! runs these tests; `cargo test` ignores them.
 
 #![allow(clippy::unwrap_used)]
+
+#[path = "e2e/oauth2.rs"]
+mod oauth2;
 
 use std::path::Path;
 use std::time::{Duration, Instant};
