@@ -9,8 +9,8 @@ use testkit::endpoint::{Answer, Endpoint};
 use testkit::program::spawn;
 use tokio::process::{Child, Command};
 
-use crate::mutual_tls::{broker, write_record};
-use crate::nginx::{Nginx, free_port, wait_for_port};
+use crate::mutual_tls::{TlsEndpoint, broker, write_record};
+use crate::nginx::{free_port, wait_for_port};
 
 /// An address of this machine that is no loopback address, so that a proxy is used for it.
 const HOST: &str = "0.0.0.0";
@@ -82,8 +82,8 @@ async fn run(broker: &Broker, routes: &Value, variables: &[(&str, &str)]) -> (Va
 #[tokio::test]
 #[ignore = "starts nginx and tinyproxy: run by `make e2e`"]
 async fn endpoints_are_reached_through_a_proxy_with_a_password() {
-    let (nginx, proxy, broker) = (
-        Nginx::start(false).await,
+    let (TlsEndpoint { nginx, .. }, proxy, broker) = (
+        TlsEndpoint::start(false).await,
         TinyProxy::start().await,
         broker(),
     );
