@@ -33,6 +33,8 @@ mod operations;
 mod permissions;
 #[path = "e2e/proxies.rs"]
 mod proxies;
+#[path = "e2e/rate_limits.rs"]
+mod rate_limits;
 #[path = "e2e/recreated.rs"]
 mod recreated;
 #[path = "e2e/schemas.rs"]
