@@ -2,55 +2,24 @@
 
 use std::time::Duration;
 
-use serde_json::Value;
-use testkit::container::Batch;
 use testkit::endpoint::{Answer, Request};
 use testkit::user::User;
 
+use crate::body::{Body, Item};
 use crate::canary::Encoding;
-use crate::checker::FINGERPRINT;
 use crate::faults::Fault;
 use crate::rng::Rng;
 
 /// The status of responses that are cut short; no other response has it.
 pub(crate) const CUT_SHORT: u16 = 299;
 
-/// The records and keys of a batch request; `None` if the request is not a batch.
-pub(crate) fn batch_of(request: &Request) -> Option<(Vec<Vec<u8>>, Vec<String>)> {
-    if request.header("content-type") != Some("application/vnd.apache.avro") {
-        return None;
-    }
-    let read = Batch::read(&request.body);
-    let batch = read.and_then(|batch| Some((batch.data(User::length)?, batch.keys())));
-    Some(batch.unwrap_or_default())
-}
-
-/// Whether the request names the schema of the job: a batch contains it, another request has its fingerprint.
-pub(crate) fn names_schema(request: &Request) -> bool {
-    if request.header("content-type") != Some("application/vnd.apache.avro") {
-        return request.header("avro-schema-fingerprint") == Some(FINGERPRINT);
-    }
-    let batch = Batch::read(&request.body);
-    let json = batch.and_then(|batch| batch.metadata.get("avro.schema").cloned());
-    let schema = json.and_then(|json| serde_json::from_slice::<Value>(&json).ok());
-    let fields = schema.and_then(|schema| schema["fields"].as_array().cloned());
-    let names = fields.unwrap_or_default();
-    names
-        .iter()
-        .map(|field| &field["name"])
-        .eq(&["id", "name", "email"])
-}
-
 /// The response to a request.
 pub(crate) fn answer(request: &Request, fault: Fault, rng: &mut Rng) -> Answer {
-    let data = match batch_of(request) {
-        Some((data, _)) => data,
-        None => vec![request.body.to_vec()],
-    };
+    let items = Body::read(request).map_or_else(Vec::new, |body| body.items);
     let has = |name: &str| {
         let named =
-            |datum: &Vec<u8>| User::decode(datum).filter(|user| user.name.starts_with(name));
-        data.iter().find_map(named)
+            |item: &Item| User::decode(&item.datum).filter(|user| user.name.starts_with(name));
+        items.iter().find_map(named)
     };
     if let Some(never) = has("never") {
         return match never.name.starts_with("never-answered") {

@@ -5,7 +5,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 use anyhow::Result;
 use testkit::endpoint::{Endpoint, Request};
 
-use crate::answers::{CUT_SHORT, answer, batch_of, names_schema};
+use crate::answers::{CUT_SHORT, answer};
+use crate::body::{Body, Item};
 use crate::checker::Received;
 use crate::rng::Rng;
 
@@ -143,28 +144,33 @@ impl FaultyEndpoint {
         let rejected = matches!(request.answered, Some(400 | 413 | 422));
         let has_started = |count: &usize| *count <= request.number;
         let run = self.runs.partition_point(has_started).saturating_sub(1);
-        let keyed: Vec<(Vec<u8>, String)> = match batch_of(request) {
-            Some((data, keys)) if data.len() == keys.len() => data.into_iter().zip(keys).collect(),
+        let body = Body::read(request);
+        let (form, names_schema, items) = match body {
+            Some(body) => (Some(body.form), body.names_schema, body.items),
             // The checker reports these bytes as not valid.
-            Some(_) => vec![(request.body.to_vec(), String::new())],
             None => {
-                let key = request.header("idempotency-key").unwrap_or_default();
-                vec![(request.body.to_vec(), key.trim_matches('"').to_owned())]
+                let item = Item {
+                    datum: request.body.to_vec(),
+                    key: String::new(),
+                    place: None,
+                };
+                (None, false, vec![item])
             }
         };
         // A rejected batch is split and sent again: it is not a rejection of one of its records.
-        let is_single = keyed.len() == 1;
-        let names_schema = names_schema(request);
-        let received = |(datum, key)| Received {
+        let is_single = items.len() == 1;
+        let received = |item: Item| Received {
             route: self.name,
-            datum,
-            key,
+            form,
+            datum: item.datum,
+            key: item.key,
+            place: item.place,
             run,
             accepted,
             rejected: rejected && is_single,
             names_schema,
             cut_short,
         };
-        keyed.into_iter().map(received).collect()
+        items.into_iter().map(received).collect()
     }
 }

@@ -4,10 +4,12 @@
 //! The same seed gives the same fault plan. The timing on the machine differs between runs.
 
 mod answers;
+mod body;
 mod canary;
 mod checker;
 mod corpus;
 mod faults;
+mod form;
 mod framed;
 mod ingest;
 mod job;

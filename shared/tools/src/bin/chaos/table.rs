@@ -41,6 +41,9 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         line(&format!("  {writer}"), count.to_string());
     }
     line("records in requests", outcome.requests.to_string());
+    for (form, count) in &outcome.verdict.forms {
+        line(&format!("  {form}"), count.to_string());
+    }
     line("dead letters", outcome.dead_letters.to_string());
     line("reports", outcome.reports.to_string());
     line("seconds", format!("{:.0}", outcome.seconds));

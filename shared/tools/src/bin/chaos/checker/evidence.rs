@@ -6,23 +6,28 @@ use serde_json::Value;
 use testkit::records::StoredRecord;
 
 use super::dead_letter::DeadLetter;
+use crate::form::Form;
 
 /// One record in a request to an endpoint.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
     /// The name of the endpoint's route.
     pub(crate) route: &'static str,
-    /// The received datum.
+    /// The form of the request's body; `None`: it is malformed.
+    pub(crate) form: Option<Form>,
+    /// The received record, as a datum of the job's schema.
     pub(crate) datum: Vec<u8>,
     /// The record's idempotency key.
     pub(crate) key: String,
+    /// The record's partition and offset, if the form has them.
+    pub(crate) place: Option<(i32, i64)>,
     /// The index of the run that sent it, from 0.
     pub(crate) run: usize,
     /// The endpoint sent the head of a 2xx response.
     pub(crate) accepted: bool,
     /// The endpoint rejected this record (400, 413, 422), so it may become a dead letter.
     pub(crate) rejected: bool,
-    /// The request names the schema of the job as the schema of the datum.
+    /// The request names the schema of the job as the schema of the datum, if its form can name a schema.
     pub(crate) names_schema: bool,
     /// The response was incomplete, so the job does not know that the record was accepted.
     pub(crate) cut_short: bool,

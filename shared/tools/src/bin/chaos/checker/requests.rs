@@ -21,6 +21,9 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
         verdict.unvalidated.add(description.clone());
     }
     for received in &evidence.received {
+        if let Some(form) = received.form {
+            *verdict.forms.entry(form.name()).or_default() += 1;
+        }
         let datum = received.datum.as_slice();
         let record = stored.get(datum).copied();
         if record.is_none() {
@@ -33,6 +36,15 @@ pub(super) fn check(evidence: &Evidence, verdict: &mut Verdict) {
             verdict
                 .unvalidated
                 .add(format!("{} received {fault}", received.route));
+        }
+        if let (Some(place), Some(record)) = (received.place, record)
+            && place != (record.partition, record.offset)
+        {
+            let (partition, offset) = (record.partition, record.offset);
+            verdict.coordinates.add(format!(
+                "{} received the record at {partition}@{offset} as that at {}@{}",
+                received.route, place.0, place.1
+            ));
         }
         let given = record.and_then(|record| record.header("idempotency-key"));
         if given.is_some_and(|given| given != received.key) {

@@ -11,6 +11,8 @@ pub(crate) struct Verdict {
     pub(crate) records: BTreeMap<&'static str, usize>,
     /// The number of framed records, by the schema that they name.
     pub(crate) framed: BTreeMap<&'static str, usize>,
+    /// The number of received records, by the form of the body.
+    pub(crate) forms: BTreeMap<&'static str, usize>,
     /// Matched records that were neither delivered nor dead-lettered, invalid records that were not dead-lettered, and
     /// acknowledged records that are not in the topic.
     pub(crate) lost: Violations,
@@ -20,6 +22,8 @@ pub(crate) struct Verdict {
     pub(crate) not_in_topic: Violations,
     /// Records that were received with two keys, and keys that were received with two records.
     pub(crate) key_conflicts: Violations,
+    /// Records that were received with the coordinates of another one.
+    pub(crate) coordinates: Violations,
     /// Reports that do not balance.
     pub(crate) unbalanced: Violations,
     /// Dead letters that are not in the topic byte for byte, that match no route, or that no endpoint rejected.
@@ -79,12 +83,13 @@ impl Violations {
 
 impl Verdict {
     /// Each promise with its violations.
-    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 14] {
+    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 15] {
         [
             ("lost", &self.lost),
             ("forwarded without validation", &self.unvalidated),
             ("forwarded though aborted", &self.not_in_topic),
             ("changed keys", &self.key_conflicts),
+            ("wrong coordinates", &self.coordinates),
             ("unbalanced reports", &self.unbalanced),
             ("dead letters without cause", &self.dead_letters),
             ("partitions not committed", &self.uncommitted),
@@ -112,6 +117,9 @@ impl Verdict {
         for (writer, count) in other.framed {
             *self.framed.entry(writer).or_default() += count;
         }
+        for (form, count) in other.forms {
+            *self.forms.entry(form).or_default() += count;
+        }
         self.repeats += other.repeats;
         self.repeats_after_cut_response += other.repeats_after_cut_response;
         self.max_repeats = self.max_repeats.max(other.max_repeats);
@@ -121,6 +129,7 @@ impl Verdict {
         self.unvalidated.merge(other.unvalidated);
         self.not_in_topic.merge(other.not_in_topic);
         self.key_conflicts.merge(other.key_conflicts);
+        self.coordinates.merge(other.coordinates);
         self.unbalanced.merge(other.unbalanced);
         self.dead_letters.merge(other.dead_letters);
         self.uncommitted.merge(other.uncommitted);

@@ -20,6 +20,7 @@ use testkit::topics::Topics;
 use crate::checker::{Output, Run, Verdict, Violations};
 use crate::corpus::Corpus;
 use crate::faults::FaultyEndpoint;
+use crate::form::Form;
 use crate::framed::Writer;
 use crate::ingest::Ingest;
 use crate::job::{self, RunResult};
@@ -113,13 +114,16 @@ fn absent(outcome: &Outcome) -> Violations {
     let stretches = stretches.map(|name| (name, outcome.stretches.contains_key(name)));
     let writers = Writer::ALL.map(Writer::name);
     let writers = writers.map(|name| (name, outcome.verdict.framed.contains_key(name)));
+    let forms = Form::ALL.map(Form::name);
+    let forms = forms.map(|name| (name, outcome.verdict.forms.contains_key(name)));
     let registry = [
         ("runs without the registry", outcome.outages > 0),
         ("runs with an unreliable registry", outcome.unreliable > 0),
         ("runs ended by the registry", outcome.ended_by_registry > 0),
     ];
     let mut violations = Violations::default();
-    for (name, has_occurred) in stretches.into_iter().chain(writers).chain(registry) {
+    let conditions = stretches.into_iter().chain(writers).chain(forms);
+    for (name, has_occurred) in conditions.chain(registry) {
         if !has_occurred {
             violations.add(name.to_owned());
         }

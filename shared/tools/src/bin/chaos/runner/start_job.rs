@@ -9,17 +9,16 @@ use serde_json::json;
 use super::{DEAD_LETTERS, GROUP, MAX_IN_FLIGHT, Runner, TOPIC};
 use crate::canary;
 use crate::faults::FaultyEndpoint;
+use crate::form::Form;
 use crate::job::Job;
 use crate::stretch::Stretch;
 
-/// The batch sizes of the routes.
-const BATCH_SIZES: [usize; 4] = [1, 1, 8, 25];
 /// The values of `ORDER`.
 const ORDERS: [&str; 4] = ["none", "none", "key", "partition"];
 
 impl Runner<'_> {
-    /// Starts the job, with random batch sizes and order and the settings of the stretch; without a stretch, with the first
-    /// batch size and order. `more` are further settings.
+    /// Starts the job, with random forms, batch sizes and order and the settings of the stretch; without a stretch, with
+    /// datums and without order. `more` are further settings.
     pub(super) fn start_job(
         &mut self,
         stretch: Option<Stretch>,
@@ -30,19 +29,25 @@ impl Runner<'_> {
             .iter_mut()
             .for_each(FaultyEndpoint::begin_run);
         self.registry.begin_run();
+        // Route A has each form in turn, so that all occur.
+        let turn = self.outcome.runs % Form::ALL.len();
         let mut any = |choices: u64| match stretch {
             Some(_) => self.rng.below(choices) as usize,
             None => 0,
         };
-        let batches = [BATCH_SIZES[any(4)], BATCH_SIZES[any(4)]];
+        let forms = match stretch {
+            Some(_) => [Form::ALL[turn], Form::ALL[any(8)]],
+            None => [Form::Datum; 2],
+        };
         let order = ORDERS[any(4)];
         let envelope = any(4) == 3;
         let deadline = format!("{}s", 2 + any(4));
+        let batches = forms.map(|form| form.batch(&mut self.rng));
         self.is_independent = batches == [1, 1] && order == "none";
         self.max_records_in_flight = batches.iter().map(|batch| batch * MAX_IN_FLIGHT).sum();
         self.outcome.batched += usize::from(batches.iter().any(|batch| *batch > 1));
         let routes = self.logs.path().join("routes.json");
-        std::fs::write(&routes, self.routes(batches).to_string())?;
+        std::fs::write(&routes, self.routes(forms, batches).to_string())?;
         let bootstrap = self.bootstrap();
         let mut settings = base_settings(&bootstrap);
         let mut set = |name: &str, value: &str| {
@@ -86,12 +91,13 @@ impl Runner<'_> {
         }
     }
 
-    fn routes(&self, batches: [usize; 2]) -> serde_json::Value {
+    fn routes(&self, forms: [Form; 2], batches: [usize; 2]) -> serde_json::Value {
         let [a, b] = &self.endpoints;
         let routes = [(a, 1010, 0), (b, 1020, 1)].map(|(endpoint, id, index)| {
             json!({
                 "name": endpoint.name(), "when": format!("id == {id}"), "url": endpoint.url(),
-                "auth": {"bearer": canary::SECRETS[index]}, "batch": batches[index],
+                "auth": {"bearer": canary::SECRETS[index]}, "format": forms[index].format(),
+                "batch": batches[index],
             })
         });
         json!({"version": 1, "routes": routes})

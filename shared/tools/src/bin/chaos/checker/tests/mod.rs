@@ -8,6 +8,7 @@ use testkit::records::StoredRecord;
 use testkit::user::User;
 
 use super::*;
+use crate::form::Form;
 
 fn stored(offset: i64, value: Option<Vec<u8>>) -> StoredRecord {
     StoredRecord {
@@ -35,8 +36,10 @@ fn letter(record: &StoredRecord, cause: &str) -> DeadLetter {
 fn received(route: &'static str, datum: Vec<u8>, key: &str) -> Received {
     Received {
         route,
+        form: Some(Form::Datum),
         datum,
         key: key.to_owned(),
+        place: None,
         run: 0,
         accepted: true,
         rejected: false,
@@ -143,6 +146,17 @@ fn reports_a_second_key_and_a_shared_key() {
     let mut evidence = valid_evidence();
     evidence.received[1].key = "c/t/0/0".to_owned();
     assert_eq!(check(&evidence).key_conflicts.count, 1);
+}
+
+#[test]
+fn reports_a_record_with_the_coordinates_of_another() {
+    let mut evidence = valid_evidence();
+    evidence.received[1].place = Some((0, 1));
+    assert!(check(&evidence).is_pass());
+    for place in [(1, 1), (0, 0)] {
+        evidence.received[1].place = Some(place);
+        assert_eq!(check(&evidence).coordinates.count, 1);
+    }
 }
 
 #[test]
