@@ -231,6 +231,7 @@ impl RouteConfig {
                 "its name must have 1 to {MAX_NAME} printable characters"
             ));
         }
+        let statuses = faults.take(statuses::of_route(&text));
         let url = faults.take(url(&text, settings));
         let tombstones = url
             .as_ref()
@@ -264,11 +265,6 @@ impl RouteConfig {
         };
         let shape = RouteShape::resolve(text.method, &headers, text.batch, settings);
         let shape = faults.take(shape);
-        let statuses = faults.take(statuses::rules(
-            &text.success_on,
-            &text.retry_on,
-            &text.drop_on,
-        ));
         let (
             Some(url),
             Some(auth),

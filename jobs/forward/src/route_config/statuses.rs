@@ -4,12 +4,28 @@ use std::ops::RangeInclusive;
 
 use delivery::{StatusRule, StatusRules};
 
+use super::text::RouteText;
+
+/// The rules of a route, and those of its tombstones, which have more statuses in `success_on`.
+///
+/// # Errors
+/// As [`rules`].
+pub(super) fn of_route(text: &RouteText) -> Result<StatusRules, String> {
+    let mut all = rules(&text.success_on, &text.retry_on, &text.drop_on)?;
+    if let Some(tombstones) = &text.tombstones {
+        let success_on = [&text.success_on[..], &tombstones.success_on].concat();
+        let rules = rules(&success_on, &text.retry_on, &text.drop_on);
+        all.set_for_tombstones(rules.map_err(|reason| format!("with tombstones, {reason}"))?);
+    }
+    Ok(all)
+}
+
 /// The rules of the lists `success_on`, `retry_on` and `drop_on`, of statuses (`409`), classes (`4xx`) and ranges
 /// (`500-504`).
 ///
 /// # Errors
 /// An item has another form, names a status that its list may not name, or one that is named already.
-pub(super) fn rules(
+fn rules(
     success_on: &[String],
     retry_on: &[String],
     drop_on: &[String],

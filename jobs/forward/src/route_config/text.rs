@@ -104,6 +104,8 @@ pub(super) struct SignText {
 #[serde(deny_unknown_fields)]
 pub(super) struct TombstonesText {
     pub(super) url: String,
+    #[serde(default)]
+    pub(super) success_on: Vec<String>,
 }
 
 /// The TLS configuration: paths or PEM texts.

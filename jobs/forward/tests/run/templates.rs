@@ -293,6 +293,29 @@ fn a_rejected_tombstone_is_a_dead_letter_and_a_deferred_one_is_sent_by_the_next_
 }
 
 #[test]
+fn a_status_can_be_a_success_for_tombstones_only() {
+    for (statuses, code, delivered) in [("", 75, 0), (", success_on: [404]", 11, 1)] {
+        let stage = Stage::new(
+            Endpoint::always(Answer::status(404)).unwrap(),
+            Endpoint::always(Answer::ok()).unwrap(),
+        );
+        let mut records = [tombstone(Some("k")), record("k", 1010, "one")];
+        // Records that are too old become dead letters.
+        records
+            .iter_mut()
+            .for_each(|record| record.timestamp = None);
+        write(&stage, &records);
+        let tombstones = format!("{{url: 'A/{{kafka.key}}'{statuses}}}");
+        let routes = format!("- {{name: A, when: 'true', url: 'A/', tombstones: {tombstones}}}");
+        let run = run(&stage, &routes, &["--order", "none"]);
+        run.assert(
+            code,
+            &json!({"delivered": delivered, "deferred": 2 - delivered}),
+        );
+    }
+}
+
+#[test]
 fn tombstones_that_another_route_takes_are_not_taken_for_completed() {
     let stage = Stage::new(
         Endpoint::always(Answer::status(503)).unwrap(),
@@ -413,6 +436,10 @@ fn mistakes_are_found_before_the_first_connection_with_their_position() {
         (
             "url: 'A/', tombstones: {url: 'B/'}",
             "must have the scheme, host and port of the url",
+        ),
+        (
+            "url: 'A/', retry_on: [4xx], tombstones: {url: 'A/', success_on: [404]}",
+            "with tombstones, retry_on has \"4xx\", of which another item",
         ),
         ("url: 'A/', tombstones: {uri: 'A/'}", "unknown field `uri`"),
     ] {

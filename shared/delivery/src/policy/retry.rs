@@ -70,6 +70,8 @@ pub(crate) struct Attempt {
     pub(crate) deadline: Option<Instant>,
     /// The route sends no more requests in this run.
     pub(crate) is_route_deferred: bool,
+    /// The record is a tombstone.
+    pub(crate) is_tombstone: bool,
 }
 
 impl RetryPolicy {
@@ -94,7 +96,8 @@ impl RetryPolicy {
         if response.has_new_credentials {
             return self.retry(describe(outcome), None, attempt, rng);
         }
-        match (self.statuses.classify(status), partial) {
+        let statuses = self.statuses.of(attempt.is_tombstone);
+        match (statuses.classify(status), partial) {
             // Such a status is about one record ("exists already"). For a batch it leaves open which.
             (StatusClass::Accepted, _) if attempt.records > 1 && !response.status.is_success() => {
                 match attempt.is_route_deferred {
@@ -248,6 +251,7 @@ mod tests {
             now,
             deadline: None,
             is_route_deferred: false,
+            is_tombstone: false,
         }
     }
 

@@ -8,6 +8,8 @@ use super::status::{self, StatusClass};
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StatusRules {
     rules: Vec<(RangeInclusive<u16>, StatusRule)>,
+    /// Those of requests for tombstones, if they differ.
+    tombstones: Option<Box<StatusRules>>,
 }
 
 /// What a rule makes of a status.
@@ -54,6 +56,20 @@ impl StatusRules {
             self.rules.push((statuses, rule));
         }
         is_valid
+    }
+
+    /// Sets other rules for requests of tombstones, for example that 404 is a success: the endpoint has deleted the record
+    /// already.
+    pub fn set_for_tombstones(&mut self, rules: Self) {
+        self.tombstones = Some(Box::new(rules));
+    }
+
+    /// The rules for requests of tombstones, or of other records.
+    pub(crate) fn of(&self, is_tombstone: bool) -> &Self {
+        match &self.tombstones {
+            Some(rules) if is_tombstone => rules,
+            _ => self,
+        }
     }
 
     /// The class of a status.
@@ -120,6 +136,15 @@ mod tests {
         for (status, is_failure) in [(409, false), (503, false), (404, true), (405, true)] {
             assert_eq!(rules.is_endpoint_failure(status), is_failure, "{status}");
         }
+    }
+
+    #[test]
+    fn tombstones_can_have_other_rules() {
+        let mut all = rules(&[(409..=409, StatusRule::Success)]);
+        assert!(all.of(true).is_accepted(409));
+        all.set_for_tombstones(rules(&[(404..=404, StatusRule::Success)]));
+        assert!(all.of(true).is_accepted(404) && !all.of(true).is_accepted(409));
+        assert!(all.of(false).is_accepted(409) && !all.of(false).is_accepted(404));
     }
 
     #[test]

@@ -64,6 +64,11 @@ impl Batch {
             .map_or(-1, |message| message.at.partition)
     }
 
+    /// Whether it holds a tombstone, which is alone.
+    pub(crate) fn is_tombstone(&self) -> bool {
+        matches!(self.messages.as_slice(), [message] if message.value.is_none())
+    }
+
     /// Removes the second half of the messages; it keeps the counts of attempts.
     pub(super) fn split_off_half(&mut self) -> Self {
         Self {

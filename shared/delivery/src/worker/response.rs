@@ -35,6 +35,7 @@ impl Worker {
             now,
             deadline: self.deadline,
             is_route_deferred: self.deferred.is_some(),
+            is_tombstone: batch.is_tombstone(),
         };
         let partial = self.partial_failures(&batch, &outcome);
         let action = self.policy.decide(&outcome, partial, &attempt);
@@ -59,8 +60,9 @@ impl Worker {
         match action {
             RetryAction::Successful => {
                 self.queue.complete(batch.group, batch.partition());
+                let is_tombstone = batch.is_tombstone();
                 for message in batch.messages {
-                    let outcome = self.delivered(outcome, requests);
+                    let outcome = self.delivered(outcome, requests, is_tombstone);
                     self.completions.push(message, outcome, answer_of_record());
                 }
             }
@@ -77,7 +79,7 @@ impl Worker {
                     if failed.next_if_eq(&position).is_some() {
                         failed_messages.push(message);
                     } else {
-                        let outcome = self.delivered(outcome, requests);
+                        let outcome = self.delivered(outcome, requests, false);
                         self.completions.push(message, outcome, answer_of_record());
                     }
                 }
@@ -127,7 +129,7 @@ impl Worker {
         };
         // An endpoint that refuses an expired token works.
         let is_success = |response: &EndpointResponse| {
-            let statuses = self.policy.statuses();
+            let statuses = self.policy.statuses().of(batch.is_tombstone());
             response.has_new_credentials || !statuses.is_endpoint_failure(response.status.as_u16())
         };
         if let Some(response) = response.filter(|response| is_success(response)) {
@@ -226,8 +228,14 @@ impl Worker {
     }
 
     /// Delivered, if the outcome is a response that means success.
-    fn delivered(&self, outcome: &RequestOutcome, requests: u32) -> DeliveryOutcome {
-        match Receipt::from_outcome(outcome, requests, self.policy.statuses()) {
+    fn delivered(
+        &self,
+        outcome: &RequestOutcome,
+        requests: u32,
+        is_tombstone: bool,
+    ) -> DeliveryOutcome {
+        let statuses = self.policy.statuses().of(is_tombstone);
+        match Receipt::from_outcome(outcome, requests, statuses) {
             Some(receipt) => DeliveryOutcome::Delivered(receipt),
             None => DeliveryOutcome::Deferred {
                 reason: describe(outcome),
