@@ -46,8 +46,7 @@ impl Piece {
 impl Placeholder {
     fn compile(text: &str, scope: &ValueScope) -> Result<Self, String> {
         let invalid = |error: routes::ValueError| format!("{{{text}}}: {error}");
-        let expression = scope.compile(text).map_err(invalid)?;
-        expression.require_scalar().map_err(invalid)?;
+        let expression = scope.compile_text(text).map_err(invalid)?;
         Ok(Self {
             text: text.to_owned(),
             expression,

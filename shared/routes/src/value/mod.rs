@@ -12,6 +12,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use avro::{Projection, Schema};
+use cel::IdedExpr;
 use serde_json::Value as Json;
 
 pub use kafka::KafkaFields;
@@ -103,6 +104,30 @@ impl ValueScope {
     /// # Errors
     /// It is not CEL, names an unknown field, or uses a value of the wrong type; with the position in the text.
     pub fn compile(&self, text: &str) -> Result<ValueExpression, ValueError> {
+        self.compile_with(text, |expression, _| Ok(Node::new(expression)))
+    }
+
+    /// Checks and compiles an expression whose values are [text](ValueExpression::text): strings, enums, UUIDs, whole numbers,
+    /// booleans, decimals or timestamps, or null.
+    ///
+    /// # Errors
+    /// As [`ValueScope::compile`]; or the values have another type.
+    pub fn compile_text(&self, text: &str) -> Result<ValueExpression, ValueError> {
+        self.compile_with(text, |expression, kind| {
+            require_scalar(kind)?;
+            Ok(match kind.kind {
+                // The JSON of a decimal that exceeds its precision is a character for each byte, and can look like a number.
+                Kind::Decimal(_) => Node::Calculated(expression),
+                _ => Node::new(expression),
+            })
+        })
+    }
+
+    fn compile_with(
+        &self,
+        text: &str,
+        to_node: impl FnOnce(IdedExpr, &Type) -> Result<Node, String> + Send,
+    ) -> Result<ValueExpression, ValueError> {
         syntax::with_parsed(text, &self.types, |mut expression, source| {
             let available = match self.schema {
                 Some(_) => Available::Record,
@@ -114,7 +139,7 @@ impl ValueScope {
                 .map_err(|problem: Problem| problem.with_position(source))?;
             let is_null_checked = inference.warnings.has_null_check();
             let warnings = inference.warnings.into_messages(&inference.fields);
-            self.expression(Node::new(expression), kind, &inference.fields)
+            self.expression(to_node(expression, &kind)?, kind, &inference.fields)
                 .map(|compiled| ValueExpression {
                     warnings,
                     is_null_checked,
@@ -170,27 +195,6 @@ impl ValueScope {
 }
 
 impl ValueExpression {
-    /// Checks that values are text, whole numbers, booleans, decimals or timestamps, or null.
-    ///
-    /// # Errors
-    /// They have another type.
-    pub fn require_scalar(&self) -> Result<(), ValueError> {
-        match self.kind.kind {
-            Kind::Bool
-            | Kind::Int
-            | Kind::Uint
-            | Kind::Str
-            | Kind::Enum(_)
-            | Kind::Uuid
-            | Kind::Timestamp(_)
-            | Kind::Decimal(_) => Ok(()),
-            _ => Err(ValueError(format!(
-                "expected a string, an enum, a UUID, a whole number, a boolean, a decimal, a date or a timestamp, not {}",
-                self.kind
-            ))),
-        }
-    }
-
     /// Whether a field may make the value null. That the Kafka key can be absent does not count.
     pub fn may_be_null(&self) -> bool {
         self.kind.nullable && !self.is_null_checked && !matches!(self.node, Node::Kafka(_))
@@ -209,23 +213,19 @@ impl ValueExpression {
         self.json(values).map_err(ValueError)
     }
 
-    /// The value of an expression that is [scalar](Self::require_scalar) as text; `None` for null.
+    /// The value of an expression that was compiled [for text](ValueScope::compile_text); `None` for null.
     ///
     /// # Errors
     /// As [`ValueExpression::evaluate`]; or a value does not fit its logical type.
     pub fn text(&self, values: &RecordValues<'_>) -> Result<Option<String>, ValueError> {
-        let misfit = || ValueError("the value does not fit its logical type".to_owned());
         Ok(Some(match self.evaluate(values)? {
             Json::Null => return Ok(None),
-            Json::String(text) => {
-                let is_number = |c: char| c.is_ascii_digit() || c == '-' || c == '.';
-                if matches!(self.kind.kind, Kind::Decimal(_)) && !text.chars().all(is_number) {
-                    return Err(misfit());
-                }
-                text
+            Json::String(text) => text,
+            // The JSON of a timestamp outside the years 0 to 9999 is the number that is stored.
+            Json::Number(_) if matches!(self.kind.kind, Kind::Timestamp(_)) => {
+                let reason = "the timestamp is outside the years 0 to 9999";
+                return Err(ValueError(reason.to_owned()));
             }
-            // A timestamp outside the years 0 to 9999 is the number that is stored.
-            Json::Number(_) if matches!(self.kind.kind, Kind::Timestamp(_)) => return Err(misfit()),
             Json::Number(number) => number.to_string(),
             Json::Bool(value) => value.to_string(),
             Json::Array(_) | Json::Object(_) => {
@@ -257,6 +257,23 @@ impl ValueExpression {
             kafka: &values.kafka,
         };
         self.node.evaluate(&self.interpreter, values, &variables)
+    }
+}
+
+/// Checks that values are scalars with a text that is not ambiguous, or null.
+fn require_scalar(kind: &Type) -> Result<(), String> {
+    match kind.kind {
+        Kind::Bool
+        | Kind::Int
+        | Kind::Uint
+        | Kind::Str
+        | Kind::Enum(_)
+        | Kind::Uuid
+        | Kind::Timestamp(_)
+        | Kind::Decimal(_) => Ok(()),
+        _ => Err(format!(
+            "expected a string, an enum, a UUID, a whole number, a boolean, a decimal, a date or a timestamp, not {kind}"
+        )),
     }
 }
 

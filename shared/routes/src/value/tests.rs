@@ -204,19 +204,23 @@ fn mistakes_are_reported_with_their_position() {
 
 #[test]
 fn only_scalars_can_be_text() {
+    let scope = ValueScope::of_records(&schema());
     for text in [
         "id", "name", "email", "paid", "at", "day", "amount", "key", "colour", "tags.a", "7u",
     ] {
-        assert_eq!(compile(text).require_scalar(), Ok(()), "{text}");
+        assert!(scope.compile_text(text).is_ok(), "{text}");
     }
     for text in [
         "price", "tags", "lines", "record", "mixed", "address", "null", "[id]", "at - at",
     ] {
-        assert!(compile(text).require_scalar().is_err(), "{text}");
+        assert!(scope.compile_text(text).is_err(), "{text}");
     }
-    let scope = ValueScope::of_records(&schema());
-    let datum = schema().from_json(&record()).unwrap();
-    let values = scope.values(&datum, kafka(b"k"));
+    let mut record = record();
+    let text_of = |record: &Json, text: &str| {
+        let datum = schema().from_json(record).unwrap();
+        let expression = scope.compile_text(text).unwrap();
+        expression.text(&scope.values(&datum, kafka(b"k")))
+    };
     for (text, expected) in [
         ("id", Some("7")),
         ("paid", Some("true")),
@@ -224,9 +228,15 @@ fn only_scalars_can_be_text() {
         ("day", Some("2026-11-27")),
         ("email", None),
     ] {
-        let found = compile(text).text(&values).unwrap();
+        let found = text_of(&record, text).unwrap();
         assert_eq!(found.as_deref(), expected, "{text}");
     }
+    // More digits than the precision: the JSON is "12345".
+    record["amount"] = json!({"bytes": "12345"});
+    let found = text_of(&record, "amount").unwrap();
+    assert_eq!(found.as_deref(), Some("2112956140.05"));
+    record["at"] = i64::MAX.into();
+    assert!(text_of(&record, "at").is_err());
 }
 
 #[test]
