@@ -38,6 +38,7 @@ mod path;
 mod placeholder;
 mod request;
 mod shape;
+mod target;
 mod template;
 mod url;
 

@@ -8,7 +8,7 @@ use record::Message;
 use routes::{KafkaFields, ValueScope};
 
 use crate::header::Header;
-use crate::url::Target;
+use crate::target::Target;
 
 /// Adds what depends on a record to the requests of another shape.
 #[derive(Debug)]

@@ -1,16 +1,11 @@
 //! URLs with placeholders in path and query.
 
 use delivery::EndpointUrl;
-use http::Uri;
-use routes::{RecordValues, ValueScope};
+use routes::ValueScope;
 
 use crate::TemplateError;
-use crate::path;
-use crate::placeholder::{Piece, Placeholder};
+use crate::target::Target;
 use crate::template::{Part, Template};
-
-/// The maximum length of path and query, in bytes.
-const MAX_TARGET: usize = 8 << 10;
 
 /// A URL with placeholders in path and query. Scheme, host and port are the same for each record.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -19,15 +14,6 @@ pub struct UrlTemplate {
     literal: String,
     is_constant: bool,
     target: Template,
-}
-
-/// A URL whose placeholders are compiled.
-#[derive(Debug)]
-pub(crate) struct Target {
-    /// The segments of the path, after each `/`.
-    segments: Vec<Vec<Piece>>,
-    /// The query, if there is one.
-    query: Option<Vec<Piece>>,
 }
 
 impl UrlTemplate {
@@ -118,54 +104,13 @@ impl UrlTemplate {
         origin(self) == origin(other)
     }
 
+    /// Compiles the placeholders of path and query.
+    ///
     /// # Errors
     /// A placeholder is invalid.
     pub(crate) fn compile(&self, scope: &ValueScope) -> Result<Target, String> {
-        let mut segments = Vec::new();
-        let mut query = None;
-        for piece in Piece::compile(&self.target, scope)? {
-            let Piece::Literal(mut text) = piece else {
-                match &mut query {
-                    Some(query) => query,
-                    None => last(&mut segments),
-                }
-                .push(piece);
-                continue;
-            };
-            if query.is_none() {
-                let after = text.find('?').map(|at| text.split_off(at));
-                // The first segment is that after the first slash, with which each target begins.
-                for (index, segment) in text.split('/').enumerate() {
-                    if index > 0 {
-                        segments.push(Vec::new());
-                    }
-                    if !segment.is_empty() {
-                        last(&mut segments).push(Piece::Literal(segment.to_owned()));
-                    }
-                }
-                match after {
-                    Some(after) => {
-                        query = Some(Vec::new());
-                        text = after[1..].to_owned();
-                    }
-                    None => continue,
-                }
-            }
-            if let Some(query) = &mut query {
-                query.push(Piece::Literal(text));
-            }
-        }
-        Ok(Target { segments, query })
+        Target::compile(&self.target, scope)
     }
-}
-
-/// The segment that is continued.
-fn last(segments: &mut Vec<Vec<Piece>>) -> &mut Vec<Piece> {
-    if segments.is_empty() {
-        segments.push(Vec::new());
-    }
-    let index = segments.len() - 1;
-    &mut segments[index]
 }
 
 /// Scheme, host and port as text, and the rest, which begins with a slash. `None` if a placeholder is before path and query.
@@ -187,71 +132,12 @@ fn split(template: Template) -> Option<(String, Template)> {
     Some((first[..end].to_owned(), Template(parts)))
 }
 
-impl Target {
-    /// Path and query for a record.
-    ///
-    /// # Errors
-    /// A value is null or too long, or a segment with a value is empty or a dot segment.
-    pub(crate) fn uri(&self, values: &RecordValues<'_>) -> Result<Uri, String> {
-        let mut target = String::new();
-        for segment in &self.segments {
-            target.push('/');
-            let start = target.len();
-            append(&mut target, segment, values)?;
-            if segment.iter().any(|piece| piece.placeholder().is_some()) {
-                path::check(&target[start..])?;
-            }
-        }
-        if let Some(query) = &self.query {
-            target.push('?');
-            append(&mut target, query, values)?;
-        }
-        if target.len() > MAX_TARGET {
-            return Err(format!(
-                "its path and query have more than {MAX_TARGET} bytes"
-            ));
-        }
-        Uri::try_from(target).map_err(|error| format!("its path and query are invalid: {error}"))
-    }
-
-    pub(crate) fn placeholders(&self) -> impl Iterator<Item = &Placeholder> {
-        let pieces = self.segments.iter().chain(&self.query).flatten();
-        pieces.filter_map(Piece::placeholder)
-    }
-}
-
-fn append(target: &mut String, pieces: &[Piece], values: &RecordValues<'_>) -> Result<(), String> {
-    for piece in pieces {
-        match piece {
-            Piece::Literal(text) => target.push_str(text),
-            Piece::Placeholder(placeholder) => {
-                target.push_str(&path::encode(&placeholder.value(values, MAX_TARGET)?));
-            }
-        }
-    }
-    Ok(())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn url(text: &str) -> Result<UrlTemplate, TemplateError> {
         UrlTemplate::new(Template::parse(text, |text| Ok(text.to_owned())).unwrap())
-    }
-
-    fn target(url_text: &str, key: &[u8]) -> Result<String, String> {
-        let scope = ValueScope::of_tombstones();
-        let kafka = routes::KafkaFields {
-            key: Some(key),
-            topic: "t",
-            partition: 1,
-            offset: 2,
-            timestamp: None,
-            idempotency_key: "k",
-        };
-        let compiled = url(url_text).unwrap().compile(&scope)?;
-        Ok(compiled.uri(&scope.values(&[], kafka))?.to_string())
     }
 
     #[test]
@@ -309,73 +195,6 @@ mod tests {
             ("http://h/?%2{x}", "directly after a %"),
         ] {
             let error = url(text).unwrap_err().to_string();
-            assert!(error.contains(expected), "{text}: {error}");
-        }
-    }
-
-    #[test]
-    fn values_are_encoded_in_path_and_query() {
-        for (text, key, expected) in [
-            ("http://h/u/{kafka.key}", "a/b?c#d", "/u/a%2Fb%3Fc%23d"),
-            (
-                "http://h/u-{kafka.key}.json?p={kafka.partition}",
-                "é",
-                "/u-%C3%A9.json?p=1",
-            ),
-            ("http://h/{kafka.key}/{kafka.offset}/", "x", "/x/2/"),
-            (
-                "http://h?q={kafka.key}&r=/",
-                "a&b=c+d #",
-                "/?q=a%26b%3Dc%2Bd%20%23&r=/",
-            ),
-            ("http://h//a?b?{kafka.key}", "", "//a?b?"),
-            ("http://h/u/{kafka.key}", "%2e%2e", "/u/%252e%252e"),
-        ] {
-            assert_eq!(
-                target(text, key.as_bytes()).as_deref(),
-                Ok(expected),
-                "{text}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_value_that_does_not_fit_into_the_url_is_an_error() {
-        let long = "a".repeat(9_000);
-        let encoded = "é".repeat(2_000);
-        for (text, key, expected) in [
-            (
-                "http://h/u/{kafka.key}",
-                "",
-                "a segment of its path is empty",
-            ),
-            (
-                "http://h/u/{kafka.key}",
-                "..",
-                "a segment of its path is . or ..",
-            ),
-            (
-                "http://h/u/.{kafka.key}",
-                ".",
-                "a segment of its path is . or ..",
-            ),
-            (
-                "http://h/u/%2e{kafka.key}/x",
-                ".",
-                "a segment of its path is . or ..",
-            ),
-            (
-                "http://h/u/{kafka.key}",
-                &long,
-                "{kafka.key}: the value has more than 8192 bytes",
-            ),
-            (
-                "http://h/u?{kafka.key}",
-                &encoded,
-                "its path and query have more than 8192 bytes",
-            ),
-        ] {
-            let error = target(text, key.as_bytes()).unwrap_err();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -8,37 +8,13 @@ use cel::common::ast::{
 
 use crate::constants;
 use crate::decimal_literals;
+use crate::kafka_fields::KafkaField;
 use crate::literals;
 use crate::operators;
 use crate::problem::{Operand, Problem, describe};
 use crate::types::{Kind, Type, Types};
-use crate::value::{KAFKA, KafkaField};
+use crate::variables::{Available, KAFKA, RECORD, WHOLE_RECORD, kafka_identifier};
 use crate::warnings::Warnings;
-
-/// The variable of the whole record. A field of this name is `record.record`.
-pub(super) const RECORD: &str = "record";
-
-/// The identifier of the whole record in an inferred expression. No field has a name with this character.
-pub(super) const WHOLE_RECORD: &str = "@record";
-
-/// What the identifiers of Kafka's fields begin with in an inferred expression.
-const KAFKA_PREFIX: &str = "@kafka.";
-
-/// The field of `kafka` that an identifier of an inferred expression stands for.
-pub(super) fn kafka_field(identifier: &str) -> Option<KafkaField> {
-    KafkaField::named(identifier.strip_prefix(KAFKA_PREFIX)?)
-}
-
-/// The variables of an expression.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Available {
-    /// Those of a condition: the fields of the record.
-    Fields,
-    /// Those of a value: the fields of the record, the whole record, and `kafka`.
-    Record,
-    /// Those of a value for a tombstone: `kafka`.
-    Tombstone,
-}
 
 /// Infers the types of one expression.
 pub(super) struct Inference<'a> {
@@ -183,7 +159,7 @@ impl<'a> Inference<'a> {
         let field = path.get(1).and_then(|name| KafkaField::named(name));
         match (field, path) {
             (Some(field), [_, name]) => {
-                expression.expr = Expr::Ident(format!("{KAFKA_PREFIX}{name}"));
+                expression.expr = Expr::Ident(kafka_identifier(name));
                 Ok(Some(field.kind()))
             }
             _ => invalid(format!(

@@ -46,6 +46,7 @@ mod functions;
 mod hints;
 mod infer;
 mod interpret;
+mod kafka_fields;
 mod literals;
 mod logical;
 mod operators;
@@ -57,6 +58,7 @@ mod tests;
 mod types;
 mod unreachable;
 mod value;
+mod variables;
 mod versions;
 mod warnings;
 
@@ -66,7 +68,8 @@ use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
 use compiled::Compiled;
-pub use value::{KafkaFields, RecordValues, ValueError, ValueExpression, ValueScope};
+pub use kafka_fields::KafkaFields;
+pub use value::{RecordValues, ValueError, ValueExpression, ValueScope};
 pub use versions::VersionProblem;
 
 use interpret::{Faults, Interpreter, Record};

@@ -3,8 +3,8 @@
 use cel::common::ast::{EntryExpr, Expr, SourceInfo};
 use cel::{Env, IdedExpr};
 
-use crate::infer::RECORD;
 use crate::types::Types;
+use crate::variables::RECORD;
 
 /// The maximum length of an expression, in bytes.
 const MAX_LENGTH: usize = 4 << 10;

@@ -1,7 +1,6 @@
 //! Expressions for values: the parts of a request that depend on a record.
 
 mod calculated;
-mod kafka;
 mod node;
 mod record_values;
 #[cfg(test)]
@@ -15,18 +14,18 @@ use avro::{Projection, Schema};
 use cel::IdedExpr;
 use serde_json::Value as Json;
 
-pub use kafka::KafkaFields;
-pub(crate) use kafka::{KAFKA, KafkaField};
 use node::Node;
 pub use record_values::RecordValues;
 use record_values::Variables;
 
-use crate::infer::{Available, Inference};
+use crate::infer::Inference;
 use crate::interpret::{Faults, Interpreter, Record};
+use crate::kafka_fields::KafkaFields;
 use crate::logical::Encoding;
 use crate::problem::Problem;
 use crate::syntax;
 use crate::types::{Kind, Type, Types};
+use crate::variables::{Available, WHOLE_RECORD};
 
 /// What expressions can use: `kafka`, and the fields of a record, unless it is a tombstone.
 #[derive(Clone, Debug)]
@@ -184,7 +183,7 @@ impl ValueScope {
             kind,
             interpreter: Interpreter::new(),
             encodings: fields.iter().map(encoding).collect(),
-            needs_record: used.contains(crate::infer::WHOLE_RECORD),
+            needs_record: used.contains(WHOLE_RECORD),
             fields,
             projection,
             types: Arc::clone(&self.types),

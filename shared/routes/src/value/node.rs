@@ -5,13 +5,14 @@ use std::collections::HashSet;
 
 use cel::IdedExpr;
 use cel::common::ast::{EntryExpr, Expr, LiteralValue, operators};
+use chrono::SecondsFormat;
 use serde_json::{Map, Value as Json};
 
 use super::calculated;
-use super::kafka::KafkaField;
 use super::record_values::{RecordValues, Variables};
-use crate::infer::{WHOLE_RECORD, kafka_field};
 use crate::interpret::Interpreter;
+use crate::kafka_fields::KafkaField;
+use crate::variables::{WHOLE_RECORD, kafka_field};
 
 /// A part of a value expression.
 #[derive(Debug)]
@@ -154,7 +155,11 @@ impl Node {
                 }
                 value.clone()
             }
-            Self::Kafka(field) => field.json(&values.kafka)?,
+            Self::Kafka(field) => {
+                let value = field.variable(&values.kafka)?;
+                // As many digits as a `timestamp-millis` has.
+                calculated::json(&*value, SecondsFormat::Millis)?
+            }
             Self::List(items) => Json::Array(items.iter().map(evaluate).collect::<Result<_, _>>()?),
             Self::Object(entries) => {
                 let mut object = Map::with_capacity(entries.len());
@@ -191,7 +196,7 @@ impl Node {
             }
             Self::Calculated(expression) => {
                 let json = |value: &dyn cel::common::value::Val| {
-                    calculated::json(value, chrono::SecondsFormat::AutoSi)
+                    calculated::json(value, SecondsFormat::AutoSi)
                 };
                 interpreter.evaluate(expression, variables, variables.faults(), json)?
             }

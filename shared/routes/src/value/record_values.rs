@@ -8,9 +8,9 @@ use cel::common::value::CowVal;
 use cel::context::VariableResolver;
 use serde_json::Value as Json;
 
-use super::kafka::KafkaFields;
-use crate::infer::{WHOLE_RECORD, kafka_field};
 use crate::interpret::{Faults, Record};
+use crate::kafka_fields::KafkaFields;
+use crate::variables::{WHOLE_RECORD, kafka_field};
 
 /// The values of one record, of which any number of expressions are evaluated. Its JSON is made once, when it is needed.
 #[derive(Debug)]

@@ -2,14 +2,9 @@
 
 use cel::common::types::{CelInt, CelNull, CelString};
 use cel::common::value::CowVal;
-use serde_json::Value as Json;
 
-use super::calculated;
 use crate::logical::{self, TimeUnit};
 use crate::types::{Kind, Type};
-
-/// The name of the variable. A field of this name is `record.kafka`.
-pub(crate) const KAFKA: &str = "kafka";
 
 /// What Kafka stores beside the value of a record.
 #[derive(Clone, Copy, Debug)]
@@ -30,7 +25,7 @@ pub struct KafkaFields<'r> {
 
 /// One of the members of `kafka`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum KafkaField {
+pub(super) enum KafkaField {
     Key,
     Topic,
     Partition,
@@ -50,17 +45,17 @@ impl KafkaField {
     ];
 
     /// The member with this name.
-    pub(crate) fn named(name: &str) -> Option<Self> {
+    pub(super) fn named(name: &str) -> Option<Self> {
         let known = Self::ALL.iter().find(|(known, _)| *known == name);
         known.map(|(_, field)| *field)
     }
 
     /// The members' names, for messages.
-    pub(crate) fn names() -> String {
+    pub(super) fn names() -> String {
         Self::ALL.map(|(name, _)| name).join(", ")
     }
 
-    pub(crate) fn kind(self) -> Type {
+    pub(super) fn kind(self) -> Type {
         let (kind, nullable) = match self {
             Self::Key => (Kind::Str, true),
             Self::Timestamp => (Kind::Timestamp(TimeUnit::Millis), true),
@@ -92,16 +87,6 @@ impl KafkaField {
                 None => CowVal::owned(CelNull),
             },
         })
-    }
-
-    /// The value as JSON.
-    ///
-    /// # Errors
-    /// As [`KafkaField::variable`].
-    pub(super) fn json(self, of: &KafkaFields<'_>) -> Result<Json, String> {
-        let value = self.variable(of)?;
-        // As many digits as a `timestamp-millis` has.
-        calculated::json(&*value, chrono::SecondsFormat::Millis)
     }
 }
 
