@@ -5,11 +5,12 @@ use std::io::IsTerminal;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use settings::{Settings, Source, cli, markdown};
 
 use crate::exit::RunOutcome;
+use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::settings::GROUPS;
 
 /// Settings given as flags, for [`Settings::gather`]: name and value.
@@ -22,6 +23,8 @@ pub enum Action {
     Run(RunOptions),
     /// Check that everything a run needs is reachable.
     Check(CheckOptions),
+    /// Route sample records and print their requests.
+    Test(TestOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -64,6 +67,15 @@ pub struct CheckOptions {
     pub offline: bool,
 }
 
+/// Options of a test that are not settings.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct TestOptions {
+    /// The file of samples; `-` is standard input.
+    pub records: PathBuf,
+    /// The form of the results on standard output.
+    pub output: Output,
+}
+
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -91,6 +103,13 @@ pub fn parse(
             };
             Ok((Action::Check(options), cli::flags(&GROUPS, matches)))
         }
+        Some(("test", matches)) => {
+            let options = TestOptions {
+                records: matches.get_one("records").cloned().unwrap_or_default(),
+                output: output(matches),
+            };
+            Ok((Action::Test(options), cli::flags(&GROUPS, matches)))
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -117,6 +136,7 @@ pub fn command() -> Command {
         .arg_required_else_help(true)
         .subcommand(run())
         .subcommand(check())
+        .subcommand(test())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job with its value and source")
@@ -250,6 +270,35 @@ fn check() -> Command {
     cli::with_settings(command, &GROUPS)
 }
 
+fn test() -> Command {
+    let command = Command::new("test")
+        .about("Routes sample records and prints the requests that a run would send, without any connection")
+        .next_help_heading("This test")
+        .arg(
+            Arg::new("records")
+                .long("records")
+                .value_name("FILE")
+                .help("A file with a sample in each line, or - for standard input: {\"value\": …, \"key\"?: TEXT, \"headers\"?: {…}, \"timestamp\"?: MILLISECONDS, \"expect\"?: ROUTE or null}. The value is the record as JSON of AVRO_SCHEMA, or null for a tombstone.")
+                .required(true)
+                .value_hint(ValueHint::FilePath)
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(form("The form of the results on standard output."))
+        .after_help(format!(
+            "Examples:\n  \
+             Test a routes file in CI:\n    \
+             forward test --routes routes.yaml --avro-schema order.avsc --records samples.ndjson\n  \
+             Show the request of one record:\n    \
+             echo '{{\"value\": {{\"id\": 1010, \"name\": \"Paul\", \"email\": \"p@x.org\"}}}}' | forward test --routes routes.yaml --records -\n\n\
+             Neither a broker nor the secrets of the routes need be known. Idempotency keys are \
+             {STREAM_CLUSTER}/{STREAM_TOPIC}/0/OFFSET; the offset is the number of the line, counted from 0. Credentials \
+             are shown as [redacted].\n\n\
+             Exit codes:\n{}",
+            TestOutcome::help().trim_end()
+        ));
+    cli::with_settings(command, &GROUPS)
+}
+
 fn form(help: &'static str) -> Arg {
     Arg::new("output")
         .long("output")
@@ -311,8 +360,34 @@ mod tests {
     }
 
     #[test]
+    fn test_has_samples_and_settings() {
+        let (action, flags) =
+            parsed("forward test --records - --output json --routes r.yaml").unwrap();
+        let expected = TestOptions {
+            records: "-".into(),
+            output: Output::Json,
+        };
+        assert_eq!(action, Action::Test(expected));
+        assert_eq!(flags, [("routes", "r.yaml".to_owned())]);
+        let mut command = command();
+        let test = command.find_subcommand_mut("test").unwrap();
+        let help = test.render_long_help().to_string();
+        for text in [
+            "Examples:",
+            "CLUSTER/TOPIC-ID/0/OFFSET",
+            "   1  A sample has",
+            "  78  ",
+        ] {
+            assert!(help.contains(text), "{help}");
+        }
+    }
+
+    #[test]
     fn an_invalid_command_line_is_a_usage_error() {
         for line in [
+            "forward test",
+            "forward test --records",
+            "forward test --records a --output yaml",
             "forward",
             "forward walk",
             "forward run --kafka-topc x",
@@ -349,7 +424,9 @@ mod tests {
     #[test]
     fn completions_know_the_flags() {
         let script = String::from_utf8(completions(Shell::Bash)).unwrap();
-        assert!(script.contains("--kafka-bootstrap-servers") && script.contains("--every"));
+        for flag in ["--kafka-bootstrap-servers", "--every", "--records"] {
+            assert!(script.contains(flag), "{flag}");
+        }
     }
 
     #[test]

@@ -16,6 +16,7 @@
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
+//! - [`route_test`]: routes sample records and prints their requests
 //!
 //! ```
 //! use forward::route_config::RouteConfig;
@@ -47,6 +48,7 @@ pub mod recreation;
 pub mod report;
 mod report_builder;
 pub mod route_config;
+pub mod route_test;
 pub mod run;
 pub mod schedule;
 pub mod schema_fetcher;

@@ -1,15 +1,19 @@
 //! `forward`: reads one bounded window of a topic, delivers each record to the endpoint of its route, and exits.
 
+use std::fs::File;
+use std::io::{self, BufRead, BufReader};
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
 use anyhow::{Context, Result};
 use forward::check;
-use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions};
+use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
 use forward::config::Config;
 use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
+use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
 use forward::schedule;
 use forward::schema_sources::SchemaSources;
@@ -18,7 +22,7 @@ use http_proxy::Proxies;
 use routes::Routes;
 use runtime::console;
 use settings::telemetry;
-use settings::{LiveSettings, Settings, environment, misspelled, warn_misspelled};
+use settings::{Inspection, LiveSettings, Settings, environment, misspelled, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
@@ -31,6 +35,7 @@ fn main() -> ExitCode {
     let outcome = match action {
         Action::Run(options) => run(&options, &flags),
         Action::Check(options) => check(options, &flags),
+        Action::Test(options) => return test(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -175,6 +180,48 @@ fn check(options: CheckOptions, flags: &Flags) -> Result<RunOutcome> {
         .as_bytes(),
     )?;
     Ok(report.outcome())
+}
+
+/// Tests the samples of a file or of standard input.
+fn test(options: &TestOptions, flags: &Flags) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: TestOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match tester(flags) {
+        Ok(tester) => {
+            let tested = samples(&options.records).and_then(|input| {
+                let print = |text: &[u8]| console::print(text).map(drop);
+                Ok(route_test::run(
+                    &tester,
+                    input,
+                    options.output == Output::Json,
+                    print,
+                )?)
+            });
+            tested.unwrap_or_else(|error| {
+                let name = format!("testing the samples of {}", options.records.display());
+                fail(error.context(name), TestOutcome::Unreadable)
+            })
+        }
+        Err(error) => fail(error, TestOutcome::Configuration),
+    };
+    ExitCode::from(outcome.code())
+}
+
+fn tester(flags: &Flags) -> Result<RouteTester> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()?;
+    let inspection = Inspection::offline(&GROUPS, flags, environment()?);
+    Ok(RouteTester::new(runtime.block_on(inspection))?)
+}
+
+fn samples(path: &Path) -> Result<Box<dyn BufRead>> {
+    if path == Path::new("-") {
+        return Ok(Box::new(io::stdin().lock()));
+    }
+    Ok(Box::new(BufReader::new(File::open(path)?)))
 }
 
 fn gather(flags: &Flags) -> Result<Settings> {

@@ -180,6 +180,56 @@ fn the_report_of_a_check_is_valid() {
 }
 
 #[test]
+fn the_results_of_a_test_are_valid() {
+    let folder = tempfile::tempdir().unwrap();
+    let (routes, samples) = (folder.path().join("routes"), folder.path().join("samples"));
+    let text = "version: 1
+routes:
+- {name: A, when: id == 1010, url: 'http://a', auth: {bearer: '${env:NOWHERE}'}, kafka_headers: [x]}
+- {name: B, when: id == 1020, url: 'https://b', format: json, batch: 5}
+- {name: C, when: 1 / id > 0, url: 'https://c'}
+";
+    std::fs::write(&routes, text).unwrap();
+    let value = |id: i32| json!({"id": id, "name": "n", "email": "e"});
+    let lines = [
+        json!({"value": value(1010), "expect": "A"}),
+        json!({"value": value(1020), "expect": "Z"}),
+        json!({"value": value(1010), "headers": {"x": "\n"}}),
+        json!({"value": value(0)}),
+        json!({"value": value(7), "expect": null}),
+        json!({"value": null}),
+        json!({"valeu": null}),
+    ];
+    let lines: Vec<String> = lines.iter().map(Value::to_string).collect();
+    std::fs::write(&samples, lines.join("\n")).unwrap();
+    for unmatched in ["skip", "dead_letter", "stop"] {
+        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("ROUTES", &routes)
+            .env("UNMATCHED", unmatched)
+            .env("TOMBSTONES", "dead_letter")
+            .args(["test", "--output", "json", "--records"])
+            .arg(&samples)
+            .output()
+            .unwrap();
+        assert_eq!(output.status.code(), Some(65));
+        let report = report(&output);
+        assert_valid("test-report", &report);
+        let results: Vec<&Value> = report["samples"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|sample| &sample["result"])
+            .collect();
+        let (passed, failed, invalid) = ("passed", "failed", "invalid");
+        assert_eq!(
+            json!(results),
+            json!([passed, failed, invalid, invalid, passed, passed, invalid])
+        );
+    }
+}
+
+#[test]
 fn the_report_schema_lists_every_outcome() {
     let schema = schema("run-report").unwrap();
     let names: Vec<&str> = RunOutcome::ALL

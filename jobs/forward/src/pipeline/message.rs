@@ -41,13 +41,7 @@ impl MessageBuilder {
         datum: Option<RoutedDatum<'_>>,
     ) -> Message {
         let headers = record.headers();
-        let client_key = headers
-            .iter()
-            .find(|(name, _)| name == idempotency::HEADER)
-            .and_then(|(_, value)| std::str::from_utf8(value.as_deref()?).ok())
-            // A text that is not a key cannot be an HTTP header.
-            .filter(|key| idempotency::is_key(key.as_bytes()))
-            .map(Arc::from);
+        let client_key = client_key(&headers);
         let value = record.value().map(|value| self.copy(class, value));
         let payload = datum.map(|datum| Payload {
             datum: match datum.bytes {
@@ -76,4 +70,15 @@ impl MessageBuilder {
         arena.extend_from_slice(bytes);
         arena.split().freeze()
     }
+}
+
+/// The idempotency key of the client that these Kafka headers contain.
+pub(super) fn client_key(headers: &[(String, Option<Bytes>)]) -> Option<Arc<str>> {
+    headers
+        .iter()
+        .find(|(name, _)| name == idempotency::HEADER)
+        .and_then(|(_, value)| std::str::from_utf8(value.as_deref()?).ok())
+        // A text that is not a key cannot be an HTTP header.
+        .filter(|key| idempotency::is_key(key.as_bytes()))
+        .map(Arc::from)
 }

@@ -47,6 +47,7 @@ mod lifecycle;
 mod message;
 mod partition;
 mod partitions;
+mod preview;
 mod rebalance;
 mod routed_record;
 mod router;
@@ -62,6 +63,7 @@ pub(crate) use give_up::age;
 pub use io::PipelineIo;
 pub use partition::PartitionState;
 pub use partitions::{DeferredRecord, Partitions};
+pub use preview::{Destination, RecordRouter};
 pub use rebalance::partition_states;
 pub use shutdown::StopReason;
 

@@ -28,7 +28,7 @@ use request_template::{CompiledRequest, RequestTemplate, UrlTemplate};
 use routes::RouteDefinition;
 use runtime::secret::Secret;
 
-use crate::authorization::{Sequence, StandardWebhooks};
+use crate::authorization::{Preview, Sequence, StandardWebhooks};
 
 use answers::AnswersText;
 pub use answers::RouteAnswers;
@@ -177,6 +177,20 @@ impl RouteConfig {
             endpoint.tls = Arc::<TlsFiles>::clone(tls);
         }
         endpoint
+    }
+
+    /// The authorization of requests that are shown and not sent: without a connection, with stand-ins for what is obtained or
+    /// computed for each attempt.
+    pub fn preview_authorization(&self) -> Arc<dyn RequestAuthorization> {
+        let mut all = vec![match &self.auth {
+            Auth::OAuth2 { .. } => Arc::new(Preview::AccessToken),
+            Auth::Oci(_) => Arc::new(Preview::OciSignature),
+            _ => Arc::clone(&self.authorization),
+        }];
+        if self.sign.is_some() {
+            all.push(Arc::new(Preview::StandardWebhooks));
+        }
+        Arc::new(Sequence(all))
     }
 
     /// Whether requests of both routes have the same credentials and TLS configuration, so that an endpoint treats them

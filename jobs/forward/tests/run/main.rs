@@ -12,6 +12,7 @@ mod offline_check;
 mod pauses;
 mod proxies;
 mod registry;
+mod route_test;
 mod schemas;
 mod shapes;
 mod templates;

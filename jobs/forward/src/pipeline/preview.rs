@@ -1,0 +1,87 @@
+//! Decides about single records as a run does, without Kafka.
+
+use avro::FINGERPRINT_HEADER;
+use record::{Message, Payload};
+use routes::Routes;
+use runtime::text::hex;
+use writer_schemas::{SchemaHeaders, WriterSchemas};
+
+use super::message::client_key;
+use super::router::{DatumBytes, Decision, Router, Tombstones};
+use crate::config::Config;
+use crate::dead_letter::Cause;
+
+/// Decides about single records as a run does, without Kafka.
+pub struct RecordRouter<'r> {
+    router: Router<'r>,
+    /// The headers of a datum of the reader's schema.
+    headers: SchemaHeaders,
+}
+
+/// What a run does with a record.
+#[derive(Debug)]
+pub enum Destination {
+    /// It delivers this message to the endpoint of the route with this index.
+    Route(usize, Message),
+    /// It skips the record.
+    Skipped,
+    /// It writes a dead letter, for this reason.
+    DeadLetter(Cause, String),
+    /// It stops (`UNMATCHED=stop`).
+    Stopped,
+}
+
+impl<'r> RecordRouter<'r> {
+    /// `tombstone_route`: the route that takes records without a value. `schemas` has no registry.
+    pub fn new(
+        config: &Config,
+        routes: &'r Routes,
+        tombstone_route: Option<usize>,
+        schemas: WriterSchemas,
+    ) -> Self {
+        let fingerprint = hex(&routes.schema_fingerprint());
+        let mut headers = SchemaHeaders::default();
+        headers.add(b"content-type", Some(b"avro/binary"));
+        headers.add(FINGERPRINT_HEADER.as_bytes(), Some(fingerprint.as_bytes()));
+        Self {
+            router: Router::new(
+                routes,
+                schemas,
+                config.unmatched,
+                Tombstones {
+                    route: tombstone_route,
+                    are_dead_letters: config.tombstones_are_dead_letters,
+                },
+                config.delivery_schema,
+            ),
+            headers,
+        }
+    }
+
+    /// Decides about a message whose value is a datum of the reader's schema, or `None`. Its payload and client key are set
+    /// as those of a record that was read from Kafka.
+    pub fn route(&mut self, mut message: Message) -> Destination {
+        message.client_key = client_key(&message.headers);
+        let route = match self.router.decide(message.value.as_deref(), &self.headers) {
+            Decision::Deliver(route) => route,
+            Decision::Skip => return Destination::Skipped,
+            Decision::DeadLetter(cause, reason) => return Destination::DeadLetter(cause, reason),
+            Decision::Stop => return Destination::Stopped,
+            // Only with a registry.
+            Decision::MissingSchema(_) => {
+                let reason = "the schema is in a registry".to_owned();
+                return Destination::DeadLetter(Cause::UnknownSchema, reason);
+            }
+        };
+        if let (Some(value), Some(datum)) = (&message.value, self.router.datum()) {
+            message.payload = Some(Payload {
+                datum: match datum.bytes {
+                    DatumBytes::Value { framing } => value.slice(framing..),
+                    DatumBytes::Resolved(bytes) => bytes.to_vec().into(),
+                },
+                schema: datum.schema,
+            });
+        }
+        Destination::Route(route, message)
+    }
+}
