@@ -82,13 +82,13 @@ fn without_credentials(auth: &Auth, error: &ProbeError) -> CheckError {
     CheckError { detail, advice }
 }
 
-/// What the status of a GET says about POST. 405 and 501 say that the endpoint is there, and a status about the content
+/// What the status of a GET says about the route's method. 405 and 501 say that the endpoint is there, and a status about the content
 /// says so too.
 fn judge(status: u16, detail: String) -> Result<Finding, CheckError> {
     match status {
         401 | 403 => Ok(Finding::warning(
             detail,
-            "check the credentials (API_TYPE_A_TOKEN, API_TYPE_B_TOKEN, or auth in ROUTES)",
+            "check the credentials (auth, sign or tls in ROUTES; API_TYPE_A_TOKEN, API_TYPE_B_TOKEN)",
         )),
         407 => Err(CheckError {
             detail,
@@ -96,7 +96,7 @@ fn judge(status: u16, detail: String) -> Result<Finding, CheckError> {
         }),
         404 | 410 => Ok(Finding::warning(
             detail,
-            "the path does not exist, unless it exists for POST only: check the route's URL",
+            "the path does not exist for GET: check the route's URL, unless it exists only for the route's method",
         )),
         300..=399 => Ok(Finding::warning(
             detail,
@@ -151,7 +151,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_status_is_wrong_only_if_it_says_something_about_post() {
+    fn a_status_is_wrong_only_if_it_is_about_the_routes_method_too() {
         for (status, expected) in [
             (200, Some(CheckResult::Ok)),
             (400, Some(CheckResult::Ok)),

@@ -25,7 +25,7 @@ pub fn classify(status: u16) -> StatusClass {
     match status {
         200..=299 => StatusClass::Accepted,
 
-        // A redirect is never followed: it leads to a login page, or turns the POST into a GET.
+        // A redirect is never followed: it leads to a login page, or turns the request into a GET.
         300..=399 => StatusClass::Deferred,
 
         // About the record: malformed, too large, unprocessable.
@@ -78,10 +78,11 @@ pub fn is_route_pause(status: u16) -> bool {
 pub fn advice(status: u16) -> &'static str {
     match status {
         300..=399 => "redirects are not followed: correct the route's url",
-        401 | 403 | 498 => "check the route's token",
-        407 => "check the user and the password of the proxy (HTTP_PROXY)",
-        404 | 421 => "check the route's url",
-        405 | 501 => "the url does not accept POST",
+        401 | 403 | 498 => "check the route's auth, sign or tls",
+        404 => "check the route's url, or list 404 in drop_on if resources may be missing",
+        407 => "check the user and the password of the proxy (HTTP_PROXY or ALL_PROXY)",
+        421 => "check the route's url",
+        405 | 501 => "the url does not accept the route's method",
         406 | 415 => "the url does not accept this content type",
         410 => "the endpoint accepts no more requests",
         _ => "",
@@ -143,5 +144,23 @@ mod tests {
         for status in [302, 401, 404, 408, 410, 429, 500, 501, 503] {
             assert!(is_failure(status), "{status}");
         }
+    }
+
+    #[test]
+    fn the_advice_holds_for_every_method_and_authorization() {
+        for status in 100..600 {
+            let advice = advice(status);
+            assert!(
+                !advice.contains("POST") && !advice.contains("token"),
+                "{status}"
+            );
+            let is_deferred = matches!(
+                classify(status),
+                StatusClass::Deferred | StatusClass::RouteGone
+            );
+            assert!(advice.is_empty() || is_deferred, "{status}");
+        }
+        assert_eq!(advice(407), "a proxy requires credentials");
+        assert!(advice(404).starts_with("check the route's url"));
     }
 }
