@@ -2,6 +2,7 @@
 
 mod answers;
 mod auth;
+mod file;
 mod format;
 mod limits;
 mod parse;
@@ -34,6 +35,7 @@ use answers::AnswersText;
 pub use answers::RouteAnswers;
 pub use auth::Auth;
 use auth::{Secrets, Sources};
+pub use file::RouteFile;
 pub use format::Format;
 pub use limits::{MAX_IN_FLIGHT, RouteLimits};
 pub use problem::RouteProblem;
@@ -335,51 +337,6 @@ impl RouteConfig {
             answers,
             statuses,
         })
-    }
-}
-
-/// A routes file: its valid routes, and everything that is wrong with the others.
-#[derive(Clone, Debug, Default)]
-pub struct RouteFile {
-    /// The valid routes.
-    pub routes: Vec<RouteConfig>,
-    /// The conditions of all well-formed routes, also of those that are invalid in another respect, each with its line.
-    pub definitions: Vec<(u64, RouteDefinition)>,
-    /// What is wrong, in the order of the file.
-    pub problems: Vec<RouteProblem>,
-}
-
-impl RouteFile {
-    /// Reads a text as [`RouteConfig::parse`] does.
-    pub fn parse(text: &str, settings: &Settings) -> Self {
-        let (texts, problems) = parse::parse(text);
-        let mut found = Self {
-            problems,
-            ..Self::default()
-        };
-        let mut sources = Sources::default();
-        for (line, text) in texts {
-            let definition = RouteDefinition {
-                name: text.name.clone(),
-                when: text.when.clone(),
-            };
-            let name = text.name.clone();
-            match RouteConfig::resolve(text, settings, &mut sources) {
-                Ok(route) => found.routes.push(route),
-                Err(reasons) => {
-                    found
-                        .problems
-                        .extend(reasons.into_iter().map(|reason| RouteProblem {
-                            line: Some(line),
-                            route: Some(name.clone()),
-                            reason,
-                        }))
-                }
-            }
-            found.definitions.push((line, definition));
-        }
-        found.problems.sort_by_key(|problem| problem.line);
-        found
     }
 }
 

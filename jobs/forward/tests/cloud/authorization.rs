@@ -153,3 +153,56 @@ async fn a_missing_tls_file_and_credentials_without_encryption_are_reported() {
     let warning = "sends its client secret unencrypted: its token_url should begin with https://";
     assert!(printed(&output).contains(warning), "{}", printed(&output));
 }
+
+#[tokio::test]
+async fn a_test_prints_the_headers_of_a_signature_in_their_order() {
+    let mut fixture = Fixture::new().await;
+    let members = json!({"url": fixture.a.url(), "auth": {"oci": {}}});
+    store_route(&mut fixture, &members);
+    write_datum(&fixture.broker);
+    let output = fixture.command("run").output().await.unwrap();
+    assert_eq!(output.status.code(), Some(0), "{}", printed(&output));
+    let sent = &fixture.a.requests()[0];
+    let user = record_of(&sent.body);
+
+    let folder = tempfile::tempdir().unwrap();
+    let (routes, samples) = (folder.path().join("routes"), folder.path().join("samples"));
+    let mut route = json!({"name": "A", "when": "true"});
+    let members = members.as_object().unwrap().clone();
+    route.as_object_mut().unwrap().extend(members);
+    std::fs::write(
+        &routes,
+        json!({"version": 1, "routes": [route]}).to_string(),
+    )
+    .unwrap();
+    std::fs::write(&samples, json!({"value": user}).to_string()).unwrap();
+    let output = std::process::Command::new(env!("CARGO_BIN_EXE_forward"))
+        .env_clear()
+        .args(["test", "--output", "json", "--routes"])
+        .arg(&routes)
+        .arg("--records")
+        .arg(&samples)
+        .output()
+        .unwrap();
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let headers: Vec<(String, String)> =
+        serde_json::from_value(report["samples"][0]["request"]["headers"].clone()).unwrap();
+    let names = |headers: &[(String, String)]| -> Vec<String> {
+        headers.iter().map(|(name, _)| name.clone()).collect()
+    };
+    assert_eq!(names(&headers), names(&sent.headers));
+    for (name, value) in &headers {
+        match name.as_str() {
+            "date" => assert_eq!(value, "[time of the attempt]"),
+            "authorization" => assert_eq!(value, "[redacted]"),
+            "idempotency-key" => {}
+            name => assert_eq!(sent.header(name), Some(&**value), "{name}"),
+        }
+    }
+}
+
+/// The JSON of a datum of the built-in schema.
+fn record_of(datum: &[u8]) -> serde_json::Value {
+    let schema = avro::Schema::parse(avro::BUILT_IN_SCHEMA.1).unwrap();
+    schema.to_json(datum).unwrap()
+}
