@@ -11,6 +11,7 @@ use runtime::secret::Secret;
 use settings::Settings;
 
 use super::reserved::is_reserved;
+use super::sources::Sources;
 use super::text::{AuthText, BasicText, HeaderText, OAuth2Text};
 use crate::authorization::{AccessToken, OciSignature};
 
@@ -58,13 +59,6 @@ pub(super) struct Secrets<'s> {
     pub(super) has_inline: bool,
     /// The references whose values are not known, because the settings were read offline.
     pub(super) unknown: Vec<String>,
-}
-
-/// The sources of credentials of all routes of a file.
-#[derive(Default)]
-pub(super) struct Sources {
-    tokens: Vec<(ClientCredentials, Option<Arc<TlsFiles>>, TokenSource)>,
-    signer: Option<Arc<RequestSigner>>,
 }
 
 impl<'s> Secrets<'s> {
@@ -119,51 +113,6 @@ impl<'s> Secrets<'s> {
     }
 }
 
-impl Sources {
-    /// The source of tokens with these credentials and this TLS configuration of the token endpoint.
-    fn tokens(
-        &mut self,
-        credentials: &ClientCredentials,
-        tls: Option<&Arc<TlsFiles>>,
-    ) -> Result<TokenSource, String> {
-        let is_same_tls = |other: Option<&Arc<TlsFiles>>| match (tls, other) {
-            (None, None) => true,
-            (Some(one), Some(other)) => one.is_same(other),
-            _ => false,
-        };
-        let mut known = self.tokens.iter();
-        let known = known.find(|(known, tls, _)| known == credentials && is_same_tls(tls.as_ref()));
-        if let Some((_, _, source)) = known {
-            return Ok(source.clone());
-        }
-        let files = tls.map(Arc::clone);
-        let http = move || {
-            let builder = http_proxy::client_builder().map_err(|error| error.to_string())?;
-            Ok(match &files {
-                Some(tls) => {
-                    let connector = tls.native_connector().map_err(|error| error.to_string())?;
-                    builder.tls_backend_preconfigured(connector)
-                }
-                None => builder,
-            })
-        };
-        let source = TokenSource::new(http, credentials).map_err(|error| error.to_string())?;
-        let tls = tls.map(Arc::clone);
-        self.tokens.push((credentials.clone(), tls, source.clone()));
-        Ok(source)
-    }
-
-    fn signer(&mut self, settings: &Settings) -> Result<Arc<RequestSigner>, String> {
-        if let Some(signer) = &self.signer {
-            return Ok(Arc::clone(signer));
-        }
-        let config = settings.oracle_cloud().map_err(|error| error.to_string())?;
-        let signer = Arc::new(RequestSigner::new(config));
-        self.signer = Some(Arc::clone(&signer));
-        Ok(signer)
-    }
-}
-
 impl Auth {
     pub(super) fn resolve(
         text: Option<AuthText>,
@@ -189,14 +138,13 @@ impl Auth {
         }
         if let Some(text) = text.oauth2 {
             let credentials = client_credentials(&text, secrets)?;
-            let tls = text.tls.map(|tls| tls.resolve(secrets)).transpose();
-            let tls = tls.map_err(|error| format!("oauth2: {error}"))?;
-            if tls.is_some() && credentials.token_url.scheme() != "https" {
+            if text.tls.is_some() && credentials.token_url.scheme() != "https" {
                 return Err(
                     "oauth2 has tls, and its token_url does not begin with https://".to_owned(),
                 );
             }
-            let tls = tls.flatten();
+            let tls = text.tls.map(|tls| tls.resolve(secrets)).transpose();
+            let tls = tls.map_err(|error| format!("oauth2: {error}"))?.flatten();
             let source = sources.tokens(&credentials, tls.as_ref())?;
             return Ok(Self::OAuth2 {
                 credentials,

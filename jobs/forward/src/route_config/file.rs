@@ -3,7 +3,7 @@
 use routes::RouteDefinition;
 use settings::Settings;
 
-use super::auth::Sources;
+use super::sources::Sources;
 use super::{RouteConfig, RouteProblem, parse};
 
 /// A routes file: its valid routes, and everything that is wrong with the others.
