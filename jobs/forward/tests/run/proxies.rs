@@ -91,6 +91,32 @@ fn the_password_of_a_proxy_is_not_printed() {
 }
 
 #[test]
+fn the_schema_registry_is_reached_through_the_proxy() {
+    let stage = Stage::accepting();
+    let proxy = Endpoint::always(Answer::status(404)).unwrap();
+    let mut check = Command::new(env!("CARGO_BIN_EXE_forward"));
+    check
+        .env_clear()
+        .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+        .env("API_TYPE_A_URL", stage.a.url())
+        .env("API_TYPE_B_URL", stage.b.url())
+        .env("SCHEMA_REGISTRY_URL", "http://registry.example")
+        .env("ALL_PROXY", with_password(&proxy))
+        .arg("check");
+    let output = check.output().unwrap();
+    let printed = String::from_utf8_lossy(&output.stdout);
+    let requests = proxy.requests();
+    assert!(!requests.is_empty(), "{printed}");
+    for request in requests {
+        let target = &request.target;
+        assert!(target.starts_with("http://registry.example/"), "{target}");
+        let credentials = request.header("proxy-authorization");
+        assert_eq!(credentials, Some("Basic am9iOmNhbmFyeS1wYXNz"));
+    }
+    assert!(!printed.contains("canary"), "{printed}");
+}
+
+#[test]
 fn this_machine_is_reached_without_a_proxy() {
     let stage = Stage::accepting();
     stage.write(&[user(1010, "Paul")]);

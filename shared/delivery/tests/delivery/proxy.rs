@@ -5,8 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::{Arc, Mutex};
 use std::thread::spawn;
 
+use delivery::request::FixedHeader;
 use delivery::transport::TlsConfig;
 use http_proxy::Proxies;
+use runtime::secret::Secret;
 use testkit::endpoint::{Answer, Endpoint};
 
 use crate::harness::{Harness, message, reason, word};
@@ -104,6 +106,8 @@ fn harness(proxy: &TestProxy, url: &str, attempts: u32) -> Harness {
         endpoint.proxies = proxy.proxies();
         endpoint.url = url.to_owned();
         endpoint.tls = Arc::new(Trusting);
+        let token = FixedHeader::bearer(&Secret::new("route-token")).expect("a token");
+        endpoint.authorization = Arc::new(token);
         endpoint.limits.max_in_flight = 1;
         endpoint.limits.max_attempts = attempts;
     })
