@@ -45,6 +45,7 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         line(&format!("  {form}"), count.to_string());
     }
     line("dead letters", outcome.dead_letters.to_string());
+    line("answers", outcome.verdict.answers.to_string());
     line("reports", outcome.reports.to_string());
     line("seconds", format!("{:.0}", outcome.seconds));
     text.push('\n');

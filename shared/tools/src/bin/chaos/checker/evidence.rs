@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 use testkit::records::StoredRecord;
 
+use super::answers::KeptAnswer;
 use super::dead_letter::DeadLetter;
 use crate::form::Form;
 
@@ -82,6 +83,10 @@ pub(crate) struct Evidence {
     pub(crate) unavailable: Vec<String>,
     /// All dead letters.
     pub(crate) dead_letters: Vec<DeadLetter>,
+    /// All answers.
+    pub(crate) answers: Vec<KeptAnswer>,
+    /// Route A keeps answers.
+    pub(crate) keeps_answers: bool,
     /// All records of all requests to both endpoints.
     pub(crate) received: Vec<Received>,
     /// The reports of all runs that wrote one.

@@ -28,6 +28,12 @@ pub(crate) struct Verdict {
     pub(crate) unbalanced: Violations,
     /// Dead letters that are not in the topic byte for byte, that match no route, or that no endpoint rejected.
     pub(crate) dead_letters: Violations,
+    /// Committed records of the route that keeps answers that have none.
+    pub(crate) missing_answers: Violations,
+    /// Answers that do not belong to their record.
+    pub(crate) wrong_answers: Violations,
+    /// The number of answers.
+    pub(crate) answers: usize,
     /// Partitions whose committed offset is not the end offset.
     pub(crate) uncommitted: Violations,
     /// Repeated deliveries.
@@ -83,7 +89,7 @@ impl Violations {
 
 impl Verdict {
     /// Each promise with its violations.
-    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 15] {
+    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 17] {
         [
             ("lost", &self.lost),
             ("forwarded without validation", &self.unvalidated),
@@ -92,6 +98,8 @@ impl Verdict {
             ("wrong coordinates", &self.coordinates),
             ("unbalanced reports", &self.unbalanced),
             ("dead letters without cause", &self.dead_letters),
+            ("committed without an answer", &self.missing_answers),
+            ("wrong answers", &self.wrong_answers),
             ("partitions not committed", &self.uncommitted),
             ("runs with too many repeats", &self.excess_repeats),
             ("starved", &self.starved),
@@ -132,6 +140,9 @@ impl Verdict {
         self.coordinates.merge(other.coordinates);
         self.unbalanced.merge(other.unbalanced);
         self.dead_letters.merge(other.dead_letters);
+        self.missing_answers.merge(other.missing_answers);
+        self.wrong_answers.merge(other.wrong_answers);
+        self.answers += other.answers;
         self.uncommitted.merge(other.uncommitted);
         self.excess_repeats.merge(other.excess_repeats);
         self.starved.merge(other.starved);

@@ -32,6 +32,9 @@ use verify::Verified;
 
 const TOPIC: &str = "chaos";
 const DEAD_LETTERS: &str = "chaos-dead-letter";
+/// The topics of the answers of route A.
+const ACCEPTED: &str = "chaos-accepted";
+const REFUSED: &str = "chaos-refused";
 const GROUP: &str = "chaos";
 const PARTITIONS: i32 = 6;
 const BROKERS: u64 = 3;
@@ -116,14 +119,15 @@ fn absent(outcome: &Outcome) -> Violations {
     let writers = writers.map(|name| (name, outcome.verdict.framed.contains_key(name)));
     let forms = Form::ALL.map(Form::name);
     let forms = forms.map(|name| (name, outcome.verdict.forms.contains_key(name)));
-    let registry = [
+    let others = [
         ("runs without the registry", outcome.outages > 0),
         ("runs with an unreliable registry", outcome.unreliable > 0),
         ("runs ended by the registry", outcome.ended_by_registry > 0),
+        ("answers", outcome.verdict.answers > 0),
     ];
     let mut violations = Violations::default();
     let conditions = stretches.into_iter().chain(writers).chain(forms);
-    for (name, has_occurred) in conditions.chain(registry) {
+    for (name, has_occurred) in conditions.chain(others) {
         if !has_occurred {
             violations.add(name.to_owned());
         }
@@ -147,6 +151,8 @@ impl<'p> Runner<'p> {
         let topics = Topics::connect(kafka.bootstrap())?;
         topics.create(TOPIC, PARTITIONS, &[]).await?;
         topics.create(DEAD_LETTERS, 2, &[]).await?;
+        topics.create(ACCEPTED, 3, &[]).await?;
+        topics.create(REFUSED, 1, &[]).await?;
         Ok(Self {
             plan,
             rng: Rng::new(plan.seed),

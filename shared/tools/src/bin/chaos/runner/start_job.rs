@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 use serde_json::json;
 
-use super::{DEAD_LETTERS, GROUP, MAX_IN_FLIGHT, Runner, TOPIC};
+use super::{ACCEPTED, DEAD_LETTERS, GROUP, MAX_IN_FLIGHT, REFUSED, Runner, TOPIC};
 use crate::canary;
+use crate::checker::ROUTE_WITH_ANSWERS;
 use crate::faults::FaultyEndpoint;
 use crate::form::Form;
 use crate::job::Job;
@@ -94,11 +95,18 @@ impl Runner<'_> {
     fn routes(&self, forms: [Form; 2], batches: [usize; 2]) -> serde_json::Value {
         let [a, b] = &self.endpoints;
         let routes = [(a, 1010, 0), (b, 1020, 1)].map(|(endpoint, id, index)| {
-            json!({
+            let mut route = json!({
                 "name": endpoint.name(), "when": format!("id == {id}"), "url": endpoint.url(),
                 "auth": {"bearer": canary::SECRETS[index]}, "format": forms[index].format(),
                 "batch": batches[index],
-            })
+            });
+            if endpoint.name() == ROUTE_WITH_ANSWERS {
+                // An endpoint repeats the token in these headers.
+                route["answers"] = json!({
+                    "success_topic": ACCEPTED, "error_topic": REFUSED, "headers": ["Location", "X-Received"],
+                });
+            }
+            route
         });
         json!({"version": 1, "routes": routes})
     }

@@ -3,8 +3,8 @@
 use anyhow::Result;
 use testkit::records::{self, StoredRecord};
 
-use super::{DEAD_LETTERS, GROUP, Runner, TOPIC};
-use crate::checker::{self, DeadLetter, Evidence, Output};
+use super::{ACCEPTED, DEAD_LETTERS, GROUP, REFUSED, Runner, TOPIC};
+use crate::checker::{self, DeadLetter, Evidence, KeptAnswer, Output};
 use crate::faults::FaultyEndpoint;
 
 /// What earlier checks have covered: the evidence of a deleted topic.
@@ -12,6 +12,8 @@ use crate::faults::FaultyEndpoint;
 pub(super) struct Verified {
     runs: usize,
     dead_letters: Vec<(i32, i64)>,
+    /// In the topic of answers to delivered records, and in that of the others.
+    answers: [Vec<(i32, i64)>; 2],
 }
 
 impl Runner<'_> {
@@ -42,7 +44,7 @@ impl Runner<'_> {
                 self.outputs.push(Output { name, text });
             }
         }
-        for topic in [TOPIC, DEAD_LETTERS] {
+        for topic in [TOPIC, DEAD_LETTERS, ACCEPTED, REFUSED] {
             let stored = records::all(self.kafka.bootstrap(), topic)?;
             self.outputs.extend(stored.iter().map(|record| Output {
                 name: format!("{topic}/{}@{}", record.partition, record.offset),
@@ -61,7 +63,19 @@ impl Runner<'_> {
                 .dead_letters
                 .contains(&(letter.partition, letter.offset))
         });
+        let mut answers = Vec::new();
+        let mut verified_answers = verified.answers;
+        for (index, topic) in [ACCEPTED, REFUSED].into_iter().enumerate() {
+            for stored in records::all(bootstrap, topic)? {
+                let place = (stored.partition, stored.offset);
+                if !verified_answers[index].contains(&place) {
+                    verified_answers[index].push(place);
+                    answers.push(KeptAnswer::read(&stored, topic == ACCEPTED));
+                }
+            }
+        }
         self.verified = Verified {
+            answers: verified_answers,
             runs: self.runs.len(),
             dead_letters: dead_letters
                 .iter()
@@ -79,6 +93,8 @@ impl Runner<'_> {
             received: received
                 .filter(|received| received.run >= verified.runs)
                 .collect(),
+            answers,
+            keeps_answers: true,
             reports: std::mem::take(&mut self.reports),
             committed: committed
                 .into_iter()
