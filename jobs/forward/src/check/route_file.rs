@@ -16,8 +16,8 @@ const EXPRESSION: &str = "check the expression";
 pub(super) struct CheckedRoutes {
     /// The conditions, if there is a schema and all are valid.
     pub(super) compiled: Option<Routes>,
-    /// What is wrong, in the order of the file: the line, and the whole message.
-    errors: Vec<(Option<u64>, String)>,
+    /// What is wrong, in the order of the file: the position, and the whole message.
+    errors: Vec<(u64, String)>,
     /// Each with what to do.
     warnings: Vec<(String, &'static str)>,
     has_schema: bool,
@@ -39,7 +39,9 @@ pub(super) fn check(
         Some(*line)
     };
     for problem in &found.problems {
-        checked.errors.push((problem.line, problem.to_string()));
+        checked
+            .errors
+            .push((problem.position(), problem.to_string()));
     }
     for (index, error) in config
         .into_iter()
@@ -51,7 +53,9 @@ pub(super) fn check(
             route: Some(name.clone()),
             reason: error.to_string(),
         };
-        checked.errors.push((problem.line, problem.to_string()));
+        checked
+            .errors
+            .push((problem.position(), problem.to_string()));
     }
     let definitions: Vec<_> = found
         .definitions
@@ -73,7 +77,7 @@ pub(super) fn check(
                         Some(line) => format!("line {line}, {error}"),
                         None => error.to_string(),
                     };
-                    checked.errors.push((line, text));
+                    checked.errors.push((line.unwrap_or(u64::MAX), text));
                 }
                 let texts = failure.warnings.into_iter();
                 checked.warnings = texts.map(|text| (text, CONDITION)).collect();
@@ -85,7 +89,9 @@ pub(super) fn check(
             if let Err(error) = route.compile(schema) {
                 let line = line_of(&route.name);
                 let place = line.map_or(String::new(), |line| format!("line {line}, "));
-                checked.errors.push((line, format!("{place}{error}")));
+                checked
+                    .errors
+                    .push((line.unwrap_or(u64::MAX), format!("{place}{error}")));
             }
         }
         let warnings = RouteConfig::request_warnings(&found.routes, schema);
@@ -93,7 +99,7 @@ pub(super) fn check(
         let warnings = warnings.map(|text| (text, EXPRESSION));
         checked.warnings.extend(warnings);
     }
-    checked.errors.sort_by_key(|(line, _)| *line);
+    checked.errors.sort_by_key(|(position, _)| *position);
     checked
 }
 

@@ -46,7 +46,7 @@ impl RouteFile {
             }
             found.definitions.push((line, definition));
         }
-        found.problems.sort_by_key(|problem| problem.line);
+        found.problems.sort_by_key(RouteProblem::position);
         found
     }
 }

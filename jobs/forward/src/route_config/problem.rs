@@ -14,6 +14,11 @@ pub struct RouteProblem {
 }
 
 impl RouteProblem {
+    /// For the order of the file; problems of the whole file are the last.
+    pub fn position(&self) -> u64 {
+        self.line.unwrap_or(u64::MAX)
+    }
+
     /// A problem of the whole file.
     pub(super) fn of_file(reason: impl Into<String>) -> Self {
         Self {

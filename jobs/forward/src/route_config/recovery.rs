@@ -13,7 +13,7 @@ use serde_saphyr::{Options, Spanned};
 use super::problem::RouteProblem;
 use super::text::RouteText;
 
-/// The maximum number of malformed routes that are reported. Each one costs a pass over the file.
+/// The maximum number of malformed routes that are reported. Each one costs another parse of the file.
 const MAX_PROBLEMS: usize = 20;
 
 /// The routes that are well-formed, each with its line, and the others' problems: at least one. `first` is the error of the
@@ -52,7 +52,14 @@ pub(super) fn parse(
             problems.push(problem);
         }
         match current.get() {
-            Some(index) if problems.len() < MAX_PROBLEMS && malformed.insert(index) => {}
+            Some(index) if malformed.insert(index) => {
+                if malformed.len() == MAX_PROBLEMS {
+                    let reason =
+                        format!("after {MAX_PROBLEMS} malformed routes, no more are checked");
+                    problems.push(RouteProblem::of_file(reason));
+                    return (Vec::new(), problems);
+                }
+            }
             _ => return (Vec::new(), problems),
         }
     }
@@ -203,6 +210,8 @@ routes:
     #[test]
     fn the_number_of_passes_is_bounded() {
         let text = format!("version: 1\nroutes:\n{}", "- {name: A}\n".repeat(1_000));
-        assert_eq!(problems(&text).len(), MAX_PROBLEMS);
+        let problems = problems(&text);
+        assert_eq!(problems.len(), MAX_PROBLEMS + 1);
+        assert!(problems[MAX_PROBLEMS].starts_with("after 20 malformed routes"));
     }
 }
