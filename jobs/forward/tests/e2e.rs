@@ -13,6 +13,8 @@ mod run;
 #[path = "e2e/stage.rs"]
 mod stage;
 
+#[path = "e2e/answers.rs"]
+mod answers;
 #[path = "e2e/concurrent_runs.rs"]
 mod concurrent_runs;
 #[path = "e2e/dead_letters.rs"]

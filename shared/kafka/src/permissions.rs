@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use rdkafka::consumer::Consumer;
+use rdkafka::error::RDKafkaErrorCode;
 use rdkafka::metadata::Metadata;
 
 use crate::describe::{Operation, Permission, group_permission, has_controller, topic_permission};
@@ -30,6 +31,12 @@ impl Reader {
         let Ok(metadata) = metadata else {
             return Permission::NotReported;
         };
+        let denied = RDKafkaErrorCode::TopicAuthorizationFailed;
+        let mut topics = metadata.topics().iter();
+        // Without DESCRIBE the broker does not say whether the topic exists.
+        if topics.any(|topic| topic.error().map(RDKafkaErrorCode::from) == Some(denied)) {
+            return Permission::Denied;
+        }
         if !exists(&metadata) {
             return Permission::NoTopic;
         }

@@ -15,6 +15,9 @@ use crate::writer::{Outgoing, RecordWriter, Target, WriteResult, Written};
 /// How long the last acknowledgements may take, however short the shutdown timeout is.
 const MIN_FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// The most answers that are too large for their topic before the run ends: each run would deliver their records again.
+const MAX_TOO_LARGE: u64 = 10;
+
 /// The records that a run writes.
 pub(super) struct WriteQueue {
     topic: Arc<str>,
@@ -170,7 +173,7 @@ impl WriteQueue {
     /// Logs a record that the broker did not acknowledge. The commit stays before the record that it is about.
     ///
     /// If it is an answer, no further record should be delivered: its endpoint would receive it again in the next run. One
-    /// answer that is too large does not show that others cannot be written.
+    /// answer that is too large does not show that others cannot be written; [`MAX_TOO_LARGE`] do.
     pub(super) fn on_failure(
         &mut self,
         origin: Origin,
@@ -199,8 +202,10 @@ impl WriteQueue {
             tracing::error!(topic = %self.topic, partition, offset, "{message}");
         }
         if is_too_large && is_first {
-            self.notes.push(message);
-        } else if !is_too_large && target != Target::DeadLetters {
+            self.notes.push(message.clone());
+        }
+        let is_fatal = !is_too_large || self.failed_answers > MAX_TOO_LARGE;
+        if is_fatal && target != Target::DeadLetters {
             self.failure.get_or_insert(message);
         }
     }

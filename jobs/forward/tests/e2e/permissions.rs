@@ -10,7 +10,8 @@ use testkit::topics::NewRecord;
 use crate::endpoints::accepting;
 use crate::stage::Stage;
 
-fn start() -> Kafka {
+/// A broker with access control lists.
+pub(crate) fn start() -> Kafka {
     Kafka::start(&Options {
         sasl_ssl: true,
         fast_join: true,
