@@ -17,6 +17,9 @@ use crate::environment::environment;
 use crate::logical::{self, Encoding};
 use crate::types::{Kind, Type, Types};
 
+/// The most bytes of CEL's error message that are kept. It is in headers of dead letters.
+const MAX_MESSAGE: usize = 1_024;
+
 /// The fields of one record, as variables of the interpreter.
 pub(super) struct Record<'a> {
     /// The fields' names, in the order of `fields`.
@@ -105,9 +108,18 @@ impl Interpreter {
         }
         match result {
             Ok(value) => convert(&*value),
-            Err(error) => Err(error.to_string()),
+            Err(error) => Err(shortened(error.to_string())),
         }
     }
+}
+
+/// The beginning of a message, which can contain a value of any length.
+fn shortened(mut message: String) -> String {
+    if message.len() > MAX_MESSAGE {
+        message.truncate(message.floor_char_boundary(MAX_MESSAGE));
+        message.push('…');
+    }
+    message
 }
 
 impl Faults {

@@ -163,6 +163,29 @@ fn a_body_of_the_whole_record_has_no_envelope_in_a_batch() {
     assert_eq!(bodies_of(&requests), [array]);
 }
 
+#[test]
+fn each_attempt_has_the_same_bytes() {
+    let answers = vec![Answer::status(503), Answer::status(503), Answer::ok()];
+    let stage = Stage::new(
+        Endpoint::sequence(answers).unwrap(),
+        Endpoint::always(Answer::ok()).unwrap(),
+    );
+    write(&stage, &[record("k", 1010, "one")]);
+    let body = r#"{"l": [1, 2].map(n, {"z": n, "y": name, "x": email, "w": id, "v": record})}"#;
+    let routes =
+        format!("- {{name: A, when: 'true', url: 'A/{{id}}', format: json, body: '{body}'}}");
+    run(&stage, &routes, &[]).assert(0, &json!({"delivered": 1}));
+    let requests = stage.a.requests();
+    assert_eq!(requests.len(), 3);
+    for request in &requests {
+        assert_eq!(request.target, "/1010");
+        assert_eq!(request.body, requests[0].body);
+    }
+    let item = r#"{"v":{"email":"e@x.org","id":1010,"name":"one"},"w":1010,"x":"e@x.org","y":"one","z":1}"#;
+    let body = bodies_of(&requests)[0];
+    assert!(body.starts_with(&format!("{{\"l\":[{item},")), "{body}");
+}
+
 const DELETING: &str = "- {name: A, when: 'true', url: 'A/users/{id}', method: PUT, format: json, headers: {X-S: s, X-N: '{name}'}, \
      tombstones: {url: 'A/users/{kafka.key}?at={kafka.offset}'}}";
 

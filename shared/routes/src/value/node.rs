@@ -166,13 +166,11 @@ impl Node {
                 for (key, value) in entries {
                     let key = match evaluate(key)? {
                         Json::String(key) => key,
-                        other => {
-                            return Err(format!("the key {other} of an object is not a string"));
-                        }
+                        _ => return Err("a key of an object is not a string".to_owned()),
                     };
                     let value = evaluate(value)?;
                     if object.contains_key(&key) {
-                        return Err(format!("the key {key:?} occurs twice in an object"));
+                        return Err("a key occurs twice in an object".to_owned());
                     }
                     object.insert(key, value);
                 }
