@@ -192,7 +192,7 @@ fn a_proxy_that_requires_credentials_defers_the_records() {
     let outcome = harness.outcome();
     assert_eq!(word(&outcome), "deferred");
     let expected = format!(
-        "407: check the user and the password of the proxy (HTTP_PROXY): through the proxy 127.0.0.1:{}",
+        "407: check the user and the password of the proxy (HTTP_PROXY or ALL_PROXY): through the proxy 127.0.0.1:{}",
         proxy.port
     );
     assert!(reason(&outcome).starts_with(&expected), "{outcome:?}");
