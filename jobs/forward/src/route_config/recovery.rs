@@ -174,8 +174,8 @@ routes:
             "line 4, route \"A\": the header \"Host\"",
             "unknown field `ulr`",
             "invalid u64 at line 13",
-            "line 14, route \"D\": the bearer token",
             "line 14, route \"D\": success_on has \"x\"",
+            "line 14, route \"D\": the bearer token",
         ];
         let problems = problems(text);
         assert_eq!(problems.len(), expected.len(), "{problems:#?}");

@@ -125,7 +125,7 @@ fn an_error_names_the_place_and_what_is_wrong() {
         ("routes: []", "missing field `version`"),
         (
             &with("ulr: 1"),
-            "unknown field `ulr`, expected one of name, when, url, auth, sign, tls, batch, format, method, headers, kafka_headers, body, tombstones, order, limits, success_on, retry_on, drop_on at line 3, column 44",
+            "unknown field `ulr`, expected one of name, when, url, auth, sign, tls, batch, format, method, headers, kafka_headers, body, tombstones, order, limits, success_on, retry_on, drop_on, answers at line 3, column 44",
         ),
         (
             "version: 1\nroutes: [{when: x, url: y}]",
