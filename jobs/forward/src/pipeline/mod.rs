@@ -57,6 +57,7 @@ mod source;
 mod steps;
 mod uncommitted;
 mod writes;
+mod written;
 
 pub use config::{Deadlines, PipelineConfig};
 pub(crate) use give_up::age;

@@ -10,6 +10,7 @@ use rdkafka::error::RDKafkaErrorCode;
 use record::Message;
 use schema_registry::RegistryError;
 
+use super::Pipeline;
 use super::commits::Released;
 use super::dead_letters::Sent;
 use super::event::Event;
@@ -20,12 +21,10 @@ use super::routed_record::{Placement, RoutedRecord};
 use super::router::Decision;
 use super::shutdown::StopReason;
 use super::source::Source;
-use super::{Pipeline, WrittenAnswers};
 use crate::answer::{AnswerOutcome, AnswerRecord};
 use crate::dead_letter::{Cause, DeadLetter};
-use crate::producer::Origin;
 use crate::schema_fetcher::SchemaAnswer;
-use crate::writer::{Outgoing, Target, WriteResult, Written};
+use crate::writer::Target;
 
 impl<'r> Pipeline<'r> {
     /// Reacts to one event. All state of the pipeline changes here.
@@ -333,16 +332,6 @@ impl<'r> Pipeline<'r> {
         self.partitions.defer(partition, route, offset);
     }
 
-    /// Writes the answer to a record, which is completed when the answer is acknowledged.
-    fn write_answer(&mut self, answer: AnswerRecord) {
-        let origin = answer.origin();
-        if !self.writes.push(Outgoing::Answer(answer)) {
-            self.commits.on_answered(origin.class);
-            self.partitions
-                .defer(origin.partition, origin.class, origin.offset);
-        }
-    }
-
     /// Whether a record that is not delivered in this run becomes a dead letter.
     fn gives_up(&self, route: usize, message: &Message, attempts: u32) -> bool {
         let (Some(timestamp), Some(state)) =
@@ -357,50 +346,6 @@ impl<'r> Pipeline<'r> {
             are_others_accepted: self.partitions.has_delivered(route),
         };
         give_up::gives_up(self.give_up_after, &record)
-    }
-
-    /// The broker has acknowledged a dead letter or an answer, or has not.
-    fn on_written(&mut self, result: WriteResult) {
-        let WriteResult {
-            origin,
-            written,
-            size,
-            result,
-        } = result;
-        let Origin {
-            partition,
-            offset,
-            class,
-        } = origin;
-        if let Err(error) = result {
-            self.commits.on_answered(class);
-            self.writes
-                .on_failure(origin, written.target(), size, &error);
-            return self.partitions.defer(partition, class, offset);
-        }
-        let outcome = match written {
-            Written::DeadLetter {
-                answer: Some(answer),
-            } => return self.write_answer(*answer),
-            Written::DeadLetter { answer: None } => {
-                self.commits.on_answered(class);
-                return self.partitions.on_dead_lettered(partition, class, offset);
-            }
-            Written::Answer(outcome) => outcome,
-        };
-        self.commits.on_answered(class);
-        let mut none = WrittenAnswers::default();
-        let answers = self.answers.get_mut(class).unwrap_or(&mut none);
-        match outcome {
-            AnswerOutcome::Delivered => {
-                answers.success += 1;
-                self.partitions.on_delivered(partition, class, offset);
-            }
-            AnswerOutcome::DeadLettered(_) => {
-                answers.error += 1;
-                self.partitions.on_dead_lettered(partition, class, offset);
-            }
-        }
     }
 
     /// A commit is acknowledged, or has failed.
