@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use serde_json::json;
-use testkit::endpoint::Endpoint;
+use testkit::endpoint::{Answer, Endpoint};
 use testkit::topics::NewRecord;
 use testkit::user::User;
 
@@ -54,6 +54,26 @@ async fn megabyte_dead_letters_stay_under_128_mib() {
     assert_eq!(run.total("dead_lettered"), RECORDS as i64);
     let dead_letters = stage.topics.watermarks(&stage.dead_letter_topic()).unwrap();
     assert_eq!(dead_letters[&0].1, RECORDS as i64);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn the_largest_kept_answers_stay_under_128_mib() {
+    const RECORDS: usize = 1_000;
+    let endpoint = Endpoint::always(Answer::ok().body("x".repeat(262_144))).unwrap();
+    let stage = Stage::new("memory-answers", 3).await;
+    let topic = format!("{}-accepted", stage.topic);
+    stage.topics.create(&topic, 1, &[]).await.unwrap();
+    let stage = stage.routes(&json!([
+        {"name": "A", "when": "true", "url": endpoint.url(), "answers": {"success_topic": topic, "max_body": 262_144}},
+    ]));
+    stage.write_users(1010, "user", RECORDS, 3);
+    let run = run_within_the_limit(&stage, 0);
+    assert_eq!(run.total("delivered"), RECORDS as i64);
+    assert_eq!(
+        stage.topics.watermarks(&topic).unwrap()[&0].1,
+        RECORDS as i64
+    );
 }
 
 #[tokio::test]
