@@ -64,7 +64,7 @@ pub enum TestError {
     Schema(#[from] SchemaSourceError),
     /// A condition.
     #[error("{0}; forward check --offline lists everything that is wrong")]
-    Routes(#[from] RouteError),
+    Routes(RouteError),
     /// The requests of a route.
     #[error(transparent)]
     Delivery(#[from] DeliveryError),
@@ -93,7 +93,7 @@ impl RouteTester {
         let route_configs = RouteConfig::all_from(settings)?;
         config.check_routes(&route_configs)?;
         let definitions = route_configs.iter().map(RouteConfig::definition).collect();
-        let routes = Routes::compile(definitions, schema)?;
+        let routes = Routes::compile(definitions, schema).map_err(TestError::Routes)?;
         let stream = StreamId {
             cluster: STREAM_CLUSTER.to_owned(),
             topic: STREAM_TOPIC.to_owned(),

@@ -34,8 +34,8 @@ use view::{Reading, View, percent_decoded};
 /// The length of the shortest secret that is masked, in bytes. A shorter one would mask parts of ordinary words.
 pub const MIN_LENGTH: usize = 4;
 
-/// The minimum length of a secret value in a URL's query, in bytes. Shorter values such as `json` and `2026` are not
-/// keys.
+/// The minimum length of a value in a URL's query that is masked without its name, in bytes. Shorter values such as `json`
+/// and `2026` occur elsewhere.
 const MIN_QUERY_VALUE: usize = 6;
 
 /// The maximum length of a text, in bytes. The rest is removed.
@@ -94,7 +94,8 @@ pub fn mask_bytes(bytes: &[u8], is_cut: bool) -> Cow<'_, [u8]> {
     PROCESS.mask_bytes(bytes, is_cut)
 }
 
-/// The parts of a URL that must not be printed: user and password, the query, and the values in the query.
+/// The parts of a URL that must not be printed: user and password, and the values in the query; of a short value together
+/// with its name, since the value alone may be a common word.
 pub fn secrets_in_url(url: &str) -> Vec<Secret> {
     let rest = url.split_once("://").map_or(url, |(_, rest)| rest);
     // A password may contain characters that should have been encoded, so everything before the last @ counts.
@@ -102,18 +103,19 @@ pub fn secrets_in_url(url: &str) -> Vec<Secret> {
         Some((user, rest)) => (Some(user), rest),
         None => (None, rest),
     };
-    let query = rest.split_once('?').map(|(_, query)| query);
+    let query = rest.split_once('?').map_or("", |(_, query)| query);
     let password = user.and_then(|user| user.split_once(':'));
     let values = query
-        .into_iter()
-        .flat_map(|query| query.split('&'))
-        .filter_map(|pair| pair.split_once('='))
-        .map(|(_, value)| value)
-        .filter(|value| value.len() >= MIN_QUERY_VALUE);
+        .split('&')
+        .filter_map(|pair| match pair.split_once('=') {
+            _ if pair.is_empty() => None,
+        Some((_, "")) => None,
+            Some((_, value)) if value.len() >= MIN_QUERY_VALUE => Some(value),
+            _ => Some(pair),
+        });
     let raw = user
         .into_iter()
         .chain(password.map(|(_, password)| password))
-        .chain(query)
         .chain(values);
     let mut secrets = Vec::new();
     for text in raw {

@@ -223,17 +223,20 @@ fn the_secrets_of_a_url_are_its_user_and_its_query() {
             .collect()
     };
     assert!(texts("http://h:1/p").is_empty());
-    let secrets = texts("http://u:pass%20word@h:1/p?format=json&key=hunter2");
+    let secrets = texts("http://u:pass%20word@h:1/p?format=json&key=hunter2&name=&bare");
     for secret in [
         "u:pass word",
         "pass%20word",
         "pass word",
         "hunter2",
-        "format=json&key=hunter2",
+        "format=json",
+        "bare",
     ] {
         assert!(secrets.iter().any(|known| known == secret), "{secrets:?}");
     }
-    assert!(!secrets.iter().any(|known| known == "json"));
+    for common in ["json", "name=", "key="] {
+        assert!(!secrets.iter().any(|known| known == common), "{secrets:?}");
+    }
 }
 
 proptest! {
