@@ -37,10 +37,11 @@ pub(crate) fn compare(rounds: usize) {
         token_url: server.url().parse().expect("a URL"),
         client_id: "job".to_owned(),
         client_secret: Secret::new("secret"),
+        auth_method: oauth2::AuthMethod::default(),
         scope: None,
         audience: None,
     };
-    let source = TokenSource::new(reqwest::Client::builder(), &credentials).expect("a source");
+    let source = TokenSource::new(|| Ok(reqwest::Client::builder()), &credentials).expect("a source");
     let oauth2 = EndpointConfig {
         authorization: Arc::new(AccessToken(source)),
         ..plain.clone()
