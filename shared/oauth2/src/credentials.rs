@@ -12,10 +12,22 @@ pub struct ClientCredentials {
     pub client_id: String,
     /// The client secret.
     pub client_secret: Secret,
+    /// Where the request has id and secret.
+    pub auth_method: AuthMethod,
     /// The requested scope.
     pub scope: Option<String>,
     /// The parameter `audience`, which some authorization servers require. It is not part of the RFC.
     pub audience: Option<String>,
+}
+
+/// How a client authenticates: `token_endpoint_auth_method` of RFC 7591, section 2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AuthMethod {
+    /// `client_secret_basic`: in the header `Authorization`.
+    #[default]
+    Basic,
+    /// `client_secret_post`: in the body.
+    Post,
 }
 
 impl ClientCredentials {

@@ -11,7 +11,7 @@
 //! ```no_run
 //! use std::time::Instant;
 //!
-//! use oauth2::{ClientCredentials, TokenSource};
+//! use oauth2::{AuthMethod, ClientCredentials, TokenSource};
 //! use runtime::secret::Secret;
 //!
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -19,6 +19,7 @@
 //!     token_url: "https://idp.example/token".parse()?,
 //!     client_id: "frontdoor".to_owned(),
 //!     client_secret: Secret::new("hunter2"),
+//!     auth_method: AuthMethod::default(),
 //!     scope: Some("orders.write".to_owned()),
 //!     audience: None,
 //! };
@@ -38,7 +39,7 @@ mod request;
 mod response;
 mod source;
 
-pub use credentials::{ClientCredentials, parse_url};
+pub use credentials::{AuthMethod, ClientCredentials, parse_url};
 pub use response::TokenError;
 pub use source::TokenSource;
 

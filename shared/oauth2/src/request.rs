@@ -9,9 +9,10 @@ use http::HeaderValue;
 use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use reqwest::{Client, ClientBuilder, Response, Url};
 use runtime::redact;
+use runtime::secret::Secret;
 use runtime::text::{cause, percent_encode};
 
-use crate::credentials::ClientCredentials;
+use crate::credentials::{AuthMethod, ClientCredentials};
 use crate::response::{self, Token, TokenError};
 
 /// The maximum duration of a request.
@@ -27,8 +28,8 @@ pub(crate) type HttpBuilder = dyn Fn() -> Result<ClientBuilder, String> + Send +
 pub(crate) struct TokenRequest {
     http: Box<HttpBuilder>,
     pub(crate) url: Url,
-    body: String,
-    authorization: HeaderValue,
+    body: Secret,
+    authorization: Option<HeaderValue>,
     /// The name by which tokens are masked.
     name: String,
 }
@@ -44,18 +45,14 @@ impl TokenRequest {
             &format!("client secret of {name}"),
             [credentials.client_secret.clone()],
         );
-        // Section 2.3.1: both parts are form-encoded before Basic.
-        let id = percent_encode(&credentials.client_id);
-        let secret = percent_encode(credentials.client_secret.reveal());
-        let basic = STANDARD.encode(format!("{id}:{secret}"));
-        let mut authorization = HeaderValue::try_from(format!("Basic {basic}")).map_err(|_| {
-            TokenError::Refused("the credentials are too long for a header".to_owned())
-        })?;
-        authorization.set_sensitive(true);
+        let authorization = match credentials.auth_method {
+            AuthMethod::Basic => Some(basic(credentials)?),
+            AuthMethod::Post => None,
+        };
         Ok(Self {
             http,
             url: credentials.token_url.clone(),
-            body: form(credentials),
+            body: Secret::new(form(credentials)),
             authorization,
             name: format!("access token of {name}"),
         })
@@ -63,13 +60,15 @@ impl TokenRequest {
 
     /// Requests a token. `now`: the lifetime of the token begins then.
     pub(crate) async fn send(&self, now: Instant) -> Result<Token, TokenError> {
-        let request = self
+        let mut request = self
             .client()?
             .post(self.url.clone())
-            .header(AUTHORIZATION, self.authorization.clone())
             .header(CONTENT_TYPE, "application/x-www-form-urlencoded")
             .header(ACCEPT, "application/json")
-            .body(self.body.clone());
+            .body(self.body.reveal().to_owned());
+        if let Some(authorization) = &self.authorization {
+            request = request.header(AUTHORIZATION, authorization.clone());
+        }
         let response = request.send().await.map_err(|error| unavailable(&error))?;
         let status = response.status();
         let (body, is_cut) = beginning(response).await?;
@@ -101,11 +100,31 @@ impl fmt::Debug for TokenRequest {
     }
 }
 
+/// RFC 6749, section 2.3.1: both parts are form-encoded before Basic.
+fn basic(credentials: &ClientCredentials) -> Result<HeaderValue, TokenError> {
+    let id = percent_encode(&credentials.client_id);
+    let secret = percent_encode(credentials.client_secret.reveal());
+    let basic = STANDARD.encode(format!("{id}:{secret}"));
+    let mut authorization = HeaderValue::try_from(format!("Basic {basic}"))
+        .map_err(|_| TokenError::Refused("the credentials are too long for a header".to_owned()))?;
+    authorization.set_sensitive(true);
+    Ok(authorization)
+}
+
 fn form(credentials: &ClientCredentials) -> String {
     let mut form = "grant_type=client_credentials".to_owned();
+    let (id, secret) = match credentials.auth_method {
+        AuthMethod::Basic => (None, None),
+        AuthMethod::Post => (
+            Some(credentials.client_id.as_str()),
+            Some(credentials.client_secret.reveal()),
+        ),
+    };
     for (name, value) in [
-        ("scope", &credentials.scope),
-        ("audience", &credentials.audience),
+        ("client_id", id),
+        ("client_secret", secret),
+        ("scope", credentials.scope.as_deref()),
+        ("audience", credentials.audience.as_deref()),
     ] {
         if let Some(value) = value {
             form += &format!("&{name}={}", percent_encode(value));
@@ -141,26 +160,37 @@ fn unavailable(error: &reqwest::Error) -> TokenError {
 
 #[cfg(test)]
 mod tests {
-    use runtime::secret::Secret;
-
     use super::*;
 
     #[test]
     fn credentials_are_form_encoded() {
-        let credentials = ClientCredentials {
+        let mut credentials = ClientCredentials {
             token_url: Url::parse("https://idp/token").unwrap(),
             client_id: "a:b".to_owned(),
             client_secret: Secret::new("c d+é"),
+            auth_method: AuthMethod::Basic,
             scope: Some("x y".to_owned()),
             audience: Some("https://api/".to_owned()),
         };
-        let request = TokenRequest::new(Box::new(|| Ok(Client::builder())), &credentials).unwrap();
+        let request = |credentials: &ClientCredentials| {
+            TokenRequest::new(Box::new(|| Ok(Client::builder())), credentials).unwrap()
+        };
+        let basic = request(&credentials);
         assert_eq!(
-            request.body,
+            basic.body.reveal(),
             "grant_type=client_credentials&scope=x%20y&audience=https%3A%2F%2Fapi%2F"
         );
         let expected = format!("Basic {}", STANDARD.encode("a%3Ab:c%20d%2B%C3%A9"));
-        assert_eq!(request.authorization, expected);
-        assert!(!format!("{request:?}").contains(&expected));
+        assert_eq!(basic.authorization.as_ref().unwrap(), &expected);
+        assert!(!format!("{basic:?}").contains(&expected));
+
+        credentials.auth_method = AuthMethod::Post;
+        let post = request(&credentials);
+        assert_eq!(post.authorization, None);
+        assert_eq!(
+            post.body.reveal(),
+            "grant_type=client_credentials&client_id=a%3Ab&client_secret=c%20d%2B%C3%A9&scope=x%20y\
+             &audience=https%3A%2F%2Fapi%2F"
+        );
     }
 }

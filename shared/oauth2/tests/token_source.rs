@@ -27,6 +27,7 @@ fn source(endpoint: &Endpoint) -> TokenSource {
         token_url: endpoint.url().parse().unwrap(),
         client_id: "client".to_owned(),
         client_secret: Secret::new("hunter2-client"),
+        auth_method: oauth2::AuthMethod::default(),
         scope: None,
         audience: None,
     };

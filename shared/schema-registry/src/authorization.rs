@@ -60,6 +60,7 @@ impl Authorization {
                     token_url: token_url.clone(),
                     client_id: client_id.clone(),
                     client_secret: client_secret.clone(),
+                    auth_method: oauth2::AuthMethod::default(),
                     scope: scope.clone(),
                     audience: None,
                 };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use delivery::request::{FixedHeader, NoAuthorization, RequestAuthorization};
 use delivery::transport::TlsFiles;
 use http::HeaderName;
-use oauth2::{ClientCredentials, TokenSource};
+use oauth2::{AuthMethod, ClientCredentials, TokenSource};
 use oci::RequestSigner;
 use runtime::secret::Secret;
 use settings::Settings;
@@ -275,6 +275,16 @@ fn client_credentials(
         scope: optional("scope", &text.scope, secrets)?,
         audience: optional("audience", &text.audience, secrets)?,
         client_secret: secrets.read(&text.client_secret)?,
+        auth_method: match text.token_endpoint_auth_method.as_deref() {
+            None | Some("client_secret_basic") => AuthMethod::Basic,
+            Some("client_secret_post") => AuthMethod::Post,
+            Some(_) => {
+                return Err(
+                    "token_endpoint_auth_method of oauth2 is not client_secret_basic or client_secret_post"
+                        .to_owned(),
+                );
+            }
+        },
     };
     if credentials.client_id.is_empty() || credentials.client_secret.reveal().is_empty() {
         return Err("client_id or client_secret of oauth2 is empty".to_owned());

@@ -80,6 +80,7 @@ pub(super) struct OAuth2Text {
     pub(super) token_url: String,
     pub(super) client_id: String,
     pub(super) client_secret: String,
+    pub(super) token_endpoint_auth_method: Option<String>,
     pub(super) scope: Option<String>,
     pub(super) audience: Option<String>,
     /// The TLS configuration of the token endpoint.

@@ -187,5 +187,11 @@ async fn a_client_that_the_server_refuses_defers_the_records_with_the_reason() {
         for printed in [&run.log, &run.out, &checks] {
             assert!(!printed.contains("hunter"), "{printed}");
         }
+        if auth_method == "client_secret_post" {
+            let mut route = route(1010, &endpoint.url(), &hydra, "orders");
+            route["auth"]["oauth2"]["token_endpoint_auth_method"] = auth_method.into();
+            let run = stage.routes(&json!([route])).run().expect(0);
+            assert_eq!((run.total("delivered"), endpoint.count()), (20, 20));
+        }
     }
 }

@@ -109,7 +109,7 @@ pub fn secrets_in_url(url: &str) -> Vec<Secret> {
         .split('&')
         .filter_map(|pair| match pair.split_once('=') {
             _ if pair.is_empty() => None,
-        Some((_, "")) => None,
+            Some((_, "")) => None,
             Some((_, value)) if value.len() >= MIN_QUERY_VALUE => Some(value),
             _ => Some(pair),
         });
