@@ -41,7 +41,8 @@ pub(crate) fn compare(rounds: usize) {
         scope: None,
         audience: None,
     };
-    let source = TokenSource::new(|| Ok(reqwest::Client::builder()), &credentials).expect("a source");
+    let source =
+        TokenSource::new(|| Ok(reqwest::Client::builder()), &credentials).expect("a source");
     let oauth2 = EndpointConfig {
         authorization: Arc::new(AccessToken(source)),
         ..plain.clone()

@@ -2,6 +2,7 @@
 //!
 //! <https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md>
 
+use std::borrow::Cow;
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -9,10 +10,13 @@ use http::header::{HeaderName, HeaderValue};
 use jiff::SignedDuration;
 use jiff::civil::DateTime;
 use record::traceparent;
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::Value;
 
 use super::json_formats::{JsonMapping, text, value};
 use super::payload::{InvalidRecord, Payload, PayloadFormat, Record, Records};
+
+const JSON: &str = "application/json";
 
 /// How an event is in a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,56 +58,97 @@ impl CloudEvents {
         }
     }
 
-    /// The attributes that have a value, in order.
-    fn attributes(&self, record: &Record<'_>) -> Vec<(&'static str, Value)> {
+    /// The event of a record, without its data.
+    fn event<'r>(&'r self, record: &Record<'r>) -> Event<'r> {
         let message = record.message;
         let source = match &self.source {
-            Some(source) => source.clone(),
+            Some(source) => Cow::Borrowed(source.as_str()),
             None => {
                 let cluster = runtime::text::percent_encode(&record.stream().cluster);
-                format!("kafka:{cluster}/{}", message.at.topic)
+                Cow::Owned(format!("kafka:{cluster}/{}", message.at.topic))
             }
         };
-        let mut attributes = vec![
-            ("specversion", json!("1.0")),
-            ("id", json!(record.key())),
-            ("source", json!(source)),
-            ("type", json!(self.event_type)),
-            ("datacontenttype", json!("application/json")),
-        ];
-        if let Some(time) = message.timestamp.and_then(time) {
-            attributes.push(("time", json!(time)));
-        }
-        let is_text = |text: &str| !text.is_empty() && !text.chars().any(is_forbidden);
+        let is_text = |text: &&str| !text.is_empty() && !text.chars().any(is_forbidden);
         let key = message.key.as_ref();
         let key = key.and_then(|key| std::str::from_utf8(key).ok());
-        if let Some(key) = key.filter(|key| is_text(key)) {
-            attributes.push(("partitionkey", json!(key)));
+        Event {
+            specversion: "1.0",
+            id: record.key(),
+            source,
+            event_type: &self.event_type,
+            datacontenttype: JSON,
+            time: message.timestamp.and_then(time),
+            partitionkey: key.filter(is_text),
+            traceparent: message.headers.iter().find_map(|(name, value)| {
+                let is_trace = name.eq_ignore_ascii_case(traceparent::HEADER);
+                let value = value.as_ref().filter(|_| is_trace)?;
+                let text = std::str::from_utf8(value).ok();
+                text.filter(|_| traceparent::is_valid(value))
+            }),
+            kafkatopic: &message.at.topic,
+            kafkapartition: message.at.partition,
+            kafkaoffset: message.at.offset.to_string(),
+            data: None,
         }
-        let trace = message.headers.iter().find_map(|(name, value)| {
-            let is_trace = name.eq_ignore_ascii_case(traceparent::HEADER);
-            let value = value.as_ref().filter(|_| is_trace)?;
-            traceparent::is_valid(value).then(|| String::from_utf8_lossy(value).into_owned())
-        });
-        if let Some(trace) = trace {
-            attributes.push(("traceparent", json!(trace)));
-        }
-        attributes.push(("kafkatopic", json!(&*message.at.topic)));
-        attributes.push(("kafkapartition", json!(message.at.partition)));
-        // Integers have 32 bits, and an offset 64.
-        attributes.push(("kafkaoffset", json!(message.at.offset.to_string())));
-        attributes
     }
 
-    /// The event in the JSON format.
-    fn event(&self, index: usize, record: &Record<'_>) -> Result<Value, InvalidRecord> {
-        let data = value(&*self.mapping, index, record)?;
-        let attributes = self.attributes(record).into_iter();
-        let mut event: Map<String, Value> = attributes
-            .map(|(name, value)| (name.to_owned(), value))
-            .collect();
-        event.insert("data".to_owned(), data);
-        Ok(Value::Object(event))
+    /// Appends the event of a record in the JSON format.
+    fn append(
+        &self,
+        body: &mut Vec<u8>,
+        index: usize,
+        record: &Record<'_>,
+    ) -> Result<(), InvalidRecord> {
+        let mut event = self.event(record);
+        event.data = Some(value(&*self.mapping, index, record)?);
+        // Writing to a Vec and serializing strings and numbers cannot fail.
+        let _ = serde_json::to_writer(body, &event);
+        Ok(())
+    }
+}
+
+/// An event in the JSON format. The fields are in the order of the attributes.
+#[derive(Serialize)]
+struct Event<'r> {
+    specversion: &'static str,
+    id: String,
+    source: Cow<'r, str>,
+    #[serde(rename = "type")]
+    event_type: &'r str,
+    datacontenttype: &'static str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    partitionkey: Option<&'r str>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    traceparent: Option<&'r str>,
+    kafkatopic: &'r str,
+    kafkapartition: i32,
+    /// Text: integers have 32 bits, and an offset 64.
+    kafkaoffset: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<Value>,
+}
+
+impl Event<'_> {
+    /// The attributes as headers. `datacontenttype` is `Content-Type`, and `traceparent` has a header of its own.
+    fn headers(&self) -> Vec<(HeaderName, HeaderValue)> {
+        let partition = self.kafkapartition.to_string();
+        let attributes = [
+            ("ce-specversion", Some(self.specversion)),
+            ("ce-id", Some(&*self.id)),
+            ("ce-source", Some(&*self.source)),
+            ("ce-type", Some(self.event_type)),
+            ("ce-time", self.time.as_deref()),
+            ("ce-partitionkey", self.partitionkey),
+            ("ce-kafkatopic", Some(self.kafkatopic)),
+            ("ce-kafkapartition", Some(&*partition)),
+            ("ce-kafkaoffset", Some(&*self.kafkaoffset)),
+        ];
+        let headers = attributes.into_iter().filter_map(|(name, value)| {
+            Some((HeaderName::from_static(name), header_value(value?)?))
+        });
+        headers.collect()
     }
 }
 
@@ -117,25 +162,19 @@ impl PayloadFormat for CloudEvents {
             EventMode::Binary => {
                 let record = records.single()?;
                 let data = value(&*self.mapping, 0, &record)?;
-                let attributes = self.attributes(&record);
-                let headers = attributes.into_iter().filter_map(|(name, value)| {
-                    // `datacontenttype` is `Content-Type`, and `traceparent` has a header of its own.
-                    let is_header = !matches!(name, "datacontenttype" | "traceparent");
-                    let name = HeaderName::try_from(format!("ce-{name}")).ok()?;
-                    Some((name, header_value(&value)?)).filter(|_| is_header)
-                });
                 Ok(Payload {
-                    content_type: Some(HeaderValue::from_static("application/json")),
-                    headers: headers.collect(),
+                    content_type: Some(HeaderValue::from_static(JSON)),
+                    headers: self.event(&record).headers(),
                     body: text(&data).into(),
                 })
             }
             EventMode::Structured => {
-                let event = self.event(0, &records.single()?)?;
+                let mut body = Vec::new();
+                self.append(&mut body, 0, &records.single()?)?;
                 Ok(Payload {
                     content_type: Some(HeaderValue::from_static("application/cloudevents+json")),
                     headers: Vec::new(),
-                    body: text(&event).into(),
+                    body: body.into(),
                 })
             }
             EventMode::Batched => {
@@ -144,7 +183,7 @@ impl PayloadFormat for CloudEvents {
                     if index > 0 {
                         body.push(b',');
                     }
-                    body.extend_from_slice(&text(&self.event(index, &record)?));
+                    self.append(&mut body, index, &record)?;
                 }
                 body.push(b']');
                 let content_type = "application/cloudevents-batch+json";
@@ -169,13 +208,9 @@ fn time(millis: i64) -> Option<String> {
 }
 
 /// The value of an attribute as that of a header: percent-encoded (HTTP binding, section 3.1.3.2).
-fn header_value(value: &Value) -> Option<HeaderValue> {
-    let plain = match value {
-        Value::String(text) => text.clone(),
-        other => other.to_string(),
-    };
-    let mut encoded = String::with_capacity(plain.len());
-    for byte in plain.bytes() {
+fn header_value(text: &str) -> Option<HeaderValue> {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
         match byte {
             b'!'..=b'~' if !matches!(byte, b'"' | b'%') => encoded.push(char::from(byte)),
             // Writing to a String cannot fail.
