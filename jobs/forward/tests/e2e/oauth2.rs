@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 use testkit::endpoint::{Answer, Endpoint, Request};
@@ -190,6 +191,8 @@ async fn a_client_that_the_server_refuses_defers_the_records_with_the_reason() {
         if auth_method == "client_secret_post" {
             let mut route = route(1010, &endpoint.url(), &hydra, "orders");
             route["auth"]["oauth2"]["token_endpoint_auth_method"] = auth_method.into();
+            // The route is paused for a second, also in the next run.
+            tokio::time::sleep(Duration::from_secs(2)).await;
             let run = stage.routes(&json!([route])).run().expect(0);
             assert_eq!((run.total("delivered"), endpoint.count()), (20, 20));
         }
