@@ -25,8 +25,8 @@ COPY jobs/forward/Cargo.toml jobs/forward/
 COPY shared/avro/Cargo.toml shared/avro/
 COPY shared/caller-auth/Cargo.toml shared/caller-auth/
 COPY shared/delivery/Cargo.toml shared/delivery/
-COPY shared/http-server/Cargo.toml shared/http-server/
 COPY shared/http-proxy/Cargo.toml shared/http-proxy/
+COPY shared/http-server/Cargo.toml shared/http-server/
 COPY shared/kafka/Cargo.toml shared/kafka/
 COPY shared/oauth2/Cargo.toml shared/oauth2/
 COPY shared/oci/Cargo.toml shared/oci/

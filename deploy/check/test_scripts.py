@@ -61,6 +61,13 @@ def test_hadolint_rejects_an_invalid_dockerfile(tmp_path):
     assert run("hadolint", changed, check=False).returncode == 1
 
 
+def test_the_image_is_built_with_the_manifest_of_every_crate():
+    lines = (ROOT / "Dockerfile").read_text().splitlines()
+    copied = {line.split()[1] for line in lines if line.startswith("COPY ") and line.split()[1].endswith("/Cargo.toml")}
+    manifests = {str(path.relative_to(ROOT)) for path in tracked() if path.name == "Cargo.toml" and path.parent != ROOT}
+    assert copied == manifests
+
+
 def test_make_help_lists_every_command():
     listed = [line.split()[1] for line in run("make", "help", cwd=ROOT).stdout.splitlines()]
     makefiles = [ROOT / "Makefile", ROOT / "deploy/deploy.mk"]
