@@ -84,18 +84,12 @@ fn check(text: &str) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
 
     fn header(text: &str, key: &[u8]) -> Result<String, String> {
         let scope = ValueScope::of_tombstones();
-        let kafka = routes::KafkaFields {
-            key: Some(key),
-            topic: "t",
-            partition: 1,
-            offset: 2,
-            timestamp: None,
-            idempotency_key: "k",
-        };
-        let template = Template::parse(text, |text| Ok(text.to_owned())).unwrap();
+        let kafka = fixtures::kafka(key);
+        let template = fixtures::template(text);
         let header = Header::compile(HeaderName::from_static("x"), &template, &scope)?;
         let (_, value) = header.header(&scope.values(&[], kafka))?;
         Ok(value.to_str().unwrap().to_owned())

@@ -33,6 +33,8 @@
 //! ```
 
 mod body;
+#[cfg(test)]
+mod fixtures;
 mod header;
 mod path;
 mod placeholder;

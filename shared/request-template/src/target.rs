@@ -118,18 +118,12 @@ fn last(segments: &mut Vec<Vec<Piece>>) -> &mut Vec<Piece> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
 
     fn target(text: &str, key: &[u8]) -> Result<String, String> {
         let scope = ValueScope::of_tombstones();
-        let kafka = routes::KafkaFields {
-            key: Some(key),
-            topic: "t",
-            partition: 1,
-            offset: 2,
-            timestamp: None,
-            idempotency_key: "k",
-        };
-        let template = Template::parse(text, |text| Ok(text.to_owned())).unwrap();
+        let kafka = fixtures::kafka(key);
+        let template = fixtures::template(text);
         let compiled = Target::compile(&template, &scope)?;
         Ok(compiled.uri(&scope.values(&[], kafka))?.to_string())
     }

@@ -135,9 +135,10 @@ fn split(template: Template) -> Option<(String, Template)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures;
 
     fn url(text: &str) -> Result<UrlTemplate, TemplateError> {
-        UrlTemplate::new(Template::parse(text, |text| Ok(text.to_owned())).unwrap())
+        UrlTemplate::new(fixtures::template(text))
     }
 
     #[test]
