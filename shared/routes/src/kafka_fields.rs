@@ -7,7 +7,7 @@ use crate::logical::{self, TimeUnit};
 use crate::types::{Kind, Type};
 
 /// What Kafka stores beside the value of a record.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 pub struct KafkaFields<'r> {
     /// The record's key.
     pub key: Option<&'r [u8]>,

@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use avro::{Projection, Schema};
 use cel::IdedExpr;
+use chrono::DateTime;
 use serde_json::Value as Json;
 
 use node::Node;
@@ -27,10 +28,11 @@ use crate::syntax;
 use crate::types::{Kind, Type, Types};
 use crate::variables::{Available, WHOLE_RECORD};
 
-/// What expressions can use: `kafka`, and the fields of a record, unless it is a tombstone.
+/// What expressions can use: the fields of a record, unless it is a tombstone, and `kafka`, unless it is not in Kafka yet.
 #[derive(Clone, Debug)]
 pub struct ValueScope {
     schema: Option<Schema>,
+    available: Available,
     types: Arc<Types>,
 }
 
@@ -86,7 +88,16 @@ impl ValueScope {
     pub fn of_records(schema: &Schema) -> Self {
         Self {
             schema: Some(schema.clone()),
+            available: Available::Record,
             types: Arc::new(Types::of(schema)),
+        }
+    }
+
+    /// Expressions over datums of this schema that are not in Kafka yet: the variables are those of conditions.
+    pub fn of_datums(schema: &Schema) -> Self {
+        Self {
+            available: Available::Fields,
+            ..Self::of_records(schema)
         }
     }
 
@@ -94,6 +105,7 @@ impl ValueScope {
     pub fn of_tombstones() -> Self {
         Self {
             schema: None,
+            available: Available::Tombstone,
             types: Arc::default(),
         }
     }
@@ -122,17 +134,27 @@ impl ValueScope {
         })
     }
 
+    /// Checks and compiles an expression whose values are [points in time](ValueExpression::timestamp_millis): timestamps, or
+    /// whole numbers of milliseconds since 1970, or null.
+    ///
+    /// # Errors
+    /// As [`ValueScope::compile`]; or the values have another type.
+    pub fn compile_timestamp(&self, text: &str) -> Result<ValueExpression, ValueError> {
+        self.compile_with(text, |expression, kind| match kind.kind {
+            Kind::Timestamp(_) | Kind::Int => Ok(Node::Calculated(expression)),
+            _ => Err(format!(
+                "expected a timestamp, or an int of milliseconds since 1970, not {kind}"
+            )),
+        })
+    }
+
     fn compile_with(
         &self,
         text: &str,
         to_node: impl FnOnce(IdedExpr, &Type) -> Result<Node, String> + Send,
     ) -> Result<ValueExpression, ValueError> {
         syntax::with_parsed(text, &self.types, |mut expression, source| {
-            let available = match self.schema {
-                Some(_) => Available::Record,
-                None => Available::Tombstone,
-            };
-            let mut inference = Inference::with(available, &self.types, source);
+            let mut inference = Inference::with(self.available, &self.types, source);
             let kind = inference
                 .infer(&mut expression)
                 .map_err(|problem: Problem| problem.with_position(source))?;
@@ -151,6 +173,11 @@ impl ValueScope {
     /// The values of one record. `datum` is valid and of the scope's schema; empty for a tombstone.
     pub fn values<'r>(&'r self, datum: &'r [u8], kafka: KafkaFields<'r>) -> RecordValues<'r> {
         RecordValues::new(self.schema.as_ref(), datum, kafka)
+    }
+
+    /// The values of a datum that is not in Kafka yet. It is valid and of the scope's schema.
+    pub fn datum_values<'r>(&'r self, datum: &'r [u8]) -> RecordValues<'r> {
+        self.values(datum, KafkaFields::default())
     }
 
     fn expression(
@@ -231,6 +258,25 @@ impl ValueExpression {
                 return Err(ValueError("the value is not a scalar".to_owned()));
             }
         }))
+    }
+
+    /// The value of an expression that was compiled [for timestamps](ValueScope::compile_timestamp), in milliseconds since
+    /// 1970, rounded down; `None` for null.
+    ///
+    /// # Errors
+    /// As [`ValueExpression::evaluate`]; or a timestamp is outside the years 1 to 9999.
+    pub fn timestamp_millis(&self, values: &RecordValues<'_>) -> Result<Option<i64>, ValueError> {
+        let millis = match self.evaluate(values)? {
+            Json::Null => return Ok(None),
+            Json::Number(number) => number.as_i64(),
+            Json::String(text) => {
+                let time = DateTime::parse_from_rfc3339(&text);
+                time.ok().map(|time| time.timestamp_millis())
+            }
+            _ => None,
+        };
+        let invalid = || ValueError("the value is not a timestamp".to_owned());
+        millis.map(Some).ok_or_else(invalid)
     }
 
     fn json(&self, values: &RecordValues<'_>) -> Result<Json, String> {

@@ -303,3 +303,72 @@ const WORDS: [&str; 34] = [
     ".offset", ".x", "{", "}", "[", "]", "(", ")", ",", ":", "?", "'a'", "0", "-1", "+", "==",
     "has", "dyn", ".map", "x", "null", "b'\\xff'", "1.5", "size",
 ];
+
+fn millis(text: &str, changes: &Json) -> Result<Option<i64>, String> {
+    let schema = schema();
+    let scope = ValueScope::of_datums(&schema);
+    let expression = scope
+        .compile_timestamp(text)
+        .map_err(|error| error.to_string())?;
+    let mut record = record();
+    for (name, value) in changes.as_object().unwrap() {
+        record[name] = value.clone();
+    }
+    let datum = schema.from_json(&record).unwrap();
+    let values = scope.datum_values(&datum);
+    expression
+        .timestamp_millis(&values)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn a_timestamp_is_milliseconds_of_a_timestamp_or_an_int() {
+    let none = json!({});
+    for (text, expected) in [
+        ("at", Some(TIMESTAMP)),
+        ("id", Some(7)),
+        ("id * 1000", Some(7000)),
+        ("day", Some(1_795_737_600_000)),
+        ("at - duration('0.1205s')", Some(TIMESTAMP - 121)),
+        ("email == null ? null : at", None),
+        ("timestamp('1969-12-31T23:59:59.999Z')", Some(-1)),
+    ] {
+        assert_eq!(millis(text, &none), Ok(expected), "{text}");
+    }
+    let far = millis("at", &json!({"at": 400_000_000_000_000_000_i64})).unwrap_err();
+    assert!(far.contains("outside"), "{far}");
+    for text in [
+        "name",
+        "price",
+        "kafka.timestamp",
+        "nosuch",
+        "mixed",
+        "null",
+    ] {
+        millis(text, &none).unwrap_err();
+    }
+    let error = millis("id + nosuch", &none).unwrap_err();
+    assert!(error.ends_with("(at character 6)"), "{error}");
+}
+
+#[test]
+fn an_expression_over_datums_has_the_variables_of_conditions() {
+    let scope = ValueScope::of_datums(&schema());
+    let text = |text: &str| {
+        let datum = schema().from_json(&record()).unwrap();
+        let compiled = scope
+            .compile_text(text)
+            .map_err(|error| error.to_string())?;
+        let value = compiled.text(&scope.datum_values(&datum));
+        value.map_err(|error| error.to_string())
+    };
+    assert_eq!(text("kafka"), Ok(Some("field".to_owned())));
+    assert_eq!(
+        text("name + '/' + string(id)"),
+        Ok(Some("Paul/7".to_owned()))
+    );
+    assert_eq!(text("record.email"), Ok(None));
+    for wrong in ["kafka.offset", "record", "price", "lines"] {
+        text(wrong).unwrap_err();
+    }
+}
