@@ -123,7 +123,7 @@ async fn problems_with_a_request_are_valid() {
         (Call::http("GET", "/", Vec::new()), 405),
         (post(vec![0; 2_000_001]), 413),
         (post(container::write(SCHEMA, SYNC, &[], &[&datum; 3])), 413),
-        (post(user(&"x".repeat(1_000_000))), 413),
+        (post(user(&"x".repeat(1_048_588))), 413),
         (with(&datum, "Content-Type", "image/png"), 415),
         (with(&datum, "Content-Type", "application/json"), 422),
         (with(&datum, "Content-Encoding", "br"), 415),

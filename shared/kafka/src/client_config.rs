@@ -103,16 +103,16 @@ impl KafkaSettings {
         config
     }
 
-    /// A producer for messages of up to `max_message_bytes` in Kafka's record format, which fail after `timeout`, counted
-    /// from the call that sends them.
-    pub fn producer_within(&self, timeout: Duration, max_message_bytes: usize) -> ClientConfig {
+    /// A producer for messages of any size, which fail after `timeout`, counted from the call that sends them.
+    pub fn producer_within(&self, timeout: Duration) -> ClientConfig {
         let mut config = self.producer();
-        config.set("message.max.bytes", max_message_bytes.to_string());
+        // The topic's max.message.bytes decides, and it can change: this is librdkafka's maximum.
+        config.set("message.max.bytes", "1000000000");
         set_message_timeout(&mut config, timeout);
         config
     }
 
-    /// A producer for dead letters: as [`KafkaSettings::producer_within`], with a higher size limit, since headers are
+    /// A producer for dead letters: as [`KafkaSettings::producer_within`], with another size limit, since headers are
     /// added to records that may have the broker's maximum size already.
     pub fn dead_letter_producer(&self, timeout: Duration) -> ClientConfig {
         let mut config = self.producer();
@@ -252,7 +252,7 @@ mod tests {
         let second = Duration::from_secs(1);
         for config in [
             kafka.client(),
-            kafka.producer_within(second, 1_000_000),
+            kafka.producer_within(second),
             kafka.dead_letter_producer(second),
             kafka.reader("frontdoor"),
             kafka.member("frontdoor", GroupProtocol::Classic, second),

@@ -1,10 +1,13 @@
-//! Admin requests that the safe wrapper does not offer: a topic's id, the members of a group, and permissions.
+//! Admin requests that the safe wrapper does not offer: a topic's id and limits, the members of a group, and
+//! permissions.
 
 #![allow(unsafe_code)]
 
 mod permission;
+mod topic_limits;
 
 pub use permission::{Operation, Permission, group_permission, topic_permission};
+pub use topic_limits::{TopicLimits, topic_limits};
 
 use std::ffi::{CStr, CString, c_char};
 use std::ptr;

@@ -1,7 +1,7 @@
 //! The configuration of the ingest function: settings, read and checked before the first connection.
 
 use crate::settings::{
-    CONNECTIONS_MAX_IDLE, KAFKA_KEY_FIELD, MAX_MESSAGE, PUBLISH_TIMEOUT,
+    CONNECTIONS_MAX_IDLE, KAFKA_HEADERS, KAFKA_KEY, KAFKA_TIMESTAMP, MAX_MESSAGE, PUBLISH_TIMEOUT,
     SCHEMA_REGISTRY_AUTO_REGISTER, STORE_AS,
 };
 use avro::Schema;
@@ -15,7 +15,7 @@ use settings::{SettingError, Settings, Source};
 use writer_schemas::WriterSchemas;
 
 use super::IngestFunction;
-use super::envelope::Envelope;
+use super::envelope::{CallerHeaders, Envelope};
 use super::limits::RequestLimits;
 use super::publisher::PublisherConfig;
 use super::schemas::RegistrySource;
@@ -43,7 +43,6 @@ impl Config {
         let limits = RequestLimits {
             max_body: settings.bytes(&MAX_BODY)?,
             max_decoded: settings.bytes(&MAX_DECODED)?,
-            max_message: max_message(settings, &kafka)?,
             max_records: settings.number(&MAX_RECORDS)?,
         };
         let schema =
@@ -54,11 +53,12 @@ impl Config {
         let registry = registry(settings, &kafka.topic, schema.name())?;
         let schemas = WriterSchemas::new(&schema, &others, registry.is_some());
         let store_as = store_as(settings, registry.is_some())?;
+        let max_message = max_message(settings, &kafka)?;
         let publisher = PublisherConfig {
             kafka,
             timeout: settings.positive_duration(&PUBLISH_TIMEOUT)?,
             max_idle: settings.positive_duration(&CONNECTIONS_MAX_IDLE)?,
-            max_message: limits.max_message,
+            max_message,
         };
         Ok(Self {
             callers,
@@ -83,7 +83,7 @@ impl Config {
     pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
         let kafka = &self.publisher.kafka;
         let publisher = &self.publisher;
-        kafka.listing(&kafka.producer_within(publisher.timeout, publisher.max_message))
+        kafka.listing(&kafka.producer_within(publisher.timeout))
     }
 }
 
@@ -125,8 +125,11 @@ fn store_as(settings: &Settings, has_registry: bool) -> Result<StoreAs, SettingE
     Ok(store_as)
 }
 
-/// The limit of a message, within those of librdkafka's `message.max.bytes` and of OCI Streaming.
-fn max_message(settings: &Settings, kafka: &KafkaSettings) -> Result<usize, SettingError> {
+/// `MAX_MESSAGE`, within the limits of librdkafka's `message.max.bytes` and of OCI Streaming.
+fn max_message(settings: &Settings, kafka: &KafkaSettings) -> Result<Option<usize>, SettingError> {
+    if settings.optional(&MAX_MESSAGE).is_none() {
+        return Ok(None);
+    }
     let bytes = settings.bytes(&MAX_MESSAGE)?;
     if kafka.profile == Profile::Oci && bytes > OCI_MAX_MESSAGE_BYTES {
         return Err(SettingError::Contradiction(format!(
@@ -138,23 +141,33 @@ fn max_message(settings: &Settings, kafka: &KafkaSettings) -> Result<usize, Sett
             "MAX_MESSAGE is {bytes} bytes, expected 1kB to 1GB"
         )));
     }
-    Ok(bytes)
+    Ok(Some(bytes))
 }
 
-/// A schema need not have the default key field: then messages have no key. A key field that is set must exist.
+/// A schema need not have the default key: then messages have no key. A key that is set must fit the schema.
 fn envelope(settings: &Settings, schema: &Schema) -> Result<Envelope, SettingError> {
-    let is_set = settings
-        .source(&KAFKA_KEY_FIELD)
-        .is_some_and(|source| source != Source::Default);
-    let field = settings.optional(&KAFKA_KEY_FIELD);
-    match Envelope::new(schema, field) {
-        Err(_) if !is_set => Envelope::new(schema, None),
-        envelope => envelope,
-    }
-    .map_err(|error| {
+    let invalid = |name: &str, error: &dyn std::fmt::Display| {
         SettingError::Contradiction(format!(
-            "KAFKA_KEY_FIELD does not fit the Avro schema {}: {error}",
+            "{name} does not fit the Avro schema {}: {error}",
             schema.name()
         ))
-    })
+    };
+    let mut envelope = Envelope::new(schema);
+    if let Some(text) = settings.optional(&KAFKA_KEY) {
+        let is_default = settings.source(&KAFKA_KEY) == Some(Source::Default);
+        match envelope.set_key(schema, text) {
+            Err(error) if !is_default => return Err(invalid("KAFKA_KEY", &error)),
+            _ => {}
+        }
+    }
+    if let Some(text) = settings.optional(&KAFKA_TIMESTAMP) {
+        let set = envelope.set_timestamp(text);
+        set.map_err(|error| invalid("KAFKA_TIMESTAMP", &error))?;
+    }
+    if let Some(text) = settings.optional(&KAFKA_HEADERS) {
+        let headers = CallerHeaders::parse(text);
+        let invalid = |error| SettingError::Contradiction(format!("KAFKA_HEADERS: {error}"));
+        envelope.set_caller_headers(headers.map_err(invalid)?);
+    }
+    Ok(envelope)
 }

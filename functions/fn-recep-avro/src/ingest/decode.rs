@@ -172,6 +172,14 @@ fn body_format(headers: &HeaderMap) -> Result<BodyFormat, Problem> {
     } else if is_one_of(&NDJSON_TYPES) {
         return Ok(BodyFormat::NdJson);
     }
+    if essence
+        .to_ascii_lowercase()
+        .starts_with("application/cloudevents")
+    {
+        let detail = "CloudEvents in structured or batched mode are not supported. Send the event in binary mode: its \
+                      attributes in ce- headers, and the content type of its data.";
+        return Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE, detail).with_header(ACCEPT, RECOMMENDED));
+    }
     let shown: String = essence.chars().take(100).collect();
     let detail = format!("The content type is {shown:?}; expected one of {RECOMMENDED}.");
     Err(Problem::new(&UNSUPPORTED_MEDIA_TYPE, detail).with_header(ACCEPT, RECOMMENDED))
@@ -227,7 +235,6 @@ mod tests {
     const LIMITS: RequestLimits = RequestLimits {
         max_body: 100,
         max_decoded: 200,
-        max_message: 1_000,
         max_records: 10,
     };
 
@@ -265,6 +272,8 @@ mod tests {
             "text/html",
             "multipart/form-data",
             "avro/",
+            "application/cloudevents+json",
+            "application/cloudevents-batch+json",
         ] {
             let headers = [("content-type", other)];
             assert_eq!(decoded("POST", &headers, b"a").await, Err(415), "{other}");

@@ -7,8 +7,6 @@ pub(super) struct RequestLimits {
     pub(super) max_body: usize,
     /// Bytes of the body after base64, gzip and the codec of a container file are decoded.
     pub(super) max_decoded: usize,
-    /// Bytes of a message in Kafka's record format, with key and headers.
-    pub(super) max_message: usize,
     /// Records of one container file.
     pub(super) max_records: usize,
 }

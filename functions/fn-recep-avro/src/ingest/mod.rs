@@ -9,7 +9,7 @@
 //! - `validate`: splits the body into datums and validates each of them; `json` encodes those of a JSON body
 //! - `store`: the form in which datums are stored
 //! - `memory`: bounds the memory of all calls together
-//! - `envelope`: makes a message of each datum: key, headers, value
+//! - `envelope`: makes a message of each datum: key, timestamp, headers, value
 //! - `publisher`: sends the messages and waits for the acknowledgements
 //! - `respond`: makes the response, of one of the types in `problems` if the request failed
 
@@ -33,6 +33,7 @@ mod validate;
 
 use std::error::Error;
 use std::net::SocketAddr;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use caller_auth::CallerAuth;
@@ -46,7 +47,7 @@ use tracing::debug;
 pub use call::{Call, Rejection};
 pub use config::Config;
 use decode::{BodyFormat, DecodedRequest};
-use envelope::Envelope;
+use envelope::{Envelope, EnvelopeError, MessageLimits};
 use limits::RequestLimits;
 use memory::Memory;
 use publisher::Publisher;
@@ -150,20 +151,25 @@ impl IngestFunction {
             false => None,
         };
         let stored = self.store_as.values(&datums, &request.body, id);
-        let messages = envelope::messages(
-            &datums,
-            &stored,
-            &request.headers,
-            &self.envelope,
-            &self.limits,
-            call,
-        )?;
+        let make = |limits: &MessageLimits| {
+            let headers = &request.headers;
+            let envelope = &self.envelope;
+            envelope.messages(&datums, &stored, headers, limits, call, now_millis())
+        };
+        let messages = match make(&self.publisher.limits()) {
+            Err(EnvelopeError::OverLimit(_)) => {
+                make(&self.publisher.newer_limits(call.deadline).await)
+            }
+            made => made,
+        }
+        .map_err(EnvelopeError::into_problem)?;
         let memory = request.body.len() + envelope::memory(&messages);
         if !request.memory.resize(memory) {
             return Err(respond::out_of_memory());
         }
         let statuses = self.publisher.publish(&messages, call.deadline).await;
-        respond::accepted(self.publisher.topic(), datums.is_list, &statuses)
+        let (topic, limits) = (self.publisher.topic(), self.publisher.limits());
+        respond::accepted(topic, datums.is_list, &statuses, &limits)
     }
 
     /// Logs a warning if every caller that reaches this address is accepted.
@@ -182,4 +188,10 @@ impl IngestFunction {
     pub async fn authentication_failed(&self) {
         self.publisher.authentication_failed().await;
     }
+}
+
+/// Milliseconds since 1970.
+fn now_millis() -> i64 {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH);
+    i64::try_from(now.unwrap_or_default().as_millis()).unwrap_or(i64::MAX)
 }

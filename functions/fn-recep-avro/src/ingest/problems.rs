@@ -18,6 +18,21 @@ pub(super) const BODY_DECODED_AS_TEXT: ProblemType = ProblemType {
     status: StatusCode::BAD_REQUEST,
     title: "A gateway decoded the body as text",
 };
+pub(super) const INVALID_KEY: ProblemType = ProblemType {
+    name: "invalid-key",
+    status: StatusCode::BAD_REQUEST,
+    title: "The record has no valid Kafka key",
+};
+pub(super) const INVALID_TIMESTAMP: ProblemType = ProblemType {
+    name: "invalid-timestamp",
+    status: StatusCode::BAD_REQUEST,
+    title: "The record has no valid Kafka timestamp",
+};
+pub(super) const INVALID_EVENT: ProblemType = ProblemType {
+    name: "invalid-event",
+    status: StatusCode::BAD_REQUEST,
+    title: "The headers are not those of a valid CloudEvent",
+};
 pub(super) const HEADER_FIELDS_TOO_LARGE: ProblemType = ProblemType {
     name: "header-fields-too-large",
     status: StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,

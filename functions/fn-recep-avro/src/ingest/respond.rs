@@ -10,8 +10,10 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::call::Call;
+use super::envelope::MessageLimits;
 use super::problems::{
-    BUSY, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE, STARTING, TOPIC_UNKNOWN,
+    BUSY, INVALID_TIMESTAMP, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE,
+    STARTING, TOPIC_UNKNOWN,
 };
 
 /// 202 with the coordinates of the messages: one object for a datum, a list for a list of records.
@@ -22,9 +24,14 @@ pub(super) fn accepted(
     topic: &str,
     is_list: bool,
     statuses: &[PublishStatus],
+    limits: &MessageLimits,
 ) -> Result<Response<Bytes>, Problem> {
     if let Some(error) = statuses.iter().filter_map(PublishStatus::error).max() {
-        return Err(not_stored(topic, is_list, statuses, error));
+        let problem = not_stored(topic, is_list, statuses, error);
+        return Err(match error {
+            PublishError::TooLarge => problem.with_member("limit", limits.max_bytes),
+            _ => problem,
+        });
     }
     let mut messages = statuses
         .iter()
@@ -104,7 +111,12 @@ fn not_stored(
     let (kind, cause) = match error {
         PublishError::TooLarge => (
             &RECORD_TOO_LARGE,
-            "The broker rejects a message of this size: the topic's max.message.bytes is smaller than MAX_MESSAGE.",
+            "The broker rejects a message of this size: the topic's max.message.bytes is smaller.",
+        ),
+        PublishError::InvalidTimestamp => (
+            &INVALID_TIMESTAMP,
+            "The broker rejects a timestamp that is too far from its own time (message.timestamp.after.max.ms and \
+             message.timestamp.before.max.ms of the topic).",
         ),
         PublishError::UnknownTopic => (
             &TOPIC_UNKNOWN,

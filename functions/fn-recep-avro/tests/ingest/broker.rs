@@ -193,7 +193,7 @@ async fn publishes_nothing_after_the_deadline() {
 async fn a_record_too_large_for_the_topic_is_a_413() {
     let fixture = Fixture::new();
     let mut function = fixture.function().await;
-    let large = user(7, &"x".repeat(1_000_000), "e");
+    let large = user(7, &"x".repeat(1_048_588), "e");
     let reply = expect_status(&mut function, large.clone(), 413).await;
     assert!(
         reply.json().unwrap()["type"]
@@ -210,7 +210,10 @@ async fn a_record_too_large_for_the_topic_is_a_413() {
     );
     assert_eq!(fixture.stored().len(), 0);
     let detail = reply.json().unwrap()["detail"].to_string();
-    assert!(detail.contains("1000000 bytes (MAX_MESSAGE)"), "{detail}");
+    assert!(
+        detail.contains("1048588 bytes (Kafka's default"),
+        "{detail}"
+    );
     let largest = user(7, &"x".repeat(999_000), "e");
     expect_status(&mut function, largest, 202).await;
 }

@@ -53,7 +53,16 @@ async fn an_invalid_configuration_is_one_sentence_and_exit_code_78() {
         (&[broker, ("CONFIG_LOCATION", "/nowhere")], "/nowhere"),
         (
             &[broker, ("KAFKA_KEY_FIELD", "nosuch")],
-            "KAFKA_KEY_FIELD does not fit",
+            "KAFKA_KEY does not fit the Avro schema User: the record has no field nosuch",
+        ),
+        (&[broker, ("KAFKA_KEY", "id + nosuch")], "(at character 6)"),
+        (
+            &[broker, ("KAFKA_TIMESTAMP", "name")],
+            "KAFKA_TIMESTAMP does not fit the Avro schema User: expected a timestamp",
+        ),
+        (
+            &[broker, ("KAFKA_HEADERS", "tenant,Cookie")],
+            "KAFKA_HEADERS: cookie cannot be copied",
         ),
         (&[broker, ("FN_FORMAT", "json")], "FN_FORMAT is \"json\""),
         (
@@ -126,7 +135,7 @@ fn help_lists_the_settings_and_print_config_their_values() {
     let (code, out, _) = run(&["--help"], &[]);
     assert_eq!(code, Some(0));
     for flag in [
-        "--kafka-key-field",
+        "--kafka-key",
         "--publish-timeout",
         "--listen",
         "--max-body",

@@ -7,6 +7,7 @@ mod bodies;
 mod broker;
 mod callers;
 mod config;
+mod envelope;
 mod fixture;
 mod fn_contract;
 mod header_limits;

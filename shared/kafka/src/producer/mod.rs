@@ -22,10 +22,11 @@ use tokio::sync::Notify;
 use tracing::{debug, error, warn};
 
 pub use batch::PublishBatch;
-pub use message::OutgoingMessage;
+pub use message::{MessageHeader, OutgoingMessage};
 pub use status::{PublishError, PublishStatus, Receipt};
 
 use crate::context::{DeliveryHandler, EventHandler, LoggingContext};
+use crate::describe::{self, TopicLimits};
 use crate::log;
 use delivery_report::is_not_stored;
 use event_notifier::EventNotifier;
@@ -92,6 +93,14 @@ impl Producer {
         client.fetch_metadata(Some(topic), timeout).map(drop)
     }
 
+    /// The limits that the topic's configuration sets. Blocks up to twice `timeout`. `None` if no broker answers, or the
+    /// broker does not permit the request (DESCRIBE_CONFIGS).
+    pub fn topic_limits(&self, topic: &str, timeout: Duration) -> Option<TopicLimits> {
+        let client = self.producer.client();
+        let metadata = client.fetch_metadata(Some(topic), timeout).ok()?;
+        describe::topic_limits(client, topic, &metadata, timeout)
+    }
+
     /// Queues a message. Its status is set at `index` of `batch`, at the latest after the configured message timeout.
     pub fn send(
         &self,
@@ -109,6 +118,9 @@ impl Producer {
             .headers(message.native_headers());
         if let Some(key) = message.key.as_ref().map(Bytes::as_ref) {
             record = record.key(key);
+        }
+        if let Some(timestamp) = message.timestamp {
+            record = record.timestamp(timestamp);
         }
         if let Err((error, record)) = self.producer.send(record) {
             if let Some(suppressed) = log::admit(format!("queue {topic} {error}")) {
@@ -285,6 +297,7 @@ mod tests {
             let message = OutgoingMessage {
                 key: None,
                 value: b"value",
+                timestamp: None,
                 headers: Arc::from([]),
                 idempotency_key: None,
             };

@@ -22,6 +22,8 @@ pub enum PublishError {
     Rejected,
     /// The topic does not exist.
     UnknownTopic,
+    /// The message's timestamp is further from the broker's time than the topic permits.
+    InvalidTimestamp,
     /// The message exceeds the broker's size limit.
     TooLarge,
 }
@@ -32,6 +34,7 @@ impl PublishError {
             Code::MessageSizeTooLarge | Code::InvalidMessageSize | Code::MessageBatchTooLarge => {
                 Self::TooLarge
             }
+            Code::InvalidTimestamp => Self::InvalidTimestamp,
             Code::UnknownTopic
             | Code::UnknownPartition
             | Code::UnknownTopicOrPartition

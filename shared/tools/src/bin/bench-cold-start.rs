@@ -33,7 +33,7 @@ async fn main() -> Result<()> {
         ("kafka_topic", "benchmark"),
         ("kafka_profile", "kafka"),
         ("kafka_security_protocol", "plaintext"),
-        ("kafka_key_field", "id"),
+        ("kafka_key", "id"),
     ];
     let plain = values.map(|(name, value)| format!("{name}={value}\n"));
     let secret = cloud.put_secrets(&values);

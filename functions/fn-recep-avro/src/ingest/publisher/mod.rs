@@ -3,7 +3,9 @@
 mod current_producer;
 mod readiness;
 mod timer_pool;
+mod topic_limits;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -15,6 +17,9 @@ use tracing::error;
 use current_producer::CurrentProducer;
 use readiness::Readiness;
 use timer_pool::TimerPool;
+use topic_limits::DescribedTopic;
+
+use super::envelope::MessageLimits;
 
 /// How long to wait for delivery reports after the deadline. They arrive at once after a purge.
 const PURGE_TIMEOUT: Duration = Duration::from_millis(200);
@@ -23,13 +28,19 @@ const PURGE_TIMEOUT: Duration = Duration::from_millis(200);
 /// once a second.
 const SHARED_TIMEOUT: Duration = Duration::from_millis(1500);
 
+/// How long a call waits for the topic's limits, after a message has exceeded those that are known.
+const LIMITS_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Limits that are not older are not requested again for a message that exceeds them.
+const LIMITS_MIN_AGE: Duration = Duration::from_secs(5);
+
 /// The configuration of a [`Publisher`].
 #[derive(Clone, Debug)]
 pub(super) struct PublisherConfig {
     /// The broker and the topic.
     pub(super) kafka: KafkaSettings,
-    /// The maximum size of a message, in bytes.
-    pub(super) max_message: usize,
+    /// `MAX_MESSAGE`, in bytes.
+    pub(super) max_message: Option<usize>,
     /// How long a call waits for the acknowledgements.
     pub(super) timeout: Duration,
     /// A producer that was idle for this long is replaced: its connections may have died while the function was frozen.
@@ -39,6 +50,7 @@ pub(super) struct PublisherConfig {
 /// Publishes messages to one topic; shared by all calls.
 pub(super) struct Publisher {
     producer: CurrentProducer,
+    topic: Arc<DescribedTopic>,
     readiness: Readiness,
     timeout: Duration,
     calls: AtomicUsize,
@@ -51,17 +63,20 @@ impl Publisher {
     /// # Errors
     /// librdkafka rejects the configuration, for instance a CA file that does not exist.
     pub(super) async fn start(config: PublisherConfig) -> Result<Self, KafkaError> {
+        let kafka = &config.kafka;
+        let topic = DescribedTopic::new(config.max_message, kafka.profile, kafka.topic.clone());
         let producer = CurrentProducer::new(
-            config
-                .kafka
-                .producer_within(config.timeout, config.max_message),
+            config.kafka.producer_within(config.timeout),
             config.kafka.topic,
             config.timeout,
             config.max_idle,
         );
-        producer.get().await?;
+        let started = producer.get().await?;
+        let described = Arc::clone(&topic);
+        tokio::spawn(async move { described.refresh(started, Duration::ZERO).await });
         Ok(Self {
             producer,
+            topic,
             readiness: Readiness::default(),
             timeout: config.timeout,
             calls: AtomicUsize::new(0),
@@ -82,6 +97,29 @@ impl Publisher {
     /// The topic of all messages.
     pub(super) fn topic(&self) -> &str {
         self.producer.topic()
+    }
+
+    /// The limits of a message, as far as they are known.
+    pub(super) fn limits(&self) -> MessageLimits {
+        self.topic.limits()
+    }
+
+    /// The limits, after a message has exceeded those that are known. They are requested again if they are older than a few
+    /// seconds. Waits at most two seconds, and not longer than until the deadline.
+    pub(super) async fn newer_limits(&self, deadline: Option<Instant>) -> MessageLimits {
+        self.refresh_limits(LIMITS_MIN_AGE, deadline).await;
+        self.limits()
+    }
+
+    async fn refresh_limits(&self, max_age: Duration, deadline: Option<Instant>) {
+        let end = Instant::now() + LIMITS_TIMEOUT;
+        let end = deadline.map_or(end, |deadline| deadline.min(end));
+        let refresh = async {
+            if let Ok(producer) = self.producer.get().await {
+                self.topic.refresh(producer, max_age).await;
+            }
+        };
+        let _ = self.timers.timeout_at(end, refresh).await;
     }
 
     /// Publishes all messages and waits for their acknowledgements, until `deadline` or the configured timeout.
@@ -107,6 +145,10 @@ impl Publisher {
                 return none_stored(PublishError::Rejected);
             }
         };
+        if self.topic.is_due() {
+            let (topic, producer) = (Arc::clone(&self.topic), Arc::clone(&producer));
+            tokio::spawn(async move { topic.refresh(producer, Duration::ZERO).await });
+        }
         let call = ActiveCall::start(&self.calls);
         let batch = PublishBatch::new(messages.len());
         for (index, message) in messages.iter().enumerate() {
@@ -127,6 +169,19 @@ impl Publisher {
         let mut statuses = batch.statuses(|| producer.has_connected());
         if statuses.iter().any(|status| status.error().is_some()) {
             apply_fatal_error(&producer, &mut statuses);
+        }
+        let exceeds_topic = |error| {
+            matches!(
+                error,
+                PublishError::TooLarge | PublishError::InvalidTimestamp
+            )
+        };
+        if statuses
+            .iter()
+            .filter_map(PublishStatus::error)
+            .any(exceeds_topic)
+        {
+            self.refresh_limits(Duration::ZERO, Some(deadline)).await;
         }
         statuses
     }

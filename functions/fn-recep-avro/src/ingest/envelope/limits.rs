@@ -1,0 +1,83 @@
+//! The limits of one message: those of the setting, of the broker's profile and of the topic. Pure.
+
+use kafka::config::{OCI_MAX_MESSAGE_BYTES, Profile};
+use kafka::describe::TopicLimits;
+
+use super::timestamp::TimestampLimits;
+
+/// `max.message.bytes` of Apache Kafka, if it is not configured.
+const KAFKA_MAX_MESSAGE_BYTES: usize = 1_048_588;
+
+/// The limits of one message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::ingest) struct MessageLimits {
+    /// Bytes of a record batch with the message alone.
+    pub(in crate::ingest) max_bytes: usize,
+    /// What sets it, for error messages.
+    pub(in crate::ingest) source: &'static str,
+    pub(in crate::ingest) timestamps: TimestampLimits,
+}
+
+impl MessageLimits {
+    /// The limits that are known: of the setting `MAX_MESSAGE`, if it is set, and of the topic, if the broker has described
+    /// it. The setting lowers the topic's limit. The limit of an unknown topic is the setting; otherwise that of the profile.
+    pub(in crate::ingest) fn new(
+        setting: Option<usize>,
+        profile: Profile,
+        topic: Option<&TopicLimits>,
+    ) -> Self {
+        let (broker, source) = match (topic, profile) {
+            (Some(topic), _) => (
+                Some(topic.max_message_bytes),
+                "max.message.bytes of the topic",
+            ),
+            (None, Profile::Oci) => (Some(OCI_MAX_MESSAGE_BYTES), "the limit of OCI Streaming"),
+            (None, Profile::Kafka) => (None, "Kafka's default of max.message.bytes"),
+        };
+        let (max_bytes, source) = match (setting, broker) {
+            (Some(setting), None) => (setting, "MAX_MESSAGE"),
+            (Some(setting), Some(broker)) if setting < broker => (setting, "MAX_MESSAGE"),
+            (_, broker) => (broker.unwrap_or(KAFKA_MAX_MESSAGE_BYTES), source),
+        };
+        Self {
+            max_bytes,
+            source,
+            timestamps: topic.map_or_else(TimestampLimits::default, |topic| TimestampLimits {
+                max_before_ms: topic.max_before_ms,
+                max_after_ms: topic.max_after_ms,
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_topic_decides_and_the_setting_lowers_its_limit() {
+        let topic = TopicLimits {
+            max_message_bytes: 65_536,
+            max_before_ms: None,
+            max_after_ms: None,
+        };
+        let limit = |setting, profile, topic| MessageLimits::new(setting, profile, topic).max_bytes;
+        use Profile::{Kafka, Oci};
+        for (setting, profile, topic, expected) in [
+            (None, Kafka, Some(&topic), 65_536),
+            (Some(1_000), Kafka, Some(&topic), 1_000),
+            (Some(1_000_000), Kafka, Some(&topic), 65_536),
+            (None, Kafka, None, 1_048_588),
+            (Some(1_000), Kafka, None, 1_000),
+            (Some(3_000_000), Kafka, None, 3_000_000),
+            (None, Oci, None, 1_048_576),
+            (Some(1_000), Oci, None, 1_000),
+        ] {
+            assert_eq!(
+                limit(setting, profile, topic),
+                expected,
+                "{setting:?} {profile:?}"
+            );
+        }
+    }
+}
