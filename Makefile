@@ -26,7 +26,7 @@ check: needs ## Format and lint, as CI does
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-e2e: build ## Test the function and the job on Apache Kafka, with Apicurio Registry, Ory Hydra, nginx and tinyproxy (Java 17, Maven, Python, Go 1.24, nginx, tinyproxy)
+e2e: build ## Test the function and the job on Apache Kafka, with Apicurio Registry, Ory Hydra, nginx and tinyproxy (JDK 17, Maven, Python, Go 1.24, nginx, tinyproxy)
 	$(CARGO) test --workspace --test e2e -- --ignored --test-threads 2
 
 openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)

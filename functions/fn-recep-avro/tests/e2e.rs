@@ -5,6 +5,10 @@
 
 #[path = "e2e/oauth2.rs"]
 mod oauth2;
+#[path = "e2e/partitions.rs"]
+mod partitions;
+#[path = "e2e/server.rs"]
+mod server;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

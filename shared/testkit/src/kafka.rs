@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::acl::{self, AclOperation, Resource};
 
@@ -156,6 +156,17 @@ impl Kafka {
             );
         }
         Ok(())
+    }
+
+    /// Runs a class or a Java source file with Kafka's class path, and returns its standard output.
+    ///
+    /// # Errors
+    /// It fails. The error contains its standard error.
+    pub fn run(arguments: &[&str]) -> Result<String> {
+        let output = Command::new(SCRIPT).arg("run").args(arguments).output()?;
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        ensure!(output.status.success(), "running {arguments:?}: {stderr}");
+        Ok(String::from_utf8(output.stdout)?)
     }
 
     /// Permits an operation to the user of [`Kafka::environment`]. The brokers need an authorizer; they apply the entry
