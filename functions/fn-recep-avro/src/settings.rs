@@ -26,7 +26,7 @@ settings::settings! {
     KAFKA_HEADERS = "kafka_headers", "Names of request headers that become Kafka headers, separated by commas. Unset: none.";
     STORE_AS = "store_as" or "datum", "The form of the stored values: datum (of AVRO_SCHEMA), confluent (with the id of the schema registry before the datum; the datum as it was written) or received (as the request had it; records of container files and JSON as datum).";
     SCHEMA_REGISTRY_AUTO_REGISTER = "schema_registry_auto_register" or "false", "Whether STORE_AS=confluent registers AVRO_SCHEMA if the registry does not have it: true or false.";
-    MAX_MESSAGE = "max_message", "Lowers the maximum size of a message: a record batch with one record, its key and headers. Unset: max.message.bytes of the topic; 1MiB on OCI Streaming.";
+    MAX_MESSAGE = "max_message", "The maximum size of a message: a record batch of one record with its key and headers. It only lowers the limit of the topic (max.message.bytes), or if that is not known, 1048588 bytes (OCI Streaming: 1MiB).";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a request waits for the broker's acknowledgement. The deadline of the client may be earlier.";
     CONNECTIONS_MAX_IDLE = "connections_max_idle" or "4m", "The idle time after which the function connects to the broker again. A connection can close unnoticed while the function is frozen.";
 }

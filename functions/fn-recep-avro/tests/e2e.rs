@@ -9,6 +9,8 @@ mod oauth2;
 mod partitions;
 #[path = "e2e/server.rs"]
 mod server;
+#[path = "e2e/topic_limits.rs"]
+mod topic_limits;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

@@ -8,7 +8,9 @@ use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
 use runtime::secret::Secret;
 
-use crate::config::{GroupProtocol, KafkaSettings, OCI_MAX_MESSAGE_BYTES, Profile};
+use crate::config::{
+    GroupProtocol, KafkaSettings, MAX_BATCH_BYTES, OCI_MAX_MESSAGE_BYTES, Profile,
+};
 
 /// The number of fetched records above which a reader sends no further fetch.
 const QUEUED_RECORDS: &str = "10000";
@@ -85,9 +87,9 @@ impl KafkaSettings {
                 },
             )
             .set("compression.type", "none")
-            // A broker rejects a whole batch that is larger than the topic's max.message.bytes. Small batches (the default
-            // of Java's client) keep records that fit from being rejected because of their batch.
-            .set("batch.size", "16384")
+            // A broker rejects a whole batch that is larger than the topic's max.message.bytes. Small batches keep records
+            // that fit from being rejected because of their batch.
+            .set("batch.size", MAX_BATCH_BYTES.to_string())
             .set("linger.ms", "0")
             // The partitioner of Java's client: all producers of a topic map a key to the same partition.
             .set("partitioner", "murmur2_random")
@@ -103,9 +105,11 @@ impl KafkaSettings {
         config
     }
 
-    /// A producer for messages of any size, which fail after `timeout`, counted from the call that sends them.
-    pub fn producer_within(&self, timeout: Duration) -> ClientConfig {
+    /// A producer for messages of any size, which fail after `timeout`, counted from the call that sends them. A record batch
+    /// of several messages has at most `max_batch_bytes`, which is at least 1.
+    pub fn producer_within(&self, timeout: Duration, max_batch_bytes: usize) -> ClientConfig {
         let mut config = self.producer();
+        config.set("batch.size", max_batch_bytes.to_string());
         // The topic's max.message.bytes decides, and it can change: this is librdkafka's maximum.
         config.set("message.max.bytes", "1000000000");
         set_message_timeout(&mut config, timeout);
@@ -252,7 +256,7 @@ mod tests {
         let second = Duration::from_secs(1);
         for config in [
             kafka.client(),
-            kafka.producer_within(second),
+            kafka.producer_within(second, MAX_BATCH_BYTES),
             kafka.dead_letter_producer(second),
             kafka.reader("frontdoor"),
             kafka.member("frontdoor", GroupProtocol::Classic, second),

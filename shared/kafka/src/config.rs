@@ -11,6 +11,9 @@ use settings::{SettingError, Settings};
 /// The size limit of a message on OCI Streaming, in bytes ("Limits on Streaming Resources").
 pub const OCI_MAX_MESSAGE_BYTES: usize = 1 << 20;
 
+/// The most bytes of a record batch of several messages: the default of Java's client.
+pub const MAX_BATCH_BYTES: usize = 16_384;
+
 /// The features of the broker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Profile {

@@ -30,6 +30,8 @@ pub enum Resource<'n> {
 pub enum AclOperation {
     /// DESCRIBE.
     Describe,
+    /// DESCRIBE_CONFIGS.
+    DescribeConfigs,
     /// READ.
     Read,
     /// WRITE.
@@ -54,6 +56,9 @@ pub(crate) fn allow(
     };
     let operation = match operation {
         AclOperation::Describe => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_DESCRIBE,
+        AclOperation::DescribeConfigs => {
+            rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_DESCRIBE_CONFIGS
+        }
         AclOperation::Read => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ,
         AclOperation::Write => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE,
     };

@@ -7,7 +7,7 @@ use crate::settings::{
 use avro::Schema;
 use caller_auth::CallerAuth;
 use http_server::settings::{MAX_BODY, MAX_DECODED, MAX_RECORDS};
-use kafka::config::{KafkaSettings, OCI_MAX_MESSAGE_BYTES, Profile};
+use kafka::config::{KafkaSettings, MAX_BATCH_BYTES, OCI_MAX_MESSAGE_BYTES, Profile};
 use rdkafka::error::KafkaResult;
 use schema_registry::{RegistryConfig, SubjectNameStrategy};
 use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS};
@@ -83,7 +83,7 @@ impl Config {
     pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
         let kafka = &self.publisher.kafka;
         let publisher = &self.publisher;
-        kafka.listing(&kafka.producer_within(publisher.timeout))
+        kafka.listing(&kafka.producer_within(publisher.timeout, MAX_BATCH_BYTES))
     }
 }
 

@@ -168,8 +168,8 @@ impl IngestFunction {
             return Err(respond::out_of_memory());
         }
         let statuses = self.publisher.publish(&messages, call.deadline).await;
-        let (topic, limits) = (self.publisher.topic(), self.publisher.limits());
-        respond::accepted(topic, datums.is_list, &statuses, &limits)
+        let (topic, limit) = (self.publisher.topic(), self.publisher.topic_limit());
+        respond::accepted(topic, datums.is_list, &statuses, limit)
     }
 
     /// Logs a warning if every caller that reaches this address is accepted.

@@ -10,13 +10,13 @@ use serde_json::{Value, json};
 use tracing::{info, warn};
 
 use super::call::Call;
-use super::envelope::MessageLimits;
 use super::problems::{
     BUSY, INVALID_TIMESTAMP, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE,
     STARTING, TOPIC_UNKNOWN,
 };
 
-/// 202 with the coordinates of the messages: one object for a datum, a list for a list of records.
+/// 202 with the coordinates of the messages: one object for a datum, a list for a list of records. `topic_limit` is the
+/// topic's limit of a message in bytes, if it is known.
 ///
 /// # Errors
 /// At least one message was not acknowledged. The problem says for each message whether it is stored.
@@ -24,12 +24,12 @@ pub(super) fn accepted(
     topic: &str,
     is_list: bool,
     statuses: &[PublishStatus],
-    limits: &MessageLimits,
+    topic_limit: Option<usize>,
 ) -> Result<Response<Bytes>, Problem> {
     if let Some(error) = statuses.iter().filter_map(PublishStatus::error).max() {
         let problem = not_stored(topic, is_list, statuses, error);
-        return Err(match error {
-            PublishError::TooLarge => problem.with_member("limit", limits.max_bytes),
+        return Err(match (error, topic_limit) {
+            (PublishError::TooLarge, Some(limit)) => problem.with_member("limit", limit),
             _ => problem,
         });
     }

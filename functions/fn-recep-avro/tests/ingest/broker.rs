@@ -219,14 +219,23 @@ async fn a_record_too_large_for_the_topic_is_a_413() {
 }
 
 #[tokio::test]
-async fn publishes_a_record_of_the_configured_maximum_size() {
-    let fixture = Fixture::new();
-    let mut function = fixture.function_with(&[("MAX_MESSAGE", "3MB")]).await;
-    let large = user(7, &"x".repeat(2_900_000), "e");
-    let reply = function.call(Call::direct(large.clone())).await.unwrap();
-    assert_eq!(reply.status, 202, "{reply:?}");
-    let stored = fixture.stored();
-    assert_eq!(stored[0].value.as_ref(), Some(&large));
+async fn max_message_lowers_the_limit_and_does_not_raise_it() {
+    for (setting, size, status) in [
+        ("100kB", 99_000, 202),
+        ("100kB", 100_000, 413),
+        ("3MB", 1_040_000, 202),
+        ("3MB", 1_048_588, 413),
+    ] {
+        let fixture = Fixture::new();
+        let mut function = fixture.function_with(&[("MAX_MESSAGE", setting)]).await;
+        let record = user(7, &"x".repeat(size), "e");
+        expect_status(&mut function, record.clone(), status).await;
+        let stored = fixture.stored();
+        match status {
+            202 => assert_eq!(stored[0].value.as_ref(), Some(&record)),
+            _ => assert_eq!(stored, []),
+        }
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
-use rdkafka::admin::{AdminClient, AdminOptions, NewTopic, TopicReplication};
+use rdkafka::admin::{
+    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+};
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer};
@@ -123,6 +125,21 @@ impl Topics {
             found.len() == partitions as usize && found.iter().all(|(_, has_leader)| *has_leader)
         };
         self.wait_for_partitions(name, is_ready).await
+    }
+
+    /// Replaces the topic's configuration: properties that are not in `settings` have the cluster's values.
+    ///
+    /// # Errors
+    /// The cluster rejects the request.
+    pub async fn configure(&self, name: &str, settings: &[(&str, &str)]) -> Result<()> {
+        let mut config = AlterConfig::new(ResourceSpecifier::Topic(name));
+        for (key, value) in settings {
+            config = config.set(key, value);
+        }
+        for result in self.admin.alter_configs([&config], &options()).await? {
+            result.map_err(|(_, code)| anyhow!("configuring topic {name}: {code}"))?;
+        }
+        Ok(())
     }
 
     /// Deletes a topic and waits until the cluster's metadata does not contain it.

@@ -19,25 +19,24 @@ pub(in crate::ingest) struct MessageLimits {
 }
 
 impl MessageLimits {
-    /// The limits that are known: of the setting `MAX_MESSAGE`, if it is set, and of the topic, if the broker has described
-    /// it. The setting lowers the topic's limit. The limit of an unknown topic is the setting; otherwise that of the profile.
+    /// The limits that are known: of the topic, if the broker has described it, otherwise of the profile. `setting` is
+    /// `MAX_MESSAGE`, which only lowers the limit.
     pub(in crate::ingest) fn new(
         setting: Option<usize>,
         profile: Profile,
         topic: Option<&TopicLimits>,
     ) -> Self {
         let (broker, source) = match (topic, profile) {
-            (Some(topic), _) => (
-                Some(topic.max_message_bytes),
-                "max.message.bytes of the topic",
+            (Some(topic), _) => (topic.max_message_bytes, "max.message.bytes of the topic"),
+            (None, Profile::Oci) => (OCI_MAX_MESSAGE_BYTES, "the limit of OCI Streaming"),
+            (None, Profile::Kafka) => (
+                KAFKA_MAX_MESSAGE_BYTES,
+                "Kafka's default of max.message.bytes, since the broker does not describe the topic",
             ),
-            (None, Profile::Oci) => (Some(OCI_MAX_MESSAGE_BYTES), "the limit of OCI Streaming"),
-            (None, Profile::Kafka) => (None, "Kafka's default of max.message.bytes"),
         };
-        let (max_bytes, source) = match (setting, broker) {
-            (Some(setting), None) => (setting, "MAX_MESSAGE"),
-            (Some(setting), Some(broker)) if setting < broker => (setting, "MAX_MESSAGE"),
-            (_, broker) => (broker.unwrap_or(KAFKA_MAX_MESSAGE_BYTES), source),
+        let (max_bytes, source) = match setting {
+            Some(setting) if setting < broker => (setting, "MAX_MESSAGE"),
+            _ => (broker, source),
         };
         Self {
             max_bytes,
@@ -69,7 +68,7 @@ mod tests {
             (Some(1_000_000), Kafka, Some(&topic), 65_536),
             (None, Kafka, None, 1_048_588),
             (Some(1_000), Kafka, None, 1_000),
-            (Some(3_000_000), Kafka, None, 3_000_000),
+            (Some(3_000_000), Kafka, None, 1_048_588),
             (None, Oci, None, 1_048_576),
             (Some(1_000), Oci, None, 1_000),
         ] {

@@ -1,10 +1,11 @@
 //! The producer that all calls share, and its replacement.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use kafka::config::{KafkaSettings, MAX_BATCH_BYTES};
 use kafka::producer::Producer;
-use rdkafka::ClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tokio::sync::Notify;
 use tracing::{debug, info};
@@ -15,13 +16,13 @@ const PREFETCH_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long a readiness check waits for the broker. The timeout of the Kubernetes probe is longer.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// Keeps one producer across calls. It is replaced after a fatal error, after a purge, and after it was idle for so long
-/// that its connections may be dead.
+/// Keeps one producer across calls. It is replaced after a fatal error, after a purge, after it was idle for so long that
+/// its connections may be dead, and when the topic accepts only smaller batches.
 pub(super) struct CurrentProducer {
-    config: ClientConfig,
-    topic: String,
-    prefetch_timeout: Duration,
+    kafka: KafkaSettings,
+    timeout: Duration,
     max_idle: Duration,
+    max_batch_bytes: AtomicUsize,
     authentication_failed: Arc<Notify>,
     current: Mutex<Option<LastUse>>,
 }
@@ -29,20 +30,18 @@ pub(super) struct CurrentProducer {
 struct LastUse {
     producer: Arc<Producer>,
     at: Instant,
+    /// The limit with which it was started.
+    max_batch_bytes: usize,
 }
 
 impl CurrentProducer {
-    pub(super) fn new(
-        config: ClientConfig,
-        topic: String,
-        timeout: Duration,
-        max_idle: Duration,
-    ) -> Self {
+    /// Messages fail after `timeout`.
+    pub(super) fn new(kafka: KafkaSettings, timeout: Duration, max_idle: Duration) -> Self {
         Self {
-            config,
-            topic,
-            prefetch_timeout: timeout.min(PREFETCH_TIMEOUT),
+            kafka,
+            timeout,
             max_idle,
+            max_batch_bytes: MAX_BATCH_BYTES.into(),
             authentication_failed: Arc::default(),
             current: Mutex::new(None),
         }
@@ -50,7 +49,14 @@ impl CurrentProducer {
 
     /// The topic whose metadata is prefetched.
     pub(super) fn topic(&self) -> &str {
-        &self.topic
+        &self.kafka.topic
+    }
+
+    /// Applies the topic's limit of a record batch: the broker rejects a whole batch that is larger. The next call starts
+    /// another producer, unless the limit is above the usual size of batches, as it nearly always is.
+    pub(super) fn limit_batches(&self, topic_bytes: usize) {
+        let bytes = topic_bytes.clamp(1, MAX_BATCH_BYTES);
+        self.max_batch_bytes.store(bytes, Ordering::Relaxed);
     }
 
     /// Waits until the broker rejects the user name or password.
@@ -67,19 +73,22 @@ impl CurrentProducer {
             return Ok(producer);
         }
         // Starting a producer reads certificates, which would block the runtime.
-        let (config, notify) = (self.config.clone(), Arc::clone(&self.authentication_failed));
+        let max_batch_bytes = self.max_batch_bytes.load(Ordering::Relaxed);
+        let config = self.kafka.producer_within(self.timeout, max_batch_bytes);
+        let notify = Arc::clone(&self.authentication_failed);
         let producer = tokio::task::spawn_blocking(move || Producer::start(&config, notify))
             .await
             .map_err(|_| KafkaError::Canceled)??;
         // The first message needs the topic's leaders. If this fails, the message fails too, and is reported then.
-        let (prefetching, topic) = (Arc::clone(&producer), self.topic.clone());
-        let timeout = self.prefetch_timeout;
+        let (prefetching, topic) = (Arc::clone(&producer), self.topic().to_owned());
+        let timeout = self.timeout.min(PREFETCH_TIMEOUT);
         tokio::task::spawn_blocking(move || prefetching.prefetch_metadata(&topic, timeout));
         // If a concurrent call was faster, its producer is used and this one is dropped.
         let mut current = self.lock();
         let current = current.get_or_insert(LastUse {
             producer,
             at: Instant::now(),
+            max_batch_bytes,
         });
         Ok(Arc::clone(&current.producer))
     }
@@ -89,7 +98,7 @@ impl CurrentProducer {
         let Ok(producer) = self.get().await else {
             return false;
         };
-        let topic = self.topic.clone();
+        let topic = self.topic().to_owned();
         let ping = tokio::task::spawn_blocking(move || producer.ping(&topic, PING_TIMEOUT));
         matches!(ping.await, Ok(Ok(())))
     }
@@ -119,13 +128,21 @@ impl CurrentProducer {
             let current = current.as_mut()?;
             let idle = current.at.elapsed();
             let fatal = current.producer.fatal_error();
-            if idle < self.max_idle && fatal.is_none() {
+            let max_batch_bytes = self.max_batch_bytes.load(Ordering::Relaxed);
+            let has_limit = current.max_batch_bytes == max_batch_bytes;
+            if idle < self.max_idle && fatal.is_none() && has_limit {
                 current.at = Instant::now();
                 return Some(Arc::clone(&current.producer));
             }
             match fatal {
                 Some((_, reason)) => {
                     info!(reason, "replacing the Kafka producer after a fatal error");
+                }
+                None if !has_limit => {
+                    info!(
+                        max_batch_bytes,
+                        "replacing the Kafka producer for the limit of the topic"
+                    );
                 }
                 None => debug!(?idle, "replacing the idle Kafka producer"),
             }

@@ -65,12 +65,7 @@ impl Publisher {
     pub(super) async fn start(config: PublisherConfig) -> Result<Self, KafkaError> {
         let kafka = &config.kafka;
         let topic = DescribedTopic::new(config.max_message, kafka.profile, kafka.topic.clone());
-        let producer = CurrentProducer::new(
-            config.kafka.producer_within(config.timeout),
-            config.kafka.topic,
-            config.timeout,
-            config.max_idle,
-        );
+        let producer = CurrentProducer::new(config.kafka, config.timeout, config.max_idle);
         let started = producer.get().await?;
         let described = Arc::clone(&topic);
         tokio::spawn(async move { described.refresh(started, Duration::ZERO).await });
@@ -102,6 +97,11 @@ impl Publisher {
     /// The limits of a message, as far as they are known.
     pub(super) fn limits(&self) -> MessageLimits {
         self.topic.limits()
+    }
+
+    /// The topic's limit of a message in bytes, if the broker has described the topic.
+    pub(super) fn topic_limit(&self) -> Option<usize> {
+        self.topic.max_bytes()
     }
 
     /// The limits, after a message has exceeded those that are known. They are requested again if they are older than a few
@@ -138,6 +138,13 @@ impl Publisher {
         if deadline <= now {
             return none_stored(PublishError::NotAcknowledged);
         }
+        if messages.len() > 1 {
+            // The first call waits for the first description, which limits the size of batches.
+            self.refresh_limits(Duration::MAX, Some(deadline)).await;
+        }
+        if let Some(bytes) = self.topic.max_bytes() {
+            self.producer.limit_batches(bytes);
+        }
         let producer = match self.producer.get().await {
             Ok(producer) => producer,
             Err(error) => {
@@ -170,21 +177,17 @@ impl Publisher {
         if statuses.iter().any(|status| status.error().is_some()) {
             apply_fatal_error(&producer, &mut statuses);
         }
-        let exceeds_topic = |error| {
-            matches!(
-                error,
-                PublishError::TooLarge | PublishError::InvalidTimestamp
-            )
-        };
-        if statuses
-            .iter()
-            .filter_map(PublishStatus::error)
-            .any(exceeds_topic)
-        {
+        if statuses.iter().any(exceeds_topic) {
             self.refresh_limits(Duration::ZERO, Some(deadline)).await;
         }
         statuses
     }
+}
+
+/// Whether the topic's configuration rejects the message.
+fn exceeds_topic(status: &PublishStatus) -> bool {
+    use PublishError::{InvalidTimestamp, TooLarge};
+    matches!(status.error(), Some(TooLarge | InvalidTimestamp))
 }
 
 /// Replaces the error of messages that are not stored. After a fatal error, their delivery reports say only that they

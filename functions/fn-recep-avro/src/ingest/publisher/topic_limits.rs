@@ -52,6 +52,12 @@ impl DescribedTopic {
         MessageLimits::new(self.setting, self.profile, self.lock().limits.as_ref())
     }
 
+    /// The topic's limit of a record batch, if the broker has described the topic.
+    pub(super) fn max_bytes(&self) -> Option<usize> {
+        let last = self.lock();
+        last.limits.as_ref().map(|limits| limits.max_message_bytes)
+    }
+
     /// Whether a description is older than a few minutes, and not being requested.
     pub(super) fn is_due(&self) -> bool {
         let max_age = match self.lock().limits {
