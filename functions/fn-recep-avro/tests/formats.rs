@@ -73,7 +73,11 @@ async fn responses_and_messages_are_valid() {
         .header(
             "traceparent",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
-        );
+        )
+        .header("ce-specversion", "1.0")
+        .header("ce-id", "A-1")
+        .header("ce-source", "/users")
+        .header("ce-type", "org.example.user");
     let reply = function.call(datum).await.unwrap();
     assert_eq!(reply.status, 202);
     assert!(json(&reply).is_object());
@@ -120,6 +124,8 @@ async fn problems_with_a_request_are_valid() {
         (post(Vec::new()), 400),
         (with(b"~", "Content-Transfer-Encoding", "base64"), 400),
         (with(&datum, "Idempotency-Key", "\"open"), 400),
+        (with(&datum, "ce-id", "A-1"), 400),
+        (with(&datum, "ce-id", &"x".repeat(17_000)), 431),
         (Call::http("GET", "/", Vec::new()), 405),
         (post(vec![0; 2_000_001]), 413),
         (post(container::write(SCHEMA, SYNC, &[], &[&datum; 3])), 413),
