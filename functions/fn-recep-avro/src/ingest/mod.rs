@@ -151,6 +151,10 @@ impl IngestFunction {
             false => None,
         };
         let stored = self.store_as.values(&datums, &request.body, id);
+        // Limits of batches and of timestamps.
+        if datums.data.len() > 1 || self.envelope.has_timestamps() {
+            self.publisher.wait_for_limits(call.deadline).await;
+        }
         let make = |limits: &MessageLimits| {
             let headers = &request.headers;
             let envelope = &self.envelope;

@@ -1,6 +1,6 @@
 //! The limits that a topic's configuration sets.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use serde_json::{Value, json};
 use testkit::acl::AclOperation;
@@ -149,6 +149,42 @@ async fn batches_are_not_larger_than_the_limit_of_the_topic() {
     assert_eq!((status, &body["limit"]), (413, &json!(512)), "{body}");
     let (status, body) = post(&server, &records).await;
     assert_eq!(status, 202, "{body}");
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_timestamp_that_the_topic_rejects_or_deletes_is_a_400() {
+    let kafka = Kafka::shared().unwrap();
+    let topics = Topics::connect(kafka.bootstrap()).unwrap();
+    let settings = [
+        ("retention.ms", "86400000"),
+        ("message.timestamp.after.max.ms", "7200000"),
+    ];
+    topics.create("timestamps", 1, &settings).await.unwrap();
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let expression = format!("{} + id * 3600000", now.as_millis());
+    let settings = [
+        ("KAFKA_TOPIC", "timestamps"),
+        ("KAFKA_TIMESTAMP", &expression),
+    ];
+    let server = Server::start(kafka, &settings).await;
+    for (hours, rejected_by) in [
+        // In the first request too.
+        (-25, Some("retention.ms=86400000")),
+        (-23, None),
+        (1, None),
+        (3, Some("message.timestamp.after.max.ms=7200000")),
+    ] {
+        let record = json!({"id": hours, "name": "n", "email": "e"});
+        let (status, body) = post(&server, &record).await;
+        match rejected_by {
+            None => assert_eq!(status, 202, "{body}"),
+            Some(name) => {
+                assert_eq!(status, 400, "{body}");
+                assert!(body["reason"].as_str().unwrap().contains(name), "{body}");
+            }
+        }
+    }
 }
 
 #[tokio::test]

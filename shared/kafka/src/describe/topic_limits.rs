@@ -25,6 +25,9 @@ pub struct TopicLimits {
     pub max_before_ms: Option<i64>,
     /// `message.timestamp.after.max.ms`: the same for a later timestamp.
     pub max_after_ms: Option<i64>,
+    /// `retention.ms`: the age in milliseconds, by its timestamp, at which the broker deletes a record. `None`: the broker
+    /// does not delete records by their age, or replaces timestamps.
+    pub retention_ms: Option<i64>,
 }
 
 /// The limits that the topic's configuration sets (DescribeConfigs). `None` if the cluster has no controller, the broker did
@@ -103,8 +106,12 @@ fn limits(entries: &[(String, String)]) -> Option<TopicLimits> {
     // With LogAppendTime the broker replaces timestamps and does not check them.
     let is_checked = value("message.timestamp.type") == Some("CreateTime");
     let millis = |name| value(name)?.parse().ok().filter(|_| is_checked);
+    let policies = value("cleanup.policy").unwrap_or_default();
+    let is_deleted = policies.split(',').any(|policy| policy.trim() == "delete");
     Some(TopicLimits {
         max_message_bytes: value("max.message.bytes")?.parse().ok()?,
+        // -1: no limit.
+        retention_ms: millis("retention.ms").filter(|retention| is_deleted && *retention >= 0),
         max_before_ms: millis("message.timestamp.before.max.ms"),
         max_after_ms: millis("message.timestamp.after.max.ms"),
     })
@@ -114,29 +121,55 @@ fn limits(entries: &[(String, String)]) -> Option<TopicLimits> {
 mod tests {
     use super::*;
 
+    fn config<'a>(
+        timestamps: &'a str,
+        cleanup: &'a str,
+        retention: &'a str,
+    ) -> Vec<(String, String)> {
+        [
+            ("max.message.bytes", "65536"),
+            ("message.timestamp.type", timestamps),
+            ("message.timestamp.after.max.ms", "3600000"),
+            ("message.timestamp.before.max.ms", "9223372036854775807"),
+            ("cleanup.policy", cleanup),
+            ("retention.ms", retention),
+        ]
+        .map(|(name, value)| (name.to_owned(), value.to_owned()))
+        .to_vec()
+    }
+
     #[test]
     fn timestamps_are_limited_only_if_the_broker_keeps_them() {
-        let config = |kind: &str| {
-            [
-                ("max.message.bytes", "65536"),
-                ("message.timestamp.type", kind),
-                ("message.timestamp.after.max.ms", "3600000"),
-                ("message.timestamp.before.max.ms", "9223372036854775807"),
-            ]
-            .map(|(name, value)| (name.to_owned(), value.to_owned()))
-        };
         let expected = TopicLimits {
             max_message_bytes: 65_536,
             max_before_ms: Some(i64::MAX),
             max_after_ms: Some(3_600_000),
+            retention_ms: Some(604_800_000),
         };
-        assert_eq!(limits(&config("CreateTime")), Some(expected.clone()));
+        let kept = config("CreateTime", "delete", "604800000");
+        assert_eq!(limits(&kept), Some(expected.clone()));
         let unchecked = TopicLimits {
             max_before_ms: None,
             max_after_ms: None,
+            retention_ms: None,
             ..expected
         };
-        assert_eq!(limits(&config("LogAppendTime")), Some(unchecked));
+        let replaced = config("LogAppendTime", "delete", "604800000");
+        assert_eq!(limits(&replaced), Some(unchecked));
         assert_eq!(limits(&[]), None);
+    }
+
+    #[test]
+    fn records_are_deleted_by_age_only_with_the_policy_and_a_limit() {
+        for (cleanup, retention, expected) in [
+            ("delete", "60000", Some(60_000)),
+            ("compact,delete", "60000", Some(60_000)),
+            ("compact", "60000", None),
+            ("", "60000", None),
+            ("delete", "-1", None),
+        ] {
+            let described = limits(&config("CreateTime", cleanup, retention)).unwrap();
+            assert_eq!(described.retention_ms, expected, "{cleanup} {retention}");
+        }
     }
 }

@@ -44,6 +44,7 @@ impl MessageLimits {
             timestamps: topic.map_or_else(TimestampLimits::default, |topic| TimestampLimits {
                 max_before_ms: topic.max_before_ms,
                 max_after_ms: topic.max_after_ms,
+                retention_ms: topic.retention_ms,
             }),
         }
     }
@@ -59,6 +60,7 @@ mod tests {
             max_message_bytes: 65_536,
             max_before_ms: None,
             max_after_ms: None,
+            retention_ms: None,
         };
         let limit = |setting, profile, topic| MessageLimits::new(setting, profile, topic).max_bytes;
         use Profile::{Kafka, Oci};

@@ -93,6 +93,11 @@ impl Envelope {
         Ok(())
     }
 
+    /// Whether the topic's limits of timestamps matter.
+    pub(super) fn has_timestamps(&self) -> bool {
+        self.timestamp.is_some()
+    }
+
     /// Gives messages these headers of their requests.
     pub(super) fn set_caller_headers(&mut self, headers: CallerHeaders) {
         self.caller_headers = headers;

@@ -6,13 +6,15 @@ use std::ops::RangeInclusive;
 /// 0 with the time of sending.
 const RANGE: RangeInclusive<i64> = 1..=253_402_300_799_999;
 
-/// How far a timestamp may be from the broker's time.
+/// How far a timestamp may be from the broker's time, which is taken to be the function's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::ingest) struct TimestampLimits {
     /// Milliseconds before it. `None`: any.
     pub(in crate::ingest) max_before_ms: Option<i64>,
     /// Milliseconds after it. `None`: any.
     pub(in crate::ingest) max_after_ms: Option<i64>,
+    /// Milliseconds before it at which the broker deletes the record. `None`: never.
+    pub(in crate::ingest) retention_ms: Option<i64>,
 }
 
 /// A timestamp that a message cannot have.
@@ -20,7 +22,7 @@ pub(in crate::ingest) struct TimestampLimits {
 pub(super) enum InvalidTimestamp {
     /// No topic accepts it.
     OutOfRange,
-    /// The topic's configuration does not permit it. The name of the setting, and its milliseconds.
+    /// It exceeds a limit of the topic's configuration. The name of the setting, and its milliseconds.
     RejectedByTopic(&'static str, i64),
 }
 
@@ -33,14 +35,16 @@ pub(super) fn check(
     if !RANGE.contains(&timestamp) {
         return Err(InvalidTimestamp::OutOfRange);
     }
-    let exceeded = |difference: i64, limit: Option<i64>| limit.filter(|limit| difference > *limit);
-    if let Some(limit) = exceeded(timestamp - now, limits.max_after_ms) {
-        let name = "message.timestamp.after.max.ms";
-        return Err(InvalidTimestamp::RejectedByTopic(name, limit));
-    }
-    if let Some(limit) = exceeded(now - timestamp, limits.max_before_ms) {
-        let name = "message.timestamp.before.max.ms";
-        return Err(InvalidTimestamp::RejectedByTopic(name, limit));
+    let age = now - timestamp;
+    for (name, difference, limit) in [
+        ("message.timestamp.after.max.ms", -age, limits.max_after_ms),
+        ("message.timestamp.before.max.ms", age, limits.max_before_ms),
+        // The broker accepts the record, and deletes it before any consumer is certain to read it.
+        ("retention.ms", age, limits.retention_ms),
+    ] {
+        if let Some(limit) = limit.filter(|limit| difference > *limit) {
+            return Err(InvalidTimestamp::RejectedByTopic(name, limit));
+        }
     }
     Ok(())
 }
@@ -63,10 +67,26 @@ mod tests {
         let limits = TimestampLimits {
             max_before_ms: Some(1000),
             max_after_ms: Some(10),
+            retention_ms: Some(500),
         };
-        for (difference, is_valid) in [(-1001, false), (-1000, true), (10, true), (11, false)] {
-            let result = check(NOW + difference, NOW, &limits);
-            assert_eq!(result.is_ok(), is_valid, "{difference}: {result:?}");
+        let before = TimestampLimits {
+            retention_ms: None,
+            ..limits
+        };
+        for (limits, difference, name) in [
+            (&before, -1001, Some("message.timestamp.before.max.ms")),
+            (&before, -1000, None),
+            (&limits, -501, Some("retention.ms")),
+            (&limits, -500, None),
+            (&limits, 10, None),
+            (&limits, 11, Some("message.timestamp.after.max.ms")),
+        ] {
+            let found = match check(NOW + difference, NOW, limits) {
+                Ok(()) => None,
+                Err(InvalidTimestamp::RejectedByTopic(name, _)) => Some(name),
+                Err(InvalidTimestamp::OutOfRange) => panic!("{difference} is out of range"),
+            };
+            assert_eq!(found, name, "{difference}");
         }
     }
 }

@@ -104,6 +104,12 @@ impl Publisher {
         self.topic.max_bytes()
     }
 
+    /// Waits until the topic's limits have been requested once. Waits at most two seconds, and not longer than until the
+    /// deadline.
+    pub(super) async fn wait_for_limits(&self, deadline: Option<Instant>) {
+        self.refresh_limits(Duration::MAX, deadline).await;
+    }
+
     /// The limits, after a message has exceeded those that are known. They are requested again if they are older than a few
     /// seconds. Waits at most two seconds, and not longer than until the deadline.
     pub(super) async fn newer_limits(&self, deadline: Option<Instant>) -> MessageLimits {
@@ -137,10 +143,6 @@ impl Publisher {
         let none_stored = |error| vec![PublishStatus::NotStored(error); messages.len()];
         if deadline <= now {
             return none_stored(PublishError::NotAcknowledged);
-        }
-        if messages.len() > 1 {
-            // The first call waits for the first description, which limits the size of batches.
-            self.refresh_limits(Duration::MAX, Some(deadline)).await;
         }
         if let Some(bytes) = self.topic.max_bytes() {
             self.producer.limit_batches(bytes);
