@@ -31,7 +31,7 @@ const SHARED_TIMEOUT: Duration = Duration::from_millis(1500);
 /// How long a call waits for the topic's limits, after a message has exceeded those that are known.
 const LIMITS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Limits that are not older are not requested again for a message that exceeds them.
+/// A call does not request limits that were requested less than this time ago.
 const LIMITS_MIN_AGE: Duration = Duration::from_secs(5);
 
 /// The configuration of a [`Publisher`].
@@ -104,10 +104,12 @@ impl Publisher {
         self.topic.max_bytes()
     }
 
-    /// Waits until the topic's limits have been requested once. Waits at most two seconds, and not longer than until the
-    /// deadline.
+    /// Requests the topic's limits if they are not known, and were not requested in the last seconds. Waits at most two
+    /// seconds, and not longer than until the deadline.
     pub(super) async fn wait_for_limits(&self, deadline: Option<Instant>) {
-        self.refresh_limits(Duration::MAX, deadline).await;
+        if self.topic.max_bytes().is_none() {
+            self.refresh_limits(LIMITS_MIN_AGE, deadline).await;
+        }
     }
 
     /// The limits, after a message has exceeded those that are known. They are requested again if they are older than a few
