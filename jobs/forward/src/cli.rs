@@ -190,9 +190,10 @@ pub fn listing(settings: &Settings) -> String {
     let listing = settings.listing();
     let mut rows = Vec::new();
     for setting in GROUPS.iter().flat_map(|group| group.settings) {
-        if let Some((_, value, source)) = listing.iter().find(|(name, ..)| *name == setting.name) {
-            rows.push((setting.variable(), value, *source));
-        }
+        let values = listing.iter().filter(|(name, ..)| setting.has_value(name));
+        rows.extend(
+            values.map(|(name, value, source)| (name.to_ascii_uppercase(), value, *source)),
+        );
     }
     let widest = |width: fn(&(String, &String, Source)) -> usize| rows.iter().map(width).max();
     let name = widest(|row| row.0.len()).unwrap_or(0);

@@ -15,6 +15,7 @@ use crate::settings::{
 use jiff::Timestamp;
 use kafka::check;
 use kafka::config::{GroupProtocol, KafkaSettings, Profile};
+use kafka::listing::ListedProperty;
 use kafka::settings::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_USERNAME};
 use rdkafka::ClientConfig;
 use rdkafka::error::KafkaResult;
@@ -194,7 +195,7 @@ impl Config {
                 "none, key or partition",
             )?,
             dead_letter_topic: dead_letter_topic(settings, &kafka)?,
-            dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::Oci),
+            dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::OciStreaming),
             dead_letter_max_ratio: settings.parsed(
                 &DEAD_LETTER_MAX_RATIO,
                 |text| {
@@ -377,8 +378,13 @@ impl Config {
             text.push_str(&format!(
                 "# {name}; other properties have librdkafka's defaults\n"
             ));
-            for (option, value) in kafka.listing(&config)? {
-                text.push_str(&format!("{option}={value}\n"));
+            for property in kafka.listing(&config)? {
+                let ListedProperty {
+                    name,
+                    value,
+                    source,
+                } = property;
+                text.push_str(&format!("{name}={value} ({source})\n"));
             }
             text.push('\n');
         }

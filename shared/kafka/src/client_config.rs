@@ -5,19 +5,23 @@
 use std::time::Duration;
 
 use rdkafka::ClientConfig;
-use rdkafka::error::KafkaResult;
-use runtime::secret::Secret;
+use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::consumer::BaseConsumer;
+use rdkafka::producer::BaseProducer;
+use runtime::redact;
+use settings::SettingError;
 
 use crate::config::{
     GroupProtocol, KafkaSettings, MAX_BATCH_BYTES, OCI_MAX_MESSAGE_BYTES, Profile,
 };
+use crate::properties::ClientKind;
 
 /// The number of fetched records above which a reader sends no further fetch.
 const QUEUED_RECORDS: &str = "10000";
 
 impl KafkaSettings {
     /// The options of every client: bootstrap servers, TLS and authentication.
-    pub fn client(&self) -> ClientConfig {
+    fn client(&self) -> ClientConfig {
         let mut config = ClientConfig::new();
         config
             .set("bootstrap.servers", &self.bootstrap)
@@ -40,53 +44,67 @@ impl KafkaSettings {
         if let Some(location) = &self.ca_location {
             config.set("ssl.ca.location", location);
         }
-        if self.profile == Profile::Oci {
-            config
-                // Front ends are removed from time to time: refresh their addresses often, and time out early.
-                .set("metadata.max.age.ms", "180000")
-                .set("socket.connection.setup.timeout.ms", "10000");
+        config
+    }
+
+    /// The configuration with the properties of the profile and those of the user, which override it.
+    fn complete(
+        &self,
+        mut config: ClientConfig,
+        kind: ClientKind,
+        profile: &[(&str, &str)],
+    ) -> ClientConfig {
+        for (name, value) in self.profile.client().iter().chain(profile) {
+            config.set(*name, *value);
+        }
+        for property in &self.properties {
+            if property.is_for(kind) {
+                config.set(&property.name, property.value.reveal());
+            }
+            if property.name == "debug" {
+                config.set_log_level(RDKafkaLogLevel::Debug);
+            }
         }
         config
     }
 
-    /// The options that a configuration sets, sorted by name, with secrets as `[redacted]` and values as librdkafka
-    /// spells them. All other options have librdkafka's defaults.
-    ///
-    /// # Errors
-    /// librdkafka rejects a value.
-    pub fn listing(&self, config: &ClientConfig) -> KafkaResult<Vec<(String, String)>> {
-        let native = config.create_native_config()?;
-        let mut lines = Vec::new();
-        for name in config.config_map().keys() {
-            let is_secret = ["password", "key.pem", "token", "jaas"]
-                .iter()
-                .any(|part| name.contains(part))
-                || (*name == "sasl.username" && self.hides_username);
-            let value = if is_secret {
-                Secret::new("").to_string()
-            } else {
-                native.get(name)?
-            };
-            lines.push(((*name).to_owned(), value));
+    /// Creates the clients if the user sets properties, and drops them: librdkafka checks properties against each other only
+    /// then. They have no bootstrap servers, and do not connect.
+    pub(crate) fn check_properties(&self) -> Result<(), SettingError> {
+        if self.properties.is_empty() {
+            return Ok(());
         }
-        lines.sort_unstable();
-        Ok(lines)
+        let reader = self.reader("check");
+        let member = self.member("check", self.best_group_protocol(), Duration::ZERO);
+        let producer = self.dead_letter_producer(Duration::from_secs(10));
+        for (mut config, kind) in [
+            (reader, ClientKind::Consumer),
+            (member, ClientKind::Consumer),
+            (producer, ClientKind::Producer),
+        ] {
+            config.remove("bootstrap.servers");
+            let created = match kind {
+                ClientKind::Consumer => config.create::<BaseConsumer>().map(drop),
+                ClientKind::Producer => config.create::<BaseProducer>().map(drop),
+            };
+            created.map_err(|error| {
+                let names = self.properties.iter().map(|property| &*property.variable);
+                let names = names.collect::<Vec<_>>().join(", ");
+                let reason = error.to_string();
+                let reason = redact::mask(&reason);
+                SettingError::Contradiction(format!("the Kafka client rejects {names}: {reason}"))
+            })?;
+        }
+        Ok(())
     }
 
     /// A producer for which a message is stored when all in-sync replicas have it.
-    pub fn producer(&self) -> ClientConfig {
+    fn producer(&self) -> ClientConfig {
         let mut config = self.client();
         config
             .set("acks", "all")
-            .set(
-                "enable.idempotence",
-                if self.profile == Profile::Kafka {
-                    "true"
-                } else {
-                    "false"
-                },
-            )
-            .set("compression.type", "none")
+            .set("enable.idempotence", "true")
+            .set("compression.type", self.compression)
             // A broker rejects a whole batch that is larger than the topic's max.message.bytes. Small batches keep records
             // that fit from being rejected because of their batch.
             .set("batch.size", MAX_BATCH_BYTES.to_string())
@@ -95,13 +113,6 @@ impl KafkaSettings {
             .set("partitioner", "murmur2_random")
             // A message may wait for a broker that returns: connect soon after. librdkafka varies the interval by half.
             .set("reconnect.backoff.max.ms", "250");
-        if self.profile == Profile::Oci {
-            config
-                // Connections are closed to spread the load ("Using Streaming with Apache Kafka"): retry what was in
-                // flight soon, and until the message's timeout.
-                .set("message.send.max.retries", "2147483647")
-                .set("retry.backoff.ms", "50");
-        }
         config
     }
 
@@ -113,7 +124,7 @@ impl KafkaSettings {
         // The topic's max.message.bytes decides, and it can change: this is librdkafka's maximum.
         config.set("message.max.bytes", "1000000000");
         set_message_timeout(&mut config, timeout);
-        config
+        self.complete(config, ClientKind::Producer, self.profile.producer())
     }
 
     /// A producer for dead letters: as [`KafkaSettings::producer_within`], with another size limit, since headers are
@@ -124,7 +135,7 @@ impl KafkaSettings {
             .set(
                 "message.max.bytes",
                 // On Kafka the topic's max.message.bytes decides.
-                if self.profile == Profile::Oci {
+                if self.profile == Profile::OciStreaming {
                     OCI_MAX_MESSAGE_BYTES.to_string()
                 } else {
                     "15000000".to_owned()
@@ -136,7 +147,7 @@ impl KafkaSettings {
             .set("batch.size", "65536")
             .set("linger.ms", "5");
         set_message_timeout(&mut config, timeout);
-        config
+        self.complete(config, ClientKind::Producer, self.profile.producer())
     }
 
     /// A consumer that assigns itself partitions. It reads committed records only, verifies checksums, reports the end of
@@ -159,14 +170,7 @@ impl KafkaSettings {
             .set("fetch.wait.max.ms", "10")
             .set("fetch.queue.backoff.ms", "2")
             .set("fetch.error.backoff.ms", "50");
-        if self.profile == Profile::Oci {
-            // The service allows five reads a second for each partition and group ("Limits on Streaming Resources"), so
-            // fetches are few and large, and wait at the end of the log.
-            config
-                .set("max.partition.fetch.bytes", "1048576")
-                .set("fetch.wait.max.ms", "250");
-        }
-        config
+        self.complete(config, ClientKind::Consumer, self.profile.reader())
     }
 
     /// A consumer that joins the group and fetches nothing. `drain_timeout` is the time that a revocation may take.
@@ -180,13 +184,10 @@ impl KafkaSettings {
         // Also the time for which the group waits until a member has returned its revoked partitions (KIP-62, KIP-848).
         // The default is five minutes.
         let poll_interval = drain_timeout.max(Duration::from_secs(240)) + Duration::from_secs(60);
-        config
-            .set(
-                "max.poll.interval.ms",
-                poll_interval.as_millis().to_string(),
-            )
-            .set("fetch.wait.max.ms", "1000")
-            .set("queued.max.messages.kbytes", "1");
+        config.set(
+            "max.poll.interval.ms",
+            poll_interval.as_millis().to_string(),
+        );
         match protocol {
             GroupProtocol::Consumer => config.set("group.protocol", "consumer"),
             GroupProtocol::Classic => config
@@ -196,15 +197,17 @@ impl KafkaSettings {
                 .set("session.timeout.ms", "10000")
                 .set("heartbeat.interval.ms", "2000"),
         };
+        // What concerns records is for the reader.
+        let mut config = self.complete(config, ClientKind::Consumer, &[]);
+        config
+            .set("fetch.wait.max.ms", "1000")
+            .set("queued.max.messages.kbytes", "1");
         config
     }
 
-    /// The protocol to try first. OCI Streaming has the group management of Kafka 0.10.
+    /// The protocol to try first.
     pub fn best_group_protocol(&self) -> GroupProtocol {
-        match self.profile {
-            Profile::Kafka => GroupProtocol::Consumer,
-            Profile::Oci => GroupProtocol::Classic,
-        }
+        self.profile.group_protocol()
     }
 
     fn group(&self, group: &str) -> ClientConfig {
@@ -240,12 +243,15 @@ mod tests {
         let oci = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", STREAMING)])
             .await
             .unwrap();
-        assert_eq!(oci.producer().get("enable.idempotence"), Some("false"));
+        let second = Duration::from_secs(1);
+        let oci = oci.producer_within(second, MAX_BATCH_BYTES);
+        assert_eq!(oci.get("enable.idempotence"), Some("false"));
         let plain = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")])
             .await
             .unwrap();
-        assert_eq!(plain.producer().get("enable.idempotence"), Some("true"));
-        assert_eq!(plain.producer().get("acks"), Some("all"));
+        let plain = plain.producer_within(second, MAX_BATCH_BYTES);
+        assert_eq!(plain.get("enable.idempotence"), Some("true"));
+        assert_eq!(plain.get("acks"), Some("all"));
     }
 
     #[tokio::test]
@@ -266,36 +272,6 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn configures_only_what_oci_streaming_supports() {
-        let oci = kafka(&[
-            ("KAFKA_BOOTSTRAP_SERVERS", STREAMING),
-            ("KAFKA_USERNAME", "tenancy/user/pool"),
-            ("KAFKA_PASSWORD", "canary"),
-        ])
-        .await
-        .unwrap();
-        let lines = oci.listing(&oci.producer()).unwrap();
-        let value_of = |name: &str| {
-            let (_, value) = lines.iter().find(|(known, _)| known == name).unwrap();
-            value.as_str()
-        };
-        for (name, value) in [
-            ("security.protocol", "sasl_ssl"),
-            ("sasl.mechanism", "PLAIN"),
-            ("sasl.username", "tenancy/user/pool"),
-            ("sasl.password", "[redacted]"),
-            ("enable.idempotence", "false"),
-            ("acks", "-1"),
-            ("compression.type", "none"),
-            ("socket.keepalive.enable", "true"),
-            ("message.send.max.retries", "2147483647"),
-        ] {
-            assert_eq!(value_of(name), value, "{name}");
-        }
-        assert!(!format!("{lines:?} {oci:?}").contains("canary"));
-    }
-
-    #[tokio::test]
     async fn fetches_less_than_five_times_a_second_at_the_end_of_the_log_on_oci_streaming() {
         for (bootstrap, expected) in [(STREAMING, "250"), ("localhost:9092", "10")] {
             let kafka = kafka(&[("KAFKA_BOOTSTRAP_SERVERS", bootstrap)])
@@ -304,5 +280,46 @@ mod tests {
             let reader = kafka.reader("frontdoor");
             assert_eq!(reader.get("fetch.wait.max.ms"), Some(expected));
         }
+    }
+
+    #[tokio::test]
+    async fn a_property_of_the_user_overrides_the_profile_and_is_only_for_its_clients() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.properties");
+        let text = "kafka.client.linger.ms=7\nkafka_client_fetch_wait_max_ms=30\n\
+                    kafka_client_metadata_max_age_ms=9000\n";
+        std::fs::write(&file, text).unwrap();
+        let kafka = kafka(&[
+            ("KAFKA_BOOTSTRAP_SERVERS", STREAMING),
+            ("CONFIG_LOCATION", file.to_str().unwrap()),
+        ])
+        .await
+        .unwrap();
+        let second = Duration::from_secs(1);
+        let (producer, reader) = (kafka.dead_letter_producer(second), kafka.reader("group"));
+        let member = kafka.member("group", GroupProtocol::Consumer, second);
+        assert_eq!(producer.get("linger.ms"), Some("7"));
+        assert_eq!(producer.get("fetch.wait.max.ms"), None);
+        assert_eq!(reader.get("linger.ms"), None);
+        assert_eq!(reader.get("fetch.wait.max.ms"), Some("30"));
+        assert_eq!(member.get("fetch.wait.max.ms"), Some("1000"));
+        for config in [producer, reader, member] {
+            assert_eq!(config.get("metadata.max.age.ms"), Some("9000"));
+        }
+    }
+
+    #[tokio::test]
+    async fn properties_that_contradict_each_other_are_an_error_of_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let file = directory.path().join("config.properties");
+        std::fs::write(&file, "kafka_client_session_timeout_ms=3600000\n").unwrap();
+        let error = kafka(&[
+            ("KAFKA_BOOTSTRAP_SERVERS", STREAMING),
+            ("CONFIG_LOCATION", file.to_str().unwrap()),
+        ])
+        .await
+        .unwrap_err();
+        assert!(error.contains("KAFKA_CLIENT_SESSION_TIMEOUT_MS"), "{error}");
+        assert!(error.contains("max.poll.interval.ms"), "{error}");
     }
 }

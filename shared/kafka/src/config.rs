@@ -1,9 +1,12 @@
 //! How to reach the broker: reads and validates the settings of the connection.
 
 use crate::check;
+pub use crate::profile::Profile;
+use crate::properties::ClientProperty;
 use crate::settings::{
-    KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_PROFILE, KAFKA_SASL_MECHANISM,
-    KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_TOPIC, KAFKA_USERNAME,
+    KAFKA_BOOTSTRAP_SERVERS, KAFKA_COMPRESSION, KAFKA_PASSWORD, KAFKA_PROFILE,
+    KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_TOPIC,
+    KAFKA_USERNAME,
 };
 use runtime::secret::Secret;
 use settings::{SettingError, Settings};
@@ -14,15 +17,6 @@ pub const OCI_MAX_MESSAGE_BYTES: usize = 1 << 20;
 /// The most bytes of a record batch of several messages: the default of Java's client.
 pub const MAX_BATCH_BYTES: usize = 16_384;
 
-/// The features of the broker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Profile {
-    /// Apache Kafka: idempotent producer, headers, compression.
-    Kafka,
-    /// OCI Streaming: none of these, and connections are closed from time to time.
-    Oci,
-}
-
 /// The validated settings of the connection. Client configurations are made from it:
 /// [`KafkaSettings::producer_within`], [`KafkaSettings::reader`], [`KafkaSettings::member`],
 /// [`KafkaSettings::dead_letter_producer`].
@@ -32,7 +26,7 @@ pub struct KafkaSettings {
     pub bootstrap: String,
     /// The topic.
     pub topic: String,
-    /// The features of the broker.
+    /// The kind of broker.
     pub profile: Profile,
     pub(crate) protocol: &'static str,
     pub(crate) mechanism: &'static str,
@@ -41,6 +35,8 @@ pub struct KafkaSettings {
     pub(crate) hides_username: bool,
     pub(crate) password: Option<Secret>,
     pub(crate) ca_location: Option<String>,
+    pub(crate) compression: &'static str,
+    pub(crate) properties: Vec<ClientProperty>,
 }
 
 impl KafkaSettings {
@@ -63,22 +59,19 @@ impl KafkaSettings {
         }
         let profile = settings.choice(
             &KAFKA_PROFILE,
-            &[
-                ("auto", None),
-                ("kafka", Some(Profile::Kafka)),
-                ("oci", Some(Profile::Oci)),
-            ],
-            "kafka, oci or auto",
+            &Profile::CHOICES,
+            "kafka, oci-streaming, oci-kafka, msk, confluent or auto",
         )?;
+        let profile = profile.unwrap_or_else(|| Profile::of(&bootstrap));
         let protocol = settings.choice(
             &KAFKA_SECURITY_PROTOCOL,
             &[
                 (
                     "auto",
-                    if username.is_some() {
-                        "sasl_ssl"
-                    } else {
-                        "plaintext"
+                    match username.is_some() {
+                        true => "sasl_ssl",
+                        false if profile.has_tls(&bootstrap) => "ssl",
+                        false => "plaintext",
                     },
                 ),
                 ("plaintext", "plaintext"),
@@ -102,14 +95,15 @@ impl KafkaSettings {
         let mechanism = settings.choice(
             &KAFKA_SASL_MECHANISM,
             &[
+                ("auto", profile.mechanism(&bootstrap)),
                 ("PLAIN", "PLAIN"),
                 ("SCRAM-SHA-256", "SCRAM-SHA-256"),
                 ("SCRAM-SHA-512", "SCRAM-SHA-512"),
             ],
-            "PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512",
+            "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or auto",
         )?;
-        Ok(Self {
-            profile: profile.unwrap_or_else(|| profile_of(&bootstrap)),
+        let kafka = Self {
+            profile,
             bootstrap,
             topic: settings.parsed(&KAFKA_TOPIC, check::topic, check::TOPIC)?,
             protocol,
@@ -122,8 +116,27 @@ impl KafkaSettings {
                 None if protocol.ends_with("ssl") => system_ca_location(),
                 None => None,
             },
-        })
+            compression: compression(settings, profile)?,
+            properties: ClientProperty::all(settings)?,
+        };
+        kafka.check_properties()?;
+        Ok(kafka)
     }
+}
+
+fn compression(settings: &Settings, profile: Profile) -> Result<&'static str, SettingError> {
+    let names = ["none", "gzip", "snappy", "lz4", "zstd"].map(|name| (name, name));
+    let compression = settings.choice(
+        &KAFKA_COMPRESSION,
+        &names,
+        "none, gzip, snappy, lz4 or zstd",
+    )?;
+    if compression != "none" && !profile.has_compression() {
+        return Err(SettingError::Contradiction(format!(
+            "KAFKA_COMPRESSION is {compression}, and OCI Streaming has no compression"
+        )));
+    }
+    Ok(compression)
 }
 
 /// How a consumer group is joined.
@@ -148,20 +161,14 @@ fn system_ca_location() -> Option<String> {
     location.into_os_string().into_string().ok()
 }
 
-/// The profile for these bootstrap servers. OCI Streaming's are `cell-1.streaming.<region>.oci.<domain>`; the FQDN of a
-/// private pool contains `.streaming.` too.
-fn profile_of(bootstrap: &str) -> Profile {
-    let is_oci = |host: &str| host.contains(".streaming.") && host.contains(".oci.");
-    if bootstrap.split(',').any(is_oci) {
-        Profile::Oci
-    } else {
-        Profile::Kafka
-    }
-}
-
 #[cfg(test)]
 pub(crate) mod tests {
+    use settings::Group;
+    use settings::common::EVERY_PROGRAM;
+
     use super::*;
+
+    static GROUPS: [&Group; 2] = [&EVERY_PROGRAM, &crate::settings::KAFKA];
 
     pub(crate) const STREAMING: &str = "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092";
 
@@ -176,7 +183,7 @@ pub(crate) mod tests {
                 .find(|(known, _)| known == name)
                 .map(|(_, value)| value.clone())
         };
-        let settings = Settings::gather(&[&crate::settings::KAFKA], &[], lookup)
+        let settings = Settings::gather(&GROUPS, &[], lookup)
             .await
             .map_err(|error| error.to_string())?;
         KafkaSettings::from_settings(&settings).map_err(|error| error.to_string())
@@ -199,14 +206,12 @@ pub(crate) mod tests {
             ];
             kafka(&variables).await.unwrap().profile
         };
-        let private = "abc.streaming.us-ashburn-1.oci.oraclecloud.com:9092";
         for (bootstrap, setting, expected) in [
-            (STREAMING, "auto", Profile::Oci),
-            (private, "auto", Profile::Oci),
+            (STREAMING, "auto", Profile::OciStreaming),
             (STREAMING, "kafka", Profile::Kafka),
             ("localhost:9092", "auto", Profile::Kafka),
-            ("localhost:9092", "oci", Profile::Oci),
-            ("kafka.streaming.example.com:9092", "auto", Profile::Kafka),
+            ("localhost:9092", "oci", Profile::OciStreaming),
+            ("localhost:9092", "oci-streaming", Profile::OciStreaming),
         ] {
             assert_eq!(
                 profile(bootstrap, setting).await,

@@ -19,7 +19,7 @@ pub fn with_settings(mut command: Command, groups: &[&'static Group]) -> Command
     let mut secrets = String::new();
     for group in groups {
         for setting in group.settings {
-            if setting.secret {
+            if setting.secret || setting.family {
                 let _ = writeln!(secrets, "  {}  {}", setting.variable(), setting.help);
             } else {
                 command = command.arg(argument(setting).help_heading(group.heading));
@@ -34,8 +34,8 @@ pub fn with_settings(mut command: Command, groups: &[&'static Group]) -> Command
         None => String::new(),
     };
     command.after_help(format!(
-        "{before}Secrets are read from the environment or config.properties, never from a flag, which other \
-         users of the machine could see:\n{}",
+        "{before}Secrets and properties are read from the environment or config.properties, never from a flag, which \
+         other users of the machine could see:\n{}",
         secrets.trim_end()
     ))
 }

@@ -1,6 +1,7 @@
 //! Reads the values of settings from all layers, and the documents that settings name. Independent reads are
 //! concurrent.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -19,8 +20,8 @@ use crate::properties::{Line, LineValue};
 use crate::reference::{self, MAX_REFERENCES, Reference};
 use crate::value::{Value, Values};
 use crate::{
-    Document, Group, Location, Setting, SettingError, Settings, Source, documents, layers, protect,
-    setting, trim,
+    Document, Group, Location, Setting, SettingError, Settings, Source, documents, environment,
+    layers, protect, setting, trim,
 };
 
 impl Settings {
@@ -101,7 +102,7 @@ impl Gatherer {
         access: Access,
     ) -> Self {
         let settings = setting::all(groups);
-        let explicit = layers::explicit(&settings, flags, &environment);
+        let explicit = layers::explicit(&settings, flags, &environment, &environment::properties());
         let mut early = explicit.clone();
         // `gather` reads the file again and reports errors.
         let lines = local_lines(&settings, &explicit).unwrap_or_default();
@@ -187,13 +188,13 @@ impl Gatherer {
         let mut values = self.explicit.clone();
         layers::merge(&mut values, &lines);
         protect::values(&self.settings, &values);
-        let known: Vec<&str> = self.explicit.keys().copied().collect();
+        let known: Vec<&str> = self.explicit.keys().map(AsRef::as_ref).collect();
         let (secrets, documents) =
             tokio::join!(self.secrets(&lines), self.documents(&values, &known));
-        for (part, text) in secrets {
+        for (name, (part, text)) in secrets {
             if let Some(text) = text {
                 let source = Source::Vault;
-                values.insert(part.setting.name, Value { text, source });
+                values.insert(name, Value { text, source });
             }
             parts.push(part);
         }
@@ -231,21 +232,27 @@ impl Gatherer {
     }
 
     /// The secrets of lines whose setting no higher layer sets.
-    async fn secrets(&self, lines: &[Line]) -> Vec<Read> {
+    async fn secrets(&self, lines: &[Line]) -> Vec<(Cow<'static, str>, Read)> {
         let wanted = lines.iter().filter_map(|line| match &line.value {
-            LineValue::Secret(location) => Some((line.setting?, location)),
+            LineValue::Secret(location) => Some((line.name.clone(), line.setting?, location)),
             LineValue::Text(_) => None,
         });
         let reads = wanted
-            .filter(|(setting, _)| !self.explicit.contains_key(setting.name))
-            .map(async |(setting, location)| {
+            .filter(|(name, ..)| !self.explicit.contains_key(name))
+            .map(async |(name, setting, location)| {
                 if self.access == Access::Offline {
-                    return part::unread(setting, format!("secret {location}"), "");
+                    return (
+                        name,
+                        part::unread(setting, format!("secret {location}"), ""),
+                    );
                 }
                 let result = self.cloud.secret(location).await;
                 let advice = result.as_ref().err().and_then(|error| error.advice);
                 let result = result.map_err(|error| unfetched(setting, &error));
-                read(setting, format!("secret {location}"), result, advice)
+                (
+                    name,
+                    read(setting, format!("secret {location}"), result, advice),
+                )
             });
         join_all(reads).await
     }

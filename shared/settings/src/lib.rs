@@ -77,6 +77,6 @@ pub use location::Location;
 pub use misspelled::{Misspelled, misspelled, warn_misspelled};
 pub use part::Part;
 pub use setting::{Group, Setting};
-pub use store::{Document, Expanded, Settings};
+pub use store::{Document, Expanded, Property, Settings};
 pub use units::duration;
 pub use value::Source;

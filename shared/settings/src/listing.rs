@@ -1,14 +1,15 @@
 //! Settings printed with their sources, without secrets.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use runtime::secret::Secret;
 
-use crate::{Settings, Source};
+use crate::{Settings, Source, names};
 
 impl Settings {
-    /// Name, printable value (secrets as `[redacted]`) and source of every setting that has a value, in name order.
-    pub fn listing(&self) -> Vec<(&'static str, String, Source)> {
+    /// Name, printable value (secrets as `[redacted]`) and source of every setting and property that has a value, in name order.
+    pub fn listing(&self) -> Vec<(Cow<'static, str>, String, Source)> {
         let mut listing: Vec<_> = self
             .settings
             .iter()
@@ -22,10 +23,20 @@ impl Settings {
                     let shown = parts.map(|part| redacted_url(part, &value.text));
                     shown.collect::<Vec<_>>().join(",")
                 };
-                Some((setting.name, shown, value.source))
+                Some((Cow::from(setting.name), shown, value.source))
             })
             .collect();
-        listing.sort_unstable_by_key(|(name, ..)| *name);
+        let properties = self.values.iter();
+        let properties = properties.filter(|(name, _)| names::is_property(name));
+        listing.extend(properties.map(|(name, value)| {
+            let is_secret = names::is_secret_property(name) || value.source == Source::Vault;
+            let shown = match is_secret {
+                true => value.text.to_string(),
+                false => value.text.reveal().to_owned(),
+            };
+            (name.clone(), shown, value.source)
+        }));
+        listing.sort_unstable_by(|left, right| left.0.cmp(&right.0));
         listing
     }
 }

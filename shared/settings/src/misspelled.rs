@@ -4,7 +4,7 @@ use std::fmt;
 
 use tracing::warn;
 
-use crate::names::{NAMES, OLD_NAMES};
+use crate::names::{self, NAMES, OLD_NAMES};
 use crate::{Group, Setting};
 
 /// Variables of platforms, which are never reported.
@@ -53,7 +53,8 @@ fn check(groups: &[&'static Group], variable: String) -> Option<Misspelled> {
     let is_setting = NAMES
         .iter()
         .any(|name| name.to_ascii_uppercase() == variable);
-    if is_setting || FOREIGN.iter().any(|prefix| variable.starts_with(prefix)) {
+    let is_property = names::is_property(&names::normalized(&variable));
+    if is_setting || is_property || FOREIGN.iter().any(|prefix| variable.starts_with(prefix)) {
         return None;
     }
     let settings = groups.iter().flat_map(|group| group.settings);

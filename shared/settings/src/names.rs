@@ -41,6 +41,8 @@ pub const NAMES: &[&str] = &[
     "give_up_after",
     "kafka_bootstrap_servers",
     "kafka_bootstrapserver",
+    "kafka_client",
+    "kafka_compression",
     "kafka_group_id",
     "kafka_group_protocol",
     "kafka_headers",
@@ -106,6 +108,30 @@ pub const NAMES: &[&str] = &[
     "window_max_records",
     "window_start",
 ];
+
+/// The settings that are families: what follows the name and `_` is the name of a property.
+const FAMILIES: &[&str] = &["kafka_client"];
+
+/// A name as it is listed: in lower case, with underscores instead of the dots of a client's properties.
+pub(crate) fn normalized(name: &str) -> String {
+    name.to_ascii_lowercase().replace('.', "_")
+}
+
+/// Whether a [normalized] name is a property of a family.
+pub(crate) fn is_property(name: &str) -> bool {
+    FAMILIES.iter().any(|family| {
+        let rest = name
+            .strip_prefix(family)
+            .and_then(|rest| rest.strip_prefix('_'));
+        rest.is_some_and(|rest| !rest.is_empty())
+    })
+}
+
+/// Whether a property holds a secret, judged by its name.
+pub fn is_secret_property(name: &str) -> bool {
+    let words = ["password", "secret", "token", "key_pem", "key.pem", "jaas"];
+    words.iter().any(|word| name.contains(word))
+}
 
 /// Names that settings had in earlier versions, and the settings' present names.
 pub const OLD_NAMES: &[(&str, &str)] = &[

@@ -1,5 +1,7 @@
 //! `config.properties`: lines of `name=value` and `name_vaultOCID=<secret>`. Pure.
 
+use std::borrow::Cow;
+
 use oci::SecretLocation;
 
 use crate::{Setting, names, trim};
@@ -12,7 +14,8 @@ const VAULT: &str = "_vaultocid";
 pub(crate) struct Line {
     /// The setting, or `None` if it is another program's.
     pub(crate) setting: Option<&'static Setting>,
-    name: String,
+    /// The name of the setting or property, or the name in the file if it is another program's.
+    pub(crate) name: Cow<'static, str>,
     pub(crate) value: LineValue,
 }
 
@@ -27,6 +30,8 @@ pub(crate) enum LineValue {
 
 /// The lines of a file's text for a program with these settings, or the number (from 1) of an invalid line and the
 /// reason. The reason never contains a value, which may be a password.
+///
+/// The name of a property may have a client's own spelling: `kafka.client.socket.timeout.ms`.
 ///
 /// Blank lines and lines that begin with `#` or `!` are skipped, as in Java's format. Values are trimmed by
 /// [`trim::value`].
@@ -63,9 +68,13 @@ fn read(settings: &[&'static Setting], line: &str) -> Result<Line, String> {
         .filter(|at| name.is_char_boundary(*at) && name[*at..].eq_ignore_ascii_case(VAULT))
         .map(|at| &name[..at]);
     let key = plain.unwrap_or(name);
-    let mut settings = settings.iter().copied();
-    let setting = settings.find(|setting| setting.names().any(|known| known == key));
-    if setting.is_none() && !names::is_listed(key) {
+    let normalized = names::normalized(key);
+    let single = |setting: &&&Setting| setting.names().any(|known| known == key);
+    let family = |setting: &&&Setting| setting.property(&normalized).is_some();
+    let single = settings.iter().find(single);
+    let setting = single.or_else(|| settings.iter().find(family)).copied();
+    let is_property = single.is_none() && names::is_property(&normalized);
+    if setting.is_none() && !names::is_listed(key) && !is_property {
         // Text that cannot be a name may be a secret without its name: it is not shown.
         let is_name = |c: char| c.is_ascii_alphabetic() || c == '_';
         let shown = match name.chars().all(is_name) {
@@ -74,7 +83,11 @@ fn read(settings: &[&'static Setting], line: &str) -> Result<Line, String> {
         };
         return Err(format!("{shown}; --help lists the settings"));
     }
-    let known = setting.map_or(key, |setting| setting.name).to_owned();
+    let known = match setting {
+        _ if is_property => normalized.into(),
+        Some(setting) => setting.name.into(),
+        None => key.to_owned().into(),
+    };
     let value = match plain {
         None => LineValue::Text(value.to_owned()),
         Some(_) => {

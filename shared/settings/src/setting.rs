@@ -23,6 +23,9 @@ pub struct Setting {
     pub documents: bool,
     /// The document can contain references, `${…}`, whose values are read with it: see [`Settings::expand`](crate::Settings::expand).
     pub references: bool,
+    /// A family: each name that begins with the setting's name and `_` is a property with a value of its own. See
+    /// [`Settings::properties`](crate::Settings::properties).
+    pub family: bool,
 }
 
 /// Settings that belong together, under one heading in `--help` and docs/CONFIGURATION.md.
@@ -42,7 +45,23 @@ impl Setting {
 
     /// The environment variable: the name in upper case.
     pub fn variable(&self) -> String {
-        self.name.to_ascii_uppercase()
+        let name = self.name.to_ascii_uppercase();
+        match self.family {
+            true => format!("{name}_<PROPERTY>"),
+            false => name,
+        }
+    }
+
+    /// Whether this is the name of the setting's value, or of a property of the family.
+    pub fn has_value(&self, name: &str) -> bool {
+        name == self.name || self.property(name).is_some()
+    }
+
+    /// The property that a name stands for, if the setting is a family: the name without the setting's, in lower case with
+    /// underscores.
+    pub(crate) fn property<'a>(&self, name: &'a str) -> Option<&'a str> {
+        let rest = name.strip_prefix(self.name)?.strip_prefix('_')?;
+        (self.family && !rest.is_empty()).then_some(rest)
     }
 
     /// The parts of a value: the locations in a list of documents, otherwise the value itself.
@@ -70,7 +89,8 @@ pub(crate) fn all(groups: &[&'static Group]) -> Arc<[&'static Setting]> {
 ///
 /// A line is `CONSTANT = "name", "Help.";`, with `alias "other_name"` and `or "default"` after the name where needed.
 /// `#[secret]` marks a value that must not be printed, `#[user]` a user name, `#[document]` the location of a document,
-/// `#[documents]` a list of such locations, `#[template]` the location of a document with references.
+/// `#[documents]` a list of such locations, `#[template]` the location of a document with references, `#[family]` a setting
+/// for each property of a client.
 /// Every name must be listed in [`names::NAMES`](crate::names::NAMES).
 ///
 /// ```
@@ -99,6 +119,7 @@ macro_rules! settings {
                 document: $crate::settings!(@is document $($kind)?) || $crate::settings!(@is template $($kind)?),
                 documents: $crate::settings!(@is documents $($kind)?),
                 references: $crate::settings!(@is template $($kind)?),
+                family: $crate::settings!(@is family $($kind)?),
             };
             const _: () = assert!(
                 $crate::names::is_listed($name) $(&& $crate::names::is_listed($alias))?,
@@ -117,5 +138,6 @@ macro_rules! settings {
     (@is document document) => { true };
     (@is documents documents) => { true };
     (@is template template) => { true };
+    (@is family family) => { true };
     (@is $($other:ident)+) => { false };
 }

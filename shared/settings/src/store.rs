@@ -12,7 +12,9 @@ use runtime::secret::Secret;
 use crate::access::Access;
 use crate::reference::{self, Part, Reference};
 use crate::value::{Value, Values};
-use crate::{Group, Setting, SettingError, Source, layers, protect, setting, units};
+use crate::{
+    Group, Setting, SettingError, Source, environment, layers, names, protect, setting, units,
+};
 
 /// A document that a setting names. Prints its location only: the routes contain tokens.
 #[derive(Clone, PartialEq, Eq)]
@@ -56,6 +58,19 @@ pub struct Expanded {
     pub has_reference: bool,
 }
 
+/// A property of a family of settings.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Property {
+    /// The name without that of the family, in lower case with underscores.
+    pub name: String,
+    /// The environment variable.
+    pub variable: String,
+    /// The value.
+    pub value: Secret,
+    /// Whether the value must not be printed.
+    pub is_secret: bool,
+}
+
 impl Settings {
     /// The values of flags, environment and defaults. Reads no file: enough to start the log.
     pub fn without_files(
@@ -64,7 +79,7 @@ impl Settings {
         environment: impl Fn(&str) -> Option<String>,
     ) -> Self {
         let settings = setting::all(groups);
-        let values = layers::explicit(&settings, flags, environment);
+        let values = layers::explicit(&settings, flags, environment, &environment::properties());
         protect::values(&settings, &values);
         Self::with_defaults(settings, values)
     }
@@ -204,7 +219,7 @@ impl Settings {
     #[must_use]
     pub fn with_default(mut self, setting: &'static Setting, value: &str) -> Self {
         let value = || Value::new(value, Source::Default);
-        self.values.entry(setting.name).or_insert_with(value);
+        self.values.entry(setting.name.into()).or_insert_with(value);
         self
     }
 
@@ -256,6 +271,19 @@ impl Settings {
         self.values
             .get(setting.name)
             .map(|value| value.text.reveal())
+    }
+
+    /// The properties of a setting that is declared `#[family]`, in the order of their names.
+    pub fn properties(&self, family: &'static Setting) -> Vec<Property> {
+        let properties = self.values.iter().filter_map(|(name, value)| {
+            Some(Property {
+                name: family.property(name)?.to_owned(),
+                variable: name.to_ascii_uppercase(),
+                value: value.text.clone(),
+                is_secret: names::is_secret_property(name) || value.source == Source::Vault,
+            })
+        });
+        properties.collect()
     }
 
     /// The source of the value, or `None` when it is unset.
@@ -385,14 +413,20 @@ impl Settings {
         has_references.then_some(&self.references)
     }
 
-    /// The names of the settings whose value or document differs.
-    pub(crate) fn changed(&self, other: &Self) -> Vec<&'static str> {
+    /// The names of the settings and properties whose value or document differs.
+    pub(crate) fn changed<'a>(&'a self, other: &'a Self) -> Vec<&'a str> {
+        let properties = self.values.keys().chain(other.values.keys());
+        let properties = properties
+            .map(AsRef::as_ref)
+            .filter(|name| names::is_property(name));
+        let properties: BTreeSet<&str> = properties.collect();
         self.settings
             .iter()
             .map(|setting| setting.name)
+            .chain(properties)
             .filter(|name| {
-                self.values.get(name) != other.values.get(name)
-                    || self.documents.get(name) != other.documents.get(name)
+                self.values.get(*name) != other.values.get(*name)
+                    || self.documents.get(*name) != other.documents.get(*name)
                     || self.referenced_by(name) != other.referenced_by(name)
             })
             .collect()

@@ -1,5 +1,6 @@
 //! A setting's value and its source.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -39,8 +40,8 @@ pub(crate) struct Value {
     pub(crate) source: Source,
 }
 
-/// Values by the name of their setting.
-pub(crate) type Values = BTreeMap<&'static str, Value>;
+/// Values by the name of their setting or property.
+pub(crate) type Values = BTreeMap<Cow<'static, str>, Value>;
 
 impl Value {
     pub(crate) fn new(text: impl Into<String>, source: Source) -> Self {

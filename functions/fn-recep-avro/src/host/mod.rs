@@ -15,6 +15,7 @@ use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Arg, ArgAction, Command};
+use kafka::listing::ListedProperty;
 use runtime::console;
 use settings::telemetry;
 use settings::{Settings, cli, environment, warn_misspelled};
@@ -133,8 +134,13 @@ async fn print_config(
     }
     let config = Config::from_settings(&settings).map_err(Failure::configuration)?;
     text += "\n# properties of the Kafka client; all others have librdkafka's defaults\n";
-    for (name, value) in config.client_listing().map_err(Failure::configuration)? {
-        text += &format!("{name}={value}\n");
+    for property in config.client_listing().map_err(Failure::configuration)? {
+        let ListedProperty {
+            name,
+            value,
+            source,
+        } = property;
+        text += &format!("{name}={value} ({source})\n");
     }
     console::print(text.as_bytes())
         .map(drop)

@@ -8,6 +8,7 @@ use avro::Schema;
 use caller_auth::CallerAuth;
 use http_server::settings::{MAX_BODY, MAX_DECODED, MAX_RECORDS};
 use kafka::config::{KafkaSettings, MAX_BATCH_BYTES, OCI_MAX_MESSAGE_BYTES, Profile};
+use kafka::listing::ListedProperty;
 use rdkafka::error::KafkaResult;
 use schema_registry::{RegistryConfig, SubjectNameStrategy};
 use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS};
@@ -76,11 +77,11 @@ impl Config {
         self.callers.keep_keys(&previous.callers);
     }
 
-    /// The properties of the Kafka client, by librdkafka's names, with secrets redacted.
+    /// The properties of the Kafka client, by librdkafka's names, with their sources.
     ///
     /// # Errors
     /// librdkafka rejects a value.
-    pub fn client_listing(&self) -> KafkaResult<Vec<(String, String)>> {
+    pub fn client_listing(&self) -> KafkaResult<Vec<ListedProperty>> {
         let kafka = &self.publisher.kafka;
         let publisher = &self.publisher;
         kafka.listing(&kafka.producer_within(publisher.timeout, MAX_BATCH_BYTES))
@@ -131,7 +132,7 @@ fn max_message(settings: &Settings, kafka: &KafkaSettings) -> Result<Option<usiz
         return Ok(None);
     }
     let bytes = settings.bytes(&MAX_MESSAGE)?;
-    if kafka.profile == Profile::Oci && bytes > OCI_MAX_MESSAGE_BYTES {
+    if kafka.profile == Profile::OciStreaming && bytes > OCI_MAX_MESSAGE_BYTES {
         return Err(SettingError::Contradiction(format!(
             "MAX_MESSAGE is {bytes} bytes, and OCI Streaming accepts {OCI_MAX_MESSAGE_BYTES}"
         )));

@@ -15,7 +15,8 @@ async fn tls_trusts_the_system_authorities_unless_others_are_configured() {
         assert!(output.contains("security.protocol="), "{output}");
         let mut found = output
             .lines()
-            .filter_map(|line| line.strip_prefix("ssl.ca.location="));
+            .filter_map(|line| line.strip_prefix("ssl.ca.location="))
+            .filter_map(|line| line.strip_suffix(" (KAFKA_SSL_CA_LOCATION)"));
         found.next().map(str::to_owned)
     };
     let tls = ("KAFKA_SECURITY_PROTOCOL", "ssl");
@@ -47,10 +48,10 @@ async fn kafka_settings_are_printed_with_librdkafka_names() {
     let output = text(&command.output().await.unwrap().stdout);
     for line in [
         "# reader; other properties have librdkafka's defaults",
-        "security.protocol=sasl_ssl",
-        "sasl.password=[redacted]",
-        "enable.idempotence=false",
-        "group.protocol=classic",
+        "security.protocol=sasl_ssl (KAFKA_SECURITY_PROTOCOL)",
+        "sasl.password=[redacted] (KAFKA_PASSWORD)",
+        "enable.idempotence=false (profile oci-streaming)",
+        "group.protocol=classic (KAFKA_GROUP_PROTOCOL)",
     ] {
         assert!(
             output.lines().any(|known| known == line),
@@ -58,4 +59,50 @@ async fn kafka_settings_are_printed_with_librdkafka_names() {
         );
     }
     assert!(!output.contains("canary"));
+}
+
+#[tokio::test]
+async fn a_property_of_librdkafka_is_listed_or_refused_with_exit_code_78() {
+    let run = async |name: &str, value: &str| {
+        let mut command = forward(&["settings", "--kafka"]);
+        command
+            .env("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")
+            .env(name, value);
+        let output = command.output().await.unwrap();
+        let code = output.status.code().unwrap();
+        (code, text(&output.stdout), text(&output.stderr))
+    };
+    let (code, out, err) = run("KAFKA_CLIENT_SOCKET_TIMEOUT_MS", "12345").await;
+    assert_eq!(code, 0, "{err}");
+    let line = "socket.timeout.ms=12345 (KAFKA_CLIENT_SOCKET_TIMEOUT_MS)\n";
+    assert_eq!(out.matches(line).count(), 3, "{out}");
+    let (_, out, _) = run("KAFKA_CLIENT_SSL_KEYSTORE_PASSWORD", "hunter2").await;
+    let line = "ssl.keystore.password=[redacted] (KAFKA_CLIENT_SSL_KEYSTORE_PASSWORD)\n";
+    assert!(out.contains(line) && !out.contains("hunter2"), "{out}");
+    for (name, value, reason) in [
+        (
+            "KAFKA_CLIENT_SOCKET_TIMOUT_MS",
+            "1",
+            "No such configuration property",
+        ),
+        (
+            "KAFKA_CLIENT_SOCKET_TIMEOUT_MS",
+            "soon",
+            "socket.timeout.ms",
+        ),
+        (
+            "KAFKA_CLIENT_ACKS",
+            "1",
+            "is refused: a message is stored when",
+        ),
+        (
+            "KAFKA_CLIENT_SESSION_TIMEOUT_MS",
+            "3600000",
+            "max.poll.interval.ms",
+        ),
+    ] {
+        let (code, _, err) = run(name, value).await;
+        assert_eq!(code, 78, "{name}");
+        assert!(err.contains(name) && err.contains(reason), "{err}");
+    }
 }

@@ -28,8 +28,8 @@ impl MessageLimits {
     ) -> Self {
         let (broker, source) = match (topic, profile) {
             (Some(topic), _) => (topic.max_message_bytes, "max.message.bytes of the topic"),
-            (None, Profile::Oci) => (OCI_MAX_MESSAGE_BYTES, "the limit of OCI Streaming"),
-            (None, Profile::Kafka) => (
+            (None, Profile::OciStreaming) => (OCI_MAX_MESSAGE_BYTES, "the limit of OCI Streaming"),
+            (None, _) => (
                 KAFKA_MAX_MESSAGE_BYTES,
                 "Kafka's default of max.message.bytes, since the broker does not describe the topic",
             ),
@@ -63,7 +63,7 @@ mod tests {
             retention_ms: None,
         };
         let limit = |setting, profile, topic| MessageLimits::new(setting, profile, topic).max_bytes;
-        use Profile::{Kafka, Oci};
+        use Profile::{Kafka, OciStreaming};
         for (setting, profile, topic, expected) in [
             (None, Kafka, Some(&topic), 65_536),
             (Some(1_000), Kafka, Some(&topic), 1_000),
@@ -71,8 +71,8 @@ mod tests {
             (None, Kafka, None, 1_048_588),
             (Some(1_000), Kafka, None, 1_000),
             (Some(3_000_000), Kafka, None, 1_048_588),
-            (None, Oci, None, 1_048_576),
-            (Some(1_000), Oci, None, 1_000),
+            (None, OciStreaming, None, 1_048_576),
+            (Some(1_000), OciStreaming, None, 1_000),
         ] {
             assert_eq!(
                 limit(setting, profile, topic),

@@ -1,0 +1,217 @@
+//! What is known about a kind of broker: which features it has, and properties that differ for it. Pure.
+
+use std::fmt;
+
+use crate::config::GroupProtocol;
+
+/// A kind of broker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Profile {
+    /// Apache Kafka.
+    Kafka,
+    /// OCI Streaming: no idempotent producer, no headers, no compression; connections are closed from time to time.
+    OciStreaming,
+    /// OCI Streaming with Apache Kafka: Apache Kafka that Oracle operates.
+    OciKafka,
+    /// Amazon Managed Streaming for Apache Kafka.
+    Msk,
+    /// Confluent Cloud.
+    Confluent,
+}
+
+/// The ports of Amazon MSK ("Port information"), inside its network and public.
+const MSK_TLS: [u16; 2] = [9094, 9194];
+const MSK_IAM: [u16; 2] = [9098, 9198];
+
+impl Profile {
+    /// The values of `KAFKA_PROFILE`, with `auto` and the former name `oci`.
+    pub(crate) const CHOICES: [(&'static str, Option<Self>); 7] = [
+        ("auto", None),
+        ("kafka", Some(Self::Kafka)),
+        ("oci-streaming", Some(Self::OciStreaming)),
+        ("oci", Some(Self::OciStreaming)),
+        ("oci-kafka", Some(Self::OciKafka)),
+        ("msk", Some(Self::Msk)),
+        ("confluent", Some(Self::Confluent)),
+    ];
+
+    /// The profile for these bootstrap servers. The first server whose host name is known decides.
+    pub(crate) fn of(bootstrap: &str) -> Self {
+        let known = bootstrap
+            .split(',')
+            .find_map(|server| Self::of_host(host(server)));
+        known.unwrap_or(Self::Kafka)
+    }
+
+    fn of_host(host: &str) -> Option<Self> {
+        let host = host.to_ascii_lowercase();
+        let is_aws = host.ends_with(".amazonaws.com") || host.ends_with(".amazonaws.com.cn");
+        if host.contains(".streaming.") && host.contains(".oci.") {
+            // `cell-1.streaming.<region>.oci.<domain>`; the FQDN of a private pool contains `.streaming.` too.
+            Some(Self::OciStreaming)
+        } else if host.contains(".kafka.") && host.contains(".oci.") {
+            // `bootstrap-clstr-<id>.kafka.<region>.oci.<domain>`.
+            Some(Self::OciKafka)
+        } else if is_aws && (host.contains(".kafka.") || host.contains(".kafka-serverless.")) {
+            Some(Self::Msk)
+        } else if host.ends_with(".confluent.cloud") {
+            Some(Self::Confluent)
+        } else {
+            None
+        }
+    }
+
+    /// Whether the broker keeps compressed batches.
+    pub(crate) fn has_compression(self) -> bool {
+        self != Self::OciStreaming
+    }
+
+    /// The protocol of a group to try first. OCI Streaming has the group management of Kafka 0.10.
+    pub(crate) fn group_protocol(self) -> GroupProtocol {
+        match self {
+            Self::OciStreaming => GroupProtocol::Classic,
+            _ => GroupProtocol::Consumer,
+        }
+    }
+
+    /// Whether a connection without credentials uses TLS.
+    pub(crate) fn has_tls(self, bootstrap: &str) -> bool {
+        self == Self::Msk && has_port(bootstrap, MSK_TLS)
+    }
+
+    /// The SASL mechanism, if none is set.
+    pub(crate) fn mechanism(self, bootstrap: &str) -> &'static str {
+        match self {
+            Self::Msk if has_port(bootstrap, MSK_IAM) => "AWS_MSK_IAM",
+            Self::OciKafka | Self::Msk => "SCRAM-SHA-512",
+            Self::Kafka | Self::OciStreaming | Self::Confluent => "PLAIN",
+        }
+    }
+
+    /// Properties of every client.
+    pub(crate) fn client(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            Self::Kafka | Self::OciKafka => &[],
+            // Front ends are removed from time to time: refresh their addresses often, and time out early.
+            Self::OciStreaming => &[
+                ("metadata.max.age.ms", "180000"),
+                ("socket.connection.setup.timeout.ms", "10000"),
+            ],
+            // A broker accepts 100 connections a second with IAM ("Amazon MSK quota", which recommends this value).
+            Self::Msk => &[
+                ("reconnect.backoff.ms", "1000"),
+                ("reconnect.backoff.max.ms", "10000"),
+            ],
+            // A load balancer closes connections that are idle for four minutes, on Azure without a notice.
+            Self::Confluent => &[("metadata.max.age.ms", "180000")],
+        }
+    }
+
+    /// Properties of producers.
+    pub(crate) fn producer(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            // Connections are closed to spread the load ("Using Streaming with Apache Kafka"): retry what was in flight
+            // soon, and until the message's timeout.
+            Self::OciStreaming => &[
+                ("enable.idempotence", "false"),
+                ("message.send.max.retries", "2147483647"),
+                ("retry.backoff.ms", "50"),
+            ],
+            _ => &[],
+        }
+    }
+
+    /// Properties of readers.
+    pub(crate) fn reader(self) -> &'static [(&'static str, &'static str)] {
+        match self {
+            // The service allows five reads a second for each partition and group ("Limits on Streaming Resources"), so
+            // fetches are few and large, and wait at the end of the log.
+            Self::OciStreaming => &[
+                ("max.partition.fetch.bytes", "1048576"),
+                ("fetch.wait.max.ms", "250"),
+            ],
+            _ => &[],
+        }
+    }
+}
+
+impl fmt::Display for Profile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Kafka => "kafka",
+            Self::OciStreaming => "oci-streaming",
+            Self::OciKafka => "oci-kafka",
+            Self::Msk => "msk",
+            Self::Confluent => "confluent",
+        })
+    }
+}
+
+fn host(server: &str) -> &str {
+    server.rsplit_once(':').map_or(server, |(host, _)| host)
+}
+
+fn has_port(bootstrap: &str, ports: [u16; 2]) -> bool {
+    let port = |server: &str| server.rsplit_once(':')?.1.parse().ok();
+    let mut servers = bootstrap.split(',');
+    servers.any(|server| port(server).is_some_and(|port: u16| ports.contains(&port)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_host_name_selects_the_profile() {
+        for (bootstrap, expected) in [
+            (
+                "cell-1.streaming.sa-saopaulo-1.oci.oraclecloud.com:9092",
+                Profile::OciStreaming,
+            ),
+            (
+                "abc.streaming.us-ashburn-1.oci.oraclecloud.com:9092",
+                Profile::OciStreaming,
+            ),
+            (
+                "bootstrap-clstr-a1.kafka.us-chicago-1.oci.oraclecloud.com:9092",
+                Profile::OciKafka,
+            ),
+            (
+                "b-1.demo.a1b2c3.c2.kafka.us-east-1.amazonaws.com:9098",
+                Profile::Msk,
+            ),
+            (
+                "boot-a.c1.kafka-serverless.us-east-1.amazonaws.com:9098",
+                Profile::Msk,
+            ),
+            (
+                "pkc-a1.us-east-1.aws.confluent.cloud:9092",
+                Profile::Confluent,
+            ),
+            ("localhost:9092", Profile::Kafka),
+            ("kafka.streaming.example.com:9092", Profile::Kafka),
+            (
+                "kafka.example.com:9092,confluent.cloud.example.com",
+                Profile::Kafka,
+            ),
+        ] {
+            assert_eq!(Profile::of(bootstrap), expected, "{bootstrap}");
+        }
+    }
+
+    #[test]
+    fn each_profile_is_a_value_of_the_setting() {
+        for (name, profile) in Profile::CHOICES {
+            let Some(profile) = profile else { continue };
+            assert!(name == "oci" || name == profile.to_string(), "{name}");
+        }
+    }
+
+    #[test]
+    fn the_port_of_msk_selects_iam_or_tls() {
+        assert_eq!(Profile::Msk.mechanism("b-1:9098,b-2:9098"), "AWS_MSK_IAM");
+        assert_eq!(Profile::Msk.mechanism("b-1:9096"), "SCRAM-SHA-512");
+        assert!(Profile::Msk.has_tls("b-1:9094"));
+        assert!(!Profile::Msk.has_tls("b-1:9092"));
+    }
+}
