@@ -19,6 +19,7 @@ use forward::schedule;
 use forward::schema_sources::SchemaSources;
 use forward::settings::GROUPS;
 use http_proxy::Proxies;
+use kafka::tls::ClientTls;
 use routes::Routes;
 use runtime::console;
 use settings::telemetry;
@@ -84,7 +85,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
         };
         let mut newer = None;
         let ended = schedule::run(&run, options, &mut next, |outcome| {
-            newer = runtime.block_on(reload(&live, outcome));
+            newer = runtime.block_on(reload(&live, &loaded.config, outcome));
             newer.is_some()
         });
         match (ended, newer) {
@@ -142,14 +143,18 @@ impl Loaded {
 
 /// Reloads the settings when that is due, and at once after a window in which the broker or an endpoint rejected
 /// requests: a password may have been changed. Invalid settings are logged, and the current ones stay.
-async fn reload(live: &LiveSettings, last: RunOutcome) -> Option<Loaded> {
+async fn reload(live: &LiveSettings, config: &Config, last: RunOutcome) -> Option<Loaded> {
     let is_changed = match last {
         RunOutcome::Source | RunOutcome::Endpoint | RunOutcome::Partial => {
             live.refresh(Instant::now()).await
         }
         _ => live.refresh_if_due(Instant::now()).await,
     };
-    if !is_changed {
+    let has_new_tls = || {
+        let tls = ClientTls::from_settings(&live.current());
+        tls.is_ok_and(|tls| tls != config.kafka.tls)
+    };
+    if !is_changed && !has_new_tls() {
         return None;
     }
     match Loaded::of(&live.current()) {

@@ -41,8 +41,8 @@ impl KafkaSettings {
                 .set("sasl.username", username)
                 .set("sasl.password", password.reveal());
         }
-        if let Some(location) = &self.ca_location {
-            config.set("ssl.ca.location", location);
+        if self.protocol.ends_with("ssl") {
+            self.tls.apply(&mut config);
         }
         config
     }

@@ -5,9 +5,9 @@ pub use crate::profile::Profile;
 use crate::properties::ClientProperty;
 use crate::settings::{
     KAFKA_BOOTSTRAP_SERVERS, KAFKA_COMPRESSION, KAFKA_PASSWORD, KAFKA_PROFILE,
-    KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL, KAFKA_SSL_CA_LOCATION, KAFKA_TOPIC,
-    KAFKA_USERNAME,
+    KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL, KAFKA_TOPIC, KAFKA_USERNAME,
 };
+use crate::tls::ClientTls;
 use runtime::secret::Secret;
 use settings::{SettingError, Settings};
 
@@ -34,7 +34,8 @@ pub struct KafkaSettings {
     /// True if the user name is a secret.
     pub(crate) hides_username: bool,
     pub(crate) password: Option<Secret>,
-    pub(crate) ca_location: Option<String>,
+    /// The settings of TLS, used if the protocol has it.
+    pub tls: ClientTls,
     pub(crate) compression: &'static str,
     pub(crate) properties: Vec<ClientProperty>,
 }
@@ -63,6 +64,7 @@ impl KafkaSettings {
             "kafka, oci-streaming, oci-kafka, msk, confluent or auto",
         )?;
         let profile = profile.unwrap_or_else(|| Profile::of(&bootstrap));
+        let tls = ClientTls::from_settings(settings)?;
         let protocol = settings.choice(
             &KAFKA_SECURITY_PROTOCOL,
             &[
@@ -70,7 +72,7 @@ impl KafkaSettings {
                     "auto",
                     match username.is_some() {
                         true => "sasl_ssl",
-                        false if profile.has_tls(&bootstrap) => "ssl",
+                        false if tls.has_certificate() || profile.has_tls(&bootstrap) => "ssl",
                         false => "plaintext",
                     },
                 ),
@@ -92,6 +94,16 @@ impl KafkaSettings {
                 if username.is_some() { "set" } else { "not set" },
             )));
         }
+        if tls.has_certificate() && !protocol.ends_with("ssl") {
+            return Err(SettingError::Contradiction(format!(
+                "KAFKA_SECURITY_PROTOCOL is {protocol}, but KAFKA_SSL_CERTIFICATE is set"
+            )));
+        }
+        if tls.accepts_any_name() {
+            tracing::warn!(
+                "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM=none: the broker's host name is not verified"
+            );
+        }
         let mechanism = settings.choice(
             &KAFKA_SASL_MECHANISM,
             &[
@@ -111,11 +123,7 @@ impl KafkaSettings {
             username,
             hides_username: settings.is_secret(&KAFKA_USERNAME),
             password,
-            ca_location: match settings.optional(&KAFKA_SSL_CA_LOCATION) {
-                Some(location) => Some(location.to_owned()),
-                None if protocol.ends_with("ssl") => system_ca_location(),
-                None => None,
-            },
+            tls,
             compression: compression(settings, profile)?,
             properties: ClientProperty::all(settings)?,
         };
@@ -146,19 +154,6 @@ pub enum GroupProtocol {
     Consumer,
     /// The classic protocol: an empty group waits three seconds for more members (`group.initial.rebalance.delay.ms`).
     Classic,
-}
-
-/// The location of the system's CA certificates, for which the linked OpenSSL has no default. `None` if `SSL_CERT_FILE` or
-/// `SSL_CERT_DIR` is set, which OpenSSL reads itself.
-fn system_ca_location() -> Option<String> {
-    if openssl_probe::has_ssl_cert_env_vars() {
-        return None;
-    }
-    let found = openssl_probe::probe();
-    let location = found
-        .cert_file
-        .or_else(|| found.cert_dir.into_iter().next())?;
-    location.into_os_string().into_string().ok()
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use rdkafka::metadata::Metadata;
 
 use crate::context::{EventHandler, LoggingContext};
 use crate::error_codes::{UNREACHABLE, is_permanent, remedy};
+use crate::tls;
 
 /// The timeout of one metadata request; the client's errors are read after each.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
@@ -68,8 +69,10 @@ pub(crate) fn fetch_metadata(
         if Instant::now() >= deadline || shutdown.load(Ordering::Relaxed) {
             return Err(match (last, error.rdkafka_error_code()) {
                 (Some((code, reason)), _) => ConnectError::Connection {
+                    remedy: tls::remedy(&reason)
+                        .or_else(|| remedy(code))
+                        .unwrap_or(UNREACHABLE),
                     reason,
-                    remedy: remedy(code).unwrap_or(UNREACHABLE),
                 },
                 // The port may be open, but no Kafka broker answers on it.
                 (None, Some(Code::BrokerTransportFailure | Code::OperationTimedOut)) => {

@@ -57,4 +57,5 @@ mod profile;
 mod properties;
 pub mod reader;
 pub mod settings;
+pub mod tls;
 pub mod topic_record;

@@ -7,9 +7,13 @@ settings::settings! {
     #[user] KAFKA_USERNAME = "kafka_username", "The SASL user name. Unset: no authentication.";
     #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password; on OCI Streaming the user's auth token.";
     KAFKA_PROFILE = "kafka_profile" or "auto", "The kind of broker: kafka, oci-streaming (or oci), oci-kafka, msk, confluent, or auto (by the host name).";
-    KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto (sasl_ssl with a user name, else plaintext).";
+    KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto: sasl_ssl with a user name, ssl with a client certificate, else plaintext.";
     KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "auto", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or auto (that of the profile; for kafka PLAIN).";
-    KAFKA_SSL_CA_LOCATION = "kafka_ssl_ca_location", "A PEM file with the CA certificates that sign the broker's certificate. Unset: those of the system.";
+    KAFKA_SSL_CA_LOCATION = "kafka_ssl_ca_location", "The CA certificates that sign the broker's certificate: a PEM file, a directory, or PEM text. Unset: those of the system.";
+    KAFKA_SSL_CERTIFICATE = "kafka_ssl_certificate", "The client certificate with its chain, as PEM text or the path of a PEM file.";
+    #[secret] KAFKA_SSL_KEY = "kafka_ssl_key", "The private key of KAFKA_SSL_CERTIFICATE, as PEM text or the path of a PEM file.";
+    #[secret] KAFKA_SSL_KEY_PASSWORD = "kafka_ssl_key_password", "The pass phrase of KAFKA_SSL_KEY.";
+    KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM = "kafka_ssl_endpoint_identification_algorithm" or "https", "https: the broker's certificate must contain the host name. none: any name is accepted, which permits interception.";
     KAFKA_COMPRESSION = "kafka_compression" or "none", "The compression of messages: none, gzip, snappy, lz4 or zstd. OCI Streaming has none.";
     #[family] KAFKA_CLIENT = "kafka_client", "Any other property of librdkafka, in upper case with underscores: KAFKA_CLIENT_SOCKET_TIMEOUT_MS is socket.timeout.ms.";
 }

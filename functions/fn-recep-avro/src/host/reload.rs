@@ -23,6 +23,8 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after the broker rejected the credentials, if the settings have not changed. The Kafka client retries
 /// several times a second.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+/// How often the files of the Kafka client's TLS are compared with those in use.
+const TLS_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The current ingest function, for the hosts. It is cheap to clone.
 #[derive(Clone)]
@@ -121,18 +123,35 @@ impl Reloader {
                         tokio::time::sleep(REFRESH_INTERVAL).await;
                     }
                 }
+                () = self.kafka_tls_changed() => self.reload(&self.settings.current()).await,
                 // It cannot fail: `self` holds the sender.
                 _ = changes.changed() => {
                     let settings = changes.borrow_and_update().clone();
-                    match self.replace(&settings).await {
-                        Ok(()) => info!("settings reloaded"),
-                        Err(failure) => warn!(
-                            error = failure.message,
-                            "reloading the settings failed; keeping the previous settings"
-                        ),
-                    }
+                    self.reload(&settings).await;
                 }
             }
+        }
+    }
+
+    /// Completes when a certificate or key of the Kafka client was replaced.
+    async fn kafka_tls_changed(&self) {
+        loop {
+            tokio::time::sleep(TLS_INTERVAL).await;
+            let function = self.function.borrow().clone();
+            let settings = self.settings.current();
+            if function.is_some_and(|function| function.has_other_kafka_tls(&settings)) {
+                return;
+            }
+        }
+    }
+
+    async fn reload(&self, settings: &Settings) {
+        match self.replace(settings).await {
+            Ok(()) => info!("settings reloaded"),
+            Err(failure) => warn!(
+                error = failure.message,
+                "reloading the settings failed; keeping the previous settings"
+            ),
         }
     }
 

@@ -31,6 +31,7 @@ mod store;
 mod trace;
 mod validate;
 
+use settings::Settings;
 use std::error::Error;
 use std::net::SocketAddr;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -186,6 +187,11 @@ impl IngestFunction {
     pub async fn readiness(&self, call: &Call) -> Option<Response<Bytes>> {
         let is_ready = self.publisher.is_ready().await;
         (!is_ready).then(|| respond::not_ready(call))
+    }
+
+    /// Whether these settings name other TLS files for Kafka than those in use, or other content.
+    pub fn has_other_kafka_tls(&self, settings: &Settings) -> bool {
+        self.publisher.has_other_tls(settings)
     }
 
     /// Completes when a broker rejects the client's credentials. The password may have been changed.

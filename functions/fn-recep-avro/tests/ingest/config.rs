@@ -76,7 +76,7 @@ async fn an_invalid_configuration_is_one_sentence_and_exit_code_78() {
                 ("KAFKA_SECURITY_PROTOCOL", "ssl"),
                 ("KAFKA_SSL_CA_LOCATION", "/nowhere.pem"),
             ],
-            "starting the Kafka client",
+            "reading KAFKA_SSL_CA_LOCATION from /nowhere.pem",
         ),
     ];
     for (environment, wanted) in cases {

@@ -223,7 +223,11 @@ struct DeliveryReports {
 
 impl EventHandler for DeliveryReports {
     fn on_error(&self, error: &KafkaError, _: &str) {
-        if error.rdkafka_error_code() == Some(RDKafkaErrorCode::Authentication) {
+        // After a TLS error the certificate may have been replaced.
+        if matches!(
+            error.rdkafka_error_code(),
+            Some(RDKafkaErrorCode::Authentication | RDKafkaErrorCode::SSL)
+        ) {
             self.authentication_failed.notify_one();
         }
     }

@@ -11,7 +11,9 @@ use std::time::{Duration, Instant};
 
 use kafka::config::KafkaSettings;
 use kafka::producer::{OutgoingMessage, Producer, PublishBatch, PublishError, PublishStatus};
+use kafka::tls::ClientTls;
 use rdkafka::error::KafkaError;
+use settings::Settings;
 use tracing::error;
 
 use current_producer::CurrentProducer;
@@ -51,6 +53,7 @@ pub(super) struct PublisherConfig {
 pub(super) struct Publisher {
     producer: CurrentProducer,
     topic: Arc<DescribedTopic>,
+    tls: ClientTls,
     readiness: Readiness,
     timeout: Duration,
     calls: AtomicUsize,
@@ -65,6 +68,7 @@ impl Publisher {
     pub(super) async fn start(config: PublisherConfig) -> Result<Self, KafkaError> {
         let kafka = &config.kafka;
         let topic = DescribedTopic::new(config.max_message, kafka.profile, kafka.topic.clone());
+        let tls = config.kafka.tls.clone();
         let producer = CurrentProducer::new(config.kafka, config.timeout, config.max_idle);
         let started = producer.get().await?;
         let described = Arc::clone(&topic);
@@ -72,6 +76,7 @@ impl Publisher {
         Ok(Self {
             producer,
             topic,
+            tls,
             readiness: Readiness::default(),
             timeout: config.timeout,
             calls: AtomicUsize::new(0),
@@ -82,6 +87,12 @@ impl Publisher {
     /// Waits until the broker rejects the user name or password.
     pub(super) async fn authentication_failed(&self) {
         self.producer.authentication_failed().await;
+    }
+
+    /// Whether these settings name other TLS files than those that the producer has, or other content.
+    pub(super) fn has_other_tls(&self, settings: &Settings) -> bool {
+        // A file that is just being replaced is read again at the next check.
+        ClientTls::from_settings(settings).is_ok_and(|tls| tls != self.tls)
     }
 
     /// Whether a broker answers now. Publishes nothing.
