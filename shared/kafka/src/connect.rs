@@ -11,6 +11,7 @@ use rdkafka::metadata::Metadata;
 use crate::context::{EventHandler, LoggingContext};
 use crate::error_codes::{UNREACHABLE, is_permanent, remedy};
 use crate::tls;
+use crate::tls_probe::Trust;
 
 /// The timeout of one metadata request; the client's errors are read after each.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
@@ -22,9 +23,9 @@ const AFTER_PERMANENT_ERROR: Duration = Duration::from_secs(1);
 const MAX_EVENTS: usize = 100;
 
 /// The most informative connection error of a client.
-#[derive(Default)]
 pub(crate) struct ConnectionErrors {
     last: Mutex<Option<(Code, String)>>,
+    trust: Trust,
 }
 
 /// Why no metadata could be read.
@@ -63,17 +64,26 @@ pub(crate) fn fetch_metadata(
             }
         }
         let last = consumer.context().handler().last().clone();
-        if last.as_ref().is_some_and(|(code, _)| is_permanent(*code)) {
+        let errors = consumer.context().handler();
+        if last.as_ref().is_some_and(|last| errors.is_permanent(last)) {
             deadline = deadline.min(Instant::now() + AFTER_PERMANENT_ERROR);
         }
         if Instant::now() >= deadline || shutdown.load(Ordering::Relaxed) {
             return Err(match (last, error.rdkafka_error_code()) {
-                (Some((code, reason)), _) => ConnectError::Connection {
-                    remedy: tls::remedy(&reason)
-                        .or_else(|| remedy(code))
-                        .unwrap_or(UNREACHABLE),
-                    reason,
-                },
+                (Some((code, reason)), _) => {
+                    let trust = &errors.trust;
+                    let cause = match code {
+                        Code::SSL => trust.rejection(&reason),
+                        _ => None,
+                    };
+                    let reason = cause.map_or(reason.clone(), |cause| format!("{reason}: {cause}"));
+                    ConnectError::Connection {
+                        remedy: tls::remedy(&reason, trust.has_client_certificate)
+                            .or_else(|| remedy(code))
+                            .unwrap_or(UNREACHABLE),
+                        reason,
+                    }
+                }
                 // The port may be open, but no Kafka broker answers on it.
                 (None, Some(Code::BrokerTransportFailure | Code::OperationTimedOut)) => {
                     ConnectError::Connection {
@@ -88,6 +98,18 @@ pub(crate) fn fetch_metadata(
 }
 
 impl ConnectionErrors {
+    pub(crate) fn new(trust: Trust) -> Self {
+        Self {
+            last: Mutex::default(),
+            trust,
+        }
+    }
+
+    fn is_permanent(&self, (code, reason): &(Code, String)) -> bool {
+        // librdkafka reports an alert after the handshake as a lost connection.
+        is_permanent(*code) || tls::remedy(reason, self.trust.has_client_certificate).is_some()
+    }
+
     fn last(&self) -> MutexGuard<'_, Option<(Code, String)>> {
         self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -102,8 +124,10 @@ impl EventHandler for ConnectionErrors {
         // "All brokers down" names no cause, so it replaces nothing. A permanent error is replaced only by another.
         let replaces = match last.as_ref() {
             None => true,
-            Some((known, _)) => {
-                code != Code::AllBrokersDown && (!is_permanent(*known) || is_permanent(code))
+            Some(known) => {
+                let new = (code, reason.to_owned());
+                code != Code::AllBrokersDown
+                    && (!self.is_permanent(known) || self.is_permanent(&new))
             }
         };
         if replaces {

@@ -58,4 +58,5 @@ mod properties;
 pub mod reader;
 pub mod settings;
 pub mod tls;
+mod tls_probe;
 pub mod topic_record;

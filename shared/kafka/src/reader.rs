@@ -15,6 +15,7 @@ use crate::connect::ConnectionErrors;
 use crate::context::LoggingContext;
 use crate::describe;
 use crate::error_codes::remedy;
+use crate::tls_probe::Trust;
 
 /// Why a topic cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -86,7 +87,7 @@ impl Reader {
     /// # Errors
     /// librdkafka rejects the configuration.
     pub fn new(config: &ClientConfig, topic: &str) -> KafkaResult<Self> {
-        let context = LoggingContext::new("reader", ConnectionErrors::default());
+        let context = LoggingContext::new("reader", ConnectionErrors::new(Trust::of(config)));
         let bootstrap = config.get("bootstrap.servers").unwrap_or_default();
         Ok(Self {
             consumer: BaseConsumer::from_config_and_context(config, context)?,

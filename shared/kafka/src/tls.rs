@@ -165,17 +165,8 @@ impl ClientCertificate {
 
 /// What to do about a failed TLS connection, by the text of the TLS library or the alert of the broker (RFC 8446, section
 /// 6.2). `None` if the text names no cause.
-pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
-    const CAUSES: [(&[&str], &str); 6] = [
-        (
-            &[
-                "certificate required",
-                "alert handshake failure",
-                "alert bad certificate",
-            ],
-            "the broker requires a client certificate: set KAFKA_SSL_CERTIFICATE and KAFKA_SSL_KEY, signed by an authority \
-             of the broker",
-        ),
+pub(crate) fn remedy(reason: &str, has_certificate: bool) -> Option<&'static str> {
+    const CAUSES: [(&[&str], &str); 5] = [
         (
             &[
                 "alert certificate expired",
@@ -191,8 +182,8 @@ pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
         ),
         (
             &["hostname mismatch", "IP address mismatch"],
-            "the broker's certificate does not contain the host name in KAFKA_BOOTSTRAP_SERVERS: use the name in the \
-             certificate",
+            "the broker's certificate does not contain the host name: use a name of the certificate in \
+             KAFKA_BOOTSTRAP_SERVERS and advertised.listeners",
         ),
         (
             &["certificate has expired"],
@@ -204,9 +195,25 @@ pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
                 "unable to get local issuer",
                 "unable to get issuer",
             ],
-            "the broker's certificate is signed by none of the authorities: set KAFKA_SSL_CA_LOCATION",
+            "the broker's certificate is signed by none of the trusted authorities: set KAFKA_SSL_CA_LOCATION",
         ),
     ];
+    // A broker without a trusted certificate of the client sends the same alert as one that received none.
+    let rejected = [
+        "alert bad certificate",
+        "certificate required",
+        "alert handshake failure",
+    ];
+    if rejected.iter().any(|text| reason.contains(text)) {
+        return Some(match has_certificate {
+            true => {
+                "the broker rejected the certificate in KAFKA_SSL_CERTIFICATE: check that one of the broker's authorities signed it"
+            }
+            false => {
+                "the broker requires a client certificate: set KAFKA_SSL_CERTIFICATE and KAFKA_SSL_KEY"
+            }
+        });
+    }
     let found = CAUSES
         .iter()
         .find(|(texts, _)| texts.iter().any(|text| reason.contains(text)));

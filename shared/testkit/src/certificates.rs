@@ -113,6 +113,17 @@ impl CertificateAuthority {
         )
     }
 
+    /// A certificate of a client that expired a day ago.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn expired_client(&self, name: &str) -> Result<Certificate> {
+        let mut names = SubjectAlternativeName::new();
+        names.dns(name);
+        let usage = &mut ExtendedKeyUsage::new();
+        self.issue(name, &names, usage.client_auth(), EXPIRED)
+    }
+
     /// Connects with TLS to a server of this authority, with the certificate of a client.
     ///
     /// # Errors
