@@ -17,7 +17,7 @@ use kafka::check;
 use kafka::config::{GroupProtocol, KafkaSettings, Profile};
 use kafka::listing::ListedProperty;
 use kafka::settings::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_PASSWORD, KAFKA_USERNAME};
-use rdkafka::ClientConfig;
+use kafka::tokens::ClientProperties;
 use rdkafka::error::KafkaResult;
 use settings::common::SECRET_REFRESH_INTERVAL;
 use settings::{Setting, SettingError, Settings};
@@ -313,7 +313,7 @@ impl Config {
 
     /// The configuration of the dead-letter producer. At least five seconds, since a short shutdown timeout is meant for
     /// hanging requests and not for the broker.
-    pub fn dead_letter_producer(&self) -> ClientConfig {
+    pub fn dead_letter_producer(&self) -> ClientProperties {
         let timeout = self.shutdown_timeout.max(Duration::from_secs(5));
         self.kafka.dead_letter_producer(timeout)
     }

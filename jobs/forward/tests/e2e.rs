@@ -21,6 +21,8 @@ mod concurrent_runs;
 mod dead_letters;
 #[path = "e2e/delivery.rs"]
 mod delivery;
+#[path = "e2e/kafka_oauth.rs"]
+mod kafka_oauth;
 #[path = "e2e/kafka_tls.rs"]
 mod kafka_tls;
 #[path = "e2e/loss_matrix.rs"]

@@ -15,6 +15,7 @@ use crate::config::{
     GroupProtocol, KafkaSettings, MAX_BATCH_BYTES, OCI_MAX_MESSAGE_BYTES, Profile,
 };
 use crate::properties::ClientKind;
+use crate::tokens::ClientProperties;
 
 /// The number of fetched records above which a reader sends no further fetch.
 const QUEUED_RECORDS: &str = "10000";
@@ -41,6 +42,9 @@ impl KafkaSettings {
                 .set("sasl.username", username)
                 .set("sasl.password", password.reveal());
         }
+        if self.tokens.is_some() {
+            config.set("sasl.mechanism", self.mechanism);
+        }
         if self.protocol.ends_with("ssl") {
             self.tls.apply(&mut config);
         }
@@ -53,7 +57,7 @@ impl KafkaSettings {
         mut config: ClientConfig,
         kind: ClientKind,
         profile: &[(&str, &str)],
-    ) -> ClientConfig {
+    ) -> ClientProperties {
         for (name, value) in self.profile.client().iter().chain(profile) {
             config.set(*name, *value);
         }
@@ -65,7 +69,10 @@ impl KafkaSettings {
                 config.set_log_level(RDKafkaLogLevel::Debug);
             }
         }
-        config
+        ClientProperties {
+            config,
+            tokens: self.tokens.clone(),
+        }
     }
 
     /// Creates the clients if the user sets properties, and drops them: librdkafka checks properties against each other only
@@ -77,11 +84,12 @@ impl KafkaSettings {
         let reader = self.reader("check");
         let member = self.member("check", self.best_group_protocol(), Duration::ZERO);
         let producer = self.dead_letter_producer(Duration::from_secs(10));
-        for (mut config, kind) in [
+        for (properties, kind) in [
             (reader, ClientKind::Consumer),
             (member, ClientKind::Consumer),
             (producer, ClientKind::Producer),
         ] {
+            let mut config = properties.config;
             config.remove("bootstrap.servers");
             let created = match kind {
                 ClientKind::Consumer => config.create::<BaseConsumer>().map(drop),
@@ -118,7 +126,7 @@ impl KafkaSettings {
 
     /// A producer for messages of any size, which fail after `timeout`, counted from the call that sends them. A record batch
     /// of several messages has at most `max_batch_bytes`, which is at least 1.
-    pub fn producer_within(&self, timeout: Duration, max_batch_bytes: usize) -> ClientConfig {
+    pub fn producer_within(&self, timeout: Duration, max_batch_bytes: usize) -> ClientProperties {
         let mut config = self.producer();
         config.set("batch.size", max_batch_bytes.to_string());
         // The topic's max.message.bytes decides, and it can change: this is librdkafka's maximum.
@@ -129,7 +137,7 @@ impl KafkaSettings {
 
     /// A producer for dead letters: as [`KafkaSettings::producer_within`], with another size limit, since headers are
     /// added to records that may have the broker's maximum size already.
-    pub fn dead_letter_producer(&self, timeout: Duration) -> ClientConfig {
+    pub fn dead_letter_producer(&self, timeout: Duration) -> ClientProperties {
         let mut config = self.producer();
         config
             .set(
@@ -152,7 +160,7 @@ impl KafkaSettings {
 
     /// A consumer that assigns itself partitions. It reads committed records only, verifies checksums, reports the end of
     /// each partition, and never commits by itself.
-    pub fn reader(&self, group: &str) -> ClientConfig {
+    pub fn reader(&self, group: &str) -> ClientProperties {
         let mut config = self.group(group);
         config
             .set("isolation.level", "read_committed")
@@ -179,7 +187,7 @@ impl KafkaSettings {
         group: &str,
         protocol: GroupProtocol,
         drain_timeout: Duration,
-    ) -> ClientConfig {
+    ) -> ClientProperties {
         let mut config = self.group(group);
         // Also the time for which the group waits until a member has returned its revoked partitions (KIP-62, KIP-848).
         // The default is five minutes.
@@ -198,11 +206,12 @@ impl KafkaSettings {
                 .set("heartbeat.interval.ms", "2000"),
         };
         // What concerns records is for the reader.
-        let mut config = self.complete(config, ClientKind::Consumer, &[]);
-        config
+        let mut properties = self.complete(config, ClientKind::Consumer, &[]);
+        properties
+            .config
             .set("fetch.wait.max.ms", "1000")
             .set("queued.max.messages.kbytes", "1");
-        config
+        properties
     }
 
     /// The protocol to try first.
@@ -261,7 +270,7 @@ mod tests {
             .unwrap();
         let second = Duration::from_secs(1);
         for config in [
-            kafka.client(),
+            kafka.client().into(),
             kafka.producer_within(second, MAX_BATCH_BYTES),
             kafka.dead_letter_producer(second),
             kafka.reader("frontdoor"),

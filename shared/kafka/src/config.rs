@@ -1,6 +1,7 @@
 //! How to reach the broker: reads and validates the settings of the connection.
 
 use crate::check;
+use crate::oauth;
 pub use crate::profile::Profile;
 use crate::properties::ClientProperty;
 use crate::settings::{
@@ -8,6 +9,7 @@ use crate::settings::{
     KAFKA_SASL_MECHANISM, KAFKA_SECURITY_PROTOCOL, KAFKA_TOPIC, KAFKA_USERNAME,
 };
 use crate::tls::ClientTls;
+use crate::tokens::Tokens;
 use runtime::secret::Secret;
 use settings::{SettingError, Settings};
 
@@ -36,9 +38,12 @@ pub struct KafkaSettings {
     pub(crate) password: Option<Secret>,
     /// The settings of TLS, used if the protocol has it.
     pub tls: ClientTls,
+    pub(crate) tokens: Option<Tokens>,
     pub(crate) compression: &'static str,
     pub(crate) properties: Vec<ClientProperty>,
 }
+
+const OAUTHBEARER: &str = "OAUTHBEARER";
 
 impl KafkaSettings {
     /// Reads and validates the settings.
@@ -64,13 +69,37 @@ impl KafkaSettings {
             "kafka, oci-streaming, oci-kafka, msk, confluent or auto",
         )?;
         let profile = profile.unwrap_or_else(|| Profile::of(&bootstrap));
+        let mechanism = settings.choice(
+            &KAFKA_SASL_MECHANISM,
+            &[
+                (
+                    "auto",
+                    match oauth::is_set(settings) {
+                        true => OAUTHBEARER,
+                        false => profile.mechanism(),
+                    },
+                ),
+                ("PLAIN", "PLAIN"),
+                ("SCRAM-SHA-256", "SCRAM-SHA-256"),
+                ("SCRAM-SHA-512", "SCRAM-SHA-512"),
+                (OAUTHBEARER, OAUTHBEARER),
+            ],
+            "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or auto",
+        )?;
+        let has_tokens = mechanism == OAUTHBEARER;
+        let tokens = has_tokens.then(|| oauth::tokens(settings)).transpose()?;
+        if has_tokens && username.is_some() {
+            return Err(SettingError::Contradiction(
+                "KAFKA_USERNAME is set, but KAFKA_SASL_MECHANISM is OAUTHBEARER".to_owned(),
+            ));
+        }
         let tls = ClientTls::from_settings(settings)?;
         let protocol = settings.choice(
             &KAFKA_SECURITY_PROTOCOL,
             &[
                 (
                     "auto",
-                    match username.is_some() {
+                    match username.is_some() || has_tokens {
                         true => "sasl_ssl",
                         false if tls.has_certificate() || profile.has_tls(&bootstrap) => "ssl",
                         false => "plaintext",
@@ -83,7 +112,7 @@ impl KafkaSettings {
             ],
             "plaintext, ssl, sasl_plaintext, sasl_ssl or auto",
         )?;
-        if protocol.starts_with("sasl") != username.is_some() {
+        if protocol.starts_with("sasl") != (username.is_some() || has_tokens) {
             return Err(SettingError::Contradiction(format!(
                 "KAFKA_SECURITY_PROTOCOL is {protocol}, {} KAFKA_USERNAME is {}",
                 if username.is_some() {
@@ -104,16 +133,6 @@ impl KafkaSettings {
                 "KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM=none: the broker's host name is not verified"
             );
         }
-        let mechanism = settings.choice(
-            &KAFKA_SASL_MECHANISM,
-            &[
-                ("auto", profile.mechanism(&bootstrap)),
-                ("PLAIN", "PLAIN"),
-                ("SCRAM-SHA-256", "SCRAM-SHA-256"),
-                ("SCRAM-SHA-512", "SCRAM-SHA-512"),
-            ],
-            "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or auto",
-        )?;
         let kafka = Self {
             profile,
             bootstrap,
@@ -124,6 +143,7 @@ impl KafkaSettings {
             hides_username: settings.is_secret(&KAFKA_USERNAME),
             password,
             tls,
+            tokens,
             compression: compression(settings, profile)?,
             properties: ClientProperty::all(settings)?,
         };

@@ -12,6 +12,7 @@ use crate::context::{EventHandler, LoggingContext};
 use crate::error_codes::{UNREACHABLE, is_permanent, remedy};
 use crate::tls;
 use crate::tls_probe::Trust;
+use crate::tokens;
 
 /// The timeout of one metadata request; the client's errors are read after each.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
@@ -79,6 +80,7 @@ pub(crate) fn fetch_metadata(
                     let reason = cause.map_or(reason.clone(), |cause| format!("{reason}: {cause}"));
                     ConnectError::Connection {
                         remedy: tls::remedy(&reason, trust.has_client_certificate)
+                            .or_else(|| tokens::remedy(&reason))
                             .or_else(|| remedy(code))
                             .unwrap_or(UNREACHABLE),
                         reason,
@@ -107,6 +109,9 @@ impl ConnectionErrors {
 
     fn is_permanent(&self, (code, reason): &(Code, String)) -> bool {
         // librdkafka reports an alert after the handshake as a lost connection.
+        if tokens::is_temporary(reason) {
+            return false;
+        }
         is_permanent(*code) || tls::remedy(reason, self.trust.has_client_certificate).is_some()
     }
 

@@ -10,7 +10,6 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
@@ -19,6 +18,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::close::close;
 use crate::context::{EventHandler, LoggingContext};
+use crate::tokens::{ClientProperties, TokenRefresher};
 use crate::topic_record::{RecordError, StoredTopicRecord};
 
 /// How long leaving the group may take: an unreachable broker must not delay the end of a run.
@@ -86,6 +86,8 @@ impl CommitError {
 
 /// A membership of the group; dropping it leaves the group, within two seconds.
 pub struct Member {
+    /// Dropped before the consumer.
+    tokens: Option<TokenRefresher>,
     /// Present until the member is dropped.
     consumer: Option<Arc<BaseConsumer<LoggingContext<GroupHandler>>>>,
     topic: String,
@@ -102,7 +104,7 @@ impl Member {
     /// # Errors
     /// librdkafka rejects the configuration, or no thread can be started.
     pub fn join(
-        config: &ClientConfig,
+        config: &ClientProperties,
         topic: &str,
         drain_timeout: Duration,
     ) -> KafkaResult<(Self, Receiver<GroupEvent>)> {
@@ -115,6 +117,7 @@ impl Member {
         };
         let context = LoggingContext::new("member", handler);
         let consumer = Arc::new(BaseConsumer::from_config_and_context(config, context)?);
+        let tokens = config.authenticate(consumer.client());
         consumer.subscribe(&[topic])?;
         let (polled, stop) = (Arc::clone(&consumer), Arc::clone(&is_leaving));
         let thread = thread::Builder::new()
@@ -124,6 +127,7 @@ impl Member {
                 KafkaError::ClientCreation(format!("starting the member's thread: {error}"))
             })?;
         let member = Self {
+            tokens,
             consumer: Some(consumer),
             topic: topic.to_owned(),
             omits_metadata: AtomicBool::new(false),
@@ -190,6 +194,7 @@ impl Drop for Member {
     fn drop(&mut self) {
         self.is_leaving.store(true, Ordering::Relaxed);
         let (consumer, thread) = (self.consumer.take(), self.thread.take());
+        let tokens = self.tokens.take();
         let (done, wait) = channel::<()>();
         let leave = move || {
             if let Some(consumer) = &consumer {
@@ -199,6 +204,7 @@ impl Drop for Member {
             if let Some(thread) = thread {
                 let _ = thread.join();
             }
+            drop(tokens);
             if let Some(consumer) = consumer {
                 close(&consumer, LEAVE_TIMEOUT);
             }

@@ -21,7 +21,6 @@ pub enum Profile {
 
 /// The ports of Amazon MSK ("Port information"), inside its network and public.
 const MSK_TLS: [u16; 2] = [9094, 9194];
-const MSK_IAM: [u16; 2] = [9098, 9198];
 
 impl Profile {
     /// The values of `KAFKA_PROFILE`, with `auto` and the former name `oci`.
@@ -80,9 +79,8 @@ impl Profile {
     }
 
     /// The SASL mechanism, if none is set.
-    pub(crate) fn mechanism(self, bootstrap: &str) -> &'static str {
+    pub(crate) fn mechanism(self) -> &'static str {
         match self {
-            Self::Msk if has_port(bootstrap, MSK_IAM) => "AWS_MSK_IAM",
             Self::OciKafka | Self::Msk => "SCRAM-SHA-512",
             Self::Kafka | Self::OciStreaming | Self::Confluent => "PLAIN",
         }
@@ -208,9 +206,7 @@ mod tests {
     }
 
     #[test]
-    fn the_port_of_msk_selects_iam_or_tls() {
-        assert_eq!(Profile::Msk.mechanism("b-1:9098,b-2:9098"), "AWS_MSK_IAM");
-        assert_eq!(Profile::Msk.mechanism("b-1:9096"), "SCRAM-SHA-512");
+    fn the_port_of_msk_selects_tls() {
         assert!(Profile::Msk.has_tls("b-1:9094"));
         assert!(!Profile::Msk.has_tls("b-1:9092"));
     }

@@ -2,11 +2,11 @@
 
 use std::time::Duration;
 
+use rdkafka::Offset;
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::consumer::{BaseConsumer, Consumer};
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::topic_partition_list::TopicPartitionList;
-use rdkafka::{ClientConfig, Offset};
 
 use crate::batch::Queue;
 use crate::close::close;
@@ -16,6 +16,7 @@ use crate::context::LoggingContext;
 use crate::describe;
 use crate::error_codes::remedy;
 use crate::tls_probe::Trust;
+use crate::tokens::{ClientProperties, TokenRefresher};
 
 /// Why a topic cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -76,6 +77,8 @@ fn suffix(error: &KafkaError) -> String {
 /// [`Reader::list_offsets`] returns what a window is planned from. Then [`Reader::assign`] starts the fetch, and
 /// [`Reader::queue`] returns the records. Calls block, up to their timeout.
 pub struct Reader {
+    // Before the consumer: fields are dropped in this order.
+    _tokens: Option<TokenRefresher>,
     pub(crate) consumer: BaseConsumer<LoggingContext<ConnectionErrors>>,
     pub(crate) topic: String,
     pub(crate) bootstrap: String,
@@ -86,11 +89,13 @@ impl Reader {
     ///
     /// # Errors
     /// librdkafka rejects the configuration.
-    pub fn new(config: &ClientConfig, topic: &str) -> KafkaResult<Self> {
+    pub fn new(config: &ClientProperties, topic: &str) -> KafkaResult<Self> {
         let context = LoggingContext::new("reader", ConnectionErrors::new(Trust::of(config)));
         let bootstrap = config.get("bootstrap.servers").unwrap_or_default();
+        let consumer: BaseConsumer<_> = BaseConsumer::from_config_and_context(config, context)?;
         Ok(Self {
-            consumer: BaseConsumer::from_config_and_context(config, context)?,
+            _tokens: config.authenticate(consumer.client()),
+            consumer,
             topic: topic.to_owned(),
             bootstrap: bootstrap.to_owned(),
         })

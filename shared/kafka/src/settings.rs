@@ -8,7 +8,14 @@ settings::settings! {
     #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password; on OCI Streaming the user's auth token.";
     KAFKA_PROFILE = "kafka_profile" or "auto", "The kind of broker: kafka, oci-streaming (or oci), oci-kafka, msk, confluent, or auto (by the host name).";
     KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto: sasl_ssl with a user name, ssl with a client certificate, else plaintext.";
-    KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "auto", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, or auto (that of the profile; for kafka PLAIN).";
+    KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "auto", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, or auto: OAUTHBEARER with a token endpoint, else that of the profile.";
+    KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL = "kafka_sasl_oauthbearer_token_endpoint_url", "The token endpoint of the authorization server whose access tokens authenticate the clients (client credentials).";
+    KAFKA_SASL_OAUTHBEARER_CLIENT_ID = "kafka_sasl_oauthbearer_client_id", "The client id for the token endpoint.";
+    #[secret] KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET = "kafka_sasl_oauthbearer_client_secret", "The client secret for the token endpoint.";
+    KAFKA_SASL_OAUTHBEARER_SCOPE = "kafka_sasl_oauthbearer_scope", "The scope to request.";
+    KAFKA_SASL_OAUTHBEARER_AUDIENCE = "kafka_sasl_oauthbearer_audience", "The audience to request, for authorization servers that require the parameter.";
+    KAFKA_SASL_OAUTHBEARER_EXTENSIONS = "kafka_sasl_oauthbearer_extensions", "SASL extensions (KIP-342), as name=value,name=value.";
+    KAFKA_SASL_OAUTHBEARER_CA_LOCATION = "kafka_sasl_oauthbearer_ca_location", "CA certificates for the token endpoint in addition to those of the system: a PEM file or PEM text.";
     KAFKA_SSL_CA_LOCATION = "kafka_ssl_ca_location", "The CA certificates that sign the broker's certificate: a PEM file, a directory, or PEM text. Unset: those of the system.";
     KAFKA_SSL_CERTIFICATE = "kafka_ssl_certificate", "The client certificate with its chain, as PEM text or the path of a PEM file.";
     #[secret] KAFKA_SSL_KEY = "kafka_ssl_key", "The private key of KAFKA_SSL_CERTIFICATE, as PEM text or the path of a PEM file.";

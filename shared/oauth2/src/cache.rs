@@ -81,6 +81,15 @@ impl TokenCache {
         self.token.as_ref().map(|cached| &cached.token.header)
     }
 
+    /// When this token expires, if it is the current one.
+    pub(crate) fn expires_at(&self, header: &HeaderValue) -> Option<Instant> {
+        let cached = self
+            .token
+            .as_ref()
+            .filter(|cached| cached.token.header == header)?;
+        Some(cached.token.lifetime?.expires_at)
+    }
+
     /// The error of the last request, if it failed.
     pub(crate) fn error(&self) -> Option<&TokenError> {
         self.failure.as_ref().map(|failure| &failure.error)

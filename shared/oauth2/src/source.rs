@@ -76,6 +76,11 @@ impl TokenSource {
         self.0.cache().header().cloned()
     }
 
+    /// When this token expires, if it is the current one and the server gave its lifetime.
+    pub fn expires_at(&self, header: &HeaderValue) -> Option<Instant> {
+        self.0.cache().expires_at(header)
+    }
+
     /// Records that an endpoint refused a token (401). True if there is another token, or will be. False if this one
     /// replaced a refused one less than `min_age` ago: then the cause is not the token.
     pub fn refuse(&self, header: &HeaderValue, now: Instant, min_age: Duration) -> bool {

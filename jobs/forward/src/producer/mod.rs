@@ -9,7 +9,7 @@ use std::sync::Mutex;
 use std::sync::mpsc::Sender;
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
+use kafka::tokens::{ClientProperties, TokenRefresher};
 use rdkafka::config::FromClientConfigAndContext;
 use rdkafka::error::{KafkaError, KafkaResult};
 use rdkafka::message::{DeliveryResult, Headers, OwnedHeaders};
@@ -82,7 +82,9 @@ impl SizeLimit {
 
 /// The producer. It connects when the first record is written.
 pub(crate) struct RecordProducer<W: Send + Sync + 'static> {
-    client: ClientConfig,
+    client: ClientProperties,
+    /// Dropped before the producer.
+    tokens: Option<TokenRefresher>,
     producer: Option<ThreadedProducer<LoggingContext<Outcomes<W>>>>,
     /// The topics that exist or could not be created.
     created: BTreeSet<String>,
@@ -93,9 +95,10 @@ pub(crate) struct RecordProducer<W: Send + Sync + 'static> {
 
 impl<W: Send + Sync + 'static> RecordProducer<W> {
     /// One result is sent to `outcomes` for each record that [`RecordProducer::send`] accepted.
-    pub(crate) fn new(client: ClientConfig, outcomes: Sender<ProduceResult<W>>) -> Self {
+    pub(crate) fn new(client: ClientProperties, outcomes: Sender<ProduceResult<W>>) -> Self {
         Self {
             client,
+            tokens: None,
             producer: None,
             created: BTreeSet::new(),
             limits: BTreeMap::new(),
@@ -176,10 +179,13 @@ impl<W: Send + Sync + 'static> RecordProducer<W> {
         }
     }
 
-    fn open(&self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes<W>>>> {
+    fn open(&mut self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes<W>>>> {
         let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
         let context = LoggingContext::new("record producer", outcomes);
-        ThreadedProducer::from_config_and_context(&self.client, context)
+        let producer: ThreadedProducer<_> =
+            ThreadedProducer::from_config_and_context(&self.client, context)?;
+        self.tokens = self.client.authenticate(producer.client());
+        Ok(producer)
     }
 }
 

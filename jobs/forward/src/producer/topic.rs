@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rdkafka::ClientConfig;
 use rdkafka::admin::{
     AdminClient, AdminOptions, ConfigResource, NewTopic, ResourceSpecifier, TopicReplication,
 };
@@ -11,6 +10,7 @@ use rdkafka::config::FromClientConfig;
 use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
 
 use kafka::describe;
+use kafka::tokens::ClientProperties;
 
 /// The topic's limit on a record batch; one large record is a batch of its own (Kafka, "Topic Configs").
 pub(super) const LIMIT: &str = "max.message.bytes";
@@ -22,8 +22,9 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Creates the topic where it is missing, with [`CREATED_LIMIT`], or with the broker's defaults where that is rejected.
 /// Where topics may not be created, the write fails with the broker's error.
-pub(super) fn create(config: &ClientConfig, topic: &str) {
+pub(super) fn create(config: &ClientProperties, topic: &str) {
     let created = AdminClient::<DefaultClientContext>::from_config(config).and_then(|admin| {
+        let _tokens = config.authenticate(admin.inner());
         let metadata = admin.inner().fetch_metadata(Some(topic), TIMEOUT)?;
         let exists = metadata
             .topics()
@@ -59,8 +60,9 @@ pub(super) fn create(config: &ClientConfig, topic: &str) {
 }
 
 /// The topic's [`LIMIT`], in bytes; `None` where it cannot be read.
-pub(super) fn limit(config: &ClientConfig, topic: &str) -> Option<usize> {
+pub(super) fn limit(config: &ClientProperties, topic: &str) -> Option<usize> {
     let admin = AdminClient::<DefaultClientContext>::from_config(config).ok()?;
+    let _tokens = config.authenticate(admin.inner());
     let options = AdminOptions::new().request_timeout(Some(TIMEOUT));
     let described =
         wait(admin.describe_configs([&ResourceSpecifier::Topic(topic)], &options)).ok()?;

@@ -28,6 +28,7 @@ pub use status::{PublishError, PublishStatus, Receipt};
 use crate::context::{DeliveryHandler, EventHandler, LoggingContext};
 use crate::describe::{self, TopicLimits};
 use crate::log;
+use crate::tokens::{ClientProperties, TokenRefresher};
 use delivery_report::is_not_stored;
 use event_notifier::EventNotifier;
 
@@ -37,6 +38,7 @@ use event_notifier::EventNotifier;
 /// joins librdkafka's threads: drop it where blocking is allowed.
 pub struct Producer {
     // Before the producer: fields are dropped in this order.
+    _tokens: Option<TokenRefresher>,
     notifier: EventNotifier,
     producer: BaseProducer<LoggingContext<DeliveryReports>>,
     has_connected: AtomicBool,
@@ -51,17 +53,23 @@ impl Producer {
     /// # Errors
     /// librdkafka rejects the configuration, or no pipe can be created.
     pub fn start(
-        config: &ClientConfig,
+        config: &ClientProperties,
         authentication_failed: Arc<Notify>,
     ) -> KafkaResult<Arc<Self>> {
-        Self::serve(create(config, authentication_failed)?)
+        let producer = create(config, authentication_failed)?;
+        let tokens = config.authenticate(producer.client());
+        Self::serve(producer, tokens)
     }
 
     /// Starts the task that serves the events, including those that are queued already.
-    fn serve(producer: BaseProducer<LoggingContext<DeliveryReports>>) -> KafkaResult<Arc<Self>> {
+    fn serve(
+        producer: BaseProducer<LoggingContext<DeliveryReports>>,
+        tokens: Option<TokenRefresher>,
+    ) -> KafkaResult<Arc<Self>> {
         let (notifier, receiver) = EventNotifier::register(&producer)
             .map_err(|error| KafkaError::ClientCreation(format!("creating a pipe: {error}")))?;
         let producer = Arc::new(Self {
+            _tokens: tokens,
             notifier,
             producer,
             has_connected: AtomicBool::new(false),
@@ -297,7 +305,7 @@ mod tests {
         }
         broker.set_up().unwrap();
         for producer in producers {
-            let producer = Producer::serve(producer).unwrap();
+            let producer = Producer::serve(producer, None).unwrap();
             let message = OutgoingMessage {
                 key: None,
                 value: b"value",
