@@ -1,6 +1,6 @@
 //! Classifies librdkafka's error codes: what to do about them, and whether a retry can help. Pure functions.
 
-use rdkafka::error::RDKafkaErrorCode as Code;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode as Code};
 
 /// The remedy for an unreachable broker.
 pub(crate) const UNREACHABLE: &str = "check that the broker is running, and check KAFKA_BOOTSTRAP_SERVERS and \
@@ -18,6 +18,8 @@ pub(crate) fn remedy(code: Code) -> Option<&'static str> {
         Code::SSL => {
             Some("check KAFKA_SSL_CA_LOCATION, and that the certificate contains the broker's name")
         }
+        Code::TopicAuthorizationFailed => Some("grant the user READ on the topic"),
+        Code::GroupAuthorizationFailed => Some("grant the user READ on the group"),
         Code::Resolve => Some("check KAFKA_BOOTSTRAP_SERVERS, and this machine's name servers"),
         _ => None,
     }
@@ -49,6 +51,24 @@ pub(crate) fn is_transient(code: Code) -> bool {
             | Code::BrokerTransportFailure
             | Code::WaitingForCoordinator
     )
+}
+
+/// True for errors of a request that was not answered.
+pub(crate) fn is_connection_error(error: &KafkaError) -> bool {
+    let code = error.rdkafka_error_code();
+    code.is_some_and(|code| {
+        is_permanent(code)
+            || matches!(
+                code,
+                Code::BrokerTransportFailure
+                    | Code::AllBrokersDown
+                    | Code::OperationTimedOut
+                    | Code::RequestTimedOut
+                    | Code::WaitingForCoordinator
+                    | Code::WaitCache
+                    | Code::CoordinatorNotAvailable
+            )
+    })
 }
 
 #[cfg(test)]

@@ -13,12 +13,13 @@ use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use record::StreamId;
 
-use crate::connect::{ConnectError, fetch_metadata};
+use crate::connect::{ConnectError, explain_brokers, fetch_metadata};
 use crate::describe;
-use crate::error_codes::is_transient;
+use crate::error_codes::{is_connection_error, is_transient};
 use crate::reader::{Reader, SourceError};
 
 const LIST_OFFSETS: &str = "listing offsets";
+const COMMITTED: &str = "reading committed offsets";
 const METADATA: &str = "reading metadata";
 
 /// A topic and its offsets at the start of a run.
@@ -59,6 +60,17 @@ impl Reader {
         // Metadata first: the leader of each partition answers for its offsets.
         let metadata = self.metadata(wait.timeout, wait.shutdown)?;
         let partitions = self.partitions(&metadata)?;
+        let left = deadline.remaining();
+        let mut diagnosis = self.servers.diagnose_brokers(&metadata, left / 4, left / 2);
+        let unreachable = |error| match &error {
+            SourceError::Broker { error: cause, .. } if is_connection_error(cause) => {
+                if let Some(denied) = self.group_error() {
+                    return self.broker(COMMITTED, denied);
+                }
+                explain_brokers(&mut diagnosis).map_or(error, |found| self.connection(found))
+            }
+            _ => error,
+        };
         let (topic_id, cluster) = thread::scope(|scope| {
             let topic_id = scope.spawn(|| {
                 let client = self.consumer.client();
@@ -70,7 +82,9 @@ impl Reader {
             let cluster = deadline.until_answered(|timeout| client.fetch_cluster_id(timeout));
             (topic_id.join().ok().flatten(), cluster)
         });
-        let partition_offsets = self.partition_offsets(&partitions, start, end, &deadline)?;
+        let partition_offsets = self
+            .partition_offsets(&partitions, start, end, &deadline)
+            .map_err(unreachable)?;
         // A cluster that is electing a controller returns no topic id. Idempotency keys must not change then: take the
         // id from the metadata of an earlier commit.
         let committed_id = || {
@@ -123,7 +137,7 @@ impl Reader {
         let committed = retry(deadline, |timeout| {
             self.consumer.committed_offsets(list.clone(), timeout)
         })
-        .map_err(|error| self.broker("reading committed offsets", error))?;
+        .map_err(|error| self.broker(COMMITTED, error))?;
         Ok(committed
             .elements()
             .iter()
@@ -150,17 +164,43 @@ impl Reader {
             .collect())
     }
 
+    /// The coordinator's rejection, which librdkafka reports as an event, while the request for committed offsets waits.
+    /// Call this before partitions are assigned: it discards records.
+    fn group_error(&self) -> Option<KafkaError> {
+        const MAX_EVENTS: usize = 100;
+        let events = (0..MAX_EVENTS).map_while(|_| self.consumer.poll(Duration::from_millis(1)));
+        let mut errors = events.filter_map(Result::err);
+        errors.find(|error| {
+            error.rdkafka_error_code() == Some(RDKafkaErrorCode::GroupAuthorizationFailed)
+        })
+    }
+
+    /// The brokers of the cluster that cannot be reached at their advertised addresses, as a [`SourceError::Connection`];
+    /// `None` if all can. Probes 32 brokers at most, within `timeout`.
+    pub fn unreachable_brokers(&self, timeout: Duration) -> Option<SourceError> {
+        let end = Instant::now() + timeout;
+        let client = self.consumer.client();
+        let metadata = client.fetch_metadata(Some(&self.topic), timeout).ok()?;
+        let left = end.saturating_duration_since(Instant::now());
+        let mut diagnosis = self
+            .servers
+            .diagnose_brokers(&metadata, Duration::ZERO, left);
+        diagnosis.wait(end);
+        explain_brokers(&mut diagnosis).map(|found| self.connection(found))
+    }
+
     fn metadata(&self, timeout: Duration, shutdown: &AtomicBool) -> Result<Metadata, SourceError> {
-        fetch_metadata(&self.consumer, &self.topic, timeout, shutdown).map_err(
-            |error| match error {
-                ConnectError::Connection { reason, remedy } => SourceError::Connection {
-                    bootstrap: self.bootstrap.clone(),
-                    reason,
-                    remedy,
-                },
-                ConnectError::Request(error) => self.broker(METADATA, error),
-            },
-        )
+        let fetched = fetch_metadata(
+            &self.consumer,
+            &self.servers,
+            &self.topic,
+            timeout,
+            shutdown,
+        );
+        fetched.map_err(|error| match error {
+            ConnectError::Connection(explanation) => self.connection(explanation),
+            ConnectError::Request(error) => self.broker(METADATA, error),
+        })
     }
 
     /// The topic's partitions, ascending.
@@ -321,10 +361,13 @@ impl<'a> Deadline<'a> {
         }
     }
 
+    fn remaining(&self) -> Duration {
+        self.at.saturating_duration_since(Instant::now())
+    }
+
     /// The timeout of the next request, at least a millisecond.
     fn request_timeout(&self) -> Duration {
-        self.at
-            .saturating_duration_since(Instant::now())
+        self.remaining()
             .min(self.request_timeout)
             .max(Duration::from_millis(1))
     }

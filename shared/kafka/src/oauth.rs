@@ -1,6 +1,6 @@
 //! The settings of SASL OAUTHBEARER with client credentials.
 
-use oauth2::{ClientCredentials, TokenSource, parse_url};
+use oauth2::{AuthMethod, ClientCredentials, TokenSource, parse_url};
 use reqwest::Certificate;
 use settings::{SettingError, Settings, pem};
 
@@ -34,6 +34,7 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, SettingError> {
     let client_id = settings.required(&KAFKA_SASL_OAUTHBEARER_CLIENT_ID)?;
     let credentials = ClientCredentials {
         token_url,
+        auth_method: AuthMethod::default(),
         client_id: client_id.to_owned(),
         client_secret: client_secret.ok_or_else(|| SettingError::Missing {
             variable: KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET.variable(),

@@ -11,11 +11,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use crate::batch::Queue;
 use crate::close::close;
 use crate::config::KafkaSettings;
-use crate::connect::ConnectionErrors;
+use crate::connect::{ConnectionErrors, Explanation, Servers};
 use crate::context::LoggingContext;
 use crate::describe;
 use crate::error_codes::remedy;
-use crate::tls_probe::Trust;
 use crate::tokens::{ClientProperties, TokenRefresher};
 
 /// Why a topic cannot be read.
@@ -33,12 +32,14 @@ pub enum SourceError {
         /// The error.
         error: Box<KafkaError>,
     },
-    /// No broker could be reached.
+    /// No broker could be reached, or a broker that is needed cannot be reached at its advertised address.
     #[error("connecting to {bootstrap}: {reason}; {remedy}")]
     Connection {
         /// The bootstrap servers.
         bootstrap: String,
-        /// librdkafka's text.
+        /// The name of the cause, such as `name_resolution`; `None` if it is unknown.
+        cause: Option<&'static str>,
+        /// One sentence.
         reason: String,
         /// What to do.
         remedy: &'static str,
@@ -82,6 +83,7 @@ pub struct Reader {
     pub(crate) consumer: BaseConsumer<LoggingContext<ConnectionErrors>>,
     pub(crate) topic: String,
     pub(crate) bootstrap: String,
+    pub(crate) servers: Servers,
 }
 
 impl Reader {
@@ -90,7 +92,7 @@ impl Reader {
     /// # Errors
     /// librdkafka rejects the configuration.
     pub fn new(config: &ClientProperties, topic: &str) -> KafkaResult<Self> {
-        let context = LoggingContext::new("reader", ConnectionErrors::new(Trust::of(config)));
+        let context = LoggingContext::new("reader", ConnectionErrors::default());
         let bootstrap = config.get("bootstrap.servers").unwrap_or_default();
         let consumer: BaseConsumer<_> = BaseConsumer::from_config_and_context(config, context)?;
         Ok(Self {
@@ -98,6 +100,7 @@ impl Reader {
             consumer,
             topic: topic.to_owned(),
             bootstrap: bootstrap.to_owned(),
+            servers: Servers::of(config),
         })
     }
 
@@ -201,6 +204,20 @@ impl Reader {
             list.add_partition_offset(&self.topic, *partition, Offset::Offset(*offset))?;
         }
         Ok(list)
+    }
+
+    pub(crate) fn connection(&self, explanation: Explanation) -> SourceError {
+        let Explanation {
+            cause,
+            reason,
+            remedy,
+        } = explanation;
+        SourceError::Connection {
+            bootstrap: self.bootstrap.clone(),
+            cause,
+            reason,
+            remedy,
+        }
     }
 
     pub(crate) fn broker(&self, operation: &'static str, error: KafkaError) -> SourceError {

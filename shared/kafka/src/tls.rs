@@ -163,63 +163,6 @@ impl ClientCertificate {
     }
 }
 
-/// What to do about a failed TLS connection, by the text of the TLS library or the alert of the broker (RFC 8446, section
-/// 6.2). `None` if the text names no cause.
-pub(crate) fn remedy(reason: &str, has_certificate: bool) -> Option<&'static str> {
-    const CAUSES: [(&[&str], &str); 5] = [
-        (
-            &[
-                "alert certificate expired",
-                "alert certificate revoked",
-                "alert certificate unknown",
-            ],
-            "the broker rejected the certificate in KAFKA_SSL_CERTIFICATE: check that it is valid now, not revoked, and for \
-             clients",
-        ),
-        (
-            &["alert unknown ca"],
-            "the certificate in KAFKA_SSL_CERTIFICATE is not signed by an authority of the broker",
-        ),
-        (
-            &["hostname mismatch", "IP address mismatch"],
-            "the broker's certificate does not contain the host name: use a name of the certificate in \
-             KAFKA_BOOTSTRAP_SERVERS and advertised.listeners",
-        ),
-        (
-            &["certificate has expired"],
-            "the broker's certificate has expired: renew it",
-        ),
-        (
-            &[
-                "self-signed certificate",
-                "unable to get local issuer",
-                "unable to get issuer",
-            ],
-            "the broker's certificate is signed by none of the trusted authorities: set KAFKA_SSL_CA_LOCATION",
-        ),
-    ];
-    // A broker without a trusted certificate of the client sends the same alert as one that received none.
-    let rejected = [
-        "alert bad certificate",
-        "certificate required",
-        "alert handshake failure",
-    ];
-    if rejected.iter().any(|text| reason.contains(text)) {
-        return Some(match has_certificate {
-            true => {
-                "the broker rejected the certificate in KAFKA_SSL_CERTIFICATE: check that one of the broker's authorities signed it"
-            }
-            false => {
-                "the broker requires a client certificate: set KAFKA_SSL_CERTIFICATE and KAFKA_SSL_KEY"
-            }
-        });
-    }
-    let found = CAUSES
-        .iter()
-        .find(|(texts, _)| texts.iter().any(|text| reason.contains(text)));
-    found.map(|(_, remedy)| *remedy)
-}
-
 /// The location of the system's CA certificates, for which the linked OpenSSL has no default. `None` if `SSL_CERT_FILE` or
 /// `SSL_CERT_DIR` is set, which OpenSSL reads itself.
 fn system_ca_location() -> Option<String> {

@@ -198,16 +198,3 @@ fn fail(client: &NativeClient, reason: &str) {
 pub(crate) fn is_temporary(reason: &str) -> bool {
     reason.contains(TEMPORARY)
 }
-
-/// What to do if librdkafka's reason is about a token.
-pub(crate) fn remedy(reason: &str) -> Option<&'static str> {
-    if reason.contains("Failed to acquire SASL OAUTHBEARER token") {
-        return Some(
-            "check KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL, KAFKA_SASL_OAUTHBEARER_CLIENT_ID and \
-             KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET",
-        );
-    }
-    reason.contains("SASL OAUTHBEARER").then_some(
-        "the broker rejected the access token: check the audience, scope and issuer that it expects",
-    )
-}
