@@ -17,6 +17,8 @@ mod stage;
 mod answers;
 #[path = "e2e/concurrent_runs.rs"]
 mod concurrent_runs;
+#[path = "e2e/connections.rs"]
+mod connections;
 #[path = "e2e/dead_letters.rs"]
 mod dead_letters;
 #[path = "e2e/delivery.rs"]

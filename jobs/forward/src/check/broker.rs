@@ -15,6 +15,7 @@ use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::permissions::Permissions;
 use kafka::reader::{Reader, SourceError};
 use offsets::window::WindowStart;
+use rdkafka::error::RDKafkaErrorCode;
 
 /// The time for the requests about permissions: a broker may not answer them.
 const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(5);
@@ -27,26 +28,33 @@ pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
     };
     let (reader, offsets) = match list_offsets(config) {
         Ok(listed) => listed,
-        Err(SourceError::Connection { reason, remedy, .. }) => {
+        Err(SourceError::Connection {
+            cause,
+            reason,
+            remedy,
+            ..
+        }) => {
             let wrong = CheckError {
                 detail: reason,
                 advice: Some(remedy),
             };
-            return vec![check("broker", Err(wrong))];
+            return vec![check("broker", Err(wrong)).with_cause(cause)];
         }
         Err(error @ SourceError::NoTopic { .. }) => {
             return vec![
                 check("broker", Ok(Finding::ok("reachable"))),
-                check("topic", Err(CheckError::new(error))),
+                check("topic", Err(CheckError::new(error))).with_cause(Some("no_topic")),
             ];
         }
-        Err(error) => return vec![check("broker", Err(CheckError::new(error)))],
+        Err(error) => {
+            return denied(config, &error, &check)
+                .unwrap_or_else(|| vec![check("broker", Err(CheckError::new(error)))]);
+        }
     };
     let timeout = PERMISSIONS_TIMEOUT.min(config.start_timeout);
     let permissions = reader.permissions(&config.group, &config.dead_letter_topic, timeout);
-    let cluster = format!("cluster {}", offsets.stream.cluster);
     let mut checks = vec![
-        check("broker", Ok(Finding::ok(cluster))),
+        broker(&reader, &offsets, timeout, &check),
         check(
             "topic",
             topic(config, &reader, &offsets, permissions.read_topic),
@@ -61,6 +69,55 @@ pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
         checks.push(check("answers", answers(&reader, &topic, timeout)));
     }
     checks
+}
+
+/// The checks if the broker rejected a request for lack of a permission.
+fn denied(
+    config: &Config,
+    error: &SourceError,
+    check: &impl Fn(&'static str, Result<Finding, CheckError>) -> Check,
+) -> Option<Vec<Check>> {
+    let SourceError::Broker { error, .. } = error else {
+        return None;
+    };
+    let (name, object, advice) = match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::TopicAuthorizationFailed => (
+            "topic",
+            &config.kafka.topic,
+            "grant the user READ on the topic",
+        ),
+        RDKafkaErrorCode::GroupAuthorizationFailed => {
+            ("group", &config.group, "grant the user READ on the group")
+        }
+        _ => return None,
+    };
+    let wrong = permitted(object, "READ", Permission::Denied, advice);
+    Some(vec![
+        check("broker", Ok(Finding::ok("reachable"))),
+        check(name, wrong).with_cause(Some("authorization")),
+    ])
+}
+
+/// A warning if a broker cannot be reached that no request has needed yet.
+fn broker(
+    reader: &Reader,
+    offsets: &TopicOffsets,
+    timeout: Duration,
+    check: &impl Fn(&'static str, Result<Finding, CheckError>) -> Check,
+) -> Check {
+    let cluster = format!("cluster {}", offsets.stream.cluster);
+    match reader.unreachable_brokers(timeout) {
+        Some(SourceError::Connection {
+            cause,
+            reason,
+            remedy,
+            ..
+        }) => {
+            let finding = Finding::warning(format!("{cluster}: {reason}"), remedy);
+            check("broker", Ok(finding)).with_cause(cause)
+        }
+        _ => check("broker", Ok(Finding::ok(cluster))),
+    }
 }
 
 fn list_offsets(config: &Config) -> Result<(Reader, TopicOffsets), SourceError> {

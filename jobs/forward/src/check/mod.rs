@@ -53,6 +53,9 @@ pub struct Check {
     /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
+    /// Why a run cannot use broker, topic or group, as a name: `connection_refused`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cause: Option<&'static str>,
     #[serde(skip)]
     outcome: RunOutcome,
 }
@@ -183,8 +186,13 @@ impl Check {
             result,
             detail,
             advice: advice.map(str::to_owned),
+            cause: None,
             outcome,
         }
+    }
+
+    fn with_cause(self, cause: Option<&'static str>) -> Self {
+        Self { cause, ..self }
     }
 
     fn is_failed(&self) -> bool {

@@ -2,10 +2,12 @@
 
 use std::time::{Duration, Instant};
 
+use serde_json::json;
 use testkit::acl::AclOperation;
 use testkit::acl::Resource::{Group, Topic};
 use testkit::kafka::{Kafka, Options};
 use testkit::topics::NewRecord;
+use testkit::user::User;
 
 use crate::endpoints::accepting;
 use crate::stage::Stage;
@@ -108,4 +110,106 @@ async fn without_access_control_lists_every_operation_is_granted() {
     assert_eq!(checks["dead_letter_topic"]["result"], "warning");
     let created = stage.topics.watermarks("no-such-topic").unwrap();
     assert!(created.is_empty(), "a check creates no topic");
+}
+
+/// The rows of the table in docs/OPERATIONS.md: the missing entry, what a check says, what a run says, and the exit code.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn the_table_of_permissions_says_what_a_missing_entry_causes() {
+    const DOCUMENT: &str = include_str!("../../../../docs/OPERATIONS.md");
+    let kafka = start();
+    let mut wrong = Vec::new();
+    for missing in [
+        "READ on `KAFKA_TOPIC`",
+        "READ on the group",
+        "WRITE on the dead-letter topic",
+        "READ on the dead-letter topic",
+        "WRITE on a topic of answers",
+    ] {
+        let (a, answers) = (accepting(), "permissions-answers");
+        let stage = Stage::on(&kafka, "permission", 1, &[]).await;
+        let topic = format!("{}-{answers}", stage.topic);
+        stage.topics.create(&topic, 1, &[]).await.unwrap();
+        let mut stage = stage.routes(&json!([
+            {"name": "A", "when": "id == 1", "url": a.url(), "answers": {"success_topic": topic}}
+        ]));
+        stage.set("START_TIMEOUT", "3s");
+        for (name, value) in kafka.environment() {
+            stage.set(name, value);
+        }
+        let record = match missing {
+            "WRITE on the dead-letter topic" | "READ on the dead-letter topic" => {
+                b"not a datum".to_vec()
+            }
+            _ => User::new(1, "name").encode(),
+        };
+        stage.write(&[NewRecord::to(0, record)]);
+        let letters = stage.dead_letter_topic();
+        for (name, resource, operation) in [
+            (
+                "READ on `KAFKA_TOPIC`",
+                Topic(&stage.topic),
+                AclOperation::Read,
+            ),
+            ("READ on the group", Group(&stage.group), AclOperation::Read),
+            (
+                "WRITE on the dead-letter topic",
+                Topic(&letters),
+                AclOperation::Write,
+            ),
+            (
+                "READ on the dead-letter topic",
+                Topic(&letters),
+                AclOperation::Read,
+            ),
+            (
+                "WRITE on a topic of answers",
+                Topic(&topic),
+                AclOperation::Write,
+            ),
+        ] {
+            if name != missing {
+                kafka.allow(resource, operation).unwrap();
+            }
+        }
+        // The broker applies an entry a moment after it is created.
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        let (checked, checks) = stage.check();
+        let checks = checks.values().filter(|check| {
+            let name = check["name"].as_str().unwrap();
+            ["broker", "topic", "group", "dead_letter_topic", "answers"].contains(&name)
+                && check["result"] != "ok"
+        });
+        let said: Vec<String> = checks
+            .map(|check| {
+                let detail = check["detail"].as_str().unwrap();
+                let last = detail.rsplit_once(", ").map_or(detail, |(_, last)| last);
+                let last = last.rsplit_once(": ").map_or(last, |(_, last)| last);
+                format!("`{}`: {last}", check["name"].as_str().unwrap())
+            })
+            .collect();
+        let run = stage.run();
+        assert!(
+            run.elapsed < Duration::from_secs(30),
+            "{missing}: {:?}",
+            run.elapsed
+        );
+        let row = format!(
+            "| {missing} | {checked} | {} | {} | `",
+            said.join("; "),
+            run.code
+        );
+        let notes = run.report["notes"].to_string();
+        let documented = DOCUMENT
+            .split_once(&row)
+            .and_then(|(_, rest)| rest.split_once('`'));
+        if !documented.is_some_and(|(note, _)| notes.contains(note)) {
+            wrong.push(format!("{row}\n    {:?} {notes}", run.elapsed));
+        }
+    }
+    assert!(
+        wrong.is_empty(),
+        "not in docs/OPERATIONS.md:\n{}",
+        wrong.join("\n")
+    );
 }
