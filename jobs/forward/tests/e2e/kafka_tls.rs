@@ -126,7 +126,7 @@ async fn a_broker_that_requires_client_certificates_accepts_only_valid_ones() {
         (&expired, "certificate unknown", "valid now"),
         (
             &stranger,
-            "bad certificate",
+            "alert",
             "one of the broker's authorities",
         ),
     ] {
@@ -145,7 +145,7 @@ async fn a_broker_that_requires_client_certificates_accepts_only_valid_ones() {
     stage.set("KAFKA_SECURITY_PROTOCOL", "ssl");
     let (detail, advice) = rejected(&stage);
     assert!(
-        advice.contains("requires a client certificate"),
+        detail.contains("requires a client certificate"),
         "{detail}; {advice}"
     );
     assert_eq!(stage.run().code, 74);
@@ -161,7 +161,7 @@ async fn a_broker_whose_certificate_has_another_name_is_rejected_unless_that_is_
     kafka.install(&kafka.client());
     let (detail, advice) = rejected(&stage);
     assert!(
-        advice.contains("does not contain the host name"),
+        detail.contains("IP address mismatch") && advice.contains("KAFKA_BOOTSTRAP_SERVERS"),
         "{detail}; {advice}"
     );
     assert_eq!(stage.run().code, 74);
