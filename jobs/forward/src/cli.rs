@@ -413,7 +413,7 @@ mod tests {
         let run = command.find_subcommand_mut("run").unwrap();
         let help = run.render_long_help().to_string();
         for setting in GROUPS.iter().flat_map(|group| group.settings) {
-            let shown = match setting.secret {
+            let shown = match setting.secret || setting.family {
                 true => setting.variable(),
                 false => format!("--{} <", setting.flag()),
             };
