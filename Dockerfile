@@ -28,6 +28,7 @@ COPY shared/delivery/Cargo.toml shared/delivery/
 COPY shared/http-proxy/Cargo.toml shared/http-proxy/
 COPY shared/http-server/Cargo.toml shared/http-server/
 COPY shared/kafka/Cargo.toml shared/kafka/
+COPY shared/msk-iam/Cargo.toml shared/msk-iam/
 COPY shared/oauth2/Cargo.toml shared/oauth2/
 COPY shared/oci/Cargo.toml shared/oci/
 COPY shared/offsets/Cargo.toml shared/offsets/

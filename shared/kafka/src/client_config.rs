@@ -12,7 +12,7 @@ use runtime::redact;
 use settings::SettingError;
 
 use crate::config::{
-    GroupProtocol, KafkaSettings, MAX_BATCH_BYTES, OCI_MAX_MESSAGE_BYTES, Profile,
+    GroupProtocol, KafkaSettings, MAX_BATCH_BYTES, OAUTHBEARER, OCI_MAX_MESSAGE_BYTES, Profile,
 };
 use crate::properties::ClientKind;
 use crate::tokens::ClientProperties;
@@ -43,7 +43,7 @@ impl KafkaSettings {
                 .set("sasl.password", password.reveal());
         }
         if self.tokens.is_some() {
-            config.set("sasl.mechanism", self.mechanism);
+            config.set("sasl.mechanism", OAUTHBEARER);
         }
         if self.protocol.ends_with("ssl") {
             self.tls.apply(&mut config);

@@ -1,6 +1,7 @@
 //! How to reach the broker: reads and validates the settings of the connection.
 
 use crate::check;
+use crate::msk_iam::{self, AWS_MSK_IAM};
 use crate::oauth;
 pub use crate::profile::Profile;
 use crate::properties::ClientProperty;
@@ -43,7 +44,8 @@ pub struct KafkaSettings {
     pub(crate) properties: Vec<ClientProperty>,
 }
 
-const OAUTHBEARER: &str = "OAUTHBEARER";
+/// The mechanism of the protocol for all tokens.
+pub(crate) const OAUTHBEARER: &str = "OAUTHBEARER";
 
 impl KafkaSettings {
     /// Reads and validates the settings.
@@ -74,25 +76,32 @@ impl KafkaSettings {
             &[
                 (
                     "auto",
-                    match oauth::is_set(settings) {
-                        true => OAUTHBEARER,
-                        false => profile.mechanism(),
+                    match username.is_some() {
+                        _ if oauth::is_set(settings) => OAUTHBEARER,
+                        false if profile.has_iam(&bootstrap) => AWS_MSK_IAM,
+                        _ => profile.mechanism(),
                     },
                 ),
                 ("PLAIN", "PLAIN"),
                 ("SCRAM-SHA-256", "SCRAM-SHA-256"),
                 ("SCRAM-SHA-512", "SCRAM-SHA-512"),
                 (OAUTHBEARER, OAUTHBEARER),
+                (AWS_MSK_IAM, AWS_MSK_IAM),
             ],
-            "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or auto",
+            "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM or auto",
         )?;
-        let has_tokens = mechanism == OAUTHBEARER;
-        let tokens = has_tokens.then(|| oauth::tokens(settings)).transpose()?;
+        let has_tokens = matches!(mechanism, OAUTHBEARER | AWS_MSK_IAM);
         if has_tokens && username.is_some() {
-            return Err(SettingError::Contradiction(
-                "KAFKA_USERNAME is set, but KAFKA_SASL_MECHANISM is OAUTHBEARER".to_owned(),
-            ));
+            return Err(SettingError::Contradiction(format!(
+                "KAFKA_USERNAME is set, but KAFKA_SASL_MECHANISM is {mechanism}"
+            )));
         }
+        let variable = |name: &str| std::env::var(name).ok();
+        let tokens = match mechanism {
+            OAUTHBEARER => Some(oauth::tokens(settings)?),
+            AWS_MSK_IAM => Some(msk_iam::tokens(settings, &bootstrap, &variable)?),
+            _ => None,
+        };
         let tls = ClientTls::from_settings(settings)?;
         let protocol = settings.choice(
             &KAFKA_SECURITY_PROTOCOL,

@@ -52,6 +52,7 @@ pub mod list_offsets;
 pub mod listing;
 mod log;
 pub mod member;
+mod msk_iam;
 mod oauth;
 pub mod permissions;
 pub mod producer;

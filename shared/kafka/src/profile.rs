@@ -21,6 +21,7 @@ pub enum Profile {
 
 /// The ports of Amazon MSK ("Port information"), inside its network and public.
 const MSK_TLS: [u16; 2] = [9094, 9194];
+const MSK_IAM: [u16; 2] = [9098, 9198];
 
 impl Profile {
     /// The values of `KAFKA_PROFILE`, with `auto` and the former name `oci`.
@@ -76,6 +77,11 @@ impl Profile {
     /// Whether a connection without credentials uses TLS.
     pub(crate) fn has_tls(self, bootstrap: &str) -> bool {
         self == Self::Msk && has_port(bootstrap, MSK_TLS)
+    }
+
+    /// Whether clients authenticate with credentials of AWS, if they have no others.
+    pub(crate) fn has_iam(self, bootstrap: &str) -> bool {
+        self == Self::Msk && has_port(bootstrap, MSK_IAM)
     }
 
     /// The SASL mechanism, if none is set.
@@ -145,6 +151,18 @@ impl fmt::Display for Profile {
     }
 }
 
+/// The AWS region in the host name of a server of Amazon MSK.
+pub(crate) fn aws_region(bootstrap: &str) -> Option<&str> {
+    let region = |server| {
+        let host = host(server);
+        let host = host.strip_suffix(".cn").unwrap_or(host);
+        let (rest, region) = host.strip_suffix(".amazonaws.com")?.rsplit_once('.')?;
+        let is_kafka = rest.ends_with(".kafka") || rest.ends_with(".kafka-serverless");
+        is_kafka.then_some(region)
+    };
+    bootstrap.split(',').find_map(region)
+}
+
 fn host(server: &str) -> &str {
     server.rsplit_once(':').map_or(server, |(host, _)| host)
 }
@@ -206,8 +224,33 @@ mod tests {
     }
 
     #[test]
-    fn the_port_of_msk_selects_tls() {
+    fn the_port_of_msk_selects_tls_and_authentication() {
         assert!(Profile::Msk.has_tls("b-1:9094"));
         assert!(!Profile::Msk.has_tls("b-1:9092"));
+        assert!(Profile::Msk.has_iam("b-1:9098") && Profile::Msk.has_iam("b-1:9198"));
+        assert!(!Profile::Msk.has_iam("b-1:9096"));
+        assert!(!Profile::Kafka.has_iam("b-1:9098"));
+    }
+
+    #[test]
+    fn the_host_name_of_msk_has_the_region() {
+        for (host, expected) in [
+            (
+                "b-1.demo.a1.c2.kafka.us-east-1.amazonaws.com:9098",
+                Some("us-east-1"),
+            ),
+            (
+                "boot-a.c1.kafka-serverless.eu-west-1.amazonaws.com:9098",
+                Some("eu-west-1"),
+            ),
+            (
+                "b-1.demo.a1.c2.kafka.cn-north-1.amazonaws.com.cn:9098",
+                Some("cn-north-1"),
+            ),
+            ("b-1.example:9098", None),
+            ("sqs.us-east-1.amazonaws.com:443", None),
+        ] {
+            assert_eq!(aws_region(host), expected, "{host}");
+        }
     }
 }

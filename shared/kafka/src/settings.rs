@@ -8,7 +8,8 @@ settings::settings! {
     #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password; on OCI Streaming the user's auth token.";
     KAFKA_PROFILE = "kafka_profile" or "auto", "The kind of broker: kafka, oci-streaming (or oci), oci-kafka, msk, confluent, or auto (by the host name).";
     KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto: sasl_ssl with a user name, ssl with a client certificate, else plaintext.";
-    KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "auto", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, or auto: OAUTHBEARER with a token endpoint, else that of the profile.";
+    KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "auto", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM, or auto: OAUTHBEARER with a token endpoint, AWS_MSK_IAM on the ports 9098 and 9198 of Amazon MSK, else that of the profile.";
+    KAFKA_AWS_REGION = "kafka_aws_region", "The region of the cluster, for AWS_MSK_IAM. Unset: that of the host name, or AWS_REGION.";
     KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL = "kafka_sasl_oauthbearer_token_endpoint_url", "The token endpoint of the authorization server whose access tokens authenticate the clients (client credentials).";
     KAFKA_SASL_OAUTHBEARER_CLIENT_ID = "kafka_sasl_oauthbearer_client_id", "The client id for the token endpoint.";
     #[secret] KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET = "kafka_sasl_oauthbearer_client_secret", "The client secret for the token endpoint.";

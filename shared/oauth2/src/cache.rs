@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use http::HeaderValue;
 use runtime::retry::Backoff;
 
-use crate::response::{Token, TokenError};
+use crate::response::TokenError;
+use crate::token::Token;
 
 /// The wait after a failed request, during which no other one is sent.
 const BACKOFF: Backoff = Backoff {
@@ -161,7 +162,7 @@ impl CachedToken {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::response::Lifetime;
+    use crate::token::Lifetime;
 
     const SECOND: Duration = Duration::from_secs(1);
 

@@ -2,6 +2,7 @@
 //!
 //! - [`ClientCredentials`]: how to request a token
 //! - [`TokenSource`]: the current token, for any number of callers on any runtimes
+//! - [`RequestToken`]: another way to request a token
 //! - [`TokenError`]: why there is no token
 //!
 //! A token is requested when a caller needs one, once for all callers. It is replaced before it expires while callers
@@ -38,10 +39,12 @@ mod credentials;
 mod request;
 mod response;
 mod source;
+mod token;
 
 pub use credentials::{AuthMethod, ClientCredentials, parse_url};
 pub use response::TokenError;
-pub use source::TokenSource;
+pub use source::{RequestToken, TokenFuture, TokenSource};
+pub use token::Token;
 
 /// The URL type of [`ClientCredentials`].
 pub use reqwest::Url;

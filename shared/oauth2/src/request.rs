@@ -13,7 +13,9 @@ use runtime::secret::Secret;
 use runtime::text::{cause, percent_encode};
 
 use crate::credentials::{AuthMethod, ClientCredentials};
-use crate::response::{self, Token, TokenError};
+use crate::response::{self, TokenError};
+use crate::source::{RequestToken, TokenFuture};
+use crate::token::Token;
 
 /// The maximum duration of a request.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -27,7 +29,7 @@ pub(crate) type HttpBuilder = dyn Fn() -> Result<ClientBuilder, String> + Send +
 /// The request of one client.
 pub(crate) struct TokenRequest {
     http: Box<HttpBuilder>,
-    pub(crate) url: Url,
+    url: Url,
     body: Secret,
     authorization: Option<HeaderValue>,
     /// The name by which tokens are masked.
@@ -59,7 +61,7 @@ impl TokenRequest {
     }
 
     /// Requests a token. `now`: the lifetime of the token begins then.
-    pub(crate) async fn send(&self, now: Instant) -> Result<Token, TokenError> {
+    async fn send(&self, now: Instant) -> Result<Token, TokenError> {
         let mut request = self
             .client()?
             .post(self.url.clone())
@@ -88,6 +90,16 @@ impl TokenRequest {
             .timeout(TIMEOUT)
             .build()
             .map_err(|error| setup(cause(&error)))
+    }
+}
+
+impl RequestToken for TokenRequest {
+    fn origin(&self) -> &str {
+        self.url.as_str()
+    }
+
+    fn request(&self, now: Instant) -> TokenFuture<'_> {
+        Box::pin(self.send(now))
     }
 }
 

@@ -3,35 +3,15 @@
 use std::fmt;
 use std::time::{Duration, Instant};
 
-use http::{HeaderValue, StatusCode};
+use http::StatusCode;
 use runtime::redact;
 use runtime::secret::Secret;
 use serde::Deserialize;
 
-/// A token is replaced this long before it expires, or after nine tenths of its lifetime.
-const MARGIN: Duration = Duration::from_secs(30);
-
-/// The maximum lifetime of a token. Adding it to the current time cannot overflow.
-const MAX_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
+use crate::token::Token;
 
 /// The maximum length of a message, in characters.
 const MAX_MESSAGE: usize = 400;
-
-/// A token.
-#[derive(Clone, Debug)]
-pub(crate) struct Token {
-    /// The value of `Authorization`.
-    pub(crate) header: HeaderValue,
-    pub(crate) lifetime: Option<Lifetime>,
-}
-
-/// How long a token is used. Without it, a token is used until it is refused.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Lifetime {
-    /// From then on a new one is requested.
-    pub(crate) replace_at: Instant,
-    pub(crate) expires_at: Instant,
-}
 
 /// Why there is no token. Contains no secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -71,26 +51,19 @@ pub(crate) fn token(body: &[u8], now: Instant, name: &str) -> Result<Token, Toke
     let refused = |reason: &str| TokenError::Refused(reason.to_owned());
     let response: TokenResponse = serde_json::from_slice(body)
         .map_err(|_| refused("the response has no access_token (RFC 6749, section 5.1)"))?;
-    redact::protect(name, [Secret::new(&response.access_token)]);
+    let access_token = Secret::new(&response.access_token);
+    redact::protect(name, [access_token.clone()]);
     if let Some(kind) = &response.token_type
         && !kind.eq_ignore_ascii_case("bearer")
     {
         let reason = format!("the token type is {:?}, expected Bearer", line(kind));
         return Err(TokenError::Refused(reason));
     }
-    let mut header = HeaderValue::try_from(format!("Bearer {}", response.access_token))
-        .map_err(|_| refused("the access_token has characters that a header cannot have"))?;
-    header.set_sensitive(true);
     let lifetime = response
         .expires_in
         .and_then(|value| value.as_f64().or_else(|| value.as_str()?.parse().ok()))
-        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok())
-        .map(|lifetime| lifetime.min(MAX_LIFETIME));
-    let lifetime = lifetime.map(|lifetime| Lifetime {
-        replace_at: now + lifetime.saturating_sub(MARGIN).max(lifetime.mul_f64(0.9)),
-        expires_at: now + lifetime,
-    });
-    Ok(Token { header, lifetime })
+        .and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
+    Token::new(&access_token, lifetime, now, name)
 }
 
 /// The meaning of a response that is not successful. `is_cut`: the body is longer.

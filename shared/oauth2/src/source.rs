@@ -1,17 +1,20 @@
 //! The current token, for any number of callers.
 
+use std::fmt::Debug;
+use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
-use reqwest::{ClientBuilder, Url};
+use reqwest::ClientBuilder;
 use tokio::sync::watch;
 use tracing::{debug, warn};
 
 use crate::cache::{Decision, TokenCache};
 use crate::credentials::ClientCredentials;
 use crate::request::TokenRequest;
-use crate::response::{Token, TokenError};
+use crate::response::TokenError;
+use crate::token::Token;
 
 /// Requests tokens and keeps the current one. Clones share it.
 ///
@@ -19,9 +22,21 @@ use crate::response::{Token, TokenError};
 #[derive(Clone, Debug)]
 pub struct TokenSource(Arc<Shared>);
 
+/// Requests tokens in another way than the client credentials grant.
+pub trait RequestToken: Debug + Send + Sync {
+    /// Where the tokens come from, for the log; no secret.
+    fn origin(&self) -> &str;
+
+    /// Requests a token, whose lifetime begins at `now`. The request must end by itself.
+    fn request(&self, now: Instant) -> TokenFuture<'_>;
+}
+
+/// A request for a token in progress.
+pub type TokenFuture<'a> = Pin<Box<dyn Future<Output = Result<Token, TokenError>> + Send + 'a>>;
+
 #[derive(Debug)]
 struct Shared {
-    request: TokenRequest,
+    request: Box<dyn RequestToken>,
     cache: Mutex<TokenCache>,
     /// Notified when a request has ended.
     ended: watch::Sender<()>,
@@ -38,16 +53,16 @@ impl TokenSource {
         http: impl Fn() -> Result<ClientBuilder, String> + Send + Sync + 'static,
         credentials: &ClientCredentials,
     ) -> Result<Self, TokenError> {
-        Ok(Self(Arc::new(Shared {
-            request: TokenRequest::new(Box::new(http), credentials)?,
-            cache: Mutex::default(),
-            ended: watch::Sender::new(()),
-        })))
+        Ok(Self::of(TokenRequest::new(Box::new(http), credentials)?))
     }
 
-    /// The token endpoint.
-    pub fn url(&self) -> &Url {
-        &self.0.request.url
+    /// Requests tokens in this way. Sends no request.
+    pub fn of(request: impl RequestToken + 'static) -> Self {
+        Self(Arc::new(Shared {
+            request: Box::new(request),
+            cache: Mutex::default(),
+            ended: watch::Sender::new(()),
+        }))
     }
 
     /// The value of `Authorization`. Waits only if there is no valid token.
@@ -96,7 +111,7 @@ impl TokenSource {
         if matches!(decision, Decision::Request | Decision::UseAndRequest(_)) {
             let shared = Arc::clone(&self.0);
             let work = move || {
-                let result = block_on(shared.request.send(now));
+                let result = block_on(shared.request.request(now));
                 shared.end(result);
             };
             let builder = std::thread::Builder::new().name("access token".to_owned());
@@ -114,10 +129,10 @@ impl Shared {
     }
 
     fn end(&self, result: Result<Token, TokenError>) {
-        let url = &self.request.url;
+        let origin = self.request.origin();
         match &result {
-            Ok(_) => debug!(%url, "received an access token"),
-            Err(error) => warn!(%url, %error, "requesting an access token failed"),
+            Ok(_) => debug!(origin, "received an access token"),
+            Err(error) => warn!(origin, %error, "requesting an access token failed"),
         }
         let (now, random) = (Instant::now(), fastrand::f64());
         // Notified under the lock, so that a receiver is not notified of a request that ended before its decision.

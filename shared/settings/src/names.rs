@@ -39,6 +39,7 @@ pub const NAMES: &[&str] = &[
     "deadline",
     "delivery_schema",
     "give_up_after",
+    "kafka_aws_region",
     "kafka_bootstrap_servers",
     "kafka_bootstrapserver",
     "kafka_client",

@@ -124,11 +124,7 @@ async fn a_broker_that_requires_client_certificates_accepts_only_valid_ones() {
     let stranger = other.client("job", "job", "urn:job").unwrap();
     for (client, cause, remedy) in [
         (&expired, "certificate unknown", "valid now"),
-        (
-            &stranger,
-            "alert",
-            "one of the broker's authorities",
-        ),
+        (&stranger, "alert", "one of the broker's authorities"),
     ] {
         kafka.install(client);
         let (detail, advice) = rejected(&stage);
