@@ -32,7 +32,7 @@ e2e: build ## Test the function and the job on Apache Kafka, with Apicurio Regis
 openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro -p api-avro-sample --test openapi -- --ignored
 
-callers-check: needs ## Compare with other libraries: signatures, tokens and CloudEvents of callers, signatures and CloudEvents of the job (Python, PyPI)
+callers-check: needs ## Compare with other libraries: signatures, tokens and CloudEvents of callers, signatures, CloudEvents and MSK tokens of the job (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro --test callers -- --ignored
 	$(CARGO) test -p forward --test receivers -- --ignored
 

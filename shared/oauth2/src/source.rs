@@ -65,6 +65,11 @@ impl TokenSource {
         }))
     }
 
+    /// Where the tokens come from: the URL of the token endpoint, if it is that of [`TokenSource::new`].
+    pub fn origin(&self) -> &str {
+        self.0.request.origin()
+    }
+
     /// The value of `Authorization`. Waits only if there is no valid token.
     ///
     /// # Errors

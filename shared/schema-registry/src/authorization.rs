@@ -19,7 +19,8 @@ pub(crate) enum Authorization {
     None,
     Basic(HeaderValue),
     Bearer(HeaderValue),
-    OAuth2(TokenSource),
+    /// With the URL of the token endpoint.
+    OAuth2(TokenSource, Url),
 }
 
 impl Authorization {
@@ -65,7 +66,8 @@ impl Authorization {
                     audience: None,
                 };
                 let source = TokenSource::new(http, &credentials);
-                Self::OAuth2(source.map_err(|error| RegistryError::Setup(error.to_string()))?)
+                let source = source.map_err(|error| RegistryError::Setup(error.to_string()))?;
+                Self::OAuth2(source, token_url.clone())
             }
         })
     }
@@ -81,22 +83,20 @@ impl Authorization {
         match self {
             Self::None => Ok(None),
             Self::Basic(header) | Self::Bearer(header) => Ok(Some(header.clone())),
-            Self::OAuth2(source) => {
+            Self::OAuth2(source, url) => {
                 let now = Instant::now().into_std();
                 if let Some(refused) = refused {
                     source.refuse(refused, now, Duration::ZERO);
                 }
                 let header = source.header(now).await;
-                header
-                    .map(Some)
-                    .map_err(|error| (error, source.url().clone()))
+                header.map(Some).map_err(|error| (error, url.clone()))
             }
         }
     }
 
     /// Whether a refused header can be replaced by a new one.
     pub(crate) fn can_renew(&self) -> bool {
-        matches!(self, Self::OAuth2(_))
+        matches!(self, Self::OAuth2(..))
     }
 
     /// The settings to check when the credentials are refused.
@@ -109,7 +109,7 @@ impl Authorization {
                 "check SCHEMA_REGISTRY_USERNAME and SCHEMA_REGISTRY_PASSWORD, and the user's permissions"
             }
             Self::Bearer(_) => "check SCHEMA_REGISTRY_TOKEN and its permissions",
-            Self::OAuth2(_) => {
+            Self::OAuth2(..) => {
                 "check SCHEMA_REGISTRY_OAUTH_CLIENT_ID, SCHEMA_REGISTRY_OAUTH_CLIENT_SECRET, \
                  SCHEMA_REGISTRY_OAUTH_SCOPE and the client's permissions"
             }

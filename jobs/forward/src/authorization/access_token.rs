@@ -31,7 +31,7 @@ impl RequestAuthorization for AccessToken {
         let ready = async {
             let header = self.0.header(Instant::now()).await;
             header.map(drop).map_err(|error| {
-                let url = self.0.url();
+                let url = self.0.origin();
                 AuthorizationError(format!("requesting a token from {url}: {error}"))
             })
         };
@@ -41,7 +41,10 @@ impl RequestAuthorization for AccessToken {
     fn on_unauthorized(&self, authorization: &HeaderValue) -> bool {
         let is_replaced = self.0.refuse(authorization, Instant::now(), MIN_AGE);
         if !is_replaced {
-            warn!(url = %self.0.url(), "the endpoint refused a new token too: check the client's permissions, scope and audience");
+            warn!(
+                url = self.0.origin(),
+                "the endpoint refused a new token too: check the client's permissions, scope and audience"
+            );
         }
         is_replaced
     }
