@@ -23,6 +23,8 @@ mod connections;
 mod dead_letters;
 #[path = "e2e/delivery.rs"]
 mod delivery;
+#[path = "e2e/kafka_msk.rs"]
+mod kafka_msk;
 #[path = "e2e/kafka_oauth.rs"]
 mod kafka_oauth;
 #[path = "e2e/kafka_tls.rs"]

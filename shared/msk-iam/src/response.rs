@@ -74,9 +74,7 @@ fn credentials(
 }
 
 fn malformed(missing: &str) -> TokenError {
-    TokenError::Refused(format!(
-        "the response with AWS credentials has not {missing}"
-    ))
+    TokenError::Refused(format!("the response has no {missing}"))
 }
 
 /// How long credentials are valid from `now` on, at most `limit`.
@@ -95,7 +93,7 @@ pub(crate) fn remaining(
             let seconds = i64::try_from(seconds.as_secs()).unwrap_or_default();
             let at = chrono::DateTime::from_timestamp(seconds, 0).unwrap_or_default();
             Err(TokenError::Unavailable(format!(
-                "the AWS credentials expired at {}: check this machine's clock",
+                "expired at {}: check this machine's clock",
                 at.format("%Y-%m-%dT%H:%M:%SZ")
             )))
         }

@@ -213,14 +213,14 @@ async fn container(
         Some(Authorization::File(file)) => Some(token(file)?),
     };
     let header = value.as_ref().map(|value| ("authorization", value));
-    let http = Http::local("the container's credentials")?;
+    let http = Http::local("the container's endpoint")?;
     let text = http.request(Method::GET, url, header).await?;
     response::of_metadata(&text)
 }
 
 /// IMDSv2: a session token, the name of the role, its credentials ("Retrieve security credentials from instance metadata").
 async fn instance(endpoint: &Url) -> Result<Credentials, TokenError> {
-    let http = Http::local("the instance's metadata service")?;
+    let http = Http::local("the metadata service")?;
     let at = |path: &str| {
         let joined = endpoint.join(path);
         joined.map_err(|error| TokenError::Refused(error.to_string()))
@@ -236,7 +236,7 @@ async fn instance(endpoint: &Url) -> Result<Credentials, TokenError> {
     let role = names.lines().next().unwrap_or_default().trim();
     let is_name = |c: char| c.is_ascii_alphanumeric() || "+=,.@_-".contains(c);
     if role.is_empty() || role.starts_with('.') || !role.chars().all(is_name) {
-        let reason = "the instance's metadata service names no role: attach one to the instance";
+        let reason = "the metadata service names no role: attach one to the instance";
         return Err(TokenError::Refused(reason.to_owned()));
     }
     let url = at(&format!("{roles}{role}"))?;

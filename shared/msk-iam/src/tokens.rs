@@ -25,9 +25,16 @@ impl MskTokens {
     }
 
     async fn token(&self, now: Instant) -> Result<Token, TokenError> {
-        let credentials = self.credentials.load().await?;
+        let named = |error| {
+            let name = self.credentials.name();
+            match error {
+                TokenError::Unavailable(why) => TokenError::Unavailable(format!("{name}: {why}")),
+                TokenError::Refused(why) => TokenError::Refused(format!("{name}: {why}")),
+            }
+        };
+        let credentials = self.credentials.load().await.map_err(named)?;
         let time = SystemTime::now();
-        let lifetime = remaining(&credentials, time, presign::LIFETIME)?;
+        let lifetime = remaining(&credentials, time, presign::LIFETIME).map_err(named)?;
         let user_agent = concat!("frontdoor/", env!("CARGO_PKG_VERSION"));
         let token = presign(&credentials, &self.region, time, user_agent)
             .map_err(|error| TokenError::Refused(format!("signing: {error}")))?;

@@ -23,6 +23,8 @@ pub struct Options {
     pub fast_join: bool,
     /// More lines of `server.properties`.
     pub set: Vec<String>,
+    /// A Java source whose classes the broker can load; needs `javac`.
+    pub source: Option<PathBuf>,
     /// The heap of each broker in Java's notation; `384m` if empty.
     pub heap: String,
     /// More JVM options.
@@ -61,6 +63,9 @@ impl Kafka {
         }
         if !options.java.is_empty() {
             command.env("KAFKA_OPTS", &options.java);
+        }
+        if let Some(source) = &options.source {
+            command.arg("--java").arg(source);
         }
         for line in &options.set {
             command.args(["--set", line]);

@@ -110,12 +110,16 @@ impl Fault {
             }
             Self::Mechanism { .. } => "set KAFKA_SASL_MECHANISM to a mechanism of the broker",
             Self::Credentials(_) => "check KAFKA_USERNAME and KAFKA_PASSWORD",
+            Self::NoToken(reason) if reason.contains("AWS credentials") => {
+                "check the role of this function, container or machine, or AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+            }
             Self::NoToken(_) => {
                 "check KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL, KAFKA_SASL_OAUTHBEARER_CLIENT_ID and \
                  KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET"
             }
             Self::RejectedToken(_) => {
-                "check the audience, scope and issuer that the broker expects, and the clocks"
+                "check the audience, scope and issuer that the broker expects, and the clocks; with AWS_MSK_IAM the permission \
+                 kafka-cluster:Connect, and KAFKA_AWS_REGION"
             }
         }
     }
@@ -214,6 +218,10 @@ pub(crate) fn of_sasl(reason: &str) -> Option<Fault> {
         return Some(Fault::RejectedToken(rest.to_owned()));
     }
     if let Some((_, rest)) = reason.split_once("SASL authentication error: ") {
+        // RFC 7628, section 3.2.2.
+        if rest.starts_with("{\"status\":") {
+            return Some(Fault::RejectedToken(rest.to_owned()));
+        }
         return Some(Fault::Credentials(rest.to_owned()));
     }
     // `SASL PLAIN mechanism handshake failed: <error>: broker's supported mechanisms: A,B`
@@ -260,6 +268,12 @@ mod tests {
                 "OAUTHBEARER authentication failed (principal=job): {\"status\":\"invalid_token\"}",
                 Some(Fault::RejectedToken(
                     "failed (principal=job): {\"status\":\"invalid_token\"}".to_owned(),
+                )),
+            ),
+            (
+                "authentication error: {\"status\":\"invalid_token\"}",
+                Some(Fault::RejectedToken(
+                    "{\"status\":\"invalid_token\"}".to_owned(),
                 )),
             ),
             ("something else", None),
