@@ -8,7 +8,7 @@ use crate::settings::{
     KAFKA_SASL_OAUTHBEARER_AUDIENCE, KAFKA_SASL_OAUTHBEARER_CA_LOCATION,
     KAFKA_SASL_OAUTHBEARER_CLIENT_ID, KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET,
     KAFKA_SASL_OAUTHBEARER_EXTENSIONS, KAFKA_SASL_OAUTHBEARER_SCOPE,
-    KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
+    KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_AUTH_METHOD, KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL,
 };
 use crate::tokens::Tokens;
 
@@ -34,7 +34,14 @@ pub(crate) fn tokens(settings: &Settings) -> Result<Tokens, SettingError> {
     let client_id = settings.required(&KAFKA_SASL_OAUTHBEARER_CLIENT_ID)?;
     let credentials = ClientCredentials {
         token_url,
-        auth_method: AuthMethod::default(),
+        auth_method: settings.choice(
+            &KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_AUTH_METHOD,
+            &[
+                ("client_secret_basic", AuthMethod::Basic),
+                ("client_secret_post", AuthMethod::Post),
+            ],
+            "client_secret_basic or client_secret_post",
+        )?,
         client_id: client_id.to_owned(),
         client_secret: client_secret.ok_or_else(|| SettingError::Missing {
             variable: KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET.variable(),
@@ -93,8 +100,83 @@ fn extensions(text: &str) -> Option<Vec<(String, String)>> {
 
 #[cfg(test)]
 mod tests {
+    use std::io::{Read, Write};
+    use std::net::TcpListener;
+    use std::sync::mpsc::{Receiver, channel};
+    use std::time::Instant;
+
+    use openssl::ssl::{SslAcceptor, SslMethod};
+    use testkit::certificates::CertificateAuthority;
+
     use super::*;
     use crate::config::tests::kafka;
+
+    /// A token endpoint with TLS: its port, and the text of each request.
+    fn token_server(authority: &CertificateAuthority) -> (u16, Receiver<String>) {
+        let server = authority.server("idp").unwrap();
+        let mut builder = SslAcceptor::mozilla_intermediate_v5(SslMethod::tls_server()).unwrap();
+        builder.set_certificate(&server.certificate).unwrap();
+        builder.set_private_key(&server.key).unwrap();
+        let acceptor = builder.build();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let (sender, requests) = channel();
+        std::thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let Ok(mut stream) = acceptor.accept(stream) else {
+                    continue;
+                };
+                let mut request = Vec::new();
+                // The body may be a record of its own.
+                while !request.ends_with(b"canary") {
+                    let mut bytes = [0; 4096];
+                    match stream.read(&mut bytes) {
+                        Ok(length @ 1..) => request.extend_from_slice(&bytes[..length]),
+                        _ => break,
+                    }
+                }
+                let body = r#"{"access_token":"t"}"#;
+                let head = "HTTP/1.1 200 OK\r\nconnection: close\r\ncontent-length: 20\r\n\r\n";
+                let _ = stream.write_all(format!("{head}{body}").as_bytes());
+                let _ = stream.shutdown();
+                let _ = sender.send(String::from_utf8(request).unwrap());
+            }
+        });
+        (port, requests)
+    }
+
+    #[tokio::test]
+    async fn the_token_endpoint_may_have_a_private_authority_and_want_the_secret_in_the_body() {
+        let authority = CertificateAuthority::new("authority").unwrap();
+        let (port, requests) = token_server(&authority);
+        let url = format!("https://localhost:{port}/token");
+        let ca = authority.pem().unwrap();
+        let mut all = vec![
+            ("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092"),
+            ("KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", url.as_str()),
+            ("KAFKA_SASL_OAUTHBEARER_CLIENT_ID", "job"),
+            ("KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET", "hunter2"),
+            ("KAFKA_SASL_OAUTHBEARER_AUDIENCE", "canary"),
+        ];
+        let header = async |all: &[_]| {
+            let tokens = kafka(all).await.unwrap().tokens.unwrap();
+            tokens.source.header(Instant::now()).await
+        };
+        let error = header(&all).await.unwrap_err().to_string();
+        assert!(error.contains("certificate verify failed"), "{error}");
+        all.push(("KAFKA_SASL_OAUTHBEARER_CA_LOCATION", &ca));
+        assert_eq!(header(&all).await.unwrap(), "Bearer t");
+        let request = requests.recv().unwrap();
+        assert!(request.contains("authorization: Basic"), "{request}");
+        all.push((
+            "KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_AUTH_METHOD",
+            "client_secret_post",
+        ));
+        assert_eq!(header(&all).await.unwrap(), "Bearer t");
+        let request = requests.recv().unwrap();
+        assert!(request.contains("&client_secret=hunter2&"), "{request}");
+        assert!(!request.contains("authorization"), "{request}");
+    }
 
     #[test]
     fn extensions_have_names_of_letters() {

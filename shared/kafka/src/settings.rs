@@ -13,6 +13,7 @@ settings::settings! {
     KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL = "kafka_sasl_oauthbearer_token_endpoint_url", "The token endpoint of the authorization server whose access tokens authenticate the clients (client credentials).";
     KAFKA_SASL_OAUTHBEARER_CLIENT_ID = "kafka_sasl_oauthbearer_client_id", "The client id for the token endpoint.";
     #[secret] KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET = "kafka_sasl_oauthbearer_client_secret", "The client secret for the token endpoint.";
+    KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_AUTH_METHOD = "kafka_sasl_oauthbearer_token_endpoint_auth_method" or "client_secret_basic", "Where the request for a token has the client secret: client_secret_basic (header Authorization) or client_secret_post (body).";
     KAFKA_SASL_OAUTHBEARER_SCOPE = "kafka_sasl_oauthbearer_scope", "The scope to request.";
     KAFKA_SASL_OAUTHBEARER_AUDIENCE = "kafka_sasl_oauthbearer_audience", "The audience to request, for authorization servers that require the parameter.";
     KAFKA_SASL_OAUTHBEARER_EXTENSIONS = "kafka_sasl_oauthbearer_extensions", "SASL extensions (KIP-342), as name=value,name=value.";

@@ -58,6 +58,7 @@ pub const NAMES: &[&str] = &[
     "kafka_sasl_oauthbearer_client_secret",
     "kafka_sasl_oauthbearer_extensions",
     "kafka_sasl_oauthbearer_scope",
+    "kafka_sasl_oauthbearer_token_endpoint_auth_method",
     "kafka_sasl_oauthbearer_token_endpoint_url",
     "kafka_security_protocol",
     "kafka_ssl_ca_location",

@@ -19,7 +19,6 @@ import javax.crypto.spec.SecretKeySpec;
 import javax.security.auth.callback.Callback;
 import javax.security.auth.login.AppConfigurationEntry;
 import org.apache.kafka.common.security.auth.AuthenticateCallbackHandler;
-import org.apache.kafka.common.security.oauthbearer.OAuthBearerExtensionsValidatorCallback;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerToken;
 import org.apache.kafka.common.security.oauthbearer.OAuthBearerValidatorCallback;
 
@@ -49,14 +48,6 @@ public class MskValidator implements AuthenticateCallbackHandler {
                 } catch (Exception error) {
                     validator.error("invalid_token", null, null);
                 }
-            } else if (callback instanceof OAuthBearerExtensionsValidatorCallback extensions) {
-                extensions.inputExtensions().map().forEach((name, value) -> {
-                    if (value.equals("lkc-1")) {
-                        extensions.valid(name);
-                    } else {
-                        extensions.error(name, "expected lkc-1");
-                    }
-                });
             }
         }
     }
