@@ -39,6 +39,7 @@
 
 pub mod batch;
 pub mod check;
+mod client_certificate;
 mod client_config;
 mod close;
 pub mod commit;

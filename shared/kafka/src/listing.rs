@@ -6,6 +6,7 @@ use runtime::secret::Secret;
 use settings::names::is_secret_property;
 
 use crate::config::KafkaSettings;
+use crate::settings::KAFKA_SSL_KEYSTORE_LOCATION;
 
 /// A property of a client.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,6 +85,10 @@ impl KafkaSettings {
             .flatten();
         if of_profile.any(|(known, text)| *known == name && value == Some(*text)) {
             return format!("profile {profile}");
+        }
+        let keystore = &KAFKA_SSL_KEYSTORE_LOCATION;
+        if matches!(name, "ssl.certificate.pem" | "ssl.key.pem") && self.tls.has_keystore() {
+            return keystore.variable();
         }
         let setting = SETTINGS.iter().find(|(known, _)| *known == name);
         setting.map_or("program", |(_, setting)| setting).to_owned()

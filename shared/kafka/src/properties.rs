@@ -39,7 +39,7 @@ const ALIASES: [(&str, &str); 10] = [
 ];
 
 /// Properties that are refused, and why. A name that ends in `.` stands for all that begin with it.
-const REFUSED: [(&str, &str); 52] = [
+const REFUSED: [(&str, &str); 53] = [
     (
         "acks",
         "a message is stored when all in-sync replicas have it",
@@ -140,6 +140,10 @@ const REFUSED: [(&str, &str); 52] = [
     ("ssl.engine.", "it loads code into the process"),
     ("ssl.key.location", "set KAFKA_SSL_KEY"),
     ("ssl.key.password", "set KAFKA_SSL_KEY_PASSWORD"),
+    (
+        "ssl.keystore.",
+        "set KAFKA_SSL_KEYSTORE_LOCATION and KAFKA_SSL_KEYSTORE_PASSWORD",
+    ),
     ("ssl.key.pem", "set KAFKA_SSL_KEY"),
     ("ssl.providers", "it loads code into the process"),
     ("test.mock.", "messages to a simulated broker are lost"),
@@ -285,7 +289,7 @@ mod tests {
             ("debug", "broker,security"),
             ("log_level", "5"),
             ("queue_buffering_max_ms", "5"),
-            ("ssl_keystore_location", "client.p12"),
+            ("ssl_crl_location", "crl.pem"),
             ("sasl_login_hint", "x"),
         ] {
             let checked = property(name, value).check();
@@ -320,6 +324,7 @@ mod tests {
             "plugin_library_paths",
             "rebalance_cb",
             "ssl_engine_location",
+            "ssl_keystore_location",
             "offset_store_method",
             "test_mock_num_brokers",
         ] {

@@ -22,6 +22,8 @@ settings::settings! {
     KAFKA_SSL_CERTIFICATE = "kafka_ssl_certificate", "The client certificate with its chain, as PEM text or the path of a PEM file.";
     #[secret] KAFKA_SSL_KEY = "kafka_ssl_key", "The private key of KAFKA_SSL_CERTIFICATE, as PEM text or the path of a PEM file.";
     #[secret] KAFKA_SSL_KEY_PASSWORD = "kafka_ssl_key_password", "The pass phrase of KAFKA_SSL_KEY.";
+    KAFKA_SSL_KEYSTORE_LOCATION = "kafka_ssl_keystore_location", "A PKCS#12 file with the client certificate, its chain and its key, instead of KAFKA_SSL_CERTIFICATE and KAFKA_SSL_KEY.";
+    #[secret] KAFKA_SSL_KEYSTORE_PASSWORD = "kafka_ssl_keystore_password", "The password of KAFKA_SSL_KEYSTORE_LOCATION.";
     KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM = "kafka_ssl_endpoint_identification_algorithm" or "https", "https: the broker's certificate must contain the host name. none: any name is accepted, which permits interception.";
     KAFKA_COMPRESSION = "kafka_compression" or "none", "The compression of messages: none, gzip, snappy, lz4 or zstd. OCI Streaming has none.";
     #[family] KAFKA_CLIENT = "kafka_client", "Any other property of librdkafka, in upper case with underscores: KAFKA_CLIENT_SOCKET_TIMEOUT_MS is socket.timeout.ms.";

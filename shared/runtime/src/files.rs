@@ -10,11 +10,22 @@ use std::path::Path;
 /// # Errors
 /// The file cannot be read, is larger, or is not UTF-8. The text completes a sentence that begins with the file's name.
 pub fn read_text(path: &Path, limit: usize) -> Result<String, String> {
+    text(read(path, limit)?, limit)
+}
+
+/// Reads a whole file of at most `limit` bytes.
+///
+/// # Errors
+/// The file cannot be read, or is larger. The text completes a sentence that begins with the file's name.
+pub fn read(path: &Path, limit: usize) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     File::open(path)
         .and_then(|file| file.take(limit as u64 + 1).read_to_end(&mut bytes))
         .map_err(|error| error.to_string())?;
-    text(bytes, limit)
+    if bytes.len() > limit {
+        return Err(format!("it is larger than {limit} bytes"));
+    }
+    Ok(bytes)
 }
 
 /// Converts bytes to a text of at most `limit` bytes.

@@ -66,6 +66,8 @@ pub const NAMES: &[&str] = &[
     "kafka_ssl_endpoint_identification_algorithm",
     "kafka_ssl_key",
     "kafka_ssl_key_password",
+    "kafka_ssl_keystore_location",
+    "kafka_ssl_keystore_password",
     "kafka_timestamp",
     "kafka_topic",
     "kafka_username",
