@@ -4,16 +4,20 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use anyhow::Result;
-use openssl::asn1::Asn1Time;
+use openssl::asn1::{Asn1Object, Asn1OctetString, Asn1Time};
 use openssl::bn::{BigNum, MsbOption};
 use openssl::ec::{EcGroup, EcKey};
 use openssl::hash::MessageDigest;
 use openssl::nid::Nid;
 use openssl::pkey::{PKey, Private};
 use openssl::ssl::{SslConnector, SslMethod, SslStream};
-use openssl::x509::extension::{BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName};
+use openssl::x509::extension::{
+    AuthorityKeyIdentifier, BasicConstraints, ExtendedKeyUsage, SubjectAlternativeName,
+};
 use openssl::x509::store::X509StoreBuilder;
-use openssl::x509::{X509, X509Builder, X509Name};
+use openssl::x509::{
+    X509, X509Builder, X509CrlBuilder, X509Extension, X509Name, X509RevokedBuilder,
+};
 
 use crate::issuer::seconds_from_now;
 
@@ -124,6 +128,51 @@ impl CertificateAuthority {
         self.issue(name, &names, usage.client_auth(), EXPIRED)
     }
 
+    /// A certificate of a client that names the URL of the revocation list, which has at most 100 characters.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn revocable_client(&self, name: &str, crl_url: &str) -> Result<Certificate> {
+        let mut names = SubjectAlternativeName::new();
+        names.dns(name);
+        let usage = &mut ExtendedKeyUsage::new();
+        // RFC 5280, section 4.2.1.13: a sequence of points, whose name is a URI.
+        let mut der = crl_url.as_bytes().to_vec();
+        for tag in [0x86, 0xa0, 0xa0, 0x30, 0x30] {
+            let length = u8::try_from(der.len())?;
+            der.splice(..0, [tag, length]);
+        }
+        let extension = extension("2.5.29.31", &der)?;
+        self.issue_with(name, &names, usage.client_auth(), VALIDITY, Some(extension))
+    }
+
+    /// The list of these revoked certificates, in DER.
+    ///
+    /// # Errors
+    /// OpenSSL fails.
+    pub fn revocation_list(&self, revoked: &[&Certificate]) -> Result<Vec<u8>> {
+        let issuer = &self.0.certificate;
+        let (before, after) = (seconds_from_now(-60)?, seconds_from_now(86_400)?);
+        let (before, after) = (Asn1Time::from_unix(before)?, Asn1Time::from_unix(after)?);
+        let mut builder = X509CrlBuilder::new()?;
+        builder.set_issuer_name(issuer.subject_name())?;
+        builder.set_last_update(&before)?;
+        builder.set_next_update(&after)?;
+        let context = X509::builder()?;
+        let context = context.x509v3_context(Some(issuer), None);
+        let authority = AuthorityKeyIdentifier::new().issuer(true).build(&context)?;
+        builder.append_extension(authority)?;
+        builder.append_extension(extension("2.5.29.20", &[2, 1, 1])?)?;
+        for certificate in revoked {
+            let mut entry = X509RevokedBuilder::new()?;
+            entry.set_serial_number(certificate.certificate.serial_number())?;
+            entry.set_revocation_date(&before)?;
+            builder.add_revoked(entry.build())?;
+        }
+        builder.sign(&self.0.key, MessageDigest::sha256())?;
+        Ok(builder.build()?.to_der()?)
+    }
+
     /// Connects with TLS to a server of this authority, with the certificate of a client.
     ///
     /// # Errors
@@ -153,6 +202,17 @@ impl CertificateAuthority {
         usage: &ExtendedKeyUsage,
         validity: Validity,
     ) -> Result<Certificate> {
+        self.issue_with(name, names, usage, validity, None)
+    }
+
+    fn issue_with(
+        &self,
+        name: &str,
+        names: &SubjectAlternativeName,
+        usage: &ExtendedKeyUsage,
+        validity: Validity,
+        extension: Option<X509Extension>,
+    ) -> Result<Certificate> {
         let issuer = &self.0.certificate;
         let common = issuer.subject_name().entries_by_nid(Nid::COMMONNAME).next();
         let common = common.map(|entry| entry.data().to_string()).transpose()?;
@@ -162,6 +222,9 @@ impl CertificateAuthority {
         let (names, usage) = (names.build(&context)?, usage.build()?);
         builder.append_extension(names)?;
         builder.append_extension(usage)?;
+        if let Some(extension) = extension {
+            builder.append_extension(extension)?;
+        }
         builder.sign(&self.0.key, MessageDigest::sha256())?;
         Ok(Certificate {
             certificate: builder.build(),
@@ -210,6 +273,14 @@ fn builder(
     builder.set_not_after(&not_after)?;
     builder.set_pubkey(key)?;
     Ok(builder)
+}
+
+fn extension(oid: &str, der: &[u8]) -> Result<X509Extension> {
+    let (oid, value) = (
+        Asn1Object::from_str(oid)?,
+        Asn1OctetString::new_from_bytes(der)?,
+    );
+    Ok(X509Extension::new_from_der(&oid, false, &value)?)
 }
 
 fn common_name(name: &str) -> Result<X509Name> {

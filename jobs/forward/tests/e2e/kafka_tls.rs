@@ -1,10 +1,13 @@
 //! A broker that requires client certificates.
 
 use std::path::Path;
+use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
+use openssl::pkcs12::Pkcs12;
 use testkit::agent::{Agent, Call};
 use testkit::certificates::{Certificate, CertificateAuthority};
+use testkit::endpoint::{Answer, Endpoint, Request};
 use testkit::kafka::{Kafka, Options};
 use testkit::program;
 use testkit::user::User;
@@ -22,6 +25,15 @@ struct SecureKafka {
 impl SecureKafka {
     fn start(server: impl Fn(&CertificateAuthority) -> Certificate) -> Self {
         let authority = CertificateAuthority::new("authority").unwrap();
+        Self::start_with(authority, server, "")
+    }
+
+    /// With these options of the broker's JVM.
+    fn start_with(
+        authority: CertificateAuthority,
+        server: impl Fn(&CertificateAuthority) -> Certificate,
+        java: &str,
+    ) -> Self {
         let files = tempfile::tempdir().unwrap();
         let server = server(&authority);
         let chain = server.key_pem().unwrap() + &server.pem().unwrap();
@@ -32,6 +44,7 @@ impl SecureKafka {
         let kafka = Kafka::start(&Options {
             sasl_ssl: true,
             fast_join: true,
+            java: java.to_owned(),
             set: vec![
                 "listener.security.protocol.map=PLAINTEXT:PLAINTEXT,SASL_SSL:SSL,CONTROLLER:PLAINTEXT"
                     .to_owned(),
@@ -72,6 +85,16 @@ impl SecureKafka {
             std::fs::write(&new, text).unwrap();
             std::fs::rename(new, self.path(name)).unwrap();
         }
+    }
+
+    /// Writes a PKCS#12 file with the password `hunter2`, and returns its path.
+    fn keystore(&self, client: &Certificate) -> String {
+        let mut builder = Pkcs12::builder();
+        builder.cert(&client.certificate).pkey(&client.key);
+        let bytes = builder.build2("hunter2").unwrap().to_der().unwrap();
+        let path = self.path("client.p12");
+        std::fs::write(&path, bytes).unwrap();
+        path
     }
 
     fn settings(&self) -> Vec<(&'static str, String)> {
@@ -145,6 +168,13 @@ async fn a_broker_that_requires_client_certificates_accepts_only_valid_ones() {
         "{detail}; {advice}"
     );
     assert_eq!(stage.run().code, 74);
+    stage.set(
+        "KAFKA_SSL_KEYSTORE_LOCATION",
+        kafka.keystore(&kafka.client()),
+    );
+    stage.set("KAFKA_SSL_KEYSTORE_PASSWORD", "hunter2");
+    let (code, checks) = stage.check();
+    assert_eq!(code, 0, "{checks:?}");
 }
 
 #[tokio::test]
@@ -201,4 +231,36 @@ async fn the_function_follows_a_replaced_client_certificate() {
         "{}",
         function.log()
     );
+}
+
+/// Kafka has no setting for revocation lists. Java's trust manager verifies those that the certificates name.
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_revoked_client_certificate_is_rejected_by_a_broker_that_verifies_revocation() {
+    let authority = CertificateAuthority::new("authority").unwrap();
+    let list = Arc::new(Mutex::new(Vec::new()));
+    let served = Arc::clone(&list);
+    let script = move |_: &Request| Answer::ok().body(served.lock().unwrap().clone());
+    let lists = Endpoint::start(script).unwrap();
+    let valid = authority.revocable_client("job", &lists.url()).unwrap();
+    let revoked = authority.revocable_client("job", &lists.url()).unwrap();
+    *list.lock().unwrap() = authority.revocation_list(&[&revoked]).unwrap();
+    let kafka = SecureKafka::start_with(
+        authority,
+        |authority| authority.server("broker").unwrap(),
+        "-Dcom.sun.net.ssl.checkRevocation=true -Dcom.sun.security.enableCRLDP=true",
+    );
+    let (a, b) = (accepting(), accepting());
+    let stage = kafka.stage("revoked").await.to(&a, &b);
+    kafka.install(&valid);
+    let (code, checks) = stage.check();
+    assert_eq!(code, 0, "{checks:?}");
+    kafka.install(&revoked);
+    let (detail, advice) = rejected(&stage);
+    assert!(
+        detail.contains("alert") && advice.contains("not revoked"),
+        "{detail}; {advice}"
+    );
+    assert_eq!(stage.run().code, 74);
+    assert!(lists.count() > 0);
 }
