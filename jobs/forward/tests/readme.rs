@@ -20,9 +20,6 @@ use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 use settings::names::NAMES;
 use settings::{Group, Setting, markdown};
 
-const BEGIN: &str = "<!-- settings -->\n";
-const END: &str = "<!-- /settings -->";
-
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
 static GROUPS: [&Group; 13] = [
     &EVERY_PROGRAM,
@@ -41,16 +38,15 @@ static GROUPS: [&Group; 13] = [
 ];
 
 /// Names in upper case that are not settings of the programs.
-const OTHER_NAMES: [&str; 14] = [
+const OTHER_NAMES: [&str; 13] = [
     // Variables of OpenSSL and of HTTP clients.
     "SSL_CERT_FILE",
     "ALL_PROXY",
     "HTTPS_PROXY",
     "HTTP_PROXY",
     "NO_PROXY",
-    // The hosts of the ingest function.
+    // The host of the ingest function.
     "FN_LISTENER",
-    "AWS_LAMBDA_RUNTIME_API",
     // Aliases of settings.
     "KAFKA_BOOTSTRAPSERVER",
     "AUTH_TOKEN",
@@ -152,14 +148,20 @@ fn tables() -> String {
 
 /// `UPDATE_TABLES=1` (`make readme`) writes the tables instead.
 #[test]
-fn the_tables_match_the_settings_and_exit_codes() {
+fn the_tables_match_the_programs() {
+    assert_table("settings", &tables());
+    assert_table("profiles", &kafka::profile::markdown());
+}
+
+/// Asserts that docs/CONFIGURATION.md has this text between the marks of this name.
+fn assert_table(name: &str, expected: &str) {
     let path = "docs/CONFIGURATION.md";
+    let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->\n"));
     let text = read(path);
-    let (before, rest) = text.split_once(BEGIN).expect(BEGIN);
-    let (written, after) = rest.split_once(END).expect(END);
-    let expected = tables();
+    let (before, rest) = text.split_once(&begin).expect(&begin);
+    let (written, after) = rest.split_once(&end).expect(&end);
     if std::env::var_os("UPDATE_TABLES").is_some() {
-        let text = format!("{before}{BEGIN}{expected}{END}{after}");
+        let text = format!("{before}{begin}{expected}{end}{after}");
         fs::write(root().join(path), text).unwrap();
         return;
     }
@@ -274,7 +276,9 @@ fn every_setting_exists() {
                 let is_name = word.contains('_')
                     && word.starts_with(|c: char| c.is_ascii_uppercase())
                     && !word.contains(|c: char| c.is_ascii_lowercase());
-                if is_name && !OTHER_NAMES.contains(&word) {
+                // Variables of AWS's hosts and SDKs.
+                let is_of_aws = word.starts_with("AWS_");
+                if is_name && !is_of_aws && !OTHER_NAMES.contains(&word) {
                     document.assert(exists(word), format!("no setting {word}"));
                     found += 1;
                 }

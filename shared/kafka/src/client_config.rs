@@ -14,6 +14,7 @@ use settings::SettingError;
 use crate::config::{
     GroupProtocol, KafkaSettings, MAX_BATCH_BYTES, OAUTHBEARER, OCI_MAX_MESSAGE_BYTES, Profile,
 };
+use crate::profile::Clients;
 use crate::properties::ClientKind;
 use crate::tokens::ClientProperties;
 
@@ -56,10 +57,10 @@ impl KafkaSettings {
         &self,
         mut config: ClientConfig,
         kind: ClientKind,
-        profile: &[(&str, &str)],
+        clients: Clients,
     ) -> ClientProperties {
-        for (name, value) in self.profile.client().iter().chain(profile) {
-            config.set(*name, *value);
+        for (name, value) in self.profile.properties(clients) {
+            config.set(name, value);
         }
         for property in &self.properties {
             if property.is_for(kind) {
@@ -132,7 +133,7 @@ impl KafkaSettings {
         // The topic's max.message.bytes decides, and it can change: this is librdkafka's maximum.
         config.set("message.max.bytes", "1000000000");
         set_message_timeout(&mut config, timeout);
-        self.complete(config, ClientKind::Producer, self.profile.producer())
+        self.complete(config, ClientKind::Producer, Clients::Producers)
     }
 
     /// A producer for dead letters: as [`KafkaSettings::producer_within`], with another size limit, since headers are
@@ -155,7 +156,7 @@ impl KafkaSettings {
             .set("batch.size", "65536")
             .set("linger.ms", "5");
         set_message_timeout(&mut config, timeout);
-        self.complete(config, ClientKind::Producer, self.profile.producer())
+        self.complete(config, ClientKind::Producer, Clients::Producers)
     }
 
     /// A consumer that assigns itself partitions. It reads committed records only, verifies checksums, reports the end of
@@ -178,7 +179,7 @@ impl KafkaSettings {
             .set("fetch.wait.max.ms", "10")
             .set("fetch.queue.backoff.ms", "2")
             .set("fetch.error.backoff.ms", "50");
-        self.complete(config, ClientKind::Consumer, self.profile.reader())
+        self.complete(config, ClientKind::Consumer, Clients::Readers)
     }
 
     /// A consumer that joins the group and fetches nothing. `drain_timeout` is the time that a revocation may take.
@@ -206,7 +207,7 @@ impl KafkaSettings {
                 .set("heartbeat.interval.ms", "2000"),
         };
         // What concerns records is for the reader.
-        let mut properties = self.complete(config, ClientKind::Consumer, &[]);
+        let mut properties = self.complete(config, ClientKind::Consumer, Clients::All);
         properties
             .config
             .set("fetch.wait.max.ms", "1000")

@@ -170,7 +170,7 @@ fn compression(settings: &Settings, profile: Profile) -> Result<&'static str, Se
     )?;
     if compression != "none" && !profile.has_compression() {
         return Err(SettingError::Contradiction(format!(
-            "KAFKA_COMPRESSION is {compression}, and OCI Streaming has no compression"
+            "KAFKA_COMPRESSION is {compression}, and OCI Streaming documents no compression: set KAFKA_COMPRESSION=none"
         )));
     }
     Ok(compression)
@@ -243,6 +243,28 @@ pub(crate) mod tests {
                 "{bootstrap} {setting}"
             );
         }
+    }
+
+    #[tokio::test]
+    async fn compression_is_refused_where_it_is_not_documented() {
+        let with = async |bootstrap, compression| {
+            let settings = [
+                ("KAFKA_BOOTSTRAP_SERVERS", bootstrap),
+                ("KAFKA_COMPRESSION", compression),
+            ];
+            kafka(&settings).await.map(|kafka| {
+                let producer = kafka.dead_letter_producer(std::time::Duration::from_secs(1));
+                producer.get("compression.type").map(str::to_owned)
+            })
+        };
+        for compression in ["gzip", "snappy", "lz4", "zstd"] {
+            let error = with(STREAMING, compression).await.unwrap_err();
+            let reason = format!("KAFKA_COMPRESSION is {compression}, and OCI Streaming documents");
+            assert!(error.starts_with(&reason), "{error}");
+            let accepted = with("localhost:9092", compression).await;
+            assert_eq!(accepted, Ok(Some(compression.to_owned())));
+        }
+        assert_eq!(with(STREAMING, "none").await, Ok(Some("none".to_owned())));
     }
 
     #[tokio::test]

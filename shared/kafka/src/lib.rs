@@ -57,7 +57,7 @@ mod msk_iam;
 mod oauth;
 pub mod permissions;
 pub mod producer;
-mod profile;
+pub mod profile;
 mod properties;
 pub mod reader;
 pub mod settings;

@@ -6,6 +6,7 @@ use runtime::secret::Secret;
 use settings::names::is_secret_property;
 
 use crate::config::KafkaSettings;
+use crate::profile::Clients;
 use crate::settings::KAFKA_SSL_KEYSTORE_LOCATION;
 
 /// A property of a client.
@@ -80,10 +81,10 @@ impl KafkaSettings {
             return property.variable.clone();
         }
         let profile = self.profile;
-        let mut of_profile = [profile.client(), profile.producer(), profile.reader()]
+        let mut of_profile = [Clients::Producers, Clients::Readers]
             .into_iter()
-            .flatten();
-        if of_profile.any(|(known, text)| *known == name && value == Some(*text)) {
+            .flat_map(|clients| profile.properties(clients));
+        if of_profile.any(|(known, text)| known == name && value == Some(text)) {
             return format!("profile {profile}");
         }
         let keystore = &KAFKA_SSL_KEYSTORE_LOCATION;
@@ -122,11 +123,7 @@ mod tests {
             ("acks", "-1", "program"),
             ("compression.type", "none", "KAFKA_COMPRESSION"),
             ("socket.keepalive.enable", "true", "program"),
-            (
-                "message.send.max.retries",
-                "2147483647",
-                "profile oci-streaming",
-            ),
+            ("retry.backoff.ms", "50", "profile oci-streaming"),
         ] {
             let line = lines.iter().find(|line| line.name == name).unwrap();
             assert_eq!((&*line.value, &*line.source), (value, source), "{name}");

@@ -9,7 +9,7 @@ use crate::config::GroupProtocol;
 pub enum Profile {
     /// Apache Kafka.
     Kafka,
-    /// OCI Streaming: no idempotent producer, no headers, no compression; connections are closed from time to time.
+    /// OCI Streaming: no idempotent producer, and neither headers nor compression are documented.
     OciStreaming,
     /// OCI Streaming with Apache Kafka: Apache Kafka that Oracle operates.
     OciKafka,
@@ -19,9 +19,9 @@ pub enum Profile {
     Confluent,
 }
 
-/// The ports of Amazon MSK ("Port information"), inside its network and public.
-const MSK_TLS: [u16; 2] = [9094, 9194];
-const MSK_IAM: [u16; 2] = [9098, 9198];
+/// The ports of Amazon MSK ("Port information"): inside its network, public, and with IPv6.
+const MSK_TLS: [u16; 3] = [9094, 9194, 20094];
+const MSK_IAM: [u16; 3] = [9098, 9198, 20098];
 
 impl Profile {
     /// The values of `KAFKA_PROFILE`, with `auto` and the former name `oci`.
@@ -61,7 +61,7 @@ impl Profile {
         }
     }
 
-    /// Whether the broker keeps compressed batches.
+    /// Whether compressed batches are documented.
     pub(crate) fn has_compression(self) -> bool {
         self != Self::OciStreaming
     }
@@ -84,7 +84,8 @@ impl Profile {
         self == Self::Msk && has_port(bootstrap, MSK_IAM)
     }
 
-    /// The SASL mechanism, if none is set.
+    /// The SASL mechanism of a user name, if none is set. Oracle, "Configuring SASL/SCRAM", and AWS, "Sign-in credentials
+    /// authentication with AWS Secrets Manager": SCRAM-SHA-512. Oracle, "Using Kafka APIs", and Confluent Cloud: PLAIN.
     pub(crate) fn mechanism(self) -> &'static str {
         match self {
             Self::OciKafka | Self::Msk => "SCRAM-SHA-512",
@@ -92,51 +93,117 @@ impl Profile {
         }
     }
 
-    /// Properties of every client.
-    pub(crate) fn client(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            Self::Kafka | Self::OciKafka => &[],
-            // Front ends are removed from time to time: refresh their addresses often, and time out early.
-            Self::OciStreaming => &[
-                ("metadata.max.age.ms", "180000"),
-                ("socket.connection.setup.timeout.ms", "10000"),
-            ],
-            // A broker accepts 100 connections a second with IAM ("Amazon MSK quota", which recommends this value).
-            Self::Msk => &[
-                ("reconnect.backoff.ms", "1000"),
-                ("reconnect.backoff.max.ms", "10000"),
-            ],
-            // A load balancer closes connections that are idle for four minutes, on Azure without a notice.
-            Self::Confluent => &[("metadata.max.age.ms", "180000")],
-        }
+    /// The properties of every client, and those of one kind of client.
+    pub(crate) fn properties(
+        self,
+        clients: Clients,
+    ) -> impl Iterator<Item = (&'static str, &'static str)> {
+        let all = PROPERTIES.iter().filter(move |property| {
+            property.profile == self && [Clients::All, clients].contains(&property.clients)
+        });
+        all.map(|property| (property.name, property.value))
     }
+}
 
-    /// Properties of producers.
-    pub(crate) fn producer(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            // Connections are closed to spread the load ("Using Streaming with Apache Kafka"): retry what was in flight
-            // soon, and until the message's timeout.
-            Self::OciStreaming => &[
-                ("enable.idempotence", "false"),
-                ("message.send.max.retries", "2147483647"),
-                ("retry.backoff.ms", "50"),
-            ],
-            _ => &[],
-        }
-    }
+/// The clients that have a property of a profile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Clients {
+    /// Every client.
+    All,
+    /// Producers.
+    Producers,
+    /// Readers.
+    Readers,
+}
 
-    /// Properties of readers.
-    pub(crate) fn reader(self) -> &'static [(&'static str, &'static str)] {
-        match self {
-            // The service allows five reads a second for each partition and group ("Limits on Streaming Resources"), so
-            // fetches are few and large, and wait at the end of the log.
-            Self::OciStreaming => &[
-                ("max.partition.fetch.bytes", "1048576"),
-                ("fetch.wait.max.ms", "250"),
-            ],
-            _ => &[],
+/// A property of librdkafka that a profile sets.
+struct ProfileProperty {
+    profile: Profile,
+    clients: Clients,
+    name: &'static str,
+    value: &'static str,
+    /// The source, or the reason if the value is a choice of this program.
+    why: &'static str,
+}
+
+const PROPERTIES: [ProfileProperty; 6] = [
+    ProfileProperty {
+        profile: Profile::OciStreaming,
+        clients: Clients::Producers,
+        name: "enable.idempotence",
+        value: "false",
+        why: "Oracle, \"Kafka Compatibility\": idempotent producers are not implemented.",
+    },
+    ProfileProperty {
+        profile: Profile::OciStreaming,
+        clients: Clients::Producers,
+        name: "retry.backoff.ms",
+        value: "50",
+        why: "A choice: the service closes connections to spread the load (\"Kafka Compatibility\"); what was in flight is \
+              retried soon.",
+    },
+    ProfileProperty {
+        profile: Profile::OciStreaming,
+        clients: Clients::Readers,
+        name: "max.partition.fetch.bytes",
+        value: "1048576",
+        why: "Oracle, \"Using Kafka APIs\".",
+    },
+    ProfileProperty {
+        profile: Profile::OciStreaming,
+        clients: Clients::Readers,
+        name: "fetch.wait.max.ms",
+        value: "250",
+        why: "Oracle, \"Limits on Streaming Resources\": five reads a second for each partition and group.",
+    },
+    ProfileProperty {
+        profile: Profile::Msk,
+        clients: Clients::All,
+        name: "reconnect.backoff.ms",
+        value: "1000",
+        why: "AWS, \"Amazon MSK quota\": the rate of new connections with IAM is limited.",
+    },
+    ProfileProperty {
+        profile: Profile::Msk,
+        clients: Clients::All,
+        name: "reconnect.backoff.max.ms",
+        value: "10000",
+        why: "A choice, for the same limit: librdkafka's default.",
+    },
+];
+
+/// The table of the profiles for docs/CONFIGURATION.md.
+pub fn markdown() -> String {
+    let mut text = "| profile | mechanism with a user name | property | clients | value | source or reason |\n\
+                    |---|---|---|---|---|---|\n"
+        .to_owned();
+    for (name, profile) in Profile::CHOICES {
+        let Some(profile) = profile.filter(|profile| profile.to_string() == name) else {
+            continue;
+        };
+        let mechanism = profile.mechanism();
+        let of_profile = PROPERTIES
+            .iter()
+            .filter(|property| property.profile == profile);
+        let rows: Vec<String> = of_profile
+            .map(|property| {
+                let clients = match property.clients {
+                    Clients::All => "all",
+                    Clients::Producers => "producers",
+                    Clients::Readers => "readers",
+                };
+                let (name, value, why) = (property.name, property.value, property.why);
+                format!("`{name}` | {clients} | `{value}` | {why}")
+            })
+            .collect();
+        if rows.is_empty() {
+            text += &format!("| `{name}` | {mechanism} | none | | | |\n");
+        }
+        for row in rows {
+            text += &format!("| `{name}` | {mechanism} | {row} |\n");
         }
     }
+    text
 }
 
 impl fmt::Display for Profile {
@@ -167,7 +234,7 @@ fn host(server: &str) -> &str {
     server.rsplit_once(':').map_or(server, |(host, _)| host)
 }
 
-fn has_port(bootstrap: &str, ports: [u16; 2]) -> bool {
+fn has_port(bootstrap: &str, ports: [u16; 3]) -> bool {
     let port = |server: &str| server.rsplit_once(':')?.1.parse().ok();
     let mut servers = bootstrap.split(',');
     servers.any(|server| port(server).is_some_and(|port: u16| ports.contains(&port)))

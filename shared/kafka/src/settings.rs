@@ -7,7 +7,7 @@ settings::settings! {
     #[user] KAFKA_USERNAME = "kafka_username", "The SASL user name. Unset: no authentication.";
     #[secret] KAFKA_PASSWORD = "kafka_password" alias "auth_token", "The SASL password; on OCI Streaming the user's auth token.";
     KAFKA_PROFILE = "kafka_profile" or "auto", "The kind of broker: kafka, oci-streaming (or oci), oci-kafka, msk, confluent, or auto (by the host name).";
-    KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto: sasl_ssl with a user name, ssl with a client certificate, else plaintext.";
+    KAFKA_SECURITY_PROTOCOL = "kafka_security_protocol" or "auto", "plaintext, ssl, sasl_plaintext, sasl_ssl, or auto: sasl_ssl with a user name or tokens, ssl with a client certificate or on a TLS port of Amazon MSK, else plaintext.";
     KAFKA_SASL_MECHANISM = "kafka_sasl_mechanism" or "auto", "PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER, AWS_MSK_IAM, or auto: OAUTHBEARER with a token endpoint, AWS_MSK_IAM on the ports 9098 and 9198 of Amazon MSK, else that of the profile.";
     KAFKA_AWS_REGION = "kafka_aws_region", "The region of the cluster, for AWS_MSK_IAM. Unset: that of the host name, or AWS_REGION.";
     KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL = "kafka_sasl_oauthbearer_token_endpoint_url", "The token endpoint of the authorization server whose access tokens authenticate the clients (client credentials).";
@@ -25,6 +25,6 @@ settings::settings! {
     KAFKA_SSL_KEYSTORE_LOCATION = "kafka_ssl_keystore_location", "A PKCS#12 file with the client certificate, its chain and its key, instead of KAFKA_SSL_CERTIFICATE and KAFKA_SSL_KEY.";
     #[secret] KAFKA_SSL_KEYSTORE_PASSWORD = "kafka_ssl_keystore_password", "The password of KAFKA_SSL_KEYSTORE_LOCATION.";
     KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM = "kafka_ssl_endpoint_identification_algorithm" or "https", "https: the broker's certificate must contain the host name. none: any name is accepted, which permits interception.";
-    KAFKA_COMPRESSION = "kafka_compression" or "none", "The compression of messages: none, gzip, snappy, lz4 or zstd. OCI Streaming has none.";
+    KAFKA_COMPRESSION = "kafka_compression" or "none", "The compression of messages: none, gzip, snappy, lz4 or zstd. OCI Streaming documents none, and the setting is refused there.";
     #[family] KAFKA_CLIENT = "kafka_client", "Any other property of librdkafka, in upper case with underscores: KAFKA_CLIENT_SOCKET_TIMEOUT_MS is socket.timeout.ms.";
 }
