@@ -86,5 +86,32 @@ unsafe extern "C" fn on_line(
 pub(crate) fn redacted(text: &str) -> String {
     // librdkafka truncates errors to 512 bytes and log lines to 2048, so a long text may end within a secret.
     const MIN_TRUNCATED_LEN: usize = 500;
-    redact::excerpt(text.as_bytes(), text.len() >= MIN_TRUNCATED_LEN)
+    if text.len() < MIN_TRUNCATED_LEN {
+        return redact::excerpt(text.as_bytes(), false);
+    }
+    // It adds to an error that it has truncated: ` (after 5ms in state AUTH_REQ) (_AUTHENTICATION): identical to last error`.
+    let cuts = text.match_indices(" (").map(|(at, _)| at);
+    redact::excerpt_with_cuts(text, cuts)
+}
+
+#[cfg(test)]
+mod tests {
+    use runtime::secret::Secret;
+
+    use super::*;
+
+    #[test]
+    fn a_secret_that_librdkafka_cuts_is_masked_before_the_state_that_it_adds() {
+        let secret = format!("canary{}", "x".repeat(1000));
+        redact::protect("kafka::log", [Secret::new(&secret)]);
+        let state =
+            " (after 5ms in state AUTH_REQ, 2 identical error(s) suppressed) (_AUTHENTICATION)";
+        let line = format!("b:1/bootstrap: refused: {}", &secret[..488]);
+        for state in ["", state, " (_AUTHENTICATION): identical to last error"] {
+            assert_eq!(
+                redacted(&format!("{line}{state}")),
+                format!("b:1/bootstrap: refused: [redacted]{state}")
+            );
+        }
+    }
 }

@@ -60,6 +60,7 @@ pub mod http;
 pub mod hydra;
 pub mod issuer;
 pub mod kafka;
+pub mod kafka_secrets;
 pub mod oci_standin;
 pub mod peer;
 mod process_guard;

@@ -111,7 +111,10 @@ async fn two_hosts_or_an_incomplete_lambda_environment_are_configuration_errors(
     );
 }
 
-fn run(arguments: &[&str], environment: &[(&str, &str)]) -> (Option<i32>, String, String) {
+pub(super) fn run(
+    arguments: &[&str],
+    environment: &[(&str, &str)],
+) -> (Option<i32>, String, String) {
     let mut command = Command::new(binary());
     command
         .args(arguments)

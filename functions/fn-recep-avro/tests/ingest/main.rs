@@ -13,6 +13,7 @@ mod fn_contract;
 mod header_limits;
 mod hosts;
 mod json;
+mod kafka_secrets;
 mod lambda;
 mod lambda_text;
 mod memory;

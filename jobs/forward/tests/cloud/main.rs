@@ -5,6 +5,7 @@
 mod authorization;
 mod check;
 mod echoes;
+mod kafka_secrets;
 mod redaction;
 mod reload;
 mod settings;

@@ -89,6 +89,12 @@ pub fn excerpt(bytes: &[u8], is_cut: bool) -> String {
     PROCESS.excerpt(bytes, is_cut)
 }
 
+/// The text, which may have been cut at its end and before each of these positions, where other text follows: the beginning
+/// of a secret is masked there too.
+pub fn excerpt_with_cuts(text: &str, cuts: impl Iterator<Item = usize>) -> String {
+    PROCESS.excerpt_with_cuts(text, cuts)
+}
+
 /// As [`excerpt`], without a change of other bytes and without a limit on the length: the caller has one.
 pub fn mask_bytes(bytes: &[u8], is_cut: bool) -> Cow<'_, [u8]> {
     PROCESS.mask_bytes(bytes, is_cut)
@@ -156,6 +162,17 @@ impl Redactor {
         let text = String::from_utf8_lossy(whole_characters(bytes, is_cut));
         let (text, is_shortened) = shortened(&text);
         self.masked(text, is_cut || is_shortened).into_owned()
+    }
+
+    /// As the function [`excerpt_with_cuts`].
+    pub fn excerpt_with_cuts(&self, text: &str, cuts: impl Iterator<Item = usize>) -> String {
+        let (text, _) = shortened(text);
+        let mut found = self.find(text.as_bytes(), true);
+        for beginning in cuts.filter_map(|cut| text.as_bytes().get(..cut)) {
+            found.extend(self.find(beginning, true));
+        }
+        let masked = with_masks(text.as_bytes(), found);
+        String::from_utf8_lossy(&masked).into_owned()
     }
 
     /// As the function [`mask_bytes`].

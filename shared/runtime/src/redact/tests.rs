@@ -259,3 +259,18 @@ proptest! {
         prop_assert_eq!(&redactor(&["nopqrstuvwxyz"]).mask(&text), &text);
     }
 }
+
+#[test]
+fn the_beginning_of_a_secret_is_masked_before_each_cut() {
+    let redactor = redactor(&["hunter2-of-the-server", "inner-secret", "with (a part"]);
+    redactor.protect("outer", [Secret::new("token-inner-secret-and-more")]);
+    for (text, expected) in [
+        ("x hunter2-of-the (state) y", "x [redacted] (state) y"),
+        ("x token-inner-secret-and (state)", "x [redacted] (state)"),
+        ("x with (a part (state)", "x [redacted] (state)"),
+        ("nothing (state)", "nothing (state)"),
+    ] {
+        let cuts = text.match_indices(" (").map(|(at, _)| at);
+        assert_eq!(redactor.excerpt_with_cuts(text, cuts), expected);
+    }
+}
