@@ -14,7 +14,7 @@
 //!
 //! The crate does not decide what to read or to commit, and it creates no topics. It contains all `unsafe` code
 //! of the product: librdkafka functions that the `rdkafka` crate does not wrap (in [`batch`], [`describe`],
-//! [`producer`] and `log`).
+//! [`producer`], [`tokens`] and `log`).
 //!
 //! ```
 //! use kafka::config::KafkaSettings;
