@@ -5,6 +5,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::KafkaError;
 use rdkafka::message::DeliveryResult;
 use rdkafka::producer::ProducerContext;
+use rdkafka::statistics::Statistics;
 use rdkafka::util::IntoOpaque;
 
 use crate::log;
@@ -14,6 +15,11 @@ pub trait EventHandler: Send + Sync {
     /// librdkafka reported an error, usually of a connection. `reason` is redacted.
     fn on_error(&self, error: &KafkaError, reason: &str) {
         let _ = (error, reason);
+    }
+
+    /// librdkafka reported statistics, which it does if `statistics.interval.ms` is set.
+    fn on_statistics(&self, statistics: &Statistics) {
+        let _ = statistics;
     }
 }
 
@@ -76,6 +82,10 @@ impl<H: EventHandler> ClientContext for LoggingContext<H> {
             tracing::warn!(client, %error, reason, suppressed, "Kafka client error");
         }
         self.handler.on_error(&error, &reason);
+    }
+
+    fn stats(&self, statistics: Statistics) {
+        self.handler.on_statistics(&statistics);
     }
 }
 

@@ -13,8 +13,9 @@ use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use record::StreamId;
 
-use crate::connect::{ConnectError, explain_brokers, fetch_metadata};
+use crate::connect::{ConnectError, fetch_metadata};
 use crate::describe;
+use crate::diagnosis::explain_brokers;
 use crate::error_codes::{is_connection_error, is_transient};
 use crate::reader::{Reader, SourceError};
 

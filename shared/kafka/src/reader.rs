@@ -11,9 +11,10 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 use crate::batch::Queue;
 use crate::close::close;
 use crate::config::KafkaSettings;
-use crate::connect::{ConnectionErrors, Explanation, Servers};
+use crate::connection_errors::ConnectionErrors;
 use crate::context::LoggingContext;
 use crate::describe;
+use crate::diagnosis::{Explanation, Servers};
 use crate::error_codes::remedy;
 use crate::tokens::{ClientProperties, TokenRefresher};
 

@@ -3,6 +3,7 @@
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::time::Duration;
 
 use anyhow::{Context, Result};
 
@@ -40,15 +41,28 @@ pub struct SilentBroker {
 /// # Errors
 /// There is no free port, or the thread cannot be started.
 pub fn start(topic: &'static str) -> Result<SilentBroker> {
+    start_advertising(topic, None, Duration::ZERO)
+}
+
+/// Starts the broker, which advertises this address instead of its own, and answers Metadata after this delay.
+///
+/// # Errors
+/// There is no free port, or the thread cannot be started.
+pub fn start_advertising(
+    topic: &'static str,
+    advertised: Option<SocketAddr>,
+    delay: Duration,
+) -> Result<SilentBroker> {
     let listener = TcpListener::bind("127.0.0.1:0").context("binding a broker")?;
     let address = listener.local_addr()?;
+    let advertised = advertised.unwrap_or(address);
     let (sender, unanswered) = channel();
     std::thread::Builder::new().spawn(move || {
         for stream in listener.incoming().flatten() {
             let sender = sender.clone();
             std::thread::spawn(move || {
                 // The client closes the connection.
-                let _ = serve(stream, topic, address, &sender);
+                let _ = serve(stream, topic, advertised, delay, &sender);
             });
         }
     })?;
@@ -61,7 +75,8 @@ pub fn start(topic: &'static str) -> Result<SilentBroker> {
 fn serve(
     mut stream: TcpStream,
     topic: &str,
-    address: SocketAddr,
+    advertised: SocketAddr,
+    delay: Duration,
     unanswered: &Sender<i16>,
 ) -> std::io::Result<()> {
     loop {
@@ -77,7 +92,10 @@ fn serve(
         let mut answer = request[4..8].to_vec();
         match (short(0), short(2)) {
             (API_VERSIONS, version) => push_versions(&mut answer, version),
-            (METADATA, _) => push_metadata(&mut answer, topic, address),
+            (METADATA, _) => {
+                std::thread::sleep(delay);
+                push_metadata(&mut answer, topic, advertised);
+            }
             (key, _) => {
                 let _ = unanswered.send(key);
                 continue;

@@ -124,6 +124,19 @@ impl Fault {
         }
     }
 
+    /// True if the server cannot be reached at its address, or another one answers there.
+    pub(crate) fn is_about_the_address(&self) -> bool {
+        matches!(
+            self,
+            Self::Unresolved(_)
+                | Self::Refused
+                | Self::Unreachable(_)
+                | Self::TimedOut
+                | Self::Silent
+                | Self::NotKafka(_)
+        )
+    }
+
     /// True if no retry can help without a change of settings.
     pub(crate) fn is_permanent(&self) -> bool {
         !matches!(

@@ -2,15 +2,21 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
+use std::sync::atomic::AtomicBool;
+use std::thread;
 use std::time::{Duration, Instant};
 
+use offsets::window::{WindowEnd, WindowStart};
 use openssl::ssl::{HandshakeError, SslAcceptor, SslMethod, SslVerifyMode};
 use openssl::x509::store::X509StoreBuilder;
 use rdkafka::ClientConfig;
 use testkit::certificates::{Certificate, CertificateAuthority};
 use testkit::silent_broker;
 
+use super::fault::Fault;
 use super::*;
+use crate::list_offsets::Wait;
+use crate::reader::Reader;
 
 /// Serves each connection in a thread until the test ends; returns the port.
 fn serve(answer: impl Fn(TcpStream) + Send + Sync + Clone + 'static) -> u16 {
@@ -62,10 +68,9 @@ fn fault(options: &[(&str, &str)], host: &str, port: u16) -> Option<Fault> {
     for (name, value) in options {
         config.set(*name, *value);
     }
-    let servers = bootstrap_servers(&format!("{host}:{port}"));
-    let timeout = Duration::from_secs(1);
-    let mut diagnosis =
-        Diagnosis::start(&ProbeConfig::of(&config), servers, Duration::ZERO, timeout);
+    config.set("bootstrap.servers", format!("{host}:{port}"));
+    let servers = Servers::of(&ClientProperties::from(config));
+    let mut diagnosis = servers.diagnose_bootstrap(Duration::from_secs(1));
     diagnosis.wait(Instant::now() + Duration::from_secs(10));
     let faults = diagnosis.faults();
     faults.first().map(|(_, fault)| (*fault).clone())
@@ -138,13 +143,32 @@ fn tells_apart_why_tls_fails() {
 }
 
 #[test]
-fn reads_bootstrap_servers_with_names_addresses_and_default_ports() {
-    let found = bootstrap_servers("a:1, b,[::1]:9,[fe80::1%eth0]");
-    let found: Vec<_> = found.iter().map(|s| (s.host.as_str(), s.port)).collect();
-    assert_eq!(
-        found,
-        [("a", 1), ("b", 9092), ("::1", 9), ("fe80::1%eth0", 9092)]
-    );
-    assert_eq!(address("::1", 9), "[::1]:9");
-    assert_eq!(address("a", 9), "a:9");
+fn names_the_advertised_addresses_that_cannot_be_reached() {
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let advertised = closed.local_addr().unwrap();
+    drop(closed);
+    let address = format!("broker 1 has the advertised address {advertised}: connection refused");
+    // Metadata requests end after 250 ms: with the delay, librdkafka has the broker's address before one is answered.
+    for delay in [0, 300] {
+        let delay = Duration::from_millis(delay);
+        let broker = silent_broker::start_advertising("orders", Some(advertised), delay).unwrap();
+        let mut config = ClientConfig::new();
+        config
+            .set("bootstrap.servers", &broker.address)
+            .set("group.id", "group");
+        let properties = ClientProperties::from(config);
+        let found = diagnose(&properties, Duration::from_secs(5)).unwrap();
+        assert_eq!(found.cause, Some("advertised_address"));
+        assert!(found.reason.contains(&address), "{found:?}");
+        let reader = Reader::new(&properties, "orders").unwrap();
+        let timeout = Duration::from_secs(2);
+        let wait = Wait {
+            timeout,
+            request_timeout: timeout,
+            shutdown: &AtomicBool::new(false),
+        };
+        let listed = reader.list_offsets(&WindowStart::Committed, &WindowEnd::Now, &wait);
+        let error = listed.unwrap_err().to_string();
+        assert!(error.contains(&address), "{error}");
+    }
 }
