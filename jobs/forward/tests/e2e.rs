@@ -13,6 +13,8 @@ mod run;
 #[path = "e2e/stage.rs"]
 mod stage;
 
+#[path = "e2e/advertised_addresses.rs"]
+mod advertised_addresses;
 #[path = "e2e/answers.rs"]
 mod answers;
 #[path = "e2e/concurrent_runs.rs"]

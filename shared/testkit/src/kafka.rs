@@ -17,8 +17,13 @@ const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/kafka/ka
 pub struct Options {
     /// Three brokers instead of one.
     pub three: bool,
-    /// Adds a SASL_SSL listener with the mechanism PLAIN and a certificate of a private CA.
+    /// Adds a SASL_SSL listener with a certificate of a private CA.
     pub sasl_ssl: bool,
+    /// The mechanism of that listener: PLAIN if empty, SCRAM-SHA-256 or SCRAM-SHA-512.
+    pub mechanism: String,
+    /// More listeners without TLS and SASL, of one broker: `NAME://host:port`, or `NAME://host:port=host:port` with the
+    /// address that it advertises.
+    pub listeners: Vec<String>,
     /// `group.initial.rebalance.delay.ms=0`.
     pub fast_join: bool,
     /// More lines of `server.properties`.
@@ -54,6 +59,12 @@ impl Kafka {
         command.args(["--brokers", if options.three { "3" } else { "1" }]);
         if options.sasl_ssl {
             command.arg("--sasl-ssl");
+        }
+        if !options.mechanism.is_empty() {
+            command.args(["--mechanism", &options.mechanism]);
+        }
+        for listener in &options.listeners {
+            command.args(["--listener", listener]);
         }
         if options.fast_join {
             command.arg("--fast-join");

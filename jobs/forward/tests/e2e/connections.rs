@@ -6,10 +6,10 @@ use crate::endpoints::accepting;
 use crate::permissions;
 use crate::stage::Stage;
 
-const START_TIMEOUT: Duration = Duration::from_secs(4);
+pub(crate) const START_TIMEOUT: Duration = Duration::from_secs(4);
 
 /// Asserts the cause and parts of the text of a check, and of a run, which exits with 74.
-fn assert_fails(stage: &Stage, cause: &str, parts: &[&str]) {
+pub(crate) fn assert_fails(stage: &Stage, cause: &str, parts: &[&str]) {
     let start = Instant::now();
     let (code, checks) = stage.check();
     let broker = &checks["broker"];
