@@ -175,6 +175,7 @@ impl IngestFunction {
         let statuses = self.publisher.publish(&messages, call.deadline).await;
         let (topic, limit) = (self.publisher.topic(), self.publisher.topic_limit());
         respond::accepted(topic, datums.is_list, &statuses, limit)
+            .map_err(|problem| respond::explained(problem, self.publisher.explanation().as_ref()))
     }
 
     /// Logs a warning if every caller that reaches this address is accepted.

@@ -4,6 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_server::problem::{Problem, ProblemType};
+use kafka::diagnosis::Explanation;
 use kafka::producer::{PublishError, PublishStatus, Receipt};
 use runtime::redact;
 use serde_json::{Value, json};
@@ -48,6 +49,21 @@ pub(super) fn accepted(
         .headers_mut()
         .insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
     Ok(response)
+}
+
+/// Adds to the log line of a problem why the brokers do not acknowledge. The response does not name them.
+pub(super) fn explained(problem: Problem, explanation: Option<&Explanation>) -> Problem {
+    let Some(found) = explanation.filter(|_| *problem.kind() == NOT_ACKNOWLEDGED) else {
+        return problem;
+    };
+    let detail = format!(
+        "{} Kafka cannot be used ({}): {}; {}",
+        problem.detail(),
+        found.cause.unwrap_or("cause unknown"),
+        found.reason,
+        found.remedy
+    );
+    problem.with_log_detail(detail)
 }
 
 /// Logs the problem and makes its response. The call's id is a member, so that a client's report leads to the log line.

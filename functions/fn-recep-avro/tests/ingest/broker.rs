@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use rdkafka::types::RDKafkaRespErr;
 use rustix::process::{Pid, Signal, kill_process};
 use testkit::agent::Call;
+use testkit::silent_broker;
 use testkit::topics::Topics;
 
 use super::avro_bytes::{Codec, container, paul, user};
@@ -151,6 +152,39 @@ async fn counts_repeated_warnings_about_an_unreachable_broker() {
     let lines = log.lines().filter(|line| line.contains("Kafka client"));
     let count = lines.count();
     assert!((1..=12).contains(&count), "{count} lines:\n{log}");
+}
+
+#[tokio::test]
+async fn the_log_says_why_the_brokers_do_not_acknowledge() {
+    let fixture = Fixture::new();
+    let closed = "127.0.0.1:1".parse().unwrap();
+    let forwarded =
+        silent_broker::start_advertising("ingest", Some(closed), Duration::ZERO).unwrap();
+    for (bootstrap, expected) in [
+        (
+            "127.0.0.1:1",
+            "Kafka cannot be used (connection_refused): connection refused",
+        ),
+        (
+            &forwarded.address,
+            "Kafka cannot be used (advertised_address): a bootstrap server answers, but broker 1 has the advertised \
+             address 127.0.0.1:1: connection refused",
+        ),
+    ] {
+        let settings = [
+            ("KAFKA_BOOTSTRAP_SERVERS", bootstrap),
+            ("PUBLISH_TIMEOUT", "3s"),
+        ];
+        let mut function = fixture.function_with(&settings).await;
+        let reply = expect_status(&mut function, paul(), 503).await;
+        let log = function.log();
+        let mut lines = log.lines();
+        let line = lines.find(|line| line.contains("publishing failed"));
+        assert!(line.is_some_and(|line| line.contains(expected)), "{log}");
+        // The caller does not learn the addresses.
+        let body = reply.json().unwrap().to_string();
+        assert!(!body.contains("127.0.0.1"), "{body}");
+    }
 }
 
 #[tokio::test]

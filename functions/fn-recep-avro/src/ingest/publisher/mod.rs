@@ -1,5 +1,6 @@
 //! Publishes the messages of a call, and reports for each whether it is stored.
 
+mod broker_diagnosis;
 mod current_producer;
 mod readiness;
 mod timer_pool;
@@ -9,13 +10,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use kafka::config::KafkaSettings;
+use kafka::config::{KafkaSettings, MAX_BATCH_BYTES};
+use kafka::diagnosis::Explanation;
 use kafka::producer::{OutgoingMessage, Producer, PublishBatch, PublishError, PublishStatus};
 use kafka::tls::ClientTls;
 use rdkafka::error::KafkaError;
 use settings::Settings;
 use tracing::error;
 
+use broker_diagnosis::BrokerDiagnosis;
 use current_producer::CurrentProducer;
 use readiness::Readiness;
 use timer_pool::TimerPool;
@@ -52,6 +55,7 @@ pub(super) struct PublisherConfig {
 /// Publishes messages to one topic; shared by all calls.
 pub(super) struct Publisher {
     producer: CurrentProducer,
+    diagnosis: BrokerDiagnosis,
     topic: Arc<DescribedTopic>,
     tls: ClientTls,
     readiness: Readiness,
@@ -69,12 +73,17 @@ impl Publisher {
         let kafka = &config.kafka;
         let topic = DescribedTopic::new(config.max_message, kafka.profile, kafka.topic.clone());
         let tls = config.kafka.tls.clone();
+        let properties = config
+            .kafka
+            .producer_within(config.timeout, MAX_BATCH_BYTES);
+        let diagnosis = BrokerDiagnosis::new(properties);
         let producer = CurrentProducer::new(config.kafka, config.timeout, config.max_idle);
         let started = producer.get().await?;
         let described = Arc::clone(&topic);
         tokio::spawn(async move { described.refresh(started, Duration::ZERO).await });
         Ok(Self {
             producer,
+            diagnosis,
             topic,
             tls,
             readiness: Readiness::default(),
@@ -176,8 +185,7 @@ impl Publisher {
         for (index, message) in messages.iter().enumerate() {
             producer.send(self.topic(), message, &batch, index);
         }
-        let completed = self.timers.timeout_at(deadline, batch.completed()).await;
-        if completed.is_none() {
+        if self.completed(&batch, now, deadline).await.is_none() {
             let timeout = if call.is_alone() {
                 producer.purge();
                 self.producer.retire(&producer);
@@ -189,13 +197,36 @@ impl Publisher {
             let _ = self.timers.timeout_at(end, batch.completed()).await;
         }
         let mut statuses = batch.statuses(|| producer.has_connected());
-        if statuses.iter().any(|status| status.error().is_some()) {
-            apply_fatal_error(&producer, &mut statuses);
+        match statuses.iter().any(|status| status.error().is_some()) {
+            true => apply_fatal_error(&producer, &mut statuses),
+            false => self.diagnosis.clear(),
         }
         if statuses.iter().any(exceeds_topic) {
             self.refresh_limits(Duration::ZERO, Some(deadline)).await;
         }
         statuses
+    }
+
+    /// Waits for the acknowledgements, and finds out meanwhile why they are late. `None` after the deadline.
+    async fn completed(
+        &self,
+        batch: &PublishBatch,
+        start: Instant,
+        deadline: Instant,
+    ) -> Option<()> {
+        let remaining = deadline.duration_since(start);
+        let late = start + remaining / 4;
+        let completed = self.timers.timeout_at(late, batch.completed()).await;
+        if completed.is_some() {
+            return completed;
+        }
+        self.diagnosis.start(remaining / 2);
+        self.timers.timeout_at(deadline, batch.completed()).await
+    }
+
+    /// Why the brokers do not acknowledge, if it is known.
+    pub(super) fn explanation(&self) -> Option<Explanation> {
+        self.diagnosis.found()
     }
 }
 
