@@ -98,7 +98,7 @@ impl DescribedTopic {
     /// OCI Streaming does not document the request.
     fn is_older_than(&self, max_age: Duration) -> bool {
         let requested = self.lock().requested;
-        self.profile == Profile::Kafka && requested.is_none_or(|at| at.elapsed() >= max_age)
+        self.profile != Profile::OciStreaming && requested.is_none_or(|at| at.elapsed() >= max_age)
     }
 
     fn lock(&self) -> MutexGuard<'_, LastDescription> {
