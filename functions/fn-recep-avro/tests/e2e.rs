@@ -7,6 +7,8 @@
 mod oauth2;
 #[path = "e2e/partitions.rs"]
 mod partitions;
+#[path = "e2e/permissions.rs"]
+mod permissions;
 #[path = "e2e/server.rs"]
 mod server;
 #[path = "e2e/topic_limits.rs"]

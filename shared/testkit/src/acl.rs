@@ -23,6 +23,8 @@ pub enum Resource<'n> {
     Topic(&'n str),
     /// The consumer group of this name.
     Group(&'n str),
+    /// The cluster.
+    Cluster,
 }
 
 /// The operation of an entry.
@@ -36,6 +38,8 @@ pub enum AclOperation {
     Read,
     /// WRITE.
     Write,
+    /// IDEMPOTENT_WRITE.
+    IdempotentWrite,
 }
 
 const TIMEOUT_MILLISECONDS: i32 = 10_000;
@@ -53,6 +57,10 @@ pub(crate) fn allow(
     let (kind, name) = match resource {
         Resource::Topic(name) => (rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, name),
         Resource::Group(name) => (rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_GROUP, name),
+        Resource::Cluster => (
+            rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER,
+            "kafka-cluster",
+        ),
     };
     let operation = match operation {
         AclOperation::Describe => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_DESCRIBE,
@@ -61,6 +69,9 @@ pub(crate) fn allow(
         }
         AclOperation::Read => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_READ,
         AclOperation::Write => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_WRITE,
+        AclOperation::IdempotentWrite => {
+            rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_IDEMPOTENT_WRITE
+        }
     };
     let (name, principal) = (CString::new(name)?, CString::new(format!("User:{user}"))?);
     let handle = client.client().native_ptr();

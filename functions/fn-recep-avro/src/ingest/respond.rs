@@ -31,6 +31,10 @@ pub(super) fn accepted(
         let problem = not_stored(topic, is_list, statuses, error);
         return Err(match (error, topic_limit) {
             (PublishError::TooLarge, Some(limit)) => problem.with_member("limit", limit),
+            (PublishError::Unauthorized, _) => {
+                let reason = "The user of KAFKA_USERNAME, or of the client certificate, has no WRITE on the topic";
+                problem.with_log_detail(format!("{reason} {topic}: grant it."))
+            }
             _ => problem,
         });
     }
@@ -138,7 +142,7 @@ fn not_stored(
             &TOPIC_UNKNOWN,
             "The topic of this function does not exist: create it or correct KAFKA_TOPIC.",
         ),
-        PublishError::Rejected => (
+        PublishError::Rejected | PublishError::Unauthorized => (
             &PUBLISH_REJECTED,
             "The broker rejected the message permanently. The function's log has the reason.",
         ),

@@ -260,6 +260,11 @@ impl DeliveryHandler for DeliveryReports {
             .rdkafka_error_code()
             .unwrap_or(RDKafkaErrorCode::Unknown);
         let cause = PublishError::from_code(code);
+        if cause == PublishError::Rejected
+            && let Some(suppressed) = log::admit(format!("rejected {error}"))
+        {
+            warn!(topic = message.topic(), %error, suppressed, "the broker rejected a message");
+        }
         if !is_not_stored(message) {
             slot.complete(PublishStatus::PossiblyStored(cause));
         } else if matches!(

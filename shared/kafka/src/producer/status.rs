@@ -20,6 +20,8 @@ pub enum PublishError {
     NotAcknowledged,
     /// The broker rejected the message permanently, for another reason than those below.
     Rejected,
+    /// The client's user has no WRITE on the topic.
+    Unauthorized,
     /// The topic does not exist.
     UnknownTopic,
     /// The message's timestamp is further from the broker's time than the topic permits.
@@ -39,9 +41,9 @@ impl PublishError {
             | Code::UnknownPartition
             | Code::UnknownTopicOrPartition
             | Code::InvalidTopic => Self::UnknownTopic,
-            Code::TopicAuthorizationFailed
-            | Code::ClusterAuthorizationFailed
-            | Code::PolicyViolation
+            // An idempotent producer without WRITE on any topic gets no producer id: the broker reports that about the cluster.
+            Code::TopicAuthorizationFailed | Code::ClusterAuthorizationFailed => Self::Unauthorized,
+            Code::PolicyViolation
             | Code::InvalidRecord
             | Code::InvalidRequiredAcks
             | Code::UnsupportedForMessageFormat => Self::Rejected,

@@ -236,7 +236,7 @@ fn exceeds_topic(status: &PublishStatus) -> bool {
     matches!(status.error(), Some(TooLarge | InvalidTimestamp))
 }
 
-/// Replaces the error of messages that are not stored. After a fatal error, their delivery reports say only that they
+/// Replaces the error of messages that are not acknowledged. After a fatal error, their delivery reports say only that they
 /// were purged.
 fn apply_fatal_error(producer: &Producer, statuses: &mut [PublishStatus]) {
     let Some((fatal, reason)) = producer.fatal_error() else {
@@ -244,7 +244,7 @@ fn apply_fatal_error(producer: &Producer, statuses: &mut [PublishStatus]) {
     };
     error!(reason, "the Kafka producer had a fatal error");
     for status in statuses {
-        if let PublishStatus::NotStored(error) = status {
+        if let PublishStatus::NotStored(error) | PublishStatus::PossiblyStored(error) = status {
             *error = fatal.max(*error);
         }
     }
