@@ -19,6 +19,17 @@ pub(crate) struct AnswerTopic<'r> {
     pub(crate) member: &'static str,
 }
 
+/// Why the job cannot write to a topic of answers.
+#[derive(Debug)]
+pub(crate) struct UnusableTopic {
+    /// [`Permission::NoTopic`] or [`Permission::Denied`].
+    pub(crate) permission: Permission,
+    /// What is wrong.
+    pub(crate) detail: String,
+    /// The remedy.
+    pub(crate) advice: &'static str,
+}
+
 /// The topics of all routes, each once.
 pub(crate) fn all(routes: &[RouteConfig]) -> Vec<AnswerTopic<'_>> {
     let mut topics = BTreeMap::new();
@@ -37,28 +48,34 @@ pub(crate) fn all(routes: &[RouteConfig]) -> Vec<AnswerTopic<'_>> {
 /// Whether the user may write to the topic, as the broker reports it within `timeout`.
 ///
 /// # Errors
-/// It does not exist, or WRITE is denied: what, and the remedy.
+/// It does not exist, or WRITE is denied.
 pub(crate) fn check(
     reader: &Reader,
     topic: &AnswerTopic<'_>,
     timeout: Duration,
-) -> Result<Permission, (String, &'static str)> {
+) -> Result<Permission, UnusableTopic> {
     let AnswerTopic {
         topic,
         route,
         member,
     } = topic;
-    match reader.write_permission(topic, timeout) {
-        Permission::NoTopic => Err((
+    let permission = reader.write_permission(topic, timeout);
+    let (detail, advice) = match permission {
+        Permission::NoTopic => (
             format!("{topic}, the {member} of route {route:?}, does not exist"),
             "create it: the job creates no topic for answers",
-        )),
-        Permission::Denied => Err((
+        ),
+        Permission::Denied => (
             format!("{topic}, the {member} of route {route:?}: WRITE is denied"),
             "grant the user WRITE on the topic",
-        )),
-        permission => Ok(permission),
-    }
+        ),
+        permission => return Ok(permission),
+    };
+    Err(UnusableTopic {
+        permission,
+        detail,
+        advice,
+    })
 }
 
 #[cfg(test)]

@@ -21,7 +21,7 @@ use record::StreamId;
 use routes::Routes;
 use writer_schemas::WriterSchemas;
 
-use crate::answer_topics;
+use crate::answer_topics::{self, UnusableTopic};
 use crate::config::Config;
 use crate::dead_letter::DeadLetterConfig;
 use crate::error::RunError;
@@ -243,7 +243,9 @@ impl Run<'_> {
         for topic in answer_topics::all(self.route_configs) {
             let timeout = self.start_timeout(clock);
             let checked = answer_topics::check(reader, &topic, timeout);
-            checked.map_err(|(what, remedy)| RunError::Answers(format!("{what}: {remedy}")))?;
+            checked.map_err(|UnusableTopic { detail, advice, .. }| {
+                RunError::Answers(format!("{detail}: {advice}"))
+            })?;
         }
         Ok(())
     }

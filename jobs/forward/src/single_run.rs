@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use kafka::config::{GroupProtocol, KafkaSettings};
 use kafka::describe::GroupMember;
+use kafka::error_codes::suffix;
 use kafka::member::{GroupEvent, Member};
 use kafka::reader::Reader;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
@@ -59,7 +60,7 @@ pub enum JoinError {
         members: String,
     },
     /// The broker failed, or rejected the member.
-    #[error("joining group {group}: {error}")]
+    #[error("joining group {group}: {error}{}", suffix(.error))]
     Broker {
         /// The group.
         group: String,

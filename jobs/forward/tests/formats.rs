@@ -6,6 +6,7 @@ use std::process::{Command, Output};
 
 use forward::exit::RunOutcome;
 use forward::route_config::RouteConfig;
+use kafka::diagnosis::CAUSES;
 use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
 use serde_json::{Map, Value, json};
@@ -177,6 +178,23 @@ fn the_report_of_a_check_is_valid() {
             assert!(results.contains(&&json!(result)), "{report:#}");
         }
     }
+}
+
+#[test]
+fn the_causes_of_a_check_are_those_of_schema_and_document() {
+    const DOCUMENT: &str = include_str!("../../../docs/OPERATIONS.md");
+    const SCHEMA: &str = include_str!("../../../docs/schemas/check-report.schema.json");
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let check = &schema["properties"]["checks"]["items"]["properties"];
+    let expected = [&CAUSES[..], &["authorization", "no_topic"]].concat();
+    assert_eq!(check["cause"]["enum"], json!(expected));
+    let (_, table) = DOCUMENT.split_once("| cause | what was found |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    let first_cells = table.lines().filter_map(|line| line.split('|').nth(1));
+    let documented: Vec<&str> = first_cells
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert_eq!(documented, expected);
 }
 
 #[test]

@@ -7,7 +7,7 @@ pub(crate) const UNREACHABLE: &str = "check that the broker is running, and chec
                                       KAFKA_SECURITY_PROTOCOL";
 
 /// The remedy for an error, if there is a common one.
-pub(crate) fn remedy(code: Code) -> Option<&'static str> {
+pub fn remedy(code: Code) -> Option<&'static str> {
     match code {
         Code::BrokerTransportFailure | Code::AllBrokersDown | Code::OperationTimedOut => {
             Some(UNREACHABLE)
@@ -23,6 +23,12 @@ pub(crate) fn remedy(code: Code) -> Option<&'static str> {
         Code::Resolve => Some("check KAFKA_BOOTSTRAP_SERVERS, and this machine's name servers"),
         _ => None,
     }
+}
+
+/// What follows the text of an error in a sentence: `; ` and its remedy, or nothing.
+pub fn suffix(error: &KafkaError) -> String {
+    let remedy = error.rdkafka_error_code().and_then(remedy);
+    remedy.map_or_else(String::new, |remedy| format!("; {remedy}"))
 }
 
 /// True for connection errors that do not pass without a change of settings, so that a retry is useless.

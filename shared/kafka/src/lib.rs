@@ -49,7 +49,7 @@ mod connection_errors;
 pub mod context;
 pub mod describe;
 pub mod diagnosis;
-mod error_codes;
+pub mod error_codes;
 pub mod list_offsets;
 pub mod listing;
 mod log;

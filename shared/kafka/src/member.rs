@@ -18,6 +18,7 @@ use rdkafka::topic_partition_list::TopicPartitionList;
 
 use crate::close::close;
 use crate::context::{EventHandler, LoggingContext};
+use crate::error_codes::suffix;
 use crate::tokens::{ClientProperties, TokenRefresher};
 use crate::topic_record::{RecordError, StoredTopicRecord};
 
@@ -62,7 +63,7 @@ pub enum CommitError {
     #[error("committing: {0}; the group rebalanced meanwhile")]
     Stale(KafkaError),
     /// The broker rejected the commit or did not answer. A retry may succeed.
-    #[error("committing: {0}")]
+    #[error("committing: {error}{}", suffix(.0), error = .0)]
     Broker(KafkaError),
 }
 

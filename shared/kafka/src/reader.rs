@@ -15,7 +15,7 @@ use crate::connection_errors::ConnectionErrors;
 use crate::context::LoggingContext;
 use crate::describe;
 use crate::diagnosis::{Explanation, Servers};
-use crate::error_codes::remedy;
+use crate::error_codes::suffix;
 use crate::tokens::{ClientProperties, TokenRefresher};
 
 /// Why a topic cannot be read.
@@ -65,13 +65,6 @@ impl SourceError {
             error: Box::new(error),
         }
     }
-}
-
-fn suffix(error: &KafkaError) -> String {
-    error
-        .rdkafka_error_code()
-        .and_then(remedy)
-        .map_or_else(String::new, |remedy| format!("; {remedy}"))
 }
 
 /// Reads assigned partitions of one topic; never commits.

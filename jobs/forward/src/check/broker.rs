@@ -3,8 +3,8 @@
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
-use super::{Check, CheckError, Finding};
-use crate::answer_topics::{self, AnswerTopic};
+use super::{Check, CheckError, CheckResult, Finding};
+use crate::answer_topics::{self, AnswerTopic, UnusableTopic};
 use crate::config::Config;
 use crate::exit::RunOutcome;
 use crate::plan;
@@ -58,17 +58,40 @@ pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
         check(
             "topic",
             topic(config, &reader, &offsets, permissions.read_topic),
-        ),
+        )
+        .with_cause(cause(permissions.read_topic)),
     ];
     checks.extend(window(config, &offsets));
+    let letters = dead_letter_topic(config, &permissions);
+    let letters_cause = match (cause(permissions.write_dead_letters), &letters) {
+        (None, Ok(finding)) if finding.result != CheckResult::Ok => {
+            cause(permissions.read_dead_letters)
+        }
+        (cause, _) => cause,
+    };
     checks.extend([
-        check("group", group(config, &offsets, permissions.read_group)),
-        check("dead_letter_topic", dead_letter_topic(config, &permissions)),
+        check("group", group(config, &offsets, permissions.read_group))
+            .with_cause(cause(permissions.read_group).filter(|_| moves_commits(config))),
+        check("dead_letter_topic", letters).with_cause(letters_cause),
     ]);
     for topic in answer_topics::all(routes) {
-        checks.push(check("answers", answers(&reader, &topic, timeout)));
+        checks.push(answers(&reader, &topic, timeout, &check));
     }
     checks
+}
+
+/// The cause that a permission is.
+fn cause(permission: Permission) -> Option<&'static str> {
+    match permission {
+        Permission::Denied => Some("authorization"),
+        Permission::NoTopic => Some("no_topic"),
+        Permission::Granted | Permission::NotReported => None,
+    }
+}
+
+/// A replay neither joins the group nor commits.
+fn moves_commits(config: &Config) -> bool {
+    config.window_start == WindowStart::Committed
 }
 
 /// The checks if the broker rejected a request for lack of a permission.
@@ -182,8 +205,7 @@ fn group(config: &Config, offsets: &TopicOffsets, read: Permission) -> Result<Fi
         committed.count(),
         partitions.len()
     );
-    if config.window_start != WindowStart::Committed {
-        // A replay neither joins the group nor commits.
+    if !moves_commits(config) {
         return Ok(Finding::ok(detail));
     }
     permitted(&detail, "READ", read, "grant the user READ on the group")
@@ -200,8 +222,7 @@ fn dead_letter_topic(config: &Config, permissions: &Permissions) -> Result<Findi
         ));
     }
     let finding = permitted(topic, "WRITE", write, "grant the user WRITE on the topic")?;
-    let moves_commits = config.window_start == WindowStart::Committed;
-    if moves_commits && permissions.read_dead_letters == Permission::Denied {
+    if moves_commits(config) && permissions.read_dead_letters == Permission::Denied {
         return Ok(Finding::warning(
             format!("{}, READ is denied", finding.detail),
             "grant the user READ on the topic: otherwise a run does not notice that KAFKA_TOPIC was deleted and created \
@@ -215,13 +236,22 @@ fn answers(
     reader: &Reader,
     topic: &AnswerTopic<'_>,
     timeout: Duration,
-) -> Result<Finding, CheckError> {
-    let checked = answer_topics::check(reader, topic, timeout);
-    let permission = checked.map_err(|(detail, advice)| CheckError {
-        detail,
-        advice: Some(advice),
-    })?;
-    permitted(topic.topic, "WRITE", permission, "")
+    check: &impl Fn(&'static str, Result<Finding, CheckError>) -> Check,
+) -> Check {
+    match answer_topics::check(reader, topic, timeout) {
+        Ok(permission) => check("answers", permitted(topic.topic, "WRITE", permission, "")),
+        Err(UnusableTopic {
+            permission,
+            detail,
+            advice,
+        }) => {
+            let wrong = CheckError {
+                detail,
+                advice: Some(advice),
+            };
+            check("answers", Err(wrong)).with_cause(cause(permission))
+        }
+    }
 }
 
 fn permitted(

@@ -53,7 +53,7 @@ pub struct Check {
     /// The remedy.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub advice: Option<String>,
-    /// Why a run cannot use broker, topic or group, as a name: `connection_refused`.
+    /// Why a run cannot use the broker, a topic or the group, as a name: `connection_refused`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cause: Option<&'static str>,
     #[serde(skip)]

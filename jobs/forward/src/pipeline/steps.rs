@@ -5,6 +5,7 @@ use std::time::{Instant, SystemTime};
 use delivery::{Completion, DeliveryOutcome, RecordAnswer};
 use kafka::batch::{Item, Record};
 use kafka::commit::CommitEvent;
+use kafka::error_codes::remedy;
 use kafka::member::CommitError;
 use rdkafka::error::RDKafkaErrorCode;
 use record::Message;
@@ -227,7 +228,8 @@ impl<'r> Pipeline<'r> {
             | RDKafkaErrorCode::UnknownTopic
             | RDKafkaErrorCode::UnknownTopicId
             | RDKafkaErrorCode::TopicAuthorizationFailed => {
-                let reason = format!("reading {at}: {reason}");
+                let remedy = remedy(code).map_or(String::new(), |remedy| format!("; {remedy}"));
+                let reason = format!("reading {at}: {reason}{remedy}");
                 self.shutdown.request(StopReason::Source(reason));
             }
             // The client retries. If the log stays silent, the silence timeout ends the run.

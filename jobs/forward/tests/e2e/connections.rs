@@ -48,20 +48,25 @@ async fn a_listener_with_other_tls_or_sasl_settings_is_named() {
     for (name, value) in &secure {
         stage.set(name, value);
     }
-    stage.set("KAFKA_SASL_MECHANISM", "SCRAM-SHA-512");
-    assert_fails(
-        &stage,
-        "sasl_mechanism",
-        &["mechanism SCRAM-SHA-512, only PLAIN"],
-    );
-    stage.set("KAFKA_SASL_MECHANISM", "PLAIN");
+    for mechanism in ["PLAIN", "SCRAM-SHA-256"] {
+        stage.set("KAFKA_SASL_MECHANISM", mechanism);
+        let offered = format!("mechanism {mechanism}, only SCRAM-SHA-512");
+        let parts = [&*offered, "set KAFKA_SASL_MECHANISM"];
+        assert_fails(&stage, "sasl_mechanism", &parts);
+    }
+    // The mechanism of the profile.
+    stage.set("KAFKA_SASL_MECHANISM", "auto");
+    stage.set("KAFKA_PROFILE", "oci-kafka");
+    let rejected = [
+        "rejects the user name or the password",
+        "check KAFKA_USERNAME and KAFKA_PASSWORD",
+    ];
     stage.set("KAFKA_PASSWORD", "wrong-password");
-    assert_fails(
-        &stage,
-        "authentication",
-        &["rejects the user name or the password"],
-    );
+    assert_fails(&stage, "authentication", &rejected);
     stage.set("KAFKA_PASSWORD", value("KAFKA_PASSWORD"));
+    stage.set("KAFKA_USERNAME", "unknown-user");
+    assert_fails(&stage, "authentication", &rejected);
+    stage.set("KAFKA_USERNAME", value("KAFKA_USERNAME"));
     stage.set(
         "KAFKA_SSL_CA_LOCATION",
         "/etc/ssl/certs/ca-certificates.crt",

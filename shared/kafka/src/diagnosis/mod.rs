@@ -20,6 +20,28 @@ pub(crate) use servers::Servers;
 
 use crate::tokens::ClientProperties;
 
+/// The names of the causes of an [`Explanation`].
+pub const CAUSES: [&str; 18] = [
+    "name_resolution",
+    "connection_refused",
+    "no_route",
+    "connection_timeout",
+    "no_answer",
+    "not_kafka",
+    "tls_required",
+    "tls_not_supported",
+    "broker_certificate",
+    "client_certificate_required",
+    "client_certificate_rejected",
+    "tls_handshake",
+    "sasl_required",
+    "sasl_not_supported",
+    "sasl_mechanism",
+    "access_token",
+    "authentication",
+    "advertised_address",
+];
+
 /// Why a client with these properties cannot use the cluster now; `None` if no reason is found. Blocks up to `timeout`, and
 /// for the time that the resolver takes. Nothing is read, written or created.
 pub fn diagnose(properties: &ClientProperties, timeout: Duration) -> Option<Explanation> {

@@ -172,3 +172,35 @@ fn names_the_advertised_addresses_that_cannot_be_reached() {
         assert!(error.contains(&address), "{error}");
     }
 }
+
+#[test]
+fn every_fault_has_one_of_the_causes_and_a_remedy() {
+    let text = String::new;
+    let faults = [
+        Fault::Unresolved(text()),
+        Fault::Refused,
+        Fault::Unreachable(text()),
+        Fault::TimedOut,
+        Fault::Silent,
+        Fault::NotKafka(text()),
+        Fault::NeedsTls,
+        Fault::NoTls,
+        Fault::Certificate(text()),
+        Fault::ClientCertificate,
+        Fault::RejectedCertificate(text()),
+        Fault::Tls(text()),
+        Fault::NeedsSasl,
+        Fault::NoSasl,
+        Fault::Mechanism {
+            used: text(),
+            offered: text(),
+        },
+        Fault::NoToken(text()),
+        Fault::Credentials(text()),
+        Fault::RejectedToken(text()),
+    ];
+    let mut named: Vec<_> = faults.iter().map(Fault::name).collect();
+    named.dedup();
+    assert_eq!([&named[..], &["advertised_address"]].concat(), CAUSES);
+    assert!(faults.iter().all(|fault| !fault.remedy().is_empty()));
+}
