@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+#[path = "e2e/advertised_addresses.rs"]
+mod advertised_addresses;
 #[path = "e2e/oauth2.rs"]
 mod oauth2;
 #[path = "e2e/partitions.rs"]

@@ -56,8 +56,10 @@ pub(crate) fn fetch_metadata(
         }
         let last = consumer.context().handler().last();
         if diagnoses.is_none() && (last.is_some() || start.elapsed() >= timeout / 4) {
-            let (bootstrap, brokers) = servers.diagnose(timeout / 3);
-            diagnoses = Some([bootstrap, brokers]);
+            diagnoses = Some([
+                servers.diagnose_bootstrap(timeout / 3),
+                servers.diagnose_advertised(timeout / 3),
+            ]);
         }
         let is_final = last.as_ref().is_some_and(|last| last.is_permanent())
             || diagnoses.iter_mut().flatten().any(Diagnosis::is_permanent);

@@ -179,14 +179,8 @@ impl Reader {
     /// The brokers of the cluster that cannot be reached at their advertised addresses, as a [`SourceError::Connection`];
     /// `None` if all can. Probes 32 brokers at most, within `timeout`.
     pub fn unreachable_brokers(&self, timeout: Duration) -> Option<SourceError> {
-        let end = Instant::now() + timeout;
-        let client = self.consumer.client();
-        let metadata = client.fetch_metadata(Some(&self.topic), timeout).ok()?;
-        let left = end.saturating_duration_since(Instant::now());
-        let mut diagnosis = self
-            .servers
-            .diagnose_brokers(&metadata, Duration::ZERO, left);
-        diagnosis.wait(end);
+        let mut diagnosis = self.servers.diagnose_advertised(timeout / 2);
+        diagnosis.wait(Instant::now() + timeout);
         explain_brokers(&mut diagnosis).map(|found| self.connection(found))
     }
 

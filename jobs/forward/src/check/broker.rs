@@ -26,7 +26,15 @@ pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
         let target = &config.kafka.bootstrap;
         Check::new(name, target, result, RunOutcome::Source)
     };
-    let (reader, offsets) = match list_offsets(config) {
+    let timeout = PERMISSIONS_TIMEOUT.min(config.start_timeout);
+    let created = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic);
+    let reader = match created.map_err(|error| SourceError::client(&config.kafka, error)) {
+        Ok(reader) => reader,
+        Err(error) => return vec![check("broker", Err(CheckError::new(error)))],
+    };
+    let wait = wait(config.start_timeout);
+    let listed = reader.list_offsets(&config.window_start, &config.window_end, &wait);
+    let offsets = match listed {
         Ok(listed) => listed,
         Err(SourceError::Connection {
             cause,
@@ -42,19 +50,25 @@ pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
         }
         Err(error @ SourceError::NoTopic { .. }) => {
             return vec![
-                check("broker", Ok(Finding::ok("reachable"))),
-                check("topic", Err(CheckError::new(error))).with_cause(Some("no_topic")),
+                broker(&reader, "reachable", timeout, &check),
+                check("topic", Err(CheckError::new(error))).with_cause(cause(Permission::NoTopic)),
             ];
         }
         Err(error) => {
-            return denied(config, &error, &check)
-                .unwrap_or_else(|| vec![check("broker", Err(CheckError::new(error)))]);
+            return match denied(config, &error, &check) {
+                Some(denied) => vec![broker(&reader, "reachable", timeout, &check), denied],
+                None => vec![check("broker", Err(CheckError::new(error)))],
+            };
         }
     };
-    let timeout = PERMISSIONS_TIMEOUT.min(config.start_timeout);
     let permissions = reader.permissions(&config.group, &config.dead_letter_topic, timeout);
     let mut checks = vec![
-        broker(&reader, &offsets, timeout, &check),
+        broker(
+            &reader,
+            &format!("cluster {}", offsets.stream.cluster),
+            timeout,
+            &check,
+        ),
         check(
             "topic",
             topic(config, &reader, &offsets, permissions.read_topic),
@@ -94,12 +108,12 @@ fn moves_commits(config: &Config) -> bool {
     config.window_start == WindowStart::Committed
 }
 
-/// The checks if the broker rejected a request for lack of a permission.
+/// The check that failed if the broker rejected a request for lack of a permission.
 fn denied(
     config: &Config,
     error: &SourceError,
     check: &impl Fn(&'static str, Result<Finding, CheckError>) -> Check,
-) -> Option<Vec<Check>> {
+) -> Option<Check> {
     let SourceError::Broker { error, .. } = error else {
         return None;
     };
@@ -115,20 +129,16 @@ fn denied(
         _ => return None,
     };
     let wrong = permitted(object, "READ", Permission::Denied, advice);
-    Some(vec![
-        check("broker", Ok(Finding::ok("reachable"))),
-        check(name, wrong).with_cause(Some("authorization")),
-    ])
+    Some(check(name, wrong).with_cause(cause(Permission::Denied)))
 }
 
-/// A warning if a broker cannot be reached that no request has needed yet.
+/// A warning if a broker cannot be reached at its advertised address. `found` is what is known otherwise.
 fn broker(
     reader: &Reader,
-    offsets: &TopicOffsets,
+    found: &str,
     timeout: Duration,
     check: &impl Fn(&'static str, Result<Finding, CheckError>) -> Check,
 ) -> Check {
-    let cluster = format!("cluster {}", offsets.stream.cluster);
     match reader.unreachable_brokers(timeout) {
         Some(SourceError::Connection {
             cause,
@@ -136,19 +146,11 @@ fn broker(
             remedy,
             ..
         }) => {
-            let finding = Finding::warning(format!("{cluster}: {reason}"), remedy);
+            let finding = Finding::warning(format!("{found}: {reason}"), remedy);
             check("broker", Ok(finding)).with_cause(cause)
         }
-        _ => check("broker", Ok(Finding::ok(cluster))),
+        _ => check("broker", Ok(Finding::ok(found))),
     }
-}
-
-fn list_offsets(config: &Config) -> Result<(Reader, TopicOffsets), SourceError> {
-    let reader = Reader::new(&config.kafka.reader(&config.group), &config.kafka.topic)
-        .map_err(|error| SourceError::client(&config.kafka, error))?;
-    let wait = wait(config.start_timeout);
-    let offsets = reader.list_offsets(&config.window_start, &config.window_end, &wait)?;
-    Ok((reader, offsets))
 }
 
 fn wait(timeout: Duration) -> Wait<'static> {

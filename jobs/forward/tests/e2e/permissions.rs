@@ -122,8 +122,13 @@ enum Object {
     Answers,
 }
 
+type Entry = (Object, AclOperation);
+
+/// What is missing, the entries of [`NEEDED`] that are left out, and an entry that is added.
+type Row = (&'static str, &'static [usize], Option<Entry>);
+
 /// The entries that a job needs.
-const NEEDED: [(Object, AclOperation); 5] = [
+const NEEDED: [Entry; 5] = [
     (Object::Topic, AclOperation::Read),
     (Object::Group, AclOperation::Read),
     (Object::DeadLetters, AclOperation::Read),
@@ -131,9 +136,8 @@ const NEEDED: [(Object, AclOperation); 5] = [
     (Object::Answers, AclOperation::Write),
 ];
 
-/// The rows of the table in docs/OPERATIONS.md: what is missing, the entries of [`NEEDED`] that are left out, and an entry
-/// that is added.
-const ROWS: [(&str, &[usize], Option<(Object, AclOperation)>); 10] = [
+/// The rows of the table in docs/OPERATIONS.md.
+const ROWS: [Row; 10] = [
     (
         "READ on `KAFKA_TOPIC`",
         &[0],
@@ -167,10 +171,7 @@ const ROWS: [(&str, &[usize], Option<(Object, AclOperation)>); 10] = [
 ];
 
 /// Runs a check and a run without an entry. Returns the beginning of the row, and the notes of the run.
-async fn observe(
-    kafka: &Kafka,
-    (missing, left_out, added): (&str, &[usize], Option<(Object, AclOperation)>),
-) -> (String, String) {
+async fn observe(kafka: &Kafka, (missing, left_out, added): Row) -> (String, String) {
     let a = accepting();
     let stage = Stage::on(kafka, "permission", 1, &[]).await;
     let answers = format!("{}-answers", stage.topic);

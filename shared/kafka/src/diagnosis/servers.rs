@@ -29,17 +29,16 @@ impl Servers {
         }
     }
 
-    /// Probes the bootstrap servers, and the addresses that the brokers advertise to a client of its own. The timeout is
-    /// that of each connection: the second diagnosis makes two in turn.
-    pub(crate) fn diagnose(&self, timeout: Duration) -> (Diagnosis, Diagnosis) {
+    /// Probes the addresses that the brokers advertise to a client of its own. The timeout is that of this client, and then
+    /// of each probe.
+    pub(crate) fn diagnose_advertised(&self, timeout: Duration) -> Diagnosis {
         let properties = self.properties.clone();
         let find = move || advertised::find(&properties, timeout).0;
-        let brokers = self.probe(Duration::ZERO, timeout, find);
-        (self.diagnose_bootstrap(timeout), brokers)
+        self.probe(Duration::ZERO, timeout, find)
     }
 
     /// Probes the bootstrap servers.
-    pub(super) fn diagnose_bootstrap(&self, timeout: Duration) -> Diagnosis {
+    pub(crate) fn diagnose_bootstrap(&self, timeout: Duration) -> Diagnosis {
         let bootstrap = self.bootstrap.clone();
         self.probe(Duration::ZERO, timeout, move || {
             bootstrap_servers(&bootstrap)
