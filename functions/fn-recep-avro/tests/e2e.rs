@@ -3,8 +3,6 @@
 
 #![allow(clippy::unwrap_used)]
 
-#[path = "e2e/advertised_addresses.rs"]
-mod advertised_addresses;
 #[path = "e2e/oauth2.rs"]
 mod oauth2;
 #[path = "e2e/partitions.rs"]
@@ -15,6 +13,8 @@ mod permissions;
 mod server;
 #[path = "e2e/topic_limits.rs"]
 mod topic_limits;
+#[path = "e2e/unusable_brokers.rs"]
+mod unusable_brokers;
 
 use std::path::Path;
 use std::time::{Duration, Instant};

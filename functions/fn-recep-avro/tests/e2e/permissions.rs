@@ -11,7 +11,7 @@ use testkit::topics::Topics;
 use testkit::user::User;
 
 /// A broker with access control lists, and the SASL mechanism of OCI Streaming with Apache Kafka.
-fn start() -> Kafka {
+pub(crate) fn start() -> Kafka {
     Kafka::start(&Options {
         sasl_ssl: true,
         mechanism: "SCRAM-SHA-512".to_owned(),
