@@ -10,6 +10,7 @@
 //! - [`broker`]: librdkafka's mock cluster, in this process
 //! - [`silent_broker`]: a Kafka broker that answers nothing after its metadata
 //! - [`echo_broker`]: a Kafka broker that rejects every password and repeats it in the error
+//! - [`black_hole`]: an address that does not answer an attempt to connect
 //! - [`kafka`]: Apache Kafka, one broker or three
 //! - [`registry`]: Apicurio Registry, a schema registry with Confluent's API
 //! - [`peer`]: producers and consumers with other clients
@@ -50,6 +51,7 @@
 
 pub mod acl;
 pub mod agent;
+pub mod black_hole;
 pub mod broker;
 pub mod certificates;
 pub mod container;

@@ -3,6 +3,7 @@
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 
+use testkit::black_hole::BlackHole;
 use testkit::kafka::{Kafka, Options};
 
 use crate::connections::assert_fails;
@@ -55,6 +56,8 @@ async fn an_advertised_address_that_cannot_be_reached_is_named() {
     // It accepts connections and answers nothing.
     let silent = TcpListener::bind("127.0.0.1:0").unwrap();
     let silent = silent.local_addr().unwrap().to_string();
+    let hole = BlackHole::start().await.unwrap();
+    let hole = hole.address.to_string();
     // The fault at the addresses of RFC 5737 and RFC 1112, which have no host, depends on the network.
     let cases = [
         ("CLOSED", "127.0.0.1:1", "connection refused"),
@@ -64,6 +67,7 @@ async fn an_advertised_address_that_cannot_be_reached_is_named() {
             "the host name does not resolve",
         ),
         ("SILENT", silent.as_str(), "answers no Kafka request"),
+        ("BLACK_HOLE", hole.as_str(), "the host does not answer"),
         ("DOCUMENTATION", "192.0.2.1:9092", ""),
         ("RESERVED", "240.0.0.1:9092", ""),
     ];

@@ -10,6 +10,7 @@ use offsets::window::{WindowEnd, WindowStart};
 use openssl::ssl::{HandshakeError, SslAcceptor, SslMethod, SslVerifyMode};
 use openssl::x509::store::X509StoreBuilder;
 use rdkafka::ClientConfig;
+use testkit::black_hole::BlackHole;
 use testkit::certificates::{Certificate, CertificateAuthority};
 use testkit::silent_broker;
 
@@ -97,6 +98,13 @@ fn tells_apart_why_a_server_without_tls_cannot_be_used() {
     let family = [("broker.address.family", "v6")];
     let found = fault(&family, "127.0.0.1", port);
     assert_eq!(found, Some(Fault::Unresolved("no IPv6 address".to_owned())));
+}
+
+#[tokio::test]
+async fn a_host_that_does_not_answer_is_told_apart_from_a_closed_port() {
+    let hole = BlackHole::start().await.unwrap();
+    let found = fault(&[], "127.0.0.1", hole.address.port());
+    assert_eq!(found, Some(Fault::TimedOut));
 }
 
 #[test]
