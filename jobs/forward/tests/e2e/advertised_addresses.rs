@@ -135,10 +135,12 @@ async fn a_port_forward_works_with_a_listener_that_advertises_the_forwarded_addr
 async fn an_address_family_and_the_lookup_of_names_are_properties_of_the_client() {
     let (six, named) = (free_port(), free_port());
     // The broker listens only on IPv4 under a name that may have addresses of both families.
-    let kafka = start([
-        format!("SIX://[::1]:{six}"),
-        format!("NAMED://127.0.0.1:{named}=localhost:{named}"),
-    ]);
+    let mut listeners = vec![format!("NAMED://127.0.0.1:{named}=localhost:{named}")];
+    let has_ipv6 = TcpListener::bind("[::1]:0").is_ok();
+    if has_ipv6 {
+        listeners.push(format!("SIX://[::1]:{six}"));
+    }
+    let kafka = start(listeners);
     let (a, b) = (accepting(), accepting());
     for (number, (bootstrap, properties)) in [
         (format!("[::1]:{six}"), &[][..]),
@@ -158,6 +160,7 @@ async fn an_address_family_and_the_lookup_of_names_are_properties_of_the_client(
     ]
     .into_iter()
     .enumerate()
+    .filter(|(_, (bootstrap, _))| has_ipv6 || !bootstrap.starts_with('['))
     {
         let stage = Stage::on(&kafka, &format!("family-{number}"), 1, &[]).await;
         let mut stage = stage.to(&a, &b);
@@ -170,6 +173,7 @@ async fn an_address_family_and_the_lookup_of_names_are_properties_of_the_client(
     }
     let mut stage = Stage::on(&kafka, "family", 1, &[]).await.to(&a, &b);
     stage.set("START_TIMEOUT", "4s");
+    // An address needs no IPv6 on this machine.
     stage.set("KAFKA_BOOTSTRAP_SERVERS", format!("[::1]:{six}"));
     stage.set("KAFKA_CLIENT_BROKER_ADDRESS_FAMILY", "v4");
     assert_fails(&stage, "name_resolution", &["no IPv4 address"]);

@@ -255,3 +255,37 @@ async fn the_table_of_permissions_says_what_a_missing_entry_causes() {
         wrong.join("\n")
     );
 }
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn without_create_a_missing_dead_letter_topic_stays_missing() {
+    let kafka = start();
+    let (a, b) = (accepting(), accepting());
+    let mut stage = Stage::on(&kafka, "no-create", 1, &[]).await.to(&a, &b);
+    for (name, value) in kafka.environment() {
+        stage.set(name, value);
+    }
+    stage.set("DEAD_LETTER_TOPIC", "no-create-missing");
+    stage.write(&[NewRecord::to(0, b"not a datum".to_vec())]);
+    for (resource, operation) in [
+        (Topic(&stage.topic), AclOperation::Read),
+        (Group(&stage.group), AclOperation::Read),
+        (Topic("no-create-missing"), AclOperation::Read),
+        (Topic("no-create-missing"), AclOperation::Write),
+    ] {
+        kafka.allow(resource, operation).unwrap();
+    }
+    tokio::time::sleep(Duration::from_millis(500)).await;
+    let (code, checks) = stage.check();
+    let letters = &checks["dead_letter_topic"];
+    assert_eq!(
+        (code, &letters["result"], &letters["cause"]),
+        (0, &json!("warning"), &json!("no_topic")),
+        "{letters}"
+    );
+    let run = stage.run().expect(74);
+    assert_eq!(run.total("deferred"), 1);
+    let notes = run.report["notes"].to_string();
+    let note = "1 dead letters were not acknowledged";
+    assert!(notes.contains(note), "{notes}");
+}

@@ -42,7 +42,7 @@ pub(crate) enum Fault {
     },
     /// The broker rejected user name or password: its text.
     Credentials(String),
-    /// No access token could be had: the reason.
+    /// The authorization server gave no access token: the reason.
     NoToken(String),
     /// The broker rejected the access token: its text.
     RejectedToken(String),
@@ -161,12 +161,12 @@ impl fmt::Display for Fault {
                 f.write_str("the port accepts connections, but answers no Kafka request")
             }
             Self::NotKafka(start) if start.is_empty() => {
-                f.write_str("the port closes the connection, and is no Kafka listener")
+                f.write_str("the port closes the connection: it is not a Kafka listener")
             }
             Self::NotKafka(start) => {
                 write!(
                     f,
-                    "the port is no Kafka listener: its answer begins with {start:?}"
+                    "the port is not a Kafka listener: its answer begins with {start:?}"
                 )
             }
             Self::NeedsTls => f.write_str("the listener requires TLS, and the client uses none"),
