@@ -48,7 +48,7 @@ use tracing::debug;
 pub use call::{Call, Rejection};
 pub use config::Config;
 use decode::{BodyFormat, DecodedRequest};
-use envelope::{Envelope, EnvelopeError, MessageLimits};
+use envelope::{Envelope, EnvelopeError};
 use limits::RequestLimits;
 use memory::Memory;
 use publisher::Publisher;
@@ -146,36 +146,53 @@ impl IngestFunction {
             BodyFormat::Avro => self.schemas.for_body(&request.body, call).await?,
             BodyFormat::Json | BodyFormat::NdJson => self.schemas.known(),
         };
-        let datums = validate::all(&request.body, request.format, &schemas, &self.limits)?;
-        let id = match self.store_as.needs_id(&datums) {
-            true => Some(self.schemas.id(call).await?),
-            false => None,
-        };
-        let stored = self.store_as.values(&datums, &request.body, id);
-        // Limits of batches and of timestamps.
-        if datums.data.len() > 1 || self.envelope.has_timestamps() {
-            self.publisher.wait_for_limits(call.deadline).await;
-        }
-        let make = |limits: &MessageLimits| {
-            let headers = &request.headers;
-            let envelope = &self.envelope;
-            envelope.messages(&datums, &stored, headers, limits, call, now_millis())
-        };
-        let messages = match make(&self.publisher.limits()) {
-            Err(EnvelopeError::OverLimit(_)) => {
-                make(&self.publisher.newer_limits(call.deadline).await)
+        let mut id = self.schemas.known_id();
+        let mut has_waited = false;
+        loop {
+            // A call that waits holds no decoded datums: the limit of memory counts those of one call only.
+            let datums = validate::all(&request.body, request.format, &schemas, &self.limits)?;
+            if id.is_none() && self.store_as.needs_id(&datums) {
+                drop(datums);
+                id = Some(self.schemas.id(call).await?);
+                continue;
             }
-            made => made,
+            // Limits of batches and of timestamps.
+            let needs_limits = datums.data.len() > 1 || self.envelope.has_timestamps();
+            if needs_limits && !has_waited && self.publisher.lacks_limits() {
+                drop(datums);
+                self.publisher.wait_for_limits(call.deadline).await;
+                has_waited = true;
+                continue;
+            }
+            let stored = self.store_as.values(&datums, &request.body, id);
+            let limits = self.publisher.limits();
+            let headers = &request.headers;
+            let made =
+                self.envelope
+                    .messages(&datums, &stored, headers, &limits, call, now_millis());
+            let messages = match made {
+                Ok(messages) => messages,
+                Err(EnvelopeError::OverLimit(_))
+                    if !has_waited && self.publisher.has_old_limits() =>
+                {
+                    drop(stored);
+                    drop(datums);
+                    self.publisher.wait_for_limits(call.deadline).await;
+                    has_waited = true;
+                    continue;
+                }
+                Err(error) => return Err(error.into_problem()),
+            };
+            let memory = request.body.len() + envelope::memory(&messages);
+            if !request.memory.resize(memory) {
+                return Err(respond::out_of_memory());
+            }
+            let statuses = self.publisher.publish(&messages, call.deadline).await;
+            let (topic, limit) = (self.publisher.topic(), self.publisher.topic_limit());
+            return respond::accepted(topic, datums.is_list, &statuses, limit).map_err(|problem| {
+                respond::explained(problem, self.publisher.explanation().as_ref())
+            });
         }
-        .map_err(EnvelopeError::into_problem)?;
-        let memory = request.body.len() + envelope::memory(&messages);
-        if !request.memory.resize(memory) {
-            return Err(respond::out_of_memory());
-        }
-        let statuses = self.publisher.publish(&messages, call.deadline).await;
-        let (topic, limit) = (self.publisher.topic(), self.publisher.topic_limit());
-        respond::accepted(topic, datums.is_list, &statuses, limit)
-            .map_err(|problem| respond::explained(problem, self.publisher.explanation().as_ref()))
     }
 
     /// Logs a warning if every caller that reaches this address is accepted.

@@ -96,6 +96,11 @@ impl Schemas {
         }
     }
 
+    /// The registry's id of the configured schema, if it is known already.
+    pub(super) fn known_id(&self) -> Option<u32> {
+        self.registry.as_ref()?.id.get().copied()
+    }
+
     /// The registry's id of the configured schema.
     ///
     /// # Errors

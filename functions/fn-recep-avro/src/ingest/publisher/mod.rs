@@ -124,19 +124,20 @@ impl Publisher {
         self.topic.max_bytes()
     }
 
-    /// Requests the topic's limits if they are not known, and were not requested in the last seconds. Waits at most two
-    /// seconds, and not longer than until the deadline.
-    pub(super) async fn wait_for_limits(&self, deadline: Option<Instant>) {
-        if self.topic.max_bytes().is_none() {
-            self.refresh_limits(LIMITS_MIN_AGE, deadline).await;
-        }
+    /// Whether the topic's limits are not known, and were not requested in the last seconds.
+    pub(super) fn lacks_limits(&self) -> bool {
+        self.topic.max_bytes().is_none() && self.has_old_limits()
     }
 
-    /// The limits, after a message has exceeded those that are known. They are requested again if they are older than a few
-    /// seconds. Waits at most two seconds, and not longer than until the deadline.
-    pub(super) async fn newer_limits(&self, deadline: Option<Instant>) -> MessageLimits {
+    /// Whether the limits were not requested in the last seconds.
+    pub(super) fn has_old_limits(&self) -> bool {
+        self.topic.is_older_than(LIMITS_MIN_AGE)
+    }
+
+    /// Requests the topic's limits if they were not requested in the last seconds. Waits at most two seconds, and not longer
+    /// than until the deadline.
+    pub(super) async fn wait_for_limits(&self, deadline: Option<Instant>) {
         self.refresh_limits(LIMITS_MIN_AGE, deadline).await;
-        self.limits()
     }
 
     async fn refresh_limits(&self, max_age: Duration, deadline: Option<Instant>) {

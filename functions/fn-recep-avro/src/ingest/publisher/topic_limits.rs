@@ -95,8 +95,8 @@ impl DescribedTopic {
         }
     }
 
-    /// OCI Streaming does not document the request.
-    fn is_older_than(&self, max_age: Duration) -> bool {
+    /// Whether the last request is older, or there was none. Never on OCI Streaming, which does not document the request.
+    pub(super) fn is_older_than(&self, max_age: Duration) -> bool {
         let requested = self.lock().requested;
         self.profile != Profile::OciStreaming && requested.is_none_or(|at| at.elapsed() >= max_age)
     }
