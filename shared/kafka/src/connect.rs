@@ -12,8 +12,12 @@ use crate::context::LoggingContext;
 use crate::diagnosis::{Diagnosis, Explanation, Servers};
 use crate::error_codes::UNREACHABLE;
 
-/// The timeout of one metadata request; the client's errors are read after each.
+/// The timeout of the first metadata request; the client's errors are read after each. It doubles with each request, for
+/// brokers that are far away.
 const REQUEST_TIMEOUT: Duration = Duration::from_millis(250);
+
+/// The longest timeout of a metadata request: after a shutdown, a request that has begun ends first.
+const MAX_REQUEST_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// How long the other bootstrap servers may still answer after one of them caused a permanent error.
 const AFTER_PERMANENT_ERROR: Duration = Duration::from_secs(1);
@@ -41,13 +45,15 @@ pub(crate) fn fetch_metadata(
     let start = Instant::now();
     let mut deadline = start + timeout;
     let mut diagnoses: Option<[Diagnosis; 2]> = None;
+    let mut longest = REQUEST_TIMEOUT;
     loop {
         let remaining = deadline.saturating_duration_since(Instant::now());
-        let request_timeout = remaining.clamp(Duration::from_millis(1), REQUEST_TIMEOUT);
+        let request_timeout = remaining.clamp(Duration::from_millis(1), longest);
         let error = match consumer.fetch_metadata(Some(topic), request_timeout) {
             Ok(metadata) => return Ok(metadata),
             Err(error) => error,
         };
+        longest = (longest * 2).min(MAX_REQUEST_TIMEOUT);
         // Errors are events of the queue, behind the log lines.
         for _ in 0..MAX_EVENTS {
             if consumer.poll(Duration::from_millis(1)).is_none() {

@@ -18,6 +18,16 @@ fn records_produced_after_the_start_are_not_part_of_the_window() {
 }
 
 #[test]
+fn a_broker_that_is_far_away_is_reached() {
+    let stage = Stage::accepting();
+    stage.write(&[user(1010, "Paul")]);
+    let round_trip = Duration::from_millis(300);
+    stage.broker.set_round_trip_time(round_trip).unwrap();
+    let run = stage.run(&[]);
+    run.assert(0, &json!({"planned": 1, "delivered": 1}));
+}
+
+#[test]
 fn buffered_records_are_not_fetched_again_while_an_endpoint_is_slow() {
     let slow = Answer::ok().after(Duration::from_millis(1500));
     let stage = Stage::new(

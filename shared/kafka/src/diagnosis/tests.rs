@@ -156,7 +156,7 @@ fn names_the_advertised_addresses_that_cannot_be_reached() {
     let advertised = closed.local_addr().unwrap();
     drop(closed);
     let address = format!("broker 1 has the advertised address {advertised}: connection refused");
-    // Metadata requests end after 250 ms: with the delay, librdkafka has the broker's address before one is answered.
+    // The first Metadata request ends after 250 ms: with the delay, librdkafka has the broker's address before one is answered.
     for delay in [0, 300] {
         let delay = Duration::from_millis(delay);
         let broker = silent_broker::start_advertising("orders", Some(advertised), delay).unwrap();
