@@ -29,6 +29,7 @@ use tokio::signal::unix::{SignalKind, signal};
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
 fn main() -> ExitCode {
+    kafka::tls::initialize();
     let (action, flags) = match cli::parse(std::env::args_os()) {
         Ok(parsed) => parsed,
         Err(code) => return ExitCode::from(code),

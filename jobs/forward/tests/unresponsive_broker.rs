@@ -86,3 +86,37 @@ fn a_run_ends_on_sigterm_if_the_broker_falls_silent_after_its_metadata() {
     assert_eq!(code, Some(12), "{report:#}");
     assert!(took < Duration::from_secs(8), "{took:?}");
 }
+
+/// A thread that requests a token may use OpenSSL while the process ends.
+#[test]
+fn a_run_without_a_token_ends_with_its_exit_code() {
+    let broker = TcpListener::bind("127.0.0.1:0").unwrap();
+    let closed = TcpListener::bind("127.0.0.1:0").unwrap();
+    let token_url = format!("https://{}/token", closed.local_addr().unwrap());
+    drop(closed);
+    // The threads use OpenSSL once a second, at the time at which the start ends.
+    let start = |_| {
+        Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", address(&broker))
+            .env("KAFKA_SECURITY_PROTOCOL", "sasl_ssl")
+            .env("KAFKA_SASL_OAUTHBEARER_TOKEN_ENDPOINT_URL", &token_url)
+            .env("KAFKA_SASL_OAUTHBEARER_CLIENT_ID", "job")
+            .env("KAFKA_SASL_OAUTHBEARER_CLIENT_SECRET", "hunter2")
+            .env("API_TYPE_A_URL", "http://127.0.0.1:9")
+            .env("API_TYPE_B_URL", "http://127.0.0.1:9")
+            .env("START_TIMEOUT", "1s")
+            .args(["check", "--output", "json"])
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap()
+    };
+    for _ in 0..5 {
+        let runs: Vec<_> = (0..8).map(start).collect();
+        for run in runs {
+            let (code, report) = wait(run);
+            assert_eq!(code, Some(74), "{report:#}");
+        }
+    }
+}

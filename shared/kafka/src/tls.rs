@@ -8,6 +8,14 @@ use settings::{SettingError, Settings, pem};
 use crate::client_certificate::ClientCertificate;
 use crate::settings::{KAFKA_SSL_CA_LOCATION, KAFKA_SSL_ENDPOINT_IDENTIFICATION_ALGORITHM};
 
+/// Initializes OpenSSL so that its memory is valid until the process has ended. Call it first in `main`.
+///
+/// Otherwise librdkafka initializes it, and OpenSSL frees its memory when `main` returns. Threads that are not waited for
+/// (requests for a token, probes of brokers) may use it then: the process would end with SIGSEGV.
+pub fn initialize() {
+    openssl_sys::init();
+}
+
 /// The settings of TLS with the content of the files that they name. Reading them again and comparing shows whether a file
 /// was replaced.
 #[derive(Clone, Debug, PartialEq, Eq)]

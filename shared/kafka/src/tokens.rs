@@ -29,7 +29,7 @@ const INTERVAL: Duration = Duration::from_secs(1);
 const UNKNOWN_LIFETIME: Duration = Duration::from_secs(3600);
 
 /// The beginning of the reason if another request may succeed.
-const TEMPORARY: &str = "temporarily no token";
+pub(crate) const TEMPORARY: &str = "temporarily no token: ";
 
 /// The properties of a client, and the tokens that it authenticates with.
 #[derive(Clone)]
@@ -103,7 +103,7 @@ impl ClientProperties {
                     },
                     Err(TokenError::Refused(reason)) => fail(client, &reason),
                     Err(TokenError::Unavailable(reason)) => {
-                        fail(client, &format!("{TEMPORARY}: {reason}"));
+                        fail(client, &format!("{TEMPORARY}{reason}"));
                     }
                 }
                 if stopped.recv_timeout(INTERVAL) != Err(RecvTimeoutError::Timeout) {

@@ -29,6 +29,7 @@ use reload::{CurrentFunction, Reloader};
 ///
 /// An invalid configuration ends it with one sentence on standard error and exit code 78.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
+    kafka::tls::initialize();
     let matches = match cli::parse(command(), arguments) {
         Ok(matches) => matches,
         Err(code) => return ExitCode::from(code),

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::tokens::TEMPORARY;
+
 /// Why a client cannot use one server.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Fault {
@@ -224,6 +226,7 @@ fn certificate_remedy(reason: &str) -> &'static str {
 /// The fault that a text of librdkafka about SASL names; `None` for other texts.
 pub(crate) fn of_sasl(reason: &str) -> Option<Fault> {
     if let Some((_, rest)) = reason.split_once("Failed to acquire SASL OAUTHBEARER token: ") {
+        let rest = rest.strip_prefix(TEMPORARY).unwrap_or(rest);
         return Some(Fault::NoToken(rest.to_owned()));
     }
     // `SASL OAUTHBEARER authentication failed (principal=job): {"status":"invalid_token"}`
