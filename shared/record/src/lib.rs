@@ -1,6 +1,6 @@
 //! A Kafka record between the topic and an endpoint.
 //!
-//! - [`Coordinates`]: topic, partition and offset of a record
+//! - [`Coordinates`]: topic, partition and offset of a record, and their text form
 //! - [`Message`]: a record with everything that delivery and the dead-letter topic need
 //! - [`StreamId`]: cluster and topic, for idempotency keys
 //! - [`idempotency`]: the names and limits of idempotency keys
@@ -25,8 +25,10 @@
 //! assert_eq!(stream.idempotency_key(&message), "c1/t1/3/1042");
 //! ```
 
+mod coordinates;
 pub mod idempotency;
 mod message;
 pub mod traceparent;
 
-pub use message::{Coordinates, Message, Payload, StreamId};
+pub use coordinates::{Coordinates, InvalidCoordinates};
+pub use message::{Message, Payload, StreamId};

@@ -1,26 +1,10 @@
 //! A record with its coordinates.
 
-use std::fmt;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-/// The topic, partition and offset of a record. Prints as `orders/3@1042`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Coordinates {
-    /// Topic.
-    pub topic: Arc<str>,
-    /// Partition.
-    pub partition: i32,
-    /// Offset.
-    pub offset: i64,
-}
-
-impl fmt::Display for Coordinates {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}@{}", self.topic, self.partition, self.offset)
-    }
-}
+use crate::coordinates::Coordinates;
 
 /// A record with everything that delivery and the dead-letter topic need.
 #[derive(Clone, Debug)]
