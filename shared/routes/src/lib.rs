@@ -2,6 +2,7 @@
 //!
 //! [`Routes::compile`] checks an ordered list of [`RouteDefinition`]s against the schema. [`Routes::decide`] validates a
 //! datum, reads the fields that occur in conditions, and returns the first route whose condition is true.
+//! [`Routes::explain`] evaluates every condition, and returns the values that they read.
 //! [`Routes::check_versions`] compares the routes with the versions of the schema with which records were written.
 //!
 //! [`ValueScope::compile`] compiles an expression for a value, of which requests are made; [`ValueExpression`] has an example.
@@ -42,6 +43,7 @@ mod decimal_literals;
 mod environment;
 #[cfg(test)]
 mod equivalence;
+mod explain;
 mod functions;
 mod hints;
 mod infer;
@@ -68,6 +70,7 @@ use avro::{Fault, Field, Projection, Schema};
 use cel::IdedExpr;
 
 use compiled::Compiled;
+pub use explain::Evaluation;
 pub use kafka_fields::KafkaFields;
 pub use value::{RecordValues, ValueError, ValueExpression, ValueScope};
 pub use versions::VersionProblem;
@@ -281,19 +284,26 @@ impl Routes {
     #[inline]
     fn choose(&self, datum: &[u8], fields: &[Field<'_>]) -> Result<Option<usize>, EvalError> {
         for (index, route) in self.routes.iter().enumerate() {
-            let matches = match route
-                .compiled
-                .as_ref()
-                .and_then(|compiled| compiled.matches(fields))
-            {
-                Some(matches) => matches,
-                None => self.interpret(index, route, datum, fields)?,
-            };
-            if matches {
+            if self.matches(index, route, datum, fields)? {
                 return Ok(Some(index));
             }
         }
         Ok(None)
+    }
+
+    #[inline]
+    fn matches(
+        &self,
+        index: usize,
+        route: &Route,
+        datum: &[u8],
+        fields: &[Field<'_>],
+    ) -> Result<bool, EvalError> {
+        let compiled = route.compiled.as_ref();
+        match compiled.and_then(|compiled| compiled.matches(fields)) {
+            Some(matches) => Ok(matches),
+            None => self.interpret(index, route, datum, fields),
+        }
     }
 
     #[cold]
