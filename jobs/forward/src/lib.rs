@@ -6,6 +6,7 @@
 //! that come after the window was planned; [`schedule`] runs one window after another.
 //!
 //! - [`config`], [`route_config`], [`cli`]: the settings, the routes, the command line
+//! - [`job`]: all of these, loaded
 //! - [`schema_sources`], [`schema_fetcher`]: the schemas of the records
 //! - [`run`]: one run from the offsets to the report
 //! - [`plan`]: which offsets the run reads
@@ -16,6 +17,7 @@
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
+//! - [`request_preview`]: requests for people
 //! - [`route_test`]: routes sample records and prints their requests
 //!
 //! ```
@@ -40,6 +42,7 @@ pub mod config;
 pub mod dead_letter;
 pub mod error;
 pub mod exit;
+pub mod job;
 mod pauses;
 pub mod pipeline;
 pub mod plan;
@@ -47,12 +50,14 @@ pub mod producer;
 pub mod recreation;
 pub mod report;
 mod report_builder;
+pub mod request_preview;
 pub mod route_config;
 pub mod route_test;
 pub mod run;
 pub mod schedule;
 pub mod schema_fetcher;
 pub mod schema_sources;
+mod scope;
 pub mod settings;
 pub mod single_run;
 pub mod writer;

@@ -12,15 +12,14 @@ use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
 use forward::config::Config;
 use forward::exit::RunOutcome;
+use forward::job::Job;
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
 use forward::schedule;
-use forward::schema_sources::SchemaSources;
 use forward::settings::GROUPS;
 use http_proxy::Proxies;
 use kafka::tls::ClientTls;
-use routes::Routes;
 use runtime::console;
 use settings::telemetry;
 use settings::{Inspection, LiveSettings, Settings, environment, misspelled, warn_misspelled};
@@ -70,7 +69,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     telemetry::start(&live.current())?;
     warn_misspelled(&GROUPS);
     let proxies = Proxies::from_environment(environment)?;
-    let mut loaded = Loaded::of(&live.current())?;
+    let mut loaded = Job::load(&live.current())?;
     handle_signals()?;
     let mut next = Instant::now();
     loop {
@@ -97,54 +96,9 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     }
 }
 
-/// The configuration of a window.
-struct Loaded {
-    config: Config,
-    sources: SchemaSources,
-    routes: Routes,
-    route_configs: Vec<RouteConfig>,
-}
-
-impl Loaded {
-    fn of(settings: &Settings) -> Result<Self> {
-        let config = Config::from_settings(settings)?;
-        let mut sources = SchemaSources::from_settings(settings)?;
-        let route_configs = RouteConfig::all_from(settings)?;
-        config.check_routes(&route_configs)?;
-        RouteConfig::check_start(&route_configs).map_err(anyhow::Error::msg)?;
-        let definitions = route_configs.iter().map(RouteConfig::definition).collect();
-        let routes = Routes::compile(definitions, sources.schemas.reader())?;
-        let request_warnings =
-            RouteConfig::request_warnings(&route_configs, sources.schemas.reader())
-                .map_err(anyhow::Error::msg)?;
-        match sources.read_versions() {
-            Ok(versions) => {
-                for problem in routes.check_versions(&versions) {
-                    tracing::warn!("{problem}");
-                }
-            }
-            Err(error) => {
-                tracing::warn!("the schemas are requested when records need them: {error}");
-            }
-        }
-        for warning in route_configs.iter().filter_map(RouteConfig::warning) {
-            tracing::warn!("{warning}");
-        }
-        for warning in routes.warnings().iter().chain(&request_warnings) {
-            tracing::warn!("{warning}");
-        }
-        Ok(Self {
-            config,
-            sources,
-            routes,
-            route_configs,
-        })
-    }
-}
-
 /// Reloads the settings when that is due, and at once after a window in which the broker or an endpoint rejected
 /// requests: a password may have been changed. Invalid settings are logged, and the current ones stay.
-async fn reload(live: &LiveSettings, config: &Config, last: RunOutcome) -> Option<Loaded> {
+async fn reload(live: &LiveSettings, config: &Config, last: RunOutcome) -> Option<Job> {
     let is_changed = match last {
         RunOutcome::Source | RunOutcome::Endpoint | RunOutcome::Partial => {
             live.refresh(Instant::now()).await
@@ -158,7 +112,7 @@ async fn reload(live: &LiveSettings, config: &Config, last: RunOutcome) -> Optio
     if !is_changed && !has_new_tls() {
         return None;
     }
-    match Loaded::of(&live.current()) {
+    match Job::load(&live.current()) {
         Ok(loaded) => Some(loaded),
         Err(error) => {
             tracing::warn!(

@@ -32,8 +32,9 @@ use crate::producer::RecordProducer;
 use crate::recreation;
 use crate::report::{self, RunReport};
 use crate::report_builder::ReportBuilder;
-use crate::route_config::{self, RouteConfig};
+use crate::route_config::RouteConfig;
 use crate::schema_fetcher::SchemaFetcher;
+use crate::scope;
 use crate::single_run::{GroupJoin, Membership};
 use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
 
@@ -84,7 +85,7 @@ impl Run<'_> {
         let reader = self.reader()?;
         let topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
-        let scope = self.scope(&topic);
+        let scope = scope::scope(self.routes, self.schemas, self.route_configs, &topic);
         let known = self.known_record(&reader, &topic, clock)?;
         let needs_record = recreation::needs_record(self.config, &topic);
         let PlannedWindow {
@@ -308,17 +309,6 @@ impl Run<'_> {
     /// False for a replay and for a dry run.
     fn moves_commits(&self) -> bool {
         self.config.window_start == WindowStart::Committed && !self.dry_run
-    }
-
-    fn scope(&self, topic: &TopicOffsets) -> Scope {
-        Scope {
-            topic: topic.topic_id.clone().unwrap_or_default(),
-            // Otherwise a record that was decoded once could later count as completed because its schema is unknown, and a
-            // tombstone because another route takes it.
-            routes: self.routes.fingerprint()
-                ^ self.schemas.scope()
-                ^ route_config::tombstone_scope(RouteConfig::tombstone_route(self.route_configs)),
-        }
     }
 
     /// How long the broker may take before the pipeline starts: `START_TIMEOUT`, and no longer than the deadline.

@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::outcome::TestOutcome;
+use crate::request_preview::RequestReport;
 
 /// The version of the JSON (`docs/schemas/test-report.schema.json`). A member that is removed, renamed or changes its
 /// meaning raises it; a new one does not.
@@ -58,35 +59,6 @@ pub enum Action {
     DeadLetter,
     /// It stops.
     Stop,
-}
-
-/// A request, as it would be sent. Secrets are masked.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct RequestReport {
-    /// The method.
-    pub method: String,
-    /// The whole URL.
-    pub url: String,
-    /// Name and value of each header, in order.
-    pub headers: Vec<(String, String)>,
-    /// The body; empty if there is none.
-    pub body: String,
-    /// How the body is written.
-    pub body_encoding: BodyEncoding,
-    /// The maximum number of records of a request of the route. This one has one record.
-    pub batch: usize,
-    /// The references to secrets whose values are not known.
-    pub unknown: Vec<String>,
-}
-
-/// How a body is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum BodyEncoding {
-    /// As it is sent.
-    Text,
-    /// In base64 (RFC 4648, section 4).
-    Base64,
 }
 
 /// The number of samples with each result.

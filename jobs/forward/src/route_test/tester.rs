@@ -2,24 +2,17 @@
 
 use std::sync::Arc;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use bytes::Bytes;
-use delivery::request::{AuthorizationError, InvalidRecord, RequestAuthorization, RequestBuilder};
-use delivery::{DeliveryError, EndpointUrl, EndpointUrlError};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http::{HeaderValue, Request};
 use record::{Coordinates, Message, StreamId};
 use routes::{RouteError, Routes};
-use runtime::redact;
 use settings::{Inspection, SettingError};
 use writer_schemas::WriterSchemas;
 
-use super::report::{Action, BodyEncoding, RequestReport, SampleReport, SampleResult};
+use super::report::{Action, SampleReport, SampleResult};
 use super::sample::Sample;
 use crate::config::Config;
 use crate::dead_letter::Cause;
 use crate::pipeline::{Destination, RecordRouter};
+use crate::request_preview::{PreviewError, RequestPreview};
 use crate::route_config::RouteConfig;
 use crate::schema_sources::{SchemaSourceError, SchemaSources};
 
@@ -35,19 +28,9 @@ pub struct RouteTester {
     routes: Routes,
     schemas: WriterSchemas,
     topic: Arc<str>,
-    endpoints: Vec<Endpoint>,
+    endpoints: Vec<RequestPreview>,
     /// The route that takes records without a value.
     tombstone_route: Option<usize>,
-}
-
-/// What the requests of a route need.
-struct Endpoint {
-    name: String,
-    url: EndpointUrl,
-    requests: RequestBuilder,
-    authorization: Arc<dyn RequestAuthorization>,
-    batch: usize,
-    unknown: Vec<String>,
 }
 
 /// The settings, the schema or the routes are invalid.
@@ -67,10 +50,7 @@ pub enum TestError {
     Routes(RouteError),
     /// The requests of a route.
     #[error(transparent)]
-    Delivery(#[from] DeliveryError),
-    /// The URL of a route.
-    #[error("route {0:?}: its url {1}")]
-    Url(String, EndpointUrlError),
+    Preview(#[from] PreviewError),
 }
 
 impl RouteTester {
@@ -98,19 +78,7 @@ impl RouteTester {
             cluster: STREAM_CLUSTER.to_owned(),
             topic: STREAM_TOPIC.to_owned(),
         };
-        let delivery = config.delivery(&route_configs, stream.clone(), schema, 0)?;
-        let mut endpoints = Vec::new();
-        for (route, endpoint) in route_configs.iter().zip(delivery.endpoints) {
-            let url = EndpointUrl::parse(&endpoint.url);
-            endpoints.push(Endpoint {
-                url: url.map_err(|error| TestError::Url(route.name.clone(), error))?,
-                requests: RequestBuilder::new(stream.clone(), endpoint.format, endpoint.shape),
-                authorization: route.preview_authorization(),
-                batch: endpoint.batch_records,
-                unknown: route.unknown.clone(),
-                name: endpoint.name,
-            });
-        }
+        let endpoints = RequestPreview::all(&config, &route_configs, &stream, schema)?;
         Ok(Self {
             topic: Arc::from(config.kafka.topic.as_str()),
             schemas: sources.schemas,
@@ -137,7 +105,7 @@ impl RouteTester {
         let message = self.message(sample, number);
         let mut report = self.decide(router, message, number);
         if let Some(expected) = &expect {
-            let is_known = |name: &String| self.endpoints.iter().any(|known| known.name == *name);
+            let is_known = |name: &String| self.endpoints.iter().any(|known| known.route == *name);
             if report.result == SampleResult::Passed && report.route != *expected {
                 report.result = SampleResult::Failed;
             }
@@ -188,7 +156,7 @@ impl RouteTester {
             }
             Destination::Route(route, message) => {
                 let endpoint = &self.endpoints[route];
-                report.route = Some(endpoint.name.clone());
+                report.route = Some(endpoint.route.clone());
                 match endpoint.request(message) {
                     Ok(request) => {
                         report.action = Some(Action::Deliver);
@@ -210,69 +178,5 @@ impl SampleReport {
         self.action = Some(Action::DeadLetter);
         self.cause = Some(cause.name());
         self.reason = Some(reason);
-    }
-}
-
-impl Endpoint {
-    /// The request that delivers this message.
-    ///
-    /// # Errors
-    /// No request can be built of it.
-    fn request(&self, message: Message) -> Result<RequestReport, String> {
-        let prepared = self.requests.build(&[message]);
-        let prepared = prepared.map_err(|InvalidRecord { reason, .. }| reason)?;
-        let request = prepared.attempt(&self.url, &*self.authorization);
-        let mut request = request.map_err(|AuthorizationError(reason)| reason)?;
-        add_length(&mut request);
-        let scheme = if self.url.tls { "https" } else { "http" };
-        let authority = self.url.authority.to_str().unwrap_or_default();
-        let url = format!("{scheme}://{authority}{}", request.uri());
-        let headers = request.headers().iter();
-        let (body, body_encoding) = body(&request);
-        Ok(RequestReport {
-            method: request.method().to_string(),
-            url: redact::mask(&url).into_owned(),
-            headers: headers
-                .map(|(name, value)| (name.to_string(), shown(value)))
-                .collect(),
-            body,
-            body_encoding,
-            batch: if prepared.is_batch() { self.batch } else { 1 },
-            unknown: self.unknown.clone(),
-        })
-    }
-}
-
-/// Adds the header that the connection adds.
-fn add_length(request: &mut Request<Bytes>) {
-    let length = request.body().len();
-    if length > 0 {
-        let headers = request.headers_mut();
-        let entry = headers.entry(CONTENT_LENGTH);
-        entry.or_insert_with(|| HeaderValue::from(length));
-    }
-}
-
-/// A header's value without secrets.
-fn shown(value: &HeaderValue) -> String {
-    if value.is_sensitive() {
-        return "[redacted]".to_owned();
-    }
-    let text = String::from_utf8_lossy(value.as_bytes());
-    redact::mask(&text).into_owned()
-}
-
-/// The body, as text if its type is JSON.
-fn body(request: &Request<Bytes>) -> (String, BodyEncoding) {
-    let bytes = request.body();
-    let content_type = request.headers().get(CONTENT_TYPE);
-    let content_type = content_type.and_then(|value| value.to_str().ok());
-    let is_text = match content_type.unwrap_or_default() {
-        "application/json" | "application/x-ndjson" | "" => true,
-        other => other.ends_with("+json") || other.starts_with("text/"),
-    };
-    match std::str::from_utf8(bytes) {
-        Ok(text) if is_text => (text.to_owned(), BodyEncoding::Text),
-        _ => (STANDARD.encode(bytes), BodyEncoding::Base64),
     }
 }
