@@ -61,6 +61,7 @@ pub mod producer;
 pub mod profile;
 mod properties;
 pub mod reader;
+pub mod scan;
 pub mod settings;
 pub mod tls;
 pub mod tokens;

@@ -12,6 +12,13 @@ pub struct OffsetMap {
 }
 
 impl OffsetMap {
+    /// Whether a record of a class is completed. False for a class that the map does not have.
+    pub fn is_completed(&self, class: Class, offset: i64) -> bool {
+        let is_gap = |gap: &Gap| (gap.0..gap.1).contains(&offset);
+        let gaps = self.gaps.get(class);
+        offset < self.scanned && gaps.is_some_and(|gaps| !gaps.iter().any(is_gap))
+    }
+
     /// The first offset of a class that is completed in this map but not in `encoded`, a lossy copy of it.
     pub fn first_not_encoded(&self, encoded: &Self, class: Class) -> Option<i64> {
         let gaps = self.gaps.get(class)?;

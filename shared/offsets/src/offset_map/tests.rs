@@ -164,3 +164,19 @@ proptest! {
         let _ = decode(&format!("{MAGIC}Xy-3_topic.{}", URL_SAFE_NO_PAD.encode(text)), commit, &scope(42));
     }
 }
+
+#[test]
+fn a_record_is_completed_if_it_was_read_and_is_in_no_gap_of_its_class() {
+    let map = OffsetMap {
+        scanned: 10,
+        gaps: vec![vec![(5, 6), (8, 10)], vec![]],
+    };
+    let completed = |class| {
+        let offsets = 4..12;
+        let completed = offsets.filter(|offset| map.is_completed(class, *offset));
+        completed.collect::<Vec<i64>>()
+    };
+    assert_eq!(completed(0), [4, 6, 7]);
+    assert_eq!(completed(1), [4, 5, 6, 7, 8, 9]);
+    assert!(completed(2).is_empty());
+}
