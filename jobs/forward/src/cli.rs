@@ -10,6 +10,7 @@ use clap_complete::Shell;
 use settings::{Settings, Source, cli, markdown};
 
 use crate::exit::RunOutcome;
+use crate::explain::{self, ExplainOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::settings::GROUPS;
 
@@ -25,6 +26,8 @@ pub enum Action {
     Check(CheckOptions),
     /// Route sample records and print their requests.
     Test(TestOptions),
+    /// Explain records.
+    Explain(ExplainOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -110,6 +113,10 @@ pub fn parse(
             };
             Ok((Action::Test(options), cli::flags(&GROUPS, matches)))
         }
+        Some(("explain", matches)) => {
+            let (options, flags) = explain::cli::options(matches);
+            Ok((Action::Explain(options), flags))
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -137,6 +144,7 @@ pub fn command() -> Command {
         .subcommand(run())
         .subcommand(check())
         .subcommand(test())
+        .subcommand(explain::cli::command())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job with its value and source")
@@ -300,7 +308,8 @@ fn test() -> Command {
     cli::with_settings(command, &GROUPS)
 }
 
-fn form(help: &'static str) -> Arg {
+/// The option `--output`.
+pub(crate) fn form(help: &'static str) -> Arg {
     Arg::new("output")
         .long("output")
         .value_name("FORM")
@@ -309,7 +318,8 @@ fn form(help: &'static str) -> Arg {
         .default_value("text")
 }
 
-fn output(matches: &ArgMatches) -> Output {
+/// The value of [`form`].
+pub(crate) fn output(matches: &ArgMatches) -> Output {
     match matches.get_one::<String>("output").map(String::as_str) {
         Some("json") => Output::Json,
         _ => Output::Text,

@@ -17,6 +17,7 @@
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
+//! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
 //! - [`route_test`]: routes sample records and prints their requests
 //!
@@ -42,7 +43,9 @@ pub mod config;
 pub mod dead_letter;
 pub mod error;
 pub mod exit;
+pub mod explain;
 pub mod job;
+mod lookup;
 mod pauses;
 pub mod pipeline;
 pub mod plan;
@@ -60,4 +63,5 @@ pub mod schema_sources;
 mod scope;
 pub mod settings;
 pub mod single_run;
+pub mod time_bound;
 pub mod writer;

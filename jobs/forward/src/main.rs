@@ -5,13 +5,14 @@ use std::io::{self, BufRead, BufReader};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Instant;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
 use forward::config::Config;
 use forward::exit::RunOutcome;
+use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::job::Job;
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
@@ -37,6 +38,7 @@ fn main() -> ExitCode {
         Action::Run(options) => run(&options, &flags),
         Action::Check(options) => check(options, &flags),
         Action::Test(options) => return test(&options, &flags),
+        Action::Explain(options) => return explain(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -165,6 +167,34 @@ fn test(options: &TestOptions, flags: &Flags) -> ExitCode {
             })
         }
         Err(error) => fail(error, TestOutcome::Configuration),
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// Explains records.
+fn explain(options: &ExplainOptions, flags: &Flags) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: ExplainOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
+        Err(error) => fail(error, ExplainOutcome::Configuration),
+        Ok(job) => match explain::explain(&job, options, SystemTime::now()) {
+            Err(error) => {
+                let outcome = error.outcome();
+                fail(error.into(), outcome)
+            }
+            Ok(report) => {
+                let text = match options.output {
+                    Output::Json => report.json(),
+                    Output::Text => explain::render(&report),
+                };
+                match print(text.as_bytes()) {
+                    Ok(_) => report.outcome(),
+                    Err(error) => fail(error, ExplainOutcome::Source),
+                }
+            }
+        },
     };
     ExitCode::from(outcome.code())
 }

@@ -25,6 +25,8 @@ mod connections;
 mod dead_letters;
 #[path = "e2e/delivery.rs"]
 mod delivery;
+#[path = "e2e/explain.rs"]
+mod explain;
 #[path = "e2e/kafka_msk.rs"]
 mod kafka_msk;
 #[path = "e2e/kafka_oauth.rs"]

@@ -64,6 +64,7 @@ pub(crate) use give_up::age;
 pub use io::PipelineIo;
 pub use partition::PartitionState;
 pub use partitions::{DeferredRecord, Partitions};
+pub(crate) use preview::schema_headers;
 pub use preview::{Destination, RecordRouter};
 pub use rebalance::partition_states;
 pub use shutdown::StopReason;

@@ -1,6 +1,7 @@
 //! Decides about single records as a run does, without Kafka.
 
 use avro::FINGERPRINT_HEADER;
+use bytes::Bytes;
 use record::{Message, Payload};
 use routes::Routes;
 use runtime::text::hex;
@@ -60,14 +61,26 @@ impl<'r> RecordRouter<'r> {
 
     /// Decides about a message whose value is a datum of the reader's schema, or `None`. Its payload and client key are set
     /// as those of a record that was read from Kafka.
-    pub fn route(&mut self, mut message: Message) -> Destination {
+    pub fn route(&mut self, message: Message) -> Destination {
+        let headers = self.headers;
+        self.route_as(message, &headers)
+    }
+
+    /// Decides about a message that was read from Kafka, and has these headers. A schema that only the registry has must be
+    /// known.
+    pub fn route_stored(&mut self, message: Message) -> Destination {
+        let headers = schema_headers(&message.headers);
+        self.route_as(message, &headers)
+    }
+
+    fn route_as(&mut self, mut message: Message, headers: &SchemaHeaders) -> Destination {
         message.client_key = client_key(&message.headers);
-        let route = match self.router.decide(message.value.as_deref(), &self.headers) {
+        let route = match self.router.decide(message.value.as_deref(), headers) {
             Decision::Deliver(route) => route,
             Decision::Skip => return Destination::Skipped,
             Decision::DeadLetter(cause, reason) => return Destination::DeadLetter(cause, reason),
             Decision::Stop => return Destination::Stopped,
-            // Only with a registry.
+            // Only with a registry that was not asked.
             Decision::MissingSchema(_) => {
                 let reason = "the schema is in a registry".to_owned();
                 return Destination::DeadLetter(Cause::UnknownSchema, reason);
@@ -84,4 +97,13 @@ impl<'r> RecordRouter<'r> {
         }
         Destination::Route(route, message)
     }
+}
+
+/// What the headers of a record say about its schema.
+pub(crate) fn schema_headers(headers: &[(String, Option<Bytes>)]) -> SchemaHeaders {
+    let mut found = SchemaHeaders::default();
+    for (name, value) in headers {
+        found.add(name.as_bytes(), value.as_deref());
+    }
+    found
 }

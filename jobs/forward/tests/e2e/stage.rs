@@ -195,7 +195,7 @@ impl Stage {
         (output.status.code().unwrap(), named.collect())
     }
 
-    fn set_environment(&self, command: &mut Command) {
+    pub(crate) fn set_environment(&self, command: &mut Command) {
         command
             .env_clear()
             .env("KAFKA_TOPIC", &self.topic)

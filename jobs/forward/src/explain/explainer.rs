@@ -1,0 +1,407 @@
+//! Reads the records and what the group's commits say about them.
+
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::mpsc::channel;
+use std::time::{Duration, SystemTime};
+
+use kafka::list_offsets::TopicOffsets;
+use kafka::reader::{Reader, SourceError};
+use kafka::scan::ScanEnd;
+use offsets::offset_map::Scope;
+use offsets::window::{PartitionOffsets, WindowEnd, WindowStart};
+use record::{Coordinates, InvalidCoordinates, Message};
+use schema_registry::RegistryError;
+use writer_schemas::{Found, WriterSchemas};
+
+use super::cli::{Criterion, ExplainOptions, Selection};
+use super::describe;
+use super::outcome::ExplainOutcome;
+use super::report::{ExplainReport, Explanation, RecordState, SearchEnd, VERSION};
+use super::state::{self, Position};
+use crate::dead_letter::DeadLetterLocation;
+use crate::job::Job;
+use crate::lookup;
+use crate::pauses;
+use crate::pipeline::{RecordRouter, schema_headers};
+use crate::report::rfc3339;
+use crate::request_preview::{PreviewError, RequestPreview};
+use crate::route_config::RouteConfig;
+use crate::scope;
+
+/// Why nothing is explained.
+#[derive(Debug, thiserror::Error)]
+pub enum ExplainError {
+    /// The broker failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// The schema registry failed.
+    #[error(transparent)]
+    Registry(#[from] RegistryError),
+    /// The requests of the routes cannot be built.
+    #[error(transparent)]
+    Preview(#[from] PreviewError),
+    /// The coordinates have another form.
+    #[error(transparent)]
+    Coordinates(#[from] InvalidCoordinates),
+    /// `--id-field` names a field that `AVRO_SCHEMA` does not have.
+    #[error("--id-field: {0}")]
+    Field(avro::SchemaError),
+}
+
+impl ExplainError {
+    /// How the command ends.
+    pub fn outcome(&self) -> ExplainOutcome {
+        match self {
+            Self::Source(_) | Self::Registry(_) => ExplainOutcome::Source,
+            Self::Preview(_) | Self::Coordinates(_) | Self::Field(_) => {
+                ExplainOutcome::Configuration
+            }
+        }
+    }
+}
+
+/// Explains the records of the selection. Writes nothing, and joins no group.
+///
+/// # Errors
+/// The broker or the schema registry failed, or the selection does not fit the settings.
+pub fn explain(
+    job: &Job,
+    options: &ExplainOptions,
+    now: SystemTime,
+) -> Result<ExplainReport, ExplainError> {
+    let topic: Arc<str> = Arc::from(job.config.kafka.topic.as_str());
+    let reader = lookup::reader(&job.config, &topic)?;
+    let wait = lookup::wait(job.config.start_timeout);
+    let (start, end) = match &options.selection {
+        Selection::At(_) => (WindowStart::Committed, WindowEnd::Now),
+        Selection::Search { since, until, .. } => (
+            WindowStart::Time(since.milliseconds(now)),
+            until.map_or(WindowEnd::Now, |until| {
+                WindowEnd::Time(until.milliseconds(now))
+            }),
+        ),
+    };
+    let listed = reader.list_offsets(&start, &end, &wait)?;
+    let mut explainer = Explainer {
+        scope: scope::scope(
+            &job.routes,
+            &job.sources.schemas,
+            &job.route_configs,
+            &listed,
+        ),
+        previews: RequestPreview::all(
+            &job.config,
+            &job.route_configs,
+            &listed.stream,
+            job.sources.schemas.reader(),
+        )?,
+        paused_until: paused(job, &reader, now),
+        schemas: job.sources.schemas.clone(),
+        timeout: options.timeout,
+        listed,
+        reader,
+        topic,
+        job,
+    };
+    let mut report = ExplainReport {
+        version: VERSION,
+        group: job.config.group.clone(),
+        records: Vec::new(),
+        search: None,
+    };
+    match &options.selection {
+        Selection::At(text) => {
+            let at = Coordinates::parse(text, Some(&explainer.topic))?;
+            report.records.push(explainer.at(&at)?);
+        }
+        Selection::Search {
+            criterion, limit, ..
+        } => {
+            let has_end = matches!(end, WindowEnd::Time(_));
+            let (found, end) = explainer.search(criterion, has_end, *limit)?;
+            for message in found {
+                report.records.push(explainer.found(message)?);
+            }
+            report.search = Some(end);
+        }
+    }
+    Ok(report)
+}
+
+/// The end of each route's pause.
+fn paused(job: &Job, reader: &Reader, now: SystemTime) -> Vec<Option<String>> {
+    let wait = lookup::wait(job.config.start_timeout);
+    // Without READ on the dead-letter topic, as for a run, there are no pauses.
+    let record = reader.topic_record(&job.config.dead_letter_topic, &wait);
+    let recorded = record.ok().flatten().map(|record| record.pauses);
+    let ends = pauses::ends(&recorded.unwrap_or_default(), &job.route_configs, now);
+    let ends = ends.into_iter();
+    ends.map(|end| end.filter(|end| *end > now).map(rfc3339))
+        .collect()
+}
+
+struct Explainer<'j> {
+    job: &'j Job,
+    topic: Arc<str>,
+    reader: Reader,
+    listed: TopicOffsets,
+    scope: Scope,
+    schemas: WriterSchemas,
+    previews: Vec<RequestPreview>,
+    /// The end of each route's pause.
+    paused_until: Vec<Option<String>>,
+    timeout: Duration,
+}
+
+impl Explainer<'_> {
+    /// Explains the record with these coordinates.
+    fn at(&mut self, at: &Coordinates) -> Result<Explanation, ExplainError> {
+        let partitions = self.listed.partition_offsets.iter();
+        let known = partitions
+            .clone()
+            .find(|known| known.partition == at.partition);
+        let Some(known) = known.cloned() else {
+            let last = partitions.len().saturating_sub(1);
+            let sentence = format!("Topic {} has partitions 0 to {last}.", at.topic);
+            return Ok(missing(at, None, RecordState::NoPartition, sentence));
+        };
+        let mut end = known.high;
+        if at.offset >= known.low
+            && at.offset < known.high
+            && let Some(message) = lookup::record_at(&self.reader, at, self.timeout)?
+        {
+            return self.found(message);
+        }
+        let mut is_in_log = false;
+        if at.offset >= known.low {
+            let config = &self.job.config;
+            let uncommitted = Reader::uncommitted(&config.kafka.reader(&config.group), &at.topic)
+                .map_err(|error| SourceError::client(&config.kafka, error))?;
+            let ends = lookup::ends(&uncommitted, &[at.partition], config.start_timeout)?;
+            end = ends.get(&at.partition).copied().unwrap_or(end).max(end);
+            if state::position(at.offset, &known, end) == Position::Stable {
+                let found = lookup::record_at(&uncommitted, at, self.timeout)?;
+                is_in_log = found.is_some();
+            }
+        }
+        let (state, sentence) = state::absent(at.offset, &known, end, is_in_log);
+        let mut explanation = missing(at, known.committed, state, sentence);
+        if state == RecordState::Deleted {
+            // Its timestamp is unknown, so all dead letters are read.
+            explanation.dead_letter = self.dead_letter(at, None)?;
+        }
+        Ok(explanation)
+    }
+
+    /// Explains a record that was read.
+    fn found(&mut self, message: Message) -> Result<Explanation, ExplainError> {
+        self.add_schema(&message)?;
+        let at = message.at.clone();
+        let timestamp = message.timestamp;
+        let (record, mut routes) = describe::content(&message, &self.schemas, &self.job.routes);
+        let mut router = RecordRouter::new(
+            &self.job.config,
+            &self.job.routes,
+            RouteConfig::tombstone_route(&self.job.route_configs),
+            self.schemas.clone(),
+        );
+        let (decision, class) = describe::decision(&mut router, &self.previews, message);
+        for route in &mut routes {
+            route.takes &= decision.route.as_ref() == Some(&route.route);
+        }
+        let partition = self.partition(at.partition);
+        let (mut state, mut sentence) = state::progress(at.offset, &partition, class, &self.scope);
+        let dead_letter = self.dead_letter(&at, timestamp)?;
+        if let Some(letter) = &dead_letter
+            && !state.is_due()
+        {
+            state = RecordState::DeadLettered;
+            sentence = format!(
+                "A run has written the record to the dead-letter topic, as {}, because it is {}. The group's commit is {}.",
+                letter.coordinates,
+                letter.cause,
+                partition.committed.unwrap_or_default()
+            );
+        }
+        let paused_until = class.and_then(|class| self.paused_until.get(class).cloned().flatten());
+        Ok(Explanation {
+            coordinates: at.to_string(),
+            state,
+            explanation: sentence,
+            committed: partition.committed,
+            dead_letter,
+            paused_until: paused_until.filter(|_| state.is_due()),
+            record: Some(record),
+            routes,
+            decision: Some(decision),
+        })
+    }
+
+    /// The offsets of a partition that exists.
+    fn partition(&self, partition: i32) -> PartitionOffsets {
+        let mut partitions = self.listed.partition_offsets.iter();
+        let found = partitions.find(|known| known.partition == partition);
+        found.cloned().unwrap_or(PartitionOffsets {
+            partition,
+            low: 0,
+            high: 0,
+            committed: None,
+            metadata: String::new(),
+            start_time_offset: None,
+            end_time_offset: None,
+        })
+    }
+
+    /// The dead letter of a record. A dead letter is written after its record.
+    fn dead_letter(
+        &self,
+        at: &Coordinates,
+        since: Option<i64>,
+    ) -> Result<Option<DeadLetterLocation>, ExplainError> {
+        let mut found = None;
+        let end = lookup::dead_letters(&self.job.config, since, self.timeout, |letter| {
+            if letter.record == *at {
+                found = Some(letter.location);
+                return ControlFlow::Break(());
+            }
+            ControlFlow::Continue(())
+        })?;
+        if end == Some(ScanEnd::TimedOut) {
+            tracing::warn!(
+                "the dead letters were not read to the end within {:?}",
+                self.timeout
+            );
+        }
+        Ok(found)
+    }
+
+    /// The records of the listed time range that fit the criterion, up to the limit.
+    fn search(
+        &mut self,
+        criterion: &Criterion,
+        has_end: bool,
+        limit: usize,
+    ) -> Result<(Vec<Message>, SearchEnd), ExplainError> {
+        if let Criterion::Field { path, .. } = criterion {
+            let reader = self.schemas.reader();
+            reader.projection(&[path]).map_err(ExplainError::Field)?;
+        }
+        let ranges = lookup::between(&self.listed.partition_offsets, has_end);
+        let (mut found, mut failed) = (Vec::new(), None);
+        let topic = Arc::clone(&self.topic);
+        let (job, schemas) = (self.job, &mut self.schemas);
+        let end = self.reader.scan(&ranges, self.timeout, |record| {
+            let is_match = match criterion {
+                Criterion::Key(key) => Ok(record.key() == Some(key.as_bytes())),
+                Criterion::Field { path, value } => {
+                    let message = lookup::message(record, &topic);
+                    add_schema(schemas, job, &message)
+                        .map(|()| has_value(&message, schemas, path, value))
+                }
+            };
+            match is_match {
+                Ok(false) => return ControlFlow::Continue(()),
+                Ok(true) => found.push(lookup::message(record, &topic)),
+                Err(error) => failed = Some(error),
+            }
+            match found.len() >= limit || failed.is_some() {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        })?;
+        if let Some(error) = failed {
+            return Err(error.into());
+        }
+        found.sort_by_key(|message| (message.timestamp, message.at.partition, message.at.offset));
+        let end = match end {
+            ScanEnd::Complete => SearchEnd::Complete,
+            ScanEnd::Stopped => SearchEnd::Limit,
+            ScanEnd::TimedOut => SearchEnd::Timeout,
+        };
+        Ok((found, end))
+    }
+
+    fn add_schema(&mut self, message: &Message) -> Result<(), ExplainError> {
+        Ok(add_schema(&mut self.schemas, self.job, message)?)
+    }
+}
+
+/// Requests the schema of a record from the registry if it is not known.
+///
+/// # Errors
+/// The registry did not answer.
+fn add_schema(
+    schemas: &mut WriterSchemas,
+    job: &Job,
+    message: &Message,
+) -> Result<(), RegistryError> {
+    let Some(value) = message.value.as_deref() else {
+        return Ok(());
+    };
+    let found = schemas.find(value, &schema_headers(&message.headers));
+    let (Found::Missing(reference), Some(registry)) = (found, &job.sources.registry) else {
+        return Ok(());
+    };
+    let (sender, answers) = channel();
+    registry.request(reference, sender);
+    let ended = |_| RegistryError::Setup("the thread for schemas has ended".to_owned());
+    match answers.recv().map_err(ended)?.result {
+        Ok(schema) => {
+            let references: Vec<&str> = schema.references.iter().map(String::as_str).collect();
+            // An invalid schema is unknown, with the reason.
+            let _ = schemas.add(reference, &schema.json, &references);
+        }
+        Err(error @ (RegistryError::Unknown { .. } | RegistryError::Unusable { .. })) => {
+            schemas.add_unknown(reference, error.to_string());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// Whether a field of the record has this value in JSON.
+fn has_value(message: &Message, schemas: &WriterSchemas, path: &str, value: &str) -> bool {
+    let found = || {
+        let headers = schema_headers(&message.headers);
+        let Found::Known { schema, datum } = schemas.find(message.value.as_deref()?, &headers)
+        else {
+            return None;
+        };
+        let mut resolved = Vec::new();
+        let datum = schema.resolve(datum, &mut resolved).ok()?;
+        let json = schemas.reader().to_json(datum).ok()?;
+        let mut field = &json;
+        for name in path.split('.') {
+            field = field.get(name)?;
+        }
+        Some(match field {
+            serde_json::Value::String(text) => text == value,
+            other => {
+                let text = other.to_string();
+                text == value
+            }
+        })
+    };
+    found().unwrap_or(false)
+}
+
+/// The explanation of a record that cannot be read.
+fn missing(
+    at: &Coordinates,
+    committed: Option<i64>,
+    state: RecordState,
+    sentence: String,
+) -> Explanation {
+    Explanation {
+        coordinates: at.to_string(),
+        state,
+        explanation: sentence,
+        committed,
+        dead_letter: None,
+        paused_until: None,
+        record: None,
+        routes: Vec::new(),
+        decision: None,
+    }
+}

@@ -1,0 +1,20 @@
+//! `forward explain`: what happened to a record, and what a run does with it. Writes nothing.
+//!
+//! - `cli`: the command line
+//! - `explainer`: reads the record, its dead letter, and the group's commit
+//! - `state`: what happened to the record
+//! - `describe`: its content, the conditions of the routes, and the decision of a run
+//! - [`report`], `text`: the result, as JSON or text
+
+pub(crate) mod cli;
+mod describe;
+mod explainer;
+mod outcome;
+pub mod report;
+mod state;
+mod text;
+
+pub use cli::{Criterion, ExplainOptions, Selection};
+pub use explainer::{ExplainError, explain};
+pub use outcome::ExplainOutcome;
+pub use text::render;

@@ -1,0 +1,148 @@
+//! Reads single records and dead letters for commands that move nothing.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use bytes::Bytes;
+use kafka::batch::Record;
+use kafka::list_offsets::Wait;
+use kafka::reader::{Reader, SourceError};
+use kafka::scan::ScanEnd;
+use offsets::window::{OffsetRange, PartitionOffsets, WindowEnd, WindowStart};
+use record::{Coordinates, Message};
+
+use crate::config::Config;
+use crate::dead_letter::StoredDeadLetter;
+
+/// A wait without a shutdown: these commands end at once with a signal.
+pub(crate) fn wait(timeout: Duration) -> Wait<'static> {
+    static NEVER: AtomicBool = AtomicBool::new(false);
+    Wait {
+        timeout,
+        request_timeout: timeout,
+        shutdown: &NEVER,
+    }
+}
+
+/// A reader of a topic.
+///
+/// # Errors
+/// librdkafka rejects the configuration.
+pub(crate) fn reader(config: &Config, topic: &str) -> Result<Reader, SourceError> {
+    Reader::new(&config.kafka.reader(&config.group), topic)
+        .map_err(|error| SourceError::client(&config.kafka, error))
+}
+
+/// A copy of a record.
+pub(crate) fn message(record: &Record<'_>, topic: &Arc<str>) -> Message {
+    Message {
+        at: Coordinates {
+            topic: Arc::clone(topic),
+            partition: record.partition(),
+            offset: record.offset(),
+        },
+        key: record.key().map(Bytes::copy_from_slice),
+        value: record.value().map(Bytes::copy_from_slice),
+        payload: None,
+        headers: record.headers(),
+        timestamp: record.timestamp(),
+        client_key: None,
+    }
+}
+
+/// The record at this offset; `None` if there is none.
+///
+/// # Errors
+/// Reading failed, or took longer than the timeout.
+pub(crate) fn record_at(
+    reader: &Reader,
+    at: &Coordinates,
+    timeout: Duration,
+) -> Result<Option<Message>, SourceError> {
+    let range = OffsetRange {
+        partition: at.partition,
+        start: at.offset,
+        end: at.offset.saturating_add(1),
+    };
+    let mut found = None;
+    let end = reader.scan(&[range], timeout, |record| {
+        found = Some(message(record, &at.topic));
+        ControlFlow::Break(())
+    })?;
+    match end {
+        ScanEnd::TimedOut => Err(reader.timed_out("reading a record")),
+        ScanEnd::Complete | ScanEnd::Stopped => Ok(found),
+    }
+}
+
+/// The ranges of a listing from its start time to its end time.
+pub(crate) fn between(partitions: &[PartitionOffsets], has_end: bool) -> Vec<OffsetRange> {
+    let ranges = partitions.iter().filter_map(|at| {
+        let end = at.end_time_offset.filter(|_| has_end).unwrap_or(at.high);
+        Some(OffsetRange {
+            partition: at.partition,
+            start: at.start_time_offset?,
+            end,
+        })
+    });
+    ranges.collect()
+}
+
+/// Passes the dead letters that were written at or after a time to `visit`, until it breaks. `since`: milliseconds since 1970;
+/// `None`: all of them. Returns `None` if the dead-letter topic does not exist.
+///
+/// # Errors
+/// Reading failed.
+pub(crate) fn dead_letters(
+    config: &Config,
+    since: Option<i64>,
+    timeout: Duration,
+    mut visit: impl FnMut(StoredDeadLetter) -> ControlFlow<()>,
+) -> Result<Option<ScanEnd>, SourceError> {
+    let topic: Arc<str> = Arc::from(config.dead_letter_topic.as_str());
+    let reader = reader(config, &topic)?;
+    let start = match since {
+        Some(since) => WindowStart::Time(since),
+        None => WindowStart::Earliest,
+    };
+    let listed = match reader.list_offsets(&start, &WindowEnd::Now, &wait(timeout)) {
+        Err(SourceError::NoTopic { .. }) => return Ok(None),
+        listed => listed?,
+    };
+    let ranges = match since {
+        Some(_) => between(&listed.partition_offsets, false),
+        None => all(&listed.partition_offsets),
+    };
+    let end = reader.scan(&ranges, timeout, |record| {
+        match StoredDeadLetter::parse(&message(record, &topic)) {
+            Some(letter) => visit(letter),
+            None => ControlFlow::Continue(()),
+        }
+    })?;
+    Ok(Some(end))
+}
+
+fn all(partitions: &[PartitionOffsets]) -> Vec<OffsetRange> {
+    let ranges = partitions.iter().map(|at| OffsetRange {
+        partition: at.partition,
+        start: at.low,
+        end: at.high,
+    });
+    ranges.collect()
+}
+
+/// The end of each partition's log with the records of open transactions.
+///
+/// # Errors
+/// A request failed.
+pub(crate) fn ends(
+    uncommitted: &Reader,
+    partitions: &[i32],
+    timeout: Duration,
+) -> Result<BTreeMap<i32, i64>, SourceError> {
+    let ends = uncommitted.end_offsets(partitions, timeout)?;
+    Ok(ends.into_iter().collect())
+}
