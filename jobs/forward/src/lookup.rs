@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
-use std::time::Duration;
+use std::sync::mpsc::channel;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use kafka::batch::Record;
@@ -13,9 +14,15 @@ use kafka::reader::{Reader, SourceError};
 use kafka::scan::ScanEnd;
 use offsets::window::{OffsetRange, PartitionOffsets, WindowEnd, WindowStart};
 use record::{Coordinates, Message};
+use schema_registry::RegistryError;
+use writer_schemas::{Found, WriterSchemas};
 
 use crate::config::Config;
 use crate::dead_letter::StoredDeadLetter;
+use crate::job::Job;
+use crate::pauses;
+use crate::pipeline::schema_headers;
+use crate::report::rfc3339;
 
 /// A wait without a shutdown: these commands end at once with a signal.
 pub(crate) fn wait(timeout: Duration) -> Wait<'static> {
@@ -145,4 +152,49 @@ pub(crate) fn ends(
 ) -> Result<BTreeMap<i32, i64>, SourceError> {
     let ends = uncommitted.end_offsets(partitions, timeout)?;
     Ok(ends.into_iter().collect())
+}
+
+/// Requests the schema of a record from the registry if it is not known.
+///
+/// # Errors
+/// The registry did not answer.
+pub(crate) fn add_schema(
+    schemas: &mut WriterSchemas,
+    job: &Job,
+    message: &Message,
+) -> Result<(), RegistryError> {
+    let Some(value) = message.value.as_deref() else {
+        return Ok(());
+    };
+    let found = schemas.find(value, &schema_headers(&message.headers));
+    let (Found::Missing(reference), Some(registry)) = (found, &job.sources.registry) else {
+        return Ok(());
+    };
+    let (sender, answers) = channel();
+    registry.request(reference, sender);
+    let ended = |_| RegistryError::Setup("the thread for schemas has ended".to_owned());
+    match answers.recv().map_err(ended)?.result {
+        Ok(schema) => {
+            let references: Vec<&str> = schema.references.iter().map(String::as_str).collect();
+            // An invalid schema is unknown, with the reason.
+            let _ = schemas.add(reference, &schema.json, &references);
+        }
+        Err(error @ (RegistryError::Unknown { .. } | RegistryError::Unusable { .. })) => {
+            schemas.add_unknown(reference, error.to_string());
+        }
+        Err(error) => return Err(error),
+    }
+    Ok(())
+}
+
+/// The end of each route's pause (RFC 3339); `None` if it has none now.
+pub(crate) fn paused(job: &Job, reader: &Reader, now: SystemTime) -> Vec<Option<String>> {
+    let wait = wait(job.config.start_timeout);
+    // Without READ on the dead-letter topic, as for a run, there are no pauses.
+    let record = reader.topic_record(&job.config.dead_letter_topic, &wait);
+    let recorded = record.ok().flatten().map(|record| record.pauses);
+    let ends = pauses::ends(&recorded.unwrap_or_default(), &job.route_configs, now);
+    let ends = ends.into_iter();
+    ends.map(|end| end.filter(|end| *end > now).map(rfc3339))
+        .collect()
 }

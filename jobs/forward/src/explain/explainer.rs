@@ -2,7 +2,6 @@
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
-use std::sync::mpsc::channel;
 use std::time::{Duration, SystemTime};
 
 use kafka::list_offsets::TopicOffsets;
@@ -19,15 +18,13 @@ use super::describe;
 use super::outcome::ExplainOutcome;
 use super::report::{ExplainReport, Explanation, RecordState, SearchEnd, VERSION};
 use super::state::{self, Position};
-use crate::dead_letter::DeadLetterLocation;
 use crate::job::Job;
 use crate::lookup;
-use crate::pauses;
 use crate::pipeline::{RecordRouter, schema_headers};
-use crate::report::rfc3339;
 use crate::request_preview::{PreviewError, RequestPreview};
 use crate::route_config::RouteConfig;
 use crate::scope;
+use crate::time_bound::TimeBound;
 
 /// Why nothing is explained.
 #[derive(Debug, thiserror::Error)]
@@ -96,7 +93,7 @@ pub fn explain(
             &listed.stream,
             job.sources.schemas.reader(),
         )?,
-        paused_until: paused(job, &reader, now),
+        paused_until: lookup::paused(job, &reader, now),
         schemas: job.sources.schemas.clone(),
         timeout: options.timeout,
         listed,
@@ -109,6 +106,7 @@ pub fn explain(
         group: job.config.group.clone(),
         records: Vec::new(),
         search: None,
+        notes: Vec::new(),
     };
     match &options.selection {
         Selection::At(text) => {
@@ -126,19 +124,9 @@ pub fn explain(
             report.search = Some(end);
         }
     }
+    let note = explainer.add_dead_letters(&mut report.records, now);
+    report.notes.extend(note);
     Ok(report)
-}
-
-/// The end of each route's pause.
-fn paused(job: &Job, reader: &Reader, now: SystemTime) -> Vec<Option<String>> {
-    let wait = lookup::wait(job.config.start_timeout);
-    // Without READ on the dead-letter topic, as for a run, there are no pauses.
-    let record = reader.topic_record(&job.config.dead_letter_topic, &wait);
-    let recorded = record.ok().flatten().map(|record| record.pauses);
-    let ends = pauses::ends(&recorded.unwrap_or_default(), &job.route_configs, now);
-    let ends = ends.into_iter();
-    ends.map(|end| end.filter(|end| *end > now).map(rfc3339))
-        .collect()
 }
 
 struct Explainer<'j> {
@@ -186,19 +174,13 @@ impl Explainer<'_> {
             }
         }
         let (state, sentence) = state::absent(at.offset, &known, end, is_in_log);
-        let mut explanation = missing(at, known.committed, state, sentence);
-        if state == RecordState::Deleted {
-            // Its timestamp is unknown, so all dead letters are read.
-            explanation.dead_letter = self.dead_letter(at, None)?;
-        }
-        Ok(explanation)
+        Ok(missing(at, known.committed, state, sentence))
     }
 
     /// Explains a record that was read.
     fn found(&mut self, message: Message) -> Result<Explanation, ExplainError> {
         self.add_schema(&message)?;
         let at = message.at.clone();
-        let timestamp = message.timestamp;
         let (record, mut routes) = describe::content(&message, &self.schemas, &self.job.routes);
         let mut router = RecordRouter::new(
             &self.job.config,
@@ -211,26 +193,14 @@ impl Explainer<'_> {
             route.takes &= decision.route.as_ref() == Some(&route.route);
         }
         let partition = self.partition(at.partition);
-        let (mut state, mut sentence) = state::progress(at.offset, &partition, class, &self.scope);
-        let dead_letter = self.dead_letter(&at, timestamp)?;
-        if let Some(letter) = &dead_letter
-            && !state.is_due()
-        {
-            state = RecordState::DeadLettered;
-            sentence = format!(
-                "A run has written the record to the dead-letter topic, as {}, because it is {}. The group's commit is {}.",
-                letter.coordinates,
-                letter.cause,
-                partition.committed.unwrap_or_default()
-            );
-        }
+        let (state, sentence) = state::progress(at.offset, &partition, class, &self.scope);
         let paused_until = class.and_then(|class| self.paused_until.get(class).cloned().flatten());
         Ok(Explanation {
             coordinates: at.to_string(),
             state,
             explanation: sentence,
             committed: partition.committed,
-            dead_letter,
+            dead_letter: None,
             paused_until: paused_until.filter(|_| state.is_due()),
             record: Some(record),
             routes,
@@ -253,27 +223,40 @@ impl Explainer<'_> {
         })
     }
 
-    /// The dead letter of a record. A dead letter is written after its record.
-    fn dead_letter(
-        &self,
-        at: &Coordinates,
-        since: Option<i64>,
-    ) -> Result<Option<DeadLetterLocation>, ExplainError> {
-        let mut found = None;
-        let end = lookup::dead_letters(&self.job.config, since, self.timeout, |letter| {
-            if letter.record == *at {
-                found = Some(letter.location);
-                return ControlFlow::Break(());
-            }
-            ControlFlow::Continue(())
-        })?;
-        if end == Some(ScanEnd::TimedOut) {
-            tracing::warn!(
-                "the dead letters were not read to the end within {:?}",
-                self.timeout
-            );
+    /// Adds the dead letters of the records. Returns a sentence if not all dead letters could be read.
+    fn add_dead_letters(&self, records: &mut [Explanation], now: SystemTime) -> Option<String> {
+        let topic = &self.job.config.dead_letter_topic;
+        let mut searched: Vec<&mut Explanation> = records
+            .iter_mut()
+            .filter(|record| record.state.exists() || record.state == RecordState::Deleted)
+            .collect();
+        if searched.is_empty() {
+            return None;
         }
-        Ok(found)
+        let since = earliest(&searched, now);
+        let read = lookup::dead_letters(&self.job.config, since, self.timeout, |letter| {
+            let coordinates = letter.record.to_string();
+            let found = searched
+                .iter_mut()
+                .find(|record| record.coordinates == coordinates);
+            if let Some(record) = found
+                && record.dead_letter.is_none()
+            {
+                record.set_dead_letter(letter.location);
+            }
+            match searched.iter().all(|record| record.dead_letter.is_some()) {
+                true => ControlFlow::Break(()),
+                false => ControlFlow::Continue(()),
+            }
+        });
+        match read {
+            Ok(Some(ScanEnd::TimedOut)) => Some(format!(
+                "The dead letters of {topic} were not read to the end within {:?} (--timeout).",
+                self.timeout
+            )),
+            Ok(_) => None,
+            Err(error) => Some(format!("The dead letters are not known: {error}")),
+        }
     }
 
     /// The records of the listed time range that fit the criterion, up to the limit.
@@ -296,7 +279,7 @@ impl Explainer<'_> {
                 Criterion::Key(key) => Ok(record.key() == Some(key.as_bytes())),
                 Criterion::Field { path, value } => {
                     let message = lookup::message(record, &topic);
-                    add_schema(schemas, job, &message)
+                    lookup::add_schema(schemas, job, &message)
                         .map(|()| has_value(&message, schemas, path, value))
                 }
             };
@@ -323,41 +306,20 @@ impl Explainer<'_> {
     }
 
     fn add_schema(&mut self, message: &Message) -> Result<(), ExplainError> {
-        Ok(add_schema(&mut self.schemas, self.job, message)?)
+        Ok(lookup::add_schema(&mut self.schemas, self.job, message)?)
     }
 }
 
-/// Requests the schema of a record from the registry if it is not known.
-///
-/// # Errors
-/// The registry did not answer.
-fn add_schema(
-    schemas: &mut WriterSchemas,
-    job: &Job,
-    message: &Message,
-) -> Result<(), RegistryError> {
-    let Some(value) = message.value.as_deref() else {
-        return Ok(());
-    };
-    let found = schemas.find(value, &schema_headers(&message.headers));
-    let (Found::Missing(reference), Some(registry)) = (found, &job.sources.registry) else {
-        return Ok(());
-    };
-    let (sender, answers) = channel();
-    registry.request(reference, sender);
-    let ended = |_| RegistryError::Setup("the thread for schemas has ended".to_owned());
-    match answers.recv().map_err(ended)?.result {
-        Ok(schema) => {
-            let references: Vec<&str> = schema.references.iter().map(String::as_str).collect();
-            // An invalid schema is unknown, with the reason.
-            let _ = schemas.add(reference, &schema.json, &references);
-        }
-        Err(error @ (RegistryError::Unknown { .. } | RegistryError::Unusable { .. })) => {
-            schemas.add_unknown(reference, error.to_string());
-        }
-        Err(error) => return Err(error),
-    }
-    Ok(())
+/// The time from which on the dead letters of the records were written, in milliseconds since 1970: a dead letter is written
+/// after its record. `None` if it is not known.
+fn earliest(records: &[&mut Explanation], now: SystemTime) -> Option<i64> {
+    let now = TimeBound::At(now).milliseconds(now);
+    let timestamps = records.iter().map(|record| {
+        let timestamp = record.record.as_ref().and_then(|content| content.timestamp);
+        // The clock that set a later timestamp is wrong.
+        timestamp.filter(|timestamp| *timestamp <= now)
+    });
+    timestamps.min().flatten()
 }
 
 /// Whether a field of the record has this value in JSON.

@@ -24,6 +24,8 @@ pub struct ExplainReport {
     /// How a search ended; `None` for a record that was named by its coordinates.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub search: Option<SearchEnd>,
+    /// What could not be found out, in sentences for people.
+    pub notes: Vec<String>,
 }
 
 /// How a search ended.
@@ -206,6 +208,22 @@ pub struct DecisionReport {
     /// The request that delivers it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestReport>,
+}
+
+impl Explanation {
+    /// The record has this dead letter. A record that the next run sends is not completed by it.
+    pub(super) fn set_dead_letter(&mut self, letter: DeadLetterLocation) {
+        if self.state.exists() && !self.state.is_due() {
+            self.state = RecordState::DeadLettered;
+            self.explanation = format!(
+                "A run has written the record to the dead-letter topic, as {} ({}). The group's commit is {}.",
+                letter.coordinates,
+                letter.cause,
+                self.committed.unwrap_or_default()
+            );
+        }
+        self.dead_letter = Some(letter);
+    }
 }
 
 impl ExplainReport {

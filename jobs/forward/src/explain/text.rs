@@ -16,14 +16,15 @@ const MAX_SHOWN: usize = 2_000;
 /// The records, one after another.
 pub fn render(report: &ExplainReport) -> String {
     let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(text, "group {}", printable(&report.group));
     for (index, record) in report.records.iter().enumerate() {
         if index > 0 {
             text.push('\n');
         }
-        explanation(&mut text, record, &report.group);
+        explanation(&mut text, record);
     }
     let count = report.records.len();
-    // Writing to a String cannot fail.
     let _ = match report.search {
         None => Ok(()),
         Some(SearchEnd::Complete) if count == 0 => {
@@ -41,13 +42,15 @@ pub fn render(report: &ExplainReport) -> String {
             "{count} records match so far. The search did not reach the end in time (--timeout)."
         ),
     };
+    for note in &report.notes {
+        let _ = writeln!(text, "note: {}", printable(note));
+    }
     text
 }
 
-fn explanation(text: &mut String, record: &Explanation, group: &str) {
+fn explanation(text: &mut String, record: &Explanation) {
     let _ = writeln!(text, "{}: {}", record.coordinates, name(record));
     let _ = writeln!(text, "  {}", printable(&record.explanation));
-    let _ = writeln!(text, "  group {}", printable(group));
     if let Some(until) = &record.paused_until {
         let _ = writeln!(
             text,
