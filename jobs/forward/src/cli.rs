@@ -13,6 +13,7 @@ use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::settings::GROUPS;
+use crate::status::{self, StatusOptions};
 
 /// Settings given as flags, for [`Settings::gather`]: name and value.
 pub type Flags = Vec<(&'static str, String)>;
@@ -28,6 +29,8 @@ pub enum Action {
     Test(TestOptions),
     /// Explain records.
     Explain(ExplainOptions),
+    /// Show the status of the group.
+    Status(StatusOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -117,6 +120,10 @@ pub fn parse(
             let (options, flags) = explain::cli::options(matches);
             Ok((Action::Explain(options), flags))
         }
+        Some(("status", matches)) => {
+            let (options, flags) = status::cli::options(matches);
+            Ok((Action::Status(options), flags))
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -145,6 +152,7 @@ pub fn command() -> Command {
         .subcommand(check())
         .subcommand(test())
         .subcommand(explain::cli::command())
+        .subcommand(status::cli::command())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job with its value and source")

@@ -19,6 +19,7 @@
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
 //! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
+//! - [`status`]: lag, oldest records, paused routes and dead letters
 //! - [`route_test`]: routes sample records and prints their requests
 //!
 //! ```
@@ -63,5 +64,6 @@ pub mod schema_sources;
 mod scope;
 pub mod settings;
 pub mod single_run;
+pub mod status;
 pub mod time_bound;
 pub mod writer;

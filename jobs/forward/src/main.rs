@@ -1,7 +1,7 @@
 //! `forward`: reads one bounded window of a topic, delivers each record to the endpoint of its route, and exits.
 
 use std::fs::File;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,11 +14,13 @@ use forward::config::Config;
 use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::job::Job;
+use forward::report::text::wants_colour;
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
 use forward::schedule;
 use forward::settings::GROUPS;
+use forward::status::{self, StatusOptions, StatusOutcome};
 use http_proxy::Proxies;
 use kafka::tls::ClientTls;
 use runtime::console;
@@ -39,6 +41,7 @@ fn main() -> ExitCode {
         Action::Check(options) => check(options, &flags),
         Action::Test(options) => return test(&options, &flags),
         Action::Explain(options) => return explain(&options, &flags),
+        Action::Status(options) => return status(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -192,6 +195,36 @@ fn explain(options: &ExplainOptions, flags: &Flags) -> ExitCode {
                 match print(text.as_bytes()) {
                     Ok(_) => report.outcome(),
                     Err(error) => fail(error, ExplainOutcome::Source),
+                }
+            }
+        },
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// Shows the status of the group.
+fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: StatusOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
+        Err(error) => fail(error, StatusOutcome::Configuration),
+        Ok(job) => match status::status(&job, options, SystemTime::now()) {
+            Err(error) => {
+                let outcome = error.outcome();
+                fail(error.into(), outcome)
+            }
+            Ok(report) => {
+                let stdout = io::stdout();
+                let has_colour = wants_colour(&stdout, |name| std::env::var(name).ok());
+                let text = match options.output {
+                    Output::Json => report.json(),
+                    Output::Text => status::render(&report, stdout.is_terminal(), has_colour),
+                };
+                match print(text.as_bytes()) {
+                    Ok(_) => report.outcome(),
+                    Err(error) => fail(error, StatusOutcome::Source),
                 }
             }
         },

@@ -55,5 +55,7 @@ mod recreated;
 mod schemas;
 #[path = "e2e/spark.rs"]
 mod spark;
+#[path = "e2e/status.rs"]
+mod status;
 #[path = "e2e/window.rs"]
 mod window;

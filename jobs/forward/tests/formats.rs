@@ -248,6 +248,57 @@ routes:
 }
 
 #[test]
+fn explanations_and_the_status_are_valid() {
+    let stage = Stage::new();
+    stage.write(&records());
+    stage.run(&[]);
+    let shown = |name: &str, arguments: &[&str], code: i32| {
+        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+            .env("KAFKA_TOPIC", TOPIC)
+            .env("API_TYPE_A_URL", stage.a.url())
+            .env("API_TYPE_B_URL", stage.b.url())
+            .env("TOMBSTONES", "dead_letter")
+            .args(arguments)
+            .args(["--output", "json"])
+            .output()
+            .unwrap();
+        let report = report(&output);
+        assert_eq!(output.status.code(), Some(code), "{report:#}");
+        assert_valid(name, &report);
+        report
+    };
+    // The embedded broker finds no offsets by time, so no dead letters and no records of a search.
+    let states = [
+        "committed",
+        "committed",
+        "committed",
+        "deferred",
+        "completed_beyond_commit",
+        "completed_beyond_commit",
+        "completed_beyond_commit",
+    ];
+    for (offset, state) in states.iter().enumerate() {
+        let found = shown("explain-report", &["explain", &format!("0@{offset}")], 0);
+        assert_eq!(found["records"][0]["state"], *state, "{found:#}");
+    }
+    let beyond = shown("explain-report", &["explain", "orders/0@7"], 1);
+    assert_eq!(beyond["records"][0]["state"], "beyond_end");
+    let found = shown("explain-report", &["explain", "--key", "key"], 1);
+    assert_eq!(found["search"], "complete");
+
+    let found = shown(
+        "status-report",
+        &["status", "--by-route", "--max-lag", "0"],
+        30,
+    );
+    assert_eq!(found["pending"]["records"], 1, "{found:#}");
+    assert_eq!(found["routes"][1]["pending"], 1);
+    assert_eq!(found["dead_letters"]["complete"], true);
+}
+
+#[test]
 fn the_report_schema_lists_every_outcome() {
     let schema = schema("run-report").unwrap();
     let names: Vec<&str> = RunOutcome::ALL

@@ -59,6 +59,11 @@ impl<'r> RecordRouter<'r> {
         }
     }
 
+    /// The known schemas, to add what the registry answers.
+    pub(crate) fn schemas_mut(&mut self) -> &mut WriterSchemas {
+        self.router.schemas_mut()
+    }
+
     /// Decides about a message whose value is a datum of the reader's schema, or `None`. Its payload and client key are set
     /// as those of a record that was read from Kafka.
     pub fn route(&mut self, message: Message) -> Destination {

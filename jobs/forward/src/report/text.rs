@@ -259,7 +259,7 @@ fn balance(report: &RunReport, paint: &Paint) -> String {
 }
 
 /// Columns as wide as their widest cell. The first `left` columns and the last two are left-aligned.
-fn table(rows: &[Vec<String>], left: usize) -> String {
+pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     let width = |column: usize| {
         let cells = rows.iter().filter_map(|row| row.get(column));
         cells.map(|cell| cell.chars().count()).max().unwrap_or(0)
@@ -283,7 +283,7 @@ fn table(rows: &[Vec<String>], left: usize) -> String {
 }
 
 /// `1234567` as `1,234,567`.
-pub(super) fn thousands(number: i64) -> String {
+pub(crate) fn thousands(number: i64) -> String {
     let digits = number.unsigned_abs().to_string();
     let mut text = String::from(if number < 0 { "-" } else { "" });
     for (index, digit) in digits.chars().enumerate() {
@@ -302,7 +302,8 @@ fn clean(text: &str) -> String {
         .collect()
 }
 
-struct Paint(bool);
+/// Colours text, if it is true.
+pub(crate) struct Paint(pub(crate) bool);
 
 impl Paint {
     fn outcome(&self, outcome: RunOutcome, text: &str) -> String {
@@ -324,7 +325,7 @@ impl Paint {
         self.paint("33", text)
     }
 
-    fn red(&self, text: &str) -> String {
+    pub(crate) fn red(&self, text: &str) -> String {
         self.paint("31", text)
     }
 

@@ -1,0 +1,16 @@
+//! `forward status`: lag, oldest records, paused routes and dead letters of the group. Writes nothing.
+//!
+//! - `cli`: the command line
+//! - `collect`: reads the offsets, the records and the dead letters
+//! - [`report`], `text`: the result, as JSON or text
+
+pub(crate) mod cli;
+mod collect;
+mod outcome;
+pub mod report;
+mod text;
+
+pub use cli::{StatusLimits, StatusOptions};
+pub use collect::{StatusError, status};
+pub use outcome::StatusOutcome;
+pub use text::render;
