@@ -5,6 +5,7 @@
 mod answers;
 mod authorization;
 mod backpressure;
+mod explain;
 mod fairness;
 mod formats;
 mod give_up;

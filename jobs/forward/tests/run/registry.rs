@@ -15,17 +15,17 @@ use testkit::user::User;
 use super::{DEAD_LETTER_TOPIC, Run, Stage, TOPIC, bodies, user};
 
 /// The built-in schema with a field whose default the reader does not have.
-const WIDER: &str = r#"{"type":"record","name":"User","fields":[
+pub(super) const WIDER: &str = r#"{"type":"record","name":"User","fields":[
     {"name":"id","type":"int"},{"name":"age","type":"int"},
     {"name":"name","type":"string"},{"name":"email","type":"string"}]}"#;
 const OTHER: &str = r#"{"type":"record","name":"Order","fields":[{"name":"id","type":"int"}]}"#;
 const BUILT_IN: u32 = 1;
-const WIDER_ID: u32 = 2;
+pub(super) const WIDER_ID: u32 = 2;
 const OTHER_ID: u32 = 3;
-const UNKNOWN: u32 = 9;
+pub(super) const UNKNOWN: u32 = 9;
 
 /// A registry with the API of Confluent's.
-fn registry() -> Endpoint {
+pub(super) fn registry() -> Endpoint {
     let schemas = BTreeMap::from([
         (BUILT_IN, avro::BUILT_IN_SCHEMA.1),
         (WIDER_ID, WIDER),
