@@ -19,7 +19,7 @@ pub struct ExplainReport {
     pub version: u32,
     /// The consumer group.
     pub group: String,
-    /// The records, in the order in which they were found.
+    /// The records, by timestamp, partition and offset.
     pub records: Vec<Explanation>,
     /// How a search ended; `None` for a record that was named by its coordinates.
     #[serde(skip_serializing_if = "Option::is_none")]

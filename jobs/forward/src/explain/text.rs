@@ -30,7 +30,7 @@ pub fn render(report: &ExplainReport) -> String {
         Some(SearchEnd::Complete) if count == 0 => {
             writeln!(text, "No record of the time range matches.")
         }
-        Some(SearchEnd::Complete) => writeln!(text, "\n{count} records match."),
+        Some(SearchEnd::Complete) => writeln!(text, "\nrecords that match: {count}"),
         Some(SearchEnd::Limit) => {
             writeln!(
                 text,
@@ -39,7 +39,7 @@ pub fn render(report: &ExplainReport) -> String {
         }
         Some(SearchEnd::Timeout) => writeln!(
             text,
-            "{count} records match so far. The search did not reach the end in time (--timeout)."
+            "records that match so far: {count}; the search did not reach the end in time (--timeout)."
         ),
     };
     for note in &report.notes {
@@ -158,12 +158,21 @@ fn decision(text: &mut String, decision: &DecisionReport) {
     let route = decision.route.as_deref().map(printable);
     let of_route = route.map_or(String::new(), |route| format!(" of route {route}"));
     let _ = match decision.action {
-        Action::Deliver => writeln!(text, "  a run sends this request{of_route}"),
-        Action::Skip => writeln!(text, "  a run skips the record: it has no route"),
-        Action::Stop => writeln!(text, "  a run stops at the record: it has no route"),
+        Action::Deliver => writeln!(
+            text,
+            "  with these settings, a run sends this request{of_route}"
+        ),
+        Action::Skip => writeln!(
+            text,
+            "  with these settings, a run skips the record: it has no route"
+        ),
+        Action::Stop => writeln!(
+            text,
+            "  with these settings, a run stops at the record: it has no route"
+        ),
         Action::DeadLetter => writeln!(
             text,
-            "  a run writes a dead letter{of_route} ({}): {}",
+            "  with these settings, a run writes a dead letter{of_route} ({}): {}",
             decision.cause.unwrap_or_default(),
             shown(decision.reason.as_deref().unwrap_or_default())
         ),

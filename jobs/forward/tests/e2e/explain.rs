@@ -1,14 +1,18 @@
 //! `forward explain` for records of different fates.
 
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
+use testkit::acl::AclOperation;
+use testkit::acl::Resource::{Group, Topic};
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::schemas;
 use testkit::topics::NewRecord;
 use testkit::user::User;
 
-use crate::endpoints::answering;
+use crate::endpoints::{accepting, answering};
+use crate::permissions;
 use crate::stage::Stage;
 
 fn user(id: i32, name: &str) -> NewRecord {
@@ -181,4 +185,52 @@ async fn each_fate_of_a_record_has_its_explanation() {
         assert!(text.contains(expected), "{text}");
     }
     open.abort().unwrap();
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn without_read_on_the_dead_letters_the_rest_is_shown() {
+    let kafka = permissions::start();
+    let mut stage = Stage::on(&kafka, "explain-denied", 1, &[])
+        .await
+        .to(&accepting(), &accepting());
+    for (name, value) in kafka.environment() {
+        stage.set(name, value);
+    }
+    stage.write(&[user(1010, "u")]);
+    let letters = stage.dead_letter_topic();
+    let letter = NewRecord::to(0, b"a dead letter".to_vec());
+    stage.topics.write(&letters, &[letter]).unwrap();
+    for (resource, operation) in [
+        (Topic(&stage.topic), AclOperation::Read),
+        (Group(&stage.group), AclOperation::Read),
+        (Topic(&letters), AclOperation::Describe),
+    ] {
+        kafka.allow(resource, operation).unwrap();
+    }
+    // The broker applies an entry a moment after it is created.
+    let end = Instant::now() + Duration::from_secs(10);
+    while explain(&stage, &["0@0"]).status.code() != Some(0) && Instant::now() < end {}
+    let found = report(&stage, &["0@0"]);
+    assert_eq!(found["records"][0]["state"], "pending");
+    let note = found["notes"][0].as_str().unwrap();
+    assert!(
+        note.starts_with("The dead letters are not known: "),
+        "{note}"
+    );
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    stage.set_environment(&mut command);
+    let output = command.args(["status", "--output", "json"]).output();
+    let status: Value = serde_json::from_slice(&output.unwrap().stdout).unwrap();
+    assert_eq!(
+        (&status["lag"], &status["dead_letters"]),
+        (&1.into(), &Value::Null)
+    );
+    assert!(
+        status["notes"][0]
+            .as_str()
+            .unwrap()
+            .contains("dead letters"),
+        "{status:#}"
+    );
 }
