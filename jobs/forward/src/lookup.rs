@@ -85,14 +85,13 @@ pub(crate) fn record_at(
     }
 }
 
-/// The ranges of a listing from its start time to its end time.
-pub(crate) fn between(partitions: &[PartitionOffsets], has_end: bool) -> Vec<OffsetRange> {
+/// The ranges of a listing from its start time to its end time, or to the end of the log.
+pub(crate) fn between(partitions: &[PartitionOffsets]) -> Vec<OffsetRange> {
     let ranges = partitions.iter().filter_map(|at| {
-        let end = at.end_time_offset.filter(|_| has_end).unwrap_or(at.high);
         Some(OffsetRange {
             partition: at.partition,
             start: at.start_time_offset?,
-            end,
+            end: at.end_time_offset.unwrap_or(at.high),
         })
     });
     ranges.collect()
@@ -120,7 +119,7 @@ pub(crate) fn dead_letters(
         listed => listed?,
     };
     let ranges = match since {
-        Some(_) => between(&listed.partition_offsets, false),
+        Some(_) => between(&listed.partition_offsets),
         None => all(&listed.partition_offsets),
     };
     let end = reader.scan(&ranges, timeout, |record| {

@@ -33,7 +33,7 @@ impl Reader {
     }
 
     /// Passes the records in the ranges to `visit`, in the order of each partition, until it breaks. Offsets without a record
-    /// are passed over: compacted ones, those of aborted transactions, and control records.
+    /// are left out: compacted ones, those of aborted transactions, and control records.
     ///
     /// # Errors
     /// The reader cannot read a range: the topic or an offset does not exist, or the user may not read it. Other errors are

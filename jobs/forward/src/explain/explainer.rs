@@ -11,16 +11,17 @@ use offsets::offset_map::Scope;
 use offsets::window::{PartitionOffsets, WindowEnd, WindowStart};
 use record::{Coordinates, InvalidCoordinates, Message};
 use schema_registry::RegistryError;
-use writer_schemas::{Found, WriterSchemas};
+use writer_schemas::WriterSchemas;
 
-use super::cli::{Criterion, ExplainOptions, Selection};
+use super::cli::{ExplainOptions, Selection};
 use super::describe;
 use super::outcome::ExplainOutcome;
-use super::report::{ExplainReport, Explanation, RecordState, SearchEnd, VERSION};
+use super::report::{ExplainReport, Explanation, RecordState, VERSION};
+use super::search::Search;
 use super::state::{self, Position};
 use crate::job::Job;
 use crate::lookup;
-use crate::pipeline::{RecordRouter, schema_headers};
+use crate::pipeline::RecordRouter;
 use crate::request_preview::{PreviewError, RequestPreview};
 use crate::route_config::RouteConfig;
 use crate::scope;
@@ -116,8 +117,15 @@ pub fn explain(
         Selection::Search {
             criterion, limit, ..
         } => {
-            let has_end = matches!(end, WindowEnd::Time(_));
-            let (found, end) = explainer.search(criterion, has_end, *limit)?;
+            let search = Search {
+                job,
+                reader: &explainer.reader,
+                ranges: lookup::between(&explainer.listed.partition_offsets),
+                criterion,
+                limit: *limit,
+                timeout: options.timeout,
+            };
+            let (found, end) = search.run(&mut explainer.schemas)?;
             for message in found {
                 report.records.push(explainer.found(message)?);
             }
@@ -259,52 +267,6 @@ impl Explainer<'_> {
         }
     }
 
-    /// The records of the listed time range that fit the criterion, up to the limit.
-    fn search(
-        &mut self,
-        criterion: &Criterion,
-        has_end: bool,
-        limit: usize,
-    ) -> Result<(Vec<Message>, SearchEnd), ExplainError> {
-        if let Criterion::Field { path, .. } = criterion {
-            let reader = self.schemas.reader();
-            reader.projection(&[path]).map_err(ExplainError::Field)?;
-        }
-        let ranges = lookup::between(&self.listed.partition_offsets, has_end);
-        let (mut found, mut failed) = (Vec::new(), None);
-        let topic = Arc::clone(&self.topic);
-        let (job, schemas) = (self.job, &mut self.schemas);
-        let end = self.reader.scan(&ranges, self.timeout, |record| {
-            let is_match = match criterion {
-                Criterion::Key(key) => Ok(record.key() == Some(key.as_bytes())),
-                Criterion::Field { path, value } => {
-                    let message = lookup::message(record, &topic);
-                    lookup::add_schema(schemas, job, &message)
-                        .map(|()| has_value(&message, schemas, path, value))
-                }
-            };
-            match is_match {
-                Ok(false) => return ControlFlow::Continue(()),
-                Ok(true) => found.push(lookup::message(record, &topic)),
-                Err(error) => failed = Some(error),
-            }
-            match found.len() >= limit || failed.is_some() {
-                true => ControlFlow::Break(()),
-                false => ControlFlow::Continue(()),
-            }
-        })?;
-        if let Some(error) = failed {
-            return Err(error.into());
-        }
-        found.sort_by_key(|message| (message.timestamp, message.at.partition, message.at.offset));
-        let end = match end {
-            ScanEnd::Complete => SearchEnd::Complete,
-            ScanEnd::Stopped => SearchEnd::Limit,
-            ScanEnd::TimedOut => SearchEnd::Timeout,
-        };
-        Ok((found, end))
-    }
-
     fn add_schema(&mut self, message: &Message) -> Result<(), ExplainError> {
         Ok(lookup::add_schema(&mut self.schemas, self.job, message)?)
     }
@@ -320,32 +282,6 @@ fn earliest(records: &[&mut Explanation], now: SystemTime) -> Option<i64> {
         timestamp.filter(|timestamp| *timestamp <= now)
     });
     timestamps.min().flatten()
-}
-
-/// Whether a field of the record has this value in JSON.
-fn has_value(message: &Message, schemas: &WriterSchemas, path: &str, value: &str) -> bool {
-    let found = || {
-        let headers = schema_headers(&message.headers);
-        let Found::Known { schema, datum } = schemas.find(message.value.as_deref()?, &headers)
-        else {
-            return None;
-        };
-        let mut resolved = Vec::new();
-        let datum = schema.resolve(datum, &mut resolved).ok()?;
-        let json = schemas.reader().to_json(datum).ok()?;
-        let mut field = &json;
-        for name in path.split('.') {
-            field = field.get(name)?;
-        }
-        Some(match field {
-            serde_json::Value::String(text) => text == value,
-            other => {
-                let text = other.to_string();
-                text == value
-            }
-        })
-    };
-    found().unwrap_or(false)
 }
 
 /// The explanation of a record that cannot be read.

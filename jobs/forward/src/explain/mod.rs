@@ -2,6 +2,7 @@
 //!
 //! - `cli`: the command line
 //! - `explainer`: reads the record, its dead letter, and the group's commit
+//! - `search`: finds records by key or field
 //! - `state`: what happened to the record
 //! - `describe`: its content, the conditions of the routes, and the decision of a run
 //! - [`report`], `text`: the result, as JSON or text
@@ -11,6 +12,7 @@ mod describe;
 mod explainer;
 mod outcome;
 pub mod report;
+mod search;
 mod state;
 mod text;
 

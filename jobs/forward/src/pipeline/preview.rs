@@ -85,7 +85,7 @@ impl<'r> RecordRouter<'r> {
             Decision::Skip => return Destination::Skipped,
             Decision::DeadLetter(cause, reason) => return Destination::DeadLetter(cause, reason),
             Decision::Stop => return Destination::Stopped,
-            // Only with a registry that was not asked.
+            // Only with a registry, and without a request to it.
             Decision::MissingSchema(_) => {
                 let reason = "the schema is in a registry".to_owned();
                 return Destination::DeadLetter(Cause::UnknownSchema, reason);

@@ -138,3 +138,32 @@ fn a_broker_that_does_not_answer_and_wrong_settings_have_their_codes() {
         assert!(log.contains("UNMATCHED"), "{log}");
     }
 }
+
+#[test]
+fn a_timeout_ends_the_reading_and_an_unknown_age_exceeds_its_limit() {
+    let stage = Stage::accepting();
+    stage.write_to(0, vec![user(1010, "Paul")]);
+    let delay = Duration::from_millis(50);
+    stage.broker.set_round_trip_time(delay).unwrap();
+    let arguments = [
+        "status",
+        "--by-route",
+        "--timeout",
+        "10ms",
+        "--output",
+        "json",
+    ];
+    let (code, out, log) = stage.show(&[], &[&arguments[..], &["--max-age", "1h"]].concat());
+    assert_eq!(code, 30, "{out}{log}");
+    let status: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(status["pending"]["complete"], false);
+    assert_eq!(status["lag"], 1);
+    assert!(status["notes"].to_string().contains("--timeout"), "{out}");
+    assert!(
+        status["exceeded"].to_string().contains("not known"),
+        "{out}"
+    );
+    let (code, _, log) = stage.show(&[], &["explain", "0@0", "--timeout", "10ms"]);
+    assert_eq!(code, 74, "{log}");
+    assert!(log.contains("reading a record of topic"), "{log}");
+}
