@@ -4,11 +4,13 @@
 //! conventions that other tools read: Kafka Connect's (KIP-298), Kafka Streams' (KIP-1034) and share groups' (KIP-1191).
 //! For brokers without record headers there is an envelope: one JSON object that holds all of it.
 
+pub(crate) mod discard;
 mod stored;
+mod stored_envelope;
 mod summary;
 
-pub use stored::DeadLetterLocation;
-pub(crate) use stored::StoredDeadLetter;
+pub use stored::{DeadLetterLocation, Family};
+pub(crate) use stored::{StoredDeadLetter, StoredRecord, Unrecognized};
 pub use summary::{DeadLetterSample, DeadLetterSummary};
 
 use base64::Engine;

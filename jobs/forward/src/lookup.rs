@@ -18,7 +18,7 @@ use schema_registry::RegistryError;
 use writer_schemas::{Found, WriterSchemas};
 
 use crate::config::Config;
-use crate::dead_letter::StoredDeadLetter;
+use crate::dead_letter::{StoredDeadLetter, StoredRecord};
 use crate::job::Job;
 use crate::pauses;
 use crate::pipeline::schema_headers;
@@ -123,9 +123,9 @@ pub(crate) fn dead_letters(
         None => all(&listed.partition_offsets),
     };
     let end = reader.scan(&ranges, timeout, |record| {
-        match StoredDeadLetter::parse(&message(record, &topic)) {
-            Some(letter) => visit(letter),
-            None => ControlFlow::Continue(()),
+        match StoredRecord::parse(message(record, &topic)) {
+            Ok(StoredRecord::DeadLetter(letter)) => visit(*letter),
+            Ok(StoredRecord::Discard(_)) | Err(_) => ControlFlow::Continue(()),
         }
     })?;
     Ok(Some(end))

@@ -1,15 +1,83 @@
-//! What a dead letter of the job says about its record. Pure.
+//! Parses the records of a dead-letter topic: dead letters of the job, of Kafka Connect (KIP-298), of Kafka Streams
+//! (KIP-1034) and of share groups (KIP-1191), and records that discard a dead letter. Pure.
 
-use record::{Coordinates, Message};
-use serde::{Deserialize, Serialize};
+use bytes::Bytes;
+use record::{Coordinates, Message, idempotency};
+use serde::Serialize;
+
+use super::VERSION;
+use super::discard::{DISCARDED, Discard};
+use super::stored_envelope;
+
+/// The first header of the context that the job appends to the headers of a record.
+const CONTEXT_START: &str = "__connect.errors.topic";
+
+/// The most characters of a cause.
+const MAX_CAUSE: usize = 200;
+
+/// A record of a dead-letter topic.
+#[derive(Clone, Debug)]
+pub(crate) enum StoredRecord {
+    /// A dead letter.
+    DeadLetter(Box<StoredDeadLetter>),
+    /// It discards a dead letter.
+    Discard(Discard),
+}
+
+/// A record is no dead letter that this program can read.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Unrecognized {
+    /// The version of the format is another one.
+    #[error("a dead letter of version {0}: this program reads version {VERSION}")]
+    Version(String),
+    /// It has neither the headers of a dead letter nor an envelope.
+    #[error(
+        "no dead letter: it has no headers of the job, of Kafka Connect, of Kafka Streams or of a share group, and no envelope"
+    )]
+    NoDeadLetter,
+    /// A part of the format is missing or malformed.
+    #[error("a malformed dead letter: {0}")]
+    Malformed(String),
+}
+
+/// Which program wrote a dead letter, and how.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Family {
+    /// The job, with headers.
+    Frontdoor,
+    /// The job, with an envelope.
+    Envelope,
+    /// Kafka Connect.
+    KafkaConnect,
+    /// Kafka Streams.
+    KafkaStreams,
+    /// A share group.
+    ShareGroup,
+}
 
 /// A dead letter in its topic.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) struct StoredDeadLetter {
-    /// The record that it is about.
-    pub(crate) record: Coordinates,
-    /// Where it is, and why.
-    pub(crate) location: DeadLetterLocation,
+    /// Where it is.
+    pub(crate) at: Coordinates,
+    /// When it was written, in milliseconds since 1970.
+    pub(crate) written: Option<i64>,
+    /// Which program wrote it.
+    pub(crate) family: Family,
+    /// The cause of the job, or the class of the exception.
+    pub(crate) cause: String,
+    /// The reason, in a sentence.
+    pub(crate) reason: String,
+    /// The route that matched the record.
+    pub(crate) route: Option<String>,
+    /// The run that wrote it.
+    pub(crate) run: Option<String>,
+    /// The coordinates of the record that it is about, if they are known.
+    pub(crate) origin: Option<Coordinates>,
+    /// The record as it was, at the coordinates of the dead letter and with its idempotency key; `None` if the dead letter has
+    /// no copy of it.
+    pub(crate) record: Option<Message>,
 }
 
 /// Where a dead letter is, and why the record is one.
@@ -29,146 +97,162 @@ pub struct DeadLetterLocation {
     pub run: Option<String>,
 }
 
-/// The members of an envelope that are read.
-#[derive(Deserialize)]
-struct Envelope {
-    cause: String,
-    reason: String,
-    route: Option<String>,
-    run: Option<String>,
-    topic: String,
-    partition: i32,
-    offset: i64,
+impl StoredRecord {
+    /// Parses a record of a dead-letter topic. A record that was dead-lettered more than once has the headers of each time:
+    /// the last ones count.
+    ///
+    /// # Errors
+    /// It is neither a dead letter of a known version nor discards one.
+    pub(crate) fn parse(message: Message) -> Result<Self, Unrecognized> {
+        let Some(family) = family(&message.headers) else {
+            return stored_envelope::parse(message);
+        };
+        if family == Family::Frontdoor {
+            let version = text(&message, "frontdoor.version").unwrap_or_default();
+            if version != VERSION.to_string() {
+                return Err(Unrecognized::Version(shortened(&version)));
+            }
+            if message
+                .headers
+                .last()
+                .is_some_and(|(name, _)| name == DISCARDED)
+            {
+                return Discard::from_headers(&message).map(Self::Discard);
+            }
+        }
+        Ok(Self::DeadLetter(Box::new(from_headers(message, family))))
+    }
 }
 
 impl StoredDeadLetter {
-    /// Parses a record of a dead-letter topic: the headers, or else the envelope. `None` if it has neither.
-    pub(crate) fn parse(message: &Message) -> Option<Self> {
-        from_headers(message).or_else(|| from_envelope(message))
+    /// Where it is, and why.
+    pub(crate) fn location(self) -> DeadLetterLocation {
+        DeadLetterLocation {
+            coordinates: self.at.to_string(),
+            timestamp: self.written,
+            cause: self.cause,
+            reason: self.reason,
+            route: self.route,
+            run: self.run,
+        }
     }
 }
 
-fn from_headers(message: &Message) -> Option<StoredDeadLetter> {
-    // A record can have a header of the same name. The job's is the last one.
-    let text = |name: &str| {
-        let mut headers = message.headers.iter().rev();
-        let (_, value) = headers.find(|(known, _)| known == name)?;
-        Some(String::from_utf8_lossy(value.as_deref()?).into_owned())
-    };
-    let record = Coordinates {
-        topic: text("__connect.errors.topic")?.into(),
-        partition: text("__connect.errors.partition")?.parse().ok()?,
-        offset: text("__connect.errors.offset")?.parse().ok()?,
-    };
-    Some(StoredDeadLetter {
-        record,
-        location: DeadLetterLocation {
-            coordinates: message.at.to_string(),
-            timestamp: message.timestamp,
-            cause: text("frontdoor.cause")?,
-            reason: text("__connect.errors.exception.message").unwrap_or_default(),
-            route: text("frontdoor.route").filter(|route| !route.is_empty()),
-            run: text("frontdoor.run"),
-        },
+impl Family {
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::Frontdoor | Self::Envelope => "frontdoor.",
+            Self::KafkaConnect => "__connect.errors.",
+            Self::KafkaStreams => "__streams.errors.",
+            Self::ShareGroup => "__dlq.errors.",
+        }
+    }
+}
+
+/// The family of the last header that is one of a dead letter's.
+fn family(headers: &[(String, Option<Bytes>)]) -> Option<Family> {
+    const FAMILIES: [Family; 4] = [
+        Family::Frontdoor,
+        Family::KafkaConnect,
+        Family::KafkaStreams,
+        Family::ShareGroup,
+    ];
+    headers.iter().rev().find_map(|(name, _)| {
+        let mut families = FAMILIES.into_iter();
+        families.find(|family| name.starts_with(family.prefix()))
     })
 }
 
-fn from_envelope(message: &Message) -> Option<StoredDeadLetter> {
-    let value = message.value.as_deref()?;
-    let envelope: Envelope = serde_json::from_slice(value).ok()?;
-    Some(StoredDeadLetter {
-        record: Coordinates {
-            topic: envelope.topic.into(),
-            partition: envelope.partition,
-            offset: envelope.offset,
-        },
-        location: DeadLetterLocation {
-            coordinates: message.at.to_string(),
-            timestamp: message.timestamp,
-            cause: envelope.cause,
-            reason: envelope.reason,
-            route: envelope.route,
-            run: envelope.run,
-        },
-    })
+fn from_headers(message: Message, family: Family) -> StoredDeadLetter {
+    let coordinates = |prefix: &str| {
+        let part = |name: &str| text(&message, &format!("{prefix}{name}"));
+        let (topic, partition, offset) = (part("topic")?, part("partition")?, part("offset")?);
+        Coordinates::parse(&format!("{topic}/{partition}@{offset}"), None).ok()
+    };
+    let first = |names: &[&str]| {
+        let mut found = names.iter().filter_map(|name| text(&message, name));
+        found.find(|text| !text.is_empty())
+    };
+    let (cause, reason, origin) = match family {
+        Family::Frontdoor | Family::Envelope => (
+            first(&["frontdoor.cause"]),
+            first(&["__connect.errors.exception.message"]),
+            coordinates("__connect.errors."),
+        ),
+        Family::KafkaConnect => (
+            first(&[
+                "__connect.errors.exception.class.name",
+                "__connect.errors.class.name",
+                "__connect.errors.stage",
+            ]),
+            first(&["__connect.errors.exception.message"]),
+            coordinates("__connect.errors."),
+        ),
+        Family::KafkaStreams => (
+            first(&["__streams.errors.exception"]),
+            first(&["__streams.errors.message"]),
+            coordinates("__streams.errors."),
+        ),
+        // KIP-1191 has no exception.
+        Family::ShareGroup => (
+            Some("share-group".to_owned()),
+            first(&["__dlq.errors.message"]),
+            coordinates("__dlq.errors."),
+        ),
+    };
+    let is_ours = family == Family::Frontdoor;
+    let of_job = |name| first(&[name]).filter(|_| is_ours);
+    StoredDeadLetter {
+        at: message.at.clone(),
+        written: message.timestamp,
+        family,
+        cause: cause.map_or("unknown".to_owned(), |cause| shortened(&cause)),
+        reason: reason.unwrap_or_default(),
+        route: of_job("frontdoor.route"),
+        run: of_job("frontdoor.run"),
+        origin,
+        record: original(message, family),
+    }
+}
+
+/// The record before it was dead-lettered; `None` if there is no copy of it.
+fn original(mut message: Message, family: Family) -> Option<Message> {
+    // Share groups copy key and value only if they are configured to.
+    if family == Family::ShareGroup && message.value.is_none() && message.key.is_none() {
+        return None;
+    }
+    let headers = &mut message.headers;
+    let start = headers.iter().rposition(|(name, _)| name == CONTEXT_START);
+    match start.filter(|_| family == Family::Frontdoor) {
+        Some(start) => headers.truncate(start),
+        None => headers.retain(|(name, _)| !name.starts_with(family.prefix())),
+    }
+    message.client_key = last_key(&message.headers);
+    Some(message)
+}
+
+/// The idempotency key: the job appends one to a record without a valid one.
+fn last_key(headers: &[(String, Option<Bytes>)]) -> Option<std::sync::Arc<str>> {
+    headers
+        .iter()
+        .rev()
+        .filter(|(name, _)| name == idempotency::HEADER)
+        .filter_map(|(_, value)| std::str::from_utf8(value.as_deref()?).ok())
+        .find(|key| idempotency::is_key(key.as_bytes()))
+        .map(std::sync::Arc::from)
+}
+
+/// The last header of this name, as text.
+pub(super) fn text(message: &Message, name: &str) -> Option<String> {
+    let mut headers = message.headers.iter().rev();
+    let (_, value) = headers.find(|(known, _)| known == name)?;
+    Some(String::from_utf8_lossy(value.as_deref()?).into_owned())
+}
+
+/// At most [`MAX_CAUSE`] characters.
+pub(super) fn shortened(text: &str) -> String {
+    text.chars().take(MAX_CAUSE).collect()
 }
 
 #[cfg(test)]
-mod tests {
-    use record::StreamId;
-
-    use super::*;
-    use crate::dead_letter::{Cause, DeadLetter, DeadLetterConfig};
-
-    fn message(topic: &str, headers: Vec<(String, Option<bytes::Bytes>)>) -> Message {
-        Message {
-            at: Coordinates {
-                topic: topic.into(),
-                partition: 0,
-                offset: 7,
-            },
-            key: None,
-            value: None,
-            payload: None,
-            headers,
-            timestamp: Some(9),
-            client_key: None,
-        }
-    }
-
-    #[test]
-    fn headers_and_envelope_name_the_record_and_the_cause() {
-        use rdkafka::message::Headers;
-        // The record has itself been a dead letter.
-        let own = ("frontdoor.cause".to_owned(), Some("other".into()));
-        let letter = DeadLetter {
-            message: message("orders", vec![own]),
-            class: 0,
-            cause: Cause::Refused,
-            reason: "422".to_owned(),
-            route: Some("A".to_owned()),
-            answer: None,
-        };
-        let config = |envelope| DeadLetterConfig {
-            topic: "letters".to_owned(),
-            group: "g".to_owned(),
-            run: "r".to_owned(),
-            stream: StreamId {
-                cluster: "c".to_owned(),
-                topic: "t".to_owned(),
-            },
-            envelope,
-        };
-        let headers = letter.record_headers(&config(false));
-        let headers = headers.iter().map(|header| {
-            let value = header.value.map(bytes::Bytes::copy_from_slice);
-            (header.key.to_owned(), value)
-        });
-        let written = message("letters", headers.collect());
-        let mut enveloped = message("letters", Vec::new());
-        enveloped.value = letter.envelope(&config(true)).map(Into::into);
-        for stored in [written, enveloped] {
-            let found = StoredDeadLetter::parse(&stored).unwrap();
-            assert_eq!(found.record.to_string(), "orders/0@7");
-            let expected = DeadLetterLocation {
-                coordinates: "letters/0@7".to_owned(),
-                timestamp: Some(9),
-                cause: "refused".to_owned(),
-                reason: "422".to_owned(),
-                route: Some("A".to_owned()),
-                run: Some("r".to_owned()),
-            };
-            assert_eq!(found.location, expected);
-        }
-    }
-
-    #[test]
-    fn another_record_is_none() {
-        let mut other = message("letters", Vec::new());
-        assert_eq!(StoredDeadLetter::parse(&other), None);
-        for value in ["", "{", "{}", "[1]", "\u{0}"] {
-            other.value = Some(value.into());
-            assert_eq!(StoredDeadLetter::parse(&other), None);
-        }
-    }
-}
+mod tests;

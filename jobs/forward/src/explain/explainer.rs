@@ -243,14 +243,14 @@ impl Explainer<'_> {
         }
         let since = earliest(&searched, now);
         let read = lookup::dead_letters(&self.job.config, since, self.timeout, |letter| {
-            let coordinates = letter.record.to_string();
+            let coordinates = letter.origin.as_ref().map(Coordinates::to_string);
             let found = searched
                 .iter_mut()
-                .find(|record| record.coordinates == coordinates);
+                .find(|record| Some(&record.coordinates) == coordinates.as_ref());
             if let Some(record) = found
                 && record.dead_letter.is_none()
             {
-                record.set_dead_letter(letter.location);
+                record.set_dead_letter(letter.location());
             }
             match searched.iter().all(|record| record.dead_letter.is_some()) {
                 true => ControlFlow::Break(()),

@@ -234,10 +234,11 @@ fn read_dead_letters(
     let mut status = DeadLetterStatus::default();
     let since = TimeBound::Ago(DEAD_LETTER_TIME).milliseconds(now);
     let end = lookup::dead_letters(&job.config, Some(since), timeout, |letter| {
-        if *letter.record.topic == *job.config.kafka.topic {
+        let topic = letter.origin.as_ref().map(|origin| &*origin.topic);
+        if topic == Some(&job.config.kafka.topic) {
             status.total += 1;
-            *status.causes.entry(letter.location.cause).or_default() += 1;
-            if let Some(route) = letter.location.route {
+            *status.causes.entry(letter.cause).or_default() += 1;
+            if let Some(route) = letter.route {
                 *status.routes.entry(route).or_default() += 1;
             }
         }
