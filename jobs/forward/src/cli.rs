@@ -9,6 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use settings::{Settings, Source, cli, markdown};
 
+use crate::dead_letters::{self, LettersOptions};
 use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
@@ -31,6 +32,8 @@ pub enum Action {
     Explain(ExplainOptions),
     /// Show the status of the group.
     Status(StatusOptions),
+    /// List and show dead letters.
+    DeadLetters(LettersOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -124,6 +127,10 @@ pub fn parse(
             let (options, flags) = status::cli::options(matches);
             Ok((Action::Status(options), flags))
         }
+        Some(("dead-letters", matches)) => match dead_letters::cli::options(matches) {
+            Some((options, flags)) => Ok((Action::DeadLetters(options), flags)),
+            None => Err(RunOutcome::Usage.code()),
+        },
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -153,6 +160,7 @@ pub fn command() -> Command {
         .subcommand(test())
         .subcommand(explain::cli::command())
         .subcommand(status::cli::command())
+        .subcommand(dead_letters::cli::command())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job with its value and source")

@@ -14,6 +14,7 @@
 //! - [`single_run`]: joins the consumer group, so that no two runs read the same partition
 //! - [`pipeline`]: reads, delivers, commits
 //! - [`dead_letter`], [`answer`]: the formats of dead letters and of kept answers
+//! - [`dead_letters`]: lists and shows dead letters
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
@@ -42,6 +43,7 @@ pub mod check;
 pub mod cli;
 pub mod config;
 pub mod dead_letter;
+pub mod dead_letters;
 pub mod error;
 pub mod exit;
 pub mod explain;

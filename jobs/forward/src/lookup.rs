@@ -131,7 +131,8 @@ pub(crate) fn dead_letters(
     Ok(Some(end))
 }
 
-fn all(partitions: &[PartitionOffsets]) -> Vec<OffsetRange> {
+/// The whole log of each partition.
+pub(crate) fn all(partitions: &[PartitionOffsets]) -> Vec<OffsetRange> {
     let ranges = partitions.iter().map(|at| OffsetRange {
         partition: at.partition,
         start: at.low,

@@ -11,6 +11,7 @@ use anyhow::{Context, Result};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
 use forward::config::Config;
+use forward::dead_letters::{self, LettersCommand, LettersError, LettersOptions, LettersOutcome};
 use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::job::Job;
@@ -42,6 +43,7 @@ fn main() -> ExitCode {
         Action::Test(options) => return test(&options, &flags),
         Action::Explain(options) => return explain(&options, &flags),
         Action::Status(options) => return status(&options, &flags),
+        Action::DeadLetters(options) => return dead_letters(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -230,6 +232,54 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
         },
     };
     ExitCode::from(outcome.code())
+}
+
+/// Lists or shows dead letters.
+fn dead_letters(options: &LettersOptions, flags: &Flags) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: LettersOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
+        Err(error) => fail(error, LettersOutcome::Configuration),
+        Ok(job) => match letters_command(&job, options) {
+            Err(error) => {
+                let outcome = error.outcome();
+                fail(error.into(), outcome)
+            }
+            Ok((text, outcome)) => match print(text.as_bytes()) {
+                Ok(_) => outcome,
+                Err(error) => fail(error, LettersOutcome::Source),
+            },
+        },
+    };
+    ExitCode::from(outcome.code())
+}
+
+fn letters_command(
+    job: &Job,
+    options: &LettersOptions,
+) -> Result<(String, LettersOutcome), LettersError> {
+    let (timeout, now) = (options.timeout, SystemTime::now());
+    let is_json = options.output == Output::Json;
+    Ok(match &options.command {
+        LettersCommand::List { selection, limit } => {
+            let report = dead_letters::list(&job.config, selection, *limit, timeout, now)?;
+            let text = match is_json {
+                true => report.json(),
+                false => dead_letters::render_list(&report),
+            };
+            (text, report.outcome())
+        }
+        LettersCommand::Show { coordinates } => {
+            let details = dead_letters::show(job, coordinates, timeout, now)?;
+            let text = match is_json {
+                true => details.json(),
+                false => dead_letters::render_details(&details),
+            };
+            (text, details.outcome())
+        }
+    })
 }
 
 fn tester(flags: &Flags) -> Result<RouteTester> {

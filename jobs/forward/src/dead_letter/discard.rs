@@ -31,7 +31,7 @@ pub(crate) struct Discard {
 
 impl Discard {
     /// Parses `PARTITION@OFFSET`.
-    pub(super) fn parse(at: &str, reason: String) -> Result<Self, Unrecognized> {
+    pub(super) fn parse(at: &str, reason: &str) -> Result<Self, Unrecognized> {
         let parsed = Coordinates::parse(at, Some("")).ok();
         let at = parsed.filter(|at| at.topic.is_empty()).ok_or_else(|| {
             Unrecognized::Malformed(format!("{DISCARDED} is not PARTITION@OFFSET"))
@@ -45,7 +45,7 @@ impl Discard {
 
     pub(super) fn from_headers(message: &Message) -> Result<Self, Unrecognized> {
         let at = text(message, DISCARDED).unwrap_or_default();
-        Self::parse(&at, text(message, REASON).unwrap_or_default())
+        Self::parse(&at, &text(message, REASON).unwrap_or_default())
     }
 
     /// The key of the record: the dead letter, so that a compacted topic keeps the newest.

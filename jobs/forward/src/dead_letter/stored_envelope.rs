@@ -50,7 +50,7 @@ pub(super) fn parse(message: Message) -> Result<StoredRecord, Unrecognized> {
     }
     if let Some(discarded) = head.discarded {
         let reason = head.reason.unwrap_or_default();
-        return Discard::parse(&discarded, reason).map(StoredRecord::Discard);
+        return Discard::parse(&discarded, &reason).map(StoredRecord::Discard);
     }
     let envelope: Envelope = serde_json::from_slice(value).map_err(malformed)?;
     from_envelope(envelope, message).map(|letter| StoredRecord::DeadLetter(Box::new(letter)))

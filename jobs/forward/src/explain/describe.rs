@@ -24,7 +24,7 @@ const MAX_JSON: usize = 1 << 20;
 const SHOWN_BYTES: usize = 64;
 
 /// The content of a record, and the conditions of the routes for it. A schema that only the registry has must be known.
-pub(super) fn content(
+pub(crate) fn content(
     message: &Message,
     schemas: &WriterSchemas,
     routes: &Routes,

@@ -16,9 +16,10 @@ use writer_schemas::WriterSchemas;
 use super::cli::{ExplainOptions, Selection};
 use super::describe;
 use super::outcome::ExplainOutcome;
+use super::read::{Absence, read};
 use super::report::{ExplainReport, Explanation, RecordState, VERSION};
 use super::search::Search;
-use super::state::{self, Position};
+use super::state;
 use crate::job::Job;
 use crate::lookup;
 use crate::pipeline::RecordRouter;
@@ -153,36 +154,11 @@ struct Explainer<'j> {
 impl Explainer<'_> {
     /// Explains the record with these coordinates.
     fn at(&mut self, at: &Coordinates) -> Result<Explanation, ExplainError> {
-        let partitions = self.listed.partition_offsets.iter();
-        let known = partitions
-            .clone()
-            .find(|known| known.partition == at.partition);
-        let Some(known) = known.cloned() else {
-            let last = partitions.len().saturating_sub(1);
-            let sentence = format!("Topic {} has partitions 0 to {last}.", at.topic);
-            return Ok(missing(at, None, RecordState::NoPartition, sentence));
-        };
-        let mut end = known.high;
-        if at.offset >= known.low
-            && at.offset < known.high
-            && let Some(message) = lookup::record_at(&self.reader, at, self.timeout)?
-        {
-            return self.found(message);
+        let config = &self.job.config;
+        match read(config, &self.reader, &self.listed, at, self.timeout)? {
+            Ok(message) => self.found(message),
+            Err(absence) => Ok(missing(at, absence)),
         }
-        let mut is_in_log = false;
-        if at.offset >= known.low {
-            let config = &self.job.config;
-            let uncommitted = Reader::uncommitted(&config.kafka.reader(&config.group), &at.topic)
-                .map_err(|error| SourceError::client(&config.kafka, error))?;
-            let ends = lookup::ends(&uncommitted, &[at.partition], config.start_timeout)?;
-            end = ends.get(&at.partition).copied().unwrap_or(end).max(end);
-            if state::position(at.offset, &known, end) == Position::Stable {
-                let found = lookup::record_at(&uncommitted, at, self.timeout)?;
-                is_in_log = found.is_some();
-            }
-        }
-        let (state, sentence) = state::absent(at.offset, &known, end, is_in_log);
-        Ok(missing(at, known.committed, state, sentence))
     }
 
     /// Explains a record that was read.
@@ -285,17 +261,12 @@ fn earliest(records: &[&mut Explanation], now: SystemTime) -> Option<i64> {
 }
 
 /// The explanation of a record that cannot be read.
-fn missing(
-    at: &Coordinates,
-    committed: Option<i64>,
-    state: RecordState,
-    sentence: String,
-) -> Explanation {
+fn missing(at: &Coordinates, absence: Absence) -> Explanation {
     Explanation {
         coordinates: at.to_string(),
-        state,
-        explanation: sentence,
-        committed,
+        state: absence.state,
+        explanation: absence.sentence,
+        committed: absence.committed,
         dead_letter: None,
         paused_until: None,
         record: None,

@@ -88,7 +88,8 @@ fn name(record: &Explanation) -> String {
     name.as_str().unwrap_or_default().replace('_', " ")
 }
 
-fn content(text: &mut String, record: &RecordReport) {
+/// The content of a record, each line indented by two spaces.
+pub(crate) fn content(text: &mut String, record: &RecordReport) {
     let mut row = |name: &str, value: String| {
         let _ = writeln!(text, "  {name:9}  {value}");
     };
@@ -190,7 +191,7 @@ fn bytes(bytes: &BytesReport) -> String {
 }
 
 /// The beginning of a text, without control characters.
-fn shown(text: &str) -> String {
+pub(crate) fn shown(text: &str) -> String {
     match text.char_indices().nth(MAX_SHOWN) {
         None => printable(text),
         Some((end, _)) => format!("{}… ({} bytes)", printable(&text[..end]), text.len()),

@@ -7,7 +7,11 @@ use super::*;
 
 impl Stage {
     /// The exit code, standard output and standard error.
-    fn show(&self, environment: &[(&str, &str)], arguments: &[&str]) -> (i32, String, String) {
+    pub(super) fn show(
+        &self,
+        environment: &[(&str, &str)],
+        arguments: &[&str],
+    ) -> (i32, String, String) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
         command
             .env_clear()

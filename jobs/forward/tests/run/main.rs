@@ -5,6 +5,7 @@
 mod answers;
 mod authorization;
 mod backpressure;
+mod dead_letters;
 mod explain;
 mod fairness;
 mod formats;

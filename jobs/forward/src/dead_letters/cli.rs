@@ -1,0 +1,209 @@
+//! The command line of `forward dead-letters`.
+
+use std::time::Duration;
+
+use clap::{Arg, ArgMatches, Command, value_parser};
+use record::Coordinates;
+use settings::cli;
+
+use super::outcome::LettersOutcome;
+use super::selection::Selection;
+use crate::cli::{Flags, Output, form, output};
+use crate::settings::{DEAD_LETTER_TOPIC, GROUPS};
+use crate::time_bound::TimeBound;
+
+/// A command about dead letters, with what is no setting.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LettersOptions {
+    /// The command.
+    pub command: LettersCommand,
+    /// How long each scan of the topic may take.
+    pub timeout: Duration,
+    /// The form of the result on standard output.
+    pub output: Output,
+}
+
+/// A command about dead letters.
+#[derive(Clone, Debug, PartialEq)]
+pub enum LettersCommand {
+    /// Count and list them.
+    List {
+        /// Which.
+        selection: Selection,
+        /// The most rows.
+        limit: usize,
+    },
+    /// Show one.
+    Show {
+        /// Its coordinates.
+        coordinates: String,
+    },
+}
+
+/// The subcommand.
+pub(crate) fn command() -> Command {
+    Command::new("dead-letters")
+        .about("Lists and shows dead letters")
+        .subcommand_required(true)
+        .arg_required_else_help(true)
+        .subcommand(list())
+        .subcommand(show())
+}
+
+/// The options, and the settings given as flags. `None`: there is no such subcommand.
+pub(crate) fn options(matches: &ArgMatches) -> Option<(LettersOptions, Flags)> {
+    let (name, matches) = matches.subcommand()?;
+    let mut flags = cli::flags(&GROUPS, matches);
+    let command = match name {
+        "list" => LettersCommand::List {
+            selection: selection(matches, &mut flags),
+            limit: matches
+                .get_one::<u16>("limit")
+                .map_or(DEFAULT_LIMIT, |limit| usize::from(*limit)),
+        },
+        "show" => LettersCommand::Show {
+            coordinates: coordinates(matches, &mut flags).into_iter().next()?,
+        },
+        _ => return None,
+    };
+    let timeout = matches.get_one::<Duration>("timeout").copied();
+    let options = LettersOptions {
+        command,
+        timeout: timeout.unwrap_or(Duration::from_secs(60)),
+        output: output(matches),
+    };
+    Some((options, flags))
+}
+
+/// The rows of a list without `--limit`.
+const DEFAULT_LIMIT: usize = 20;
+
+fn list() -> Command {
+    let command = Command::new("list")
+        .about("Counts dead letters by cause and route, and lists the newest")
+        .next_help_heading("This list");
+    let command = with_selection(command)
+        .arg(
+            Arg::new("limit")
+                .long("limit")
+                .value_name("COUNT")
+                .help("The most dead letters that are listed: the newest. All are counted. [default: 20]")
+                .value_parser(value_parser!(u16)),
+        )
+        .arg(timeout())
+        .arg(form("The form of the list on standard output."))
+        .after_help(format!(
+            "Examples:\n  \
+             What was not delivered in the last day, and why?\n    \
+             forward dead-letters list --config-location config.properties --since 24h\n  \
+             What did the endpoint of route A reject?\n    \
+             forward dead-letters list --cause refused --route A --limit 100 --output json\n  \
+             The dead letters of a connector:\n    \
+             forward dead-letters list --dead-letter-topic connect-dlq\n\n\
+             Nothing is written, and no consumer group is joined.\n\n\
+             Exit codes:\n{}",
+            LettersOutcome::help().trim_end()
+        ));
+    cli::with_settings(command, &GROUPS)
+}
+
+fn show() -> Command {
+    let command = Command::new("show")
+        .about("Shows a dead letter with its cause and its record")
+        .next_help_heading("This dead letter")
+        .arg(at().required(true).num_args(1))
+        .arg(timeout())
+        .arg(form("The form of the dead letter on standard output."))
+        .after_help(format!(
+            "Examples:\n  \
+             Why is this record a dead letter, and what is in it?\n    \
+             forward dead-letters show --config-location config.properties orders-dead-letter/0@17\n\n\
+             Nothing is written, and no consumer group is joined.\n\n\
+             Exit codes:\n{}",
+            LettersOutcome::help().trim_end()
+        ));
+    cli::with_settings(command, &GROUPS)
+}
+
+fn with_selection(command: Command) -> Command {
+    let text = |name: &'static str, value: &'static str, help: &'static str| {
+        Arg::new(name).long(name).value_name(value).help(help)
+    };
+    command
+        .arg(at().num_args(1..))
+        .arg(text("cause", "CAUSE", "Those with this cause, such as refused, or class of an exception."))
+        .arg(text("route", "ROUTE", "Those of records that this route took."))
+        .arg(
+            text("since", "TIME", "Those that were written at this time (RFC 3339) or later, or in this time before now (2h).")
+                .value_parser(TimeBound::parse),
+        )
+        .arg(
+            text("until", "TIME", "Those that were written before this time (RFC 3339), or before this time before now.")
+                .value_parser(TimeBound::parse),
+        )
+        .arg(
+            text("partition", "NUMBER", "Those in this partition of the dead-letter topic.")
+                .value_parser(value_parser!(i32).range(0..)),
+        )
+        .arg(
+            text("offsets", "FIRST-LAST", "Those at these offsets of the partition, both included.")
+                .requires("partition")
+                .value_parser(offsets),
+        )
+}
+
+fn at() -> Arg {
+    Arg::new("coordinates")
+        .value_name("TOPIC/PARTITION@OFFSET")
+        .help("The coordinates of a dead letter in its topic. TOPIC/ may be left out: the topic is that of DEAD_LETTER_TOPIC.")
+        .value_parser(|text: &str| {
+            // The topic of a text without one is known after the settings are read.
+            let parsed = Coordinates::parse(text, Some("topic"));
+            parsed.map(|_| text.to_owned())
+        })
+}
+
+fn timeout() -> Arg {
+    Arg::new("timeout")
+        .long("timeout")
+        .value_name("DURATION")
+        .help("How long each of these may take: reading the dead letters, and reading which of them are discarded.")
+        .default_value("60s")
+        .value_parser(cli::duration)
+}
+
+fn selection(matches: &ArgMatches, flags: &mut Flags) -> Selection {
+    let text = |name: &str| matches.get_one::<String>(name).cloned();
+    let bound = |name: &str| matches.get_one::<TimeBound>(name).copied();
+    Selection {
+        coordinates: coordinates(matches, flags),
+        cause: text("cause"),
+        route: text("route"),
+        since: bound("since"),
+        until: bound("until"),
+        partition: matches.get_one("partition").copied(),
+        offsets: matches.get_one("offsets").copied(),
+    }
+}
+
+/// The coordinates. The topic that they name is the dead-letter topic.
+fn coordinates(matches: &ArgMatches, flags: &mut Flags) -> Vec<String> {
+    let found = matches.get_many::<String>("coordinates");
+    let found: Vec<String> = found.into_iter().flatten().cloned().collect();
+    let mut topics = found.iter().filter_map(|text| text.split_once('/'));
+    if let Some((topic, _)) = topics.next() {
+        flags.retain(|(name, _)| *name != DEAD_LETTER_TOPIC.name);
+        flags.push((DEAD_LETTER_TOPIC.name, topic.to_owned()));
+    }
+    found
+}
+
+/// `10-20`, or one offset.
+fn offsets(text: &str) -> Result<(i64, i64), String> {
+    let number = |text: &str| text.parse().ok().filter(|number: &i64| *number >= 0);
+    let (first, last) = text.split_once('-').unwrap_or((text, text));
+    number(first)
+        .zip(number(last))
+        .filter(|(first, last)| first <= last)
+        .ok_or_else(|| "expected FIRST-LAST, such as 10-20".to_owned())
+}

@@ -1,0 +1,27 @@
+//! `forward dead-letters`: the records of a dead-letter topic, listed and shown.
+//!
+//! - `cli`: the command line
+//! - `selection`: which dead letters a command is about
+//! - `topic`: reads the topic
+//! - [`list`], [`show`]: the commands
+//! - [`report`], `text`: the results, as JSON or text
+//!
+//! The format of dead letters is in [`crate::dead_letter`].
+
+pub(crate) mod cli;
+mod error;
+mod list;
+mod outcome;
+pub mod report;
+mod selection;
+mod show;
+mod text;
+mod topic;
+
+pub use cli::{LettersCommand, LettersOptions};
+pub use error::LettersError;
+pub use list::list;
+pub use outcome::LettersOutcome;
+pub use selection::{InvalidSelection, Selection};
+pub use show::show;
+pub use text::{render_details, render_list};
