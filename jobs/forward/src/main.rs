@@ -5,13 +5,15 @@ use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
 use forward::config::Config;
-use forward::dead_letters::{self, LettersCommand, LettersError, LettersOptions, LettersOutcome};
+use forward::dead_letters::{
+    self, LettersCommand, LettersError, LettersOptions, LettersOutcome, Replay, Selection,
+};
 use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::job::Job;
@@ -43,7 +45,13 @@ fn main() -> ExitCode {
         Action::Test(options) => return test(&options, &flags),
         Action::Explain(options) => return explain(&options, &flags),
         Action::Status(options) => return status(&options, &flags),
-        Action::DeadLetters(options) => return dead_letters(&options, &flags),
+        Action::DeadLetters(options) => match &options.command {
+            LettersCommand::Replay {
+                selection,
+                options: run,
+            } => replay(selection, run, options.timeout, &flags),
+            _ => return dead_letters(&options, &flags),
+        },
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -87,6 +95,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             proxies: &proxies,
             schemas: &loaded.sources.schemas,
             registry: loaded.sources.registry.as_ref(),
+            letters: None,
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -234,6 +243,40 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
     ExitCode::from(outcome.code())
 }
 
+/// Delivers the records of dead letters.
+fn replay(
+    selection: &Selection,
+    options: &RunOptions,
+    timeout: Duration,
+    flags: &Flags,
+) -> Result<RunOutcome> {
+    let environment = environment()?;
+    let settings = gather(flags)?;
+    telemetry::start(&settings)?;
+    warn_misspelled(&GROUPS);
+    let job = Job::load(&settings)?;
+    handle_signals()?;
+    let replay = Replay {
+        selection,
+        options,
+        timeout,
+        proxies: &Proxies::from_environment(environment)?,
+        shutdown: &SHUTDOWN,
+    };
+    match replay.run(job, SystemTime::now()) {
+        Ok(Some(outcome)) => Ok(outcome),
+        Ok(None) => {
+            console::say(format_args!("forward: there is no dead-letter topic"));
+            Ok(RunOutcome::Completed)
+        }
+        Err(error) if error.outcome() == LettersOutcome::Source => {
+            console::say(format_args!("forward: {error}"));
+            Ok(RunOutcome::Source)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Lists or shows dead letters.
 fn dead_letters(options: &LettersOptions, flags: &Flags) -> ExitCode {
     let fail = |error: anyhow::Error, outcome: LettersOutcome| {
@@ -279,6 +322,7 @@ fn letters_command(
             };
             (text, details.outcome())
         }
+        LettersCommand::Replay { .. } => (String::new(), LettersOutcome::Configuration),
     })
 }
 

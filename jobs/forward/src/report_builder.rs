@@ -202,7 +202,9 @@ impl ReportBuilder {
                     .push(format!("route {} was deferred: {reason}", route.route));
             }
             let mut states = pipeline.partitions().iter();
-            let has_deferred = states.any(|(_, state)| state.has_deferred(index));
+            // A dead letter that is rejected again stays for the next run, and is counted as a dead letter.
+            let has_deferred = states.any(|(_, state)| state.has_deferred(index))
+                && (counters.open > 0 || !pipeline.has_letters());
             if has_deferred && (pipeline.stop_reason().is_none() || reason.is_some()) {
                 route.state = report::RouteEnd::Deferred;
                 self.facts.delivered_before |= counters.already_completed > 0;
@@ -212,6 +214,13 @@ impl ReportBuilder {
 
     fn add_outcome(&mut self, window: &Window, pipeline: &Pipeline<'_>) {
         self.notes.extend(pipeline.notes().iter().cloned());
+        let kept: u64 = self.dead_letters.causes.values().sum();
+        if pipeline.has_letters() && kept > 0 {
+            self.notes.push(format!(
+                "{kept} dead letters were rejected again: they stay in the topic as they are, and the next replay of the \
+                 same selection sends them again"
+            ));
+        }
         let failed = pipeline.failed_dead_letters();
         if failed > 0 {
             self.facts.source_failed = true;

@@ -26,7 +26,9 @@ use crate::config::Config;
 use crate::dead_letter::DeadLetterConfig;
 use crate::error::RunError;
 use crate::pauses::{self, PauseEnds};
-use crate::pipeline::{self, Deadlines, PartitionState, Pipeline, PipelineConfig, PipelineIo};
+use crate::pipeline::{
+    self, Deadlines, LetterFilter, PartitionState, Pipeline, PipelineConfig, PipelineIo,
+};
 use crate::plan::{self, PlanError, PlannedWindow};
 use crate::producer::RecordProducer;
 use crate::recreation;
@@ -52,6 +54,8 @@ pub struct Run<'r> {
     pub schemas: &'r WriterSchemas,
     /// The schema registry, if there is one.
     pub registry: Option<&'r SchemaFetcher>,
+    /// The original records, if the topic is a dead-letter topic whose records are replayed; `None` for any other topic.
+    pub letters: Option<&'r LetterFilter<'r>>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.
@@ -87,7 +91,7 @@ impl Run<'_> {
         report.set_topic(&topic);
         let scope = scope::scope(self.routes, self.schemas, self.route_configs, &topic);
         let known = self.known_record(&reader, &topic, clock)?;
-        let needs_record = recreation::needs_record(self.config, &topic);
+        let needs_record = self.needs_record(&topic);
         let PlannedWindow {
             window,
             data_loss,
@@ -101,9 +105,7 @@ impl Run<'_> {
         report.add_data_loss(data_loss);
         report.add_early_end(early_end);
         let recorded = known.as_ref().map(|record| record.pauses.clone());
-        let recorded = recorded
-            .filter(|_| self.moves_commits())
-            .unwrap_or_default();
+        let recorded = recorded.filter(|_| self.keeps_record()).unwrap_or_default();
         let pause_ends = pauses::ends(&recorded, self.route_configs, SystemTime::now());
         if window.length() == 0 {
             report.add_empty_window(&topic, &window);
@@ -139,6 +141,7 @@ impl Run<'_> {
         let io = PipelineIo {
             topic: Arc::from(self.config.kafka.topic.as_str()),
             reader: &reader,
+            letters: self.letters,
             routes: self.routes,
             schemas: self.schemas.clone(),
             registry: self.registry.cloned(),
@@ -158,7 +161,9 @@ impl Run<'_> {
         if let Some(result) = record_results.try_iter().last() {
             report.add_topic_record(&result);
         }
-        if let Some(member) = &member {
+        if let Some(member) = &member
+            && self.keeps_record()
+        {
             let ends = self.pauses_after(&pipeline, pause_ends);
             report.add_pauses(&ends);
             let new = pauses::record(&ends, self.route_configs);
@@ -207,8 +212,8 @@ impl Run<'_> {
         topic: &TopicOffsets,
         clock: Instant,
     ) -> Result<Option<TopicRecord>, RunError> {
-        let is_needed = recreation::needs_record(self.config, topic);
-        if !is_needed && !self.moves_commits() {
+        let is_needed = self.needs_record(topic);
+        if !is_needed && !self.keeps_record() {
             return Ok(None);
         }
         let found = reader.topic_record(&self.config.dead_letter_topic, &self.start_wait(clock));
@@ -225,7 +230,7 @@ impl Run<'_> {
     /// The topic record that this run writes at its start; `None` if it moves no commits or the topic has no id.
     fn new_record(&self, topic: &TopicOffsets, pauses: &[Pause]) -> Option<StoredTopicRecord> {
         let has_id = topic.topic_id.is_some();
-        (has_id && self.moves_commits())
+        (has_id && self.keeps_record())
             .then(|| recreation::record(self.config, topic, pauses.to_vec()))
     }
 
@@ -304,6 +309,17 @@ impl Run<'_> {
             }
             None => None,
         }
+    }
+
+    /// True if only the topic record can show whether the topic is the same.
+    fn needs_record(&self, topic: &TopicOffsets) -> bool {
+        self.letters.is_none() && recreation::needs_record(self.config, topic)
+    }
+
+    /// False if the run has no topic record: it moves no commits, or its topic is the dead-letter topic, for which the group
+    /// has commits of its own.
+    fn keeps_record(&self) -> bool {
+        self.moves_commits() && self.letters.is_none()
     }
 
     /// False for a replay and for a dry run.

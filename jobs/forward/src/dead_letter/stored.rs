@@ -120,11 +120,25 @@ impl StoredRecord {
                 return Discard::from_headers(&message).map(Self::Discard);
             }
         }
-        Ok(Self::DeadLetter(Box::new(from_headers(message, family))))
+        let enveloped = (family == Family::Frontdoor).then(|| enveloped(&message));
+        let letter = from_headers(message, family);
+        // The job writes the headers with an envelope too. A record whose own value has the form of an envelope cannot name
+        // the run that dead-letters it.
+        match enveloped.flatten() {
+            Some(enveloped) if enveloped.is_same(&letter) => Ok(Self::DeadLetter(enveloped)),
+            _ => Ok(Self::DeadLetter(Box::new(letter))),
+        }
     }
 }
 
 impl StoredDeadLetter {
+    fn is_same(&self, other: &Self) -> bool {
+        self.run.is_some()
+            && self.run == other.run
+            && self.cause == other.cause
+            && self.origin == other.origin
+    }
+
     /// Where it is, and why.
     pub(crate) fn location(self) -> DeadLetterLocation {
         DeadLetterLocation {
@@ -161,6 +175,14 @@ fn family(headers: &[(String, Option<Bytes>)]) -> Option<Family> {
         let mut families = FAMILIES.into_iter();
         families.find(|family| name.starts_with(family.prefix()))
     })
+}
+
+/// The dead letter of the envelope, if the value is one.
+fn enveloped(message: &Message) -> Option<Box<StoredDeadLetter>> {
+    match stored_envelope::parse(message.clone()) {
+        Ok(StoredRecord::DeadLetter(letter)) => Some(letter),
+        Ok(StoredRecord::Discard(_)) | Err(_) => None,
+    }
 }
 
 fn from_headers(message: Message, family: Family) -> StoredDeadLetter {

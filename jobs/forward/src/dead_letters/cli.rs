@@ -1,14 +1,16 @@
 //! The command line of `forward dead-letters`.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
 use record::Coordinates;
 use settings::cli;
 
 use super::outcome::LettersOutcome;
 use super::selection::Selection;
-use crate::cli::{Flags, Output, form, output};
+use crate::cli::{Flags, Output, RunOptions, form, output};
+use crate::exit::RunOutcome;
 use crate::settings::{DEAD_LETTER_TOPIC, GROUPS};
 use crate::time_bound::TimeBound;
 
@@ -38,16 +40,24 @@ pub enum LettersCommand {
         /// Its coordinates.
         coordinates: String,
     },
+    /// Deliver their records.
+    Replay {
+        /// Which.
+        selection: Selection,
+        /// The options of the run.
+        options: RunOptions,
+    },
 }
 
 /// The subcommand.
 pub(crate) fn command() -> Command {
     Command::new("dead-letters")
-        .about("Lists and shows dead letters")
+        .about("Lists, shows and replays dead letters")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(list())
         .subcommand(show())
+        .subcommand(replay())
 }
 
 /// The options, and the settings given as flags. `None`: there is no such subcommand.
@@ -63,6 +73,16 @@ pub(crate) fn options(matches: &ArgMatches) -> Option<(LettersOptions, Flags)> {
         },
         "show" => LettersCommand::Show {
             coordinates: coordinates(matches, &mut flags).into_iter().next()?,
+        },
+        "replay" => LettersCommand::Replay {
+            selection: selection(matches, &mut flags),
+            options: RunOptions {
+                every: None,
+                output: output(matches),
+                report: matches.get_one("report").cloned(),
+                dry_run: matches.get_flag("dry_run"),
+                progress: true,
+            },
         },
         _ => return None,
     };
@@ -121,6 +141,44 @@ fn show() -> Command {
              Nothing is written, and no consumer group is joined.\n\n\
              Exit codes:\n{}",
             LettersOutcome::help().trim_end()
+        ));
+    cli::with_settings(command, &GROUPS)
+}
+
+fn replay() -> Command {
+    let command = Command::new("replay")
+        .about("Delivers the records of dead letters to the routes that take them now")
+        .next_help_heading("This replay");
+    let command = with_selection(command)
+        .arg(
+            Arg::new("dry_run")
+                .long("dry-run")
+                .help("Read, decode and route the records, but deliver and commit nothing.")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
+            Arg::new("report")
+                .long("report")
+                .value_name("FILE")
+                .help("Also write the report to this file, as JSON.")
+                .value_parser(value_parser!(PathBuf)),
+        )
+        .arg(timeout())
+        .arg(form("The form of the report on standard output: that of forward run."))
+        .after_help(format!(
+            "Examples:\n  \
+             What would be sent?\n    \
+             forward dead-letters replay --config-location config.properties --cause refused --route A --dry-run\n  \
+             Send it, and continue it after an interruption: the same selection again\n    \
+             forward dead-letters replay --config-location config.properties --cause refused --route A\n  \
+             One record:\n    \
+             forward dead-letters replay orders-dead-letter/0@17\n\n\
+             The requests have the bytes and the idempotency keys of the first delivery. The progress is in the consumer \
+             group KAFKA_GROUP_ID.replay.FINGERPRINT of the selection: what it has delivered, it does not deliver again. \
+             A record that is rejected again stays a dead letter, counts as dead_lettered, and is sent by the next replay \
+             of the selection. Discarded letters are skipped, as is what is not selected.\n\n\
+             Exit codes:\n{}",
+            RunOutcome::help().trim_end()
         ));
     cli::with_settings(command, &GROUPS)
 }

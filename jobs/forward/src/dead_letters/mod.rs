@@ -1,9 +1,9 @@
-//! `forward dead-letters`: the records of a dead-letter topic, listed and shown.
+//! `forward dead-letters`: the records of a dead-letter topic, listed, shown and replayed.
 //!
 //! - `cli`: the command line
 //! - `selection`: which dead letters a command is about
 //! - `topic`: reads the topic
-//! - [`list`], [`show`]: the commands
+//! - [`list`], [`show`], [`Replay`]: the commands
 //! - [`report`], `text`: the results, as JSON or text
 //!
 //! The format of dead letters is in [`crate::dead_letter`].
@@ -12,6 +12,7 @@ pub(crate) mod cli;
 mod error;
 mod list;
 mod outcome;
+mod replay;
 pub mod report;
 mod selection;
 mod show;
@@ -22,6 +23,7 @@ pub use cli::{LettersCommand, LettersOptions};
 pub use error::LettersError;
 pub use list::list;
 pub use outcome::LettersOutcome;
+pub use replay::Replay;
 pub use selection::{InvalidSelection, Selection};
 pub use show::show;
 pub use text::{render_details, render_list};

@@ -98,6 +98,11 @@ impl DeadLetters {
         Sent::InFlight
     }
 
+    /// Counts a dead letter that is not written: it is one already.
+    pub(super) fn keep(&mut self, letter: &DeadLetter) {
+        self.summary.add(letter);
+    }
+
     /// So many dead letters of records without a route are committed.
     pub(super) fn on_committed(&mut self, count: usize) {
         self.uncommitted = self.uncommitted.saturating_sub(count);

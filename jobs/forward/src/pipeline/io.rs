@@ -12,6 +12,7 @@ use offsets::window::Window;
 use routes::Routes;
 use writer_schemas::WriterSchemas;
 
+use super::letters::LetterFilter;
 use crate::schema_fetcher::SchemaFetcher;
 use crate::writer::{RecordWriter, WriteResult};
 
@@ -21,6 +22,8 @@ pub struct PipelineIo<'r> {
     pub topic: Arc<str>,
     /// The client that reads.
     pub reader: &'r Reader,
+    /// The original records of a dead-letter topic; absent for any other topic.
+    pub letters: Option<&'r LetterFilter<'r>>,
     /// The routes.
     pub routes: &'r Routes,
     /// The schemas that records may have been written with.

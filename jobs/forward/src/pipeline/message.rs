@@ -42,26 +42,52 @@ impl MessageBuilder {
     ) -> Message {
         let headers = record.headers();
         let client_key = client_key(&headers);
-        let value = record.value().map(|value| self.copy(class, value));
-        let payload = datum.map(|datum| Payload {
-            datum: match datum.bytes {
-                DatumBytes::Value { framing } => value.clone().unwrap_or_default().slice(framing..),
-                DatumBytes::Resolved(bytes) => self.copy(class, bytes),
-            },
-            schema: datum.schema,
-        });
-        Message {
+        let message = Message {
             at: self.coordinates(record.partition(), record.offset()),
-            key: record.key().map(|key| self.copy(class, key)),
-            value,
-            payload,
+            key: record.key().map(|key| self.share(class, key)),
+            value: record.value().map(|value| self.share(class, value)),
+            payload: None,
             headers,
             timestamp: record.timestamp(),
             client_key,
+        };
+        self.with_datum(message, class, datum)
+    }
+
+    /// The message with the datum that is delivered, which the router has found in its value.
+    pub(super) fn with_datum(
+        &mut self,
+        message: Message,
+        class: Class,
+        datum: Option<RoutedDatum<'_>>,
+    ) -> Message {
+        let payload = datum.map(|datum| Payload {
+            datum: match datum.bytes {
+                DatumBytes::Value { framing } => {
+                    message.value.clone().unwrap_or_default().slice(framing..)
+                }
+                DatumBytes::Resolved(bytes) => self.share(class, bytes),
+            },
+            schema: datum.schema,
+        });
+        Message { payload, ..message }
+    }
+
+    /// A copy of the record with allocations of its own.
+    pub(super) fn copy(&self, record: &Record<'_>) -> Message {
+        let headers = record.headers();
+        Message {
+            at: self.coordinates(record.partition(), record.offset()),
+            key: record.key().map(Bytes::copy_from_slice),
+            value: record.value().map(Bytes::copy_from_slice),
+            payload: None,
+            client_key: client_key(&headers),
+            headers,
+            timestamp: record.timestamp(),
         }
     }
 
-    fn copy(&mut self, class: Class, bytes: &[u8]) -> Bytes {
+    fn share(&mut self, class: Class, bytes: &[u8]) -> Bytes {
         const CHUNK: usize = 16 * 1024;
         let arena = &mut self.arenas[class];
         if arena.capacity() < bytes.len() {

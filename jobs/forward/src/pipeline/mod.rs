@@ -43,6 +43,7 @@ mod event;
 mod give_up;
 mod held;
 mod io;
+mod letters;
 mod lifecycle;
 mod message;
 mod partition;
@@ -62,6 +63,7 @@ mod written;
 pub use config::{Deadlines, PipelineConfig};
 pub(crate) use give_up::age;
 pub use io::PipelineIo;
+pub use letters::LetterFilter;
 pub use partition::PartitionState;
 pub use partitions::{DeferredRecord, Partitions};
 pub(crate) use preview::schema_headers;
@@ -111,6 +113,8 @@ pub struct WrittenAnswers {
 pub struct Pipeline<'r> {
     source: Source<'r>,
     router: Router<'r>,
+    /// Present in a window over a dead-letter topic.
+    letters: Option<&'r LetterFilter<'r>>,
     schema_requests: SchemaRequests,
     /// Records that there is no room for, at most one a partition, the oldest first. Their partitions are paused.
     parked: VecDeque<Box<RoutedRecord>>,
@@ -162,6 +166,7 @@ impl<'r> Pipeline<'r> {
                 },
                 config.delivery_schema,
             ),
+            letters: io.letters,
             schema_requests: SchemaRequests::new(io.registry),
             parked: VecDeque::new(),
             deliveries: Deliveries::new(

@@ -310,6 +310,19 @@ impl Partitions {
         }
     }
 
+    /// A record in flight is rejected and is a dead letter already. It is counted as one, and stays for the next run.
+    pub(super) fn on_rejected_again(&mut self, partition: i32, class: Class, offset: i64) {
+        self.defer(partition, class, offset);
+        if let Some(state) = self.states.get_mut(&partition) {
+            state.counters.open -= 1;
+            state.counters.dead_lettered += 1;
+        }
+        if let Some(route) = self.routes.get_mut(class) {
+            route.open -= 1;
+            route.dead_lettered += 1;
+        }
+    }
+
     /// A record in flight stays for the next run.
     pub(super) fn defer(&mut self, partition: i32, class: Class, offset: i64) {
         if let Some(state) = self.states.get_mut(&partition)

@@ -66,6 +66,21 @@ impl<'r> Source<'r> {
         self.messages.build(record, class, datum)
     }
 
+    /// A copy of the record, without a datum.
+    pub(super) fn copy(&self, record: &Record<'_>) -> Message {
+        self.messages.copy(record)
+    }
+
+    /// Adds the datum that is delivered.
+    pub(super) fn with_datum(
+        &mut self,
+        message: Message,
+        class: Class,
+        datum: Option<RoutedDatum<'_>>,
+    ) -> Message {
+        self.messages.with_datum(message, class, datum)
+    }
+
     /// The headers that say how the record's value is encoded.
     pub(super) fn schema_headers(record: &Record<'_>) -> SchemaHeaders {
         let mut headers = SchemaHeaders::default();

@@ -18,6 +18,7 @@ use super::event::Event;
 use super::give_up::{self, UnacceptedRecord, age};
 use super::partition::Disposition;
 use super::partitions::Admission;
+use super::preview::schema_headers;
 use super::routed_record::{Placement, RoutedRecord};
 use super::router::Decision;
 use super::shutdown::StopReason;
@@ -66,8 +67,21 @@ impl<'r> Pipeline<'r> {
         }
         let (partition, offset) = (record.partition(), record.offset());
         let size = record.value().map_or(0, <[u8]>::len);
-        let headers = Source::schema_headers(&record);
-        let decision = self.router.decide(record.value(), &headers);
+        let letter = self.letters.map(|letters| {
+            let message = self.source.copy(&record);
+            letters.original(message)
+        });
+        let decision = match &letter {
+            None => {
+                let headers = Source::schema_headers(&record);
+                self.router.decide(record.value(), &headers)
+            }
+            Some(None) => Decision::Skip,
+            Some(Some(message)) => {
+                let headers = schema_headers(&message.headers);
+                self.router.decide(message.value.as_deref(), &headers)
+            }
+        };
         if let Decision::MissingSchema(reference) = decision
             && self.partitions.is_due(partition, offset)
         {
@@ -111,13 +125,19 @@ impl<'r> Pipeline<'r> {
             None => self.router.datum(),
             Some(_) => None,
         };
-        let message = self.source.message(&record, class, datum);
-        if class != self.partitions.unrouted()
+        let message = match letter.flatten() {
+            None => self.source.message(&record, class, datum),
+            Some(message) => self.source.with_datum(message, class, datum),
+        };
+        let is_kept = self.letters.is_some();
+        if (is_kept || class != self.partitions.unrouted())
             && let Some((cause, reason)) = dead_letter
         {
             self.partitions
                 .enter(partition, offset, class, visit, Disposition::InFlight);
-            self.deliveries.add_uncommitted(class);
+            if class != self.partitions.unrouted() {
+                self.deliveries.add_uncommitted(class);
+            }
             self.reject(class, message, cause, reason, None);
             return self.stop_fetching_if_read(partition);
         }
@@ -315,6 +335,9 @@ impl<'r> Pipeline<'r> {
         reason: String,
         answer: Option<RecordAnswer>,
     ) {
+        if self.letters.is_some() {
+            return self.keep_letter(route, message, cause, reason);
+        }
         let (partition, offset) = (message.at.partition, message.at.offset);
         let letter = DeadLetter {
             message,

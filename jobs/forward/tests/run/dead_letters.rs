@@ -98,3 +98,106 @@ fn dead_letters_are_counted_listed_and_shown() {
         assert!(format!("{out}{log}").contains(expected), "{out}{log}");
     }
 }
+
+/// Each request's idempotency key and body.
+fn received(endpoint: &Endpoint) -> Vec<(String, Vec<u8>)> {
+    let requests = endpoint.requests().into_iter();
+    requests
+        .map(|request| {
+            let key = request.header("idempotency-key").unwrap().to_owned();
+            (key, request.body.to_vec())
+        })
+        .collect()
+}
+
+fn dead_letters(stage: &Stage) -> usize {
+    records::all(stage.broker.bootstrap(), DEAD_LETTER_TOPIC)
+        .unwrap()
+        .len()
+}
+
+impl Stage {
+    fn replay(&self, arguments: &[&str]) -> Run {
+        let environment = [("BACKOFF_INITIAL", "20ms"), ("UNMATCHED", "skip")];
+        let arguments = [&["dead-letters", "replay", "--output", "json"], arguments].concat();
+        let (code, out, log) = self.show(&environment, &arguments);
+        Run {
+            code,
+            report: serde_json::from_str(&out).unwrap_or_else(|error| panic!("{error}: {log}")),
+            log,
+        }
+    }
+}
+
+#[test]
+fn a_replay_sends_the_same_bytes_with_the_same_key_once() {
+    for envelope in [false, true] {
+        let mut stage = Stage::new(rejecting(), Endpoint::always(Answer::ok()).unwrap());
+        let user = |name: &str| User::new(1010, name).encode();
+        let bad = ["bad-0", "bad-1"].map(user);
+        let others = [b"\xff no datum".to_vec(), user("good")];
+        stage.write_to(0, [&bad[..], &others].concat());
+        let setting = envelope.to_string();
+        let run = stage.run(&["--dead-letter-envelope", &setting]);
+        assert_eq!(
+            (run.code, run.total("dead_lettered")),
+            (10, 3),
+            "{}",
+            run.log
+        );
+        let mut first = received(&stage.a);
+        first.retain(|(_, body)| bad.contains(body));
+
+        stage.a = Endpoint::always(Answer::ok()).unwrap();
+        let dry_run = stage.replay(&["--cause", "refused", "--dry-run"]);
+        dry_run.assert(0, &json!({"delivered": 0, "skipped": 1, "deferred": 2}));
+        assert_eq!(stage.a.count(), 0);
+        let replay = stage.replay(&["--cause", "refused"]);
+        replay.assert(0, &json!({"delivered": 2, "skipped": 1}));
+        assert_eq!(received(&stage.a), first);
+        let again = stage.replay(&["--cause", "refused"]);
+        again.assert(0, &json!({"delivered": 0}));
+        assert_eq!(stage.a.count(), 2);
+        // Another selection has progress of its own. What is rejected again is not written again.
+        let undecodable = stage.replay(&["--cause", "undecodable"]);
+        undecodable.assert(
+            10,
+            &json!({"dead_lettered": 1, "skipped": 2, "deferred": 0}),
+        );
+        assert_eq!((stage.a.count(), dead_letters(&stage)), (2, 3));
+    }
+}
+
+#[test]
+fn what_is_rejected_again_is_sent_by_the_next_replay_alone() {
+    let mut stage = Stage::new(rejecting(), Endpoint::always(Answer::ok()).unwrap());
+    let user = |name: &str| User::new(1010, name).encode();
+    stage.write_to(0, ["bad-0", "bad-1", "bad-2"].map(user).to_vec());
+    assert_eq!(stage.run(&["--dead-letter-min-count", "100"]).code, 10);
+    stage.a =
+        Endpoint::start(
+            |request| match String::from_utf8_lossy(&request.body).contains("bad-1") {
+                true => Answer::status(422),
+                false => Answer::ok(),
+            },
+        )
+        .unwrap();
+    let replay = stage.replay(&[]);
+    replay.assert(
+        10,
+        &json!({"delivered": 2, "dead_lettered": 1, "deferred": 0}),
+    );
+    assert_eq!(stage.a.count(), 3);
+    assert!(
+        replay.report["notes"]
+            .to_string()
+            .contains("rejected again")
+    );
+    let again = stage.replay(&[]);
+    again.assert(10, &json!({"already_completed": 1, "dead_lettered": 1}));
+    assert_eq!(stage.a.count(), 4);
+    let user = |name: &str| User::new(1010, name).encode();
+    let requests = stage.a.requests();
+    assert_eq!(requests.last().unwrap().body, user("bad-1"));
+    assert_eq!(dead_letters(&stage), 3);
+}

@@ -58,19 +58,24 @@ fn written(headers: &OwnedHeaders) -> Vec<(String, Option<Bytes>)> {
     headers.collect()
 }
 
-/// The dead letters that the job writes for a record with these headers, with headers and in an envelope.
+/// The dead letters that the job writes for a record with these headers: with headers, and in an envelope on a broker without
+/// headers.
 fn letters(own: Vec<(String, Option<Bytes>)>) -> [Message; 2] {
-    let letter = DeadLetter {
-        message: message("orders", own),
+    let letter = refused(message("orders", own));
+    let with_headers = message("letters", written(&letter.record_headers(&config(false))));
+    let enveloped = with_value(letter.envelope(&config(true)).unwrap());
+    [with_headers, enveloped]
+}
+
+fn refused(message: Message) -> DeadLetter {
+    DeadLetter {
+        message,
         class: 0,
         cause: Cause::Refused,
         reason: "422".to_owned(),
         route: Some("A".to_owned()),
         answer: None,
-    };
-    let with_headers = message("letters", written(&letter.record_headers(&config(false))));
-    let enveloped = with_value(letter.envelope(&config(true)).unwrap());
-    [with_headers, enveloped]
+    }
 }
 
 fn dead_letter(message: Message) -> StoredDeadLetter {
@@ -124,6 +129,29 @@ fn the_record_is_as_before_and_has_its_idempotency_key() {
         let record = dead_letter(letter).record.unwrap();
         assert_eq!(record.client_key.as_deref(), Some("c/t/0/7"));
     }
+}
+
+#[test]
+fn an_envelope_with_headers_is_opened() {
+    let letter = refused(message("orders", Vec::new()));
+    let headers = || written(&letter.record_headers(&config(true)));
+    let both = Message {
+        value: letter.envelope(&config(true)).map(Bytes::from),
+        ..message("letters", headers())
+    };
+    let found = dead_letter(both.clone());
+    assert_eq!(found.family, Family::Envelope);
+    assert_eq!(found.record.unwrap().value, Some("v".into()));
+    // The record's own value has the form of an envelope.
+    let text = String::from_utf8(both.value.unwrap().to_vec()).unwrap();
+    let own = Bytes::from(text.replace("\"run\":\"r\"", "\"run\":\"another\""));
+    let value = Some(own.clone());
+    let found = dead_letter(Message {
+        value,
+        ..message("letters", headers())
+    });
+    assert_eq!(found.family, Family::Frontdoor);
+    assert_eq!(found.record.unwrap().value, Some(own));
 }
 
 #[test]
