@@ -9,7 +9,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use settings::{Settings, Source, cli, markdown};
 
-use crate::dead_letters::{self, LettersOptions};
+use crate::dead_letters::{self, LettersOptions, ReplayOptions};
 use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
@@ -32,8 +32,10 @@ pub enum Action {
     Explain(ExplainOptions),
     /// Show the status of the group.
     Status(StatusOptions),
-    /// List and show dead letters.
+    /// List, show or discard dead letters.
     DeadLetters(LettersOptions),
+    /// Deliver the records of dead letters.
+    ReplayDeadLetters(ReplayOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -127,10 +129,9 @@ pub fn parse(
             let (options, flags) = status::cli::options(matches);
             Ok((Action::Status(options), flags))
         }
-        Some(("dead-letters", matches)) => match dead_letters::cli::options(matches) {
-            Some((options, flags)) => Ok((Action::DeadLetters(options), flags)),
-            None => Err(RunOutcome::Usage.code()),
-        },
+        Some(("dead-letters", matches)) => {
+            dead_letters::cli::action(matches).ok_or(RunOutcome::Usage.code())
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {

@@ -5,14 +5,14 @@ use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
 use forward::config::Config;
 use forward::dead_letters::{
-    self, LettersCommand, LettersError, LettersOptions, LettersOutcome, Replay, Selection,
+    self, LettersCommand, LettersError, LettersOptions, LettersOutcome, Replay, ReplayOptions,
 };
 use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
@@ -45,13 +45,8 @@ fn main() -> ExitCode {
         Action::Test(options) => return test(&options, &flags),
         Action::Explain(options) => return explain(&options, &flags),
         Action::Status(options) => return status(&options, &flags),
-        Action::DeadLetters(options) => match &options.command {
-            LettersCommand::Replay {
-                selection,
-                options: run,
-            } => replay(selection, run, options.timeout, &flags),
-            _ => return dead_letters(&options, &flags),
-        },
+        Action::DeadLetters(options) => return dead_letters(&options, &flags),
+        Action::ReplayDeadLetters(options) => replay(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
             gather(&flags).and_then(|settings| print(cli::listing(&settings).as_bytes()))
@@ -244,12 +239,7 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Delivers the records of dead letters.
-fn replay(
-    selection: &Selection,
-    options: &RunOptions,
-    timeout: Duration,
-    flags: &Flags,
-) -> Result<RunOutcome> {
+fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
     let settings = gather(flags)?;
     telemetry::start(&settings)?;
@@ -257,9 +247,9 @@ fn replay(
     let job = Job::load(&settings)?;
     handle_signals()?;
     let replay = Replay {
-        selection,
-        options,
-        timeout,
+        selection: &options.selection,
+        options: &options.run,
+        timeout: options.timeout,
         proxies: &Proxies::from_environment(environment)?,
         shutdown: &SHUTDOWN,
     };
@@ -277,7 +267,7 @@ fn replay(
     }
 }
 
-/// Lists or shows dead letters.
+/// Lists, shows or discards dead letters.
 fn dead_letters(options: &LettersOptions, flags: &Flags) -> ExitCode {
     let fail = |error: anyhow::Error, outcome: LettersOutcome| {
         console::say(format_args!("forward: {error:#}"));
@@ -322,7 +312,20 @@ fn letters_command(
             };
             (text, details.outcome())
         }
-        LettersCommand::Replay { .. } => (String::new(), LettersOutcome::Configuration),
+        LettersCommand::Discard {
+            selection,
+            reason,
+            dry_run,
+        } => {
+            let discarded =
+                dead_letters::discard(&job.config, selection, reason, *dry_run, timeout, now);
+            let report = discarded?;
+            let text = match is_json {
+                true => report.json(),
+                false => dead_letters::render_discard(&report),
+            };
+            (text, report.outcome())
+        }
     })
 }
 

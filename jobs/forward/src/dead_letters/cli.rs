@@ -3,13 +3,14 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, ArgMatches, Command, value_parser};
 use record::Coordinates;
 use settings::cli;
 
 use super::outcome::LettersOutcome;
 use super::selection::Selection;
-use crate::cli::{Flags, Output, RunOptions, form, output};
+use crate::cli::{Action, Flags, Output, RunOptions, form, output};
+use crate::dead_letter::discard::MAX_REASON;
 use crate::exit::RunOutcome;
 use crate::settings::{DEAD_LETTER_TOPIC, GROUPS};
 use crate::time_bound::TimeBound;
@@ -40,30 +41,46 @@ pub enum LettersCommand {
         /// Its coordinates.
         coordinates: String,
     },
-    /// Deliver their records.
-    Replay {
+    /// Record that they are not to be replayed.
+    Discard {
         /// Which.
         selection: Selection,
-        /// The options of the run.
-        options: RunOptions,
+        /// Why.
+        reason: String,
+        /// Write nothing.
+        dry_run: bool,
     },
+}
+
+/// Options of a replay that are not settings.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ReplayOptions {
+    /// Which dead letters.
+    pub selection: Selection,
+    /// The options of the run.
+    pub run: RunOptions,
+    /// How long reading the discarded letters may take.
+    pub timeout: Duration,
 }
 
 /// The subcommand.
 pub(crate) fn command() -> Command {
     Command::new("dead-letters")
-        .about("Lists, shows and replays dead letters")
+        .about("Lists, shows, replays and discards dead letters")
         .subcommand_required(true)
         .arg_required_else_help(true)
         .subcommand(list())
         .subcommand(show())
         .subcommand(replay())
+        .subcommand(discard())
 }
 
-/// The options, and the settings given as flags. `None`: there is no such subcommand.
-pub(crate) fn options(matches: &ArgMatches) -> Option<(LettersOptions, Flags)> {
+/// What the subcommand requests, and the settings given as flags. `None`: there is no such subcommand.
+pub(crate) fn action(matches: &ArgMatches) -> Option<(Action, Flags)> {
     let (name, matches) = matches.subcommand()?;
     let mut flags = cli::flags(&GROUPS, matches);
+    let timeout = matches.get_one::<Duration>("timeout").copied();
+    let timeout = timeout.unwrap_or(Duration::from_secs(60));
     let command = match name {
         "list" => LettersCommand::List {
             selection: selection(matches, &mut flags),
@@ -74,25 +91,33 @@ pub(crate) fn options(matches: &ArgMatches) -> Option<(LettersOptions, Flags)> {
         "show" => LettersCommand::Show {
             coordinates: coordinates(matches, &mut flags).into_iter().next()?,
         },
-        "replay" => LettersCommand::Replay {
+        "discard" => LettersCommand::Discard {
             selection: selection(matches, &mut flags),
-            options: RunOptions {
-                every: None,
-                output: output(matches),
-                report: matches.get_one("report").cloned(),
-                dry_run: matches.get_flag("dry_run"),
-                progress: true,
-            },
+            reason: matches.get_one("reason").cloned().unwrap_or_default(),
+            dry_run: matches.get_flag("dry_run"),
         },
+        "replay" => {
+            let options = ReplayOptions {
+                selection: selection(matches, &mut flags),
+                run: RunOptions {
+                    every: None,
+                    output: output(matches),
+                    report: matches.get_one("report").cloned(),
+                    dry_run: matches.get_flag("dry_run"),
+                    progress: true,
+                },
+                timeout,
+            };
+            return Some((Action::ReplayDeadLetters(options), flags));
+        }
         _ => return None,
     };
-    let timeout = matches.get_one::<Duration>("timeout").copied();
     let options = LettersOptions {
         command,
-        timeout: timeout.unwrap_or(Duration::from_secs(60)),
+        timeout,
         output: output(matches),
     };
-    Some((options, flags))
+    Some((Action::DeadLetters(options), flags))
 }
 
 /// The rows of a list without `--limit`.
@@ -181,6 +206,53 @@ fn replay() -> Command {
             RunOutcome::help().trim_end()
         ));
     cli::with_settings(command, &GROUPS)
+}
+
+fn discard() -> Command {
+    let command = Command::new("discard")
+        .about("Records in the dead-letter topic that dead letters are not to be replayed, and why")
+        .next_help_heading("This command");
+    let command = with_selection(command)
+        .group(
+            ArgGroup::new("selection")
+                .args(["coordinates", "cause", "route", "since", "until", "partition"])
+                .multiple(true)
+                .required(true),
+        )
+        .arg(
+            Arg::new("reason")
+                .long("reason")
+                .value_name("TEXT")
+                .help("Why, in at most 500 characters.")
+                .required(true)
+                .value_parser(reason),
+        )
+        .arg(
+            Arg::new("dry_run")
+                .long("dry-run")
+                .help("Count the dead letters, but write nothing.")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(timeout())
+        .arg(form("The form of the result on standard output."))
+        .after_help(format!(
+            "Examples:\n  \
+             A test record that no endpoint needs:\n    \
+             forward dead-letters discard orders-dead-letter/0@17 --reason \"sent by a load test\"\n  \
+             All of one cause before a time:\n    \
+             forward dead-letters discard --cause undecodable --until 2026-11-27T08:00:00Z --reason \"ticket 4711\"\n\n\
+             The record of a discarded letter stays in the topic, and list shows it as discarded. Replays skip it.\n\n\
+             Exit codes:\n{}",
+            LettersOutcome::help().trim_end()
+        ));
+    cli::with_settings(command, &GROUPS)
+}
+
+fn reason(text: &str) -> Result<String, String> {
+    match text.trim().is_empty() || text.chars().count() > MAX_REASON {
+        true => Err(format!("expected a text of 1 to {MAX_REASON} characters")),
+        false => Ok(text.to_owned()),
+    }
 }
 
 fn with_selection(command: Command) -> Command {

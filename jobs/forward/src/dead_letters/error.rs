@@ -19,7 +19,7 @@ pub enum LettersError {
     #[error(transparent)]
     Selection(#[from] InvalidSelection),
     /// A record that discards a letter was not acknowledged.
-    #[error("{0}")]
+    #[error("discarding dead letters: {0}; repeat the command")]
     Write(String),
 }
 

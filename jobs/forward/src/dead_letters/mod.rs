@@ -1,14 +1,15 @@
-//! `forward dead-letters`: the records of a dead-letter topic, listed, shown and replayed.
+//! `forward dead-letters`: the records of a dead-letter topic, listed, shown, replayed and discarded.
 //!
 //! - `cli`: the command line
 //! - `selection`: which dead letters a command is about
 //! - `topic`: reads the topic
-//! - [`list`], [`show`], [`Replay`]: the commands
+//! - [`list`], [`show`], [`Replay`], [`discard`]: the commands
 //! - [`report`], `text`: the results, as JSON or text
 //!
 //! The format of dead letters is in [`crate::dead_letter`].
 
 pub(crate) mod cli;
+mod discard;
 mod error;
 mod list;
 mod outcome;
@@ -19,11 +20,12 @@ mod show;
 mod text;
 mod topic;
 
-pub use cli::{LettersCommand, LettersOptions};
+pub use cli::{LettersCommand, LettersOptions, ReplayOptions};
+pub use discard::discard;
 pub use error::LettersError;
 pub use list::list;
 pub use outcome::LettersOutcome;
 pub use replay::Replay;
 pub use selection::{InvalidSelection, Selection};
 pub use show::show;
-pub use text::{render_details, render_list};
+pub use text::{render_details, render_discard, render_list};

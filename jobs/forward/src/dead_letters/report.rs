@@ -95,6 +95,23 @@ pub struct LetterDetails {
     pub record: Option<RecordReport>,
 }
 
+/// The letters that were discarded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct DiscardReport {
+    /// [`VERSION`].
+    pub version: u32,
+    /// The dead-letter topic.
+    pub topic: String,
+    /// The number of letters that this command has discarded, or would have discarded.
+    pub discarded: u64,
+    /// The number of selected letters that were discarded before.
+    pub already_discarded: u64,
+    /// The reason.
+    pub reason: String,
+    /// True if nothing was written.
+    pub dry_run: bool,
+}
+
 impl LetterReport {
     /// The report of a letter, and why it was discarded.
     pub(super) fn new(letter: StoredDeadLetter, discarded: Option<&str>) -> Self {
@@ -142,8 +159,23 @@ impl LetterDetails {
     }
 }
 
+impl DiscardReport {
+    /// How the command ends.
+    pub fn outcome(&self) -> LettersOutcome {
+        match self.discarded + self.already_discarded {
+            0 => LettersOutcome::NotFound,
+            _ => LettersOutcome::Found,
+        }
+    }
+
+    /// One line of JSON.
+    pub fn json(&self) -> String {
+        json(self)
+    }
+}
+
 /// One line of JSON.
-pub(super) fn json(report: &impl Serialize) -> String {
+fn json(report: &impl Serialize) -> String {
     // Maps with text keys, numbers and texts always have JSON.
     let mut text = serde_json::to_string(report).unwrap_or_default();
     text.push('\n');

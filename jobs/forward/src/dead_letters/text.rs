@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::report::{LetterDetails, LetterReport, LettersReport};
+use super::report::{DiscardReport, LetterDetails, LetterReport, LettersReport};
 use crate::explain::{render_content, shown};
 use crate::report::text::{table, thousands};
 use crate::request_preview::text::printable;
@@ -130,6 +130,23 @@ pub fn render_details(details: &LetterDetails) -> String {
         }
     }
     text
+}
+
+/// The number of discarded letters.
+pub fn render_discard(report: &DiscardReport) -> String {
+    let verb = match report.dry_run {
+        true => "would be",
+        false => "were",
+    };
+    let before = match report.already_discarded {
+        0 => String::new(),
+        count => format!(", {count} were before"),
+    };
+    format!(
+        "topic {}: {} dead letters {verb} discarded{before}\n",
+        printable(&report.topic),
+        report.discarded
+    )
 }
 
 fn time(timestamp: Option<i64>) -> String {

@@ -201,3 +201,64 @@ fn what_is_rejected_again_is_sent_by_the_next_replay_alone() {
     assert_eq!(requests.last().unwrap().body, user("bad-1"));
     assert_eq!(dead_letters(&stage), 3);
 }
+
+#[test]
+fn a_discarded_letter_is_listed_with_the_reason_and_not_replayed() {
+    for envelope in ["false", "true"] {
+        let mut stage = Stage::new(rejecting(), Endpoint::always(Answer::ok()).unwrap());
+        let user = |name: &str| User::new(1010, name).encode();
+        stage.write_to(0, ["bad-0", "bad-1"].map(user).to_vec());
+        assert_eq!(stage.run(&["--dead-letter-envelope", envelope]).code, 10);
+        let discard = |arguments: &[&str], code| {
+            let common = [
+                "discard",
+                "--reason",
+                "a load test",
+                "--dead-letter-envelope",
+            ];
+            stage.letters_json(&[&common[..], &[envelope], arguments].concat(), code)
+        };
+        let dry_run = discard(&["0@0", "--dry-run"], 0);
+        assert_eq!(
+            (&dry_run["discarded"], &dry_run["dry_run"]),
+            (&json!(1), &json!(true))
+        );
+        assert_eq!(discard(&["0@0"], 0)["already_discarded"], 0);
+        let again = discard(&["0@0"], 0);
+        assert_eq!(
+            (&again["discarded"], &again["already_discarded"]),
+            (&json!(0), &json!(1))
+        );
+        assert_eq!(discard(&["--cause", "no-such"], 1)["discarded"], 0);
+        let list = stage.letters_json(&["list"], 0);
+        assert_eq!((&list["total"], &list["discarded"]), (&json!(2), &json!(1)));
+        assert_eq!(list["unrecognized"]["count"], 0);
+        let reasons: Vec<&Value> = list["letters"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|letter| &letter["discarded"])
+            .collect();
+        assert_eq!(reasons, [&json!("a load test"), &Value::Null]);
+        let (_, out, _) = stage.letters(&["show", "0@0"]);
+        assert!(out.contains("discarded  a load test"), "{out}");
+        let (code, out, _) = stage.letters(&["show", "0@2"]);
+        assert!(
+            code == 1 && out.contains("It discards the dead letter"),
+            "{out}"
+        );
+
+        stage.a = Endpoint::always(Answer::ok()).unwrap();
+        let replay = stage.replay(&[]);
+        replay.assert(0, &json!({"delivered": 1, "skipped": 2}));
+        assert_eq!(stage.a.requests()[0].body, user("bad-1"));
+    }
+    let stage = Stage::accepting();
+    for arguments in [
+        &["discard", "--reason", "x"][..],
+        &["discard", "0@0"],
+        &["discard", "0@0", "--reason", " "],
+    ] {
+        assert_eq!(stage.letters(arguments).0, 64);
+    }
+}
