@@ -33,6 +33,8 @@ mod kafka_msk;
 mod kafka_oauth;
 #[path = "e2e/kafka_tls.rs"]
 mod kafka_tls;
+#[path = "e2e/letters.rs"]
+mod letters;
 #[path = "e2e/loss_matrix.rs"]
 mod loss_matrix;
 #[path = "e2e/memory.rs"]

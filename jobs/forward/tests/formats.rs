@@ -299,6 +299,70 @@ fn explanations_and_the_status_are_valid() {
 }
 
 #[test]
+fn reports_about_dead_letters_are_valid() {
+    for envelope in ["false", "true"] {
+        let stage = Stage::new();
+        stage.write(&records());
+        stage.run(&["--dead-letter-envelope", envelope]);
+        let shown = |name: &str, arguments: &[&str], code: i32| {
+            let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+                .env_clear()
+                .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+                .env("KAFKA_TOPIC", TOPIC)
+                .env("API_TYPE_A_URL", stage.a.url())
+                .env("API_TYPE_B_URL", stage.b.url())
+                .env("DEAD_LETTER_ENVELOPE", envelope)
+                .arg("dead-letters")
+                .args(arguments)
+                .args(["--output", "json"])
+                .output()
+                .unwrap();
+            let report = report(&output);
+            assert_eq!(output.status.code(), Some(code), "{report:#}");
+            assert_valid(name, &report);
+            report
+        };
+        let list = shown("dead-letter-list", &["list"], 0);
+        let letters = list["letters"].as_array().unwrap();
+        for letter in letters {
+            let at = letter["coordinates"].as_str().unwrap();
+            shown("dead-letter-report", &["show", at], 0);
+        }
+        shown("dead-letter-report", &["show", "0@999"], 1);
+        let discard = ["discard", "0@0", "--reason", "a test"];
+        let discarded = shown("discard-report", &discard, 0);
+        assert_eq!(discarded["discarded"], 1);
+        let stored = records::all(stage.broker.bootstrap(), &format!("{TOPIC}-dead-letter"));
+        let stored = stored.unwrap().pop().unwrap();
+        let names: Vec<&str> = stored
+            .headers
+            .iter()
+            .map(|(name, _)| name.as_str())
+            .collect();
+        assert_eq!(
+            names,
+            [
+                "frontdoor.version",
+                "frontdoor.reason",
+                "frontdoor.discarded"
+            ]
+        );
+        match stored.value {
+            None => assert_eq!(envelope, "false"),
+            Some(value) => {
+                assert_valid("discard", &serde_json::from_slice(&value).unwrap());
+            }
+        }
+        let list = shown("dead-letter-list", &["list"], 0);
+        assert_eq!(list["discarded"], 1);
+        assert_valid(
+            "run-report",
+            &shown("run-report", &["replay", "--dry-run"], 10),
+        );
+    }
+}
+
+#[test]
 fn the_report_schema_lists_every_outcome() {
     let schema = schema("run-report").unwrap();
     let names: Vec<&str> = RunOutcome::ALL
