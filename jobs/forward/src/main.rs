@@ -248,6 +248,7 @@ fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
     handle_signals()?;
     let replay = Replay {
         selection: &options.selection,
+        target: options.target,
         options: &options.run,
         timeout: options.timeout,
         proxies: &Proxies::from_environment(environment)?,

@@ -131,7 +131,8 @@ impl Run<'_> {
         let record = self.new_record(&topic, &recorded);
         let record = record.map(|record| RecordRequest { record, results });
         let start_committer = |member| Committer::start(member, record);
-        let delivery = match self.dry_run {
+        let is_to_topic = self.letters.is_some_and(LetterFilter::is_to_topic);
+        let delivery = match self.dry_run || is_to_topic {
             true => None,
             false => Some(Delivery::start(
                 self.delivery_config(&topic, &pause_ends)?,

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use offsets::progress::Class;
+use rdkafka::message::{Header, OwnedHeaders};
 use record::Message;
 
 use crate::answer::{AnswerContext, AnswerOutcome, AnswerRecord};
@@ -19,6 +20,8 @@ pub enum Outgoing {
     DeadLetter(DeadLetter),
     /// An answer.
     Answer(AnswerRecord),
+    /// The original record of a dead letter, for the topic of [`DeadLetterConfig`], and its class.
+    Republished(Message, Class),
 }
 
 /// What was written.
@@ -31,6 +34,8 @@ pub enum Written {
     },
     /// An answer.
     Answer(AnswerOutcome),
+    /// The original record of a dead letter.
+    Republished,
 }
 
 /// Where a record is written to.
@@ -72,13 +77,18 @@ impl Outgoing {
         match self {
             Self::DeadLetter(letter) => letter.origin(),
             Self::Answer(answer) => answer.origin(),
+            Self::Republished(message, class) => Origin {
+                partition: message.at.partition,
+                offset: message.at.offset,
+                class: *class,
+            },
         }
     }
 
     /// Where it is written to.
     pub(crate) fn target(&self) -> Target {
         match self {
-            Self::DeadLetter(_) => Target::DeadLetters,
+            Self::DeadLetter(_) | Self::Republished(..) => Target::DeadLetters,
             Self::Answer(answer) => Target::of(&answer.outcome),
         }
     }
@@ -88,7 +98,7 @@ impl Written {
     /// Where it was written to.
     pub(crate) fn target(&self) -> Target {
         match self {
-            Self::DeadLetter { .. } => Target::DeadLetters,
+            Self::DeadLetter { .. } | Self::Republished => Target::DeadLetters,
             Self::Answer(outcome) => Target::of(outcome),
         }
     }
@@ -140,6 +150,7 @@ impl RecordWriter {
         match record {
             Outgoing::DeadLetter(letter) => self.send_dead_letter(letter),
             Outgoing::Answer(answer) => self.send_answer(answer),
+            Outgoing::Republished(message, _) => self.send_again(message, record.origin()),
         }
     }
 
@@ -175,6 +186,23 @@ impl RecordWriter {
         let answer = answer.map(Box::new);
         let written = Written::DeadLetter { answer };
         self.producer.send(record, letter.origin(), written)
+    }
+
+    fn send_again(&mut self, message: &Message, origin: Origin) -> Result<(), ProduceError> {
+        let mut headers = OwnedHeaders::new();
+        for (key, value) in &message.headers {
+            headers = headers.insert(Header {
+                key,
+                value: value.as_deref(),
+            });
+        }
+        let record = OutgoingRecord {
+            topic: &self.dead_letters.topic,
+            key: message.key.as_deref(),
+            value: message.value.as_deref(),
+            headers: Some(headers),
+        };
+        self.producer.send(record, origin, Written::Republished)
     }
 
     fn send_answer(&mut self, answer: &AnswerRecord) -> Result<(), ProduceError> {

@@ -12,6 +12,7 @@ use super::selection::Selection;
 use crate::cli::{Action, Flags, Output, RunOptions, form, output};
 use crate::dead_letter::discard::MAX_REASON;
 use crate::exit::RunOutcome;
+use crate::pipeline::LetterTarget;
 use crate::settings::{DEAD_LETTER_TOPIC, GROUPS};
 use crate::time_bound::TimeBound;
 
@@ -57,6 +58,8 @@ pub enum LettersCommand {
 pub struct ReplayOptions {
     /// Which dead letters.
     pub selection: Selection,
+    /// Where their records go.
+    pub target: LetterTarget,
     /// The options of the run.
     pub run: RunOptions,
     /// How long reading the discarded letters may take.
@@ -99,6 +102,10 @@ pub(crate) fn action(matches: &ArgMatches) -> Option<(Action, Flags)> {
         "replay" => {
             let options = ReplayOptions {
                 selection: selection(matches, &mut flags),
+                target: match matches.get_one::<String>("to").map(String::as_str) {
+                    Some("source") => LetterTarget::Topic,
+                    _ => LetterTarget::Routes,
+                },
                 run: RunOptions {
                     every: None,
                     output: output(matches),
@@ -176,6 +183,14 @@ fn replay() -> Command {
         .next_help_heading("This replay");
     let command = with_selection(command)
         .arg(
+            Arg::new("to")
+                .long("to")
+                .value_name("TARGET")
+                .help("Where the records go: route (to the endpoint of the route that takes them now) or source (to KAFKA_TOPIC, which they come from).")
+                .value_parser(["route", "source"])
+                .default_value("route"),
+        )
+        .arg(
             Arg::new("dry_run")
                 .long("dry-run")
                 .help("Read, decode and route the records, but deliver and commit nothing.")
@@ -196,6 +211,8 @@ fn replay() -> Command {
              forward dead-letters replay --config-location config.properties --cause refused --route A --dry-run\n  \
              Send it, and continue it after an interruption: the same selection again\n    \
              forward dead-letters replay --config-location config.properties --cause refused --route A\n  \
+             Back to the topic, for all of its consumers:\n    \
+             forward dead-letters replay --cause undecodable --to source\n  \
              One record:\n    \
              forward dead-letters replay orders-dead-letter/0@17\n\n\
              The requests have the bytes and the idempotency keys of the first delivery. The progress is in the consumer \

@@ -18,6 +18,9 @@ pub enum LettersError {
     /// The selection does not fit the settings.
     #[error(transparent)]
     Selection(#[from] InvalidSelection),
+    /// The route of the records for a topic.
+    #[error("the route of the source topic: {0}")]
+    Routes(String),
     /// A record that discards a letter was not acknowledged.
     #[error("discarding dead letters: {0}; repeat the command")]
     Write(String),
@@ -28,7 +31,7 @@ impl LettersError {
     pub fn outcome(&self) -> LettersOutcome {
         match self {
             Self::Source(_) | Self::Registry(_) | Self::Write(_) => LettersOutcome::Source,
-            Self::Selection(_) => LettersOutcome::Configuration,
+            Self::Selection(_) | Self::Routes(_) => LettersOutcome::Configuration,
         }
     }
 }

@@ -7,10 +7,13 @@
 use std::sync::atomic::AtomicBool;
 use std::time::{Duration, Instant, SystemTime};
 
+use bytes::Bytes;
 use http_proxy::Proxies;
 use kafka::reader::SourceError;
 use offsets::window::{WindowEnd, WindowStart};
-use record::{Message, StreamId};
+use record::{Message, StreamId, idempotency};
+use routes::Routes;
+use settings::Settings;
 
 use super::error::LettersError;
 use super::selection::{Filter, Selection};
@@ -21,7 +24,8 @@ use crate::dead_letter::{StoredDeadLetter, StoredRecord};
 use crate::exit::RunOutcome;
 use crate::job::Job;
 use crate::lookup;
-use crate::pipeline::LetterFilter;
+use crate::pipeline::{LetterFilter, LetterTarget, client_key};
+use crate::route_config::RouteConfig;
 use crate::run::Run;
 use crate::schedule;
 
@@ -29,6 +33,8 @@ use crate::schedule;
 pub struct Replay<'r> {
     /// Which letters.
     pub selection: &'r Selection,
+    /// Where their records go.
+    pub target: LetterTarget,
     /// The options of its run.
     pub options: &'r RunOptions,
     /// How long reading the discarded letters may take.
@@ -40,7 +46,8 @@ pub struct Replay<'r> {
 }
 
 impl Replay<'_> {
-    /// Delivers the records of the selected letters to the routes that take them now, and prints the report of the run. `None`:
+    /// Delivers the records of the selected letters to the routes that take them now, or writes them to `KAFKA_TOPIC`, and
+    /// prints the report of the run. `None`:
     /// the dead-letter topic does not exist.
     ///
     /// # Errors
@@ -54,10 +61,14 @@ impl Replay<'_> {
             filter,
             discards: topic.discards()?,
             source: source(&job.config)?,
+            target: self.target,
         };
         drop(topic);
-        let letters = LetterFilter::new(|message| originals.original(message));
-        set(&mut job.config, self.selection, now);
+        let letters = LetterFilter::new(self.target, |message| originals.original(message));
+        if self.target == LetterTarget::Topic {
+            set_topic_route(&mut job)?;
+        }
+        set(&mut job.config, self.selection, self.target, now);
         let run = Run {
             config: &job.config,
             routes: &job.routes,
@@ -80,14 +91,34 @@ impl Replay<'_> {
 }
 
 /// The consumer group with the progress of a replay.
-pub(super) fn group(group: &str, selection: &Selection) -> String {
-    format!("{group}.replay.{}", selection.fingerprint("route"))
+fn group(group: &str, selection: &Selection, target: LetterTarget) -> String {
+    let purpose = match target {
+        LetterTarget::Routes => "route",
+        LetterTarget::Topic => "source",
+    };
+    format!("{group}.replay.{}", selection.fingerprint(purpose))
+}
+
+/// Replaces the routes by one that counts the records for the topic.
+fn set_topic_route(job: &mut Job) -> Result<(), LettersError> {
+    const ROUTES: &str = r#"{"version": 1, "routes": [{"name": "source", "when": "true", "url": "http://unused/"}]}"#;
+    let configs = RouteConfig::parse(ROUTES, &Settings::default());
+    job.route_configs = configs.map_err(LettersError::Routes)?;
+    for route in &mut job.route_configs {
+        // It has no endpoint.
+        route.url.clear();
+    }
+    let definitions = job.route_configs.iter().map(RouteConfig::definition);
+    job.routes = Routes::compile(definitions.collect(), job.sources.schemas.reader())
+        .map_err(|error| LettersError::Routes(error.to_string()))?;
+    Ok(())
 }
 
 /// Makes the configuration of a run that of a replay.
-fn set(config: &mut Config, selection: &Selection, now: SystemTime) {
-    config.kafka.topic.clone_from(&config.dead_letter_topic);
-    config.group = group(&config.group, selection);
+fn set(config: &mut Config, selection: &Selection, target: LetterTarget, now: SystemTime) {
+    // No dead letter is written. Records for a topic are written where dead letters are otherwise.
+    std::mem::swap(&mut config.kafka.topic, &mut config.dead_letter_topic);
+    config.group = group(&config.group, selection, target);
     config.window_start = WindowStart::Committed;
     // Letters behind the end are not read: an end relative to now is later in the next replay.
     config.window_end = selection.until.map_or(WindowEnd::Now, |until| {
@@ -120,6 +151,7 @@ struct Originals {
     discards: Discards,
     /// The name and the identity of the job's topic.
     source: Option<(String, StreamId)>,
+    target: LetterTarget,
 }
 
 impl Originals {
@@ -133,18 +165,40 @@ impl Originals {
         if !self.filter.selects(&letter) || self.discards.contains_key(&at) {
             return None;
         }
+        if self.target == LetterTarget::Topic && !self.is_of_source(&letter) {
+            return None;
+        }
         let mut record = letter.record.take()?;
         if record.client_key.is_none() {
             record.client_key = self.key(&letter, &record).map(Into::into);
         }
+        if self.target == LetterTarget::Topic
+            && let Some(key) = &record.client_key
+            && client_key(&record.headers).as_ref() != Some(key)
+        {
+            // The job reads the first header of the name.
+            let value = Bytes::copy_from_slice(key.as_bytes());
+            let header = (idempotency::HEADER.to_owned(), Some(value));
+            record.headers.insert(0, header);
+        }
         Some(record)
+    }
+
+    fn is_of_source(&self, letter: &StoredDeadLetter) -> bool {
+        let source = self.source.as_ref();
+        letter
+            .origin
+            .as_ref()
+            .is_some_and(|origin| source.is_some_and(|(topic, _)| *origin.topic == **topic))
     }
 
     /// The key under which the job delivers the record of the letter, if that is a record of its topic.
     fn key(&self, letter: &StoredDeadLetter, record: &Message) -> Option<String> {
-        let (topic, stream) = self.source.as_ref()?;
-        let origin = letter.origin.clone();
-        let at = origin.filter(|origin| *origin.topic == **topic)?;
+        let (_, stream) = self.source.as_ref()?;
+        let at = letter
+            .origin
+            .clone()
+            .filter(|_| self.is_of_source(letter))?;
         Some(stream.idempotency_key(&Message {
             at,
             ..record.clone()
@@ -156,7 +210,6 @@ impl Originals {
 mod tests {
     use std::time::UNIX_EPOCH;
 
-    use bytes::Bytes;
     use record::Coordinates;
 
     use super::*;
@@ -200,6 +253,7 @@ mod tests {
             filter: selection.filter("letters", UNIX_EPOCH).unwrap(),
             discards: Discards::from([((0, 7), "a test".into())]),
             source: Some(("orders".to_owned(), stream)),
+            target: LetterTarget::Routes,
         }
     }
 
@@ -219,6 +273,14 @@ mod tests {
     fn what_is_not_selected_is_skipped() {
         let all = originals(&Selection::default());
         assert!(all.original(connect(1, "orders")).is_some());
+        let to_topic = Originals {
+            target: LetterTarget::Topic,
+            ..originals(&Selection::default())
+        };
+        let record = to_topic.original(connect(1, "orders")).unwrap();
+        let key = ("idempotency-key".to_owned(), Some("c/t/3/1042".into()));
+        assert_eq!(record.headers, [key]);
+        assert!(to_topic.original(connect(1, "other")).is_none());
         // Discarded, no dead letter, and of another version.
         assert!(all.original(connect(7, "orders")).is_none());
         assert!(all.original(letter(1, &[])).is_none());

@@ -98,6 +98,19 @@ impl DeadLetters {
         Sent::InFlight
     }
 
+    /// Writes the original record of a dead letter to a topic.
+    pub(super) fn republish(&mut self, record: RoutedRecord, writes: &mut WriteQueue) -> Placement {
+        if self.uncommitted >= self.max_uncommitted || writes.is_full() {
+            return Placement::Full(Box::new(record));
+        }
+        let record = Outgoing::Republished(record.message, record.class);
+        if writes.is_dry_run() || !writes.push(record) {
+            return Placement::Deferred;
+        }
+        self.uncommitted += 1;
+        Placement::InFlight
+    }
+
     /// Counts a dead letter that is not written: it is one already.
     pub(super) fn keep(&mut self, letter: &DeadLetter) {
         self.summary.add(letter);

@@ -99,7 +99,7 @@ impl MessageBuilder {
 }
 
 /// The idempotency key of the client that these Kafka headers contain.
-pub(super) fn client_key(headers: &[(String, Option<Bytes>)]) -> Option<Arc<str>> {
+pub(crate) fn client_key(headers: &[(String, Option<Bytes>)]) -> Option<Arc<str>> {
     headers
         .iter()
         .find(|(name, _)| name == idempotency::HEADER)

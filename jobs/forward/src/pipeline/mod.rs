@@ -63,7 +63,8 @@ mod written;
 pub use config::{Deadlines, PipelineConfig};
 pub(crate) use give_up::age;
 pub use io::PipelineIo;
-pub use letters::LetterFilter;
+pub use letters::{LetterFilter, LetterTarget};
+pub(crate) use message::client_key;
 pub use partition::PartitionState;
 pub use partitions::{DeferredRecord, Partitions};
 pub(crate) use preview::schema_headers;
@@ -152,6 +153,9 @@ impl<'r> Pipeline<'r> {
             if let Some(deadlines) = config.deadlines {
                 delivery.set_deadline(deadlines.drained);
             }
+        }
+        if io.letters.is_some_and(LetterFilter::is_to_topic) {
+            limits = vec![config.max_uncommitted_dead_letters; routes];
         }
         limits.push(config.max_uncommitted_dead_letters);
         Ok(Self {

@@ -77,6 +77,7 @@ impl<'r> Pipeline<'r> {
                 self.router.decide(record.value(), &headers)
             }
             Some(None) => Decision::Skip,
+            Some(Some(_)) if self.is_to_topic() => Decision::Deliver(0),
             Some(Some(message)) => {
                 let headers = schema_headers(&message.headers);
                 self.router.decide(message.value.as_deref(), &headers)
@@ -122,8 +123,8 @@ impl<'r> Pipeline<'r> {
             return self.stop_fetching_if_read(partition);
         }
         let datum = match &dead_letter {
-            None => self.router.datum(),
-            Some(_) => None,
+            None if !self.is_to_topic() => self.router.datum(),
+            _ => None,
         };
         let message = match letter.flatten() {
             None => self.source.message(&record, class, datum),
@@ -182,6 +183,8 @@ impl<'r> Pipeline<'r> {
         let placement = if record.dead_letter.is_some() {
             self.dead_letters
                 .place(record, self.partitions.records(), &mut self.writes)
+        } else if self.is_to_topic() {
+            self.dead_letters.republish(record, &mut self.writes)
         } else {
             let in_flight = self.partitions.in_flight_of_route(partition, class);
             let is_blocked = self.writes.is_full();
@@ -395,7 +398,11 @@ impl<'r> Pipeline<'r> {
     /// So many records of each class are committed: there is room for others.
     pub(super) fn release(&mut self, released: &Released) {
         if let Some((dead_letters, routes)) = released.split_last() {
-            self.dead_letters.on_committed(*dead_letters);
+            let republished = match self.is_to_topic() {
+                true => routes.iter().sum(),
+                false => 0,
+            };
+            self.dead_letters.on_committed(*dead_letters + republished);
             self.deliveries.on_committed(routes);
         }
     }

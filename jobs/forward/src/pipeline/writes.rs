@@ -74,6 +74,11 @@ impl WriteQueue {
         !self.waiting.is_empty()
     }
 
+    /// True if nothing is written.
+    pub(super) fn is_dry_run(&self) -> bool {
+        self.writer.is_none()
+    }
+
     /// Dead letters that the broker did not acknowledge.
     pub(super) fn failed_dead_letters(&self) -> u64 {
         self.failed_dead_letters

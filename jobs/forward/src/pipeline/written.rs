@@ -43,6 +43,10 @@ impl Pipeline<'_> {
                 self.commits.on_answered(class);
                 return self.partitions.on_dead_lettered(partition, class, offset);
             }
+            Written::Republished => {
+                self.commits.on_answered(class);
+                return self.partitions.on_delivered(partition, class, offset);
+            }
             Written::Answer(outcome) => outcome,
         };
         self.commits.on_answered(class);

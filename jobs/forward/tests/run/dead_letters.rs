@@ -262,3 +262,51 @@ fn a_discarded_letter_is_listed_with_the_reason_and_not_replayed() {
         assert_eq!(stage.letters(arguments).0, 64);
     }
 }
+
+#[test]
+fn a_replay_to_the_source_writes_the_records_as_they_were() {
+    for envelope in ["false", "true"] {
+        let mut stage = Stage::new(rejecting(), Endpoint::always(Answer::ok()).unwrap());
+        let user = |name: &str| User::new(1010, name).encode();
+        let record = |name: &str| NewRecord {
+            key: Some(name.as_bytes().to_vec()),
+            headers: vec![("own".to_owned(), Some(vec![0xff]))],
+            ..NewRecord::to(0, user(name))
+        };
+        Topics::connect(stage.broker.bootstrap())
+            .unwrap()
+            .write(TOPIC, &[record("bad-0"), record("bad-1")])
+            .unwrap();
+        assert_eq!(stage.run(&["--dead-letter-envelope", envelope]).code, 10);
+        let first = received(&stage.a);
+        let to_source = ["--to", "source", "--cause", "refused"];
+        let dry_run = stage.replay(&[&to_source[..], &["--dry-run"]].concat());
+        dry_run.assert(0, &json!({"delivered": 0, "deferred": 2}));
+        let replay = stage.replay(&to_source);
+        replay.assert(0, &json!({"delivered": 2, "skipped": 0}));
+        assert_eq!(replay.report["routes"][0]["route"], "source");
+        stage.replay(&to_source).assert(0, &json!({"delivered": 0}));
+        let mut again = records::all(stage.broker.bootstrap(), TOPIC).unwrap();
+        again.retain(|record| record.header("idempotency-key").is_some());
+        again.sort_by_key(|record| record.key.clone());
+        let names: Vec<_> = again
+            .iter()
+            .map(|record| record.key.clone().unwrap())
+            .collect();
+        assert_eq!(names, [b"bad-0", b"bad-1"]);
+        for (record, (key, body)) in again.iter().zip(&first) {
+            assert_eq!(record.value.as_ref(), Some(body));
+            assert_eq!(record.headers.len(), 2, "{:?}", record.headers);
+            let quoted = format!("\"{}\"", record.header("idempotency-key").unwrap());
+            assert_eq!(quoted, *key);
+        }
+        // The job delivers them with the keys of the first delivery.
+        stage.a = Endpoint::always(Answer::ok()).unwrap();
+        assert_eq!(stage.run(&[]).code, 0);
+        let mut delivered = received(&stage.a);
+        delivered.sort();
+        let mut first = first;
+        first.sort();
+        assert_eq!(delivered, first);
+    }
+}
