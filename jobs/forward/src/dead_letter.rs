@@ -105,6 +105,9 @@ pub struct DeadLetterConfig {
 /// renamed or changes its meaning raises it; a new one does not.
 const VERSION: u32 = 1;
 
+/// The header with the timestamp of the record, in milliseconds since 1970.
+const TIMESTAMP: &str = "frontdoor.timestamp";
+
 impl DeadLetter {
     /// The record that it is about.
     pub(crate) fn origin(&self) -> Origin {
@@ -177,10 +180,13 @@ fn headers(letter: &DeadLetter, config: &DeadLetterConfig) -> OwnedHeaders {
             letter.route.as_deref().unwrap_or_default(),
         ),
     ];
-    context.iter().fold(headers, |headers, (key, value)| {
+    let timestamp = letter.message.timestamp.map(|time| time.to_string());
+    let timestamp = timestamp.as_deref().map(|time| (TIMESTAMP, time));
+    let context = context.into_iter().chain(timestamp);
+    context.fold(headers, |headers, (key, value)| {
         headers.insert(Header {
             key,
-            value: Some(*value),
+            value: Some(value),
         })
     })
 }

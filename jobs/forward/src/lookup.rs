@@ -54,6 +54,7 @@ pub(crate) fn message(record: &Record<'_>, topic: &Arc<str>) -> Message {
         key: record.key().map(Bytes::copy_from_slice),
         value: record.value().map(Bytes::copy_from_slice),
         payload: None,
+        origin: None,
         headers: record.headers(),
         timestamp: record.timestamp(),
         client_key: None,

@@ -175,6 +175,7 @@ impl RecordWriter {
                 key: letter.message.key.clone(),
                 value: None,
                 payload: None,
+                origin: letter.message.origin.clone(),
                 headers: Vec::new(),
                 timestamp: letter.message.timestamp,
                 client_key: letter.message.client_key.clone(),

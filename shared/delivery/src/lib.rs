@@ -47,6 +47,7 @@
 //!     key: None,
 //!     value: Some("datum".into()),
 //!     payload: None,
+//!     origin: None,
 //!     headers: Vec::new(),
 //!     timestamp: None,
 //!     client_key: None,

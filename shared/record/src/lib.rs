@@ -16,6 +16,7 @@
 //!     key: None,
 //!     value: None,
 //!     payload: None,
+//!     origin: None,
 //!     headers: Vec::new(),
 //!     timestamp: None,
 //!     client_key: None,

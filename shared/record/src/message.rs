@@ -11,6 +11,9 @@ use crate::coordinates::Coordinates;
 pub struct Message {
     /// Its topic, partition and offset.
     pub at: Coordinates,
+    /// The coordinates that requests and answers name, if they are others than `at`: those of the record that a dead letter is
+    /// about.
+    pub origin: Option<Box<Coordinates>>,
     /// The Kafka key, unchanged.
     pub key: Option<Bytes>,
     /// The Kafka value, unchanged; `None` is a tombstone.
@@ -35,6 +38,11 @@ pub struct Payload {
 }
 
 impl Message {
+    /// The coordinates that requests and answers name.
+    pub fn coordinates(&self) -> &Coordinates {
+        self.origin.as_deref().unwrap_or(&self.at)
+    }
+
     /// The datum that is delivered; `None` for a tombstone.
     pub fn datum(&self) -> Option<&Bytes> {
         let payload = self.payload.as_ref().map(|payload| &payload.datum);
@@ -84,6 +92,7 @@ mod tests {
             key: None,
             value: None,
             payload: None,
+            origin: None,
             headers: Vec::new(),
             timestamp: None,
             client_key: client_key.map(Into::into),

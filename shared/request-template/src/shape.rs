@@ -81,11 +81,12 @@ impl Parts {
 }
 
 pub(crate) fn kafka_fields<'r>(message: &'r Message, idempotency_key: &'r str) -> KafkaFields<'r> {
+    let at = message.coordinates();
     KafkaFields {
         key: message.key.as_deref(),
-        topic: &message.at.topic,
-        partition: message.at.partition,
-        offset: message.at.offset,
+        topic: &at.topic,
+        partition: at.partition,
+        offset: at.offset,
         timestamp: message.timestamp,
         idempotency_key,
     }

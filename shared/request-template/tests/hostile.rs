@@ -140,6 +140,7 @@ impl Stage {
             key: Some(Bytes::copy_from_slice(key.as_bytes())),
             value: datum,
             payload: None,
+            origin: None,
             headers: Vec::new(),
             timestamp: None,
             client_key: None,

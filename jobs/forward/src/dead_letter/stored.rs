@@ -5,9 +5,9 @@ use bytes::Bytes;
 use record::{Coordinates, Message, idempotency};
 use serde::Serialize;
 
-use super::VERSION;
 use super::discard::{DISCARDED, Discard};
 use super::stored_envelope;
+use super::{TIMESTAMP, VERSION};
 
 /// The first header of the context that the job appends to the headers of a record.
 const CONTEXT_START: &str = "__connect.errors.topic";
@@ -75,7 +75,7 @@ pub(crate) struct StoredDeadLetter {
     pub(crate) run: Option<String>,
     /// The coordinates of the record that it is about, if they are known.
     pub(crate) origin: Option<Coordinates>,
-    /// The record as it was, at the coordinates of the dead letter and with its idempotency key; `None` if the dead letter has
+    /// The record as it was, at the coordinates of the dead letter, with its idempotency key and its own coordinates as origin; `None` if the dead letter has
     /// no copy of it.
     pub(crate) record: Option<Message>,
 }
@@ -232,17 +232,22 @@ fn from_headers(message: Message, family: Family) -> StoredDeadLetter {
         reason: reason.unwrap_or_default(),
         route: of_job("frontdoor.route"),
         run: of_job("frontdoor.run"),
+        record: original(message, family, origin.clone()),
         origin,
-        record: original(message, family),
     }
 }
 
 /// The record before it was dead-lettered; `None` if there is no copy of it.
-fn original(mut message: Message, family: Family) -> Option<Message> {
+fn original(mut message: Message, family: Family, origin: Option<Coordinates>) -> Option<Message> {
     // Share groups copy key and value only if they are configured to.
     if family == Family::ShareGroup && message.value.is_none() && message.key.is_none() {
         return None;
     }
+    if family == Family::Frontdoor {
+        let timestamp = text(&message, TIMESTAMP).and_then(|time| time.parse().ok());
+        message.timestamp = timestamp.or(message.timestamp);
+    }
+    message.origin = origin.map(Box::new);
     let headers = &mut message.headers;
     let start = headers.iter().rposition(|(name, _)| name == CONTEXT_START);
     match start.filter(|_| family == Family::Frontdoor) {

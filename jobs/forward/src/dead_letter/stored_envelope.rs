@@ -65,11 +65,13 @@ fn from_envelope(envelope: Envelope, message: Message) -> Result<StoredDeadLette
         let value = value.as_deref().map(decoded).transpose()?;
         Ok((name, value))
     });
+    let origin = Coordinates::parse(&at, None).ok();
     let record = Message {
         at: message.at.clone(),
         key: envelope.key.as_deref().map(decoded).transpose()?,
         value: envelope.value.as_deref().map(decoded).transpose()?,
         payload: None,
+        origin: origin.clone().map(Box::new),
         headers: headers.collect::<Result<_, Unrecognized>>()?,
         timestamp: envelope.timestamp,
         client_key: (envelope.idempotency_key.as_deref())
@@ -84,7 +86,7 @@ fn from_envelope(envelope: Envelope, message: Message) -> Result<StoredDeadLette
         reason: envelope.reason,
         route: envelope.route.filter(|route| !route.is_empty()),
         run: envelope.run,
-        origin: Coordinates::parse(&at, None).ok(),
+        origin,
         record: Some(record),
     })
 }

@@ -227,6 +227,7 @@ mod tests {
             key: None,
             value: Some("v".into()),
             payload: None,
+            origin: None,
             headers: headers.collect(),
             timestamp: Some(9),
             client_key: None,

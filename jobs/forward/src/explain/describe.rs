@@ -226,6 +226,7 @@ mod tests {
             key: Some(vec![0xff].into()),
             value: value.map(Into::into),
             payload: None,
+            origin: None,
             headers: vec![("h".to_owned(), None)],
             timestamp: None,
             client_key: None,

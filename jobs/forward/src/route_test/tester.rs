@@ -127,6 +127,7 @@ impl RouteTester {
             key: sample.key,
             value: sample.datum,
             payload: None,
+            origin: None,
             headers: sample.headers,
             timestamp: sample.timestamp,
             client_key: None,

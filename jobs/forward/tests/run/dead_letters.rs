@@ -310,3 +310,51 @@ fn a_replay_to_the_source_writes_the_records_as_they_were() {
         assert_eq!(delivered, first);
     }
 }
+
+#[test]
+fn a_body_that_names_the_record_is_the_same_in_a_replay() {
+    let mut stage = Stage::new(rejecting(), Endpoint::always(Answer::ok()).unwrap());
+    let routes = |stage: &Stage| {
+        let file = tempfile::NamedTempFile::new().unwrap();
+        let route = |name: &str, format: &Value, id: i32| {
+            let when = format!("id == {id}");
+            json!({"name": name, "when": when, "url": stage.a.url(), "format": format})
+        };
+        let structured = json!({"cloudevents": {"mode": "structured"}});
+        let routes = [
+            route("events", &structured, 1010),
+            route("records", &json!("json"), 1020),
+        ];
+        std::fs::write(
+            file.path(),
+            json!({"version": 1, "routes": routes}).to_string(),
+        )
+        .unwrap();
+        file
+    };
+    let user = |id, name: &str| User::new(id, name).encode();
+    stage.write_to(
+        0,
+        vec![user(1010, "good"), user(1010, "bad-0"), user(1020, "bad-1")],
+    );
+    let file = routes(&stage);
+    let show = |stage: &Stage, file: &tempfile::NamedTempFile, command: &[&str], code| {
+        let environment = [("ROUTES", file.path().to_str().unwrap())];
+        let (exit, out, log) = stage.show(&environment, &[command, &["--output", "json"]].concat());
+        assert_eq!(exit, code, "{out}{log}");
+    };
+    show(&stage, &file, &["run"], 10);
+    let mut first = received(&stage.a);
+    first.retain(|(_, body)| String::from_utf8_lossy(body).contains("bad"));
+    first.sort();
+    stage.a = Endpoint::always(Answer::ok()).unwrap();
+    let file = routes(&stage);
+    show(&stage, &file, &["dead-letters", "replay"], 0);
+    let mut again = received(&stage.a);
+    again.sort();
+    assert_eq!(again, first);
+    assert!(first.iter().any(|(_, body)| {
+        let text = String::from_utf8_lossy(body);
+        text.contains(r#""kafkatopic":"FrontDoorTopic""#) && text.contains(r#""kafkaoffset":"1""#)
+    }));
+}

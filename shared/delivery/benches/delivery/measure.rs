@@ -94,6 +94,7 @@ pub(crate) fn deliver(endpoint: EndpointConfig, records: usize) -> (Measured, f6
             key: None,
             value: Some(payload.clone()),
             payload: None,
+            origin: None,
             headers: Vec::new(),
             timestamp: Some(1_795_335_209_000 + offset as i64),
             client_key: None,

@@ -28,6 +28,7 @@ fn message(partition: i32, offset: i64, key: &str) -> Message {
         key: (!key.is_empty()).then(|| Bytes::copy_from_slice(key.as_bytes())),
         value: Some(Bytes::from_static(b"v")),
         payload: None,
+        origin: None,
         headers: Vec::new(),
         timestamp: None,
         client_key: None,

@@ -27,6 +27,7 @@ use super::trace_context::traceparent;
 ///     key: None,
 ///     value: Some("datum".into()),
 ///     payload: None,
+///     origin: None,
 ///     headers: Vec::new(),
 ///     timestamp: None,
 ///     client_key: None,

@@ -65,7 +65,7 @@ impl CloudEvents {
             Some(source) => Cow::Borrowed(source.as_str()),
             None => {
                 let cluster = runtime::text::percent_encode(&record.stream().cluster);
-                Cow::Owned(format!("kafka:{cluster}/{}", message.at.topic))
+                Cow::Owned(format!("kafka:{cluster}/{}", message.coordinates().topic))
             }
         };
         let is_text = |text: &&str| !text.is_empty() && !text.chars().any(is_forbidden);
@@ -85,9 +85,9 @@ impl CloudEvents {
                 let text = std::str::from_utf8(value).ok();
                 text.filter(|_| traceparent::is_valid(value))
             }),
-            kafkatopic: &message.at.topic,
-            kafkapartition: message.at.partition,
-            kafkaoffset: message.at.offset.to_string(),
+            kafkatopic: &message.coordinates().topic,
+            kafkapartition: message.coordinates().partition,
+            kafkaoffset: message.coordinates().offset.to_string(),
             data: None,
         }
     }

@@ -166,6 +166,7 @@ mod tests {
             key: None,
             value: Some(Bytes::from(vec![2; 3])),
             payload: None,
+            origin: None,
             headers: Vec::new(),
             timestamp: None,
             client_key: client_key.map(Arc::from),

@@ -146,7 +146,7 @@ fn append(
         body.extend_from_slice(&text(&value));
         return Ok(());
     }
-    let at = &record.message.at;
+    let at = record.message.coordinates();
     let invalid = |error: serde_json::Error| InvalidRecord {
         index,
         reason: error.to_string(),

@@ -34,6 +34,7 @@ mod tests {
                 key: None,
                 value: None,
                 payload: None,
+                origin: None,
                 headers: vec![("traceparent".into(), value)],
                 timestamp: None,
                 client_key: None,

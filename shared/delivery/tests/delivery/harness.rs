@@ -169,6 +169,7 @@ pub(crate) fn message(partition: i32, offset: i64) -> Message {
         key: None,
         value: Some(Bytes::copy_from_slice(&[offset as u8])),
         payload: None,
+        origin: None,
         headers: Vec::new(),
         timestamp: None,
         client_key: None,

@@ -24,6 +24,7 @@ fn message(topic: &str, headers: Vec<(String, Option<Bytes>)>) -> Message {
         key: Some("k".into()),
         value: Some("v".into()),
         payload: None,
+        origin: None,
         headers,
         timestamp: Some(9),
         client_key: None,
@@ -62,7 +63,9 @@ fn written(headers: &OwnedHeaders) -> Vec<(String, Option<Bytes>)> {
 /// headers.
 fn letters(own: Vec<(String, Option<Bytes>)>) -> [Message; 2] {
     let letter = refused(message("orders", own));
-    let with_headers = message("letters", written(&letter.record_headers(&config(false))));
+    let mut with_headers = message("letters", written(&letter.record_headers(&config(false))));
+    // When the dead letter was written.
+    with_headers.timestamp = Some(99);
     let enveloped = with_value(letter.envelope(&config(true)).unwrap());
     [with_headers, enveloped]
 }
@@ -100,7 +103,7 @@ fn headers_and_envelope_name_the_record_and_the_cause() {
         assert_eq!(found.origin.clone().unwrap().to_string(), "orders/0@7");
         let expected = DeadLetterLocation {
             coordinates: "letters/0@7".to_owned(),
-            timestamp: Some(9),
+            timestamp: found.written,
             cause: "refused".to_owned(),
             reason: "422".to_owned(),
             route: Some("A".to_owned()),
@@ -119,6 +122,11 @@ fn the_record_is_as_before_and_has_its_idempotency_key() {
         let kept: Vec<_> = record.headers.iter().filter(is_own).cloned().collect();
         assert_eq!(kept, own);
         assert_eq!(record.client_key.as_deref(), Some("c/t/0/7"));
+        assert_eq!(record.coordinates().to_string(), "orders/0@7");
+        assert_eq!(
+            (record.at.to_string(), record.timestamp),
+            ("letters/0@7".to_owned(), Some(9))
+        );
         assert_eq!(
             (record.key, record.value),
             (Some("k".into()), Some("v".into()))
