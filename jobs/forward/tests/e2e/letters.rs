@@ -280,3 +280,39 @@ async fn a_selection_by_offsets_and_a_discarded_letter() {
     assert_eq!(names(&a), all.into());
     assert_eq!(stage.dead_letters().len(), 7);
 }
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_killed_replay_to_the_source_loses_nothing() {
+    const COUNT: usize = 20_000;
+    let (stage, _a, _b) = Stage::accepting("to-source", 1).await;
+    let letters: Vec<NewRecord> = (0..COUNT)
+        .map(|number| foreign("__connect.errors.", &stage.topic, number, &[]))
+        .collect();
+    let letter_topic = stage.dead_letter_topic();
+    stage.topics.write(&letter_topic, &letters).unwrap();
+    let stage = stage.with("MAX_UNCOMMITTED", MAX_UNCOMMITTED.to_string());
+    let written = |stage: &Stage| -> usize {
+        let ends = stage.topics.watermarks(&stage.topic).unwrap();
+        usize::try_from(ends.values().map(|(_, end)| end).sum::<i64>()).unwrap()
+    };
+    let mut process = replay(&stage, &["--to", "source"]);
+    while process.is_running() && written(&stage) < COUNT / 10 {
+        std::thread::sleep(Duration::from_millis(1));
+    }
+    assert!(process.is_running(), "the replay was too fast");
+    process.kill();
+    assert!(written(&stage) < COUNT);
+    let last = replay_when_free(&stage, &["--to", "source"]).expect(0);
+    assert!(last.total("delivered") < COUNT as i64, "{:#}", last.report);
+    let total = written(&stage);
+    assert!(total <= COUNT + MAX_UNCOMMITTED, "{total}");
+    let records = testkit::records::all(&stage.bootstrap, &stage.topic).unwrap();
+    let distinct: BTreeSet<String> = records
+        .iter()
+        .map(|record| record.header("idempotency-key").unwrap())
+        .collect();
+    assert_eq!(distinct.len(), COUNT);
+    replay(&stage, &["--to", "source"]).wait().expect(0);
+    assert_eq!(written(&stage), total);
+}
