@@ -24,7 +24,7 @@ pub(crate) enum StoredRecord {
     Discard(Discard),
 }
 
-/// A record is no dead letter that this program can read.
+/// A record is not a dead letter that this program can read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Unrecognized {
     /// The version of the format is another one.
@@ -32,7 +32,7 @@ pub(crate) enum Unrecognized {
     Version(String),
     /// It has neither the headers of a dead letter nor an envelope.
     #[error(
-        "no dead letter: it has no headers of the job, of Kafka Connect, of Kafka Streams or of a share group, and no envelope"
+        "not a dead letter: it has no headers of the job, of Kafka Connect, of Kafka Streams or of a share group, and no envelope"
     )]
     NoDeadLetter,
     /// A part of the format is missing or malformed.
@@ -237,7 +237,7 @@ fn from_headers(message: Message, family: Family) -> StoredDeadLetter {
     }
 }
 
-/// The record before it was dead-lettered; `None` if there is no copy of it.
+/// The record before it was dead-lettered; `None`: the dead letter has no copy.
 fn original(mut message: Message, family: Family, origin: Option<Coordinates>) -> Option<Message> {
     // Share groups copy key and value only if they are configured to.
     if family == Family::ShareGroup && message.value.is_none() && message.key.is_none() {

@@ -25,7 +25,7 @@ pub struct LettersReport {
     pub groups: Vec<LetterGroup>,
     /// The newest ones, the oldest of them first.
     pub letters: Vec<LetterReport>,
-    /// The number of records that are no dead letters, with the first of them.
+    /// The number of records that are not dead letters, with the first of them.
     pub unrecognized: UnrecognizedReport,
     /// True if all records of the selection were read in time.
     pub complete: bool,
@@ -67,7 +67,7 @@ pub struct LetterReport {
     pub discarded: Option<String>,
 }
 
-/// Records of the topic that are no dead letters.
+/// Records of the topic that are not dead letters.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct UnrecognizedReport {
     /// Their number.
@@ -85,7 +85,7 @@ pub struct LetterDetails {
     pub version: u32,
     /// The coordinates that were asked for.
     pub coordinates: String,
-    /// Why there is no dead letter; `None` if there is one.
+    /// Why the record is not a dead letter; `None` if there is one.
     pub problem: Option<String>,
     /// The dead letter.
     pub letter: Option<LetterReport>,

@@ -54,7 +54,7 @@ pub fn render_list(report: &LettersReport) -> String {
     if let (Some(first), Some(reason)) = (&unrecognized.first, &unrecognized.reason) {
         let _ = writeln!(
             text,
-            "note: {} records are no dead letters that this program reads, the first is {}: {}",
+            "note: {} records are not dead letters that this program reads, the first is {}: {}",
             number(unrecognized.count),
             printable(first),
             printable(reason)
@@ -91,7 +91,7 @@ pub fn render_details(details: &LetterDetails) -> String {
     if let Some(problem) = &details.problem {
         let _ = writeln!(
             text,
-            "{}: no dead letter\n  {}",
+            "{}: not a dead letter\n  {}",
             printable(&details.coordinates),
             printable(problem)
         );

@@ -313,7 +313,7 @@ fn hostile_records_are_no_dead_letters() {
     ];
     for text in texts {
         let found = error(with_value(text.to_owned()));
-        assert!(found.starts_with("no dead letter"), "{text:?}: {found}");
+        assert!(found.starts_with("not a dead letter"), "{text:?}: {found}");
     }
     for text in [
         r#"{"version":1,"cause":7}"#,
