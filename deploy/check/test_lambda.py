@@ -61,7 +61,7 @@ def test_names_only_settings_that_exist(template):
 def test_every_security_protocol_is_available(template):
     """The allowed values are those in the description of the setting."""
     ((default, meaning),) = [(default, meaning) for name, default, meaning in rows() if name == "kafka_security_protocol"]
-    values = set(re.findall(r"\w+", meaning.split("(")[0])) - {"or"}
+    values = set(re.findall(r"\w+", meaning.split(":")[0])) - {"or"}
     parameter = template["Parameters"]["KafkaSecurityProtocol"]
     assert set(parameter["AllowedValues"]) == values and parameter["Default"] == default
     variables = template["Resources"]["Function"]["Properties"]["Environment"]["Variables"]
