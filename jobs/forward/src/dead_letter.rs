@@ -10,7 +10,7 @@ mod stored_envelope;
 mod summary;
 
 pub use stored::{DeadLetterLocation, Family};
-pub(crate) use stored::{StoredDeadLetter, StoredRecord, Unrecognized};
+pub(crate) use stored::{StoredDeadLetter, StoredRecord, Unrecognized, shortened};
 pub use summary::{DeadLetterSample, DeadLetterSummary};
 
 use base64::Engine;

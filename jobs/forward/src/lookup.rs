@@ -1,4 +1,4 @@
-//! Reads single records and dead letters for commands that move nothing.
+//! Reads single records for commands that move nothing.
 
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
@@ -12,13 +12,12 @@ use kafka::batch::Record;
 use kafka::list_offsets::Wait;
 use kafka::reader::{Reader, SourceError};
 use kafka::scan::ScanEnd;
-use offsets::window::{OffsetRange, PartitionOffsets, WindowEnd, WindowStart};
+use offsets::window::{OffsetRange, PartitionOffsets};
 use record::{Coordinates, Message};
 use schema_registry::RegistryError;
 use writer_schemas::{Found, WriterSchemas};
 
 use crate::config::Config;
-use crate::dead_letter::{StoredDeadLetter, StoredRecord};
 use crate::job::Job;
 use crate::pauses;
 use crate::pipeline::schema_headers;
@@ -96,40 +95,6 @@ pub(crate) fn between(partitions: &[PartitionOffsets]) -> Vec<OffsetRange> {
         })
     });
     ranges.collect()
-}
-
-/// Passes the dead letters that were written at or after a time to `visit`, until it breaks. `since`: milliseconds since 1970;
-/// `None`: all of them. Returns `None` if the dead-letter topic does not exist.
-///
-/// # Errors
-/// Reading failed.
-pub(crate) fn dead_letters(
-    config: &Config,
-    since: Option<i64>,
-    timeout: Duration,
-    mut visit: impl FnMut(StoredDeadLetter) -> ControlFlow<()>,
-) -> Result<Option<ScanEnd>, SourceError> {
-    let topic: Arc<str> = Arc::from(config.dead_letter_topic.as_str());
-    let reader = reader(config, &topic)?;
-    let start = match since {
-        Some(since) => WindowStart::Time(since),
-        None => WindowStart::Earliest,
-    };
-    let listed = match reader.list_offsets(&start, &WindowEnd::Now, &wait(timeout)) {
-        Err(SourceError::NoTopic { .. }) => return Ok(None),
-        listed => listed?,
-    };
-    let ranges = match since {
-        Some(_) => between(&listed.partition_offsets),
-        None => all(&listed.partition_offsets),
-    };
-    let end = reader.scan(&ranges, timeout, |record| {
-        match StoredRecord::parse(message(record, &topic)) {
-            Ok(StoredRecord::DeadLetter(letter)) => visit(*letter),
-            Ok(StoredRecord::Discard(_)) | Err(_) => ControlFlow::Continue(()),
-        }
-    })?;
-    Ok(Some(end))
 }
 
 /// The whole log of each partition.

@@ -277,7 +277,7 @@ pub(super) fn text(message: &Message, name: &str) -> Option<String> {
 }
 
 /// At most [`MAX_CAUSE`] characters.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     text.chars().take(MAX_CAUSE).collect()
 }
 

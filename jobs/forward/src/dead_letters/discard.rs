@@ -1,6 +1,7 @@
 //! `forward dead-letters discard`: records in the dead-letter topic that letters are not to be replayed, and why.
 
-use std::sync::mpsc::channel;
+use std::ops::ControlFlow;
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, SystemTime};
 
 use kafka::scan::ScanEnd;
@@ -12,7 +13,7 @@ use super::selection::Selection;
 use super::topic::LetterTopic;
 use crate::config::Config;
 use crate::dead_letter::discard::Discard;
-use crate::producer::{Origin, OutgoingRecord, RecordProducer};
+use crate::producer::{Origin, OutgoingRecord, ProduceResult, RecordProducer};
 
 /// Discards the selected letters that are not discarded yet, each with a record of its own. A letter whose record is not
 /// acknowledged is not discarded; the command can be repeated.
@@ -52,6 +53,7 @@ pub fn discard(
                 false => selected.push(at),
             }
         }
+        ControlFlow::Continue(())
     })?;
     if end == ScanEnd::TimedOut {
         return Err(topic.reader.timed_out("reading dead letters").into());
@@ -68,6 +70,7 @@ fn write(config: &Config, letters: &[(i32, i64)], reason: &str) -> Result<(), Le
     let timeout = config.shutdown_timeout.max(Duration::from_secs(10));
     let (sender, results) = channel();
     let mut producer = RecordProducer::new(config.dead_letter_producer(), sender);
+    let mut acknowledged = 0;
     for (partition, offset) in letters {
         let discard = Discard {
             partition: *partition,
@@ -93,19 +96,14 @@ fn write(config: &Config, letters: &[(i32, i64)], reason: &str) -> Result<(), Le
                     if unsent.error.rdkafka_error_code() == Some(RDKafkaErrorCode::QueueFull) =>
                 {
                     producer.flush(timeout);
+                    acknowledged += count(&results)?;
                 }
                 Err(unsent) => return Err(LettersError::Write(unsent.error.to_string())),
             }
         }
     }
     producer.flush(timeout);
-    let mut acknowledged = 0;
-    for result in results.try_iter() {
-        result
-            .result
-            .map_err(|error| LettersError::Write(error.to_string()))?;
-        acknowledged += 1;
-    }
+    acknowledged += count(&results)?;
     match letters.len() - acknowledged {
         0 => Ok(()),
         missing => Err(LettersError::Write(format!(
@@ -113,4 +111,18 @@ fn write(config: &Config, letters: &[(i32, i64)], reason: &str) -> Result<(), Le
             letters.len()
         ))),
     }
+}
+
+/// The number of acknowledgements so far.
+///
+/// # Errors
+/// A record was not written.
+fn count(results: &Receiver<ProduceResult<()>>) -> Result<usize, LettersError> {
+    let results = results.try_iter();
+    results
+        .map(|result| {
+            let written = result.result.map(|_| 1);
+            written.map_err(|error| LettersError::Write(error.to_string()))
+        })
+        .sum()
 }

@@ -1,6 +1,7 @@
 //! `forward dead-letters list`: counts the selected dead letters and returns the newest.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 use std::time::{Duration, SystemTime};
 
 use kafka::scan::ScanEnd;
@@ -10,13 +11,13 @@ use super::report::{LetterGroup, LetterReport, LettersReport, UnrecognizedReport
 use super::selection::{Filter, Selection};
 use super::topic::{Discards, LetterTopic};
 use crate::config::Config;
-use crate::dead_letter::{StoredDeadLetter, Unrecognized};
+use crate::dead_letter::{StoredDeadLetter, Unrecognized, shortened};
 
 /// The most groups. The rest is counted as one, whose cause is [`OTHERS`].
-const MAX_GROUPS: usize = 1_000;
+pub(crate) const MAX_GROUPS: usize = 1_000;
 
 /// The cause of the group for causes beyond [`MAX_GROUPS`].
-const OTHERS: &str = "others";
+pub(crate) const OTHERS: &str = "others";
 
 /// The dead letters of the selection, with the newest `limit` ones. Writes nothing.
 ///
@@ -36,7 +37,10 @@ pub fn list(
     };
     let ranges = filter.ranges(&topic.listed.partition_offsets);
     let mut collected = Collected::new(&filter, topic.discards()?, limit);
-    let end = topic.each(&ranges, |found| collected.add(found))?;
+    let end = topic.each(&ranges, |found| {
+        collected.add(found);
+        ControlFlow::Continue(())
+    })?;
     Ok(collected.report(&topic.topic, end == ScanEnd::Complete))
 }
 
@@ -80,7 +84,7 @@ impl<'f> Collected<'f> {
         }
         let at = (letter.at.partition, letter.at.offset);
         let discarded = self.discards.get(&at);
-        let mut group = (letter.cause.clone(), letter.route.clone());
+        let mut group = (letter.cause.clone(), letter.route.as_deref().map(shortened));
         if self.groups.len() >= MAX_GROUPS && !self.groups.contains_key(&group) {
             group = (OTHERS.to_owned(), None);
         }

@@ -47,8 +47,7 @@ pub struct Replay<'r> {
 
 impl Replay<'_> {
     /// Delivers the records of the selected letters to the routes that take them now, or writes them to `KAFKA_TOPIC`, and
-    /// prints the report of the run. `None`:
-    /// the dead-letter topic does not exist.
+    /// prints the report of the run. `None`: the dead-letter topic does not exist.
     ///
     /// # Errors
     /// The broker failed before the run, or the selection does not fit the settings.

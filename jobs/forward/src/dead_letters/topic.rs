@@ -18,7 +18,7 @@ use crate::lookup;
 pub(crate) type Discards = BTreeMap<(i32, i64), Arc<str>>;
 
 /// A dead-letter topic and its offsets.
-pub(super) struct LetterTopic {
+pub(crate) struct LetterTopic {
     pub(super) topic: Arc<str>,
     pub(super) reader: Reader,
     pub(super) listed: TopicOffsets,
@@ -32,7 +32,7 @@ impl LetterTopic {
     ///
     /// # Errors
     /// The broker failed.
-    pub(super) fn open(
+    pub(crate) fn open(
         config: &Config,
         since: Option<i64>,
         timeout: Duration,
@@ -55,21 +55,30 @@ impl LetterTopic {
         }))
     }
 
+    /// The ranges of the letters since the time with which the topic was opened.
+    pub(crate) fn ranges(&self) -> Vec<OffsetRange> {
+        match self.since {
+            Some(_) => lookup::between(&self.listed.partition_offsets),
+            None => lookup::all(&self.listed.partition_offsets),
+        }
+    }
+
     /// The letters that are discarded. All of them if the topic was opened without a time.
     ///
     /// # Errors
     /// Reading failed, or took longer than the timeout.
     pub(super) fn discards(&self) -> Result<Discards, SourceError> {
-        let ranges = match self.since {
-            Some(_) => lookup::between(&self.listed.partition_offsets),
-            None => lookup::all(&self.listed.partition_offsets),
-        };
         let mut discards = Discards::new();
-        let end = self.reader.scan(&ranges, self.timeout, |record| {
+        let mut last: Arc<str> = Arc::default();
+        let end = self.reader.scan(&self.ranges(), self.timeout, |record| {
             let message = lookup::message(record, &self.topic);
             if let Ok(StoredRecord::Discard(discard)) = StoredRecord::parse(message) {
                 let at = (discard.partition, discard.offset);
-                discards.insert(at, discard.reason.into());
+                // The letters of one command have the same reason.
+                if *last != *discard.reason {
+                    last = discard.reason.into();
+                }
+                discards.insert(at, Arc::clone(&last));
             }
             ControlFlow::Continue(())
         })?;
@@ -79,25 +88,24 @@ impl LetterTopic {
         }
     }
 
-    /// Passes the letters in the ranges to `visit`, and the coordinates of other records with the reason why they are none.
-    /// Records that discard letters are left out.
+    /// Passes the letters in the ranges to `visit`, until it breaks, and the coordinates of other records with the reason why
+    /// they are none. Records that discard letters are left out.
     ///
     /// # Errors
     /// Reading failed.
-    pub(super) fn each(
+    pub(crate) fn each(
         &self,
         ranges: &[OffsetRange],
-        mut visit: impl FnMut(Result<StoredDeadLetter, (String, Unrecognized)>),
+        mut visit: impl FnMut(Result<StoredDeadLetter, (String, Unrecognized)>) -> ControlFlow<()>,
     ) -> Result<ScanEnd, SourceError> {
         self.reader.scan(ranges, self.timeout, |record| {
             let message = lookup::message(record, &self.topic);
             let at = message.at.clone();
             match StoredRecord::parse(message) {
                 Ok(StoredRecord::DeadLetter(letter)) => visit(Ok(*letter)),
-                Ok(StoredRecord::Discard(_)) => {}
+                Ok(StoredRecord::Discard(_)) => ControlFlow::Continue(()),
                 Err(error) => visit(Err((at.to_string(), error))),
             }
-            ControlFlow::Continue(())
         })
     }
 }

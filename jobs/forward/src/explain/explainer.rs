@@ -20,6 +20,8 @@ use super::read::{Absence, read};
 use super::report::{ExplainReport, Explanation, RecordState, VERSION};
 use super::search::Search;
 use super::state;
+use crate::dead_letter::StoredDeadLetter;
+use crate::dead_letters::LetterTopic;
 use crate::job::Job;
 use crate::lookup;
 use crate::pipeline::RecordRouter;
@@ -218,7 +220,11 @@ impl Explainer<'_> {
             return None;
         }
         let since = earliest(&searched, now);
-        let read = lookup::dead_letters(&self.job.config, since, self.timeout, |letter| {
+        let found = LetterTopic::open(&self.job.config, since, self.timeout);
+        let mut add = |letter: Result<StoredDeadLetter, _>| {
+            let Ok(letter) = letter else {
+                return ControlFlow::Continue(());
+            };
             let coordinates = letter.origin.as_ref().map(Coordinates::to_string);
             let found = searched
                 .iter_mut()
@@ -232,9 +238,13 @@ impl Explainer<'_> {
                 true => ControlFlow::Break(()),
                 false => ControlFlow::Continue(()),
             }
+        };
+        let read = found.and_then(|topic| match topic {
+            Some(topic) => topic.each(&topic.ranges(), &mut add),
+            None => Ok(ScanEnd::Complete),
         });
         match read {
-            Ok(Some(ScanEnd::TimedOut)) => Some(format!(
+            Ok(ScanEnd::TimedOut) => Some(format!(
                 "The dead letters of {topic} were not read to the end within {:?} (--timeout).",
                 self.timeout
             )),

@@ -16,6 +16,7 @@ use super::report::{
     self, DeadLetterStatus, OldestRecord, PartitionStatus, PendingStatus, Progress, RouteStatus,
     StatusReport, VERSION,
 };
+use crate::dead_letters::LetterTopic;
 use crate::job::Job;
 use crate::lookup;
 use crate::pipeline::{Destination, RecordRouter, age};
@@ -233,18 +234,19 @@ fn read_dead_letters(
 ) -> Result<DeadLetterStatus, SourceError> {
     let mut status = DeadLetterStatus::default();
     let since = TimeBound::Ago(DEAD_LETTER_TIME).milliseconds(now);
-    let end = lookup::dead_letters(&job.config, Some(since), timeout, |letter| {
-        let topic = letter.origin.as_ref().map(|origin| &*origin.topic);
-        if topic == Some(&job.config.kafka.topic) {
-            status.total += 1;
-            *status.causes.entry(letter.cause).or_default() += 1;
-            if let Some(route) = letter.route {
-                *status.routes.entry(route).or_default() += 1;
-            }
+    // Without a topic there are none.
+    let Some(topic) = LetterTopic::open(&job.config, Some(since), timeout)? else {
+        status.complete = true;
+        return Ok(status);
+    };
+    let end = topic.each(&topic.ranges(), |letter| {
+        if let Ok(letter) = letter
+            && letter.origin.as_ref().map(|origin| &*origin.topic) == Some(&job.config.kafka.topic)
+        {
+            status.add(letter.cause, letter.route);
         }
         ControlFlow::Continue(())
     })?;
-    // Without a topic there are none.
-    status.complete = end != Some(ScanEnd::TimedOut);
+    status.complete = end != ScanEnd::TimedOut;
     Ok(status)
 }

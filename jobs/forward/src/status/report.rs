@@ -6,6 +6,9 @@ use offsets::offset_map::{self, InvalidMetadata, OffsetMap, Scope};
 use offsets::window::PartitionOffsets;
 use serde::Serialize;
 
+use crate::dead_letter::shortened;
+use crate::dead_letters::{MAX_GROUPS, OTHERS};
+
 use super::cli::StatusLimits;
 use super::outcome::StatusOutcome;
 
@@ -115,6 +118,25 @@ pub struct DeadLetterStatus {
     pub routes: BTreeMap<String, u64>,
     /// Whether all were read.
     pub complete: bool,
+}
+
+impl DeadLetterStatus {
+    /// Counts a dead letter. After the first thousand causes or routes, the others are counted as one.
+    pub(super) fn add(&mut self, cause: String, route: Option<String>) {
+        self.total += 1;
+        count(&mut self.causes, cause);
+        if let Some(route) = route {
+            count(&mut self.routes, shortened(&route));
+        }
+    }
+}
+
+fn count(counts: &mut BTreeMap<String, u64>, name: String) {
+    let name = match counts.len() >= MAX_GROUPS && !counts.contains_key(&name) {
+        true => OTHERS.to_owned(),
+        false => name,
+    };
+    *counts.entry(name).or_default() += 1;
 }
 
 /// What is completed in a partition.
@@ -248,6 +270,19 @@ mod tests {
             metadata: metadata.to_owned(),
             start_time_offset: None,
             end_time_offset: None,
+        }
+    }
+
+    #[test]
+    fn the_number_of_causes_and_routes_is_bounded() {
+        let mut status = DeadLetterStatus::default();
+        for number in 0..2 * MAX_GROUPS {
+            status.add(format!("cause-{number}"), Some(format!("route-{number}")));
+        }
+        assert_eq!(status.total, 2 * MAX_GROUPS as u64);
+        for counts in [&status.causes, &status.routes] {
+            assert_eq!(counts.len(), MAX_GROUPS + 1);
+            assert_eq!(counts[OTHERS], MAX_GROUPS as u64);
         }
     }
 
