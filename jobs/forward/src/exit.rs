@@ -152,10 +152,7 @@ impl RunOutcome {
 
     /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
-        Self::ALL
-            .iter()
-            .map(|outcome| format!("  {:>2}  {}\n", outcome.code(), outcome.meaning()))
-            .collect()
+        help(Self::ALL.map(|outcome| (outcome.code(), outcome.meaning())))
     }
 
     /// The documentation's table of codes, in Markdown.
@@ -170,6 +167,14 @@ impl RunOutcome {
             )
         })
     }
+}
+
+/// Codes and their meanings, one per line, for `--help`.
+pub(crate) fn help<const N: usize>(codes: [(u8, &str); N]) -> String {
+    let lines = codes.iter();
+    lines
+        .map(|(code, meaning)| format!("  {code:>2}  {meaning}\n"))
+        .collect()
 }
 
 /// What is known when a run ends.

@@ -1,5 +1,7 @@
 //! The outcomes of `forward dead-letters` `list`, `show` and `discard`. Pure.
 
+use crate::exit;
+
 /// How a command ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LettersOutcome {
@@ -48,9 +50,6 @@ impl LettersOutcome {
 
     /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
-        Self::ALL
-            .iter()
-            .map(|outcome| format!("  {:>2}  {}\n", outcome.code(), outcome.meaning()))
-            .collect()
+        exit::help(Self::ALL.map(|outcome| (outcome.code(), outcome.meaning())))
     }
 }

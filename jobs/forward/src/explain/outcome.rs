@@ -1,5 +1,7 @@
 //! The outcomes of `forward explain`. Pure.
 
+use crate::exit;
+
 /// How an explanation ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ExplainOutcome {
@@ -48,9 +50,6 @@ impl ExplainOutcome {
 
     /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
-        Self::ALL
-            .iter()
-            .map(|outcome| format!("  {:>2}  {}\n", outcome.code(), outcome.meaning()))
-            .collect()
+        exit::help(Self::ALL.map(|outcome| (outcome.code(), outcome.meaning())))
     }
 }

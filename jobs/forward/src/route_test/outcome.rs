@@ -1,5 +1,7 @@
 //! The outcomes of `forward test`. Pure.
 
+use crate::exit;
+
 /// How a test of routes ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TestOutcome {
@@ -51,9 +53,6 @@ impl TestOutcome {
 
     /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
-        Self::ALL
-            .iter()
-            .map(|outcome| format!("  {:>2}  {}\n", outcome.code(), outcome.meaning()))
-            .collect()
+        exit::help(Self::ALL.map(|outcome| (outcome.code(), outcome.meaning())))
     }
 }

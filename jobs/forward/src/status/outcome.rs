@@ -1,5 +1,7 @@
 //! The outcomes of `forward status`. Pure.
 
+use crate::exit;
+
 /// How a status ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StatusOutcome {
@@ -46,9 +48,6 @@ impl StatusOutcome {
 
     /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
-        Self::ALL
-            .iter()
-            .map(|outcome| format!("  {:>2}  {}\n", outcome.code(), outcome.meaning()))
-            .collect()
+        exit::help(Self::ALL.map(|outcome| (outcome.code(), outcome.meaning())))
     }
 }
