@@ -21,6 +21,7 @@ use rdkafka_sys::{
     rd_kafka_oauthbearer_set_token, rd_kafka_oauthbearer_set_token_failure, rd_kafka_resp_err_t,
     rd_kafka_t,
 };
+use tokio::runtime::Runtime;
 
 /// How often the thread checks whether there is another token.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -90,9 +91,15 @@ impl ClientProperties {
         let (stop, stopped) = channel::<()>();
         let refreshed = Arc::clone(&native);
         let work = move || {
+            let runtime = tokio::runtime::Builder::new_current_thread()
+                .enable_all()
+                .build();
             let mut current = None;
             loop {
-                let result = tokens.request();
+                let result = match &runtime {
+                    Ok(runtime) => tokens.request(runtime),
+                    Err(error) => Err(TokenError::Unavailable(error.to_string())),
+                };
                 let client = refreshed.lock().unwrap_or_else(PoisonError::into_inner);
                 let Some(client) = &*client else { return };
                 match result {
@@ -123,11 +130,7 @@ impl ClientProperties {
 }
 
 impl Tokens {
-    fn request(&self) -> Result<(HeaderValue, Option<Instant>), TokenError> {
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .map_err(|error| TokenError::Unavailable(error.to_string()))?;
+    fn request(&self, runtime: &Runtime) -> Result<(HeaderValue, Option<Instant>), TokenError> {
         let header = runtime.block_on(self.source.header(Instant::now()))?;
         let expires_at = self.source.expires_at(&header);
         Ok((header, expires_at))
