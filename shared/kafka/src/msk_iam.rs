@@ -31,7 +31,7 @@ pub(crate) fn tokens(
     let is_label = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '-';
     if found.is_empty() || found.len() > 63 || !found.chars().all(is_label) {
         return Err(wrong(format!(
-            "{found:?} is no region of AWS: set KAFKA_AWS_REGION"
+            "{found:?} is not a region of AWS: set KAFKA_AWS_REGION"
         )));
     }
     let credentials = CredentialSource::from_environment(variable, &found).map_err(wrong)?;
@@ -76,7 +76,7 @@ mod tests {
                 .is_ok()
         );
         let error = kafka(&with(&[("KAFKA_AWS_REGION", "evil.example/")])).await;
-        assert!(error.unwrap_err().contains("no region"));
+        assert!(error.unwrap_err().contains("not a region"));
         let user = [("KAFKA_USERNAME", "u"), ("KAFKA_PASSWORD", "p")];
         let error = kafka(&with(&user)).await.unwrap_err();
         assert!(error.contains("KAFKA_USERNAME is set"), "{error}");

@@ -77,7 +77,7 @@ const REFUSED: [(&str, &str); 53] = [
     ("enable.partition.eof", "the end of a window depends on it"),
     (
         "enable.sasl.oauthbearer.unsecure.jwt",
-        "a token without a signature authenticates nobody",
+        "everyone can make a token without a signature",
     ),
     ("group.id", "set KAFKA_GROUP_ID"),
     ("group.instance.id", "each run is a member of its own"),

@@ -165,7 +165,7 @@ async fn each_fate_of_a_record_has_its_explanation() {
     ];
     for (arguments, code, expected) in [
         (
-            &["--key", "nobody"][..],
+            &["--key", "unknown"][..],
             1,
             "No record of the time range matches.",
         ),
