@@ -39,7 +39,7 @@ const ALIASES: [(&str, &str); 10] = [
 ];
 
 /// Properties that are refused, and why. A name that ends in `.` stands for all that begin with it.
-const REFUSED: [(&str, &str); 53] = [
+const REFUSED: [(&str, &str); 54] = [
     (
         "acks",
         "a message is stored when all in-sync replicas have it",
@@ -51,6 +51,10 @@ const REFUSED: [(&str, &str); 53] = [
     (
         "auto.offset.reset",
         "a missing offset is reported as data loss",
+    ),
+    (
+        "batch.size",
+        "a larger batch than the topic's max.message.bytes is rejected with all of its messages",
     ),
     ("bootstrap.servers", "set KAFKA_BOOTSTRAP_SERVERS"),
     ("builtin.features", "it describes the build"),
@@ -172,9 +176,8 @@ const CONSUMER: [&str; 12] = [
 ];
 
 /// Properties of producers only, without the refused ones.
-const PRODUCER: [&str; 10] = [
+const PRODUCER: [&str; 9] = [
     "batch.num.messages",
-    "batch.size",
     "compression.level",
     "linger.ms",
     "partitioner",
@@ -321,6 +324,7 @@ mod tests {
             "max_in_flight",
             "sasl_mechanisms",
             "sasl_oauthbearer_client_secret",
+            "batch_size",
             "plugin_library_paths",
             "rebalance_cb",
             "ssl_engine_location",
