@@ -5,6 +5,7 @@ import os
 import re
 from pathlib import Path
 
+from environment import wait
 from tools import run
 
 TAG = os.environ.get("IMAGE_TAG", "e2e")
@@ -67,4 +68,9 @@ class Container:
         raise AssertionError(f"{program} is not running in {self.id}")
 
     def remove(self):
-        docker("rm", "--force", self.id, check=False)
+        """Repeats the removal until it succeeds: on a busy machine the engine fails to kill some containers in time."""
+        wait(f"the removal of {self.id}", self._is_removed)
+
+    def _is_removed(self) -> bool:
+        done = run("docker", "rm", "--force", self.id, check=False)
+        return done.returncode == 0 or "No such container" in done.stderr
