@@ -5,7 +5,6 @@ import os
 import re
 from pathlib import Path
 
-from environment import wait
 from tools import run
 
 TAG = os.environ.get("IMAGE_TAG", "e2e")
@@ -27,10 +26,10 @@ def inspect(thing: str) -> dict:
     return json.loads(docker("inspect", thing))[0]
 
 
-def left_behind() -> list[str]:
-    """The test's containers that still exist."""
+def containers() -> set[str]:
+    """The containers with the label or with one of the images, whether they run or not."""
     marks = [f"label={LABEL}", *(f"ancestor={image(name)}" for name in IMAGES)]
-    return [found for mark in marks for found in docker("ps", "--all", "--quiet", "--filter", mark).split()]
+    return {found for mark in marks for found in docker("ps", "--all", "--quiet", "--filter", mark).split()}
 
 
 def running(name: str) -> set[str]:
@@ -68,9 +67,4 @@ class Container:
         raise AssertionError(f"{program} is not running in {self.id}")
 
     def remove(self):
-        """Repeats the removal until it succeeds: on a busy machine the engine fails to kill some containers in time."""
-        wait(f"the removal of {self.id}", self._is_removed)
-
-    def _is_removed(self) -> bool:
-        done = run("docker", "rm", "--force", self.id, check=False)
-        return done.returncode == 0 or "No such container" in done.stderr
+        docker("rm", "--force", self.id, check=False)

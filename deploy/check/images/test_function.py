@@ -59,7 +59,7 @@ class Setup:
 
 
 @pytest.fixture(scope="module")
-def setup(request):
+def setup(request, left_behind):
     driver = request.config.getoption("--driver")
     with temporary_folder(HOME / f"e2e-{driver}") as stack:
         folder = HOME / f"e2e-{driver}"
@@ -70,7 +70,7 @@ def setup(request):
         function = DRIVERS[driver](folder / "function", settings)
         stack.callback(function.end)
         yield Setup(broker, function)
-    assert docker.left_behind() == []
+    assert left_behind() == set()
 
 
 def test_stores_the_tutorials_messages_unchanged(setup):
