@@ -161,8 +161,9 @@ def reports(text: str) -> list[dict]:
 
 @contextlib.contextmanager
 def temporary_folder(folder: Path):
-    """A folder that is deleted at the end, and an exit stack."""
-    folder.mkdir(parents=True, exist_ok=True)
+    """An empty folder that is deleted at the end, and an exit stack."""
+    shutil.rmtree(folder, ignore_errors=True)  # of an earlier run that was killed
+    folder.mkdir(parents=True)
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:
         yield stack
