@@ -13,13 +13,13 @@ use crate::rng::Rng;
 /// The status of responses that are cut short; no other response has it.
 pub(crate) const CUT_SHORT: u16 = 299;
 
-/// The response to a request.
-pub(crate) fn answer(request: &Request, fault: Fault, rng: &mut Rng) -> Answer {
+/// The response to a request. A repaired endpoint accepts each record.
+pub(crate) fn answer(request: &Request, fault: Fault, is_repaired: bool, rng: &mut Rng) -> Answer {
     let items = Body::read(request).map_or_else(Vec::new, |body| body.items);
     let has = |name: &str| {
         let named =
             |item: &Item| User::decode(&item.datum).filter(|user| user.name.starts_with(name));
-        items.iter().find_map(named)
+        items.iter().find_map(named).filter(|_| !is_repaired)
     };
     if let Some(never) = has("never") {
         return match never.name.starts_with("never-answered") {

@@ -80,6 +80,18 @@ impl Corpus {
             .collect()
     }
 
+    /// Records that their endpoint rejects.
+    pub(crate) fn rejected(&mut self, count: usize) -> Vec<NewRecord> {
+        (0..count)
+            .map(|_| {
+                self.generated += 1;
+                let id = [1010, 1020][self.rng.below(2) as usize];
+                let user = User::new(id, &format!("rejected-{}", self.generated));
+                NewRecord::to(self.rng.below(self.partitions as u64) as i32, user.encode())
+            })
+            .collect()
+    }
+
     /// A header with the fingerprint of another schema, or with a malformed one.
     fn foreign_fingerprint(&mut self) -> (String, Option<Vec<u8>>) {
         const FOREIGN: [&str; 4] = ["8f5c393f1ad57572", "CCA6C820BE28D551", "51d528be", ""];

@@ -1,6 +1,6 @@
 //! Endpoints with injected faults, and the records that they received.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use anyhow::Result;
 use testkit::endpoint::{Endpoint, Request};
@@ -69,11 +69,19 @@ impl Fault {
     }
 }
 
+/// What determines the next response.
+struct State {
+    fault: Fault,
+    /// Every record is accepted, unless the fault prevents it.
+    is_repaired: bool,
+    rng: Rng,
+}
+
 /// An endpoint that injects faults.
 pub(crate) struct FaultyEndpoint {
     name: &'static str,
     endpoint: Endpoint,
-    state: Arc<Mutex<(Fault, Rng)>>,
+    state: Arc<Mutex<State>>,
     /// For each run, the number of requests before it started.
     runs: Vec<usize>,
 }
@@ -81,12 +89,20 @@ pub(crate) struct FaultyEndpoint {
 impl FaultyEndpoint {
     /// Starts an endpoint without a fault.
     pub(crate) fn start(name: &'static str, seed: u64) -> Result<Self> {
-        let state = Arc::new(Mutex::new((Fault::None, Rng::new(seed))));
+        let state = Arc::new(Mutex::new(State {
+            fault: Fault::None,
+            is_repaired: false,
+            rng: Rng::new(seed),
+        }));
         let shared = Arc::clone(&state);
         let endpoint = Endpoint::start(move |request| {
             let mut shared = shared.lock().unwrap_or_else(PoisonError::into_inner);
-            let (fault, rng) = &mut *shared;
-            answer(request, *fault, rng)
+            let State {
+                fault,
+                is_repaired,
+                rng,
+            } = &mut *shared;
+            answer(request, *fault, *is_repaired, rng)
         })?;
         Ok(Self {
             name,
@@ -118,13 +134,22 @@ impl FaultyEndpoint {
 
     /// The current fault.
     pub(crate) fn fault(&self) -> Fault {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0
+        self.state().fault
     }
 
     /// Sets the fault for the following responses.
     pub(crate) fn inject(&self, fault: Fault) {
         self.endpoint.refuse_connections(fault == Fault::Refuse);
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).0 = fault;
+        self.state().fault = fault;
+    }
+
+    /// From now on, accepts the records that it has rejected because of their names, or not; other faults remain.
+    pub(crate) fn repair(&self, is_repaired: bool) {
+        self.state().is_repaired = is_repaired;
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// All records of all requests so far.

@@ -53,14 +53,16 @@ pub(crate) struct RunResult {
 }
 
 impl Job {
-    /// Starts `forward run` with `settings` as its environment.
+    /// Starts `forward` with these arguments, and with `settings` as its environment.
     pub(crate) fn start(
         program: &PathBuf,
+        arguments: &[&str],
         settings: &BTreeMap<String, String>,
         log: PathBuf,
     ) -> Result<Self> {
         let child = Command::new(program)
-            .args(["run", "--output", "json"])
+            .args(arguments)
+            .args(["--output", "json"])
             .env_clear()
             .envs(settings)
             .stdin(Stdio::null())

@@ -40,6 +40,14 @@ pub(crate) struct Outcome {
     pub(crate) unreliable: usize,
     /// Runs that ended because the schema registry did not answer.
     pub(crate) ended_by_registry: usize,
+    /// Started replays of dead letters.
+    pub(crate) replays: usize,
+    /// SIGKILL to a replay.
+    pub(crate) replay_kills: usize,
+    /// SIGKILL to a broker during a replay.
+    pub(crate) replay_broker_kills: usize,
+    /// Dead letters of the replayed selections.
+    pub(crate) replayed: usize,
     /// Starts of the ingest function.
     pub(crate) functions: usize,
     /// Records that the ingest function acknowledged.

@@ -45,6 +45,14 @@ pub(crate) fn of(outcome: &Outcome) -> String {
         line(&format!("  {form}"), count.to_string());
     }
     line("dead letters", outcome.dead_letters.to_string());
+    line("replays", outcome.replays.to_string());
+    line("  SIGKILL to a replay", outcome.replay_kills.to_string());
+    line(
+        "  SIGKILL to a broker",
+        outcome.replay_broker_kills.to_string(),
+    );
+    line("  selected dead letters", outcome.replayed.to_string());
+    line("  repeats", outcome.verdict.replay_repeats.to_string());
     line("answers", outcome.verdict.answers.to_string());
     line("reports", outcome.reports.to_string());
     line("seconds", format!("{:.0}", outcome.seconds));

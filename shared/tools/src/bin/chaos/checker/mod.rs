@@ -15,6 +15,7 @@ mod fairness;
 mod leaks;
 mod outages;
 mod repeats;
+mod replay;
 mod requests;
 mod topic;
 mod verdict;
@@ -25,6 +26,7 @@ pub(crate) use answers::{KeptAnswer, ROUTE as ROUTE_WITH_ANSWERS};
 pub(crate) use dead_letter::DeadLetter;
 pub(crate) use evidence::{Evidence, Outage, Output, Received, Run};
 pub(crate) use expected::FINGERPRINT;
+pub(crate) use replay::{Replay, check_replay};
 pub(crate) use verdict::{Verdict, Violations};
 
 /// Verifies all promises.

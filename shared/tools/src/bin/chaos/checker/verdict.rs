@@ -59,6 +59,10 @@ pub(crate) struct Verdict {
     pub(crate) unavailable: Violations,
     /// Deleted topics that a run did not report.
     pub(crate) unreported_loss: Violations,
+    /// Replays of dead letters that sent something else than the records of the selected letters.
+    pub(crate) replays: Violations,
+    /// Repeated deliveries in replays.
+    pub(crate) replay_repeats: usize,
     /// Conditions that did not occur: their promises were not checked.
     pub(crate) absent: Violations,
 }
@@ -89,7 +93,7 @@ impl Violations {
 
 impl Verdict {
     /// Each promise with its violations.
-    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 17] {
+    pub(crate) fn promises(&self) -> [(&'static str, &Violations); 18] {
         [
             ("lost", &self.lost),
             ("forwarded without validation", &self.unvalidated),
@@ -107,6 +111,7 @@ impl Verdict {
             ("leaked secrets", &self.leaked),
             ("unavailable with all brokers up", &self.unavailable),
             ("data loss not reported", &self.unreported_loss),
+            ("wrong replays of dead letters", &self.replays),
             ("conditions that did not occur", &self.absent),
         ]
     }
@@ -150,6 +155,8 @@ impl Verdict {
         self.leaked.merge(other.leaked);
         self.unavailable.merge(other.unavailable);
         self.unreported_loss.merge(other.unreported_loss);
+        self.replay_repeats += other.replay_repeats;
+        self.replays.merge(other.replays);
         self.absent.merge(other.absent);
     }
 }

@@ -50,7 +50,7 @@ impl Runner<'_> {
             ..Run::default()
         };
         let mut faults_changed = false;
-        let mut job = self.start_job(Some(stretch), &[])?;
+        let mut job = self.start_job(&["run"], Some(stretch), &[])?;
         let mut broker_was_down = self.broker_down.is_some();
         let started = Instant::now();
         for (at, event) in events.list {

@@ -11,7 +11,7 @@ use crate::job::RunResult;
 use crate::registry::RegistryFault;
 
 impl Runner<'_> {
-    /// Removes all faults, and runs the job until no record is left, except those that are never accepted.
+    /// Removes all faults.
     pub(super) async fn heal(&mut self) -> Result<()> {
         if let Some(broker) = self.broker_down.take() {
             self.kafka.restart(broker).await?;
@@ -21,7 +21,7 @@ impl Runner<'_> {
         }
         self.registry.inject(RegistryFault::None);
         self.dead_broker = None;
-        self.run_to_the_end(&[]).await
+        Ok(())
     }
 
     /// Runs the job with these settings until no record is left, except those that are never accepted.
@@ -60,7 +60,7 @@ impl Runner<'_> {
         if self.gives_up {
             settings.push(("GIVE_UP_AFTER", "1s"));
         }
-        let job = self.start_job(None, &settings)?;
+        let job = self.start_job(&["run"], None, &settings)?;
         let result = job.wait(Duration::from_secs(120)).await?;
         let fair_routes = match result.code {
             Some(CONCURRENT_RUN) => Vec::new(),

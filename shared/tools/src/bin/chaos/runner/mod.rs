@@ -1,10 +1,11 @@
 //! Runs the job repeatedly with faults at the endpoints and the schema registry, and kills the job and brokers at random
-//! times; then heals all faults and runs the job until no record is left.
+//! times; then heals all faults and runs the job until no record is left. Then it replays the dead letters in the same way.
 
 mod events;
 mod faulty_run;
 mod heal;
 mod recreate;
+mod replay;
 mod start_job;
 mod verify;
 mod write;
@@ -28,6 +29,7 @@ use crate::outcome::{Outcome, Plan};
 use crate::registry::FaultyRegistry;
 use crate::rng::Rng;
 use crate::stretch::{Stretch, Stretches};
+use replay::{REPLAY_KILLS, SELECTIONS};
 use verify::Verified;
 
 const TOPIC: &str = "chaos";
@@ -99,7 +101,10 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         runner.run_with_faults().await?;
     }
     runner.heal().await?;
+    runner.write_rejected()?;
+    runner.run_to_the_end(&[]).await?;
     runner.verify()?;
+    runner.replay_dead_letters().await?;
     let violations = runner.recreate_topic().await?;
     runner.ingest = None;
     runner.collect_outputs()?;
@@ -124,6 +129,14 @@ fn absent(outcome: &Outcome) -> Violations {
         ("runs with an unreliable registry", outcome.unreliable > 0),
         ("runs ended by the registry", outcome.ended_by_registry > 0),
         ("answers", outcome.verdict.answers > 0),
+        (
+            "SIGKILL to each replay",
+            outcome.replay_kills == REPLAY_KILLS,
+        ),
+        (
+            "SIGKILL to a broker during each replay",
+            outcome.replay_broker_kills == SELECTIONS.len(),
+        ),
     ];
     let mut violations = Violations::default();
     let conditions = stretches.into_iter().chain(writers).chain(forms);
@@ -194,6 +207,10 @@ impl<'p> Runner<'p> {
                 published: 0,
                 never_accepted: 0,
                 functions: 0,
+                replays: 0,
+                replay_kills: 0,
+                replay_broker_kills: 0,
+                replayed: 0,
                 stretches: Default::default(),
                 outages: 0,
                 unreliable: 0,

@@ -18,10 +18,11 @@ use crate::stretch::Stretch;
 const ORDERS: [&str; 4] = ["none", "none", "key", "partition"];
 
 impl Runner<'_> {
-    /// Starts the job, with random forms, batch sizes and order and the settings of the stretch; without a stretch, with
-    /// datums and without order. `more` are further settings.
+    /// Starts a command of the job, with random forms, batch sizes and order and the settings of the stretch; without a
+    /// stretch, with datums and without order. `more` are further settings.
     pub(super) fn start_job(
         &mut self,
+        command: &[&str],
         stretch: Option<Stretch>,
         more: &[(&str, &str)],
     ) -> Result<Job> {
@@ -74,7 +75,7 @@ impl Runner<'_> {
         for (name, value) in more {
             set(name, value);
         }
-        Job::start(&self.plan.forward, &settings, self.log("log"))
+        Job::start(&self.plan.forward, command, &settings, self.log("log"))
     }
 
     /// A file of the current run.

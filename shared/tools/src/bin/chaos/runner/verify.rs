@@ -10,7 +10,7 @@ use crate::faults::FaultyEndpoint;
 /// What earlier checks have covered: the evidence of a deleted topic.
 #[derive(Default)]
 pub(super) struct Verified {
-    runs: usize,
+    pub(super) runs: usize,
     dead_letters: Vec<(i32, i64)>,
     /// In the topic of answers to delivered records, and in that of the others.
     answers: [Vec<(i32, i64)>; 2],
@@ -63,29 +63,19 @@ impl Runner<'_> {
                 .dead_letters
                 .contains(&(letter.partition, letter.offset))
         });
-        let mut answers = Vec::new();
-        let mut verified_answers = verified.answers;
-        for (index, topic) in [ACCEPTED, REFUSED].into_iter().enumerate() {
-            for stored in records::all(bootstrap, topic)? {
-                let place = (stored.partition, stored.offset);
-                if !verified_answers[index].contains(&place) {
-                    verified_answers[index].push(place);
-                    answers.push(KeptAnswer::read(&stored, topic == ACCEPTED));
-                }
-            }
-        }
         self.verified = Verified {
-            answers: verified_answers,
+            answers: verified.answers,
             runs: self.runs.len(),
             dead_letters: dead_letters
                 .iter()
                 .map(|letter| (letter.partition, letter.offset))
                 .collect(),
         };
+        let bootstrap = self.kafka.bootstrap().to_owned();
         let received = self.endpoints.iter().flat_map(FaultyEndpoint::received);
         let committed = self.topics.committed(GROUP, TOPIC)?;
         Ok(Evidence {
-            topic: records::all(bootstrap, TOPIC)?,
+            topic: records::all(&bootstrap, TOPIC)?,
             acknowledged: std::mem::take(&mut self.acknowledged),
             accepted_invalid: std::mem::take(&mut self.accepted_invalid),
             unavailable: std::mem::take(&mut self.unavailable),
@@ -93,7 +83,7 @@ impl Runner<'_> {
             received: received
                 .filter(|received| received.run >= verified.runs)
                 .collect(),
-            answers,
+            answers: self.new_answers()?,
             keeps_answers: true,
             reports: std::mem::take(&mut self.reports),
             committed: committed
@@ -104,6 +94,22 @@ impl Runner<'_> {
             gives_up: self.gives_up,
             outputs: std::mem::take(&mut self.outputs),
         })
+    }
+
+    /// The answers since the last call.
+    pub(super) fn new_answers(&mut self) -> Result<Vec<KeptAnswer>> {
+        let mut answers = Vec::new();
+        let topics = [ACCEPTED, REFUSED].into_iter();
+        for (topic, verified) in topics.zip(&mut self.verified.answers) {
+            for stored in records::all(self.kafka.bootstrap(), topic)? {
+                let place = (stored.partition, stored.offset);
+                if !verified.contains(&place) {
+                    verified.push(place);
+                    answers.push(KeptAnswer::read(&stored, topic == ACCEPTED));
+                }
+            }
+        }
+        Ok(answers)
     }
 }
 

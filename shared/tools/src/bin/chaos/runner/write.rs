@@ -11,6 +11,8 @@ use crate::stretch::Stretch;
 
 /// The number of records that are published through the ingest function before each run.
 const PUBLISHED: usize = 10;
+/// The number of records that the endpoints reject and that are replayed.
+const REJECTED: usize = 2_000;
 
 impl Runner<'_> {
     /// Starts the ingest function with the bootstrap servers of the stretch that begins. A running one is killed.
@@ -62,6 +64,15 @@ impl Runner<'_> {
             self.acknowledged
                 .extend(self.topics.write(TOPIC, &records)?);
         }
+        self.outcome.written = self.corpus.generated();
+        Ok(())
+    }
+
+    /// Writes records that the endpoints reject: enough that a replay of their dead letters can be killed several times.
+    pub(super) fn write_rejected(&mut self) -> Result<()> {
+        let records = self.corpus.rejected(REJECTED);
+        self.acknowledged
+            .extend(self.topics.write(TOPIC, &records)?);
         self.outcome.written = self.corpus.generated();
         Ok(())
     }

@@ -1,6 +1,7 @@
 mod answers;
 mod faults;
 mod framed;
+mod replay;
 
 use std::collections::BTreeMap;
 
