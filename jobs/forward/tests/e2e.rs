@@ -59,5 +59,11 @@ mod schemas;
 mod spark;
 #[path = "e2e/status.rs"]
 mod status;
+#[path = "e2e/week.rs"]
+mod week;
+#[path = "e2e/week_checks.rs"]
+mod week_checks;
+#[path = "e2e/week_records.rs"]
+mod week_records;
 #[path = "e2e/window.rs"]
 mod window;

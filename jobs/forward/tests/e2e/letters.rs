@@ -24,7 +24,8 @@ fn command(stage: &Stage, arguments: &[&str]) -> Command {
     command
 }
 
-fn replay(stage: &Stage, arguments: &[&str]) -> RunProcess {
+/// Starts a replay.
+pub(crate) fn replay(stage: &Stage, arguments: &[&str]) -> RunProcess {
     let mut command = command(stage, &["replay", "--output", "json"]);
     command
         .args(arguments)
@@ -47,7 +48,7 @@ fn replay_when_free(stage: &Stage, arguments: &[&str]) -> Run {
 }
 
 /// The exit code and the report.
-fn query(stage: &Stage, schema: &str, arguments: &[&str]) -> (i32, Value) {
+pub(crate) fn query(stage: &Stage, schema: &str, arguments: &[&str]) -> (i32, Value) {
     let output = command(stage, arguments)
         .args(["--output", "json"])
         .output()

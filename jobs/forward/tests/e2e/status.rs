@@ -22,7 +22,8 @@ fn status(stage: &Stage, arguments: &[&str]) -> (i32, String) {
     (output.status.code().unwrap(), text)
 }
 
-fn report(stage: &Stage, arguments: &[&str]) -> Value {
+/// The status as JSON.
+pub(crate) fn report(stage: &Stage, arguments: &[&str]) -> Value {
     let (_, text) = status(stage, &[&["--output", "json"], arguments].concat());
     let report = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
     schemas::validate("status-report", &report).unwrap();
