@@ -38,7 +38,15 @@ pub(crate) fn wait(timeout: Duration) -> Wait<'static> {
 /// # Errors
 /// librdkafka rejects the configuration.
 pub(crate) fn reader(config: &Config, topic: &str) -> Result<Reader, SourceError> {
-    Reader::new(&config.kafka.reader(&config.group), topic)
+    reader_of(config, &config.group, topic)
+}
+
+/// A reader of a topic and of the commits of a group.
+///
+/// # Errors
+/// librdkafka rejects the configuration.
+pub(crate) fn reader_of(config: &Config, group: &str, topic: &str) -> Result<Reader, SourceError> {
+    Reader::new(&config.kafka.reader(group), topic)
         .map_err(|error| SourceError::client(&config.kafka, error))
 }
 

@@ -298,7 +298,7 @@ fn letters_command(
     let is_json = options.output == Output::Json;
     Ok(match &options.command {
         LettersCommand::List { selection, limit } => {
-            let report = dead_letters::list(&job.config, selection, *limit, timeout, now)?;
+            let report = dead_letters::list(job, selection, *limit, timeout, now)?;
             let text = match is_json {
                 true => report.json(),
                 false => dead_letters::render_list(&report),

@@ -27,6 +27,8 @@ mod dead_letters;
 mod delivery;
 #[path = "e2e/explain.rs"]
 mod explain;
+#[path = "e2e/foreign_letters.rs"]
+mod foreign_letters;
 #[path = "e2e/kafka_msk.rs"]
 mod kafka_msk;
 #[path = "e2e/kafka_oauth.rs"]

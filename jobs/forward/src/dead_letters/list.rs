@@ -7,11 +7,12 @@ use std::time::{Duration, SystemTime};
 use kafka::scan::ScanEnd;
 
 use super::error::LettersError;
+use super::replayed::Replayed;
 use super::report::{LetterGroup, LetterReport, LettersReport, UnrecognizedReport, VERSION};
 use super::selection::{Filter, Selection};
 use super::topic::{Discards, LetterTopic};
-use crate::config::Config;
 use crate::dead_letter::{StoredDeadLetter, Unrecognized, shortened};
+use crate::job::Job;
 
 /// The most groups. The rest is counted as one, whose cause is [`OTHERS`].
 pub(crate) const MAX_GROUPS: usize = 1_000;
@@ -24,19 +25,21 @@ pub(crate) const OTHERS: &str = "others";
 /// # Errors
 /// The broker failed, or the selection does not fit the settings.
 pub fn list(
-    config: &Config,
+    job: &Job,
     selection: &Selection,
     limit: usize,
     timeout: Duration,
     now: SystemTime,
 ) -> Result<LettersReport, LettersError> {
+    let config = &job.config;
     let filter = selection.filter(&config.dead_letter_topic, now)?;
     let Some(topic) = LetterTopic::open(config, filter.since(), timeout)? else {
-        let collected = Collected::new(&filter, Discards::new(), limit);
+        let collected = Collected::new(&filter, Discards::new(), None, limit);
         return Ok(collected.report(&config.dead_letter_topic, true));
     };
     let ranges = filter.ranges(&topic.listed.partition_offsets);
-    let mut collected = Collected::new(&filter, topic.discards()?, limit);
+    let replayed = Replayed::read(job, selection, &topic)?;
+    let mut collected = Collected::new(&filter, topic.discards()?, replayed, limit);
     let end = topic.each(&ranges, |found| {
         collected.add(found);
         ControlFlow::Continue(())
@@ -44,23 +47,38 @@ pub fn list(
     Ok(collected.report(&topic.topic, end == ScanEnd::Complete))
 }
 
+/// The number of letters, of discarded ones, and of replayed ones.
+#[derive(Default)]
+struct Counts {
+    all: u64,
+    discarded: u64,
+    replayed: u64,
+}
+
 /// The counts and the newest letters so far.
 struct Collected<'f> {
     filter: &'f Filter,
     discards: Discards,
+    /// `None`: not known.
+    replayed: Option<Replayed>,
     limit: usize,
-    /// The number of letters, and of discarded ones.
-    groups: BTreeMap<(String, Option<String>), (u64, u64)>,
+    groups: BTreeMap<(String, Option<String>), Counts>,
     /// By time, partition and offset.
     newest: BTreeMap<(Option<i64>, i32, i64), LetterReport>,
     unrecognized: UnrecognizedReport,
 }
 
 impl<'f> Collected<'f> {
-    fn new(filter: &'f Filter, discards: Discards, limit: usize) -> Self {
+    fn new(
+        filter: &'f Filter,
+        discards: Discards,
+        replayed: Option<Replayed>,
+        limit: usize,
+    ) -> Self {
         Self {
             filter,
             discards,
+            replayed,
             limit,
             groups: BTreeMap::new(),
             newest: BTreeMap::new(),
@@ -89,10 +107,16 @@ impl<'f> Collected<'f> {
             group = (OTHERS.to_owned(), None);
         }
         let counts = self.groups.entry(group).or_default();
-        counts.0 += 1;
-        counts.1 += u64::from(discarded.is_some());
+        counts.all += 1;
+        counts.discarded += u64::from(discarded.is_some());
+        let replayed = self.replayed.as_ref().filter(|_| discarded.is_none());
+        let replayed = replayed.map(|replayed| replayed.targets(&letter));
+        counts.replayed += u64::from(replayed.as_ref().is_some_and(|to| !to.is_empty()));
         let order = (letter.written, at.0, at.1);
-        let report = LetterReport::new(letter, discarded.map(|reason| &**reason));
+        let report = LetterReport {
+            replayed,
+            ..LetterReport::new(letter, discarded.map(|reason| &**reason))
+        };
         self.newest.insert(order, report);
         if self.newest.len() > self.limit {
             self.newest.pop_first();
@@ -100,13 +124,15 @@ impl<'f> Collected<'f> {
     }
 
     fn report(self, topic: &str, complete: bool) -> LettersReport {
+        let is_known = self.replayed.is_some();
         let groups = self.groups.into_iter();
         let mut groups: Vec<LetterGroup> = groups
-            .map(|((cause, route), (count, discarded))| LetterGroup {
+            .map(|((cause, route), counts)| LetterGroup {
                 cause,
                 route,
-                count,
-                discarded,
+                count: counts.all,
+                discarded: counts.discarded,
+                replayed: is_known.then_some(counts.replayed),
             })
             .collect();
         groups.sort_by_key(|group| std::cmp::Reverse(group.count));
@@ -115,6 +141,10 @@ impl<'f> Collected<'f> {
             topic: topic.to_owned(),
             total: groups.iter().map(|group| group.count).sum(),
             discarded: groups.iter().map(|group| group.discarded).sum(),
+            replayed: match is_known {
+                true => groups.iter().map(|group| group.replayed).sum(),
+                false => None,
+            },
             groups,
             letters: self.newest.into_values().collect(),
             unrecognized: self.unrecognized,
@@ -154,7 +184,7 @@ mod tests {
     fn all_are_counted_and_the_newest_are_rows() {
         let filter = Selection::default().filter("letters", UNIX_EPOCH).unwrap();
         let discards = Discards::from([((0, 2), "a test".into())]);
-        let mut collected = Collected::new(&filter, discards, 2);
+        let mut collected = Collected::new(&filter, discards, None, 2);
         for (offset, cause) in [(0, "a"), (1, "b"), (2, "b"), (3, "b")] {
             collected.add(Ok(letter(offset, cause)));
         }
@@ -179,7 +209,7 @@ mod tests {
     #[test]
     fn the_number_of_groups_is_bounded() {
         let filter = Selection::default().filter("letters", UNIX_EPOCH).unwrap();
-        let mut collected = Collected::new(&filter, Discards::new(), 0);
+        let mut collected = Collected::new(&filter, Discards::new(), None, 0);
         for offset in 0..2 * MAX_GROUPS {
             collected.add(Ok(letter(offset as i64, &format!("cause-{offset}"))));
         }

@@ -3,6 +3,7 @@
 //! - `cli`: the command line
 //! - `selection`: which dead letters a command is about
 //! - `topic`: reads the topic
+//! - `replayed`: what replays of a selection have delivered
 //! - [`list`], [`show`], [`Replay`], [`discard`]: the commands
 //! - [`report`], `text`: the results, as JSON or text
 //!
@@ -14,9 +15,11 @@ mod error;
 mod list;
 mod outcome;
 mod replay;
+mod replayed;
 pub mod report;
 mod selection;
 mod show;
+mod target;
 mod text;
 mod topic;
 

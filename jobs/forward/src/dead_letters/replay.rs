@@ -12,11 +12,10 @@ use http_proxy::Proxies;
 use kafka::reader::SourceError;
 use offsets::window::{WindowEnd, WindowStart};
 use record::{Message, StreamId, idempotency};
-use routes::Routes;
-use settings::Settings;
 
 use super::error::LettersError;
 use super::selection::{Filter, Selection};
+use super::target::{group, topic_route};
 use super::topic::{Discards, LetterTopic};
 use crate::cli::RunOptions;
 use crate::config::{Config, OnDataLoss, Unmatched};
@@ -25,7 +24,6 @@ use crate::exit::RunOutcome;
 use crate::job::Job;
 use crate::lookup;
 use crate::pipeline::{LetterFilter, LetterTarget, client_key};
-use crate::route_config::RouteConfig;
 use crate::run::Run;
 use crate::schedule;
 
@@ -65,7 +63,7 @@ impl Replay<'_> {
         drop(topic);
         let letters = LetterFilter::new(self.target, |message| originals.original(message));
         if self.target == LetterTarget::Topic {
-            set_topic_route(&mut job)?;
+            (job.route_configs, job.routes) = topic_route(&job.sources)?;
         }
         set(&mut job.config, self.selection, self.target, now);
         let run = Run {
@@ -87,30 +85,6 @@ impl Replay<'_> {
             false
         }))
     }
-}
-
-/// The consumer group with the progress of a replay.
-fn group(group: &str, selection: &Selection, target: LetterTarget) -> String {
-    let purpose = match target {
-        LetterTarget::Routes => "route",
-        LetterTarget::Topic => "source",
-    };
-    format!("{group}.replay.{}", selection.fingerprint(purpose))
-}
-
-/// Replaces the routes by one that counts the records for the topic.
-fn set_topic_route(job: &mut Job) -> Result<(), LettersError> {
-    const ROUTES: &str = r#"{"version": 1, "routes": [{"name": "source", "when": "true", "url": "http://unused/"}]}"#;
-    let configs = RouteConfig::parse(ROUTES, &Settings::default());
-    job.route_configs = configs.map_err(LettersError::Routes)?;
-    for route in &mut job.route_configs {
-        // It has no endpoint.
-        route.url.clear();
-    }
-    let definitions = job.route_configs.iter().map(RouteConfig::definition);
-    job.routes = Routes::compile(definitions.collect(), job.sources.schemas.reader())
-        .map_err(|error| LettersError::Routes(error.to_string()))?;
-    Ok(())
 }
 
 /// Makes the configuration of a run that of a replay.

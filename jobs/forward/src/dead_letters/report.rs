@@ -3,6 +3,7 @@
 use serde::Serialize;
 
 use super::outcome::LettersOutcome;
+pub use super::replayed::ReplayedTo;
 use crate::dead_letter::{Family, StoredDeadLetter};
 use crate::explain::report::RecordReport;
 
@@ -21,6 +22,8 @@ pub struct LettersReport {
     pub total: u64,
     /// How many of them are discarded.
     pub discarded: u64,
+    /// How many of the others a replay of this selection has delivered, as far as its commits show; `None`: not known.
+    pub replayed: Option<u64>,
     /// The numbers by cause and route, the largest first.
     pub groups: Vec<LetterGroup>,
     /// The newest ones, the oldest of them first.
@@ -42,6 +45,8 @@ pub struct LetterGroup {
     pub count: u64,
     /// How many of them are discarded.
     pub discarded: u64,
+    /// How many of the others are replayed; `None`: not known.
+    pub replayed: Option<u64>,
 }
 
 /// One dead letter.
@@ -65,6 +70,10 @@ pub struct LetterReport {
     pub origin: Option<String>,
     /// Why it was discarded; `None` if it was not.
     pub discarded: Option<String>,
+    /// Where replays of the same selection have delivered it, as far as their commits show. `None`: it is discarded, or that is
+    /// not known.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replayed: Option<Vec<ReplayedTo>>,
 }
 
 /// Records of the topic that are not dead letters.
@@ -125,6 +134,7 @@ impl LetterReport {
             run: letter.run,
             origin: letter.origin.map(|origin| origin.to_string()),
             discarded: discarded.map(str::to_owned),
+            replayed: None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::report::{DiscardReport, LetterDetails, LetterReport, LettersReport};
+use super::report::{DiscardReport, LetterDetails, LetterReport, LettersReport, ReplayedTo};
 use crate::explain::{render_content, shown};
 use crate::report::text::{table, thousands};
 use crate::request_preview::text::printable;
@@ -18,21 +18,28 @@ pub fn render_list(report: &LettersReport) -> String {
         0 => String::new(),
         count => format!(", {} of them discarded", number(count)),
     };
+    let replayed = match report.replayed {
+        Some(0) => String::new(),
+        Some(count) => format!(", {} replayed with this selection", number(count)),
+        None => ", replays of this selection are not known".to_owned(),
+    };
     // Writing to a String cannot fail.
     let _ = writeln!(
         text,
-        "topic {}: {} dead letters{discarded}",
+        "topic {}: {} dead letters{discarded}{replayed}",
         printable(&report.topic),
         number(report.total),
     );
     if !report.groups.is_empty() {
-        let mut rows = vec![["cause", "route", "count", "discarded"].map(str::to_owned)];
+        let mut rows =
+            vec![["cause", "route", "count", "discarded", "replayed"].map(str::to_owned)];
         rows.extend(report.groups.iter().map(|group| {
             [
                 printable(&group.cause),
                 group.route.as_deref().map_or("-".to_owned(), printable),
                 number(group.count),
                 number(group.discarded),
+                group.replayed.map_or("?".to_owned(), number),
             ]
         }));
         let rows: Vec<Vec<String>> = rows.into_iter().map(Vec::from).collect();
@@ -82,6 +89,12 @@ fn row(text: &mut String, letter: &LetterReport) {
     );
     if let Some(why) = &letter.discarded {
         let _ = writeln!(text, "    discarded: {}", printable(why));
+    }
+    for target in letter.replayed.iter().flatten() {
+        let _ = match target {
+            ReplayedTo::Route => writeln!(text, "    replayed to its route"),
+            ReplayedTo::Source => writeln!(text, "    replayed to the topic that it came from"),
+        };
     }
 }
 

@@ -68,6 +68,12 @@ impl Week {
         assert_eq!(listed.len(), rows.len());
         assert_eq!(list["total"], rows.len());
         assert_eq!(list["discarded"], discarded.len());
+        let (_, refused) = query(
+            &self.stage,
+            "dead-letter-list",
+            &["list", "--cause", "refused"],
+        );
+        assert_eq!(refused["replayed"], refused["total"], "{refused:#}");
         let mut dead = 0;
         for written in &self.ledger.written {
             let (partition, offset) = written.at;

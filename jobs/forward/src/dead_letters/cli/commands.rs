@@ -33,6 +33,7 @@ pub(super) fn list() -> Command {
              forward dead-letters list --cause refused --route A --limit 100 --output json\n  \
              The dead letters of a connector:\n    \
              forward dead-letters list --dead-letter-topic connect-dlq\n\n\
+             A dead letter is shown as replayed if a replay with the same selection has delivered it.\n\
              Nothing is written, and no consumer group is joined.\n\n\
              Exit codes:\n{}",
             LettersOutcome::help().trim_end()
