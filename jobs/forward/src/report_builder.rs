@@ -224,9 +224,16 @@ impl ReportBuilder {
         let failed = pipeline.failed_dead_letters();
         if failed > 0 {
             self.facts.source_failed = true;
-            self.notes.push(format!(
-                "{failed} dead letters were not acknowledged; their records stay for the next run"
-            ));
+            self.notes.push(match pipeline.has_letters() {
+                // A replay writes no dead letters.
+                true => format!(
+                    "{failed} records were not acknowledged by the source topic; they stay for the next replay of the same \
+                     selection"
+                ),
+                false => format!(
+                    "{failed} dead letters were not acknowledged; their records stay for the next run"
+                ),
+            });
         }
         let failed = pipeline.failed_answers();
         if failed > 0 {

@@ -17,6 +17,8 @@ mod stage;
 mod advertised_addresses;
 #[path = "e2e/answers.rs"]
 mod answers;
+#[path = "e2e/command_permissions.rs"]
+mod command_permissions;
 #[path = "e2e/concurrent_runs.rs"]
 mod concurrent_runs;
 #[path = "e2e/connections.rs"]

@@ -23,6 +23,8 @@ pub enum Resource<'n> {
     Topic(&'n str),
     /// The consumer group of this name.
     Group(&'n str),
+    /// The consumer groups whose names begin like this.
+    Groups(&'n str),
     /// The cluster.
     Cluster,
 }
@@ -56,11 +58,17 @@ pub(crate) fn allow(
         .create()?;
     let (kind, name) = match resource {
         Resource::Topic(name) => (rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_TOPIC, name),
-        Resource::Group(name) => (rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_GROUP, name),
+        Resource::Group(name) | Resource::Groups(name) => {
+            (rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_GROUP, name)
+        }
         Resource::Cluster => (
             rd_kafka_ResourceType_t::RD_KAFKA_RESOURCE_BROKER,
             "kafka-cluster",
         ),
+    };
+    let pattern = match resource {
+        Resource::Groups(_) => rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_PREFIXED,
+        _ => rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_LITERAL,
     };
     let operation = match operation {
         AclOperation::Describe => rd_kafka_AclOperation_t::RD_KAFKA_ACL_OPERATION_DESCRIBE,
@@ -81,7 +89,7 @@ pub(crate) fn allow(
         let mut binding = rd_kafka_AclBinding_new(
             kind,
             name.as_ptr(),
-            rd_kafka_ResourcePatternType_t::RD_KAFKA_RESOURCE_PATTERN_LITERAL,
+            pattern,
             principal.as_ptr(),
             c"*".as_ptr(),
             operation,
