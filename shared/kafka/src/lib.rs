@@ -14,7 +14,7 @@
 //!
 //! The crate does not decide what to read or to commit, and it creates no topics. It contains all `unsafe` code
 //! of the product: librdkafka functions that the `rdkafka` crate does not wrap (in [`batch`], [`describe`],
-//! [`producer`], [`tokens`] and `log`).
+//! [`producer`], [`tokens`], `leader_epochs` and `log`).
 //!
 //! ```
 //! use kafka::config::KafkaSettings;
@@ -50,6 +50,7 @@ pub mod context;
 pub mod describe;
 pub mod diagnosis;
 pub mod error_codes;
+mod leader_epochs;
 pub mod list_offsets;
 pub mod listing;
 mod log;

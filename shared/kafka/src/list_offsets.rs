@@ -1,5 +1,6 @@
 //! The offsets of a topic: everything that a window is planned from, and the state after a run.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -17,6 +18,7 @@ use crate::connect::{ConnectError, fetch_metadata};
 use crate::describe;
 use crate::diagnosis::explain_brokers;
 use crate::error_codes::{is_connection_error, is_transient};
+use crate::leader_epochs::leader_epochs;
 use crate::reader::{Reader, SourceError};
 
 const LIST_OFFSETS: &str = "listing offsets";
@@ -32,6 +34,9 @@ pub struct TopicOffsets {
     pub topic_id: Option<String>,
     /// The offsets of every partition, by ascending partition.
     pub partition_offsets: Vec<PartitionOffsets>,
+    /// The leader epoch of each partition at the end of its log (KIP-320), if the broker returned one. It never decreases
+    /// while the topic exists.
+    pub leader_epochs: BTreeMap<i32, i32>,
 }
 
 /// How long to wait for the broker.
@@ -83,7 +88,7 @@ impl Reader {
             let cluster = deadline.until_answered(|timeout| client.fetch_cluster_id(timeout));
             (topic_id.join().ok().flatten(), cluster)
         });
-        let partition_offsets = self
+        let (partition_offsets, leader_epochs) = self
             .partition_offsets(&partitions, start, end, &deadline)
             .map_err(unreachable)?;
         // A cluster that is electing a controller returns no topic id. Idempotency keys must not change then: take the
@@ -105,6 +110,7 @@ impl Reader {
             stream,
             topic_id,
             partition_offsets,
+            leader_epochs,
         })
     }
 
@@ -228,13 +234,14 @@ impl Reader {
         start: &WindowStart,
         end: &WindowEnd,
         deadline: &Deadline<'_>,
-    ) -> Result<Vec<PartitionOffsets>, SourceError> {
+    ) -> Result<(Vec<PartitionOffsets>, BTreeMap<i32, i32>), SourceError> {
         let at = |time| self.offsets_at(partitions, time, deadline);
         // Committed offsets first: else a concurrent run could commit an offset beyond the log's end that was read
         // before, which looks like a truncated log.
         let committed = self.committed_by(&self.partition_list(partitions), deadline)?;
         let lows = at(Offset::Beginning)?;
-        let highs = at(Offset::End)?;
+        let ends = self.list_at(partitions, Offset::End, deadline)?;
+        let highs = offsets_in(&ends);
         let start_times = match start {
             WindowStart::Time(time) => at(Offset::Offset(*time))?,
             _ => Vec::new(),
@@ -243,7 +250,7 @@ impl Reader {
             WindowEnd::Time(time) => at(Offset::Offset(*time))?,
             _ => Vec::new(),
         };
-        Ok(partitions
+        let offsets = partitions
             .iter()
             .map(|&partition| {
                 let (committed, metadata) = committed
@@ -261,35 +268,49 @@ impl Reader {
                     end_time_offset: find(&end_times, partition),
                 }
             })
-            .collect())
+            .collect();
+        Ok((offsets, leader_epochs(&ends)))
     }
 
-    /// Sends one ListOffsets request to each leader (KIP-79).
-    ///
-    /// `time` is milliseconds since 1970, for the first offset of that time or later (`None`: there is none), or
-    /// `Offset::Beginning` or `Offset::End`. For a `read_committed` reader `End` is the last stable offset.
+    /// The offsets of [`Reader::list_at`]; `None`: there is none.
     fn offsets_at(
         &self,
         partitions: &[i32],
         time: Offset,
         deadline: &Deadline<'_>,
     ) -> Result<Vec<(i32, Option<i64>)>, SourceError> {
+        Ok(offsets_in(&self.list_at(partitions, time, deadline)?))
+    }
+
+    /// Sends one ListOffsets request to each leader (KIP-79).
+    ///
+    /// `time` is milliseconds since 1970, for the first offset of that time or later, or `Offset::Beginning` or
+    /// `Offset::End`. For a `read_committed` reader `End` is the last stable offset.
+    fn list_at(
+        &self,
+        partitions: &[i32],
+        time: Offset,
+        deadline: &Deadline<'_>,
+    ) -> Result<TopicPartitionList, SourceError> {
         let failed = |error| self.broker(LIST_OFFSETS, error);
         let mut list = TopicPartitionList::new();
         for partition in partitions {
             list.add_partition_offset(&self.topic, *partition, time)
                 .map_err(failed)?;
         }
-        let offsets = retry(deadline, |timeout| {
+        retry(deadline, |timeout| {
             self.consumer.offsets_for_times(list.clone(), timeout)
         })
-        .map_err(failed)?;
-        Ok(offsets
-            .elements()
-            .iter()
-            .map(|element| (element.partition(), offset_of(element)))
-            .collect())
+        .map_err(failed)
     }
+}
+
+fn offsets_in(list: &TopicPartitionList) -> Vec<(i32, Option<i64>)> {
+    let elements = list.elements();
+    let offsets = elements.iter();
+    offsets
+        .map(|element| (element.partition(), offset_of(element)))
+        .collect()
 }
 
 pub(crate) fn offset_of(element: &TopicPartitionListElem<'_>) -> Option<i64> {
