@@ -48,4 +48,19 @@ impl OffsetMap {
         }
         count
     }
+
+    /// The ranges from `commit` to `end` (exclusive) in which all offsets are known to be completed, ascending.
+    pub fn completed_ranges(&self, commit: i64, end: i64) -> Vec<Gap> {
+        let mut gaps: Vec<Gap> = self.gaps.iter().flatten().copied().collect();
+        gaps.push((self.scanned, i64::MAX));
+        gaps.sort_unstable();
+        let (mut ranges, mut from) = (Vec::new(), commit);
+        for (start, stop) in gaps {
+            if from < start.min(end) {
+                ranges.push((from, start.min(end)));
+            }
+            from = from.max(stop);
+        }
+        ranges
+    }
 }

@@ -180,3 +180,19 @@ fn a_record_is_completed_if_it_was_read_and_is_in_no_gap_of_its_class() {
     assert_eq!(completed(1), [4, 5, 6, 7, 8, 9]);
     assert!(completed(2).is_empty());
 }
+
+#[test]
+fn completed_ranges_are_those_between_the_gaps_of_all_classes() {
+    let map = OffsetMap {
+        scanned: 30,
+        gaps: vec![vec![(10, 12), (20, 25)], vec![(11, 15)], Vec::new()],
+    };
+    assert_eq!(map.completed_ranges(10, 100), [(15, 20), (25, 30)]);
+    assert_eq!(map.completed_ranges(10, 18), [(15, 18)]);
+    assert_eq!(map.completed_ranges(10, 10), []);
+    for end in [10, 13, 18, 22, 27, 100] {
+        let ranges = map.completed_ranges(10, end);
+        let completed: i64 = ranges.iter().map(|(start, end)| end - start).sum();
+        assert_eq!(end - 10 - completed, map.incomplete_below(end, 10), "{end}");
+    }
+}
