@@ -9,7 +9,8 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, ensure};
 use rdkafka::admin::{
-    AdminClient, AdminOptions, AlterConfig, NewTopic, ResourceSpecifier, TopicReplication,
+    AdminClient, AdminOptions, AlterConfig, NewPartitions, NewTopic, ResourceSpecifier,
+    TopicReplication,
 };
 use rdkafka::client::DefaultClientContext;
 use rdkafka::config::FromClientConfig;
@@ -140,6 +141,22 @@ impl Topics {
             result.map_err(|(_, code)| anyhow!("configuring topic {name}: {code}"))?;
         }
         Ok(())
+    }
+
+    /// Increases the number of partitions, and waits until all have a leader.
+    ///
+    /// # Errors
+    /// The topic does not exist or has as many, or the cluster rejects the request.
+    pub async fn add_partitions(&self, name: &str, partitions: i32) -> Result<()> {
+        let count = usize::try_from(partitions)?;
+        let new = NewPartitions::new(name, count);
+        for result in self.admin.create_partitions([&new], &options()).await? {
+            result.map_err(|(name, code)| anyhow!("adding partitions to {name}: {code}"))?;
+        }
+        let is_ready = |found: &[(i32, bool)]| {
+            found.len() == count && found.iter().all(|(_, has_leader)| *has_leader)
+        };
+        self.wait_for_partitions(name, is_ready).await
     }
 
     /// Deletes a topic and waits until the cluster's metadata does not contain it.
