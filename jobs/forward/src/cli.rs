@@ -15,6 +15,7 @@ use crate::explain::{self, ExplainOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::settings::GROUPS;
 use crate::status::{self, StatusOptions};
+use crate::window_plan::{self, PlanFile, PlanOptions};
 
 /// Settings given as flags, for [`Settings::gather`]: name and value.
 pub type Flags = Vec<(&'static str, String)>;
@@ -28,6 +29,8 @@ pub enum Action {
     Check(CheckOptions),
     /// Route sample records and print their requests.
     Test(TestOptions),
+    /// Fix a window in a document.
+    Plan(PlanOptions),
     /// Explain records.
     Explain(ExplainOptions),
     /// Show the status of the group.
@@ -60,6 +63,8 @@ pub struct RunOptions {
     pub dry_run: bool,
     /// Whether progress may be shown on a terminal.
     pub progress: bool,
+    /// The plan to execute; `None`: the window of the settings.
+    pub plan: Option<PlanFile>,
 }
 
 impl RunOptions {
@@ -121,6 +126,10 @@ pub fn parse(
             };
             Ok((Action::Test(options), cli::flags(&GROUPS, matches)))
         }
+        Some(("plan", matches)) => {
+            let (options, flags) = window_plan::cli::options(matches);
+            Ok((Action::Plan(options), flags))
+        }
         Some(("explain", matches)) => {
             let (options, flags) = explain::cli::options(matches);
             Ok((Action::Explain(options), flags))
@@ -159,6 +168,7 @@ pub fn command() -> Command {
         .subcommand(run())
         .subcommand(check())
         .subcommand(test())
+        .subcommand(window_plan::cli::command())
         .subcommand(explain::cli::command())
         .subcommand(status::cli::command())
         .subcommand(dead_letters::cli::command())
@@ -239,6 +249,7 @@ fn run() -> Command {
                 .help("Start a window at this interval in one long-lived process, instead of exiting after the first.")
                 .value_parser(cli::duration),
         )
+        .args(window_plan::cli::run_options())
         .arg(
             Arg::new("dry_run")
                 .long("dry-run")
@@ -353,6 +364,7 @@ fn options(matches: &ArgMatches) -> RunOptions {
         report: matches.get_one("report").cloned(),
         dry_run: matches.get_flag("dry_run"),
         progress: !is("progress", "never"),
+        plan: window_plan::cli::plan_file(matches),
     }
 }
 
@@ -376,6 +388,7 @@ mod tests {
             report: Some("r.json".into()),
             dry_run: true,
             progress: false,
+            plan: None,
         };
         assert_eq!(action, Action::Run(expected));
         assert_eq!(flags, [("kafka_topic", "orders".to_owned())]);
@@ -421,6 +434,10 @@ mod tests {
             "forward run --kafka-topc x",
             "forward run --every 30",
             "forward run --every 0s",
+            "forward run --every 30s --plan p.json",
+            "forward run --shard 1/2",
+            "forward run --plan p.json --shard 3/2",
+            "forward plan --shares 0",
             "forward run --output yaml",
             "forward run --kafka-password secret",
             "forward run extra",

@@ -546,4 +546,4 @@ fn offsets(text: &str) -> Option<BTreeMap<i32, i64>> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -16,6 +16,18 @@ pub enum RunOutcome {
     MoreWork,
     /// Another run of the consumer group is active.
     ConcurrentRun,
+    /// The plan is of another cluster.
+    PlanCluster,
+    /// The topic was deleted and created again after the plan was made.
+    PlanTopic,
+    /// Records of the plan are gone from the log.
+    PlanTruncated,
+    /// The topic has more partitions than when the plan was made.
+    PlanPartitions,
+    /// The routes or schemas were changed after the plan was made.
+    PlanRoutes,
+    /// The group's commits were moved back below the plan's start.
+    PlanGroup,
     /// The command line is invalid.
     Usage,
     /// The dead-letter threshold was reached, or an unmatched record stopped the run (`UNMATCHED=stop`).
@@ -34,12 +46,18 @@ pub enum RunOutcome {
 
 impl RunOutcome {
     /// All of them, in the order of their codes.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 18] = [
         Self::Completed,
         Self::CompletedWithDeadLetters,
         Self::Partial,
         Self::MoreWork,
         Self::ConcurrentRun,
+        Self::PlanCluster,
+        Self::PlanTopic,
+        Self::PlanTruncated,
+        Self::PlanPartitions,
+        Self::PlanRoutes,
+        Self::PlanGroup,
         Self::Usage,
         Self::DeadLetterThreshold,
         Self::Internal,
@@ -57,6 +75,12 @@ impl RunOutcome {
             Self::Partial => 11,
             Self::MoreWork => 12,
             Self::ConcurrentRun => 20,
+            Self::PlanCluster => 40,
+            Self::PlanTopic => 41,
+            Self::PlanTruncated => 42,
+            Self::PlanPartitions => 43,
+            Self::PlanRoutes => 44,
+            Self::PlanGroup => 45,
             Self::Usage => runtime::exit::USAGE,
             Self::DeadLetterThreshold => runtime::exit::DATA,
             Self::Internal => runtime::exit::SOFTWARE,
@@ -75,6 +99,12 @@ impl RunOutcome {
             Self::Partial => "partial",
             Self::MoreWork => "more_work",
             Self::ConcurrentRun => "concurrent_run",
+            Self::PlanCluster => "plan_cluster",
+            Self::PlanTopic => "plan_topic",
+            Self::PlanTruncated => "plan_truncated",
+            Self::PlanPartitions => "plan_partitions",
+            Self::PlanRoutes => "plan_routes",
+            Self::PlanGroup => "plan_group",
             Self::Usage => "usage",
             Self::DeadLetterThreshold => "dead_letter_threshold",
             Self::Internal => "internal",
@@ -101,6 +131,22 @@ impl RunOutcome {
             Self::ConcurrentRun => {
                 "Another run of the same consumer group is active. This run exited without reading."
             }
+            Self::PlanCluster => "The plan (--plan) is of another cluster. Nothing was delivered.",
+            Self::PlanTopic => {
+                "The topic was deleted and created again after the plan was made. Nothing was delivered."
+            }
+            Self::PlanTruncated => {
+                "Records of the plan were deleted from the log, or the log was truncated. Nothing was delivered."
+            }
+            Self::PlanPartitions => {
+                "The topic has more partitions than when the plan was made. Nothing was delivered."
+            }
+            Self::PlanRoutes => {
+                "The routes or schemas were changed after the plan was made. Nothing was delivered."
+            }
+            Self::PlanGroup => {
+                "The commits of the group were moved back below the plan's start. Nothing was delivered."
+            }
             Self::Usage => "The command line is invalid.",
             Self::DeadLetterThreshold => {
                 "Too many records are dead letters, or a record matches no route and UNMATCHED is stop. Inspect them before the next run."
@@ -126,6 +172,8 @@ impl RunOutcome {
             Self::Internal
         } else if facts.setting {
             Self::Configuration
+        } else if let Some(outcome) = facts.plan_mismatch {
+            outcome
         } else if facts.data_loss {
             Self::DataLoss
         } else if facts.concurrent_run {
@@ -186,6 +234,8 @@ pub struct Facts {
     pub internal: bool,
     /// A setting does not fit the topic.
     pub setting: bool,
+    /// How a run ends whose plan does not fit; `None`: it fits, or there is none.
+    pub plan_mismatch: Option<RunOutcome>,
     /// Records were lost before the run, and `ON_DATA_LOSS` is `stop`.
     pub data_loss: bool,
     /// Another run is active, or took over the partitions.
@@ -299,6 +349,15 @@ mod tests {
                     ..minor
                 },
                 RunOutcome::DataLoss,
+            ),
+            (
+                Facts {
+                    source_failed: true,
+                    data_loss: true,
+                    plan_mismatch: Some(RunOutcome::PlanTopic),
+                    ..minor
+                },
+                RunOutcome::PlanTopic,
             ),
             (
                 Facts {

@@ -21,6 +21,7 @@
 //! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
 //! - [`status`]: lag, oldest records, paused routes and dead letters
+//! - [`window_plan`]: a window that is fixed in a document, and executed later
 //! - [`route_test`]: routes sample records and prints their requests
 //!
 //! ```
@@ -68,4 +69,5 @@ pub mod settings;
 pub mod single_run;
 pub mod status;
 pub mod time_bound;
+pub mod window_plan;
 pub mod writer;

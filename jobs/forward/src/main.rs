@@ -24,6 +24,7 @@ use forward::run::Run;
 use forward::schedule;
 use forward::settings::GROUPS;
 use forward::status::{self, StatusOptions, StatusOutcome};
+use forward::window_plan::{self, AppliedPlan, PlanOptions, PlanOutcome};
 use http_proxy::Proxies;
 use kafka::tls::ClientTls;
 use runtime::console;
@@ -43,6 +44,7 @@ fn main() -> ExitCode {
         Action::Run(options) => run(&options, &flags),
         Action::Check(options) => check(options, &flags),
         Action::Test(options) => return test(&options, &flags),
+        Action::Plan(options) => return plan(&options, &flags),
         Action::Explain(options) => return explain(&options, &flags),
         Action::Status(options) => return status(&options, &flags),
         Action::DeadLetters(options) => return dead_letters(&options, &flags),
@@ -80,6 +82,9 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     warn_misspelled(&GROUPS);
     let proxies = Proxies::from_environment(environment)?;
     let mut loaded = Job::load(&live.current())?;
+    let plan = options.plan.as_ref();
+    let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));
+    let plan = plan.transpose()?;
     handle_signals()?;
     let mut next = Instant::now();
     loop {
@@ -91,6 +96,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             schemas: &loaded.sources.schemas,
             registry: loaded.sources.registry.as_ref(),
             letters: None,
+            plan: plan.as_ref(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -176,6 +182,34 @@ fn test(options: &TestOptions, flags: &Flags) -> ExitCode {
             })
         }
         Err(error) => fail(error, TestOutcome::Configuration),
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// Prints the plan of the window.
+fn plan(options: &PlanOptions, flags: &Flags) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: PlanOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
+        Err(error) => fail(error, PlanOutcome::Configuration),
+        Ok(job) => match window_plan::plan(&job, options, SystemTime::now()) {
+            Err(error) => {
+                let outcome = error.outcome();
+                fail(error.into(), outcome)
+            }
+            Ok(plan) => {
+                let text = match options.output {
+                    Output::Json => plan.json(),
+                    Output::Text => window_plan::render(&plan),
+                };
+                match print(text.as_bytes()) {
+                    Ok(_) => plan.outcome(),
+                    Err(error) => fail(error, PlanOutcome::Source),
+                }
+            }
+        },
     };
     ExitCode::from(outcome.code())
 }

@@ -10,6 +10,7 @@ use offsets::window::{PartitionOffsets, Window, WindowEnd, WindowStart};
 
 use crate::config::{Config, OnDataLoss};
 use crate::recreation;
+use crate::window_plan::mismatch::PlanMismatch;
 
 /// Why the window cannot be planned.
 #[derive(Debug, thiserror::Error)]
@@ -20,6 +21,9 @@ pub enum PlanError {
     /// A setting that does not fit the topic.
     #[error("{0}")]
     Setting(String),
+    /// The plan that the run executes does not fit.
+    #[error(transparent)]
+    Mismatch(#[from] PlanMismatch),
 }
 
 /// A planned window.

@@ -327,6 +327,9 @@ impl ReportBuilder {
             RunError::Join(_) => self.facts.concurrent_run = true,
             RunError::Plan(PlanError::DataLoss(_)) => self.facts.data_loss = true,
             RunError::Plan(PlanError::Setting(_)) => self.facts.setting = true,
+            RunError::Plan(PlanError::Mismatch(mismatch)) => {
+                self.facts.plan_mismatch = Some(mismatch.outcome());
+            }
             RunError::Cancelled => self.facts.bounded = true,
             RunError::Delivery(_) | RunError::Thread(_) => self.facts.internal = true,
         }

@@ -38,6 +38,7 @@ use crate::route_config::RouteConfig;
 use crate::schema_fetcher::SchemaFetcher;
 use crate::scope;
 use crate::single_run::{GroupJoin, Membership};
+use crate::window_plan::AppliedPlan;
 use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
 
 /// What a run needs.
@@ -56,6 +57,8 @@ pub struct Run<'r> {
     pub registry: Option<&'r SchemaFetcher>,
     /// The original records, if the topic is a dead-letter topic whose records are replayed; `None` for any other topic.
     pub letters: Option<&'r LetterFilter<'r>>,
+    /// The plan whose window the run has; `config` is that of the plan's execution.
+    pub plan: Option<&'r AppliedPlan>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.
@@ -87,9 +90,13 @@ impl Run<'_> {
         watch: impl FnMut(&Pipeline<'_>),
     ) -> Result<(), RunError> {
         let reader = self.reader()?;
-        let topic = self.list_offsets(&reader, clock)?;
+        let mut topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
         let scope = scope::scope(self.routes, self.schemas, self.route_configs, &topic);
+        if let Some(plan) = self.plan {
+            plan.check(&topic, &scope).map_err(PlanError::from)?;
+            plan.set_starts(&mut topic);
+        }
         let known = self.known_record(&reader, &topic, clock)?;
         let needs_record = self.needs_record(&topic);
         let PlannedWindow {
@@ -314,13 +321,17 @@ impl Run<'_> {
 
     /// True if only the topic record can show whether the topic is the same.
     fn needs_record(&self, topic: &TopicOffsets) -> bool {
-        self.letters.is_none() && recreation::needs_record(self.config, topic)
+        self.has_commits_of_group() && recreation::needs_record(self.config, topic)
     }
 
-    /// False if the run has no topic record: it moves no commits, or its topic is the dead-letter topic, for which the group
-    /// has commits of its own.
+    /// False if the run has no topic record: it moves no commits, or not those of the job.
     fn keeps_record(&self) -> bool {
-        self.moves_commits() && self.letters.is_none()
+        self.moves_commits() && self.has_commits_of_group()
+    }
+
+    /// False if the run has a group of its own: a replay of dead letters, or of a plan that is not of the group's window.
+    fn has_commits_of_group(&self) -> bool {
+        self.letters.is_none() && self.plan.is_none_or(AppliedPlan::is_of_group)
     }
 
     /// False for a replay and for a dry run.

@@ -51,6 +51,10 @@ mod oauth2;
 mod operations;
 #[path = "e2e/permissions.rs"]
 mod permissions;
+#[path = "e2e/plan.rs"]
+mod plan;
+#[path = "e2e/plan_refusals.rs"]
+mod plan_refusals;
 #[path = "e2e/proxies.rs"]
 mod proxies;
 #[path = "e2e/rate_limits.rs"]

@@ -299,6 +299,45 @@ fn explanations_and_the_status_are_valid() {
 }
 
 #[test]
+fn plans_are_valid() {
+    let stage = Stage::new();
+    stage.write(&records());
+    stage.run(&[]);
+    let planned = |arguments: &[&str], code: i32| {
+        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+            .env("KAFKA_TOPIC", TOPIC)
+            .env("API_TYPE_A_URL", stage.a.url())
+            .env("API_TYPE_B_URL", stage.b.url())
+            .env("TOMBSTONES", "dead_letter")
+            .arg("plan")
+            .args(arguments)
+            .output()
+            .unwrap();
+        let plan = report(&output);
+        assert_eq!(output.status.code(), Some(code), "{plan:#}");
+        assert_valid("plan", &plan);
+        (plan, output.stdout)
+    };
+    let (plan, bytes) = planned(&["--count", "--shares", "2"], 0);
+    assert_eq!(plan["partitions"][0]["start"], 3, "the deferred record");
+    assert_eq!(plan["partitions"][0]["share"], 1);
+    assert_eq!(plan["routes"][1]["records"], 1);
+    assert_eq!(plan["expected"]["already_completed"], 3);
+    assert_eq!(plan["schemas"][0]["name"], "User");
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), bytes).unwrap();
+    let executed = stage.run(&["--plan", file.path().to_str().unwrap()]);
+    assert_valid("run-report", &executed);
+    assert_eq!(executed["totals"]["planned"], 4);
+    let (replay, _) = planned(&["--window-start", "earliest"], 0);
+    assert_eq!(replay["progress"], "plan");
+    let (empty, _) = planned(&["--window-end", "0:3"], 1);
+    assert_eq!(empty["offsets"], 0);
+}
+
+#[test]
 fn reports_about_dead_letters_are_valid() {
     for envelope in ["false", "true"] {
         let stage = Stage::new();

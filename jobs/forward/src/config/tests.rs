@@ -1,6 +1,6 @@
 use super::*;
 
-async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
+pub(crate) async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| {
         let broker = &[("KAFKA_BOOTSTRAP_SERVERS", "localhost:9092")];
         let mut all = environment.iter().chain(broker);

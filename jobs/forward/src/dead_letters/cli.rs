@@ -114,6 +114,7 @@ pub(crate) fn action(matches: &ArgMatches) -> Option<(Action, Flags)> {
                     report: matches.get_one("report").cloned(),
                     dry_run: matches.get_flag("dry_run"),
                     progress: true,
+                    plan: None,
                 },
                 timeout,
             };

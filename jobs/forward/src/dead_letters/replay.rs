@@ -74,6 +74,7 @@ impl Replay<'_> {
             schemas: &job.sources.schemas,
             registry: job.sources.registry.as_ref(),
             letters: Some(&letters),
+            plan: None,
             dry_run: self.options.dry_run,
             shutdown: self.shutdown,
         };

@@ -66,6 +66,17 @@ pub(crate) fn content(
     }
 }
 
+/// The schema that a record was written with, if it is known.
+pub(crate) fn schema(message: &Message, schemas: &WriterSchemas) -> Option<SchemaReport> {
+    let value = message.value.as_deref()?;
+    match schemas.find(value, &schema_headers(&message.headers)) {
+        Found::Known { schema, datum } => {
+            Some(schema_report(schema, value, framing(value, datum), message))
+        }
+        Found::Missing(_) | Found::Unknown(_) => None,
+    }
+}
+
 /// The routes for a datum, whose JSON is set.
 ///
 /// # Errors

@@ -19,7 +19,7 @@ mod state;
 mod text;
 
 pub use cli::{Criterion, ExplainOptions, Selection};
-pub(crate) use describe::content;
+pub(crate) use describe::{content, schema};
 pub use explainer::{ExplainError, explain};
 pub use outcome::ExplainOutcome;
 pub use text::render;

@@ -1,0 +1,31 @@
+//! `forward plan`: fixes a window in a document that people review and `forward run --plan` executes. Writes nothing to
+//! Kafka.
+//!
+//! - `cli`: the command line
+//! - `collect`, `dry_read`: read the offsets and the records
+//! - [`document`], `text`: the plan, as JSON or text
+//! - `parse`: reads a plan, and rejects what is none
+//! - `share`: divides the partitions of a plan
+//! - [`applied`]: a plan as the window of a run
+//! - [`mismatch`]: why a run does not execute a plan
+
+pub mod applied;
+pub(crate) mod cli;
+mod collect;
+pub mod document;
+mod dry_read;
+mod error;
+pub mod mismatch;
+mod outcome;
+mod parse;
+mod share;
+mod text;
+
+pub use applied::AppliedPlan;
+pub use cli::{PlanFile, PlanOptions};
+pub use collect::plan;
+pub use error::WindowPlanError;
+pub use outcome::PlanOutcome;
+pub use parse::InvalidPlan;
+pub use share::Share;
+pub use text::render;

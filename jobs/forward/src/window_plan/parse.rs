@@ -1,0 +1,244 @@
+//! Reads a plan, and rejects what is none.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+
+use serde::Deserialize;
+use serde_json::Value;
+
+use super::document::{PlanDocument, PlannedPartition, VERSION};
+use crate::dead_letter::shortened;
+
+/// The largest plan, in bytes: thousands of partitions with all that can be completed above a commit.
+const MAX_BYTES: u64 = 32 << 20;
+
+/// Why a text is no plan, or not one for these settings.
+#[derive(Debug, thiserror::Error)]
+pub enum InvalidPlan {
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It is too large.
+    #[error("it has more than {MAX_BYTES} bytes")]
+    TooLarge,
+    /// It is not JSON.
+    #[error("it is not JSON: {0}")]
+    NotJson(String),
+    /// It has no version.
+    #[error("it is JSON, but no plan: it has no member \"version\"")]
+    NoVersion,
+    /// It has another version.
+    #[error(
+        "it has version {0}, and this program reads version {VERSION}: make the plan with this program"
+    )]
+    Version(String),
+    /// A member is missing or has another type.
+    #[error("it is not a plan of version {VERSION}: {0}")]
+    Malformed(String),
+    /// Its members contradict each other.
+    #[error("it contradicts itself: {0}")]
+    Inconsistent(String),
+    /// A setting has another value.
+    #[error("it is of the {name} {planned:?}, and {setting} is {found:?}")]
+    Setting {
+        /// What.
+        name: &'static str,
+        /// The setting.
+        setting: String,
+        /// Its value in the plan.
+        planned: String,
+        /// Its value now.
+        found: String,
+    },
+    /// The share does not fit the plan or the settings.
+    #[error("{0}")]
+    Share(String),
+}
+
+impl PlanDocument {
+    /// Reads a plan, up to 32 MiB.
+    ///
+    /// # Errors
+    /// It cannot be read, or is not a valid plan of this version.
+    pub fn read(reader: impl Read) -> Result<Self, InvalidPlan> {
+        let mut bytes = Vec::new();
+        reader.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
+        match bytes.len() as u64 > MAX_BYTES {
+            true => Err(InvalidPlan::TooLarge),
+            false => Self::parse(&bytes),
+        }
+    }
+
+    /// Parses a plan.
+    ///
+    /// # Errors
+    /// It is not a valid plan of this version.
+    pub fn parse(bytes: &[u8]) -> Result<Self, InvalidPlan> {
+        /// What plans of all versions have.
+        #[derive(Deserialize)]
+        struct Head {
+            version: Option<Value>,
+        }
+        // Typed text of the file in an error message is bounded.
+        let text = |error: serde_json::Error| shortened(&error.to_string());
+        let head: Result<Head, _> = serde_json::from_slice(bytes);
+        let version = match head {
+            Ok(head) => head.version.ok_or(InvalidPlan::NoVersion)?,
+            Err(error) if error.is_data() => return Err(InvalidPlan::NoVersion),
+            Err(error) => return Err(InvalidPlan::NotJson(text(error))),
+        };
+        if version != VERSION {
+            return Err(InvalidPlan::Version(shortened(&version.to_string())));
+        }
+        let plan: Self =
+            serde_json::from_slice(bytes).map_err(|error| InvalidPlan::Malformed(text(error)))?;
+        match plan.contradiction() {
+            Some(contradiction) => Err(InvalidPlan::Inconsistent(contradiction)),
+            None => Ok(plan),
+        }
+    }
+
+    /// What contradicts the rest of the plan, in a sentence.
+    fn contradiction(&self) -> Option<String> {
+        let fingerprint = &self.routes_fingerprint;
+        let is_hex = |c: char| c.is_ascii_digit() || ('a'..='f').contains(&c);
+        if fingerprint.len() != 16 || !fingerprint.chars().all(is_hex) {
+            return Some("routes_fingerprint is not 16 hexadecimal digits".to_owned());
+        }
+        let mut seen = BTreeSet::new();
+        for one in &self.partitions {
+            let partition = one.partition;
+            let problem = if !(0..self.topic_partitions).contains(&partition) {
+                Some(format!(
+                    "the topic has {} partitions",
+                    self.topic_partitions
+                ))
+            } else if !seen.insert(partition) {
+                Some("it is there twice".to_owned())
+            } else {
+                self.problem(one)
+            };
+            if let Some(problem) = problem {
+                return Some(format!("partition {partition}: {problem}"));
+            }
+        }
+        None
+    }
+
+    fn problem(&self, one: &PlannedPartition) -> Option<String> {
+        let (start, end) = (one.start, one.end);
+        if start < 0 || start > end {
+            return Some(format!("start {start} and end {end} are no range"));
+        }
+        let mut from = start;
+        for (first, after) in &one.completed {
+            if *first < from || first >= after || *after > end {
+                return Some(format!(
+                    "the completed range from {first} to {after} is not in the window, or not behind the one before it"
+                ));
+            }
+            from = *after;
+        }
+        let is_share = match (one.share, self.shares) {
+            (None, None) => true,
+            (Some(share), Some(shares)) => (1..=shares).contains(&share),
+            _ => false,
+        };
+        (!is_share).then(|| "its share is not one of the plan's".to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    use super::super::document::tests::document;
+    use super::*;
+
+    /// The error of the document with this change.
+    fn error(change: impl FnOnce(&mut Value)) -> String {
+        let mut value = serde_json::to_value(document()).unwrap();
+        change(&mut value);
+        let parsed = PlanDocument::parse(value.to_string().as_bytes());
+        parsed.unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_plan_is_read_as_it_was_written() {
+        let json = serde_json::to_string_pretty(&document()).unwrap();
+        assert_eq!(PlanDocument::read(json.as_bytes()).unwrap(), document());
+        let mut later = serde_json::to_value(document()).unwrap();
+        later["a_new_member"] = json!({"x": 1});
+        assert_eq!(
+            PlanDocument::parse(later.to_string().as_bytes()).unwrap(),
+            document()
+        );
+    }
+
+    #[test]
+    fn what_is_no_plan_is_refused_with_the_reason() {
+        let of = |bytes: &[u8]| PlanDocument::read(bytes).unwrap_err().to_string();
+        for bytes in [&b""[..], b"{", b"not json", b"{} {}", b"\xff"] {
+            assert!(of(bytes).starts_with("it is not JSON: "), "{}", of(bytes));
+        }
+        for text in ["{}", "[]", "7", "null", r#"{"version": null}"#] {
+            assert!(of(text.as_bytes()).contains("no member"), "{text}");
+        }
+        let version = |version: Value| error(|value| value["version"] = version);
+        assert!(
+            version(json!(2)).starts_with("it has version 2, and this program reads version 1")
+        );
+        assert!(version(json!("1")).starts_with("it has version \"1\","));
+        assert!(version(json!("9".repeat(9_999))).len() < 1_000);
+        let missing = error(|value| {
+            value.as_object_mut().unwrap().remove("cluster");
+        });
+        assert!(missing.contains("missing field `cluster`"), "{missing}");
+        let large = std::io::repeat(b' ');
+        let large = PlanDocument::read(large).unwrap_err();
+        assert_eq!(large.to_string(), "it has more than 33554432 bytes");
+    }
+
+    #[test]
+    fn a_plan_that_contradicts_itself_is_refused() {
+        let partition = |name: &str, value: Value| {
+            error(|plan| {
+                plan["partitions"][0][name] = value;
+            })
+        };
+        assert_eq!(
+            partition("start", json!(201)),
+            "it contradicts itself: partition 0: start 201 and end 200 are no range"
+        );
+        assert!(partition("start", json!(-1)).contains("are no range"));
+        assert!(partition("partition", json!(1)).contains("partition 1: it is there twice"));
+        assert!(partition("partition", json!(2)).contains("the topic has 2 partitions"));
+        assert!(partition("partition", json!(-1)).contains("the topic has 2 partitions"));
+        for ranges in [
+            json!([[90, 120]]),
+            json!([[120, 120]]),
+            json!([[150, 201]]),
+            json!([[150, 160], [155, 170]]),
+        ] {
+            assert!(partition("completed", ranges.clone()).contains("the completed range"));
+        }
+        assert!(partition("share", json!(1)).contains("its share"));
+        let fingerprint = error(|plan| plan["routes_fingerprint"] = json!("xyz"));
+        assert!(fingerprint.contains("16 hexadecimal digits"));
+    }
+
+    proptest! {
+        #[test]
+        fn hostile_bytes_cause_no_panic(bytes: Vec<u8>, number: i64, other: i64) {
+            let _ = PlanDocument::parse(&bytes);
+            let mut value = serde_json::to_value(document()).unwrap();
+            value["partitions"][0]["start"] = json!(number);
+            value["partitions"][0]["end"] = json!(other);
+            value["partitions"][0]["completed"] = json!([[number, other], [other, number]]);
+            if let Ok(plan) = PlanDocument::parse(value.to_string().as_bytes()) {
+                let _ = plan.partitions[0].offsets();
+            }
+        }
+    }
+}

@@ -1,0 +1,101 @@
+//! The plan for people. Pure.
+
+use std::fmt::Write;
+
+use super::document::{PlanDocument, PlanProgress, PlannedPartition};
+use crate::report::text::{table, thousands};
+use crate::request_preview::text::printable;
+
+/// The most partitions in the table.
+const MAX_ROWS: usize = 64;
+
+/// The plan as text.
+pub fn render(plan: &PlanDocument) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "topic {}, group {}, {}",
+        printable(&plan.topic),
+        printable(&plan.group),
+        plan.created
+    );
+    let progress = match plan.progress {
+        PlanProgress::Group => "its progress is in the commits of the group",
+        PlanProgress::Plan => "its progress is in a group of its own",
+    };
+    let _ = writeln!(text, "{} offsets, {progress}\n", thousands(plan.offsets));
+    text.push_str(&partitions(&plan.partitions, plan.shares.is_some()));
+    text.push('\n');
+    text.push_str(&routes(plan));
+    for schema in &plan.schemas {
+        let registered = schema.registered.as_deref().unwrap_or("not in a registry");
+        let _ = writeln!(
+            text,
+            "schema {} {} ({registered})",
+            printable(&schema.name),
+            schema.fingerprint
+        );
+    }
+    for note in &plan.notes {
+        let _ = writeln!(text, "note: {}", printable(note));
+    }
+    text
+}
+
+fn partitions(partitions: &[PlannedPartition], has_shares: bool) -> String {
+    let mut rows = vec![
+        ["partition", "start", "end", "offsets", "completed", "share"]
+            .map(str::to_owned)
+            .to_vec(),
+    ];
+    for one in partitions.iter().take(MAX_ROWS) {
+        let completed = one.end - one.start - one.offsets();
+        rows.push(vec![
+            one.partition.to_string(),
+            thousands(one.start),
+            thousands(one.end),
+            thousands(one.offsets()),
+            thousands(completed),
+            one.share.map_or(String::new(), |share| share.to_string()),
+        ]);
+    }
+    if !has_shares {
+        for row in &mut rows {
+            row.pop();
+        }
+    }
+    let mut text = table(&rows, 0);
+    let hidden = partitions.len().saturating_sub(MAX_ROWS);
+    if hidden > 0 {
+        let _ = writeln!(text, "{hidden} more partitions");
+    }
+    text
+}
+
+fn routes(plan: &PlanDocument) -> String {
+    let mut rows = vec![["route", "records", "url"].map(str::to_owned).to_vec()];
+    for route in &plan.routes {
+        rows.push(vec![
+            printable(&route.route),
+            route.records.map_or("-".to_owned(), thousands),
+            printable(&route.url),
+        ]);
+    }
+    let mut text = table(&rows, 1);
+    if let Some(counts) = plan.expected {
+        let end = match counts.complete {
+            true => "all records of the window were read",
+            false => "the records of the window were not all read in time (--timeout)",
+        };
+        let _ = writeln!(
+            text,
+            "{} records read, {} completed already, {} to be skipped, {} for the dead-letter topic without a route; {end}",
+            thousands(counts.read),
+            thousands(counts.already_completed),
+            thousands(counts.skipped),
+            thousands(counts.without_route),
+        );
+    }
+    text
+}
