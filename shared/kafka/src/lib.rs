@@ -50,6 +50,7 @@ pub mod context;
 pub mod describe;
 pub mod diagnosis;
 pub mod error_codes;
+pub mod group_commit;
 mod leader_epochs;
 pub mod list_offsets;
 pub mod listing;

@@ -52,6 +52,22 @@ pub struct Commit {
     pub metadata: String,
 }
 
+impl Commit {
+    pub(crate) fn add_to(
+        &self,
+        list: &mut TopicPartitionList,
+        topic: &str,
+        with_metadata: bool,
+    ) -> KafkaResult<()> {
+        let mut element = list.add_partition(topic, self.partition);
+        element.set_offset(Offset::Offset(self.offset))?;
+        if with_metadata {
+            element.set_metadata(&self.metadata);
+        }
+        Ok(())
+    }
+}
+
 /// Why a commit failed.
 #[derive(Debug, thiserror::Error)]
 pub enum CommitError {
@@ -181,11 +197,7 @@ impl Member {
     fn list(&self, commits: &[Commit], with_metadata: bool) -> KafkaResult<TopicPartitionList> {
         let mut list = TopicPartitionList::new();
         for commit in commits {
-            let mut element = list.add_partition(&self.topic, commit.partition);
-            element.set_offset(Offset::Offset(commit.offset))?;
-            if with_metadata {
-                element.set_metadata(&commit.metadata);
-            }
+            commit.add_to(&mut list, &self.topic, with_metadata)?;
         }
         Ok(list)
     }

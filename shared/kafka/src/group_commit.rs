@@ -1,0 +1,53 @@
+//! Commits for a group without members: to move its offsets while no run is live.
+
+use rdkafka::consumer::{CommitMode, Consumer};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::topic_partition_list::TopicPartitionList;
+
+use crate::error_codes::suffix;
+use crate::member::Commit;
+use crate::reader::Reader;
+
+/// Why the offsets of a group were not committed. None of them is.
+#[derive(Debug, thiserror::Error)]
+pub enum GroupCommitError {
+    /// The group has members.
+    #[error("a member has joined the group: {0}")]
+    Members(KafkaError),
+    /// The broker rejected the commit or did not answer.
+    #[error("committing: {0}{suffix}", suffix = suffix(.0))]
+    Broker(KafkaError),
+}
+
+impl GroupCommitError {
+    fn new(error: KafkaError) -> Self {
+        use RDKafkaErrorCode::{
+            IllegalGeneration, RebalanceInProgress, StaleMemberEpoch, UnknownMemberId,
+        };
+        match error.rdkafka_error_code() {
+            Some(IllegalGeneration | RebalanceInProgress | StaleMemberEpoch | UnknownMemberId) => {
+                Self::Members(error)
+            }
+            _ => Self::Broker(error),
+        }
+    }
+}
+
+impl Reader {
+    /// Commits these offsets in one request, and waits for the acknowledgement. The broker rejects it if the group has a
+    /// member.
+    ///
+    /// # Errors
+    /// See [`GroupCommitError`].
+    pub fn commit_without_members(&self, commits: &[Commit]) -> Result<(), GroupCommitError> {
+        let mut list = TopicPartitionList::new();
+        for commit in commits {
+            commit
+                .add_to(&mut list, &self.topic, true)
+                .map_err(GroupCommitError::Broker)?;
+        }
+        self.consumer
+            .commit(&list, CommitMode::Sync)
+            .map_err(GroupCommitError::new)
+    }
+}
