@@ -12,6 +12,7 @@ use settings::{Settings, Source, cli, markdown};
 use crate::dead_letters::{self, LettersOptions, ReplayOptions};
 use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
+use crate::reset::{self, ResetOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::settings::GROUPS;
 use crate::status::{self, StatusOptions};
@@ -35,6 +36,8 @@ pub enum Action {
     Explain(ExplainOptions),
     /// Show the status of the group.
     Status(StatusOptions),
+    /// Move the commits of the group.
+    Reset(ResetOptions),
     /// List, show or discard dead letters.
     DeadLetters(LettersOptions),
     /// Deliver the records of dead letters.
@@ -138,6 +141,10 @@ pub fn parse(
             let (options, flags) = status::cli::options(matches);
             Ok((Action::Status(options), flags))
         }
+        Some(("reset", matches)) => {
+            let (options, flags) = reset::cli::options(matches)?;
+            Ok((Action::Reset(options), flags))
+        }
         Some(("dead-letters", matches)) => {
             dead_letters::cli::action(matches).ok_or(RunOutcome::Usage.code())
         }
@@ -171,6 +178,7 @@ pub fn command() -> Command {
         .subcommand(window_plan::cli::command())
         .subcommand(explain::cli::command())
         .subcommand(status::cli::command())
+        .subcommand(reset::cli::command())
         .subcommand(dead_letters::cli::command())
         .subcommand(cli::with_settings(
             Command::new("settings")
@@ -438,6 +446,9 @@ mod tests {
             "forward run --shard 1/2",
             "forward run --plan p.json --shard 3/2",
             "forward plan --shares 0",
+            "forward reset",
+            "forward reset --to 7",
+            "forward reset --to newest",
             "forward run --output yaml",
             "forward run --kafka-password secret",
             "forward run extra",

@@ -21,6 +21,7 @@
 //! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
 //! - [`status`]: lag, oldest records, paused routes and dead letters
+//! - [`reset`]: moves the commits of the group
 //! - [`window_plan`]: a window that is fixed in a document, and executed later
 //! - [`route_test`]: routes sample records and prints their requests
 //!
@@ -58,6 +59,7 @@ pub mod recreation;
 pub mod report;
 mod report_builder;
 pub mod request_preview;
+pub mod reset;
 pub mod route_config;
 pub mod route_test;
 pub mod run;

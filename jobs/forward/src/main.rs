@@ -18,6 +18,7 @@ use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::job::Job;
 use forward::report::text::wants_colour;
+use forward::reset::{self, ResetOptions, ResetOutcome};
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
@@ -47,6 +48,7 @@ fn main() -> ExitCode {
         Action::Plan(options) => return plan(&options, &flags),
         Action::Explain(options) => return explain(&options, &flags),
         Action::Status(options) => return status(&options, &flags),
+        Action::Reset(options) => return reset(&options, &flags),
         Action::DeadLetters(options) => return dead_letters(&options, &flags),
         Action::ReplayDeadLetters(options) => replay(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
@@ -265,6 +267,34 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
                 match print(text.as_bytes()) {
                     Ok(_) => report.outcome(),
                     Err(error) => fail(error, StatusOutcome::Source),
+                }
+            }
+        },
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// Moves the commits of the group, or shows what that does.
+fn reset(options: &ResetOptions, flags: &Flags) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: ResetOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
+        Err(error) => fail(error, ResetOutcome::Configuration),
+        Ok(job) => match reset::reset(&job, options, SystemTime::now()) {
+            Err(error) => {
+                let outcome = error.outcome();
+                fail(error.into(), outcome)
+            }
+            Ok(report) => {
+                let text = match options.output {
+                    Output::Json => report.json(),
+                    Output::Text => reset::render(&report),
+                };
+                match print(text.as_bytes()) {
+                    Ok(_) => report.outcome(),
+                    Err(error) => fail(error, ResetOutcome::Source),
                 }
             }
         },

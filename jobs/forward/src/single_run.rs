@@ -178,7 +178,8 @@ fn is_unsupported(error: &KafkaError) -> bool {
     )
 }
 
-fn list(members: &[GroupMember]) -> String {
+/// The members of a group, in a sentence.
+pub(crate) fn list(members: &[GroupMember]) -> String {
     match members {
         [] => "another member".to_owned(),
         members => {

@@ -338,6 +338,48 @@ fn plans_are_valid() {
 }
 
 #[test]
+fn the_report_of_a_reset_is_valid() {
+    let stage = Stage::new();
+    stage.write(&records());
+    stage.run(&[]);
+    let (job, new) = ("frontdoor", "new");
+    for (group, arguments, applied, skipped, repeated) in [
+        // The deferred record is at offset 3. The others from 0 to 6 are completed.
+        (job, &["--to", "earliest", "--count"][..], false, 0, 6),
+        (job, &["--to", "latest", "--count"], false, 1, 0),
+        // The embedded broker accepts commits without a member only for a group that never had one.
+        (new, &["--to", "5", "--partition", "0", "--yes"], true, 5, 0),
+        (
+            new,
+            &["--to", "5", "--partition", "0", "--yes"],
+            false,
+            0,
+            0,
+        ),
+        (new, &["--to", "earliest", "--yes"], true, 0, 5),
+    ] {
+        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
+            .env("KAFKA_TOPIC", TOPIC)
+            .env("API_TYPE_A_URL", stage.a.url())
+            .env("API_TYPE_B_URL", stage.b.url())
+            .env("TOMBSTONES", "dead_letter")
+            .env("KAFKA_GROUP_ID", group)
+            .args(["reset", "--output", "json"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        let report = report(&output);
+        assert_eq!(output.status.code(), Some(0), "{report:#}");
+        assert_valid("reset-report", &report);
+        let found = (&report["applied"], &report["skipped"], &report["repeated"]);
+        let expected = (&json!(applied), &json!(skipped), &json!(repeated));
+        assert_eq!(found, expected, "{arguments:?}: {report:#}");
+    }
+}
+
+#[test]
 fn reports_about_dead_letters_are_valid() {
     for envelope in ["false", "true"] {
         let stage = Stage::new();

@@ -65,6 +65,7 @@ pub(crate) use give_up::age;
 pub use io::PipelineIo;
 pub use letters::{LetterFilter, LetterTarget};
 pub(crate) use message::client_key;
+pub(crate) use partition::MAX_METADATA_BYTES;
 pub use partition::PartitionState;
 pub use partitions::{DeferredRecord, Partitions};
 pub(crate) use preview::schema_headers;

@@ -7,7 +7,7 @@ use offsets::progress::{Class, Progress, RecordState};
 use offsets::window::{OffsetRange, Window};
 
 /// The most bytes of a commit's metadata. Kafka's default limit is 4096 (`offset.metadata.max.bytes`).
-const MAX_METADATA_BYTES: usize = 3072;
+pub(crate) const MAX_METADATA_BYTES: usize = 3072;
 
 /// The state of one partition of the window.
 #[derive(Debug)]

@@ -13,4 +13,5 @@ mod text;
 pub use cli::{StatusLimits, StatusOptions};
 pub use collect::{StatusError, status};
 pub use outcome::StatusOutcome;
+pub(crate) use report::{Progress, progress};
 pub use text::render;

@@ -140,18 +140,18 @@ fn count(counts: &mut BTreeMap<String, u64>, name: String) {
 }
 
 /// What is completed in a partition.
-pub(super) struct Progress {
-    pub(super) status: PartitionStatus,
+pub(crate) struct Progress {
+    pub(crate) status: PartitionStatus,
     /// The first offset that is not completed.
-    pub(super) from: i64,
+    pub(crate) from: i64,
     /// What is completed above it.
-    pub(super) map: Option<OffsetMap>,
+    pub(crate) map: Option<OffsetMap>,
     /// A sentence, if the commit is not usable.
-    pub(super) note: Option<String>,
+    pub(crate) note: Option<String>,
 }
 
 /// The progress that the group's commit shows.
-pub(super) fn progress(at: &PartitionOffsets, scope: &Scope) -> Progress {
+pub(crate) fn progress(at: &PartitionOffsets, scope: &Scope) -> Progress {
     let decoded = at.committed.map(|committed| {
         (
             committed,

@@ -12,7 +12,7 @@ use offsets::window::OffsetRange;
 use record::Message;
 
 use super::document::{ExpectedCounts, PlanDocument, PlannedSchema};
-use super::error::WindowPlanError;
+use super::error::DryReadError;
 use crate::explain;
 use crate::job::Job;
 use crate::lookup;
@@ -27,7 +27,7 @@ const LAST_OFFSETS: i64 = 10;
 const MAX_SCHEMAS: usize = 1_000;
 
 /// What was read of the window.
-pub(super) struct DryRead<'j> {
+pub(crate) struct DryRead<'j> {
     job: &'j Job,
     topic: Arc<str>,
     router: RecordRouter<'j>,
@@ -40,7 +40,7 @@ pub(super) struct DryRead<'j> {
 }
 
 impl<'j> DryRead<'j> {
-    pub(super) fn new(job: &'j Job) -> Self {
+    pub(crate) fn new(job: &'j Job) -> Self {
         let tombstone_route = RouteConfig::tombstone_route(&job.route_configs);
         let schemas = job.sources.schemas.clone();
         Self {
@@ -63,7 +63,7 @@ impl<'j> DryRead<'j> {
         reader: &Reader,
         ranges: &[OffsetRange],
         timeout: Duration,
-    ) -> Result<ScanEnd, WindowPlanError> {
+    ) -> Result<ScanEnd, DryReadError> {
         let mut unread: BTreeSet<i32> = ranges.iter().map(|range| range.partition).collect();
         let first = self.scan(reader, ranges, timeout, |read, message| {
             if unread.remove(&message.at.partition) {
@@ -94,13 +94,13 @@ impl<'j> DryRead<'j> {
     ///
     /// # Errors
     /// The broker or the schema registry failed.
-    pub(super) fn count(
+    pub(crate) fn count(
         &mut self,
         reader: &Reader,
         ranges: &[OffsetRange],
         maps: &BTreeMap<i32, OffsetMap>,
         timeout: Duration,
-    ) -> Result<ScanEnd, WindowPlanError> {
+    ) -> Result<ScanEnd, DryReadError> {
         let end = self.scan(reader, ranges, timeout, |read, message| {
             read.add(message)?;
             read.route(message, maps.get(&message.at.partition));
@@ -108,6 +108,16 @@ impl<'j> DryRead<'j> {
         })?;
         self.counts.complete = end == ScanEnd::Complete;
         Ok(end)
+    }
+
+    /// What was counted.
+    pub(crate) fn counts(&self) -> ExpectedCounts {
+        self.counts
+    }
+
+    /// The number of counted records that are not completed, and that a run does not skip.
+    pub(crate) fn not_completed(&self) -> i64 {
+        self.records.iter().sum::<i64>() + self.counts.without_route
     }
 
     /// Adds what was read to the plan. `has_counts`: whether all records were to be read.
@@ -131,8 +141,8 @@ impl<'j> DryRead<'j> {
         reader: &Reader,
         ranges: &[OffsetRange],
         timeout: Duration,
-        mut visit: impl FnMut(&mut Self, &Message) -> Result<ControlFlow<()>, WindowPlanError>,
-    ) -> Result<ScanEnd, WindowPlanError> {
+        mut visit: impl FnMut(&mut Self, &Message) -> Result<ControlFlow<()>, DryReadError>,
+    ) -> Result<ScanEnd, DryReadError> {
         let mut failed = None;
         let end: Result<ScanEnd, SourceError> = reader.scan(ranges, timeout, |record| {
             let message = lookup::message(record, &self.topic);
@@ -151,7 +161,7 @@ impl<'j> DryRead<'j> {
     }
 
     /// Adds timestamp and schema of a record.
-    fn add(&mut self, message: &Message) -> Result<(), WindowPlanError> {
+    fn add(&mut self, message: &Message) -> Result<(), DryReadError> {
         let of_partition = self.timestamps.entry(message.at.partition);
         let (first, last) = of_partition.or_insert((message.timestamp, None));
         if first.is_none() {

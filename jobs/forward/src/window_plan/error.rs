@@ -6,15 +6,26 @@ use schema_registry::RegistryError;
 use super::outcome::PlanOutcome;
 use crate::plan::PlanError;
 
-/// Why there is no plan.
+/// Why records were not read.
 #[derive(Debug, thiserror::Error)]
-pub enum WindowPlanError {
+pub enum DryReadError {
     /// The broker failed.
     #[error(transparent)]
     Source(#[from] SourceError),
     /// The schema registry failed.
     #[error(transparent)]
     Registry(#[from] RegistryError),
+}
+
+/// Why there is no plan.
+#[derive(Debug, thiserror::Error)]
+pub enum WindowPlanError {
+    /// The broker failed.
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    /// Records were not read.
+    #[error(transparent)]
+    Read(#[from] DryReadError),
     /// Records were lost, or the window does not fit the topic.
     #[error(transparent)]
     Plan(#[from] PlanError),
@@ -24,7 +35,7 @@ impl WindowPlanError {
     /// How the command ends.
     pub fn outcome(&self) -> PlanOutcome {
         match self {
-            Self::Source(_) | Self::Registry(_) => PlanOutcome::Source,
+            Self::Source(_) | Self::Read(_) => PlanOutcome::Source,
             Self::Plan(PlanError::DataLoss(_)) => PlanOutcome::DataLoss,
             Self::Plan(_) => PlanOutcome::Configuration,
         }

@@ -16,7 +16,7 @@ const MAX_BYTES: u64 = 32 << 20;
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidPlan {
     /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
+    #[error("it cannot be read")]
     Unreadable(#[from] std::io::Error),
     /// It is too large.
     #[error("it has more than {MAX_BYTES} bytes")]

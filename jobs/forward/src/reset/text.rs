@@ -1,0 +1,93 @@
+//! A reset for people. Pure.
+
+use std::fmt::Write;
+
+use super::report::{PartitionReset, ResetReport};
+use crate::report::text::{table, thousands};
+use crate::request_preview::text::printable;
+
+/// The most partitions in the table.
+const MAX_ROWS: usize = 64;
+
+/// The reset as text.
+pub fn render(report: &ResetReport) -> String {
+    let mut text = String::new();
+    // Writing to a String cannot fail.
+    let _ = writeln!(
+        text,
+        "topic {}, group {}, {}\n",
+        printable(&report.topic),
+        printable(&report.group),
+        report.time
+    );
+    let head = [
+        "partition",
+        "start",
+        "end",
+        "committed",
+        "to",
+        "skipped",
+        "repeated",
+    ];
+    let mut rows = vec![head.map(str::to_owned).to_vec()];
+    rows.extend(report.partitions.iter().take(MAX_ROWS).map(row));
+    text.push_str(&table(&rows, 0));
+    let hidden = report.partitions.len().saturating_sub(MAX_ROWS);
+    if hidden > 0 {
+        let _ = writeln!(text, "{hidden} more partitions");
+    }
+    let _ = writeln!(
+        text,
+        "\nskipped: at most {} records, which no run delivers any more\nrepeated: at most {} records, which the next run \
+         delivers again",
+        thousands(report.skipped),
+        thousands(report.repeated)
+    );
+    text.push_str(&counted(&report.partitions));
+    for note in &report.notes {
+        let _ = writeln!(text, "note: {}", printable(note));
+    }
+    let end = match report.applied {
+        true => "the commits were moved",
+        false if report.partitions.iter().any(|one| one.changes) => {
+            "this is a preview: nothing was changed; --yes moves the commits"
+        }
+        false => "the commits are there already: nothing was changed",
+    };
+    let _ = writeln!(text, "{end}");
+    text
+}
+
+fn row(one: &PartitionReset) -> Vec<String> {
+    vec![
+        one.partition.to_string(),
+        thousands(one.log_start),
+        thousands(one.log_end),
+        one.committed.map_or("-".to_owned(), thousands),
+        thousands(one.to),
+        thousands(one.skipped),
+        thousands(one.repeated),
+    ]
+}
+
+/// What `--count` has read.
+fn counted(partitions: &[PartitionReset]) -> String {
+    let counted: Vec<_> = partitions
+        .iter()
+        .filter_map(|one| one.records.as_ref())
+        .collect();
+    if counted.is_empty() {
+        return String::new();
+    }
+    let skipped = counted.iter().map(|records| records.skipped).sum();
+    let repeated = counted.iter().map(|records| records.repeated).sum();
+    let end = match counted.iter().all(|records| records.complete) {
+        true => "",
+        false => ", but not all were read in time (--timeout)",
+    };
+    format!(
+        "counted: {} records skipped, {} repeated{end}\n",
+        thousands(skipped),
+        thousands(repeated)
+    )
+}
