@@ -18,14 +18,14 @@ use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::job::Job;
 use forward::report::text::wants_colour;
-use forward::reset::{self, ResetOptions, ResetOutcome};
+use forward::reset::{self, ResetOptions};
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
 use forward::schedule;
 use forward::settings::GROUPS;
 use forward::status::{self, StatusOptions, StatusOutcome};
-use forward::window_plan::{self, AppliedPlan, PlanOptions, PlanOutcome};
+use forward::window_plan::{self, AppliedPlan, PlanOptions};
 use http_proxy::Proxies;
 use kafka::tls::ClientTls;
 use runtime::console;
@@ -190,30 +190,52 @@ fn test(options: &TestOptions, flags: &Flags) -> ExitCode {
 
 /// Prints the plan of the window.
 fn plan(options: &PlanOptions, flags: &Flags) -> ExitCode {
-    let fail = |error: anyhow::Error, outcome: PlanOutcome| {
+    show(flags, |job| {
+        let plan = window_plan::plan(job, options, SystemTime::now()).map_err(|error| {
+            let code = error.outcome().code();
+            (error.into(), code)
+        })?;
+        let text = match options.output {
+            Output::Json => plan.json(),
+            Output::Text => window_plan::render(&plan),
+        };
+        Ok((text, plan.outcome().code()))
+    })
+}
+
+/// Moves the commits of the group, or shows what that does.
+fn reset(options: &ResetOptions, flags: &Flags) -> ExitCode {
+    show(flags, |job| {
+        let report = reset::reset(job, options, SystemTime::now()).map_err(|error| {
+            let code = error.outcome().code();
+            (error.into(), code)
+        })?;
+        let text = match options.output {
+            Output::Json => report.json(),
+            Output::Text => reset::render(&report),
+        };
+        Ok((text, report.outcome().code()))
+    })
+}
+
+/// Prints the text of a command. Text and error come with the exit code.
+fn show(
+    flags: &Flags,
+    command: impl FnOnce(&Job) -> Result<(String, u8), (anyhow::Error, u8)>,
+) -> ExitCode {
+    let with = |outcome: RunOutcome| move |error| (error, outcome.code());
+    let shown = gather(flags)
+        .and_then(|settings| Job::load(&settings))
+        .map_err(with(RunOutcome::Configuration))
+        .and_then(|job| command(&job))
+        .and_then(|(text, code)| {
+            print(text.as_bytes()).map_err(with(RunOutcome::Source))?;
+            Ok(code)
+        });
+    ExitCode::from(shown.unwrap_or_else(|(error, code)| {
         console::say(format_args!("forward: {error:#}"));
-        outcome
-    };
-    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
-        Err(error) => fail(error, PlanOutcome::Configuration),
-        Ok(job) => match window_plan::plan(&job, options, SystemTime::now()) {
-            Err(error) => {
-                let outcome = error.outcome();
-                fail(error.into(), outcome)
-            }
-            Ok(plan) => {
-                let text = match options.output {
-                    Output::Json => plan.json(),
-                    Output::Text => window_plan::render(&plan),
-                };
-                match print(text.as_bytes()) {
-                    Ok(_) => plan.outcome(),
-                    Err(error) => fail(error, PlanOutcome::Source),
-                }
-            }
-        },
-    };
-    ExitCode::from(outcome.code())
+        code
+    }))
 }
 
 /// Explains records.
@@ -267,34 +289,6 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
                 match print(text.as_bytes()) {
                     Ok(_) => report.outcome(),
                     Err(error) => fail(error, StatusOutcome::Source),
-                }
-            }
-        },
-    };
-    ExitCode::from(outcome.code())
-}
-
-/// Moves the commits of the group, or shows what that does.
-fn reset(options: &ResetOptions, flags: &Flags) -> ExitCode {
-    let fail = |error: anyhow::Error, outcome: ResetOutcome| {
-        console::say(format_args!("forward: {error:#}"));
-        outcome
-    };
-    let outcome = match gather(flags).and_then(|settings| Job::load(&settings)) {
-        Err(error) => fail(error, ResetOutcome::Configuration),
-        Ok(job) => match reset::reset(&job, options, SystemTime::now()) {
-            Err(error) => {
-                let outcome = error.outcome();
-                fail(error.into(), outcome)
-            }
-            Ok(report) => {
-                let text = match options.output {
-                    Output::Json => report.json(),
-                    Output::Text => reset::render(&report),
-                };
-                match print(text.as_bytes()) {
-                    Ok(_) => report.outcome(),
-                    Err(error) => fail(error, ResetOutcome::Source),
                 }
             }
         },

@@ -105,14 +105,20 @@ impl AppliedPlan {
         mismatch::check(&self.plan, topic, &fingerprint(scope))
     }
 
-    /// Makes the planned start the commit of each partition that has none.
+    /// Makes the planned start the commit of each partition that has none. In a group of the plan's own, a partition that is
+    /// done has lost nothing, whatever the log has deleted.
     pub fn set_starts(&self, topic: &mut TopicOffsets) {
         for at in &mut topic.partition_offsets {
             let mut planned = self.plan.partitions.iter();
-            if at.committed.is_none() {
-                let planned = planned.find(|one| one.partition == at.partition);
-                at.committed = planned.map(|one| one.start);
-            }
+            let Some(planned) = planned.find(|one| one.partition == at.partition) else {
+                continue;
+            };
+            let committed = at.committed.unwrap_or(planned.start);
+            let is_done = committed >= planned.end && !self.is_of_group();
+            at.committed = Some(match is_done {
+                true => committed.max(at.low),
+                false => committed,
+            });
         }
     }
 
@@ -257,9 +263,9 @@ mod tests {
     async fn the_start_of_the_plan_stands_in_for_a_commit() {
         let mut config = config(&SETTINGS).await.unwrap();
         let plan = AppliedPlan::new(plan(PlanProgress::Plan), None, &mut config).unwrap();
-        let at = |partition, committed| offsets::window::PartitionOffsets {
+        let at = |partition, low, committed| offsets::window::PartitionOffsets {
             partition,
-            low: 0,
+            low,
             high: 300,
             committed,
             metadata: String::new(),
@@ -272,11 +278,19 @@ mod tests {
                 topic: String::new(),
             },
             topic_id: None,
-            partition_offsets: vec![at(0, None), at(1, Some(70)), at(2, None)],
+            partition_offsets: vec![at(0, 0, None), at(1, 0, Some(70)), at(2, 0, None)],
             leader_epochs: BTreeMap::new(),
         };
-        plan.set_starts(&mut topic);
-        let committed = topic.partition_offsets.iter().map(|at| at.committed);
-        assert_eq!(committed.collect::<Vec<_>>(), [Some(100), Some(70), None]);
+        let committed = |topic: &mut TopicOffsets| {
+            plan.set_starts(topic);
+            let offsets = topic.partition_offsets.iter();
+            offsets.map(|at| at.committed).collect::<Vec<_>>()
+        };
+        assert_eq!(committed(&mut topic), [Some(100), Some(70), None]);
+        // It is done, and the log begins behind it.
+        topic.partition_offsets = vec![at(1, 150, Some(100))];
+        assert_eq!(committed(&mut topic), [Some(150)]);
+        topic.partition_offsets = vec![at(1, 150, Some(99))];
+        assert_eq!(committed(&mut topic), [Some(99)]);
     }
 }

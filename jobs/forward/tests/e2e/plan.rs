@@ -19,7 +19,7 @@ use crate::stage::Stage;
 const MAX_UNCOMMITTED: usize = 50;
 
 /// The exit code of `forward plan`, the plan, and what it printed else.
-fn plan(stage: &Stage, arguments: &[&str]) -> (i32, Value, String) {
+pub(crate) fn plan(stage: &Stage, arguments: &[&str]) -> (i32, Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
     stage.set_environment(&mut command);
     let output = command.arg("plan").args(arguments).output().unwrap();
@@ -85,6 +85,8 @@ async fn a_plan_is_executed_once_and_exactly() {
     let a = answering("rejected", Answer::status(422));
     let b = Endpoint::always(Answer::status(503)).unwrap();
     let stage = Stage::new("plan", 2).await.to(&a, &b);
+    let (code, _, log) = plan(&stage, &["--kafka-topic", "no-such-topic"]);
+    assert!(code == 74 && log.contains("does not exist"), "{log}");
     let (code, empty, _) = plan(&stage, &[]);
     assert_eq!((code, &empty["offsets"]), (1, &json!(0)), "{empty:#}");
     stage.write_users(1010, "u", 10, 2);
@@ -205,4 +207,49 @@ async fn shares_of_a_replay_are_executed_at_the_same_time() {
     }
     assert_eq!(stage.total_committed(), COUNT as i64);
     assert_eq!(accepted_names(&slow).len(), 2 * COUNT);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn several_processes_share_a_plan_of_the_group() {
+    const COUNT: usize = 400;
+    let slow = accepting_after(Duration::from_millis(20));
+    let stage = Stage::new("plan-shared", 4)
+        .await
+        .to(&slow, &accepting())
+        .with("CONCURRENT_RUNS", "share")
+        .with("MAX_IN_FLIGHT", "2");
+    stage.write_users(1010, "u", COUNT, 4);
+    let (_, file) = planned(&stage, &[]);
+    stage.write_users(1010, "after", 8, 4);
+    let flags = ["--plan", file.to_str().unwrap()];
+    let processes = [(); 2].map(|()| stage.start_with(&flags));
+    // A run that has given partitions to the other one ends with 12, and one that gets none with 20.
+    for process in processes {
+        process.wait().expect_one_of(&[0, 12, 20]);
+    }
+    execute_when_free(&stage, &file, &[]).expect(0);
+    assert_eq!(assert_accepted_all(&slow, "u", COUNT), 0);
+    assert_eq!(stage.total_committed(), COUNT as i64);
+    let run = execute(&stage, &file, &["--shard", "1/2"]).expect(78);
+    assert!(run.log.contains("run it without --shard"), "{}", run.log);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_replay_that_is_done_stays_done_when_the_log_is_deleted() {
+    let (stage, a, _b) = Stage::accepting("plan-done", 2).await;
+    stage.write_users(1010, "u", 20, 2);
+    let (_, file) = planned(&stage, &["--window-start", "earliest"]);
+    execute(&stage, &file, &[]).expect(0);
+    stage.write_users(1010, "after", 20, 2);
+    for partition in 0..2 {
+        let deleted = stage
+            .topics
+            .delete_before(&stage.topic, partition, 15)
+            .await;
+        deleted.unwrap();
+    }
+    let again = execute(&stage, &file, &[]).expect(0);
+    assert_eq!((again.total("planned"), a.count()), (0, 20));
 }

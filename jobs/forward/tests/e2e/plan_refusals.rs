@@ -7,7 +7,7 @@ use testkit::kafka::{Kafka, Options};
 use testkit::topics::{Committed, Topics};
 
 use crate::endpoints::accepting;
-use crate::plan::{execute, planned};
+use crate::plan::{execute, plan, planned};
 use crate::stage::Stage;
 
 #[track_caller]
@@ -61,6 +61,20 @@ async fn a_plan_does_not_fit_a_log_without_its_records() {
         .await
         .unwrap();
     execute(&stage, &file, &[]).expect(0);
+
+    // The plan that the group's next run would have has lost records.
+    stage.write_users(1010, "u", 20, 2);
+    stage
+        .topics
+        .delete_before(&stage.topic, 1, 14)
+        .await
+        .unwrap();
+    let stage = stage.with("ON_DATA_LOSS", "stop");
+    let (code, _, log) = plan(&stage, &[]);
+    assert_eq!(code, 76, "{log}");
+    assert!(log.contains("4 records were lost before"), "{log}");
+    // A replay is not concerned.
+    planned(&stage, &["--window-start", "earliest"]);
 }
 
 #[tokio::test]
