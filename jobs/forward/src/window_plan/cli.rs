@@ -73,7 +73,7 @@ pub(crate) fn command() -> Command {
              forward plan --config-location config.properties --count > plan.json\n    \
              forward run --config-location config.properties --plan plan.json\n  \
              Plan a replay in four shares, and execute one of them:\n    \
-             forward plan --window-start 2026-11-22T08:00:00Z --window-end 2026-11-22T09:00:00Z --shares 4 > plan.json\n    \
+             forward plan --window-start 2026-11-22T08:00:00Z --shares 4 > plan.json\n    \
              forward run --plan plan.json --shard 2/4\n\n\
              The window is that of WINDOW_START, WINDOW_END and WINDOW_MAX_RECORDS; WINDOW_MAX_BYTES has no effect. Nothing \
              is written, and the consumer group is not joined.\n\n\
