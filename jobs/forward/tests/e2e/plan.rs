@@ -253,3 +253,28 @@ async fn a_replay_that_is_done_stays_done_when_the_log_is_deleted() {
     let again = execute(&stage, &file, &[]).expect(0);
     assert_eq!((again.total("planned"), a.count()), (0, 20));
 }
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn what_a_run_has_completed_behind_the_plan_stays_completed() {
+    let a = accepting();
+    let b = Endpoint::always(Answer::status(503)).unwrap();
+    let stage = Stage::new("plan-behind", 1).await.to(&a, &b);
+    stage.write_users(1020, "deferred", 1, 1);
+    stage.write_users(1010, "u", 2, 1);
+    let (found, file) = planned(&stage, &[]);
+    assert_eq!(found["offsets"], 3);
+    stage.write_users(1010, "v", 2, 1);
+    stage.write_users(1020, "also-deferred", 1, 1);
+    stage.write_users(1010, "w", 2, 1);
+    let run = stage.run().expect(11);
+    assert_eq!((run.total("delivered"), stage.total_committed()), (6, 0));
+
+    let c = accepting();
+    let stage = stage.with("API_TYPE_B_URL", c.url());
+    let run = execute(&stage, &file, &[]).expect(0);
+    assert_eq!((run.total("delivered"), a.count(), c.count()), (1, 6, 1));
+    let run = stage.run().expect(0);
+    assert_eq!((run.total("delivered"), a.count(), c.count()), (1, 6, 2));
+    assert_eq!(stage.total_committed(), 8);
+}

@@ -213,11 +213,11 @@ impl Progress {
         }
     }
 
-    /// True if records of the class were read and are not completed.
+    /// True if records of the class in the window were read and are not completed. An earlier run may have read records
+    /// behind the window.
     pub fn has_gap(&self, class: Class) -> bool {
-        !self.classes[class]
-            .gaps(self.position, self.scanned)
-            .is_empty()
+        let gaps = self.classes[class].gaps(self.position, self.scanned);
+        gaps.iter().any(|gap| gap.0 < self.end)
     }
 
     fn gaps(&self) -> Vec<Vec<Gap>> {

@@ -218,3 +218,21 @@ mod property {
         }
     }
 }
+
+#[test]
+fn a_gap_behind_the_window_is_kept_and_is_none_of_the_window() {
+    let map = OffsetMap {
+        scanned: 8,
+        gaps: vec![vec![(0, 1), (5, 6)], Vec::new()],
+    };
+    let mut progress = Progress::new(0, 3, 1, Some(map));
+    for offset in 0..3 {
+        progress.add(0, offset, progress.state_of(0, offset));
+        assert!(progress.advance());
+    }
+    assert!(progress.has_gap(0));
+    assert!(progress.complete(0, 0));
+    assert!(!progress.has_gap(0));
+    assert_eq!(progress.commit(), 5);
+    assert_eq!(progress.offset_map().gaps, [vec![(5, 6)], Vec::new()]);
+}
