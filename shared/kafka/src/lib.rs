@@ -47,6 +47,7 @@ pub mod config;
 mod connect;
 mod connection_errors;
 pub mod context;
+mod deadline;
 pub mod describe;
 pub mod diagnosis;
 pub mod error_codes;

@@ -1,7 +1,7 @@
 //! The offsets of a topic: everything that a window is planned from, and the state after a run.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::AtomicBool;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -9,15 +9,17 @@ use offsets::offset_map;
 use offsets::window::{PartitionOffsets, WindowEnd, WindowStart};
 use rdkafka::Offset;
 use rdkafka::consumer::Consumer;
-use rdkafka::error::{KafkaError, KafkaResult, RDKafkaErrorCode};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::metadata::Metadata;
 use rdkafka::topic_partition_list::{TopicPartitionList, TopicPartitionListElem};
 use record::StreamId;
 
 use crate::connect::{ConnectError, fetch_metadata};
+pub use crate::deadline::Wait;
+use crate::deadline::{Deadline, retry};
 use crate::describe;
 use crate::diagnosis::explain_brokers;
-use crate::error_codes::{is_connection_error, is_transient};
+use crate::error_codes::is_connection_error;
 use crate::leader_epochs::leader_epochs;
 use crate::reader::{Reader, SourceError};
 
@@ -37,18 +39,6 @@ pub struct TopicOffsets {
     /// The leader epoch of each partition at the end of its log (KIP-320), if the broker returned one. It never decreases
     /// while the topic exists.
     pub leader_epochs: BTreeMap<i32, i32>,
-}
-
-/// How long to wait for the broker.
-#[derive(Clone, Copy, Debug)]
-pub struct Wait<'a> {
-    /// The timeout of all requests together.
-    pub timeout: Duration,
-    /// The timeout of one request, which is then repeated: librdkafka cannot cancel a request, so this bounds the time
-    /// after a shutdown.
-    pub request_timeout: Duration,
-    /// Ends the wait.
-    pub shutdown: &'a AtomicBool,
 }
 
 impl Reader {
@@ -325,85 +315,4 @@ fn find(offsets: &[(i32, Option<i64>)], partition: i32) -> Option<i64> {
         .iter()
         .find(|(known, _)| *known == partition)
         .and_then(|(_, offset)| *offset)
-}
-
-/// Repeats a request while it fails with a transient error or times out, until the deadline. The error of a single
-/// partition fails the request.
-fn retry(
-    deadline: &Deadline<'_>,
-    request: impl Fn(Duration) -> KafkaResult<TopicPartitionList>,
-) -> KafkaResult<TopicPartitionList> {
-    let can_retry = |code| is_transient(code) || code == RDKafkaErrorCode::OperationTimedOut;
-    loop {
-        let result = request(deadline.request_timeout()).and_then(|list| {
-            let elements = list.elements();
-            elements.iter().try_for_each(|element| element.error())?;
-            drop(elements);
-            Ok(list)
-        });
-        match result {
-            Err(error)
-                if error.rdkafka_error_code().is_some_and(can_retry) && !deadline.has_ended() =>
-            {
-                tracing::debug!(%error, "retrying a Kafka request");
-                thread::sleep(Duration::from_millis(50));
-            }
-            result => return result,
-        }
-    }
-}
-
-/// The end of a wait, and the timeout of each request before it.
-struct Deadline<'a> {
-    at: Instant,
-    request_timeout: Duration,
-    shutdown: Option<&'a AtomicBool>,
-}
-
-impl<'a> Deadline<'a> {
-    fn after(timeout: Duration) -> Self {
-        Self {
-            at: Instant::now() + timeout,
-            request_timeout: timeout,
-            shutdown: None,
-        }
-    }
-
-    fn of(wait: &Wait<'a>) -> Self {
-        Self {
-            request_timeout: wait.request_timeout,
-            shutdown: Some(wait.shutdown),
-            ..Self::after(wait.timeout)
-        }
-    }
-
-    fn remaining(&self) -> Duration {
-        self.at.saturating_duration_since(Instant::now())
-    }
-
-    /// The timeout of the next request, at least a millisecond.
-    fn request_timeout(&self) -> Duration {
-        self.remaining()
-            .min(self.request_timeout)
-            .max(Duration::from_millis(1))
-    }
-
-    fn has_ended(&self) -> bool {
-        Instant::now() >= self.at
-            || self
-                .shutdown
-                .is_some_and(|shutdown| shutdown.load(Ordering::Relaxed))
-    }
-
-    /// Repeats a request that returns nothing after its timeout.
-    fn until_answered<T>(&self, request: impl Fn(Duration) -> Option<T>) -> Option<T> {
-        loop {
-            let timeout = self.request_timeout();
-            let start = Instant::now();
-            let answer = request(timeout);
-            if answer.is_some() || start.elapsed() < timeout || self.has_ended() {
-                return answer;
-            }
-        }
-    }
 }
