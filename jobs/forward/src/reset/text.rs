@@ -91,3 +91,63 @@ fn counted(partitions: &[PartitionReset]) -> String {
         thousands(repeated)
     )
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::report::{ResetRecords, VERSION};
+    use super::*;
+
+    fn report(applied: bool, changes: bool) -> ResetReport {
+        let records = ResetRecords {
+            complete: false,
+            skipped: 0,
+            repeated: 7,
+        };
+        ResetReport {
+            version: VERSION,
+            topic: "orders".to_owned(),
+            group: "frontdoor".to_owned(),
+            time: "2026-11-27T14:18:19.837Z".to_owned(),
+            applied,
+            partitions: vec![PartitionReset {
+                partition: 3,
+                log_start: 0,
+                log_end: 1200,
+                committed: Some(1100),
+                to: 1000,
+                changes,
+                skipped: 0,
+                repeated: 100,
+                records: Some(records),
+            }],
+            skipped: 0,
+            repeated: 100,
+            notes: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn the_last_line_says_whether_the_commits_were_moved() {
+        for (applied, changes, last) in [
+            (
+                false,
+                true,
+                "this is a preview: nothing was changed; --yes moves the commits",
+            ),
+            (true, true, "the commits were moved"),
+            (
+                false,
+                false,
+                "the commits are there already: nothing was changed",
+            ),
+        ] {
+            let text = render(&report(applied, changes));
+            assert_eq!(text.lines().last(), Some(last));
+            assert!(text.contains("repeated: at most 100 records"), "{text}");
+            assert!(
+                text.contains("7 repeated, but not all were read in time"),
+                "{text}"
+            );
+        }
+    }
+}

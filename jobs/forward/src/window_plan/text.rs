@@ -99,3 +99,35 @@ fn routes(plan: &PlanDocument) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::document::tests::document;
+    use super::*;
+
+    #[test]
+    fn a_plan_has_a_line_for_each_partition_and_route() {
+        let mut plan = document();
+        plan.notes = vec!["a note\u{1b}[31m".to_owned()];
+        let text = render(&plan);
+        for line in [
+            "140 offsets, its progress is in the commits of the group",
+            "        0    100  200       90         10",
+            "A      -        https://a.example/",
+        ] {
+            assert!(text.lines().any(|found| found == line), "{text}");
+        }
+        assert!(
+            !text.contains('\u{1b}') && !text.contains("share"),
+            "{text}"
+        );
+        plan.shares = Some(2);
+        plan.partitions[0].share = Some(2);
+        plan.progress = PlanProgress::Plan;
+        let text = render(&plan);
+        assert!(
+            text.contains("a group of its own") && text.contains("share"),
+            "{text}"
+        );
+    }
+}
