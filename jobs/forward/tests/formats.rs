@@ -67,6 +67,20 @@ impl Stage {
         report(&output)
     }
 
+    /// A command of the job, with the settings of these tests that are none of a run.
+    fn command(&self, name: &str) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+        command
+            .env_clear()
+            .env("KAFKA_BOOTSTRAP_SERVERS", self.broker.bootstrap())
+            .env("KAFKA_TOPIC", TOPIC)
+            .env("API_TYPE_A_URL", self.a.url())
+            .env("API_TYPE_B_URL", self.b.url())
+            .env("TOMBSTONES", "dead_letter")
+            .arg(name);
+        command
+    }
+
     fn dead_letters(&self) -> Vec<StoredRecord> {
         records::all(self.broker.bootstrap(), DEAD_LETTERS).unwrap()
     }
@@ -304,17 +318,7 @@ fn plans_are_valid() {
     stage.write(&records());
     stage.run(&[]);
     let planned = |arguments: &[&str], code: i32| {
-        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
-            .env_clear()
-            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
-            .env("KAFKA_TOPIC", TOPIC)
-            .env("API_TYPE_A_URL", stage.a.url())
-            .env("API_TYPE_B_URL", stage.b.url())
-            .env("TOMBSTONES", "dead_letter")
-            .arg("plan")
-            .args(arguments)
-            .output()
-            .unwrap();
+        let output = stage.command("plan").args(arguments).output().unwrap();
         let plan = report(&output);
         assert_eq!(output.status.code(), Some(code), "{plan:#}");
         assert_valid("plan", &plan);
@@ -328,6 +332,13 @@ fn plans_are_valid() {
     assert_eq!(plan["schemas"][0]["name"], "User");
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), bytes).unwrap();
+    let dry_run = stage
+        .command("run")
+        .args(["--output", "json", "--dry-run", "--plan", "-"])
+        .stdin(std::fs::File::open(file.path()).unwrap())
+        .output()
+        .unwrap();
+    assert_eq!(report(&dry_run)["totals"]["planned"], 4);
     let executed = stage.run(&["--plan", file.path().to_str().unwrap()]);
     assert_valid("run-report", &executed);
     assert_eq!(executed["totals"]["planned"], 4);
@@ -358,15 +369,10 @@ fn the_report_of_a_reset_is_valid() {
         ),
         (new, &["--to", "earliest", "--yes"], true, 0, 5),
     ] {
-        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
-            .env_clear()
-            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
-            .env("KAFKA_TOPIC", TOPIC)
-            .env("API_TYPE_A_URL", stage.a.url())
-            .env("API_TYPE_B_URL", stage.b.url())
-            .env("TOMBSTONES", "dead_letter")
+        let output = stage
+            .command("reset")
             .env("KAFKA_GROUP_ID", group)
-            .args(["reset", "--output", "json"])
+            .args(["--output", "json"])
             .args(arguments)
             .output()
             .unwrap();
