@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use testkit::endpoint::{Answer, Endpoint};
+use testkit::kafka::{Kafka, Options};
 use testkit::schemas;
 
 use crate::endpoints::{
@@ -277,4 +278,21 @@ async fn what_a_run_has_completed_behind_the_plan_stays_completed() {
     let run = stage.run().expect(0);
     assert_eq!((run.total("delivered"), a.count(), c.count()), (1, 6, 2));
     assert_eq!(stage.total_committed(), 8);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_plan_fits_after_the_election_of_a_leader() {
+    let kafka = Kafka::start(&Options::default()).unwrap();
+    let a = accepting();
+    let stage = Stage::on(&kafka, "plan-epoch", 1, &[]).await.to(&a, &a);
+    stage.write_users(1010, "u", 30, 1);
+    let (before, file) = planned(&stage, &[]);
+    kafka.kill(1).await.unwrap();
+    kafka.restart(1).await.unwrap();
+    let epoch = |plan: &Value| plan["partitions"][0]["leader_epoch"].as_i64().unwrap();
+    let after = plan(&stage, &[]).1;
+    assert!(epoch(&after) > epoch(&before), "{before:#}{after:#}");
+    let run = execute(&stage, &file, &[]).expect(0);
+    assert_eq!((run.total("delivered"), a.count()), (30, 30));
 }
