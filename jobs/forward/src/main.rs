@@ -92,13 +92,13 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     loop {
         let run = Run {
             config: &loaded.config,
+            plan: plan.as_ref(),
             routes: &loaded.routes,
             route_configs: &loaded.route_configs,
             proxies: &proxies,
             schemas: &loaded.sources.schemas,
             registry: loaded.sources.registry.as_ref(),
             letters: None,
-            plan: plan.as_ref(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };

@@ -45,6 +45,8 @@ use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
 pub struct Run<'r> {
     /// Every setting.
     pub config: &'r Config,
+    /// The plan whose window the run has; `config` is that of the plan's execution.
+    pub plan: Option<&'r AppliedPlan>,
     /// The routes, checked against the schema.
     pub routes: &'r Routes,
     /// The same routes with their endpoints, in the same order.
@@ -57,8 +59,6 @@ pub struct Run<'r> {
     pub registry: Option<&'r SchemaFetcher>,
     /// The original records, if the topic is a dead-letter topic whose records are replayed; `None` for any other topic.
     pub letters: Option<&'r LetterFilter<'r>>,
-    /// The plan whose window the run has; `config` is that of the plan's execution.
-    pub plan: Option<&'r AppliedPlan>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.

@@ -68,13 +68,13 @@ impl Replay<'_> {
         set(&mut job.config, self.selection, self.target, now);
         let run = Run {
             config: &job.config,
+            plan: None,
             routes: &job.routes,
             route_configs: &job.route_configs,
             proxies: self.proxies,
             schemas: &job.sources.schemas,
             registry: job.sources.registry.as_ref(),
             letters: Some(&letters),
-            plan: None,
             dry_run: self.options.dry_run,
             shutdown: self.shutdown,
         };
