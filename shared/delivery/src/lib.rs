@@ -92,5 +92,5 @@ pub use error::DeliveryError;
 pub use outcome::ConnectionError;
 pub use policy::{StatusRule, StatusRules, status};
 pub use route::RouteState;
-pub use statistics::RouteStatistics;
+pub use statistics::{LatencyRange, RouteStatistics};
 pub use transport::{EndpointClient, ProbeError};

@@ -35,6 +35,11 @@ impl RouteStatistics {
         self.latency.max
     }
 
+    /// The distribution of that time: the ranges that have responses, in order, at most four for each power of two.
+    pub fn latencies(&self) -> Vec<LatencyRange> {
+        self.latency.ranges()
+    }
+
     pub(crate) fn record_response(&mut self, status: u16, latency: Duration) {
         self.attempts += 1;
         // Bounded: there are 900 status codes.
@@ -51,6 +56,17 @@ impl RouteStatistics {
         self.attempts += 1;
         self.connection_errors += 1;
     }
+}
+
+/// How many responses took a time in a range.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LatencyRange {
+    /// The shortest time of the range.
+    pub from: Duration,
+    /// The end of the range, which does not belong to it.
+    pub to: Duration,
+    /// The number of responses.
+    pub count: u64,
 }
 
 /// A log-linear histogram: sixteen buckets for each power of two of microseconds, so that an estimate is within 6.25 %.
@@ -96,6 +112,18 @@ impl Histogram {
         }
         self.max
     }
+
+    fn ranges(&self) -> Vec<LatencyRange> {
+        /// Each power of two has sixteen buckets, of which four are one range.
+        const BUCKETS: usize = 1 << (LINEAR - 2);
+        let chunks = self.counts.chunks(BUCKETS).enumerate();
+        let ranges = chunks.map(|(chunk, counts)| LatencyRange {
+            from: Duration::from_micros(lower(chunk * BUCKETS)),
+            to: Duration::from_micros(lower((chunk + 1) * BUCKETS)),
+            count: counts.iter().sum(),
+        });
+        ranges.filter(|range| range.count > 0).collect()
+    }
 }
 
 fn index(micros: u64) -> usize {
@@ -115,6 +143,13 @@ fn upper(index: usize) -> u64 {
         0 => position,
         _ => (((1 << LINEAR) + position + 1) << (group - 1)) - 1,
     }
+}
+
+/// The smallest value of a bucket.
+fn lower(index: usize) -> u64 {
+    index
+        .checked_sub(1)
+        .map_or(0, |before| upper(before).saturating_add(1))
 }
 
 #[cfg(test)]
@@ -149,5 +184,25 @@ mod tests {
         assert!(is_close(statistics.p99(), 990.0), "{:?}", statistics.p99());
         assert_eq!(statistics.max(), Duration::from_secs(1));
         assert_eq!(statistics.statuses[&200], 1000);
+    }
+
+    #[test]
+    fn the_ranges_contain_each_response_once() {
+        let mut statistics = RouteStatistics::default();
+        assert_eq!(statistics.latencies(), []);
+        let times = [0, 3, 4, 15, 16, 1_000, 1_001, 200_000, u64::MAX];
+        for micros in times {
+            statistics.record_response(200, Duration::from_micros(micros));
+        }
+        let ranges = statistics.latencies();
+        let micros = |range: &LatencyRange| (range.from.as_micros(), range.to.as_micros());
+        let first: Vec<_> = ranges.iter().map(micros).take(4).collect();
+        assert_eq!(first, [(0, 4), (4, 8), (12, 16), (16, 20)]);
+        assert_eq!(ranges.iter().map(|range| range.count).sum::<u64>(), 9);
+        assert!(ranges.is_sorted_by(|one, next| one.to <= next.from));
+        let thousand = ranges
+            .iter()
+            .find(|range| range.count == 2 && range.to.as_millis() >= 1);
+        assert_eq!(micros(thousand.unwrap()), (896, 1024));
     }
 }
