@@ -14,6 +14,7 @@ use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
 use crate::reset::{self, ResetOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
+use crate::run_report::{self, ReportOptions};
 use crate::settings::GROUPS;
 use crate::status::{self, StatusOptions};
 use crate::window_plan::{self, PlanFile, PlanOptions};
@@ -42,6 +43,8 @@ pub enum Action {
     DeadLetters(LettersOptions),
     /// Deliver the records of dead letters.
     ReplayDeadLetters(ReplayOptions),
+    /// Render the report of a run.
+    Report(ReportOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -148,6 +151,10 @@ pub fn parse(
         Some(("dead-letters", matches)) => {
             dead_letters::cli::action(matches).ok_or(RunOutcome::Usage.code())
         }
+        Some(("report", matches)) => Ok((
+            Action::Report(run_report::cli::options(matches)),
+            Vec::new(),
+        )),
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -180,6 +187,7 @@ pub fn command() -> Command {
         .subcommand(status::cli::command())
         .subcommand(reset::cli::command())
         .subcommand(dead_letters::cli::command())
+        .subcommand(run_report::cli::command())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job with its value and source")

@@ -20,6 +20,7 @@
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
 //! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
+//! - [`run_report`]: renders a report
 //! - [`status`]: lag, oldest records, paused routes and dead letters
 //! - [`reset`]: moves the commits of the group
 //! - [`window_plan`]: a window that is fixed in a document, and executed later
@@ -63,6 +64,7 @@ pub mod reset;
 pub mod route_config;
 pub mod route_test;
 pub mod run;
+pub mod run_report;
 pub mod schedule;
 pub mod schema_fetcher;
 pub mod schema_sources;

@@ -22,6 +22,7 @@ use forward::reset::{self, ResetOptions};
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
+use forward::run_report::{self, ReportOptions, ReportOutcome, ReportSource};
 use forward::schedule;
 use forward::settings::GROUPS;
 use forward::status::{self, StatusOptions, StatusOutcome};
@@ -50,6 +51,7 @@ fn main() -> ExitCode {
         Action::Status(options) => return status(&options, &flags),
         Action::Reset(options) => return reset(&options, &flags),
         Action::DeadLetters(options) => return dead_letters(&options, &flags),
+        Action::Report(options) => return report(&options),
         Action::ReplayDeadLetters(options) => replay(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
@@ -292,6 +294,29 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
                 }
             }
         },
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// Renders the report of a run.
+fn report(options: &ReportOptions) -> ExitCode {
+    let fail = |error: anyhow::Error, outcome: ReportOutcome| {
+        console::say(format_args!("forward: {error:#}"));
+        outcome
+    };
+    let outcome = match ReportSource::of(&options.source).read() {
+        Err(error) => {
+            let outcome = error.outcome();
+            fail(error.into(), outcome)
+        }
+        Ok(report) => {
+            let has_colour = wants_colour(&io::stdout(), |name| std::env::var(name).ok());
+            let text = run_report::render(&report, options.form, has_colour);
+            match print(text.as_bytes()) {
+                Ok(_) => ReportOutcome::Rendered,
+                Err(error) => fail(error, ReportOutcome::Unreadable),
+            }
+        }
     };
     ExitCode::from(outcome.code())
 }

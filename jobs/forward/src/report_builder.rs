@@ -14,8 +14,10 @@ use crate::error::RunError;
 use crate::exit::Facts;
 use crate::pipeline::{DeferredRecord, PartitionState, Pipeline, StopReason, age};
 use crate::plan::PlanError;
+use crate::report::timeline::Timeline;
 use crate::report::{
-    self, AnswerCounts, Identity, Latency, OldestDeferred, PartitionReport, RouteReport, RunReport,
+    self, AnswerCounts, Identity, Latency, LatencyCount, OldestDeferred, PartitionReport,
+    ProgressSample, RouteReport, RunReport,
 };
 use crate::route_config::RouteConfig;
 use crate::single_run::JoinError;
@@ -31,6 +33,8 @@ pub(crate) struct ReportBuilder {
     routes: Vec<RouteReport>,
     oldest_deferred: Option<DeferredRecord>,
     dead_letters: DeadLetterSummary,
+    timeline: Timeline,
+    progress: Vec<ProgressSample>,
     facts: Facts,
 }
 
@@ -61,6 +65,8 @@ impl ReportBuilder {
             routes: routes.iter().map(idle).collect(),
             oldest_deferred: None,
             dead_letters: DeadLetterSummary::default(),
+            timeline: Timeline::default(),
+            progress: Vec::new(),
             facts: Facts {
                 dry_run,
                 ..Facts::default()
@@ -145,9 +151,15 @@ impl ReportBuilder {
         }
     }
 
-    /// Adds the counts of the pipeline.
+    /// Adds the progress of the pipeline, now and then. `elapsed` is the time since the start of the run.
+    pub(crate) fn add_progress(&mut self, elapsed: Duration, pipeline: &Pipeline<'_>) {
+        self.timeline.sample(elapsed, || progress(pipeline));
+    }
+
+    /// Adds the counts of the pipeline, which has ended after this time.
     pub(crate) fn add_pipeline(
         &mut self,
+        elapsed: Duration,
         reader: &Reader,
         topic: &TopicOffsets,
         window: &Window,
@@ -165,6 +177,8 @@ impl ReportBuilder {
             }
         }
         self.add_routes(pipeline);
+        let timeline = std::mem::take(&mut self.timeline);
+        self.progress = timeline.end(elapsed, progress(pipeline));
         self.oldest_deferred = pipeline.partitions().oldest_deferred().copied();
         self.dead_letters = pipeline.dead_letter_summary().clone();
         self.add_outcome(window, pipeline);
@@ -195,6 +209,8 @@ impl ReportBuilder {
             route.timeouts = statistics.timeouts;
             route.connection_errors = statistics.connection_errors;
             route.latency_ms = Latency::new(statistics.p50(), statistics.p99(), statistics.max());
+            let ranges = statistics.latencies().into_iter();
+            route.latency_ranges_ms = ranges.map(LatencyCount::from).collect();
             route.statuses = statistics.statuses;
             let reason = pipeline.deferred_reason(index);
             if let Some(reason) = reason {
@@ -351,10 +367,22 @@ impl ReportBuilder {
             oldest_deferred: self
                 .oldest_deferred
                 .map(|record| oldest_deferred(&record, &report.routes, started + took)),
+            progress: self.progress,
             dead_letters: self.dead_letters,
             ..report
         }
     }
+}
+
+fn progress(pipeline: &Pipeline<'_>) -> ProgressSample {
+    let partitions = pipeline.partitions().iter();
+    let counters = partitions.map(|(_, state)| state.counters());
+    counters.fold(ProgressSample::default(), |sum, one| ProgressSample {
+        delivered: sum.delivered + one.delivered,
+        skipped: sum.skipped + one.skipped,
+        dead_lettered: sum.dead_lettered + one.dead_lettered,
+        ..sum
+    })
 }
 
 fn oldest_deferred(

@@ -87,7 +87,7 @@ impl Run<'_> {
         &self,
         clock: Instant,
         report: &mut ReportBuilder,
-        watch: impl FnMut(&Pipeline<'_>),
+        mut watch: impl FnMut(&Pipeline<'_>),
     ) -> Result<(), RunError> {
         let reader = self.reader()?;
         let mut topic = self.list_offsets(&reader, clock)?;
@@ -164,8 +164,11 @@ impl Run<'_> {
             shutdown: self.shutdown,
         };
         let mut pipeline = Pipeline::new(io, &self.pipeline_config(scope, clock), partitions)?;
-        let result = pipeline.run(watch);
-        report.add_pipeline(&reader, &topic, &window, &pipeline);
+        let result = pipeline.run(|pipeline| {
+            report.add_progress(clock.elapsed(), pipeline);
+            watch(pipeline);
+        });
+        report.add_pipeline(clock.elapsed(), &reader, &topic, &window, &pipeline);
         if let Some(result) = record_results.try_iter().last() {
             report.add_topic_record(&result);
         }

@@ -163,6 +163,18 @@ fn the_report_of_every_kind_of_run_is_valid() {
     let expected = json!({"planned": 7, "delivered": 2, "skipped": 1, "dead_lettered": 3, "already_completed": 0,
         "deferred": 1, "empty_offsets": 0});
     assert_eq!(*totals, expected);
+    let last = reports[1].1["progress"].as_array().unwrap().last().unwrap();
+    for name in ["delivered", "skipped", "dead_lettered"] {
+        assert_eq!(last[name], totals[name], "{name}");
+    }
+    for route in reports[1].1["routes"].as_array().unwrap() {
+        let responses = route["statuses"].as_object().unwrap().values();
+        let responses: u64 = responses.filter_map(Value::as_u64).sum();
+        let ranges = route["latency_ranges_ms"].as_array().unwrap().iter();
+        let counted: u64 = ranges.filter_map(|range| range["count"].as_u64()).sum();
+        assert_eq!(counted, responses, "{route:#}");
+        assert!(responses > 0);
+    }
 }
 
 #[test]

@@ -293,21 +293,23 @@ fn every_command_of_the_job_is_valid() {
     let mut found = 0;
     for document in documents() {
         for code in document.code() {
-            let command = code.split('#').next().unwrap_or_default().trim();
-            let command = command.split(" > ").next().unwrap_or_default();
-            if !command.starts_with("forward ") {
-                continue;
+            let line = code.split('#').next().unwrap_or_default();
+            for command in line.split(" | ") {
+                let command = command.split(" > ").next().unwrap_or_default().trim();
+                if !command.starts_with("forward ") {
+                    continue;
+                }
+                let words = command.split_whitespace();
+                if let Err(error) = forward::cli::command().try_get_matches_from(words) {
+                    // A sentence names a command without its required arguments.
+                    let is_valid = matches!(
+                        error.kind(),
+                        ErrorKind::DisplayHelp | ErrorKind::MissingRequiredArgument
+                    );
+                    document.assert(is_valid, error);
+                }
+                found += 1;
             }
-            let words = command.split_whitespace();
-            if let Err(error) = forward::cli::command().try_get_matches_from(words) {
-                // A sentence names a command without its required arguments.
-                let is_valid = matches!(
-                    error.kind(),
-                    ErrorKind::DisplayHelp | ErrorKind::MissingRequiredArgument
-                );
-                document.assert(is_valid, error);
-            }
-            found += 1;
         }
     }
     assert!(found > 15, "{found} commands");

@@ -3,15 +3,9 @@
 use std::fmt::Write;
 use std::io::IsTerminal;
 
-use super::{PartitionReport, RouteEnd, RouteReport, RunReport};
+use super::RunReport;
+use super::content::{self, Table};
 use crate::exit::RunOutcome;
-
-/// The maximum number of partitions in the table.
-const MOST_ROWS: usize = 16;
-
-/// The line that follows the outcome of a dry run.
-const DRY_RUN: &str = "This is a dry run: nothing was delivered, written or committed. The outcome is that of a run whose \
-                       endpoints accept every record.\n";
 
 /// True when text for this stream may be coloured: it is a terminal, and `NO_COLOR` (<https://no-color.org>) is not set.
 pub fn wants_colour(
@@ -34,228 +28,50 @@ pub fn render(report: &RunReport, colour: bool) -> String {
         report.outcome.meaning()
     );
     if report.dry_run {
-        text.push_str(DRY_RUN);
+        let _ = writeln!(text, "{}", content::DRY_RUN);
     }
-    let _ = writeln!(
-        text,
-        "run {}, topic {}, group {}, {} s",
-        clean(&report.run),
-        clean(&report.topic),
-        clean(&report.group),
-        report.seconds
-    );
-    if !report.partitions.is_empty() {
-        text.push('\n');
-        text.push_str(&partitions(report));
+    let _ = writeln!(text, "{}", clean(&content::identity(report)));
+    text.push_str(&section(&content::partitions(report), 0));
+    text.push_str(&section(&content::routes(report), 1));
+    let verdict = match report.balanced {
+        true => paint.green("balanced:"),
+        false => paint.red("DOES NOT BALANCE:"),
+    };
+    let _ = writeln!(text, "\n{verdict} {}", content::balance(report));
+    for line in content::findings(report) {
+        let _ = writeln!(text, "{}", clean(&line));
     }
-    if !report.routes.is_empty() {
-        text.push('\n');
-        text.push_str(&routes(report));
+    if let Some(causes) = content::dead_letters(report) {
+        let _ = writeln!(text, "{}", clean(&causes));
     }
-    text.push('\n');
-    let _ = writeln!(text, "{}", balance(report, &paint));
-    if let Some(oldest) = &report.oldest_deferred {
-        let _ = writeln!(
-            text,
-            "oldest deferred record: {}/{}@{}, route {}, {} s old",
-            clean(&report.topic),
-            oldest.partition,
-            oldest.offset,
-            oldest.route.as_deref().map_or("none".into(), clean),
-            oldest.age_seconds
-        );
+    for sample in content::samples(report) {
+        let _ = writeln!(text, "  {}", clean(&sample));
     }
-    text.push_str(&answers(report));
-    text.push_str(&dead_letters(report));
     for note in &report.notes {
         let _ = writeln!(text, "{} {}", paint.yellow("note:"), clean(note));
     }
     text
 }
 
-/// The answers that routes keep.
-fn answers(report: &RunReport) -> String {
-    let mut text = String::new();
-    for route in &report.routes {
-        let Some(answers) = route.answers else {
-            continue;
-        };
-        let kept = [(answers.success, "success"), (answers.error, "error")];
-        let kept = kept
-            .iter()
-            .filter_map(|(count, name)| Some(format!("{} {name}", thousands((*count)?))));
-        let kept: Vec<String> = kept.collect();
-        let (route, kept) = (clean(&route.route), kept.join(", "));
-        let _ = writeln!(text, "answers written of route {route}: {kept}");
-    }
-    text
-}
-
-/// The dead letters by cause, and the samples.
-fn dead_letters(report: &RunReport) -> String {
-    let causes = report.dead_letters.causes.iter();
-    let causes: Vec<String> = causes
-        .map(|(cause, count)| format!("{count} {}", clean(cause)))
-        .collect();
-    if causes.is_empty() {
+/// A table with its remarks, after an empty line; empty if it has neither.
+fn section(content: &Table, left: usize) -> String {
+    if content.rows.is_empty() && content.remarks.is_empty() {
         return String::new();
     }
-    let mut text = format!("dead letters: {}\n", causes.join(", "));
-    for sample in &report.dead_letters.samples {
-        let _ = writeln!(
-            text,
-            "  {}/{}@{}: {}: {}",
-            clean(&report.topic),
-            sample.partition,
-            sample.offset,
-            clean(&sample.cause),
-            clean(&sample.reason)
-        );
+    let mut text = String::from("\n");
+    if !content.rows.is_empty() {
+        let head = content.head.iter().map(|name| (*name).to_owned()).collect();
+        let cells = |row: &Vec<String>| row.iter().map(|cell| clean(cell)).collect();
+        let rows: Vec<_> = std::iter::once(head)
+            .chain(content.rows.iter().map(cells))
+            .collect();
+        text.push_str(&table(&rows, left));
+    }
+    for remark in &content.remarks {
+        text.push_str(remark);
+        text.push('\n');
     }
     text
-}
-
-fn partitions(report: &RunReport) -> String {
-    type Column = (&'static str, fn(&PartitionReport) -> i64);
-    const COLUMNS: [Column; 12] = [
-        ("partition", |p| i64::from(p.partition)),
-        ("start", |p| p.start),
-        ("end", |p| p.end),
-        ("planned", |p| p.planned),
-        ("delivered", |p| p.delivered),
-        ("skipped", |p| p.skipped),
-        ("dead letters", |p| p.dead_lettered),
-        ("already completed", |p| p.already_completed),
-        ("deferred", |p| p.deferred),
-        ("empty", |p| p.empty_offsets),
-        ("lag before", |p| p.lag_before),
-        ("lag after", |p| p.lag_after),
-    ];
-    // The first columns are always shown, the others where a value is not zero.
-    let shown: Vec<&Column> = COLUMNS
-        .iter()
-        .enumerate()
-        .filter(|(index, (_, value))| *index < 5 || report.partitions.iter().any(|p| value(p) != 0))
-        .map(|(_, column)| column)
-        .collect();
-    let mut rows = vec![shown.iter().map(|(name, _)| (*name).to_owned()).collect()];
-    let busy = report
-        .partitions
-        .iter()
-        .filter(|p| p.planned > 0 || p.lag_after > 0);
-    let idle = report.partitions.len() - busy.clone().count();
-    for partition in busy.clone().take(MOST_ROWS) {
-        rows.push(
-            shown
-                .iter()
-                .map(|(_, value)| thousands(value(partition)))
-                .collect(),
-        );
-    }
-    let hidden = busy.count().saturating_sub(MOST_ROWS);
-    let mut text = if rows.len() > 1 {
-        table(&rows, 0)
-    } else {
-        String::new()
-    };
-    for (count, what) in [
-        (hidden, "more partitions"),
-        (idle, "partitions without new records"),
-    ] {
-        if count > 0 {
-            let _ = writeln!(text, "{} {what}", thousands(count as i64));
-        }
-    }
-    text
-}
-
-fn routes(report: &RunReport) -> String {
-    let head = [
-        "route",
-        "matched",
-        "delivered",
-        "dead letters",
-        "deferred",
-        "attempts",
-        "p50 ms",
-        "p99 ms",
-        "max ms",
-        "answers",
-        "",
-    ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    for route in &report.routes {
-        rows.push(route_row(route));
-    }
-    table(&rows, 1)
-}
-
-fn route_row(route: &RouteReport) -> Vec<String> {
-    let counted = |count: u64| thousands(i64::try_from(count).unwrap_or(i64::MAX));
-    let statuses = route.statuses.iter();
-    let mut answers: Vec<String> = statuses
-        .map(|(status, count)| format!("{status}×{}", counted(*count)))
-        .collect();
-    let without = [
-        (route.timeouts, "timeout"),
-        (route.connection_errors, "no connection"),
-    ];
-    for (count, what) in without.into_iter().filter(|(count, _)| *count > 0) {
-        answers.push(format!("{what}×{}", counted(count)));
-    }
-    let state = match (route.state, &route.retry_at) {
-        (_, Some(at)) => format!("no request before {at}"),
-        (RouteEnd::Open, None) => String::new(),
-        (RouteEnd::Deferred, None) => "deferred to the next run".to_owned(),
-    };
-    let milliseconds = |value: f64| {
-        if route.statuses.is_empty() {
-            String::new()
-        } else {
-            format!("{value:.1}")
-        }
-    };
-    vec![
-        clean(&route.route),
-        thousands(route.matched),
-        thousands(route.delivered),
-        thousands(route.dead_lettered),
-        thousands(route.deferred),
-        counted(route.attempts),
-        milliseconds(route.latency_ms.p50),
-        milliseconds(route.latency_ms.p99),
-        milliseconds(route.latency_ms.max),
-        answers.join(", "),
-        state,
-    ]
-}
-
-fn balance(report: &RunReport, paint: &Paint) -> String {
-    let totals = &report.totals;
-    let parts = [
-        (totals.delivered, "delivered"),
-        (totals.skipped, "skipped"),
-        (totals.dead_lettered, "dead letters"),
-        (totals.already_completed, "already completed"),
-        (totals.deferred, "deferred"),
-        (totals.empty_offsets, "empty"),
-    ];
-    let sum: Vec<String> = parts
-        .iter()
-        .filter(|(count, name)| *count != 0 || *name == "delivered")
-        .map(|(count, name)| format!("{} {name}", thousands(*count)))
-        .collect();
-    let verdict = if report.balanced {
-        paint.green("balanced:")
-    } else {
-        paint.red("DOES NOT BALANCE:")
-    };
-    let sign = if report.balanced { "=" } else { "≠" };
-    format!(
-        "{verdict} {} planned {sign} {}",
-        thousands(totals.planned),
-        sum.join(" + ")
-    )
 }
 
 /// Columns as wide as their widest cell. The first `left` columns and the last two are left-aligned.
@@ -296,7 +112,7 @@ pub(crate) fn thousands(number: i64) -> String {
 }
 
 /// Replaces control characters, so that text from endpoints and brokers cannot control the terminal.
-fn clean(text: &str) -> String {
+pub(crate) fn clean(text: &str) -> String {
     text.chars()
         .map(|c| if c.is_control() { '\u{fffd}' } else { c })
         .collect()
@@ -341,6 +157,7 @@ impl Paint {
 
 #[cfg(test)]
 mod tests {
+    use super::super::PartitionReport;
     use super::super::tests::report;
     use super::*;
     use crate::dead_letter::DeadLetterSample;

@@ -15,6 +15,7 @@ mod pauses;
 mod proxies;
 mod registry;
 mod route_test;
+mod run_report;
 mod schemas;
 mod shapes;
 mod templates;
@@ -28,9 +29,10 @@ use std::time::{Duration, Instant};
 use serde_json::{Value, json};
 use testkit::broker::Broker;
 use testkit::endpoint::{Answer, Endpoint};
+use testkit::records;
+use testkit::run_report::check_balance;
 use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
-use testkit::{records, run_report};
 
 const TOPIC: &str = "FrontDoorTopic";
 const DEAD_LETTER_TOPIC: &str = "FrontDoorTopic-dead-letter";
@@ -128,12 +130,7 @@ impl Run {
     }
 
     fn assert(&self, code: i32, totals: &Value) {
-        assert_eq!(
-            run_report::check_balance(&self.report),
-            Ok(()),
-            "{:#}",
-            self.report
-        );
+        assert_eq!(check_balance(&self.report), Ok(()), "{:#}", self.report);
         for (name, expected) in totals.as_object().unwrap() {
             assert_eq!(
                 &self.report["totals"][name], expected,

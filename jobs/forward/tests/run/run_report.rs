@@ -1,0 +1,108 @@
+//! `forward report` as a process.
+
+use std::io::Write;
+
+use super::*;
+
+/// The exit code, standard output and standard error.
+fn rendered(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_forward"))
+        .env_clear()
+        .arg("report")
+        .args(arguments)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Fails if the command ends before it reads everything.
+    let _ = child.stdin.take().unwrap().write_all(input);
+    let output = child.wait_with_output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (
+        output.status.code().unwrap(),
+        text(output.stdout),
+        text(output.stderr),
+    )
+}
+
+#[test]
+fn the_report_of_a_run_is_rendered_in_each_form() {
+    let stage = Stage::accepting();
+    let users = (0..20).map(|_| User::new(1010, "Paul").encode());
+    stage.write(&users.collect::<Vec<_>>());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("report.json");
+    let path = path.to_str().unwrap();
+    let run = stage.run(&["--report", path]);
+    run.assert(0, &json!({"delivered": 20}));
+    for (form, part) in [
+        ("text", "balanced: 20 planned = 20 delivered"),
+        ("markdown", "- Balanced: 20 planned = 20 delivered"),
+        ("html", "<dt>delivered</dt><dd>20</dd>"),
+        ("json", "\"planned\":20"),
+    ] {
+        let (code, text, log) = rendered(&[path, "--output", form], b"");
+        assert_eq!((code, log.as_str()), (0, ""), "{text}");
+        assert!(text.contains(part), "{text}");
+        let saved = std::fs::read(path).unwrap();
+        let (code, same, _) = rendered(&["-", "--output", form], &saved);
+        assert_eq!((code, same), (0, text));
+    }
+    let (_, page, _) = rendered(&[path, "--output", "html"], b"");
+    for plot in [
+        "id=\"outcomes\"",
+        "id=\"progress\"",
+        "id=\"latency\"",
+        "id=\"lag\"",
+    ] {
+        assert!(page.contains(plot), "{plot}");
+    }
+}
+
+#[test]
+fn what_is_no_report_has_an_exit_code_and_a_reason() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = |name: &str, text: &[u8]| {
+        let path = folder.path().join(name);
+        std::fs::write(&path, text).unwrap();
+        path.to_str().unwrap().to_owned()
+    };
+    let large = vec![b' '; (8 << 20) + 1];
+    for (path, code, reason) in [
+        (file("text", b"hello"), 65, "text: it is not JSON: "),
+        (file("empty", b""), 65, "empty: it is not JSON: "),
+        (
+            file("version", b"{\"version\":2}"),
+            65,
+            "version: it has version 2, and",
+        ),
+        (
+            file("other", b"{\"version\":1}"),
+            65,
+            "other: it is not the report of a run: missing",
+        ),
+        (
+            file("large", &large),
+            65,
+            "large: it is larger than 8388608 bytes",
+        ),
+        (
+            format!("{}/none", folder.path().display()),
+            1,
+            "none: there is no such file",
+        ),
+        (folder.path().display().to_string(), 74, "Is a directory"),
+    ] {
+        let (found, out, log) = rendered(&[&path], b"");
+        assert_eq!((found, out.as_str()), (code, ""), "{log}");
+        assert!(log.contains(reason) && log.lines().count() == 1, "{log}");
+    }
+    let (code, _, log) = rendered(&["-"], b"{}");
+    assert_eq!(code, 65);
+    assert!(
+        log.contains("standard input: it is not the report of a run"),
+        "{log}"
+    );
+    assert_eq!(rendered(&["x", "--output", "pdf"], b"").0, 64);
+}
