@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
-use settings::{Settings, Source, cli, markdown};
+use settings::{Location, Settings, Source, cli, markdown};
 
 use crate::dead_letters::{self, LettersOptions, ReplayOptions};
 use crate::exit::RunOutcome;
@@ -63,8 +63,8 @@ pub struct RunOptions {
     pub every: Option<Duration>,
     /// The form of the report on standard output.
     pub output: Output,
-    /// A file that also receives the report, as JSON.
-    pub report: Option<PathBuf>,
+    /// A file or an object that also receives the report, as JSON.
+    pub report: Option<Location>,
     /// Read, decode and route, but deliver, write and commit nothing.
     pub dry_run: bool,
     /// Whether progress may be shown on a terminal.
@@ -151,10 +151,10 @@ pub fn parse(
         Some(("dead-letters", matches)) => {
             dead_letters::cli::action(matches).ok_or(RunOutcome::Usage.code())
         }
-        Some(("report", matches)) => Ok((
-            Action::Report(run_report::cli::options(matches)),
-            Vec::new(),
-        )),
+        Some(("report", matches)) => {
+            let parsed = run_report::cli::options(matches).ok_or(RunOutcome::Usage.code());
+            parsed.map(|(options, flags)| (Action::Report(options), flags))
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -276,9 +276,10 @@ fn run() -> Command {
         .arg(
             Arg::new("report")
                 .long("report")
-                .value_name("FILE")
-                .help("Also write the report to this file, as JSON; each window replaces it.")
-                .value_parser(value_parser!(PathBuf)),
+                .value_name("LOCATION")
+                .help("Also write the report to this file, or to Object Storage as oci://BUCKET/OBJECT, as JSON; each window replaces it.")
+                .value_hint(ValueHint::FilePath)
+                .value_parser(location),
         )
         .arg(
             Arg::new("progress")
@@ -352,6 +353,12 @@ fn test() -> Command {
     cli::with_settings(command, &GROUPS)
 }
 
+/// A file or an object.
+pub(crate) fn location(text: &str) -> Result<Location, String> {
+    let parsed = text.parse();
+    parsed.map_err(|()| "expected a path, or an object as oci://BUCKET/OBJECT".to_owned())
+}
+
 /// The option `--output`.
 pub(crate) fn form(help: &'static str) -> Arg {
     Arg::new("output")
@@ -401,7 +408,7 @@ mod tests {
         let expected = RunOptions {
             every: Some(Duration::from_secs(30)),
             output: Output::Json,
-            report: Some("r.json".into()),
+            report: Some(Location::File("r.json".into())),
             dry_run: true,
             progress: false,
             plan: None,
@@ -457,6 +464,8 @@ mod tests {
             "forward reset",
             "forward reset --to 7",
             "forward reset --to newest",
+            "forward run --report oci://bucket",
+            "forward run --report s3://bucket/object",
             "forward run --output yaml",
             "forward run --kafka-password secret",
             "forward run extra",

@@ -9,8 +9,8 @@ use crate::settings::{
     CONCURRENT_RUNS, DEAD_LETTER_ENVELOPE, DEAD_LETTER_MAX_RATIO, DEAD_LETTER_MIN_COUNT,
     DEAD_LETTER_TOPIC, DEADLINE, DELIVERY_SCHEMA, GIVE_UP_AFTER, KAFKA_GROUP_ID,
     KAFKA_GROUP_PROTOCOL, MAX_ATTEMPTS, MAX_IN_FLIGHT, MAX_UNCOMMITTED, ON_DATA_LOSS, ORDER,
-    RATE_LIMIT, REQUEST_TIMEOUT, SHUTDOWN_TIMEOUT, START_TIMEOUT, TOMBSTONES, UNMATCHED,
-    WINDOW_END, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS, WINDOW_START,
+    RATE_LIMIT, REPORT_TOPIC, REQUEST_TIMEOUT, SHUTDOWN_TIMEOUT, START_TIMEOUT, TOMBSTONES,
+    UNMATCHED, WINDOW_END, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS, WINDOW_START,
 };
 use jiff::Timestamp;
 use kafka::check;
@@ -77,6 +77,8 @@ pub struct Config {
     pub dead_letter_max_ratio: f64,
     /// The number of dead letters below which the ratio is not checked.
     pub dead_letter_min_count: u64,
+    /// The topic of reports (`report_topic`); `None`: none.
+    pub report_topic: Option<String>,
 }
 
 /// What a run does when unread records were deleted from the log.
@@ -194,6 +196,7 @@ impl Config {
                 ],
                 "none, key or partition",
             )?,
+            report_topic: report_topic(settings, &kafka)?,
             dead_letter_topic: dead_letter_topic(settings, &kafka)?,
             dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::OciStreaming),
             dead_letter_max_ratio: settings.parsed(
@@ -244,8 +247,8 @@ impl Config {
 
     /// What contradicts the settings, with the index of the route. A container file has one schema, and JSON and values in
     /// requests are made with `AVRO_SCHEMA`, so with `DELIVERY_SCHEMA=writer` only single datums can be sent. The limits of
-    /// a route may contradict each other together with the settings. Answers cannot be written to the topic or to the
-    /// dead-letter topic.
+    /// a route may contradict each other together with the settings. Answers cannot be written to the topic, to the
+    /// dead-letter topic or to the topic of reports.
     pub fn route_faults(&self, routes: &[RouteConfig]) -> Vec<(usize, SettingError)> {
         let mut faults = Vec::new();
         for (index, route) in routes.iter().enumerate() {
@@ -263,6 +266,8 @@ impl Config {
                     "KAFKA_TOPIC: each answer would be read as a record"
                 } else if topic == self.dead_letter_topic {
                     "DEAD_LETTER_TOPIC: each answer would be read as a dead letter"
+                } else if Some(topic) == self.report_topic.as_deref() {
+                    "REPORT_TOPIC: each answer would be read as a report"
                 } else {
                     continue;
                 };
@@ -505,6 +510,31 @@ fn dead_letter_topic(settings: &Settings, kafka: &KafkaSettings) -> Result<Strin
             "DEAD_LETTER_TOPIC and KAFKA_TOPIC are the same topic: each dead letter would be read again as a record"
                 .to_owned(),
         ));
+    }
+    Ok(topic)
+}
+
+fn report_topic(
+    settings: &Settings,
+    kafka: &KafkaSettings,
+) -> Result<Option<String>, SettingError> {
+    let topic = optional(settings, &REPORT_TOPIC, |setting| {
+        settings.parsed(setting, check::topic, check::TOPIC)
+    })?;
+    let others = [
+        (kafka.topic.clone(), "KAFKA_TOPIC", "record"),
+        (
+            dead_letter_topic(settings, kafka)?,
+            "DEAD_LETTER_TOPIC",
+            "dead letter",
+        ),
+    ];
+    for (other, name, kind) in others {
+        if topic.as_ref() == Some(&other) {
+            return Err(SettingError::Contradiction(format!(
+                "REPORT_TOPIC and {name} are the same topic: each report would be read as a {kind}"
+            )));
+        }
     }
     Ok(topic)
 }

@@ -22,7 +22,7 @@ use forward::reset::{self, ResetOptions};
 use forward::route_config::RouteConfig;
 use forward::route_test::{self, RouteTester, TestOutcome};
 use forward::run::Run;
-use forward::run_report::{self, ReportOptions, ReportOutcome, ReportSource};
+use forward::run_report::{self, ReportOptions, ReportOutcome};
 use forward::schedule;
 use forward::settings::GROUPS;
 use forward::status::{self, StatusOptions, StatusOutcome};
@@ -31,7 +31,9 @@ use http_proxy::Proxies;
 use kafka::tls::ClientTls;
 use runtime::console;
 use settings::telemetry;
-use settings::{Inspection, LiveSettings, Settings, environment, misspelled, warn_misspelled};
+use settings::{
+    Inspection, LiveSettings, Location, Settings, environment, misspelled, warn_misspelled,
+};
 use tokio::signal::unix::{SignalKind, signal};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
@@ -51,7 +53,7 @@ fn main() -> ExitCode {
         Action::Status(options) => return status(&options, &flags),
         Action::Reset(options) => return reset(&options, &flags),
         Action::DeadLetters(options) => return dead_letters(&options, &flags),
-        Action::Report(options) => return report(&options),
+        Action::Report(options) => return report(&options, &flags),
         Action::ReplayDeadLetters(options) => replay(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
@@ -89,9 +91,14 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let plan = options.plan.as_ref();
     let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));
     let plan = plan.transpose()?;
+    let is_object = matches!(options.report, Some(Location::Object(_)));
+    let mut oracle_cloud = None;
     handle_signals()?;
     let mut next = Instant::now();
     loop {
+        if is_object {
+            oracle_cloud = Some(live.current().oracle_cloud()?);
+        }
         let run = Run {
             config: &loaded.config,
             plan: plan.as_ref(),
@@ -101,6 +108,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             schemas: &loaded.sources.schemas,
             registry: loaded.sources.registry.as_ref(),
             letters: None,
+            oracle_cloud: oracle_cloud.as_ref(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -299,12 +307,12 @@ fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Renders the report of a run.
-fn report(options: &ReportOptions) -> ExitCode {
+fn report(options: &ReportOptions, flags: &Flags) -> ExitCode {
     let fail = |error: anyhow::Error, outcome: ReportOutcome| {
         console::say(format_args!("forward: {error:#}"));
         outcome
     };
-    let outcome = match ReportSource::of(&options.source).read() {
+    let outcome = match options.source.read(|| gather(flags), options.timeout) {
         Err(error) => {
             let outcome = error.outcome();
             fail(error.into(), outcome)
@@ -329,11 +337,16 @@ fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
     warn_misspelled(&GROUPS);
     let job = Job::load(&settings)?;
     handle_signals()?;
+    let oracle_cloud = match options.run.report {
+        Some(Location::Object(_)) => Some(settings.oracle_cloud()?),
+        _ => None,
+    };
     let replay = Replay {
         selection: &options.selection,
         target: options.target,
         options: &options.run,
         timeout: options.timeout,
+        oracle_cloud: oracle_cloud.as_ref(),
         proxies: &Proxies::from_environment(environment)?,
         shutdown: &SHUTDOWN,
     };

@@ -13,6 +13,7 @@ use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
 use kafka::topic_record::StoredTopicRecord;
+use oci::OciConfig;
 use offsets::offset_map::Scope;
 use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
@@ -59,6 +60,8 @@ pub struct Run<'r> {
     pub registry: Option<&'r SchemaFetcher>,
     /// The original records, if the topic is a dead-letter topic whose records are replayed; `None` for any other topic.
     pub letters: Option<&'r LetterFilter<'r>>,
+    /// How to reach Object Storage, if the report is written there.
+    pub oracle_cloud: Option<&'r OciConfig>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.

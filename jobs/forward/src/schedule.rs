@@ -10,6 +10,7 @@ use crate::pipeline::Pipeline;
 use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
 use crate::run::Run;
+use crate::run_report::ReportDestinations;
 
 /// Runs one window, or one every `options.every` until a shutdown is requested, and prints the report of each.
 ///
@@ -61,8 +62,14 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
     let names: Vec<&str> = run.routes.names().collect();
     let terminal = options.shows_progress(&io::stderr()).then(io::stderr);
     let mut line = ProgressLine::new(terminal, Instant::now());
-    let report = run.window(&id, |pipeline| show(pipeline, &names, &mut line));
+    let mut report = run.window(&id, |pipeline| show(pipeline, &names, &mut line));
     line.clear();
+    let destinations = ReportDestinations {
+        config: run.config,
+        location: options.report.as_ref(),
+        oracle_cloud: run.oracle_cloud,
+    };
+    destinations.write(&mut report);
     print(&report, options);
     report
 }
@@ -96,7 +103,7 @@ fn show(pipeline: &Pipeline<'_>, names: &[&str], line: &mut ProgressLine<io::Std
     });
 }
 
-/// Prints the report to standard output, and saves it to the file of `--report`.
+/// Prints the report to standard output.
 fn print(report: &RunReport, options: &RunOptions) {
     let mut out = io::stdout().lock();
     let printed = match options.output {
@@ -108,11 +115,6 @@ fn print(report: &RunReport, options: &RunOptions) {
     };
     if let Err(error) = printed.and_then(|()| out.flush()) {
         tracing::warn!(%error, "cannot print the report");
-    }
-    if let Some(path) = &options.report
-        && let Err(error) = report.save(path)
-    {
-        tracing::error!(path = %path.display(), %error, "cannot save the report");
     }
     let totals = &report.totals;
     tracing::info!(

@@ -6,7 +6,7 @@ use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 
 /// Every group of settings that the job reads, in the order of its help.
-pub static GROUPS: [&Group; 9] = [
+pub static GROUPS: [&Group; 10] = [
     &KAFKA,
     &WRITER_SCHEMAS,
     &REGISTRY,
@@ -14,6 +14,7 @@ pub static GROUPS: [&Group; 9] = [
     &WINDOW,
     &DELIVERY,
     &DEAD_LETTERS,
+    &REPORT,
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
 ];
@@ -61,4 +62,7 @@ settings::settings! {
     DEAD_LETTER_ENVELOPE = "dead_letter_envelope" or "auto", "Whether dead letters have a JSON envelope, for brokers without headers: true, false, or auto (true on OCI Streaming).";
     DEAD_LETTER_MAX_RATIO = "dead_letter_max_ratio" or "0.05", "The ratio of dead letters at which a run stops (exit 65).";
     DEAD_LETTER_MIN_COUNT = "dead_letter_min_count" or "100", "The number of dead letters from which dead_letter_max_ratio applies.";
+
+    [REPORT = "Job: report"]
+    REPORT_TOPIC = "report_topic", "A topic to which each run also writes its report, with the consumer group as the key. It must exist; set cleanup.policy=compact on it. Unset: none.";
 }

@@ -61,6 +61,8 @@ mod proxies;
 mod rate_limits;
 #[path = "e2e/recreated.rs"]
 mod recreated;
+#[path = "e2e/reports.rs"]
+mod reports;
 #[path = "e2e/reset.rs"]
 mod reset;
 #[path = "e2e/schemas.rs"]

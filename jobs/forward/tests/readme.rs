@@ -11,7 +11,7 @@ use caller_auth::settings::CALLER_AUTH;
 use clap::error::ErrorKind;
 use fn_recep_avro::settings::INGEST;
 use forward::exit::RunOutcome;
-use forward::settings::{DEAD_LETTERS, DELIVERY, ROUTING, WINDOW};
+use forward::settings::{DEAD_LETTERS, DELIVERY, REPORT, ROUTING, WINDOW};
 use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
@@ -21,7 +21,7 @@ use settings::names::NAMES;
 use settings::{Group, Setting, markdown};
 
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
-static GROUPS: [&Group; 13] = [
+static GROUPS: [&Group; 14] = [
     &EVERY_PROGRAM,
     &WRITER_SCHEMAS,
     &ORACLE_CLOUD,
@@ -35,6 +35,7 @@ static GROUPS: [&Group; 13] = [
     &WINDOW,
     &DELIVERY,
     &DEAD_LETTERS,
+    &REPORT,
 ];
 
 /// Names in upper case that are not settings of the programs.

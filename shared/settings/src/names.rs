@@ -96,6 +96,7 @@ pub const NAMES: &[&str] = &[
     "order",
     "publish_timeout",
     "rate_limit",
+    "report_topic",
     "request_timeout",
     "routes",
     "schema_registry_auto_register",

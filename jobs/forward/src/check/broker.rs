@@ -20,7 +20,7 @@ use rdkafka::error::RDKafkaErrorCode;
 /// The time for the requests about permissions: a broker may not answer them.
 const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Broker, topic, window, group, dead-letter topic and topics of answers; checks that depend on a failed one are left out.
+/// Broker, topic, window, group, dead-letter topic, topics of answers and of reports; checks that depend on a failed one are left out.
 pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
     let check = |name, result| {
         let target = &config.kafka.bootstrap;
@@ -90,6 +90,11 @@ pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
     ]);
     for topic in answer_topics::all(routes) {
         checks.push(answers(&reader, &topic, timeout, &check));
+    }
+    if let Some(topic) = &config.report_topic {
+        let permission = reader.write_permission(topic, timeout);
+        let checked = check("report_topic", Ok(report_topic(topic, permission)));
+        checks.push(checked.with_cause(cause(permission)));
     }
     checks
 }
@@ -252,6 +257,24 @@ fn answers(
                 advice: Some(advice),
             };
             check("answers", Err(wrong)).with_cause(cause(permission))
+        }
+    }
+}
+
+/// A run goes on without writing its report.
+fn report_topic(topic: &str, permission: Permission) -> Finding {
+    match permission {
+        Permission::NoTopic => Finding::warning(
+            format!("{topic} does not exist"),
+            "create it with cleanup.policy=compact: no run creates it",
+        ),
+        Permission::Denied => Finding::warning(
+            format!("{topic}, WRITE is denied"),
+            "grant the user WRITE on the topic: otherwise no report is written",
+        ),
+        Permission::Granted => Finding::ok(format!("{topic}, WRITE is granted")),
+        Permission::NotReported => {
+            Finding::ok(format!("{topic}, permission for WRITE: not reported"))
         }
     }
 }

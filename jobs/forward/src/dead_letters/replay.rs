@@ -10,6 +10,7 @@ use std::time::{Duration, Instant, SystemTime};
 use bytes::Bytes;
 use http_proxy::Proxies;
 use kafka::reader::SourceError;
+use oci::OciConfig;
 use offsets::window::{WindowEnd, WindowStart};
 use record::{Message, StreamId, idempotency};
 
@@ -37,6 +38,8 @@ pub struct Replay<'r> {
     pub options: &'r RunOptions,
     /// How long reading the discarded letters may take.
     pub timeout: Duration,
+    /// How to reach Object Storage, if the report is written there.
+    pub oracle_cloud: Option<&'r OciConfig>,
     /// The proxies of the endpoints.
     pub proxies: &'r Proxies,
     /// Set by a signal that ends the replay.
@@ -75,6 +78,7 @@ impl Replay<'_> {
             schemas: &job.sources.schemas,
             registry: job.sources.registry.as_ref(),
             letters: Some(&letters),
+            oracle_cloud: self.oracle_cloud,
             dry_run: self.options.dry_run,
             shutdown: self.shutdown,
         };

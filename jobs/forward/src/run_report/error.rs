@@ -3,15 +3,18 @@
 use super::outcome::ReportOutcome;
 use super::parse::InvalidReport;
 
-/// Why there is no report to render. The first member of each is the name of the source.
+/// Why there is no report to render, with the name of the source.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// There is no such file.
+    /// There is no such file or object, or no report in the topic.
     #[error("{0}: {1}")]
     NotFound(String, String),
     /// Reading failed.
     #[error("reading {0}: {1}")]
     Unreadable(String, String),
+    /// A setting is missing or malformed.
+    #[error("{0}")]
+    Configuration(String),
     /// It is no report.
     #[error("{0}: {1}")]
     Invalid(String, InvalidReport),
@@ -23,6 +26,7 @@ impl ReportError {
         match self {
             Self::NotFound(..) => ReportOutcome::NotFound,
             Self::Unreadable(..) => ReportOutcome::Unreadable,
+            Self::Configuration(_) => ReportOutcome::Configuration,
             Self::Invalid(..) => ReportOutcome::Invalid,
         }
     }

@@ -8,6 +8,7 @@ mod echoes;
 mod kafka_secrets;
 mod redaction;
 mod reload;
+mod reports;
 mod settings;
 
 use std::collections::HashMap;

@@ -1,13 +1,11 @@
 //! The definitions of the commands about dead letters, with their help.
 
-use std::path::PathBuf;
-
-use clap::{Arg, ArgAction, ArgGroup, Command, value_parser};
+use clap::{Arg, ArgAction, ArgGroup, Command, ValueHint, value_parser};
 use settings::cli;
 
 use super::super::outcome::LettersOutcome;
 use super::arguments::{at, reason, timeout, with_selection};
-use crate::cli::form;
+use crate::cli::{form, location};
 use crate::exit::RunOutcome;
 use crate::settings::GROUPS;
 
@@ -81,9 +79,10 @@ pub(super) fn replay() -> Command {
         .arg(
             Arg::new("report")
                 .long("report")
-                .value_name("FILE")
-                .help("Also write the report to this file, as JSON.")
-                .value_parser(value_parser!(PathBuf)),
+                .value_name("LOCATION")
+                .help("Also write the report to this file, or to Object Storage as oci://BUCKET/OBJECT, as JSON.")
+                .value_hint(ValueHint::FilePath)
+                .value_parser(location),
         )
         .arg(timeout())
         .arg(form("The form of the report on standard output: that of forward run."))
