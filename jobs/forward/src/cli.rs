@@ -12,6 +12,7 @@ use settings::{Location, Settings, Source, cli, markdown};
 use crate::dead_letters::{self, LettersOptions, ReplayOptions};
 use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
+use crate::init::{self, InitOptions};
 use crate::reset::{self, ResetOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::run_report::{self, ReportOptions};
@@ -45,6 +46,8 @@ pub enum Action {
     ReplayDeadLetters(ReplayOptions),
     /// Render the report of a run.
     Report(ReportOptions),
+    /// Write settings and routes for a schema.
+    Init(InitOptions),
     /// Print a shell's completion script.
     Completions(Shell),
     /// Print every setting with its value and source, or the documentation's tables.
@@ -155,6 +158,10 @@ pub fn parse(
             let parsed = run_report::cli::options(matches).ok_or(RunOutcome::Usage.code());
             parsed.map(|(options, flags)| (Action::Report(options), flags))
         }
+        Some(("init", matches)) => {
+            let options = init::cli::options(matches).ok_or(RunOutcome::Usage.code());
+            options.map(|options| (Action::Init(options), Vec::new()))
+        }
         Some(("settings", matches)) => {
             let markdown = matches.get_flag("markdown");
             let action = if matches.get_flag("kafka") {
@@ -188,6 +195,7 @@ pub fn command() -> Command {
         .subcommand(reset::cli::command())
         .subcommand(dead_letters::cli::command())
         .subcommand(run_report::cli::command())
+        .subcommand(init::cli::command())
         .subcommand(cli::with_settings(
             Command::new("settings")
                 .about("Prints every setting of the job with its value and source")

@@ -17,6 +17,7 @@
 //! - [`dead_letters`]: lists and shows dead letters
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
+//! - [`init`]: writes settings and routes for a schema
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
 //! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
@@ -50,6 +51,7 @@ pub mod dead_letters;
 pub mod error;
 pub mod exit;
 pub mod explain;
+pub mod init;
 pub mod job;
 mod lookup;
 mod pauses;

@@ -16,6 +16,7 @@ use forward::dead_letters::{
 };
 use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
+use forward::init::{self, InitOptions, InitOutcome};
 use forward::job::Job;
 use forward::report::text::wants_colour;
 use forward::reset::{self, ResetOptions};
@@ -54,6 +55,7 @@ fn main() -> ExitCode {
         Action::Reset(options) => return reset(&options, &flags),
         Action::DeadLetters(options) => return dead_letters(&options, &flags),
         Action::Report(options) => return report(&options, &flags),
+        Action::Init(options) => return init(&options),
         Action::ReplayDeadLetters(options) => replay(&options, &flags),
         Action::Settings { markdown: true } => print(cli::markdown().as_bytes()),
         Action::Settings { markdown: false } => {
@@ -324,6 +326,21 @@ fn report(options: &ReportOptions, flags: &Flags) -> ExitCode {
                 Ok(_) => ReportOutcome::Rendered,
                 Err(error) => fail(error, ReportOutcome::Unreadable),
             }
+        }
+    };
+    ExitCode::from(outcome.code())
+}
+
+/// Writes settings and routes for a schema.
+fn init(options: &InitOptions) -> ExitCode {
+    let outcome = match init::init(options) {
+        Ok(next) => match print(next.as_bytes()) {
+            Ok(_) => InitOutcome::Written,
+            Err(_) => InitOutcome::Failed,
+        },
+        Err(error) => {
+            console::say(format_args!("forward: {error}"));
+            error.outcome()
         }
     };
     ExitCode::from(outcome.code())

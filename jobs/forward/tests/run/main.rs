@@ -10,6 +10,7 @@ mod explain;
 mod fairness;
 mod formats;
 mod give_up;
+mod init;
 mod offline_check;
 mod pauses;
 mod proxies;
