@@ -9,10 +9,12 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use clap_complete::Shell;
 use settings::{Location, Settings, Source, cli, markdown};
 
+use crate::completions;
 use crate::dead_letters::{self, LettersOptions, ReplayOptions};
 use crate::exit::RunOutcome;
 use crate::explain::{self, ExplainOptions};
 use crate::init::{self, InitOptions};
+use crate::man_pages;
 use crate::reset::{self, ResetOptions};
 use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::run_report::{self, ReportOptions};
@@ -50,6 +52,8 @@ pub enum Action {
     Init(InitOptions),
     /// Print a shell's completion script.
     Completions(Shell),
+    /// Write the manual pages into a directory.
+    ManPages(PathBuf),
     /// Print every setting with its value and source, or the documentation's tables.
     Settings {
         /// Print the documentation's tables.
@@ -171,6 +175,11 @@ pub fn parse(
             };
             Ok((action, cli::flags(&GROUPS, matches)))
         }
+        Some(("man", matches)) => {
+            let directory: Option<&PathBuf> = matches.get_one("directory");
+            let directory = directory.ok_or(RunOutcome::Usage.code())?;
+            Ok((Action::ManPages(directory.clone()), Vec::new()))
+        }
         Some(("completions", matches)) => match matches.get_one::<Shell>("shell") {
             Some(shell) => Ok((Action::Completions(*shell), Vec::new())),
             None => Err(RunOutcome::Usage.code()),
@@ -211,27 +220,19 @@ pub fn command() -> Command {
                         .long("markdown")
                         .help("Print settings and exit codes as Markdown tables.")
                         .action(ArgAction::SetTrue),
+                )
+                .after_help(
+                    "Examples:\n  \
+                     Where does each value come from?\n    \
+                     forward settings --config-location config.properties\n  \
+                     What do the Kafka clients use?\n    \
+                     forward settings --kafka --config-location config.properties\n\n\
+                     Secrets are shown as [redacted].",
                 ),
             &GROUPS,
         ))
-        .subcommand(
-            Command::new("completions")
-                .about("Prints a completion script")
-                .arg(
-                    Arg::new("shell")
-                        .value_name("SHELL")
-                        .help("The shell to generate the script for.")
-                        .required(true)
-                        .value_parser(value_parser!(Shell)),
-                ),
-        )
-}
-
-/// The completion script of a shell.
-pub fn completions(shell: Shell) -> Vec<u8> {
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command(), "forward", &mut script);
-    script
+        .subcommand(completions::command())
+        .subcommand(man_pages::command())
 }
 
 /// The job's settings and exit codes as Markdown tables.
@@ -502,12 +503,59 @@ mod tests {
         assert!(help.contains("Examples:") && help.contains("  76  Records were deleted"));
     }
 
-    #[test]
-    fn completions_know_the_flags() {
-        let script = String::from_utf8(completions(Shell::Bash)).unwrap();
-        for flag in ["--kafka-bootstrap-servers", "--every", "--records"] {
-            assert!(script.contains(flag), "{flag}");
+    /// The commands of a line of a shell, as words.
+    fn commands(line: &str) -> Vec<Vec<String>> {
+        let (mut quote, mut words) = (None, vec![String::new()]);
+        for c in line.trim().chars() {
+            match (quote, c) {
+                (Some(open), c) if c == open => quote = None,
+                (None, '"' | '\'') => quote = Some(c),
+                (None, ' ') => words.push(String::new()),
+                (_, c) => words.last_mut().unwrap().push(c),
+            }
         }
+        words
+            .split(|word| word == "|")
+            .map(<[String]>::to_vec)
+            .collect()
+    }
+
+    fn assert_examples(command: &Command, found: &mut usize) {
+        let help = command
+            .get_after_help()
+            .map(ToString::to_string)
+            .unwrap_or_default();
+        assert!(
+            help.contains("Examples:\n"),
+            "{} has no example",
+            command.get_name()
+        );
+        for mut words in help.lines().flat_map(commands) {
+            if words.first().is_none_or(|word| word != "forward") {
+                continue;
+            }
+            words.truncate(
+                words
+                    .iter()
+                    .position(|word| word == ">")
+                    .unwrap_or(words.len()),
+            );
+            let parsed = super::command().try_get_matches_from(&words);
+            assert!(parsed.is_ok(), "{words:?}: {}", parsed.unwrap_err());
+            *found += 1;
+        }
+        for subcommand in command.get_subcommands() {
+            assert_examples(subcommand, found);
+        }
+    }
+
+    #[test]
+    fn every_command_has_examples_that_are_valid() {
+        let mut found = 0;
+        for subcommand in command().get_subcommands() {
+            assert_examples(subcommand, &mut found);
+        }
+        assert!(found > 20, "{found} examples");
     }
 
     #[test]

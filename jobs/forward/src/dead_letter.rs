@@ -46,6 +46,18 @@ pub enum Cause {
 }
 
 impl Cause {
+    /// All of them.
+    pub const ALL: [Self; 8] = [
+        Self::Undecodable,
+        Self::UnknownSchema,
+        Self::Unroutable,
+        Self::Unmatched,
+        Self::Tombstone,
+        Self::InvalidRequest,
+        Self::Refused,
+        Self::Undeliverable,
+    ];
+
     /// The name in headers, envelope and logs.
     pub fn name(self) -> &'static str {
         match self {

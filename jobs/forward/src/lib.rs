@@ -18,6 +18,7 @@
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`init`]: writes settings and routes for a schema
+//! - [`completions`], [`man_pages`]: for the shell and for `man`
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
 //! - [`explain`]: what happened to a record, and what a run does with it
 //! - [`request_preview`]: requests for people
@@ -45,6 +46,7 @@ mod answer_topics;
 pub mod authorization;
 pub mod check;
 pub mod cli;
+pub mod completions;
 pub mod config;
 pub mod dead_letter;
 pub mod dead_letters;
@@ -54,6 +56,7 @@ pub mod explain;
 pub mod init;
 pub mod job;
 mod lookup;
+pub mod man_pages;
 mod pauses;
 pub mod pipeline;
 pub mod plan;

@@ -10,6 +10,7 @@ use std::time::{Instant, SystemTime};
 use anyhow::{Context, Result};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions, TestOptions};
+use forward::completions;
 use forward::config::Config;
 use forward::dead_letters::{
     self, LettersCommand, LettersError, LettersOptions, LettersOutcome, Replay, ReplayOptions,
@@ -18,6 +19,7 @@ use forward::exit::RunOutcome;
 use forward::explain::{self, ExplainOptions, ExplainOutcome};
 use forward::init::{self, InitOptions, InitOutcome};
 use forward::job::Job;
+use forward::man_pages;
 use forward::report::text::wants_colour;
 use forward::reset::{self, ResetOptions};
 use forward::route_config::RouteConfig;
@@ -67,7 +69,8 @@ fn main() -> ExitCode {
             let listing = Config::from_settings(&settings)?.kafka_listing(&routes)?;
             print(listing.as_bytes())
         }),
-        Action::Completions(shell) => print(&cli::completions(shell)),
+        Action::ManPages(directory) => return man_pages(&directory),
+        Action::Completions(shell) => print(&completions::script(shell, cli::command())),
     };
     match outcome {
         Ok(outcome) => ExitCode::from(outcome.code()),
@@ -329,6 +332,20 @@ fn report(options: &ReportOptions, flags: &Flags) -> ExitCode {
         }
     };
     ExitCode::from(outcome.code())
+}
+
+/// Writes the manual pages.
+fn man_pages(directory: &Path) -> ExitCode {
+    match man_pages::write(cli::command(), directory) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            console::say(format_args!(
+                "forward: writing the manual pages to {}: {error}",
+                directory.display()
+            ));
+            ExitCode::from(RunOutcome::Source.code())
+        }
+    }
 }
 
 /// Writes settings and routes for a schema.

@@ -7,7 +7,7 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use clap::error::ErrorKind;
-use clap::{Arg, ArgMatches, Command};
+use clap::{Arg, ArgMatches, Command, ValueHint};
 
 use runtime::exit::USAGE;
 
@@ -90,7 +90,12 @@ fn argument(setting: &'static Setting) -> Arg {
         Some(default) => format!(" [default: {default}]"),
         None => String::new(),
     };
+    let hint = match setting.document || setting.documents {
+        true => ValueHint::FilePath,
+        false => ValueHint::Unknown,
+    };
     Arg::new(setting.name)
+        .value_hint(hint)
         .long(setting.flag())
         .aliases(setting.aliases.iter().map(|alias| alias.replace('_', "-")))
         .value_name(value_name(setting))

@@ -74,6 +74,15 @@ pub(crate) fn command() -> Command {
         .about("Lists, shows, replays and discards dead letters")
         .subcommand_required(true)
         .arg_required_else_help(true)
+        .after_help(
+            "Examples:\n  \
+             Which are there, and why?\n    \
+             forward dead-letters list --since 24h\n    \
+             forward dead-letters show orders-dead-letter/0@17\n  \
+             After the repair:\n    \
+             forward dead-letters replay --cause refused --dry-run\n    \
+             forward dead-letters replay --cause refused",
+        )
         .subcommand(list())
         .subcommand(show())
         .subcommand(replay())

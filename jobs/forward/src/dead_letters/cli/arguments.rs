@@ -6,6 +6,7 @@ use settings::cli;
 
 use super::super::selection::Selection;
 use crate::cli::Flags;
+use crate::completions::CauseParser;
 use crate::dead_letter::discard::MAX_REASON;
 use crate::settings::DEAD_LETTER_TOPIC;
 use crate::time_bound::TimeBound;
@@ -23,7 +24,11 @@ pub(super) fn with_selection(command: Command) -> Command {
     };
     command
         .arg(at().num_args(1..))
-        .arg(text("cause", "CAUSE", "Those with this cause, such as refused, or class of an exception."))
+        .arg(
+            text("cause", "CAUSE", "Those with this cause, such as refused, or class of an exception.")
+                .value_parser(CauseParser)
+                .hide_possible_values(true),
+        )
         .arg(text("route", "ROUTE", "Those of records that this route took."))
         .arg(
             text("since", "TIME", "Those that were written at this time (RFC 3339) or later, or in this time before now (2h).")
