@@ -14,6 +14,9 @@ mod parse;
 mod source;
 mod topic;
 
+use std::time::Duration;
+
+use crate::config::Config;
 use crate::report::{RunReport, html, markdown, text};
 
 pub use cli::{ReportForm, ReportOptions};
@@ -22,6 +25,19 @@ pub use error::ReportError;
 pub use outcome::ReportOutcome;
 pub use parse::{InvalidReport, MAX_REPORT, parse};
 pub use source::ReportSource;
+
+/// The newest report of the job's group in `REPORT_TOPIC`; `None` if there is none. `timeout`: how long reading may take.
+///
+/// # Errors
+/// Reading fails, or the record is no report, with the reason.
+pub(crate) fn last(config: &Config, timeout: Duration) -> Result<Option<RunReport>, String> {
+    let Some(topic) = &config.report_topic else {
+        return Ok(None);
+    };
+    let found = topic::read(config, topic, timeout).map_err(|error| error.to_string())?;
+    let report = found.map(|bytes| parse(&bytes)).transpose();
+    report.map_err(|invalid| format!("the newest record of the group in {topic}: {invalid}"))
+}
 
 /// The report in this form, as text that ends with a line break.
 pub fn render(report: &RunReport, form: ReportForm, has_colour: bool) -> String {

@@ -11,6 +11,7 @@ use offsets::window::{OffsetRange, WindowEnd, WindowStart};
 use schema_registry::RegistryError;
 
 use super::cli::StatusOptions;
+use super::last_run::LastRun;
 use super::outcome::StatusOutcome;
 use super::report::{
     self, DeadLetterStatus, OldestRecord, PartitionStatus, PendingStatus, Progress, RouteStatus,
@@ -22,6 +23,7 @@ use crate::lookup;
 use crate::pipeline::{Destination, RecordRouter, age};
 use crate::report::rfc3339;
 use crate::route_config::RouteConfig;
+use crate::run_report;
 use crate::scope;
 use crate::time_bound::TimeBound;
 
@@ -104,6 +106,13 @@ pub fn status(
             None
         }
     };
+    let last_run = match run_report::last(config, options.timeout) {
+        Ok(found) => found.map(LastRun::from),
+        Err(error) => {
+            notes.push(format!("the last run is not known: {error}"));
+            None
+        }
+    };
     let partitions: Vec<_> = progress.into_iter().map(|one| one.status).collect();
     let lag = partitions.iter().map(|one| one.lag).sum();
     let read = pending.filter(|pending| pending.complete);
@@ -126,6 +135,7 @@ pub fn status(
         partitions,
         routes,
         pending,
+        last_run,
         dead_letters,
         notes,
     })

@@ -6,6 +6,7 @@
 
 pub(crate) mod cli;
 mod collect;
+mod last_run;
 mod outcome;
 pub mod report;
 mod text;

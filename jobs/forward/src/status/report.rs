@@ -10,6 +10,7 @@ use crate::dead_letter::shortened;
 use crate::dead_letters::{MAX_GROUPS, OTHERS};
 
 use super::cli::StatusLimits;
+use super::last_run::LastRun;
 use super::outcome::StatusOutcome;
 
 /// The version of the JSON (`docs/schemas/status-report.schema.json`). A member that is removed, renamed or changes its
@@ -40,6 +41,9 @@ pub struct StatusReport {
     /// The records that are not completed, per route; `None` without `--by-route`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub pending: Option<PendingStatus>,
+    /// The last run; `None`: `REPORT_TOPIC` is unset, or has no report of the group.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub last_run: Option<LastRun>,
     /// The dead letters of the last 24 hours; `None`: they are not known.
     pub dead_letters: Option<DeadLetterStatus>,
     /// What could not be found out, in sentences for people.

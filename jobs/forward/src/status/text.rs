@@ -32,6 +32,21 @@ pub fn render(report: &StatusReport, has_bars: bool, has_colour: bool) -> String
     text.push('\n');
     text.push_str(&routes(report));
     text.push('\n');
+    if let Some(last) = &report.last_run {
+        let balance = if last.balanced {
+            ""
+        } else {
+            ", DOES NOT BALANCE"
+        };
+        let _ = writeln!(
+            text,
+            "last run: {}, {} (exit code {}){balance}, ended {}",
+            printable(&last.run),
+            last.outcome.name(),
+            last.exit_code,
+            printable(&last.ended)
+        );
+    }
     text.push_str(&dead_letters(report.dead_letters.as_ref()));
     for note in &report.notes {
         let _ = writeln!(text, "note: {}", printable(note));
@@ -154,6 +169,8 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::exit::RunOutcome;
+    use crate::status::last_run::LastRun;
     use crate::status::report::{OldestRecord, PendingStatus, RouteStatus, VERSION};
 
     fn report() -> StatusReport {
@@ -197,6 +214,13 @@ mod tests {
                 skipped: 97,
                 without_route: 0,
             }),
+            last_run: Some(LastRun {
+                run: "17-1".to_owned(),
+                ended: "2026-11-27T14:17:00.000Z".to_owned(),
+                outcome: RunOutcome::Partial,
+                exit_code: 11,
+                balanced: true,
+            }),
             dead_letters: Some(DeadLetterStatus {
                 total: 3,
                 causes: BTreeMap::from([("refused".to_owned(), 2), ("unmatched".to_owned(), 1)]),
@@ -222,6 +246,7 @@ A                  3  -
 B              1,000  -       paused until 2026-11-27T15:00:00.000Z
 1,100 records read, 97 to be skipped, 0 for the dead-letter topic without a route; the records of the lag were not all read in time (--timeout)
 
+last run: 17-1, partial (exit code 11), ended 2026-11-27T14:17:00.000Z
 dead letters of the last 24 hours: at least 3: 2 refused, 1 unmatched
 note: \\u{1b}n
 EXCEEDED: x

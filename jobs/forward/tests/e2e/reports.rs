@@ -7,7 +7,7 @@ use serde_json::Value;
 use testkit::acl::AclOperation;
 use testkit::acl::Resource::{Group, Topic};
 use testkit::endpoint::{Answer, Endpoint};
-use testkit::records;
+use testkit::{records, schemas};
 
 use crate::permissions;
 use crate::stage::Stage;
@@ -63,6 +63,16 @@ async fn the_newest_report_of_the_group_is_in_the_topic_and_rendered() {
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), second.report);
     let (_, page, _) = rendered(&stage, &[&topic, "--output", "html"]);
     assert!(page.contains("<dt>delivered</dt><dd>7</dd>"), "{page}");
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    stage.set_environment(&mut command);
+    let output = command
+        .args(["status", "--output", "json"])
+        .output()
+        .unwrap();
+    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    schemas::validate("status-report", &status).unwrap();
+    assert_eq!(status["last_run"]["run"], second.report["run"]);
+    assert_eq!(status["last_run"]["exit_code"], 0);
     let (code, _, log) = rendered(&stage, &[&topic, "--kafka-group-id", "another"]);
     assert_eq!(code, 1, "{log}");
     let (code, _, log) = rendered(&stage, &["no-such-topic"]);
