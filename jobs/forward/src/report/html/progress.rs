@@ -43,7 +43,7 @@ pub(super) fn plot(report: &RunReport) -> String {
         .iter()
         .filter(|(.., count)| count(last) > 0)
         .collect();
-    let mut drawing = grid(end, step);
+    let (mut drawing, counts) = grid(end, step);
     let _ = writeln!(
         drawing,
         "<svg x=\"0\" y=\"{TOP}\" width=\"100%\" height=\"{HEIGHT}\" viewBox=\"0 0 {WIDTH} {HEIGHT}\" preserveAspectRatio=\"none\">"
@@ -59,6 +59,7 @@ pub(super) fn plot(report: &RunReport) -> String {
         }
     }
     drawing.push_str("</svg>\n");
+    drawing.push_str(&counts);
     let bottom = TOP + HEIGHT + 18.0;
     for (x, class, moment) in [
         ("0", "start", 0.0),
@@ -113,9 +114,9 @@ fn path(samples: &[ProgressSample], seconds: f64, end: f64, series: usize) -> St
     points.collect()
 }
 
-/// The horizontal lines with their counts.
-fn grid(end: f64, step: f64) -> String {
-    let mut grid = String::new();
+/// The horizontal lines, and their counts, which are drawn over the areas.
+fn grid(end: f64, step: f64) -> (String, String) {
+    let (mut grid, mut counts) = (String::new(), String::new());
     let steps = (end / step).round().clamp(1.0, 10.0) as usize;
     for index in 0..=steps {
         let value = step * index as f64;
@@ -127,14 +128,14 @@ fn grid(end: f64, step: f64) -> String {
         );
         if index > 0 {
             let _ = writeln!(
-                grid,
-                "<text class=\"tick\" x=\"0\" y=\"{:.1}\">{}</text>",
+                counts,
+                "<text class=\"tick over\" x=\"0\" y=\"{:.1}\">{}</text>",
                 y - 4.0,
                 number(value)
             );
         }
     }
-    grid
+    (grid, counts)
 }
 
 /// The samples as a table.
