@@ -61,6 +61,60 @@ fn the_report_of_a_run_is_rendered_in_each_form() {
 }
 
 #[test]
+fn a_topic_has_the_report_of_the_last_run() {
+    let stage = Stage::accepting();
+    stage.broker.create_topic("reports", 1).unwrap();
+    for count in [3, 5] {
+        let users = (0..count).map(|_| User::new(1010, "Paul").encode());
+        stage.write(&users.collect::<Vec<_>>());
+        stage
+            .run(&["--report-topic", "reports"])
+            .assert(0, &json!({"delivered": count}));
+    }
+    let bootstrap = stage.broker.bootstrap();
+    let flags = ["--kafka-bootstrap-servers", bootstrap];
+    let (code, text, log) = rendered(&[&["reports"], &flags[..]].concat(), b"");
+    assert_eq!(code, 0, "{log}");
+    assert!(text.contains("balanced: 5 planned = 5 delivered"), "{text}");
+}
+
+#[test]
+fn an_unreachable_broker_delays_the_end_by_the_time_for_the_report() {
+    let stage = Stage::accepting();
+    let start = Instant::now();
+    let flags = "--kafka-bootstrap-servers 127.0.0.1:1 --start-timeout 1s --report-topic reports";
+    let run = stage.run(&flags.split(' ').collect::<Vec<_>>());
+    assert_eq!(run.code, 74, "{}", run.log);
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    let notes = run.report["notes"].to_string();
+    assert!(
+        notes.contains("not written to topic reports: no broker answered"),
+        "{notes}"
+    );
+}
+
+#[test]
+fn the_topic_of_reports_has_no_other_purpose() {
+    for (name, topic) in [
+        ("KAFKA_TOPIC", TOPIC),
+        ("DEAD_LETTER_TOPIC", DEAD_LETTER_TOPIC),
+    ] {
+        let stage = Stage::accepting();
+        let output = stage.forward(&["--report-topic", topic]).output().unwrap();
+        assert_eq!(output.status.code(), Some(78));
+        let log = String::from_utf8(output.stderr).unwrap();
+        assert!(
+            log.contains(&format!("REPORT_TOPIC and {name} are the same topic")),
+            "{log}"
+        );
+    }
+}
+
+#[test]
 fn what_is_no_report_has_an_exit_code_and_a_reason() {
     let folder = tempfile::tempdir().unwrap();
     let file = |name: &str, text: &[u8]| {

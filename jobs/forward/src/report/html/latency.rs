@@ -2,6 +2,7 @@
 
 use std::fmt::Write;
 
+use super::page::escape;
 use super::plot::{Figure, bar, duration, figure, row_title};
 use crate::report::content::MOST_ROWS;
 use crate::report::text::thousands;
@@ -67,8 +68,34 @@ pub(super) fn plot(report: &RunReport) -> String {
         ],
         height: bottom + 22,
         drawing: &drawing,
-        after: "",
+        after: &data(&measured),
     })
+}
+
+/// The ranges as a table.
+fn data(routes: &[&RouteReport]) -> String {
+    let rows = routes.iter().flat_map(|route| {
+        let ranges = route.latency_ranges_ms.iter();
+        ranges.map(|range| {
+            format!(
+                "<tr><th scope=\"row\">{}</th><td class=\"number\">{}</td><td class=\"number\">{}</td><td class=\"number\">{}</td></tr>\n",
+                escape(&route.route),
+                duration(range.from),
+                duration(range.to),
+                count(range)
+            )
+        })
+    });
+    format!(
+        "<details>\n<summary>The numbers</summary>\n<table>\n<thead><tr><th scope=\"col\">route</th>\
+         <th scope=\"col\" class=\"number\">from</th><th scope=\"col\" class=\"number\">to</th>\
+         <th scope=\"col\" class=\"number\">responses</th></tr></thead>\n<tbody>\n{}</tbody>\n</table>\n</details>\n",
+        rows.collect::<String>()
+    )
+}
+
+fn count(range: &LatencyCount) -> String {
+    thousands(i64::try_from(range.count).unwrap_or(i64::MAX))
 }
 
 /// The row of a route.
@@ -90,7 +117,7 @@ fn histogram(axis: &Axis, top: usize, route: &RouteReport) -> String {
             "{} to {}: {} responses",
             duration(range.from),
             duration(range.to),
-            thousands(i64::try_from(range.count).unwrap_or(i64::MAX))
+            count(range)
         );
         let place = (from, (to - from).max(0.4));
         drawing.push_str(&bar("delivered", place, (base - height, height), &tip));
