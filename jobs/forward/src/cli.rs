@@ -1,13 +1,21 @@
 //! The command line of `forward`: arguments in, an action and settings out.
 
-use std::ffi::OsString;
-use std::io::IsTerminal;
-use std::path::PathBuf;
-use std::time::Duration;
+mod check;
+mod listing;
+mod run;
+mod test;
 
-use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::{Arg, ArgMatches, Command};
 use clap_complete::Shell;
-use settings::{Location, Settings, Source, cli, markdown};
+use settings::{Location, cli};
+
+pub use check::CheckOptions;
+pub use listing::{listing, markdown};
+pub use run::RunOptions;
+pub use test::TestOptions;
 
 use crate::completions;
 use crate::dead_letters::{self, LettersOptions, ReplayOptions};
@@ -16,11 +24,10 @@ use crate::explain::{self, ExplainOptions};
 use crate::init::{self, InitOptions};
 use crate::man_pages;
 use crate::reset::{self, ResetOptions};
-use crate::route_test::{STREAM_CLUSTER, STREAM_TOPIC, TestOutcome};
 use crate::run_report::{self, ReportOptions};
 use crate::settings::GROUPS;
 use crate::status::{self, StatusOptions};
-use crate::window_plan::{self, PlanFile, PlanOptions};
+use crate::window_plan::{self, PlanOptions};
 
 /// Settings given as flags, for [`Settings::gather`]: name and value.
 pub type Flags = Vec<(&'static str, String)>;
@@ -63,48 +70,6 @@ pub enum Action {
     KafkaSettings,
 }
 
-/// Options of a run that are not settings.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct RunOptions {
-    /// The interval at which windows start; `None`: one window, then exit.
-    pub every: Option<Duration>,
-    /// The form of the report on standard output.
-    pub output: Output,
-    /// A file or an object that also receives the report, as JSON.
-    pub report: Option<Location>,
-    /// Read, decode and route, but deliver, write and commit nothing.
-    pub dry_run: bool,
-    /// Whether progress may be shown on a terminal.
-    pub progress: bool,
-    /// The plan to execute; `None`: the window of the settings.
-    pub plan: Option<PlanFile>,
-}
-
-impl RunOptions {
-    /// True when progress is not disabled and this stream is a terminal.
-    pub fn shows_progress(&self, stream: &impl IsTerminal) -> bool {
-        self.progress && stream.is_terminal()
-    }
-}
-
-/// Options of a check that are not settings.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct CheckOptions {
-    /// The form of the report on standard output.
-    pub output: Output,
-    /// Check the settings, the schema and the routes only.
-    pub offline: bool,
-}
-
-/// Options of a test that are not settings.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct TestOptions {
-    /// The file of samples; `-` is standard input.
-    pub records: PathBuf,
-    /// The form of the results on standard output.
-    pub output: Output,
-}
-
 /// How a report is printed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Output {
@@ -124,20 +89,17 @@ pub fn parse(
 ) -> Result<(Action, Flags), u8> {
     let matches = cli::parse(command(), arguments)?;
     match matches.subcommand() {
-        Some(("run", matches)) => Ok((Action::Run(options(matches)), cli::flags(&GROUPS, matches))),
+        Some(("run", matches)) => {
+            let action = Action::Run(run::options(matches));
+            Ok((action, cli::flags(&GROUPS, matches)))
+        }
         Some(("check", matches)) => {
-            let options = CheckOptions {
-                output: output(matches),
-                offline: matches.get_flag("offline"),
-            };
-            Ok((Action::Check(options), cli::flags(&GROUPS, matches)))
+            let action = Action::Check(check::options(matches));
+            Ok((action, cli::flags(&GROUPS, matches)))
         }
         Some(("test", matches)) => {
-            let options = TestOptions {
-                records: matches.get_one("records").cloned().unwrap_or_default(),
-                output: output(matches),
-            };
-            Ok((Action::Test(options), cli::flags(&GROUPS, matches)))
+            let action = Action::Test(test::options(matches));
+            Ok((action, cli::flags(&GROUPS, matches)))
         }
         Some(("plan", matches)) => {
             let (options, flags) = window_plan::cli::options(matches);
@@ -166,15 +128,7 @@ pub fn parse(
             let options = init::cli::options(matches).ok_or(RunOutcome::Usage.code());
             options.map(|options| (Action::Init(options), Vec::new()))
         }
-        Some(("settings", matches)) => {
-            let markdown = matches.get_flag("markdown");
-            let action = if matches.get_flag("kafka") {
-                Action::KafkaSettings
-            } else {
-                Action::Settings { markdown }
-            };
-            Ok((action, cli::flags(&GROUPS, matches)))
-        }
+        Some(("settings", matches)) => Ok((listing::action(matches), cli::flags(&GROUPS, matches))),
         Some(("man", matches)) => {
             let directory: Option<&PathBuf> = matches.get_one("directory");
             let directory = directory.ok_or(RunOutcome::Usage.code())?;
@@ -195,9 +149,9 @@ pub fn command() -> Command {
         .version(env!("CARGO_PKG_VERSION"))
         .subcommand_required(true)
         .arg_required_else_help(true)
-        .subcommand(run())
-        .subcommand(check())
-        .subcommand(test())
+        .subcommand(run::command())
+        .subcommand(check::command())
+        .subcommand(test::command())
         .subcommand(window_plan::cli::command())
         .subcommand(explain::cli::command())
         .subcommand(status::cli::command())
@@ -205,161 +159,9 @@ pub fn command() -> Command {
         .subcommand(dead_letters::cli::command())
         .subcommand(run_report::cli::command())
         .subcommand(init::cli::command())
-        .subcommand(cli::with_settings(
-            Command::new("settings")
-                .about("Prints every setting of the job with its value and source")
-                .arg(
-                    Arg::new("kafka")
-                        .long("kafka")
-                        .help("Print the properties of the Kafka clients instead, by librdkafka's names.")
-                        .conflicts_with("markdown")
-                        .action(ArgAction::SetTrue),
-                )
-                .arg(
-                    Arg::new("markdown")
-                        .long("markdown")
-                        .help("Print settings and exit codes as Markdown tables.")
-                        .action(ArgAction::SetTrue),
-                )
-                .after_help(
-                    "Examples:\n  \
-                     Where does each value come from?\n    \
-                     forward settings --config-location config.properties\n  \
-                     What do the Kafka clients use?\n    \
-                     forward settings --kafka --config-location config.properties\n\n\
-                     Secrets are shown as [redacted].",
-                ),
-            &GROUPS,
-        ))
+        .subcommand(listing::command())
         .subcommand(completions::command())
         .subcommand(man_pages::command())
-}
-
-/// The job's settings and exit codes as Markdown tables.
-pub fn markdown() -> String {
-    format!(
-        "{}\n### Exit codes of `forward run`\n\n{}",
-        markdown::tables(&GROUPS),
-        RunOutcome::markdown()
-    )
-}
-
-/// Every setting of the job that has a value, one per line: environment variable, value (secrets as `[redacted]`) and
-/// source.
-pub fn listing(settings: &Settings) -> String {
-    let listing = settings.listing();
-    let mut rows = Vec::new();
-    for setting in GROUPS.iter().flat_map(|group| group.settings) {
-        let values = listing.iter().filter(|(name, ..)| setting.has_value(name));
-        rows.extend(
-            values.map(|(name, value, source)| (name.to_ascii_uppercase(), value, *source)),
-        );
-    }
-    let widest = |width: fn(&(String, &String, Source)) -> usize| rows.iter().map(width).max();
-    let name = widest(|row| row.0.len()).unwrap_or(0);
-    let value = widest(|row| row.1.chars().count()).unwrap_or(0);
-    rows.iter()
-        .map(|(variable, text, source)| format!("{variable:<name$}  {text:<value$}  ({source})\n"))
-        .collect()
-}
-
-fn run() -> Command {
-    let command = Command::new("run")
-        .about("Runs one window, or one after another, and reports the outcome of every record")
-        .next_help_heading("This run")
-        .arg(
-            Arg::new("every")
-                .long("every")
-                .value_name("DURATION")
-                .help("Start a window at this interval in one long-lived process, instead of exiting after the first.")
-                .value_parser(cli::duration),
-        )
-        .args(window_plan::cli::run_options())
-        .arg(
-            Arg::new("dry_run")
-                .long("dry-run")
-                .help("Read, decode and route the records, but deliver, write and commit nothing. The exit code is that of a run whose endpoints accept every record.")
-                .action(ArgAction::SetTrue),
-        )
-        .arg(form("The form of the report on standard output."))
-        .arg(
-            Arg::new("report")
-                .long("report")
-                .value_name("LOCATION")
-                .help("Also write the report to this file, or to Object Storage as oci://BUCKET/OBJECT, as JSON; each window replaces it.")
-                .value_hint(ValueHint::FilePath)
-                .value_parser(location),
-        )
-        .arg(
-            Arg::new("progress")
-                .long("progress")
-                .value_name("WHEN")
-                .help("When to show progress on standard error: auto (if it is a terminal) or never.")
-                .value_parser(["auto", "never"])
-                .default_value("auto"),
-        )
-        .after_help(format!(
-            "Examples:\n  \
-             Show what a window would do, without any effect:\n    \
-             forward run --kafka-bootstrap-servers localhost:9092 --api-type-a-url http://localhost:9001/ \
-             --api-type-b-url http://localhost:9002/ --dry-run\n  \
-             A window every 30 seconds, with settings and routes from files:\n    \
-             forward run --config-location config.properties --routes routes.json --every 30s --output json\n\n\
-             Exit codes:\n{}",
-            RunOutcome::help().trim_end()
-        ));
-    cli::with_settings(command, &GROUPS)
-}
-
-fn check() -> Command {
-    let command = Command::new("check")
-        .about("Checks that everything a run needs is reachable, one line per check, without any effect")
-        .next_help_heading("This check")
-        .arg(form("The form of the result on standard output."))
-        .arg(
-            Arg::new("offline")
-                .long("offline")
-                .help("Check the settings, the schema and the routes only, without any connection. Secrets and the broker need not be known; documents in Oracle Cloud are errors.")
-                .action(ArgAction::SetTrue),
-        )
-        .after_help(
-            "Examples:\n  \
-             Check a routes file in CI:\n    \
-             forward check --offline --routes routes.yaml --avro-schema order.avsc\n\n\
-             Checked are the Oracle Cloud principal, the settings file, each secret and document, the broker with its \
-             topics and group and the permissions for them, and each route's endpoint (by GET).\n\nExit codes: 0 if no \
-             check failed, else that of the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",
-        );
-    cli::with_settings(command, &GROUPS)
-}
-
-fn test() -> Command {
-    let command = Command::new("test")
-        .about("Routes sample records and prints the requests that a run would send, without any connection")
-        .next_help_heading("This test")
-        .arg(
-            Arg::new("records")
-                .long("records")
-                .value_name("FILE")
-                .help("A file with a sample in each line, or - for standard input: {\"value\": …, \"key\"?: TEXT, \"headers\"?: {…}, \"timestamp\"?: MILLISECONDS, \"expect\"?: ROUTE or null}. The value is the record as JSON of AVRO_SCHEMA, or null for a tombstone.")
-                .required(true)
-                .value_hint(ValueHint::FilePath)
-                .value_parser(value_parser!(PathBuf)),
-        )
-        .arg(form("The form of the results on standard output."))
-        .after_help(format!(
-            "Examples:\n  \
-             Test a routes file in CI:\n    \
-             forward test --routes routes.yaml --avro-schema order.avsc --records samples.ndjson\n  \
-             Show the request of one record:\n    \
-             echo '{{\"value\": {{\"id\": 1010, \"name\": \"Paul\", \"email\": \"p@x.org\"}}}}' | forward test --routes routes.yaml --records -\n\n\
-             Neither a broker nor the secrets of the routes need be known. Idempotency keys are \
-             {STREAM_CLUSTER}/{STREAM_TOPIC}/0/OFFSET; the offset is the number of the line, counted from 0. Credentials \
-             are shown as [redacted].\n\n\
-             Exit codes:\n{}",
-            TestOutcome::help().trim_end()
-        ));
-    cli::with_settings(command, &GROUPS)
 }
 
 /// A file or an object.
@@ -383,20 +185,6 @@ pub(crate) fn output(matches: &ArgMatches) -> Output {
     match matches.get_one::<String>("output").map(String::as_str) {
         Some("json") => Output::Json,
         _ => Output::Text,
-    }
-}
-
-fn options(matches: &ArgMatches) -> RunOptions {
-    let is = |name: &str, value: &str| {
-        matches.get_one::<String>(name).map(String::as_str) == Some(value)
-    };
-    RunOptions {
-        every: matches.get_one("every").copied(),
-        output: output(matches),
-        report: matches.get_one("report").cloned(),
-        dry_run: matches.get_flag("dry_run"),
-        progress: !is("progress", "never"),
-        plan: window_plan::cli::plan_file(matches),
     }
 }
 

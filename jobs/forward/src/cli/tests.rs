@@ -1,3 +1,7 @@
+use std::time::Duration;
+
+use settings::Settings;
+
 use super::*;
 
 fn parsed(line: &str) -> Result<(Action, Flags), u8> {
