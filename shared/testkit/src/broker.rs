@@ -114,6 +114,11 @@ impl Broker {
         Ok(())
     }
 
+    /// Delays the response to the next Produce request by this duration. The records are written at once.
+    pub fn delay_produce(&self, delay: Duration) {
+        mock::delay_produce(&self.host, delay);
+    }
+
     /// Runs `work` and counts the Fetch requests of all clients meanwhile.
     pub fn count_fetches<T>(&self, work: impl FnOnce() -> T) -> (T, usize) {
         mock::track_requests(&self.host, true);

@@ -8,14 +8,14 @@ use kafka::describe::Permission;
 use kafka::reader::{Reader, SourceError};
 use kafka::scan::ScanEnd;
 use offsets::window::{WindowEnd, WindowStart};
-use rdkafka::error::RDKafkaErrorCode;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::config::Config;
 use crate::lookup;
 use crate::producer::{Origin, OutgoingRecord, RecordProducer};
 use crate::report::RunReport;
 
-/// How long writing a report may take.
+/// How long writing a report may take, up to a second in which the client finds that it has.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Writes the report, and waits for the acknowledgement.
@@ -60,14 +60,30 @@ pub(super) fn write(config: &Config, topic: &str, report: &RunReport) -> Result<
     let sent = producer
         .send(record, origin, ())
         .map_err(|unsent| unsent.error);
-    let sent = sent.and_then(|()| {
+    let result = sent.map(|()| {
+        // librdkafka looks for messages that have timed out once a second.
         producer.flush(left + Duration::from_secs(1));
-        results.try_recv().map_or(Ok(()), |result| result.result)
+        results.try_recv().ok().map(|result| result.result)
     });
-    sent.map_err(|error| match error.rdkafka_error_code() {
+    acknowledged(result, value.len())
+}
+
+/// The result of a write of so many bytes. `None`: there is no result.
+fn acknowledged(
+    result: Result<Option<Result<(), KafkaError>>, KafkaError>,
+    size: usize,
+) -> Result<(), String> {
+    let not_in_time =
+        || format!("not acknowledged within {WRITE_TIMEOUT:?}; it may be in the topic");
+    let error = match result {
+        Ok(Some(Ok(()))) => return Ok(()),
+        Ok(None) => return Err(not_in_time()),
+        Ok(Some(Err(error))) | Err(error) => error,
+    };
+    Err(match error.rdkafka_error_code() {
+        Some(RDKafkaErrorCode::MessageTimedOut) => not_in_time(),
         Some(RDKafkaErrorCode::MessageSizeTooLarge) => format!(
-            "it has {} bytes, more than the topic accepts: raise max.message.bytes of the topic",
-            value.len()
+            "it has {size} bytes, more than the topic accepts: raise max.message.bytes of the topic"
         ),
         _ => error.to_string(),
     })
@@ -99,5 +115,26 @@ pub(super) fn read(
     match end {
         ScanEnd::TimedOut => Err(reader.timed_out("reading reports")),
         ScanEnd::Complete | ScanEnd::Stopped => Ok(newest.and_then(|(_, value)| value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_an_acknowledgement_is_a_success() {
+        assert_eq!(acknowledged(Ok(Some(Ok(()))), 7), Ok(()));
+        let failed = |code| KafkaError::MessageProduction(code);
+        let timed_out = failed(RDKafkaErrorCode::MessageTimedOut);
+        for result in [Ok(None), Ok(Some(Err(timed_out)))] {
+            let error = acknowledged(result, 7).unwrap_err();
+            assert!(error.starts_with("not acknowledged within 5s"), "{error}");
+        }
+        let too_large = failed(RDKafkaErrorCode::MessageSizeTooLarge);
+        let error = acknowledged(Err(too_large), 7).unwrap_err();
+        assert!(error.starts_with("it has 7 bytes"), "{error}");
+        let denied = failed(RDKafkaErrorCode::TopicAuthorizationFailed);
+        assert!(acknowledged(Ok(Some(Err(denied))), 7).is_err());
     }
 }

@@ -98,6 +98,29 @@ fn an_unreachable_broker_delays_the_end_by_the_time_for_the_report() {
 }
 
 #[test]
+fn a_report_that_is_not_acknowledged_in_time_is_not_taken_for_written() {
+    let stage = Stage::accepting();
+    stage.broker.create_topic("reports", 1).unwrap();
+    stage.write(&[user(1010, "Paul")]);
+    stage.broker.delay_produce(Duration::from_secs(60));
+    let start = Instant::now();
+    let run = stage.run(&["--report-topic", "reports"]);
+    run.assert(0, &json!({"delivered": 1}));
+    assert!(
+        start.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        start.elapsed()
+    );
+    let notes = run.report["notes"].to_string();
+    assert!(
+        notes.contains(
+            "not written to topic reports: not acknowledged within 5s; it may be in the topic"
+        ),
+        "{notes}"
+    );
+}
+
+#[test]
 fn the_topic_of_reports_has_no_other_purpose() {
     for (name, topic) in [
         ("KAFKA_TOPIC", TOPIC),

@@ -1,6 +1,8 @@
 //! Functions of librdkafka's mock cluster that the crate `rdkafka` does not wrap.
 #![allow(unsafe_code)]
 
+use std::time::Duration;
+
 use rdkafka::producer::{BaseProducer, Producer};
 use rdkafka_sys as sys;
 
@@ -30,6 +32,24 @@ pub(super) fn disable_rebalance_delay(host: &BaseProducer) {
     if let Some(cluster) = cluster(host) {
         // SAFETY: the cluster lives as long as `host`.
         unsafe { sys::rd_kafka_mock_group_initial_rebalance_delay_ms(cluster, 0) };
+    }
+}
+
+/// Delays the response to the next Produce request.
+pub(super) fn delay_produce(host: &BaseProducer, delay: Duration) {
+    if let Some(cluster) = cluster(host) {
+        let milliseconds = i32::try_from(delay.as_millis()).unwrap_or(i32::MAX);
+        // SAFETY: as above. One response needs one error code and one delay, both of C's type int.
+        unsafe {
+            sys::rd_kafka_mock_broker_push_request_error_rtts(
+                cluster,
+                1,
+                sys::RDKafkaApiKey::Produce as i16,
+                1,
+                0_i32,
+                milliseconds,
+            );
+        }
     }
 }
 
