@@ -139,13 +139,14 @@ impl ReportBuilder {
                 continue;
             };
             let committed = offsets.committed.unwrap_or(offsets.low);
+            let lag = lag(offsets, committed, offsets.high);
             self.partitions.push(PartitionReport {
                 partition: range.partition,
                 start: range.start,
                 end: range.end,
                 committed,
-                lag_before: offsets.high - committed,
-                lag_after: offsets.high - committed,
+                lag_before: lag,
+                lag_after: lag,
                 ..PartitionReport::default()
             });
         }
@@ -404,14 +405,20 @@ fn offsets_of(topic: &TopicOffsets, partition: i32) -> Option<&PartitionOffsets>
     offsets.find(|known| known.partition == partition)
 }
 
+/// The offsets from the commit to the end of the log, without those that the log has deleted.
+fn lag(offsets: &PartitionOffsets, committed: i64, end: i64) -> i64 {
+    (end - committed.max(offsets.low)).max(0)
+}
+
 /// `offsets` from before the run, and the log's `end` after it.
 fn partition_report(
     offsets: &PartitionOffsets,
     end: i64,
     state: &PartitionState,
 ) -> PartitionReport {
-    let before = offsets.committed.unwrap_or(offsets.low).max(offsets.low);
-    let committed = state.committed().unwrap_or(offsets.low);
+    // A replay moves no commit.
+    let committed = state.committed().or(offsets.committed);
+    let committed = committed.unwrap_or(offsets.low);
     let counters = state.counters();
     let OffsetRange {
         partition,
@@ -430,7 +437,11 @@ fn partition_report(
         deferred: counters.deferred(),
         empty_offsets: counters.empty_offsets,
         committed,
-        lag_before: (offsets.high - before).max(0),
-        lag_after: (end - committed).max(0),
+        lag_before: lag(
+            offsets,
+            offsets.committed.unwrap_or(offsets.low),
+            offsets.high,
+        ),
+        lag_after: lag(offsets, committed, end),
     }
 }

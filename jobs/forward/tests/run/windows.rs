@@ -130,6 +130,9 @@ fn a_replay_delivers_with_the_same_key_and_does_not_commit() {
     stage.write(&[user(1010, "d")]);
     let replay = stage.run(&["--window-start", "0:0", "--window-end", "0:1"]);
     replay.assert(0, &json!({"planned": 1, "delivered": 1}));
+    let partition = &replay.report["partitions"][0];
+    let offsets = ["committed", "lag_before", "lag_after"].map(|name| partition[name].as_i64());
+    assert_eq!(offsets, [Some(2), Some(1), Some(1)], "{partition:#}");
     let requests = stage.a.requests();
     let same = requests.iter().filter(|request| {
         request.header("idempotency-key") == requests[3].header("idempotency-key")
