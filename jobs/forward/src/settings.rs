@@ -64,5 +64,5 @@ settings::settings! {
     DEAD_LETTER_MIN_COUNT = "dead_letter_min_count" or "100", "The number of dead letters from which dead_letter_max_ratio applies.";
 
     [REPORT = "Job: report"]
-    REPORT_TOPIC = "report_topic", "A topic to which each run also writes its report, with the consumer group as the key. It must exist; set cleanup.policy=compact on it. Unset: none.";
+    REPORT_TOPIC = "report_topic", "A topic to which each run also writes its report, with the consumer group as the key; a replay has another key. It must exist; set cleanup.policy=compact on it. Unset: none.";
 }

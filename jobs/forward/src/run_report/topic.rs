@@ -1,5 +1,6 @@
-//! The topic of reports (`REPORT_TOPIC`): the key is the consumer group, the value the report as JSON.
+//! The topic of reports (`REPORT_TOPIC`): the value is the report as JSON, the key names the consumer group.
 
+use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
@@ -44,10 +45,10 @@ pub(super) fn write(config: &Config, topic: &str, report: &RunReport) -> Result<
     }
     let (sender, results) = channel();
     let mut producer = RecordProducer::new(config.kafka.dead_letter_producer(left), sender);
-    let value = report.json();
+    let (key, value) = (key(config), report.json());
     let record = OutgoingRecord {
         topic,
-        key: Some(report.group.as_bytes()),
+        key: Some(key.as_bytes()),
         value: Some(value.as_bytes()),
         headers: None,
     };
@@ -66,6 +67,15 @@ pub(super) fn write(config: &Config, topic: &str, report: &RunReport) -> Result<
         results.try_recv().ok().map(|result| result.result)
     });
     acknowledged(result, value.len())
+}
+
+/// The group whose commits the run moves. A replay of `WINDOW_START` moves none: with the key of the group, compaction would
+/// replace the report of the last run by that of the replay.
+fn key(config: &Config) -> String {
+    match config.window_start {
+        WindowStart::Committed => config.group.clone(),
+        _ => format!("{}.replay", config.group),
+    }
 }
 
 /// The result of a write of so many bytes. `None`: there is no result.
@@ -102,16 +112,17 @@ pub(super) fn read(
     let wait = lookup::wait(config.start_timeout);
     let listed = reader.list_offsets(&WindowStart::Earliest, &WindowEnd::Now, &wait)?;
     let ranges = lookup::all(&listed.partition_offsets);
-    let mut newest: Option<(Option<i64>, Option<Vec<u8>>)> = None;
+    // Reports of a group are in one partition, unless partitions were added.
+    let mut newest = BTreeMap::new();
     let end = reader.scan(&ranges, timeout, |record| {
-        let timestamp = record.timestamp();
-        // Reports of a group are in one partition, unless partitions were added.
-        let is_newer = newest.as_ref().is_none_or(|(known, _)| timestamp >= *known);
-        if record.key() == Some(config.group.as_bytes()) && is_newer {
-            newest = Some((timestamp, record.value().map(<[u8]>::to_vec)));
+        if record.key() == Some(config.group.as_bytes()) {
+            let value = record.value().map(<[u8]>::to_vec);
+            newest.insert(record.partition(), (record.timestamp(), value));
         }
         ControlFlow::Continue(())
     })?;
+    let newest = newest.into_values();
+    let newest = newest.max_by_key(|(timestamp, _)| *timestamp);
     match end {
         ScanEnd::TimedOut => Err(reader.timed_out("reading reports")),
         ScanEnd::Complete | ScanEnd::Stopped => Ok(newest.and_then(|(_, value)| value)),

@@ -49,13 +49,49 @@ async fn the_newest_report_of_the_group_is_in_the_topic_and_rendered() {
     let second = stage.run().expect(0);
     stage.start_with(&["--dry-run"]).wait().expect(0);
 
+    let replay = ["--window-start", "earliest"];
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    stage.set_environment(&mut command);
+    let plan = command.arg("plan").args(replay).output().unwrap();
+    let file = tempfile::NamedTempFile::new().unwrap();
+    std::fs::write(file.path(), plan.stdout).unwrap();
+    let replayed = stage.start_with(&replay).wait().expect(0);
+    let planned = ["--plan", file.path().to_str().unwrap()];
+    let planned = stage.start_with(&planned).wait().expect(0);
+    for run in [&replayed, &planned] {
+        assert_eq!(run.total("delivered"), 37);
+    }
+
     let stored = records::all(&stage.bootstrap, &topic).unwrap();
+    let (stored, others): (Vec<_>, Vec<_>) = stored
+        .into_iter()
+        .partition(|record| record.key.as_deref() == Some(stage.group.as_bytes()));
+    let mut keys: Vec<_> = others
+        .into_iter()
+        .map(|record| String::from_utf8(record.key.unwrap()).unwrap())
+        .collect();
+    keys.sort();
+    let expected = [
+        &planned.report["group"],
+        &format!("{}.replay", stage.group).into(),
+    ];
+    assert_eq!(
+        keys,
+        expected.map(|key: &Value| key.as_str().unwrap().to_owned())
+    );
+    assert!(
+        keys[0].starts_with(&format!("{}.plan.", stage.group)),
+        "{keys:?}"
+    );
     let value = |index: usize| -> Value {
         let record = &stored[index];
-        assert_eq!(record.key.as_deref(), Some(stage.group.as_bytes()));
         serde_json::from_slice(record.value.as_ref().unwrap()).unwrap()
     };
-    assert_eq!(stored.len(), 2, "a dry run writes no report");
+    assert_eq!(
+        stored.len(),
+        2,
+        "a dry run writes no report, and a replay has another key"
+    );
     assert_eq!((value(0), value(1)), (first.report, second.report.clone()));
 
     let (code, json, _) = rendered(&stage, &[&topic, "--output", "json"]);

@@ -71,11 +71,17 @@ fn a_topic_has_the_report_of_the_last_run() {
             .run(&["--report-topic", "reports"])
             .assert(0, &json!({"delivered": count}));
     }
+    let replay = "--report-topic reports --window-start 0:0 --window-end 0:1";
+    let run = stage.run(&replay.split(' ').collect::<Vec<_>>());
+    run.assert(0, &json!({"delivered": 1}));
     let bootstrap = stage.broker.bootstrap();
-    let flags = ["--kafka-bootstrap-servers", bootstrap];
-    let (code, text, log) = rendered(&[&["reports"], &flags[..]].concat(), b"");
-    assert_eq!(code, 0, "{log}");
-    assert!(text.contains("balanced: 5 planned = 5 delivered"), "{text}");
+    for (group, count) in [("frontdoor", 5), ("frontdoor.replay", 1)] {
+        let flags = ["--kafka-bootstrap-servers", bootstrap, "--kafka-group-id"];
+        let (code, text, log) = rendered(&[&["reports"], &flags[..], &[group]].concat(), b"");
+        assert_eq!(code, 0, "{log}");
+        let balance = format!("balanced: {count} planned = {count} delivered");
+        assert!(text.contains(&balance), "{group}: {text}");
+    }
 }
 
 #[test]
