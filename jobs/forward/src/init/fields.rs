@@ -7,6 +7,9 @@ use serde_json::Value;
 /// The maximum length of a type or a description, in characters.
 const MAX_TEXT: usize = 80;
 
+/// More fields have no example: each is compiled with the whole schema.
+pub(super) const MAX_EXAMPLES: usize = 100;
+
 /// A field of the record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct FieldExample {
@@ -16,7 +19,8 @@ pub(super) struct FieldExample {
     pub(super) kind: String,
     /// Its description in the schema.
     pub(super) doc: Option<String>,
-    /// A condition over it that is valid for the schema; `None` if there is no simple one.
+    /// A condition over it that is valid for the schema; `None` if there is no simple one, or for a field behind the first
+    /// [`MAX_EXAMPLES`].
     pub(super) condition: Option<String>,
 }
 
@@ -24,13 +28,16 @@ pub(super) struct FieldExample {
 pub(super) fn fields(text: &str, schema: &Schema) -> Vec<FieldExample> {
     let parsed: Value = serde_json::from_str(text).unwrap_or_default();
     let fields = parsed["fields"].as_array().cloned().unwrap_or_default();
-    let fields = fields.iter().filter_map(|field| {
+    let fields = fields.iter().enumerate().filter_map(|(index, field)| {
         let name = field["name"].as_str()?;
+        let has_example = index < MAX_EXAMPLES;
         Some(FieldExample {
             name: name.to_owned(),
             kind: short(&kind(&field["type"])),
             doc: field["doc"].as_str().map(short),
-            condition: condition(name, &field["type"], schema),
+            condition: has_example
+                .then(|| condition(name, &field["type"], schema))
+                .flatten(),
         })
     });
     fields.collect()

@@ -7,7 +7,7 @@ use kafka::settings::{KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC};
 use settings::common::{AVRO_SCHEMA, CONFIG_LOCATION};
 use settings::{Group, Setting};
 
-use super::fields::FieldExample;
+use super::fields::{FieldExample, MAX_EXAMPLES};
 use crate::settings::{
     API_TYPE_A_TOKEN, API_TYPE_A_URL, API_TYPE_B_TOKEN, API_TYPE_B_URL, GROUPS, KAFKA_GROUP_ID,
     ROUTES,
@@ -62,10 +62,9 @@ fn shown(group: &Group) -> impl Iterator<Item = &'static Setting> {
     settings.filter(|setting| !LEFT_OUT.iter().any(|known| known.name == setting.name))
 }
 
-/// The routes: one for records with a condition over the first field that has one, and one for all others.
+/// The routes: one for records with a condition over the first field that has one, and one for all others. The first
+/// [`MAX_EXAMPLES`] fields are listed.
 pub(super) fn routes(name: &str, fields: &[FieldExample]) -> String {
-    /// More fields are not listed.
-    const MAX_FIELDS: usize = 100;
     let mut text = format!(
         "# Routes of `forward` for records of {name}. The first route whose `when` is true takes a record. Conditions are CEL\n\
          # (https://github.com/google/cel-spec) over the fields:\n#\n"
@@ -76,7 +75,7 @@ pub(super) fn routes(name: &str, fields: &[FieldExample]) -> String {
         width(|field| field.name.len()),
         width(|field| field.kind.len()),
     );
-    for field in fields.iter().take(MAX_FIELDS) {
+    for field in fields.iter().take(MAX_EXAMPLES) {
         let condition = field.condition.as_deref().unwrap_or_default();
         let doc = field.doc.iter().map(|doc| format!("  ({doc})"));
         let line = format!(
@@ -87,8 +86,8 @@ pub(super) fn routes(name: &str, fields: &[FieldExample]) -> String {
         );
         let _ = writeln!(text, "{}", line.trim_end());
     }
-    if fields.len() > MAX_FIELDS {
-        let _ = writeln!(text, "#   and {} more", fields.len() - MAX_FIELDS);
+    if fields.len() > MAX_EXAMPLES {
+        let _ = writeln!(text, "#   and {} more", fields.len() - MAX_EXAMPLES);
     }
     text.push_str("#\n# See which route takes a record, and its request: forward test --records FILE\nversion: 1\nroutes:\n");
     let condition = fields.iter().find_map(|field| field.condition.as_deref());

@@ -88,11 +88,15 @@ pub fn init(options: &InitOptions) -> Result<String, InitError> {
     Ok(files::next(&config, &routes))
 }
 
+/// Writes a new file. A failure leaves no part of it.
 fn write(path: &Path, text: &str) -> Result<(), InitError> {
-    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
-    written.map_err(|error| match error.kind() {
+    let mut file = File::create_new(path).map_err(|error| match error.kind() {
         ErrorKind::AlreadyExists => InitError::Exists(path.to_owned()),
         _ => InitError::Write(path.to_owned(), error),
+    })?;
+    file.write_all(text.as_bytes()).map_err(|error| {
+        let _ = fs::remove_file(path);
+        InitError::Write(path.to_owned(), error)
     })
 }
 

@@ -102,6 +102,22 @@ fn what_is_written_passes_the_check_with_and_without_its_examples() {
 }
 
 #[test]
+fn a_schema_with_many_fields_takes_seconds() {
+    let fields = (0..3_000).map(|n| format!(r#"{{"name":"f{n}","type":["null","string"]}}"#));
+    let fields = fields.collect::<Vec<_>>().join(",");
+    let folder = tempfile::tempdir().unwrap();
+    let start = Instant::now();
+    let schema = format!(r#"{{"type":"record","name":"R","fields":[{fields}]}}"#);
+    let (code, text) = init(folder.path(), &schema);
+    assert_eq!(code, 0, "{text}");
+    let took = start.elapsed();
+    assert!(took < Duration::from_secs(10), "{took:?}");
+    let routes = fs::read_to_string(folder.path().join("new/job/routes.yaml")).unwrap();
+    assert!(routes.contains("#   and 2900 more\n"), "{routes}");
+    assert!(routes.contains("has(record.f0)"), "{routes}");
+}
+
+#[test]
 fn no_file_is_replaced() {
     for existing in ["config.properties", "routes.yaml"] {
         let folder = tempfile::tempdir().unwrap();
