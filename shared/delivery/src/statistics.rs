@@ -35,7 +35,8 @@ impl RouteStatistics {
         self.latency.max
     }
 
-    /// The distribution of that time: the ranges that have responses, in order, at most four for each power of two.
+    /// The distribution of that time: the ranges that have responses, in order, at most four for each power of two. All
+    /// times from 235 s on are in one range, which ends behind the longest.
     pub fn latencies(&self) -> Vec<LatencyRange> {
         self.latency.ranges()
     }
@@ -117,10 +118,17 @@ impl Histogram {
         /// Each power of two has sixteen buckets, of which four are one range.
         const BUCKETS: usize = 1 << (LINEAR - 2);
         let chunks = self.counts.chunks(BUCKETS).enumerate();
-        let ranges = chunks.map(|(chunk, counts)| LatencyRange {
-            from: Duration::from_micros(lower(chunk * BUCKETS)),
-            to: Duration::from_micros(lower((chunk + 1) * BUCKETS)),
-            count: counts.iter().sum(),
+        let last = self.counts.len() / BUCKETS - 1;
+        let ranges = chunks.map(|(chunk, counts)| {
+            let to = Duration::from_micros(lower((chunk + 1) * BUCKETS));
+            LatencyRange {
+                from: Duration::from_micros(lower(chunk * BUCKETS)),
+                to: match chunk == last {
+                    true => to.max(self.max.saturating_add(Duration::from_micros(1))),
+                    false => to,
+                },
+                count: counts.iter().sum(),
+            }
         });
         ranges.filter(|range| range.count > 0).collect()
     }
@@ -190,7 +198,8 @@ mod tests {
     fn the_ranges_contain_each_response_once() {
         let mut statistics = RouteStatistics::default();
         assert_eq!(statistics.latencies(), []);
-        let times = [0, 3, 4, 15, 16, 1_000, 1_001, 200_000, u64::MAX];
+        let longest = 400_000_000;
+        let times = [0, 3, 4, 15, 16, 1_000, 1_001, 200_000, longest];
         for micros in times {
             statistics.record_response(200, Duration::from_micros(micros));
         }
@@ -200,6 +209,10 @@ mod tests {
         assert_eq!(first, [(0, 4), (4, 8), (12, 16), (16, 20)]);
         assert_eq!(ranges.iter().map(|range| range.count).sum::<u64>(), 9);
         assert!(ranges.is_sorted_by(|one, next| one.to <= next.from));
+        assert_eq!(
+            ranges.last().map(micros),
+            Some((234_881_024, u128::from(longest) + 1))
+        );
         let thousand = ranges
             .iter()
             .find(|range| range.count == 2 && range.to.as_millis() >= 1);
