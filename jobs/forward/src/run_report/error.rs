@@ -6,7 +6,7 @@ use super::parse::InvalidReport;
 /// Why there is no report to render, with the name of the source.
 #[derive(Debug, thiserror::Error)]
 pub enum ReportError {
-    /// There is no such file or object, or no report in the topic.
+    /// There is no such file, topic or object, or no report in the topic.
     #[error("{0}: {1}")]
     NotFound(String, String),
     /// Reading failed.

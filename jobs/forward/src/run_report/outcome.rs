@@ -42,7 +42,9 @@ impl ReportOutcome {
     pub fn meaning(self) -> &'static str {
         match self {
             Self::Rendered => "The report is rendered, whatever the outcome of its run.",
-            Self::NotFound => "There is no such file, or the topic has no report of the group.",
+            Self::NotFound => {
+                "There is no such file, object or topic, or the topic has no report of the group."
+            }
             Self::Invalid => {
                 "The document is not JSON, not the report of a run, of an unknown version, or too large."
             }

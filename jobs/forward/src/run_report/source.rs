@@ -6,6 +6,7 @@ use std::io::{self, ErrorKind, Read};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use kafka::reader::SourceError;
 use oci::ObjectLocation;
 use settings::{Location, Settings};
 
@@ -102,7 +103,12 @@ impl ReportSource {
                 "there is no file {topic}, and to read a topic of this name: {error:#}"
             ))
         })?;
-        let found = topic::read(&config, topic, timeout).map_err(|error| self.unreadable(error))?;
+        let found = topic::read(&config, topic, timeout).map_err(|error| match error {
+            SourceError::NoTopic { bootstrap, .. } => self.not_found(&format!(
+                "there is no such file, and no such topic at {bootstrap}"
+            )),
+            error => self.unreadable(error),
+        })?;
         found.ok_or_else(|| {
             self.not_found(&format!(
                 "the topic has no report of group {}",
