@@ -134,7 +134,7 @@ pub(super) fn duration(milliseconds: f64) -> String {
 pub(super) fn number(value: f64) -> String {
     match value {
         value if value >= 1_000.0 => thousands(value as i64),
-        value if value >= 10.0 || value == value.trunc() => format!("{value:.0}"),
+        value if value >= 100.0 || value == value.trunc() => format!("{value:.0}"),
         value if value >= 1.0 => format!("{value:.1}"),
         value => {
             let text = format!("{value:.3}");
@@ -187,6 +187,7 @@ mod tests {
             (0.5, "0.5 ms"),
             (1.26, "1.3 ms"),
             (20.0, "20 ms"),
+            (18_500.0, "18.5 s"),
             (2_000.0, "2 s"),
             (268_435.456, "268 s"),
         ] {
