@@ -20,7 +20,8 @@ use rdkafka::error::RDKafkaErrorCode;
 /// The time for the requests about permissions: a broker may not answer them.
 const PERMISSIONS_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Broker, topic, window, group, dead-letter topic, topics of answers and of reports; checks that depend on a failed one are left out.
+/// Broker, topic, window, group, dead-letter topic, topics of answers and of reports; checks that depend on a failed one are
+/// left out.
 pub(super) fn ask(config: &Config, routes: &[RouteConfig]) -> Vec<Check> {
     let check = |name, result| {
         let target = &config.kafka.bootstrap;

@@ -3,7 +3,7 @@
 use super::text::thousands;
 use super::{PartitionReport, RouteEnd, RouteReport, RunReport};
 
-/// The maximum number of partitions, or of routes in a plot.
+/// The maximum number of partitions in a table, and of rows in a plot.
 pub(super) const MOST_ROWS: usize = 16;
 
 /// The sentence that follows the outcome of a dry run.
@@ -28,7 +28,7 @@ pub(super) fn identity(report: &RunReport) -> String {
     )
 }
 
-/// The partitions with records, at most [`MOST_ROWS`].
+/// The partitions with offsets in the window or with a lag.
 pub(super) fn busy_partitions(report: &RunReport) -> impl Iterator<Item = &PartitionReport> {
     let partitions = report.partitions.iter();
     partitions.filter(|p| p.planned > 0 || p.lag_after > 0)

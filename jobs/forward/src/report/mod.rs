@@ -100,7 +100,8 @@ pub struct RunReport {
     /// The oldest record that this run has deferred; absent if it has deferred none, or none with a timestamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_deferred: Option<OldestDeferred>,
-    /// The progress of the run, from its start to its end, at most 120 samples. Absent if the window is empty.
+    /// The progress of the run, from its start to its end, at most 120 samples. Absent if the run ended before it read a
+    /// record, as with an empty window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub progress: Vec<ProgressSample>,
     /// The dead letters by cause, with samples.
