@@ -1,4 +1,9 @@
+use std::collections::BTreeMap;
+
+use record::StreamId;
+
 use super::*;
+use crate::route_config::RouteConfig;
 
 pub(crate) async fn config(environment: &[(&str, &str)]) -> Result<Config, String> {
     let lookup = |name: &str| {
