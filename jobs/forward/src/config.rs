@@ -25,8 +25,8 @@ use crate::settings::{
 };
 use crate::single_run::ConcurrentRuns;
 
-/// The settings of a run without its routes ([`RouteConfig`](crate::route_config::RouteConfig)). A field's setting has the field's name or the one in
-/// brackets.
+/// The settings of a run without its routes ([`RouteConfig`](crate::route_config::RouteConfig)). A field's setting has the
+/// field's name or the one in brackets.
 #[derive(Clone, Debug)]
 pub struct Config {
     /// Broker and topic (`kafka_…`).

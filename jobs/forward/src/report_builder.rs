@@ -1,4 +1,10 @@
 //! Collects what the report of a run says, whatever ends the run.
+//!
+//! - `partitions`: the outcome of each partition
+//! - `end`: what ended the run, and what the next one repeats
+
+mod end;
+mod partitions;
 
 use std::time::{Duration, SystemTime};
 
@@ -6,21 +12,18 @@ use delivery::EndpointUrl;
 use kafka::list_offsets::TopicOffsets;
 use kafka::reader::Reader;
 use kafka::topic_record::RecordError;
-use offsets::window::{OffsetRange, PartitionOffsets, Window};
+use offsets::window::Window;
 
 use crate::config::Config;
 use crate::dead_letter::DeadLetterSummary;
-use crate::error::RunError;
 use crate::exit::Facts;
-use crate::pipeline::{DeferredRecord, PartitionState, Pipeline, StopReason, age};
-use crate::plan::PlanError;
+use crate::pipeline::{DeferredRecord, Pipeline, age};
 use crate::report::timeline::Timeline;
 use crate::report::{
     self, AnswerCounts, Identity, Latency, LatencyCount, OldestDeferred, PartitionReport,
     ProgressSample, RouteReport, RunReport,
 };
 use crate::route_config::RouteConfig;
-use crate::single_run::JoinError;
 
 /// How long the broker may take to answer after the pipeline. The report is complete enough without the answers.
 const BROKER_TIMEOUT: Duration = Duration::from_secs(3);
@@ -135,20 +138,9 @@ impl ReportBuilder {
     /// The window has no records.
     pub(crate) fn add_empty_window(&mut self, topic: &TopicOffsets, window: &Window) {
         for range in &window.ranges {
-            let Some(offsets) = offsets_of(topic, range.partition) else {
-                continue;
-            };
-            let committed = offsets.committed.unwrap_or(offsets.low);
-            let lag = lag(offsets, committed, offsets.high);
-            self.partitions.push(PartitionReport {
-                partition: range.partition,
-                start: range.start,
-                end: range.end,
-                committed,
-                lag_before: lag,
-                lag_after: lag,
-                ..PartitionReport::default()
-            });
+            if let Some(offsets) = partitions::offsets_of(topic, range.partition) {
+                self.partitions.push(partitions::empty(offsets, range));
+            }
         }
     }
 
@@ -171,10 +163,11 @@ impl ReportBuilder {
         let is_broker_reachable = ends.is_ok();
         let ends = ends.unwrap_or_default();
         for (partition, state) in pipeline.partitions().iter() {
-            if let Some(offsets) = offsets_of(topic, partition) {
+            if let Some(offsets) = partitions::offsets_of(topic, partition) {
                 let end = ends.iter().find(|(known, _)| *known == partition);
                 let end = end.map_or(offsets.high, |(_, end)| *end);
-                self.partitions.push(partition_report(offsets, end, state));
+                self.partitions
+                    .push(partitions::report(offsets, end, state));
             }
         }
         self.add_routes(pipeline);
@@ -229,130 +222,6 @@ impl ReportBuilder {
         }
     }
 
-    fn add_outcome(&mut self, window: &Window, pipeline: &Pipeline<'_>) {
-        self.notes.extend(pipeline.notes().iter().cloned());
-        let kept: u64 = self.dead_letters.causes.values().sum();
-        if pipeline.has_letters() && kept > 0 {
-            self.notes.push(format!(
-                "{kept} dead letters were rejected again: they stay in the topic as they are, and the next replay of the \
-                 same selection sends them again"
-            ));
-        }
-        let failed = pipeline.failed_dead_letters();
-        if failed > 0 {
-            self.facts.source_failed = true;
-            self.notes.push(match pipeline.has_letters() {
-                // A replay writes no dead letters.
-                true => format!(
-                    "{failed} records were not acknowledged by the source topic; they stay for the next replay of the same \
-                     selection"
-                ),
-                false => format!(
-                    "{failed} dead letters were not acknowledged; their records stay for the next run"
-                ),
-            });
-        }
-        let failed = pipeline.failed_answers();
-        if failed > 0 {
-            self.facts.source_failed = true;
-            self.notes.push(format!(
-                "{failed} answers were not acknowledged; their records stay for the next run, which sends them again with \
-                 the same idempotency keys"
-            ));
-        }
-        let bound = match (pipeline.partitions().is_bounded(), window.capped) {
-            (true, _) => Some("WINDOW_MAX_BYTES"),
-            (false, true) => Some("WINDOW_MAX_RECORDS"),
-            (false, false) => None,
-        };
-        if let Some(bound) = bound {
-            self.facts.bounded = true;
-            self.notes.push(format!(
-                "{bound} ended the window before the end of the log"
-            ));
-        }
-        let Some(reason) = pipeline.stop_reason() else {
-            return;
-        };
-        let message = match reason {
-            StopReason::Deadline => "DEADLINE ended the run before its window".to_owned(),
-            StopReason::Signal => "a signal ended the run before its window".to_owned(),
-            StopReason::ConcurrentRun(what) => {
-                self.facts.concurrent_run = true;
-                format!("another run has taken over: {what}")
-            }
-            StopReason::DeadLetterThreshold(what) | StopReason::Unmatched(what) => {
-                self.facts.dead_letter_threshold = true;
-                what.clone()
-            }
-            StopReason::Source(what) => {
-                self.facts.source_failed = true;
-                what.clone()
-            }
-            StopReason::DataLoss(what) => {
-                self.facts.data_loss = true;
-                what.clone()
-            }
-        };
-        tracing::warn!(run = self.identity.run, "{message}");
-        self.notes.push(message);
-    }
-
-    /// Notes completed records beyond the commits that the next run sends again, because the broker drops the metadata of
-    /// commits, or because the metadata has no room for them.
-    fn check_metadata(&mut self, reader: &Reader, pipeline: &Pipeline<'_>, assigned: &[i32]) {
-        let partitions = pipeline.partitions();
-        if !partitions.iter().any(|(_, state)| state.has_gaps()) {
-            return;
-        }
-        let Ok(committed) = reader.committed(assigned, BROKER_TIMEOUT) else {
-            return;
-        };
-        let is_dropped = committed.iter().any(|(partition, offset, metadata)| {
-            let state = partitions.get(*partition);
-            offset.is_some()
-                && metadata.is_empty()
-                && state.is_some_and(|state| state.has_gaps() && state.committed() == *offset)
-        });
-        if is_dropped {
-            let message = "this broker keeps no metadata beside commits: the next run sends everything beyond the commit \
-                           again, with the same idempotency keys";
-            tracing::warn!(run = self.identity.run, "{message}");
-            self.notes.push(message.to_owned());
-            return;
-        }
-        for (partition, class, offset) in pipeline.not_encoded() {
-            let records = match self.routes.get(class) {
-                Some(route) => format!("records of route {}", route.route),
-                None => "dead letters".to_owned(),
-            };
-            self.notes.push(format!(
-                "partition {partition} has more gaps than a commit's metadata has room for: from offset {offset} on the \
-                 next run sends some {records} again, with the same idempotency keys"
-            ));
-        }
-    }
-
-    /// Attributes the end of the run to an error from before the pipeline.
-    pub(crate) fn attribute(&mut self, error: &RunError) {
-        match error {
-            RunError::Source(_)
-            | RunError::Answers(_)
-            | RunError::Join(JoinError::Broker { .. }) => {
-                self.facts.source_failed = true;
-            }
-            RunError::Join(_) => self.facts.concurrent_run = true,
-            RunError::Plan(PlanError::DataLoss(_)) => self.facts.data_loss = true,
-            RunError::Plan(PlanError::Setting(_)) => self.facts.setting = true,
-            RunError::Plan(PlanError::Mismatch(mismatch)) => {
-                self.facts.plan_mismatch = Some(mismatch.outcome());
-            }
-            RunError::Cancelled => self.facts.bounded = true,
-            RunError::Delivery(_) | RunError::Thread(_) => self.facts.internal = true,
-        }
-        self.notes.push(error.to_string());
-    }
-
     /// The report.
     pub(crate) fn build(self, started: SystemTime, took: Duration) -> RunReport {
         let report = RunReport::new(
@@ -397,51 +266,5 @@ fn oldest_deferred(
         route: routes.get(record.class).map(|route| route.route.clone()),
         timestamp: record.timestamp,
         age_seconds: age(record.timestamp, ended).as_secs(),
-    }
-}
-
-fn offsets_of(topic: &TopicOffsets, partition: i32) -> Option<&PartitionOffsets> {
-    let mut offsets = topic.partition_offsets.iter();
-    offsets.find(|known| known.partition == partition)
-}
-
-/// The offsets from the commit to the end of the log, without those that the log has deleted.
-fn lag(offsets: &PartitionOffsets, committed: i64, end: i64) -> i64 {
-    (end - committed.max(offsets.low)).max(0)
-}
-
-/// `offsets` from before the run, and the log's `end` after it.
-fn partition_report(
-    offsets: &PartitionOffsets,
-    end: i64,
-    state: &PartitionState,
-) -> PartitionReport {
-    // A replay moves no commit.
-    let committed = state.committed().or(offsets.committed);
-    let committed = committed.unwrap_or(offsets.low);
-    let counters = state.counters();
-    let OffsetRange {
-        partition,
-        start,
-        end: window_end,
-    } = counters.range;
-    PartitionReport {
-        partition,
-        start,
-        end: window_end,
-        planned: counters.planned(),
-        delivered: counters.delivered,
-        skipped: counters.skipped,
-        dead_lettered: counters.dead_lettered,
-        already_completed: counters.already_completed,
-        deferred: counters.deferred(),
-        empty_offsets: counters.empty_offsets,
-        committed,
-        lag_before: lag(
-            offsets,
-            offsets.committed.unwrap_or(offsets.low),
-            offsets.high,
-        ),
-        lag_after: lag(offsets, committed, end),
     }
 }
