@@ -16,6 +16,8 @@ mod topic;
 
 use std::time::Duration;
 
+use kafka::reader::SourceError;
+
 use crate::config::Config;
 use crate::report::{RunReport, html, markdown, text};
 
@@ -34,7 +36,13 @@ pub(crate) fn last(config: &Config, timeout: Duration) -> Result<Option<RunRepor
     let Some(topic) = &config.report_topic else {
         return Ok(None);
     };
-    let found = topic::read(config, topic, timeout).map_err(|error| error.to_string())?;
+    let found = topic::read(config, topic, timeout).map_err(|error| match error {
+        // The error's own remedy is that for KAFKA_TOPIC.
+        SourceError::NoTopic { bootstrap, .. } => {
+            format!("topic {topic} (REPORT_TOPIC) does not exist at {bootstrap}")
+        }
+        error => error.to_string(),
+    })?;
     let report = found.map(|bytes| parse(&bytes)).transpose();
     report.map_err(|invalid| format!("the newest record of the group in {topic}: {invalid}"))
 }

@@ -21,11 +21,16 @@ async fn reporting(stage: Stage, settings: &[(&str, &str)]) -> (Stage, String) {
     (stage.with("REPORT_TOPIC", &topic), topic)
 }
 
-/// The exit code of `forward report TOPIC`, standard output and standard error.
+/// The exit code of `forward report`, standard output and standard error.
 fn rendered(stage: &Stage, arguments: &[&str]) -> (i32, String, String) {
+    forward(stage, &[&["report"], arguments].concat())
+}
+
+/// The exit code of a command, standard output and standard error.
+fn forward(stage: &Stage, arguments: &[&str]) -> (i32, String, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
     stage.set_environment(&mut command);
-    let output = command.arg("report").args(arguments).output().unwrap();
+    let output = command.args(arguments).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     (
         output.status.code().unwrap(),
@@ -50,11 +55,9 @@ async fn the_newest_report_of_the_group_is_in_the_topic_and_rendered() {
     stage.start_with(&["--dry-run"]).wait().expect(0);
 
     let replay = ["--window-start", "earliest"];
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
-    stage.set_environment(&mut command);
-    let plan = command.arg("plan").args(replay).output().unwrap();
+    let (_, plan, _) = forward(&stage, &[&["plan"], &replay[..]].concat());
     let file = tempfile::NamedTempFile::new().unwrap();
-    std::fs::write(file.path(), plan.stdout).unwrap();
+    std::fs::write(file.path(), plan).unwrap();
     let replayed = stage.start_with(&replay).wait().expect(0);
     let planned = ["--plan", file.path().to_str().unwrap()];
     let planned = stage.start_with(&planned).wait().expect(0);
@@ -99,13 +102,8 @@ async fn the_newest_report_of_the_group_is_in_the_topic_and_rendered() {
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), second.report);
     let (_, page, _) = rendered(&stage, &[&topic, "--output", "html"]);
     assert!(page.contains("<dt>delivered</dt><dd>7</dd>"), "{page}");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
-    stage.set_environment(&mut command);
-    let output = command
-        .args(["status", "--output", "json"])
-        .output()
-        .unwrap();
-    let status: Value = serde_json::from_slice(&output.stdout).unwrap();
+    let (_, status, _) = forward(&stage, &["status", "--output", "json"]);
+    let status: Value = serde_json::from_str(&status).unwrap();
     schemas::validate("status-report", &status).unwrap();
     assert_eq!(status["last_run"]["run"], second.report["run"]);
     assert_eq!(status["last_run"]["exit_code"], 0);
@@ -115,6 +113,23 @@ async fn the_newest_report_of_the_group_is_in_the_topic_and_rendered() {
     assert_eq!(code, 1, "{log}");
     let reason = "no-such-topic: there is no such file, and no such topic at ";
     assert!(log.contains(reason), "{log}");
+    let unread = [
+        "status",
+        "--report-topic",
+        "no-such-topic",
+        "--output",
+        "json",
+    ];
+    let (_, status, _) = forward(&stage, &unread);
+    let status: Value = serde_json::from_str(&status).unwrap();
+    schemas::validate("status-report", &status).unwrap();
+    let notes = status["notes"].to_string();
+    assert!(
+        notes.contains(
+            "the last run is not known: topic no-such-topic (REPORT_TOPIC) does not exist at "
+        ),
+        "{notes}"
+    );
     let none = stage.with("KAFKA_BOOTSTRAP_SERVERS", "");
     let (code, _, log) = rendered(&none, &[&topic]);
     assert_eq!(code, 78, "{log}");
