@@ -197,7 +197,7 @@ pub(super) fn dead_letters(report: &RunReport) -> Option<String> {
     let causes: Vec<String> = causes
         .map(|(cause, count)| format!("{count} {cause}"))
         .collect();
-    (!causes.is_empty()).then(|| format!("dead letters: {}", causes.join(", ")))
+    (!causes.is_empty()).then(|| causes.join(", "))
 }
 
 /// The first dead letters.

@@ -42,7 +42,7 @@ pub fn render(report: &RunReport, colour: bool) -> String {
         let _ = writeln!(text, "{}", clean(&line));
     }
     if let Some(causes) = content::dead_letters(report) {
-        let _ = writeln!(text, "{}", clean(&causes));
+        let _ = writeln!(text, "dead letters: {}", clean(&causes));
     }
     for sample in content::samples(report) {
         let _ = writeln!(text, "  {}", clean(&sample));
