@@ -67,3 +67,38 @@ pub(super) fn report(
         lag_after: lag(offsets, committed, end),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn deleted_offsets_and_a_commit_beyond_the_end_are_no_lag() {
+        for (committed, lag) in [
+            (Some(120), 80),
+            (Some(10), 100),
+            (None, 100),
+            (Some(300), 0),
+        ] {
+            let offsets = PartitionOffsets {
+                partition: 0,
+                low: 100,
+                high: 200,
+                committed,
+                metadata: String::new(),
+                start_time_offset: None,
+                end_time_offset: None,
+            };
+            let range = OffsetRange {
+                partition: 0,
+                start: 200,
+                end: 200,
+            };
+            let report = empty(&offsets, &range);
+            assert_eq!((report.lag_before, report.lag_after), (lag, lag));
+            let replay = self::report(&offsets, 250, &PartitionState::replay(&range, 1));
+            assert_eq!(replay.committed, committed.unwrap_or(100));
+            assert_eq!(replay.lag_before, lag);
+        }
+    }
+}
