@@ -29,7 +29,7 @@ use crate::settings::GROUPS;
 use crate::status::{self, StatusOptions};
 use crate::window_plan::{self, PlanOptions};
 
-/// Settings given as flags, for [`Settings::gather`]: name and value.
+/// Settings given as flags, for [`settings::Settings::gather`]: name and value.
 pub type Flags = Vec<(&'static str, String)>;
 
 /// What the command line requests.
