@@ -48,7 +48,8 @@ pub(super) fn divide(partitions: &mut [PlannedPartition], shares: u32) {
     largest.sort_by_key(|one| (Reverse(one.offsets()), one.partition));
     for partition in largest {
         if let Some(smallest) = sizes.iter_mut().min() {
-            smallest.0 += partition.offsets();
+            // The sizes of a plan in a file are not bounded.
+            smallest.0 = smallest.0.saturating_add(partition.offsets());
             partition.share = Some(smallest.1);
         }
     }
@@ -86,5 +87,12 @@ mod tests {
         assert_eq!((of(1), of(2)), (60, 60));
         divide(&mut partitions, 9);
         assert!(partitions.iter().all(|one| one.share.is_some()));
+    }
+
+    #[test]
+    fn the_size_of_a_share_does_not_overflow() {
+        let mut partitions = [0, 1].map(|number| partition(number, 0, i64::MAX));
+        divide(&mut partitions, 1);
+        assert_eq!(partitions[1].share, Some(1));
     }
 }
