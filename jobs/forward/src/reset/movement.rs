@@ -34,6 +34,8 @@ impl Movement {
             true => (to - from - completed(to), 0),
             false => (0, from - to + completed(status.log_end)),
         };
+        // A commit of a deleted topic changes even if its offset does not.
+        let is_usable = status.committed == Some(from);
         Self {
             reset: PartitionReset {
                 partition: status.partition,
@@ -41,7 +43,7 @@ impl Movement {
                 log_end: status.log_end,
                 committed: status.committed,
                 to,
-                changes: status.committed != Some(to),
+                changes: !is_usable || to != from,
                 skipped,
                 repeated,
                 records: None,
@@ -151,6 +153,31 @@ mod tests {
             assert_eq!(map.scanned, to);
             assert_eq!(map.gaps, vec![Vec::new(); 2]);
         }
+    }
+
+    #[test]
+    fn a_commit_of_a_deleted_topic_is_replaced() {
+        let map = OffsetMap {
+            scanned: 40,
+            gaps: Vec::new(),
+        };
+        let deleted = Scope {
+            topic: "deleted".to_owned(),
+            ..scope()
+        };
+        let at = PartitionOffsets {
+            partition: 0,
+            low: 10,
+            high: 100,
+            committed: Some(40),
+            metadata: offset_map::encode(&map, 40, &deleted, 4096),
+            start_time_offset: None,
+            end_time_offset: None,
+        };
+        let movement = Movement::new(status::progress(&at, &scope()), 40);
+        assert_eq!(movement.reset.skipped, 30);
+        let commit = movement.commit(1, &scope()).unwrap();
+        assert_eq!(offset_map::topic_of(&commit.metadata), Some("topic-id"));
     }
 
     #[test]
