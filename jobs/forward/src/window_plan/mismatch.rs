@@ -170,9 +170,10 @@ fn check_partition(
     planned: &PlannedPartition,
     at: &PartitionOffsets,
 ) -> Result<(), PlanMismatch> {
+    // Records below the log's start were deleted: the plan does not skip them.
     if plan.progress == PlanProgress::Group
         && let Some(committed) = at.committed
-        && committed < planned.start
+        && committed.max(at.low) < planned.start
     {
         return Err(PlanMismatch::Group {
             group: plan.group.clone(),

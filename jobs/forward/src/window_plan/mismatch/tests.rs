@@ -141,6 +141,20 @@ fn each_change_is_refused_with_its_outcome_and_its_sentence() {
 }
 
 #[test]
+fn a_commit_below_records_that_were_deleted_before_the_plan_was_not_moved_back() {
+    // ON_DATA_LOSS=continue: the plan starts at the first record of the log.
+    let fits = |low| {
+        refused(|topic| {
+            let first = &mut topic.partition_offsets[0];
+            (first.committed, first.low) = (Some(40), low);
+        })
+    };
+    assert_eq!(fits(100), None);
+    assert_eq!(fits(99).unwrap().0, RunOutcome::PlanGroup);
+    assert_eq!(fits(101).unwrap().0, RunOutcome::PlanTruncated);
+}
+
+#[test]
 fn a_plan_with_a_group_of_its_own_does_not_depend_on_the_commits_of_the_job() {
     let mut plan = document();
     plan.progress = PlanProgress::Plan;
