@@ -19,6 +19,7 @@ use super::mismatch::{self, PlanMismatch};
 use super::parse::InvalidPlan;
 use super::share::{self, Share};
 use crate::config::Config;
+use crate::dead_letter::shortened;
 use crate::settings::{CONCURRENT_RUNS, KAFKA_GROUP_ID};
 use crate::single_run::ConcurrentRuns;
 
@@ -59,7 +60,7 @@ impl AppliedPlan {
             (planned != found).then(|| InvalidPlan::Setting {
                 name,
                 setting,
-                planned: planned.to_owned(),
+                planned: shortened(planned),
                 found: found.to_owned(),
             })
         };

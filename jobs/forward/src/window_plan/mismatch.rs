@@ -4,6 +4,7 @@ use kafka::list_offsets::TopicOffsets;
 use offsets::window::PartitionOffsets;
 
 use super::document::{PlanDocument, PlanProgress, PlannedPartition};
+use super::parse::shown;
 use crate::exit::RunOutcome;
 
 /// What has changed since the plan was made.
@@ -106,7 +107,7 @@ pub(super) fn check(
 ) -> Result<(), PlanMismatch> {
     if plan.cluster != topic.stream.cluster {
         return Err(PlanMismatch::Cluster {
-            planned: plan.cluster.clone(),
+            planned: shown(&plan.cluster),
             found: topic.stream.cluster.clone(),
         });
     }
@@ -144,7 +145,7 @@ fn is_other_topic(plan: &PlanDocument, topic: &TopicOffsets) -> Option<String> {
     if let (Some(planned), Some(found)) = (&plan.topic_id, &topic.topic_id)
         && planned != found
     {
-        return Some(format!("its id was {planned}, and is {found}"));
+        return Some(format!("its id was {}, and is {found}", shown(planned)));
     }
     let found = topic.partition_offsets.len();
     if i32::try_from(found).is_ok_and(|found| found < plan.topic_partitions) {

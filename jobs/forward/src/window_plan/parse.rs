@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use super::document::{PlanDocument, PlannedPartition, VERSION};
 use crate::dead_letter::shortened;
+use crate::request_preview::text::printable;
 
 /// The largest plan, in bytes: thousands of partitions with all that can be completed above a commit.
 const MAX_BYTES: u64 = 32 << 20;
@@ -79,8 +80,7 @@ impl PlanDocument {
         struct Head {
             version: Option<Value>,
         }
-        // Typed text of the file in an error message is bounded.
-        let text = |error: serde_json::Error| shortened(&error.to_string());
+        let text = |error: serde_json::Error| shown(&error.to_string());
         let head: Result<Head, _> = serde_json::from_slice(bytes);
         let version = match head {
             Ok(head) => head.version.ok_or(InvalidPlan::NoVersion)?,
@@ -88,7 +88,7 @@ impl PlanDocument {
             Err(error) => return Err(InvalidPlan::NotJson(text(error))),
         };
         if version != VERSION {
-            return Err(InvalidPlan::Version(shortened(&version.to_string())));
+            return Err(InvalidPlan::Version(shown(&version.to_string())));
         }
         let plan: Self =
             serde_json::from_slice(bytes).map_err(|error| InvalidPlan::Malformed(text(error)))?;
@@ -148,6 +148,11 @@ impl PlanDocument {
     }
 }
 
+/// Text of a plan in a message: its beginning, with escaped control characters.
+pub(super) fn shown(text: &str) -> String {
+    printable(&shortened(text))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -198,6 +203,16 @@ mod tests {
         let large = std::io::repeat(b' ');
         let large = PlanDocument::read(large).unwrap_err();
         assert_eq!(large.to_string(), "it has more than 33554432 bytes");
+    }
+
+    #[test]
+    fn text_of_the_file_in_a_reason_is_bounded_and_printable() {
+        let text = format!("\u{1b}[31m{}", "x".repeat(100_000));
+        for name in ["version", "progress", "offsets"] {
+            let reason = error(|value| value[name] = json!(text));
+            assert!(reason.len() < 1_000, "{name}: {}", reason.len());
+            assert!(!reason.contains('\u{1b}'), "{name}: {reason}");
+        }
     }
 
     #[test]

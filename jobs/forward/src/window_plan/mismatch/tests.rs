@@ -155,6 +155,20 @@ fn a_commit_below_records_that_were_deleted_before_the_plan_was_not_moved_back()
 }
 
 #[test]
+fn text_of_the_plan_in_a_sentence_is_bounded_and_printable() {
+    let mut plan = document();
+    plan.cluster = format!("\u{1b}[31m{}", "c".repeat(100_000));
+    let other_cluster = check(&plan, &topic(), FINGERPRINT).unwrap_err().to_string();
+    let mut plan = document();
+    plan.topic_id = Some(format!("\u{1b}[31m{}", "t".repeat(100_000)));
+    let other_topic = check(&plan, &topic(), FINGERPRINT).unwrap_err().to_string();
+    for sentence in [other_cluster, other_topic] {
+        assert!(sentence.len() < 2_000, "{}", sentence.len());
+        assert!(!sentence.contains('\u{1b}'), "{sentence}");
+    }
+}
+
+#[test]
 fn a_plan_with_a_group_of_its_own_does_not_depend_on_the_commits_of_the_job() {
     let mut plan = document();
     plan.progress = PlanProgress::Plan;
