@@ -190,7 +190,7 @@ fn find_data_loss(
                 offsets.partition,
                 committed.min(offsets.high) - offsets.low,
             ));
-            window.restart(offsets.partition, committed, offsets.low, offsets.high);
+            window.restart(offsets, committed, &config.window_end);
         }
     }
     let records = window.data_losses.iter().map(|loss| loss.records).sum();
@@ -260,6 +260,47 @@ mod tests {
         assert_eq!(start_beyond_log(&time, &one), None);
         let empty = PartitionOffsets { high: 0, ..at(0) };
         assert_eq!(start_beyond_log(&time, &[empty]), None);
+    }
+
+    #[tokio::test]
+    async fn a_partition_of_a_new_topic_is_read_up_to_the_end_of_the_window() {
+        let scope = |topic: &str| Scope {
+            topic: topic.to_owned(),
+            routes: 1,
+        };
+        let map = OffsetMap {
+            scanned: 7,
+            gaps: Vec::new(),
+        };
+        let committed = PartitionOffsets {
+            committed: Some(7),
+            metadata: offset_map::encode(&map, 7, &scope("deleted"), 4096),
+            ..at(0)
+        };
+        let mut topic = TopicOffsets {
+            stream: record::StreamId {
+                cluster: String::new(),
+                topic: String::new(),
+            },
+            topic_id: Some("new".to_owned()),
+            partition_offsets: vec![committed],
+            leader_epochs: BTreeMap::new(),
+        };
+        let settings = [("ON_DATA_LOSS", "continue")];
+        let mut config = crate::config::tests::config(&settings).await.unwrap();
+        let mut range = |end, end_time_offset| {
+            config.window_end = end;
+            topic.partition_offsets[0].end_time_offset = end_time_offset;
+            let planned = plan_window(&config, &topic, None, &scope("new"))
+                .ok()
+                .unwrap();
+            let range = planned.window.range(0).unwrap();
+            (range.start, range.end)
+        };
+        assert_eq!(range(WindowEnd::Now, None), (0, 10));
+        assert_eq!(range(WindowEnd::Offsets(offsets([(0, 5)])), None), (0, 5));
+        assert_eq!(range(WindowEnd::Time(1), Some(6)), (0, 6));
+        assert_eq!(range(WindowEnd::Time(1), None), (0, 10));
     }
 
     #[test]

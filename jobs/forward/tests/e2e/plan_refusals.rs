@@ -75,6 +75,11 @@ async fn a_plan_does_not_fit_a_log_without_its_records() {
     assert!(log.contains("4 records were lost before"), "{log}");
     // A replay is not concerned.
     planned(&stage, &["--window-start", "earliest"]);
+    // Without the lost records, the plan starts above the commit.
+    let stage = stage.with("ON_DATA_LOSS", "continue");
+    let (_, file) = planned(&stage, &[]);
+    let run = execute(&stage, &file, &[]).expect(0);
+    assert_eq!(run.total("delivered"), 10 + 6);
 }
 
 #[tokio::test]

@@ -45,6 +45,15 @@ impl WindowEnd {
             Self::Now | Self::Time(_) => Vec::new(),
         }
     }
+
+    /// The end in a partition, which may be beyond the end of its log. `None`: the partition is not read.
+    pub(super) fn offset(&self, at: &PartitionOffsets) -> Option<i64> {
+        match self {
+            Self::Now => Some(at.high),
+            Self::Time(_) => Some(at.end_time_offset.unwrap_or(at.high)),
+            Self::Offsets(offsets) => offsets.get(&at.partition).copied(),
+        }
+    }
 }
 
 /// The offsets of a partition at the start of a run.

@@ -66,15 +66,13 @@ impl Window {
             .find(|range| range.partition == partition)
     }
 
-    /// Extends the range of a partition to the whole log, because its commit is of a deleted topic.
-    pub fn restart(&mut self, partition: i32, committed: i64, low: i64, high: i64) {
-        self.restarted.insert(partition, committed);
-        if let Some(range) = self
-            .ranges
-            .iter_mut()
-            .find(|range| range.partition == partition)
-        {
-            (range.start, range.end) = (low, high);
+    /// Extends the range of a partition to the log's start, because its commit `committed` is of a deleted topic.
+    pub fn restart(&mut self, at: &PartitionOffsets, committed: i64, end: &WindowEnd) {
+        self.restarted.insert(at.partition, committed);
+        let mut ranges = self.ranges.iter_mut();
+        if let Some(range) = ranges.find(|range| range.partition == at.partition) {
+            let end = end.offset(at).unwrap_or(at.high);
+            (range.start, range.end) = (at.low, end.min(at.high).max(at.low));
         }
     }
 
@@ -91,12 +89,7 @@ impl Window {
             WindowStart::Time(_) => Some(at.start_time_offset.unwrap_or(at.high)),
             WindowStart::Offsets(offsets) => offsets.get(&at.partition).copied(),
         };
-        let end = match window_end {
-            WindowEnd::Now => Some(at.high),
-            WindowEnd::Time(_) => Some(at.end_time_offset.unwrap_or(at.high)),
-            WindowEnd::Offsets(offsets) => offsets.get(&at.partition).copied(),
-        };
-        let (Some(start), Some(end)) = (start, end) else {
+        let (Some(start), Some(end)) = (start, window_end.offset(at)) else {
             return;
         };
         let deleted_end = end.min(at.low);
