@@ -38,7 +38,7 @@ use crate::report_builder::ReportBuilder;
 use crate::route_config::RouteConfig;
 use crate::schema_fetcher::SchemaFetcher;
 use crate::scope;
-use crate::single_run::{GroupJoin, Membership};
+use crate::single_run::{self, GroupJoin, Membership};
 use crate::window_plan::AppliedPlan;
 use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
 
@@ -96,6 +96,7 @@ impl Run<'_> {
         let mut topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
         let scope = scope::scope(self.routes, self.schemas, self.route_configs, &topic);
+        let listed = topic.partition_offsets.clone();
         if let Some(plan) = self.plan {
             plan.check(&topic, &scope).map_err(PlanError::from)?;
             plan.set_starts(&mut topic);
@@ -131,6 +132,8 @@ impl Run<'_> {
         self.check_answer_topics(&reader, clock)?;
         let membership = self.join(&reader, clock)?;
         let partitions = self.partitions(&reader, &window, &scope, membership.as_ref(), clock)?;
+        // `forward reset` may have moved them until this run was a member of the group.
+        single_run::check_commits(&listed, |partition| partitions.get(&partition)?.committed())?;
         let (member, group) = match membership {
             Some(Membership { member, events, .. }) => (Some(Arc::new(member)), Some(events)),
             None => (None, None),

@@ -13,6 +13,7 @@ use kafka::describe::GroupMember;
 use kafka::error_codes::suffix;
 use kafka::member::{GroupEvent, Member};
 use kafka::reader::Reader;
+use offsets::window::PartitionOffsets;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 /// What a run does while another is live.
@@ -58,6 +59,19 @@ pub enum JoinError {
         timeout: Duration,
         /// The other members.
         members: String,
+    },
+    /// A commit was moved back between the start of the run and its membership.
+    #[error(
+        "the commit of partition {partition} was moved back from {listed} to {committed} while this run started; it exits, and \
+         the next run reads from there"
+    )]
+    CommitMoved {
+        /// The first such partition.
+        partition: i32,
+        /// The commit of which the window was planned.
+        listed: i64,
+        /// The commit now.
+        committed: i64,
     },
     /// The broker failed, or rejected the member.
     #[error("joining group {group}: {error}{}", suffix(.error))]
@@ -171,6 +185,28 @@ impl GroupJoin<'_> {
     }
 }
 
+/// Checks that no commit was moved back since the window was planned: the run would skip what is between.
+///
+/// # Errors
+/// The first partition whose commit `now` is below the one of the plan.
+pub(crate) fn check_commits(
+    listed: &[PartitionOffsets],
+    now: impl Fn(i32) -> Option<i64>,
+) -> Result<(), JoinError> {
+    for at in listed {
+        if let (Some(listed), Some(committed)) = (at.committed, now(at.partition))
+            && committed < listed
+        {
+            return Err(JoinError::CommitMoved {
+                partition: at.partition,
+                listed,
+                committed,
+            });
+        }
+    }
+    Ok(())
+}
+
 fn is_unsupported(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
@@ -189,5 +225,36 @@ pub(crate) fn list(members: &[GroupMember]) -> String {
                 .collect();
             names.join(", ")
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_commit_that_was_moved_back_ends_the_run() {
+        let at = |partition, committed| PartitionOffsets {
+            partition,
+            low: 0,
+            high: 300,
+            committed,
+            metadata: String::new(),
+            start_time_offset: None,
+            end_time_offset: None,
+        };
+        let listed = [at(0, Some(100)), at(1, None), at(2, Some(100))];
+        let check =
+            |now: [Option<i64>; 3]| check_commits(&listed, |partition| now[partition as usize]);
+        // Unchanged, committed by another run, and expired.
+        assert!(check([Some(100), None, Some(100)]).is_ok());
+        assert!(check([Some(200), Some(5), None]).is_ok());
+        let moved = check([Some(100), None, Some(50)]).unwrap_err().to_string();
+        assert!(
+            moved.starts_with(
+                "the commit of partition 2 was moved back from 100 to 50 while this run started"
+            ),
+            "{moved}"
+        );
     }
 }
