@@ -25,7 +25,8 @@ use crate::window_plan::DryRead;
 /// Moves the commits of the job's group, or shows what that does.
 ///
 /// # Errors
-/// The broker or the schema registry failed, a run is live, or there is no such partition or offset. Nothing was changed.
+/// The broker or the schema registry failed, a run is live, or there is no such partition or offset. Nothing was changed,
+/// except if the broker failed to commit.
 pub fn reset(
     job: &Job,
     options: &ResetOptions,

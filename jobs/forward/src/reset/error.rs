@@ -7,7 +7,7 @@ use super::outcome::ResetOutcome;
 use super::target::OutsideLog;
 use crate::window_plan::DryReadError;
 
-/// Why a reset failed. Nothing was changed.
+/// Why a reset failed. Except for [`ResetError::Commit`], nothing was changed.
 #[derive(Debug, thiserror::Error)]
 pub enum ResetError {
     /// The broker failed.
@@ -27,9 +27,12 @@ pub enum ResetError {
         /// Its members.
         members: String,
     },
-    /// The commit was rejected.
+    /// A run has joined the group meanwhile.
     #[error("nothing was changed")]
-    Commit(#[from] GroupCommitError),
+    Joined(#[source] GroupCommitError),
+    /// The broker rejected the commits or did not answer.
+    #[error("some of the commits may be moved; the command without --yes shows them")]
+    Commit(#[source] GroupCommitError),
     /// The topic has no such partition.
     #[error("topic {topic} has no partition {partition}: it has partitions 0 to {last}")]
     Partition {
@@ -45,16 +48,21 @@ pub enum ResetError {
     Offset(#[from] OutsideLog),
 }
 
+impl From<GroupCommitError> for ResetError {
+    fn from(error: GroupCommitError) -> Self {
+        match error {
+            GroupCommitError::Members(_) => Self::Joined(error),
+            GroupCommitError::Broker(_) => Self::Commit(error),
+        }
+    }
+}
+
 impl ResetError {
     /// How the command ends.
     pub fn outcome(&self) -> ResetOutcome {
         match self {
-            Self::ConcurrentRun { .. } | Self::Commit(GroupCommitError::Members(_)) => {
-                ResetOutcome::ConcurrentRun
-            }
-            Self::Source(_) | Self::Read(_) | Self::Commit(GroupCommitError::Broker(_)) => {
-                ResetOutcome::Source
-            }
+            Self::ConcurrentRun { .. } | Self::Joined(_) => ResetOutcome::ConcurrentRun,
+            Self::Source(_) | Self::Read(_) | Self::Commit(_) => ResetOutcome::Source,
             Self::Partition { .. } | Self::Offset(_) => ResetOutcome::Configuration,
         }
     }

@@ -11,6 +11,7 @@ use kafka::settings::KAFKA;
 use serde_json::{Value, json};
 use settings::Settings;
 use testkit::endpoint::{Answer, Endpoint};
+use testkit::kafka::{Kafka, Options};
 use testkit::schemas;
 use testkit::topics::NewRecord;
 use testkit::user::User;
@@ -142,6 +143,30 @@ async fn what_is_completed_above_the_new_commit_is_not_repeated() {
     stage.run().expect(0);
     assert_eq!(a.count(), 3, "no record of route A is repeated");
     assert_eq!(accepted_names(&c), ["waits"]);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_broker_that_rejects_the_length_of_metadata_moves_the_commits() {
+    let options = Options {
+        set: vec!["offset.metadata.max.bytes=8".to_owned()],
+        ..Options::default()
+    };
+    let kafka = Kafka::start(&options).unwrap();
+    let a = accepting();
+    let stage = Stage::on(&kafka, "reset-metadata", 2, &[]).await.to(&a, &a);
+    stage.write_users(1010, "u", 20, 2);
+    stage.run().expect(0);
+    assert_counts(
+        &report(&stage, &["--to", "5", "--partition", "1", "--yes"]),
+        true,
+        0,
+        5,
+    );
+    assert_eq!(stage.committed(), [(0, 10), (1, 5)].into());
+    assert_counts(&report(&stage, &["--to", "earliest", "--yes"]), true, 0, 15);
+    assert_eq!(stage.committed(), [(0, 0), (1, 0)].into());
+    assert_eq!(stage.run().expect(0).total("delivered"), 20);
 }
 
 #[tokio::test]
