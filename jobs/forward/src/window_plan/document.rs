@@ -74,7 +74,7 @@ pub struct PlannedPartition {
     pub completed: Vec<(i64, i64)>,
     /// The timestamp of the first record, in milliseconds since 1970; `None`: there is none, or it was not read.
     pub first_timestamp: Option<i64>,
-    /// The timestamp of the last record.
+    /// The timestamp of the last record; `None`: also if the last ten offsets have none and `--count` is not given.
     pub last_timestamp: Option<i64>,
     /// The number of its share, from 1; `None`: the plan is not divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -74,6 +74,7 @@ impl<'j> DryRead<'j> {
                 false => ControlFlow::Continue(()),
             })
         })?;
+        self.forget_last();
         if first == ScanEnd::TimedOut {
             return Ok(first);
         }
@@ -84,10 +85,14 @@ impl<'j> DryRead<'j> {
                 ..range.clone()
             })
             .collect();
-        self.scan(reader, &last, timeout, |read, message| {
+        let last = self.scan(reader, &last, timeout, |read, message| {
             read.add(message)?;
             Ok(ControlFlow::Continue(()))
-        })
+        })?;
+        if last == ScanEnd::TimedOut {
+            self.forget_last();
+        }
+        Ok(last)
     }
 
     /// Reads and routes all records of the ranges. `maps`: what is completed above the commits.
@@ -107,6 +112,9 @@ impl<'j> DryRead<'j> {
             Ok(ControlFlow::Continue(()))
         })?;
         self.counts.complete = end == ScanEnd::Complete;
+        if !self.counts.complete {
+            self.forget_last();
+        }
         Ok(end)
     }
 
@@ -157,6 +165,13 @@ impl<'j> DryRead<'j> {
         match failed {
             Some(error) => Err(error),
             None => Ok(end?),
+        }
+    }
+
+    /// The records that were read last are not the last ones of their partitions.
+    fn forget_last(&mut self) {
+        for (_, last) in self.timestamps.values_mut() {
+            *last = None;
         }
     }
 

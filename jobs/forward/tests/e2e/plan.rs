@@ -9,6 +9,8 @@ use serde_json::{Value, json};
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::kafka::{Kafka, Options};
 use testkit::schemas;
+use testkit::topics::NewRecord;
+use testkit::user::User;
 
 use crate::endpoints::{
     accepted_names, accepting, accepting_after, answering, assert_accepted_all,
@@ -278,6 +280,38 @@ async fn what_a_run_has_completed_behind_the_plan_stays_completed() {
     let run = stage.run().expect(0);
     assert_eq!((run.total("delivered"), a.count(), c.count()), (1, 6, 2));
     assert_eq!(stage.total_committed(), 8);
+}
+
+#[tokio::test]
+#[ignore = "needs Apache Kafka: run by `make e2e`"]
+async fn a_plan_has_the_time_of_the_last_record_or_none() {
+    let (stage, _a, _b) = Stage::accepting("plan-times", 1).await;
+    let at = |timestamp, name: &str| NewRecord {
+        timestamp: Some(timestamp),
+        ..NewRecord::to(0, User::new(1010, name).encode())
+    };
+    stage.write(&[
+        at(1_700_000_000_000, "first"),
+        at(1_700_000_002_000, "last"),
+    ]);
+    let times = |arguments: &[&str]| {
+        let partition = plan(&stage, arguments).1["partitions"][0].take();
+        (
+            partition["first_timestamp"].as_i64(),
+            partition["last_timestamp"].as_i64(),
+        )
+    };
+    let (first, last) = (Some(1_700_000_000_000), Some(1_700_000_002_000));
+    assert_eq!(times(&[]), (first, last));
+    assert_eq!(times(&["--count"]), (first, last));
+    // The last offsets have no records.
+    let aborted: Vec<NewRecord> = (0..20).map(|_| at(1_700_000_003_000, "aborted")).collect();
+    stage
+        .topics
+        .whole_transaction(&stage.topic, &aborted, false)
+        .unwrap();
+    assert_eq!(times(&[]), (first, None));
+    assert_eq!(times(&["--count"]), (first, last));
 }
 
 #[tokio::test]
