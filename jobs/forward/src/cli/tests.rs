@@ -68,7 +68,7 @@ fn an_invalid_command_line_is_a_usage_error() {
         "forward run --every 30s --plan p.json",
         "forward run --shard 1/2",
         "forward run --plan p.json --shard 3/2",
-        "forward plan --shares 0",
+        "forward plan --shards 0",
         "forward reset",
         "forward reset --to 7",
         "forward reset --to newest",

@@ -17,7 +17,7 @@ use super::cli::PlanFile;
 use super::document::{PlanDocument, PlanProgress};
 use super::mismatch::{self, PlanMismatch};
 use super::parse::InvalidPlan;
-use super::share::{self, Share};
+use super::shard::{self, Shard};
 use crate::config::Config;
 use crate::dead_letter::shortened;
 use crate::settings::{CONCURRENT_RUNS, KAFKA_GROUP_ID};
@@ -26,7 +26,7 @@ use crate::single_run::ConcurrentRuns;
 /// A plan as the window of a run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AppliedPlan {
-    /// The plan. If a share of it is executed, only with the partitions of the share.
+    /// The plan. If a shard of it is executed, only with the partitions of the shard.
     plan: PlanDocument,
 }
 
@@ -42,17 +42,17 @@ impl AppliedPlan {
                 .map_err(InvalidPlan::from)
                 .and_then(PlanDocument::read),
         };
-        read.and_then(|plan| Self::new(plan, file.share, config))
+        read.and_then(|plan| Self::new(plan, file.shard, config))
             .with_context(|| format!("the plan {}", file.path.display()))
     }
 
     /// As [`AppliedPlan::load`], of a plan that was read.
     ///
     /// # Errors
-    /// The plan is of another topic or group, or has no such share.
+    /// The plan is of another topic or group, or has no such shard.
     pub fn new(
         mut plan: PlanDocument,
-        share: Option<Share>,
+        shard: Option<Shard>,
         config: &mut Config,
     ) -> Result<Self, InvalidPlan> {
         let is_of_group = plan.progress == PlanProgress::Group;
@@ -80,16 +80,16 @@ impl AppliedPlan {
             return Err(error);
         }
         if !is_of_group {
-            config.group = own_group(&plan, share);
+            config.group = own_group(&plan, shard);
         }
-        if let Some(share) = share {
+        if let Some(shard) = shard {
             if is_of_group && config.concurrent_runs == ConcurrentRuns::Share {
-                return Err(InvalidPlan::Share(format!(
+                return Err(InvalidPlan::Shard(format!(
                     "it is of the group's own window, whose partitions {} divides: run it without --shard",
                     CONCURRENT_RUNS.variable()
                 )));
             }
-            keep(&mut plan, share)?;
+            keep(&mut plan, shard)?;
         }
         let ends = plan.partitions.iter().map(|one| (one.partition, one.end));
         config.window_start = WindowStart::Committed;
@@ -135,7 +135,7 @@ pub(super) fn fingerprint(scope: &Scope) -> String {
 }
 
 /// The consumer group with the progress of a plan that is not of the group's own window.
-fn own_group(plan: &PlanDocument, share: Option<Share>) -> String {
+fn own_group(plan: &PlanDocument, shard: Option<Shard>) -> String {
     let mut text = format!(
         "{}\0{}\0{:?}\0{}",
         plan.created, plan.cluster, plan.topic_id, plan.routes_fingerprint
@@ -146,26 +146,26 @@ fn own_group(plan: &PlanDocument, share: Option<Share>) -> String {
     }
     let fingerprint = hex(&sha256(text.as_bytes())[..8]);
     let group = format!("{}.plan.{fingerprint}", plan.group);
-    match share {
-        Some(Share { number, shares }) => format!("{group}.{number}of{shares}"),
+    match shard {
+        Some(Shard { number, shards }) => format!("{group}.{number}of{shards}"),
         None => group,
     }
 }
 
-/// Keeps the partitions of a share.
-fn keep(plan: &mut PlanDocument, share: Share) -> Result<(), InvalidPlan> {
-    match plan.shares {
-        None => share::divide(&mut plan.partitions, share.shares),
-        Some(shares) if shares == share.shares => {}
-        Some(shares) => {
-            return Err(InvalidPlan::Share(format!(
-                "it has {shares} shares, and --shard {share} is one of {}",
-                share.shares
+/// Keeps the partitions of a shard.
+fn keep(plan: &mut PlanDocument, shard: Shard) -> Result<(), InvalidPlan> {
+    match plan.shards {
+        None => shard::divide(&mut plan.partitions, shard.shards),
+        Some(shards) if shards == shard.shards => {}
+        Some(shards) => {
+            return Err(InvalidPlan::Shard(format!(
+                "it has {shards} shards, and --shard {shard} is one of {}",
+                shard.shards
             )));
         }
     }
     plan.partitions
-        .retain(|one| one.share == Some(share.number));
+        .retain(|one| one.shard == Some(shard.number));
     Ok(())
 }
 
@@ -202,12 +202,12 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_progress_of_another_window_is_in_a_group_of_the_plan_and_of_the_share() {
+    async fn the_progress_of_another_window_is_in_a_group_of_the_plan_and_of_the_shard() {
         let config = config(&SETTINGS).await.unwrap();
-        let group = |plan: PlanDocument, share: Option<&str>| {
+        let group = |plan: PlanDocument, shard: Option<&str>| {
             let mut config = config.clone();
-            let share = share.map(|share| Share::parse(share).unwrap());
-            AppliedPlan::new(plan, share, &mut config).unwrap();
+            let shard = shard.map(|shard| Shard::parse(shard).unwrap());
+            AppliedPlan::new(plan, shard, &mut config).unwrap();
             (config.group, config.window_end)
         };
         let (first, _) = group(plan(PlanProgress::Plan), None);
@@ -231,12 +231,12 @@ mod tests {
 
     #[tokio::test]
     async fn a_plan_of_other_settings_is_refused() {
-        let refused = async |settings: &[(&str, &str)], share: Option<&str>| {
+        let refused = async |settings: &[(&str, &str)], shard: Option<&str>| {
             let mut config = config(settings).await.unwrap();
             let mut plan = plan(PlanProgress::Group);
-            plan.shares = Some(4);
-            let share = share.map(|share| Share::parse(share).unwrap());
-            let applied = AppliedPlan::new(plan, share, &mut config);
+            plan.shards = Some(4);
+            let shard = shard.map(|shard| Shard::parse(shard).unwrap());
+            let applied = AppliedPlan::new(plan, shard, &mut config);
             applied.unwrap_err().to_string()
         };
         assert_eq!(
@@ -250,11 +250,11 @@ mod tests {
         );
         assert_eq!(
             refused(&SETTINGS, Some("1/2")).await,
-            "it has 4 shares, and --shard 1/2 is one of 2"
+            "it has 4 shards, and --shard 1/2 is one of 2"
         );
-        let share = [("KAFKA_TOPIC", "orders"), ("CONCURRENT_RUNS", "share")];
+        let shard = [("KAFKA_TOPIC", "orders"), ("CONCURRENT_RUNS", "share")];
         assert!(
-            refused(&share, Some("1/4"))
+            refused(&shard, Some("1/4"))
                 .await
                 .contains("run it without --shard")
         );

@@ -7,7 +7,7 @@ use clap::{Arg, ArgAction, ArgMatches, Command, ValueHint, value_parser};
 use settings::cli;
 
 use super::outcome::PlanOutcome;
-use super::share::{MAX_SHARES, Share};
+use super::shard::{MAX_SHARDS, Shard};
 use crate::cli::{Flags, Output};
 use crate::settings::GROUPS;
 
@@ -16,8 +16,8 @@ use crate::settings::GROUPS;
 pub struct PlanOptions {
     /// Read and route the records of the window, to count them per route.
     pub count: bool,
-    /// Divide the partitions into this many shares.
-    pub shares: Option<u32>,
+    /// Divide the partitions into this many shards.
+    pub shards: Option<u32>,
     /// How long reading records may take.
     pub timeout: Duration,
     /// The form of the plan on standard output.
@@ -29,8 +29,8 @@ pub struct PlanOptions {
 pub struct PlanFile {
     /// The file; `-` is standard input.
     pub path: PathBuf,
-    /// The share; `None`: all of the plan.
-    pub share: Option<Share>,
+    /// The shard; `None`: all of the plan.
+    pub shard: Option<Shard>,
 }
 
 /// The subcommand.
@@ -45,11 +45,11 @@ pub(crate) fn command() -> Command {
                 .action(ArgAction::SetTrue),
         )
         .arg(
-            Arg::new("shares")
-                .long("shares")
+            Arg::new("shards")
+                .long("shards")
                 .value_name("NUMBER")
-                .help("Divide the partitions into this many shares of similar size, for forward run --shard.")
-                .value_parser(value_parser!(u32).range(1..=i64::from(MAX_SHARES))),
+                .help("Divide the partitions into this many shards of similar size, for forward run --shard.")
+                .value_parser(value_parser!(u32).range(1..=i64::from(MAX_SHARDS))),
         )
         .arg(
             Arg::new("timeout")
@@ -72,8 +72,8 @@ pub(crate) fn command() -> Command {
              Plan what the next run would read, look at it, execute it:\n    \
              forward plan --config-location config.properties --count > plan.json\n    \
              forward run --config-location config.properties --plan plan.json\n  \
-             Plan a replay in four shares, and execute one of them:\n    \
-             forward plan --window-start 2026-11-22T08:00:00Z --shares 4 > plan.json\n    \
+             Plan a replay in four shards, and execute one of them:\n    \
+             forward plan --window-start 2026-11-22T08:00:00Z --shards 4 > plan.json\n    \
              forward run --plan plan.json --shard 2/4\n\n\
              The window is that of WINDOW_START, WINDOW_END and WINDOW_MAX_RECORDS; WINDOW_MAX_BYTES has no effect. Nothing \
              is written, and the consumer group is not joined.\n\n\
@@ -87,7 +87,7 @@ pub(crate) fn command() -> Command {
 pub(crate) fn options(matches: &ArgMatches) -> (PlanOptions, Flags) {
     let options = PlanOptions {
         count: matches.get_flag("count"),
-        shares: matches.get_one("shares").copied(),
+        shards: matches.get_one("shards").copied(),
         timeout: matches
             .get_one::<Duration>("timeout")
             .copied()
@@ -109,10 +109,10 @@ pub(crate) fn run_options() -> [Arg; 2] {
             .value_parser(value_parser!(PathBuf)),
         Arg::new("shard")
             .long("shard")
-            .value_name("NUMBER/SHARES")
-            .help("Execute only this share of the plan, such as 2/4.")
+            .value_name("NUMBER/SHARDS")
+            .help("Execute only this shard of the plan, such as 2/4.")
             .requires("plan")
-            .value_parser(Share::parse),
+            .value_parser(Shard::parse),
     ]
 }
 
@@ -121,6 +121,6 @@ pub(crate) fn plan_file(matches: &ArgMatches) -> Option<PlanFile> {
     let path = matches.get_one("plan").cloned();
     path.map(|path| PlanFile {
         path,
-        share: matches.get_one("shard").copied(),
+        shard: matches.get_one("shard").copied(),
     })
 }

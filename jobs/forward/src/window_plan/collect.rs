@@ -16,7 +16,7 @@ use super::document::{PlanDocument, PlanProgress, PlannedPartition, PlannedRoute
 use super::dry_read::DryRead;
 use super::error::WindowPlanError;
 use super::outcome::PlanOutcome;
-use super::share;
+use super::shard;
 use crate::job::Job;
 use crate::lookup;
 use crate::plan::{self, PlannedWindow};
@@ -51,9 +51,9 @@ pub fn plan(
     let maps = maps(job, &listed, &planned, &scope);
     let mut document = document(job, &listed, &planned, &maps, &scope, now);
     read(job, &reader, options, &maps, &mut document)?;
-    if let Some(shares) = options.shares {
-        share::divide(&mut document.partitions, shares);
-        document.shares = Some(shares);
+    if let Some(shards) = options.shards {
+        shard::divide(&mut document.partitions, shards);
+        document.shards = Some(shards);
     }
     Ok(document)
 }
@@ -118,7 +118,7 @@ fn document(
             }),
             first_timestamp: None,
             last_timestamp: None,
-            share: None,
+            shard: None,
         }
     };
     let partitions: Vec<_> = planned.window.ranges.iter().map(partition).collect();
@@ -149,7 +149,7 @@ fn document(
             _ => PlanProgress::Plan,
         },
         routes_fingerprint: fingerprint(scope),
-        shares: None,
+        shards: None,
         offsets: partitions.iter().map(PlannedPartition::offsets).sum(),
         partitions,
         routes: routes.collect(),

@@ -27,9 +27,9 @@ pub struct PlanDocument {
     pub progress: PlanProgress,
     /// The fingerprint of routes and schemas, 16 hexadecimal digits.
     pub routes_fingerprint: String,
-    /// The number of shares; `None`: it is not divided.
+    /// The number of shards; `None`: it is not divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shares: Option<u32>,
+    pub shards: Option<u32>,
     /// The number of offsets in the window that are not completed.
     pub offsets: i64,
     /// The partitions, ascending.
@@ -76,9 +76,9 @@ pub struct PlannedPartition {
     pub first_timestamp: Option<i64>,
     /// The timestamp of the last record; `None`: also if the last ten offsets have none and `--count` is not given.
     pub last_timestamp: Option<i64>,
-    /// The number of its share, from 1; `None`: the plan is not divided.
+    /// The number of its shard, from 1; `None`: the plan is not divided.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub share: Option<u32>,
+    pub shard: Option<u32>,
 }
 
 impl PlannedPartition {
@@ -144,7 +144,7 @@ pub(crate) mod tests {
             completed: Vec::new(),
             first_timestamp: Some(1),
             last_timestamp: None,
-            share: None,
+            shard: None,
         }
     }
 
@@ -160,7 +160,7 @@ pub(crate) mod tests {
             group: "frontdoor".to_owned(),
             progress: PlanProgress::Group,
             routes_fingerprint: "000000000000002a".to_owned(),
-            shares: None,
+            shards: None,
             offsets: 140,
             partitions: vec![
                 PlannedPartition {

@@ -5,7 +5,7 @@
 //! - `collect`, `dry_read`: read the offsets and the records
 //! - [`document`], `text`: the plan, as JSON or text
 //! - `parse`: reads a plan, and rejects what is none
-//! - `share`: divides the partitions of a plan
+//! - `shard`: divides the partitions of a plan
 //! - [`applied`]: a plan as the window of a run
 //! - [`mismatch`]: why a run does not execute a plan
 
@@ -18,7 +18,7 @@ mod error;
 pub mod mismatch;
 mod outcome;
 mod parse;
-mod share;
+mod shard;
 mod text;
 
 pub use applied::AppliedPlan;
@@ -28,5 +28,5 @@ pub(crate) use dry_read::DryRead;
 pub use error::{DryReadError, WindowPlanError};
 pub use outcome::PlanOutcome;
 pub use parse::InvalidPlan;
-pub use share::Share;
+pub use shard::Shard;
 pub use text::render;

@@ -51,9 +51,9 @@ pub enum InvalidPlan {
         /// Its value now.
         found: String,
     },
-    /// The share does not fit the plan or the settings.
+    /// The shard does not fit the plan or the settings.
     #[error("{0}")]
-    Share(String),
+    Shard(String),
 }
 
 impl PlanDocument {
@@ -139,12 +139,12 @@ impl PlanDocument {
             }
             from = *after;
         }
-        let is_share = match (one.share, self.shares) {
+        let is_shard = match (one.shard, self.shards) {
             (None, None) => true,
-            (Some(share), Some(shares)) => (1..=shares).contains(&share),
+            (Some(shard), Some(shards)) => (1..=shards).contains(&shard),
             _ => false,
         };
-        (!is_share).then(|| "its share is not one of the plan's".to_owned())
+        (!is_shard).then(|| "its shard is not one of the plan's".to_owned())
     }
 }
 
@@ -238,7 +238,7 @@ mod tests {
         ] {
             assert!(partition("completed", ranges.clone()).contains("the completed range"));
         }
-        assert!(partition("share", json!(1)).contains("its share"));
+        assert!(partition("shard", json!(1)).contains("its shard"));
         let fingerprint = error(|plan| plan["routes_fingerprint"] = json!("xyz"));
         assert!(fingerprint.contains("16 hexadecimal digits"));
     }

@@ -25,7 +25,7 @@ pub fn render(plan: &PlanDocument) -> String {
         PlanProgress::Plan => "its progress is in a group of its own",
     };
     let _ = writeln!(text, "{} offsets, {progress}\n", thousands(plan.offsets));
-    text.push_str(&partitions(&plan.partitions, plan.shares.is_some()));
+    text.push_str(&partitions(&plan.partitions, plan.shards.is_some()));
     text.push('\n');
     text.push_str(&routes(plan));
     for schema in &plan.schemas {
@@ -43,9 +43,9 @@ pub fn render(plan: &PlanDocument) -> String {
     text
 }
 
-fn partitions(partitions: &[PlannedPartition], has_shares: bool) -> String {
+fn partitions(partitions: &[PlannedPartition], has_shards: bool) -> String {
     let mut rows = vec![
-        ["partition", "start", "end", "offsets", "completed", "share"]
+        ["partition", "start", "end", "offsets", "completed", "shard"]
             .map(str::to_owned)
             .to_vec(),
     ];
@@ -57,10 +57,10 @@ fn partitions(partitions: &[PlannedPartition], has_shares: bool) -> String {
             thousands(one.end),
             thousands(one.offsets()),
             thousands(completed),
-            one.share.map_or(String::new(), |share| share.to_string()),
+            one.shard.map_or(String::new(), |shard| shard.to_string()),
         ]);
     }
-    if !has_shares {
+    if !has_shards {
         for row in &mut rows {
             row.pop();
         }
@@ -118,15 +118,15 @@ mod tests {
             assert!(text.lines().any(|found| found == line), "{text}");
         }
         assert!(
-            !text.contains('\u{1b}') && !text.contains("share"),
+            !text.contains('\u{1b}') && !text.contains("shard"),
             "{text}"
         );
-        plan.shares = Some(2);
-        plan.partitions[0].share = Some(2);
+        plan.shards = Some(2);
+        plan.partitions[0].shard = Some(2);
         plan.progress = PlanProgress::Plan;
         let text = render(&plan);
         assert!(
-            text.contains("a group of its own") && text.contains("share"),
+            text.contains("a group of its own") && text.contains("shard"),
             "{text}"
         );
     }

@@ -182,18 +182,18 @@ async fn a_killed_execution_goes_on() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn shares_of_a_replay_are_executed_at_the_same_time() {
+async fn shards_of_a_replay_are_executed_at_the_same_time() {
     const COUNT: usize = 400;
     let slow = accepting_after(Duration::from_millis(10));
-    let stage = Stage::new("plan-shares", 5).await.to(&slow, &accepting());
+    let stage = Stage::new("plan-shards", 5).await.to(&slow, &accepting());
     stage.write_users(1010, "u", COUNT, 5);
-    let (found, file) = planned(&stage, &["--window-start", "earliest", "--shares", "3"]);
-    let shares: BTreeSet<i64> = (found["partitions"].as_array().unwrap().iter())
-        .map(|one| one["share"].as_i64().unwrap())
+    let (found, file) = planned(&stage, &["--window-start", "earliest", "--shards", "3"]);
+    let shards: BTreeSet<i64> = (found["partitions"].as_array().unwrap().iter())
+        .map(|one| one["shard"].as_i64().unwrap())
         .collect();
-    assert_eq!(shares, [1, 2, 3].into());
-    let flags = |share: &'static str| ["--plan", file.to_str().unwrap(), "--shard", share];
-    let processes = ["1/3", "2/3", "3/3"].map(|share| stage.start_with(&flags(share)));
+    assert_eq!(shards, [1, 2, 3].into());
+    let flags = |shard: &'static str| ["--plan", file.to_str().unwrap(), "--shard", shard];
+    let processes = ["1/3", "2/3", "3/3"].map(|shard| stage.start_with(&flags(shard)));
     let delivered = processes.map(|process| process.wait().expect(0).total("delivered"));
     assert_eq!(delivered.iter().sum::<i64>(), COUNT as i64, "{delivered:?}");
     assert!(delivered.iter().all(|count| *count > 0), "{delivered:?}");
@@ -201,12 +201,12 @@ async fn shares_of_a_replay_are_executed_at_the_same_time() {
     let again = execute(&stage, &file, &["--shard", "2/3"]).expect(0);
     assert_eq!((again.total("planned"), stage.total_committed()), (0, 0));
     let run = execute(&stage, &file, &["--shard", "2/4"]).expect(78);
-    assert!(run.log.contains("it has 3 shares"), "{}", run.log);
+    assert!(run.log.contains("it has 3 shards"), "{}", run.log);
 
     // Of the group's own window, one after another.
-    let (_, file) = planned(&stage, &["--shares", "2"]);
-    for share in ["1/2", "2/2"] {
-        execute(&stage, &file, &["--shard", share]).expect(0);
+    let (_, file) = planned(&stage, &["--shards", "2"]);
+    for shard in ["1/2", "2/2"] {
+        execute(&stage, &file, &["--shard", shard]).expect(0);
     }
     assert_eq!(stage.total_committed(), COUNT as i64);
     assert_eq!(accepted_names(&slow).len(), 2 * COUNT);
@@ -214,7 +214,7 @@ async fn shares_of_a_replay_are_executed_at_the_same_time() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn several_processes_share_a_plan_of_the_group() {
+async fn several_processes_shard_a_plan_of_the_group() {
     const COUNT: usize = 400;
     let slow = accepting_after(Duration::from_millis(20));
     let stage = Stage::new("plan-shared", 4)

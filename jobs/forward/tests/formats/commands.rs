@@ -115,9 +115,9 @@ fn plans_are_valid() {
         assert_valid("plan", &plan);
         (plan, output.stdout)
     };
-    let (plan, bytes) = planned(&["--count", "--shares", "2"], 0);
+    let (plan, bytes) = planned(&["--count", "--shards", "2"], 0);
     assert_eq!(plan["partitions"][0]["start"], 3, "the deferred record");
-    assert_eq!(plan["partitions"][0]["share"], 1);
+    assert_eq!(plan["partitions"][0]["shard"], 1);
     assert_eq!(plan["routes"][1]["records"], 1);
     assert_eq!(plan["expected"]["already_completed"], 3);
     assert_eq!(plan["schemas"][0]["name"], "User");
