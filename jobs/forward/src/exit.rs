@@ -234,7 +234,7 @@ pub struct Facts {
     pub internal: bool,
     /// A setting does not fit the topic.
     pub setting: bool,
-    /// How a run ends whose plan does not fit; `None`: it fits, or there is none.
+    /// The outcome of a run whose plan does not fit; `None`: it fits, or the run has no plan.
     pub plan_mismatch: Option<RunOutcome>,
     /// Records were lost before the run, and `ON_DATA_LOSS` is `stop`.
     pub data_loss: bool,

@@ -88,8 +88,8 @@ impl Replayed {
         }
     }
 
-    /// Where the record of a letter that is not discarded was delivered. Of the letters behind the first that a replay has
-    /// left, some may be missing.
+    /// Where the record of a letter that is not discarded was delivered. Some letters above the
+    /// first one that is not completed may be missing.
     pub(super) fn targets(&self, letter: &StoredDeadLetter) -> Vec<ReplayedTo> {
         if letter.record.is_none() {
             return Vec::new();
@@ -121,7 +121,7 @@ impl Completed {
         Self { below, map }
     }
 
-    /// Whether a letter at this offset is completed, whatever its route is.
+    /// Whether a letter at this offset is completed for each route.
     fn contains(&self, offset: i64) -> bool {
         let map = self.map.as_ref();
         offset < self.below

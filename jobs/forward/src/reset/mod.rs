@@ -1,4 +1,4 @@
-//! `forward reset`: moves the commits of the group, and says before what that skips or repeats.
+//! `forward reset`: moves the commits of the group, after a preview of what that skips or repeats.
 //!
 //! - `cli`: the command line
 //! - [`target`]: where the commits are moved to

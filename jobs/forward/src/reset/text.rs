@@ -52,7 +52,7 @@ pub fn render(report: &ResetReport) -> String {
         false if report.partitions.iter().any(|one| one.changes) => {
             "this is a preview: nothing was changed; --yes moves the commits"
         }
-        false => "the commits are there already: nothing was changed",
+        false => "the commits have these offsets already: nothing was changed",
     };
     let _ = writeln!(text, "{end}");
     text
@@ -138,7 +138,7 @@ mod tests {
             (
                 false,
                 false,
-                "the commits are there already: nothing was changed",
+                "the commits have these offsets already: nothing was changed",
             ),
         ] {
             let text = render(&report(applied, changes));

@@ -106,8 +106,8 @@ impl AppliedPlan {
         mismatch::check(&self.plan, topic, &fingerprint(scope))
     }
 
-    /// Makes the planned start the commit of each partition that has none. In a group of the plan's own, a partition that is
-    /// done has lost nothing, whatever the log has deleted.
+    /// Makes the planned start the commit of each partition that has none. In a group of the plan's own, a completed partition
+    /// gets the start of the log as its commit: records that are deleted later are not a data loss.
     pub fn set_starts(&self, topic: &mut TopicOffsets) {
         for at in &mut topic.partition_offsets {
             let mut planned = self.plan.partitions.iter();
@@ -261,7 +261,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn the_start_of_the_plan_stands_in_for_a_commit() {
+    async fn a_partition_without_a_commit_starts_where_the_plan_does() {
         let mut config = config(&SETTINGS).await.unwrap();
         let plan = AppliedPlan::new(plan(PlanProgress::Plan), None, &mut config).unwrap();
         let at = |partition, low, committed| offsets::window::PartitionOffsets {
@@ -288,7 +288,7 @@ mod tests {
             offsets.map(|at| at.committed).collect::<Vec<_>>()
         };
         assert_eq!(committed(&mut topic), [Some(100), Some(70), None]);
-        // It is done, and the log begins behind it.
+        // It is completed, and its records are deleted.
         topic.partition_offsets = vec![at(1, 150, Some(100))];
         assert_eq!(committed(&mut topic), [Some(150)]);
         topic.partition_offsets = vec![at(1, 150, Some(99))];

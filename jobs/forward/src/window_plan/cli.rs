@@ -36,7 +36,7 @@ pub struct PlanFile {
 /// The subcommand.
 pub(crate) fn command() -> Command {
     let command = Command::new("plan")
-        .about("Fixes a window in a document that can be reviewed and executed, without any effect")
+        .about("Writes the window that a run would have now as a plan, which can be reviewed and executed")
         .next_help_heading("This plan")
         .arg(
             Arg::new("count")

@@ -72,7 +72,7 @@ pub struct PlannedPartition {
     pub committed: Option<i64>,
     /// Ranges of the window that the group has completed: first offset and end, exclusive.
     pub completed: Vec<(i64, i64)>,
-    /// The timestamp of the first record, in milliseconds since 1970; `None`: there is none, or it was not read.
+    /// The timestamp of the first record, in milliseconds since 1970; `None`: no record, or it was not read.
     pub first_timestamp: Option<i64>,
     /// The timestamp of the last record; `None`: also if the last ten offsets have none and `--count` is not given.
     pub last_timestamp: Option<i64>,

@@ -1,4 +1,4 @@
-//! Why there is no plan.
+//! Why a window was not planned.
 
 use kafka::reader::SourceError;
 use schema_registry::RegistryError;
@@ -17,7 +17,7 @@ pub enum DryReadError {
     Registry(#[from] RegistryError),
 }
 
-/// Why there is no plan.
+/// Why a window was not planned.
 #[derive(Debug, thiserror::Error)]
 pub enum WindowPlanError {
     /// The broker failed.

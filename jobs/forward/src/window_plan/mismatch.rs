@@ -33,7 +33,7 @@ pub enum PlanMismatch {
     },
     /// Records of the window were deleted, or the log was truncated.
     #[error(
-        "records of the plan are gone from partition {partition}: {evidence}; make another plan to go on without them"
+        "records of the plan are gone from partition {partition}: {evidence}; make another plan to continue without them"
     )]
     Truncated {
         /// The first such partition.

@@ -4,7 +4,7 @@
 //! - `cli`: the command line
 //! - `collect`, `dry_read`: read the offsets and the records
 //! - [`document`], `text`: the plan, as JSON or text
-//! - `parse`: reads a plan, and rejects what is none
+//! - `parse`: parses a plan, and rejects an invalid one
 //! - `shard`: divides the partitions of a plan
 //! - [`applied`]: a plan as the window of a run
 //! - [`mismatch`]: why a run does not execute a plan

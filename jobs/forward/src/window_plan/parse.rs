@@ -1,4 +1,4 @@
-//! Reads a plan, and rejects what is none.
+//! Parses a plan, and rejects an invalid one.
 
 use std::collections::BTreeSet;
 use std::io::Read;
@@ -13,7 +13,7 @@ use crate::request_preview::text::printable;
 /// The largest plan, in bytes: thousands of partitions with all that can be completed above a commit.
 const MAX_BYTES: u64 = 32 << 20;
 
-/// Why a text is no plan, or not one for these settings.
+/// Why a plan is invalid, or does not fit the settings.
 #[derive(Debug, thiserror::Error)]
 pub enum InvalidPlan {
     /// The file cannot be read.
@@ -26,7 +26,7 @@ pub enum InvalidPlan {
     #[error("it is not JSON: {0}")]
     NotJson(String),
     /// It has no version.
-    #[error("it is JSON, but no plan: it has no member \"version\"")]
+    #[error("it is JSON, but not a plan: it has no member \"version\"")]
     NoVersion,
     /// It has another version.
     #[error(
@@ -114,7 +114,7 @@ impl PlanDocument {
                     self.topic_partitions
                 ))
             } else if !seen.insert(partition) {
-                Some("it is there twice".to_owned())
+                Some("it is listed twice".to_owned())
             } else {
                 self.problem(one)
             };
@@ -128,13 +128,13 @@ impl PlanDocument {
     fn problem(&self, one: &PlannedPartition) -> Option<String> {
         let (start, end) = (one.start, one.end);
         if start < 0 || start > end {
-            return Some(format!("start {start} and end {end} are no range"));
+            return Some(format!("start {start} and end {end} are not a range"));
         }
         let mut from = start;
         for (first, after) in &one.completed {
             if *first < from || first >= after || *after > end {
                 return Some(format!(
-                    "the completed range from {first} to {after} is not in the window, or not behind the one before it"
+                    "the completed range from {first} to {after} is not in the window, or not above the one before it"
                 ));
             }
             from = *after;
@@ -182,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_plan_is_refused_with_the_reason() {
+    fn a_document_that_is_not_a_plan_is_refused_with_the_reason() {
         let of = |bytes: &[u8]| PlanDocument::read(bytes).unwrap_err().to_string();
         for bytes in [&b""[..], b"{", b"not json", b"{} {}", b"\xff"] {
             assert!(of(bytes).starts_with("it is not JSON: "), "{}", of(bytes));
@@ -224,10 +224,10 @@ mod tests {
         };
         assert_eq!(
             partition("start", json!(201)),
-            "it contradicts itself: partition 0: start 201 and end 200 are no range"
+            "it contradicts itself: partition 0: start 201 and end 200 are not a range"
         );
-        assert!(partition("start", json!(-1)).contains("are no range"));
-        assert!(partition("partition", json!(1)).contains("partition 1: it is there twice"));
+        assert!(partition("start", json!(-1)).contains("are not a range"));
+        assert!(partition("partition", json!(1)).contains("partition 1: it is listed twice"));
         assert!(partition("partition", json!(2)).contains("the topic has 2 partitions"));
         assert!(partition("partition", json!(-1)).contains("the topic has 2 partitions"));
         for ranges in [

@@ -77,7 +77,7 @@ pub(crate) fn keys(endpoint: &Endpoint) -> BTreeMap<String, Vec<u8>> {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn a_killed_replay_goes_on_and_a_finished_one_sends_nothing() {
+async fn a_killed_replay_is_continued_and_a_finished_one_sends_nothing() {
     const COUNT: usize = 600;
     const KILLS: usize = 2;
     let rejecting = Endpoint::always(Answer::status(422)).unwrap();

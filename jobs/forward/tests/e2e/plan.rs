@@ -21,7 +21,7 @@ use crate::stage::Stage;
 /// How many requests a kill may repeat.
 const MAX_UNCOMMITTED: usize = 50;
 
-/// The exit code of `forward plan`, the plan, and what it printed else.
+/// The exit code of `forward plan`, the plan, and standard error.
 pub(crate) fn plan(stage: &Stage, arguments: &[&str]) -> (i32, Value, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
     stage.set_environment(&mut command);
@@ -135,7 +135,7 @@ async fn a_plan_is_executed_once_and_exactly() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn a_killed_execution_goes_on() {
+async fn a_killed_execution_is_continued() {
     const COUNT: usize = 600;
     for (name, window, code) in [
         ("plan-killed", "committed", "group"),
@@ -240,7 +240,7 @@ async fn several_processes_shard_a_plan_of_the_group() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn a_replay_that_is_done_stays_done_when_the_log_is_deleted() {
+async fn a_completed_replay_stays_completed_when_its_records_are_deleted() {
     let (stage, a, _b) = Stage::accepting("plan-done", 2).await;
     stage.write_users(1010, "u", 20, 2);
     let (_, file) = planned(&stage, &["--window-start", "earliest"]);
@@ -259,10 +259,10 @@ async fn a_replay_that_is_done_stays_done_when_the_log_is_deleted() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn what_a_run_has_completed_behind_the_plan_stays_completed() {
+async fn what_a_run_has_completed_above_the_plan_stays_completed() {
     let a = accepting();
     let b = Endpoint::always(Answer::status(503)).unwrap();
-    let stage = Stage::new("plan-behind", 1).await.to(&a, &b);
+    let stage = Stage::new("plan-above", 1).await.to(&a, &b);
     stage.write_users(1020, "deferred", 1, 1);
     stage.write_users(1010, "u", 2, 1);
     let (found, file) = planned(&stage, &[]);

@@ -73,7 +73,7 @@ async fn a_plan_does_not_fit_a_log_without_its_records() {
     let (code, _, log) = plan(&stage, &[]);
     assert_eq!(code, 76, "{log}");
     assert!(log.contains("4 records were lost before"), "{log}");
-    // A replay is not concerned.
+    // This does not apply to a replay.
     planned(&stage, &["--window-start", "earliest"]);
     // Without the lost records, the plan starts above the commit.
     let stage = stage.with("ON_DATA_LOSS", "continue");
@@ -150,7 +150,7 @@ async fn a_plan_does_not_fit_another_cluster_or_a_group_that_was_moved_back() {
 
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
-async fn a_file_that_is_no_plan_is_a_configuration_error() {
+async fn a_file_that_is_not_a_plan_is_a_configuration_error() {
     let (stage, a, _b) = Stage::accepting("plan-invalid", 1).await;
     stage.write_users(1010, "u", 10, 1);
     let (found, _) = planned(&stage, &[]);
@@ -167,7 +167,7 @@ async fn a_file_that_is_no_plan_is_a_configuration_error() {
         ),
         (
             changed(|plan| plan["partitions"][0]["start"] = json!(11)),
-            "it contradicts itself: partition 0: start 11 and end 10 are no range",
+            "it contradicts itself: partition 0: start 11 and end 10 are not a range",
         ),
         (
             " ".repeat((32 << 20) + 1),

@@ -214,7 +214,7 @@ impl Progress {
     }
 
     /// True if records of the class in the window were read and are not completed. An earlier run may have read records
-    /// behind the window.
+    /// above the window.
     pub fn has_gap(&self, class: Class) -> bool {
         let gaps = self.classes[class].gaps(self.position, self.scanned);
         gaps.iter().any(|gap| gap.0 < self.end)

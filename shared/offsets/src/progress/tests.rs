@@ -220,7 +220,7 @@ mod property {
 }
 
 #[test]
-fn a_gap_behind_the_window_is_kept_and_is_none_of_the_window() {
+fn a_gap_above_the_window_is_kept_and_is_not_one_of_the_window() {
     let map = OffsetMap {
         scanned: 8,
         gaps: vec![vec![(0, 1), (5, 6)], Vec::new()],
