@@ -3,7 +3,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use delivery::EndpointUrl;
 use offsets::pauses::{Pause, route_key};
 
 use crate::route_config::RouteConfig;
@@ -52,11 +51,8 @@ fn end_of(pause: Pause, now: SystemTime) -> Option<SystemTime> {
     (distance <= LONGEST).then_some(end)
 }
 
-/// The URL is used as it is printed, without its query, which can hold a key.
 fn key(route: &RouteConfig) -> u64 {
-    let endpoint =
-        EndpointUrl::parse(&route.url).map_or_else(|_| String::new(), |url| url.to_string());
-    route_key(&route.name, &endpoint)
+    route_key(&route.name, &route.printed_url())
 }
 
 #[cfg(test)]

@@ -8,7 +8,6 @@ mod partitions;
 
 use std::time::{Duration, SystemTime};
 
-use delivery::EndpointUrl;
 use kafka::list_offsets::TopicOffsets;
 use kafka::reader::Reader;
 use kafka::topic_record::RecordError;
@@ -46,9 +45,7 @@ impl ReportBuilder {
     pub(crate) fn new(run: &str, config: &Config, routes: &[RouteConfig], dry_run: bool) -> Self {
         let idle = |route: &RouteConfig| RouteReport {
             route: route.name.clone(),
-            // Printed as a target, which leaves out the query: it may hold a key.
-            url: EndpointUrl::parse(&route.url)
-                .map_or_else(|_| String::new(), |target| target.to_string()),
+            url: route.printed_url(),
             answers: route.answers.as_ref().map(|answers| AnswerCounts {
                 success: answers.success_topic.as_ref().map(|_| 0),
                 error: answers.error_topic.as_ref().map(|_| 0),

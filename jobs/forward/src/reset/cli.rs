@@ -10,6 +10,7 @@ use super::outcome::ResetOutcome;
 use super::target::ResetTarget;
 use crate::cli::{Flags, Output, form, output};
 use crate::settings::GROUPS;
+use crate::window_plan::cli::{timeout, timeout_of};
 
 /// Options of a reset that are not settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -60,14 +61,7 @@ pub(crate) fn command() -> Command {
                 .help("Also read and route what is skipped or repeated, and count the records.")
                 .action(ArgAction::SetTrue),
         )
-        .arg(
-            Arg::new("timeout")
-                .long("timeout")
-                .value_name("DURATION")
-                .help("How long reading records may take.")
-                .default_value("60s")
-                .value_parser(cli::duration),
-        )
+        .arg(timeout())
         .arg(form("The form of the report on standard output."))
         .after_help(format!(
             "Examples:\n  \
@@ -107,10 +101,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<(ResetOptions, Flags), u8>
         partition,
         yes: matches.get_flag("yes"),
         count: matches.get_flag("count"),
-        timeout: matches
-            .get_one::<Duration>("timeout")
-            .copied()
-            .unwrap_or(Duration::from_secs(60)),
+        timeout: timeout_of(matches),
         output: output(matches),
     };
     Ok((options, cli::flags(&GROUPS, matches)))

@@ -226,6 +226,11 @@ impl RouteConfig {
         })
     }
 
+    /// The URL without its query, which can hold a key; empty for a route without an endpoint.
+    pub(crate) fn printed_url(&self) -> String {
+        EndpointUrl::parse(&self.url).map_or_else(|_| String::new(), |url| url.to_string())
+    }
+
     /// Whether credentials travel unencrypted to another machine.
     fn exposes_secret(&self) -> bool {
         let is_exposed = |url: EndpointUrl| !url.tls && !url.is_loopback();

@@ -51,14 +51,7 @@ pub(crate) fn command() -> Command {
                 .help("Divide the partitions into this many shards of similar size, for forward run --shard.")
                 .value_parser(value_parser!(u32).range(1..=i64::from(MAX_SHARDS))),
         )
-        .arg(
-            Arg::new("timeout")
-                .long("timeout")
-                .value_name("DURATION")
-                .help("How long reading records may take.")
-                .default_value("60s")
-                .value_parser(cli::duration),
-        )
+        .arg(timeout())
         .arg(
             Arg::new("output")
                 .long("output")
@@ -88,13 +81,26 @@ pub(crate) fn options(matches: &ArgMatches) -> (PlanOptions, Flags) {
     let options = PlanOptions {
         count: matches.get_flag("count"),
         shards: matches.get_one("shards").copied(),
-        timeout: matches
-            .get_one::<Duration>("timeout")
-            .copied()
-            .unwrap_or(Duration::from_secs(60)),
+        timeout: timeout_of(matches),
         output: crate::cli::output(matches),
     };
     (options, cli::flags(&GROUPS, matches))
+}
+
+/// How long a dry read may take.
+pub(crate) fn timeout() -> Arg {
+    Arg::new("timeout")
+        .long("timeout")
+        .value_name("DURATION")
+        .help("How long reading records may take.")
+        .default_value("60s")
+        .value_parser(cli::duration)
+}
+
+/// The value of [`timeout`].
+pub(crate) fn timeout_of(matches: &ArgMatches) -> Duration {
+    let timeout = matches.get_one("timeout").copied();
+    timeout.unwrap_or(Duration::from_secs(60))
 }
 
 /// The options of a run about plans.

@@ -3,7 +3,6 @@
 use std::collections::BTreeMap;
 use std::time::SystemTime;
 
-use delivery::EndpointUrl;
 use kafka::list_offsets::TopicOffsets;
 use kafka::reader::Reader;
 use kafka::scan::ScanEnd;
@@ -132,8 +131,7 @@ fn document(
     }
     let routes = job.route_configs.iter().map(|route| PlannedRoute {
         route: route.name.clone(),
-        // The query may hold a key.
-        url: EndpointUrl::parse(&route.url).map_or_else(|_| String::new(), |url| url.to_string()),
+        url: route.printed_url(),
         records: None,
     });
     PlanDocument {
