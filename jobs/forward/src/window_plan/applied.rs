@@ -81,6 +81,8 @@ impl AppliedPlan {
         }
         if !is_of_group {
             config.group = own_group(&plan, shard);
+            // The records are old: the second of two executions would give up all that the first has deferred.
+            config.give_up_after = None;
         }
         if let Some(shard) = shard {
             if is_of_group && config.concurrent_runs == ConcurrentRuns::Share {
@@ -227,6 +229,19 @@ mod tests {
         assert_eq!(end, WindowEnd::Offsets(BTreeMap::from([(1, 100)])));
         let (_, end) = group(plan(PlanProgress::Plan), Some("3/3"));
         assert_eq!(end, WindowEnd::Offsets(BTreeMap::new()));
+    }
+
+    #[tokio::test]
+    async fn a_replay_gives_up_no_record_for_its_age() {
+        let config = config(&SETTINGS).await.unwrap();
+        let after = |progress| {
+            let mut config = config.clone();
+            AppliedPlan::new(plan(progress), None, &mut config).unwrap();
+            config.give_up_after
+        };
+        assert!(config.give_up_after.is_some());
+        assert_eq!(after(PlanProgress::Group), config.give_up_after);
+        assert_eq!(after(PlanProgress::Plan), None);
     }
 
     #[tokio::test]
