@@ -55,6 +55,8 @@ mod permissions;
 mod plan;
 #[path = "e2e/plan_refusals.rs"]
 mod plan_refusals;
+#[path = "e2e/plan_shards.rs"]
+mod plan_shards;
 #[path = "e2e/proxies.rs"]
 mod proxies;
 #[path = "e2e/rate_limits.rs"]

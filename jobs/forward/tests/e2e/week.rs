@@ -14,7 +14,7 @@ use testkit::kafka::{Kafka, Options};
 use crate::letters::{query, replay};
 use crate::run::Run;
 use crate::stage::Stage;
-use crate::week_records::{Kind, Ledger, Seen};
+use crate::week_records::{Kind, Ledger, Seen, records_before};
 
 const DAYS: usize = 7;
 const RUNS_PER_DAY: usize = 6;
@@ -232,25 +232,6 @@ impl Week {
     }
 }
 
-/// The records that are written before a run.
-fn records_before(day: usize, run: usize) -> Vec<Kind> {
-    let number = day * RUNS_PER_DAY + run;
-    let mut kinds = vec![Kind::A, Kind::B, Kind::A, Kind::Unmatched, Kind::B, Kind::A];
-    let sometimes = [
-        (2, Kind::Rejected),
-        (3, Kind::Invalid),
-        (5, Kind::Tombstone),
-        (14, Kind::Poison),
-    ];
-    for (every, kind) in sometimes {
-        if number.is_multiple_of(every) {
-            kinds.push(kind);
-        }
-    }
-    kinds.push(Kind::B);
-    kinds
-}
-
 #[tokio::test]
 #[ignore = "needs Apache Kafka: run by `make e2e`"]
 async fn after_a_week_status_letters_and_reports_agree_with_the_endpoints() {
@@ -262,7 +243,7 @@ async fn after_a_week_status_letters_and_reports_agree_with_the_endpoints() {
             if (day, run) == (4, 5) {
                 week.kill_a_run();
             }
-            let records = records_before(day, run);
+            let records = records_before(day * RUNS_PER_DAY + run);
             week.ledger.write(&week.stage, &records);
             match (day, run) {
                 (2, 5) => week.b.answer(503),

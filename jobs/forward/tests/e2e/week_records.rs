@@ -134,6 +134,24 @@ fn record(kind: Kind, name: &str, partition: i32) -> NewRecord {
     }
 }
 
+/// The records that are written before the run of this number.
+pub(crate) fn records_before(number: usize) -> Vec<Kind> {
+    let mut kinds = vec![Kind::A, Kind::B, Kind::A, Kind::Unmatched, Kind::B, Kind::A];
+    let sometimes = [
+        (2, Kind::Rejected),
+        (3, Kind::Invalid),
+        (5, Kind::Tombstone),
+        (14, Kind::Poison),
+    ];
+    for (every, kind) in sometimes {
+        if number.is_multiple_of(every) {
+            kinds.push(kind);
+        }
+    }
+    kinds.push(Kind::B);
+    kinds
+}
+
 /// What endpoints and dead-letter topic show.
 pub(crate) struct Seen {
     /// The number of accepted requests of A and of B.
