@@ -88,7 +88,7 @@ pub(crate) fn options(matches: &ArgMatches) -> Result<(ResetOptions, Flags), u8>
     let target = matches.get_one::<ResetTarget>("to").copied();
     let target = target.ok_or(runtime::exit::USAGE)?;
     if matches!(target, ResetTarget::Offset(_)) && partition.is_none() {
-        let error = command().error(
+        let error = command().bin_name("forward reset").error(
             ErrorKind::MissingRequiredArgument,
             "--to names an offset, which is one of a partition: add --partition",
         );

@@ -41,8 +41,8 @@ impl PlanOutcome {
     /// What it means, in a sentence for `--help` and the documents.
     pub fn meaning(self) -> &'static str {
         match self {
-            Self::Planned => "The plan has records that are not completed.",
-            Self::Empty => "The window has no records that are not completed.",
+            Self::Planned => "The plan has offsets that are not completed.",
+            Self::Empty => "The window has no offsets that are not completed.",
             Self::Source => {
                 "The broker or the schema registry is unreachable or rejected a request."
             }

@@ -108,9 +108,9 @@ impl Runner<'_> {
             kills += usize::from(result.code.is_none());
             if result.code.is_none() {
                 // The group removes the killed member. Without the wait, the next replay is a concurrent run.
-                let percent = self.rng.percent(80);
-                let wait = SESSION_TIMEOUT + Duration::from_millis(300);
-                tokio::time::sleep(if percent { wait } else { Duration::ZERO }).await;
+                if self.rng.percent(80) {
+                    tokio::time::sleep(SESSION_TIMEOUT + Duration::from_millis(300)).await;
+                }
             }
         }
         self.outcome.replay_kills += kills;
