@@ -5,7 +5,7 @@ import re
 from tools import ROOT
 
 TABLES = ROOT / "docs/CONFIGURATION.md"
-COMMAND_LINE = ROOT / "jobs/forward/src/cli.rs"
+COMMAND_LINE = ROOT / "jobs/forward/src/cli/run.rs"
 
 
 def rows() -> list[tuple[str, str, str]]:
@@ -29,7 +29,8 @@ def secrets() -> set[str]:
 def unknown_flags(arguments: list[str]) -> list[str]:
     """The flags among the arguments of `forward run` that name neither a setting nor an option; secrets have no flag."""
     options = set(re.findall(r'\.long\("([a-z-]+)"\)', COMMAND_LINE.read_text()))
-    assert {"output", "every"} <= options, f"{COMMAND_LINE}: expected options, found {sorted(options)}"
+    options.add("output")  # of all commands
+    assert {"report", "every"} <= options, f"{COMMAND_LINE}: expected options, found {sorted(options)}"
     known = {"--" + name for name in options | {name.replace("_", "-") for name in set(catalog()) - secrets()}}
     flags = [word.split("=")[0] for word in arguments if word.startswith("-")]
     return [flag for flag in flags if flag not in known]
