@@ -128,11 +128,7 @@ async fn a_token_is_replaced_before_it_expires() {
     let stage = stage.routes(&json!([route])).with("THE_SECRET", SECRET);
     stage.write_users(1010, "u", 200, 2);
     let run = stage.run().expect(0);
-    let statuses = &run.route("1010")["statuses"];
-    assert_eq!(statuses["200"], 200);
-    // On a busy machine a token can expire between the request and its verification.
-    let refused = statuses["401"].as_u64().unwrap_or(0);
-    assert!(refused <= 2, "{statuses}");
+    assert_eq!(run.route("1010")["statuses"], json!({"200": 200}));
     let tokens: BTreeSet<String> = endpoint.requests().iter().map(bearer).collect();
     // At least seven seconds, with tokens that are replaced after 1.8 to 2.7.
     assert!((3..=5).contains(&tokens.len()), "{} tokens", tokens.len());
