@@ -115,6 +115,11 @@ mod tests {
                 Some((90, 100)),
             ),
             (
+                r#"{"access_token":"hunter2","expires_in":10}"#,
+                Some((8, 10)),
+            ),
+            (r#"{"access_token":"hunter2","expires_in":2}"#, Some((1, 2))),
+            (
                 r#"{"access_token":"hunter2","expires_in":"3600"}"#,
                 Some((3570, 3600)),
             ),

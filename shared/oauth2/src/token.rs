@@ -1,5 +1,6 @@
 //! A token, and how long it is used. Pure.
 
+use std::ops::RangeInclusive;
 use std::time::{Duration, Instant};
 
 use http::HeaderValue;
@@ -8,8 +9,9 @@ use runtime::secret::Secret;
 
 use crate::response::TokenError;
 
-/// A token is replaced this long before it expires, or after nine tenths of its lifetime.
-const MARGIN: Duration = Duration::from_secs(30);
+/// A token is replaced a tenth of its lifetime before it expires, within these bounds, and not before half of its lifetime
+/// has passed. The lower bound is the time that a request may take to its verification.
+const MARGIN: RangeInclusive<Duration> = Duration::from_secs(2)..=Duration::from_secs(30);
 
 /// The maximum lifetime of a token. Adding it to the current time cannot overflow.
 const MAX_LIFETIME: Duration = Duration::from_secs(365 * 86_400);
@@ -50,9 +52,14 @@ impl Token {
         header.set_sensitive(true);
         let lifetime = lifetime.map(|lifetime| lifetime.min(MAX_LIFETIME));
         let lifetime = lifetime.map(|lifetime| Lifetime {
-            replace_at: now + lifetime.saturating_sub(MARGIN).max(lifetime.mul_f64(0.9)),
+            replace_at: now + lifetime - margin(lifetime),
             expires_at: now + lifetime,
         });
         Ok(Self { header, lifetime })
     }
+}
+
+fn margin(lifetime: Duration) -> Duration {
+    let margin = (lifetime / 10).clamp(*MARGIN.start(), *MARGIN.end());
+    margin.min(lifetime / 2)
 }
