@@ -200,7 +200,11 @@ impl RunOutcome {
 
     /// The codes and their meanings, one per line, for `--help`.
     pub fn help() -> String {
-        help(Self::ALL.map(|outcome| (outcome.code(), outcome.meaning())))
+        help(
+            Self::ALL
+                .iter()
+                .map(|outcome| (outcome.code(), outcome.meaning())),
+        )
     }
 
     /// The documentation's table of codes, in Markdown.
@@ -217,10 +221,54 @@ impl RunOutcome {
     }
 }
 
+/// Defines how a command can end: each outcome with its meaning as the documentation and its exit code, in the order of the
+/// codes.
+macro_rules! outcomes {
+    (
+        $(#[$attribute:meta])*
+        pub enum $name:ident {
+            $($(#[doc = $meaning:literal])+ $outcome:ident = $code:expr,)+
+        }
+    ) => {
+        $(#[$attribute])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum $name {
+            $($(#[doc = $meaning])+ $outcome,)+
+        }
+
+        impl $name {
+            /// All of them, in the order of their codes.
+            pub const ALL: &'static [Self] = &[$(Self::$outcome,)+];
+
+            /// The process's exit code.
+            pub fn code(self) -> u8 {
+                match self {
+                    $(Self::$outcome => $code,)+
+                }
+            }
+
+            /// What it means, in a sentence for `--help` and the documents.
+            pub fn meaning(self) -> &'static str {
+                match self {
+                    // A line of documentation begins with a space.
+                    $(Self::$outcome => concat!($($meaning),+).trim_start(),)+
+                }
+            }
+
+            /// The codes and their meanings, one per line, for `--help`.
+            pub fn help() -> String {
+                let all = Self::ALL.iter();
+                $crate::exit::help(all.map(|outcome| (outcome.code(), outcome.meaning())))
+            }
+        }
+    };
+}
+
+pub(crate) use outcomes;
+
 /// Codes and their meanings, one per line, for `--help`.
-pub(crate) fn help<const N: usize>(codes: [(u8, &str); N]) -> String {
-    let lines = codes.iter();
-    lines
+pub(crate) fn help(codes: impl Iterator<Item = (u8, &'static str)>) -> String {
+    codes
         .map(|(code, meaning)| format!("  {code:>2}  {meaning}\n"))
         .collect()
 }
