@@ -130,10 +130,9 @@ fn count(
             continue;
         }
         // Below the commit, everything is completed.
-        let map = movement.map.clone().unwrap_or_else(|| OffsetMap {
-            scanned: movement.from,
-            gaps: vec![Vec::new(); job.route_configs.len() + 1],
-        });
+        let map = movement.map.clone();
+        let map = map
+            .unwrap_or_else(|| OffsetMap::without_gaps(movement.from, job.route_configs.len() + 1));
         let is_forwards = reset.to >= movement.from;
         let range = OffsetRange {
             partition: reset.partition,

@@ -56,10 +56,7 @@ impl Movement {
     /// The commit that makes the movement; `None` if nothing changes. `routes`: the number of routes.
     pub(super) fn commit(&self, routes: usize, scope: &Scope) -> Option<Commit> {
         let to = self.reset.to;
-        let none = || OffsetMap {
-            scanned: to,
-            gaps: vec![Vec::new(); routes + 1],
-        };
+        let none = || OffsetMap::without_gaps(to, routes + 1);
         let kept = self.map.clone().filter(|_| to >= self.from);
         let map = kept.map_or_else(none, |map| after(map, to));
         self.reset.changes.then(|| Commit {

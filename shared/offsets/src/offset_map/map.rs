@@ -12,6 +12,14 @@ pub struct OffsetMap {
 }
 
 impl OffsetMap {
+    /// The map in which all offsets below `scanned` are completed for so many classes.
+    pub fn without_gaps(scanned: i64, classes: usize) -> Self {
+        Self {
+            scanned,
+            gaps: vec![Vec::new(); classes],
+        }
+    }
+
     /// Whether a record of a class is completed. False for a class that the map does not have.
     pub fn is_completed(&self, class: Class, offset: i64) -> bool {
         let is_gap = |gap: &Gap| (gap.0..gap.1).contains(&offset);
@@ -37,16 +45,9 @@ impl OffsetMap {
 
     /// The number of offsets from `commit` to `end` (exclusive) that are not known to be completed.
     pub fn incomplete_below(&self, end: i64, commit: i64) -> i64 {
-        let mut gaps: Vec<Gap> = self.gaps.iter().flatten().copied().collect();
-        gaps.push((self.scanned, i64::MAX));
-        gaps.sort_unstable();
-        let (mut count, mut from) = (0, commit);
-        for gap in gaps {
-            let (start, stop) = (gap.0.max(from), gap.1.min(end));
-            count += (stop - start).max(0);
-            from = from.max(stop);
-        }
-        count
+        let completed = self.completed_ranges(commit, end).into_iter();
+        let completed: i64 = completed.map(|(start, stop)| stop - start).sum();
+        (end - commit).max(0) - completed
     }
 
     /// The ranges from `commit` to `end` (exclusive) in which all offsets are known to be completed, ascending.
