@@ -74,6 +74,26 @@ fn section(content: &Table, left: usize) -> String {
     text
 }
 
+/// The most partitions in a table.
+const MAX_PARTITIONS: usize = 64;
+
+/// As [`table`], of the first 64 partitions. A last line has the number of the others.
+pub(crate) fn partition_table<P>(
+    head: &[&str],
+    partitions: &[P],
+    left: usize,
+    cells: impl Fn(&P) -> Vec<String>,
+) -> String {
+    let mut rows = vec![head.iter().map(|name| (*name).to_owned()).collect()];
+    rows.extend(partitions.iter().take(MAX_PARTITIONS).map(cells));
+    let mut text = table(&rows, left);
+    let hidden = partitions.len().saturating_sub(MAX_PARTITIONS);
+    if hidden > 0 {
+        let _ = writeln!(text, "{hidden} more partitions");
+    }
+    text
+}
+
 /// Columns as wide as their widest cell. The first `left` columns and the last two are left-aligned.
 pub(crate) fn table(rows: &[Vec<String>], left: usize) -> String {
     let width = |column: usize| {

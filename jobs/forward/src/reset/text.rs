@@ -3,11 +3,8 @@
 use std::fmt::Write;
 
 use super::report::{PartitionReset, ResetReport};
-use crate::report::text::{table, thousands};
+use crate::report::text::{partition_table, thousands};
 use crate::request_preview::text::printable;
-
-/// The most partitions in the table.
-const MAX_ROWS: usize = 64;
 
 /// The reset as text.
 pub fn render(report: &ResetReport) -> String {
@@ -29,13 +26,7 @@ pub fn render(report: &ResetReport) -> String {
         "skipped",
         "repeated",
     ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
-    rows.extend(report.partitions.iter().take(MAX_ROWS).map(row));
-    text.push_str(&table(&rows, 0));
-    let hidden = report.partitions.len().saturating_sub(MAX_ROWS);
-    if hidden > 0 {
-        let _ = writeln!(text, "{hidden} more partitions");
-    }
+    text.push_str(&partition_table(&head, &report.partitions, 0, row));
     let _ = writeln!(
         text,
         "\nskipped: at most {} records, which no run delivers any more\nrepeated: at most {} records, which the next run \

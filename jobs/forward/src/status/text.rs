@@ -3,11 +3,8 @@
 use std::fmt::Write;
 
 use super::report::{DeadLetterStatus, PartitionStatus, StatusReport};
-use crate::report::text::{Paint, table, thousands};
+use crate::report::text::{Paint, partition_table, table, thousands};
 use crate::request_preview::text::printable;
-
-/// The most partitions in the table.
-const MAX_ROWS: usize = 64;
 
 /// The width of the longest bar.
 const BAR: i128 = 20;
@@ -69,12 +66,11 @@ fn partitions(partitions: &[PartitionStatus], has_bars: bool) -> String {
         "age",
         "",
     ];
-    let mut rows = vec![head.map(str::to_owned).to_vec()];
     let largest = partitions.iter().map(|one| one.lag).max().unwrap_or(0);
-    for one in partitions.iter().take(MAX_ROWS) {
+    partition_table(&head, partitions, 1, |one| {
         let oldest = one.oldest;
         let age = oldest.and_then(|oldest| oldest.age_seconds).map(span);
-        rows.push(vec![
+        vec![
             one.partition.to_string(),
             thousands(one.log_start),
             thousands(one.log_end),
@@ -88,14 +84,8 @@ fn partitions(partitions: &[PartitionStatus], has_bars: bool) -> String {
             } else {
                 String::new()
             },
-        ]);
-    }
-    let mut text = table(&rows, 1);
-    let hidden = partitions.len().saturating_sub(MAX_ROWS);
-    if hidden > 0 {
-        let _ = writeln!(text, "{hidden} more partitions");
-    }
-    text
+        ]
+    })
 }
 
 fn routes(report: &StatusReport) -> String {

@@ -3,11 +3,8 @@
 use std::fmt::Write;
 
 use super::document::{PlanDocument, PlanProgress, PlannedPartition};
-use crate::report::text::{table, thousands};
+use crate::report::text::{partition_table, table, thousands};
 use crate::request_preview::text::printable;
-
-/// The most partitions in the table.
-const MAX_ROWS: usize = 64;
 
 /// The plan as text.
 pub fn render(plan: &PlanDocument) -> String {
@@ -44,33 +41,21 @@ pub fn render(plan: &PlanDocument) -> String {
 }
 
 fn partitions(partitions: &[PlannedPartition], has_shards: bool) -> String {
-    let mut rows = vec![
-        ["partition", "start", "end", "offsets", "completed", "shard"]
-            .map(str::to_owned)
-            .to_vec(),
-    ];
-    for one in partitions.iter().take(MAX_ROWS) {
+    let head = ["partition", "start", "end", "offsets", "completed", "shard"];
+    let columns = head.len() - usize::from(!has_shards);
+    partition_table(&head[..columns], partitions, 0, |one| {
         let completed = one.end - one.start - one.offsets();
-        rows.push(vec![
+        let mut cells = vec![
             one.partition.to_string(),
             thousands(one.start),
             thousands(one.end),
             thousands(one.offsets()),
             thousands(completed),
             one.shard.map_or(String::new(), |shard| shard.to_string()),
-        ]);
-    }
-    if !has_shards {
-        for row in &mut rows {
-            row.pop();
-        }
-    }
-    let mut text = table(&rows, 0);
-    let hidden = partitions.len().saturating_sub(MAX_ROWS);
-    if hidden > 0 {
-        let _ = writeln!(text, "{hidden} more partitions");
-    }
-    text
+        ];
+        cells.truncate(columns);
+        cells
+    })
 }
 
 fn routes(plan: &PlanDocument) -> String {
