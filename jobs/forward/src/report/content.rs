@@ -1,4 +1,4 @@
-//! What a report says, for every form: tables and sentences. The text is not escaped. Pure.
+//! The tables and sentences of a report, for every form. The text is not escaped. Pure.
 
 use super::text::thousands;
 use super::{PartitionReport, RouteEnd, RouteReport, RunReport};

@@ -58,7 +58,7 @@ pub(crate) fn command() -> Command {
         .arg(
             Arg::new("source")
                 .value_name("FILE|TOPIC|-")
-                .help("A file with the JSON report of a run, oci://BUCKET/OBJECT, or - for standard input. If there is no file of this name, it is a topic: the newest report of KAFKA_GROUP_ID in it.")
+                .help("A file with the JSON report of a run, oci://BUCKET/OBJECT, or - for standard input. Any other name is that of a topic, of which the newest report of KAFKA_GROUP_ID is rendered.")
                 .required(true)
                 .value_parser(ReportSource::parse)
                 .value_hint(ValueHint::FilePath),
