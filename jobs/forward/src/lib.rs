@@ -78,5 +78,6 @@ pub mod settings;
 pub mod single_run;
 pub mod status;
 pub mod time_bound;
+pub mod versioned;
 pub mod window_plan;
 pub mod writer;

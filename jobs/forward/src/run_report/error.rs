@@ -1,7 +1,7 @@
 //! Why there is no report to render.
 
 use super::outcome::ReportOutcome;
-use super::parse::InvalidReport;
+use crate::versioned::InvalidDocument;
 
 /// Why there is no report to render, with the name of the source.
 #[derive(Debug, thiserror::Error)]
@@ -15,9 +15,9 @@ pub enum ReportError {
     /// A setting is missing or malformed.
     #[error("{0}")]
     Configuration(String),
-    /// It is no report.
+    /// It is not a report of this version.
     #[error("{0}: {1}")]
-    Invalid(String, InvalidReport),
+    Invalid(String, InvalidDocument),
 }
 
 impl ReportError {

@@ -25,13 +25,13 @@ pub use cli::{ReportForm, ReportOptions};
 pub(crate) use destinations::ReportDestinations;
 pub use error::ReportError;
 pub use outcome::ReportOutcome;
-pub use parse::{InvalidReport, MAX_REPORT, parse};
+pub use parse::parse;
 pub use source::ReportSource;
 
 /// The newest report of the job's group in `REPORT_TOPIC`; `None` if there is none. `timeout`: how long reading may take.
 ///
 /// # Errors
-/// Reading fails, or the record is no report, with the reason.
+/// Reading fails, or the record is not a report, with the reason.
 pub(crate) fn last(config: &Config, timeout: Duration) -> Result<Option<RunReport>, String> {
     let Some(topic) = &config.report_topic else {
         return Ok(None);

@@ -1,63 +1,23 @@
 //! The report of a run from bytes that others may have written. Pure.
 
-use serde_json::Value;
-
-use crate::report::text::clean;
 use crate::report::{RunReport, VERSION};
+use crate::versioned::{DocumentKind, InvalidDocument};
 
-/// The maximum size of a report, in bytes: that of a run over some ten thousand partitions.
-pub const MAX_REPORT: usize = 8 << 20;
-
-/// Why bytes are no report. The text completes a sentence that begins with their source.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum InvalidReport {
-    /// There are more than [`MAX_REPORT`] bytes.
-    #[error("it is larger than {MAX_REPORT} bytes")]
-    TooLarge,
-    /// Not one JSON document.
-    #[error("it is not JSON: {0}")]
-    NotJson(String),
-    /// JSON without a version.
-    #[error("it is not the report of a run: it has no version")]
-    NoVersion,
-    /// The version is another one.
-    #[error("it has version {0}, and this program reads version {VERSION}")]
-    Version(String),
-    /// A member is missing or has another type.
-    #[error("it is not the report of a run: {0}")]
-    NotReport(String),
-}
+/// The report of a run over some ten thousand partitions is smaller.
+pub(super) const KIND: DocumentKind = DocumentKind {
+    name: "the report of a run",
+    version: VERSION,
+    max_bytes: 8 << 20,
+};
 
 /// Parses a report. One that claims to balance and does not is returned as one that does not balance.
 ///
 /// # Errors
-/// The bytes are no report of this version.
-pub fn parse(bytes: &[u8]) -> Result<RunReport, InvalidReport> {
-    if bytes.len() > MAX_REPORT {
-        return Err(InvalidReport::TooLarge);
-    }
-    let json: Value =
-        serde_json::from_slice(bytes).map_err(|error| InvalidReport::NotJson(quoted(&error)))?;
-    match json.get("version") {
-        None => return Err(InvalidReport::NoVersion),
-        Some(version) if version.as_u64() == Some(u64::from(VERSION)) => {}
-        Some(other) => return Err(InvalidReport::Version(short(&other.to_string()))),
-    }
-    let mut report: RunReport =
-        serde_json::from_value(json).map_err(|error| InvalidReport::NotReport(quoted(&error)))?;
+/// The bytes are not a report of this version.
+pub fn parse(bytes: &[u8]) -> Result<RunReport, InvalidDocument> {
+    let mut report: RunReport = KIND.parse(bytes)?;
     report.balanced &= report.balances();
     Ok(report)
-}
-
-/// The error may quote the input.
-fn quoted(error: &serde_json::Error) -> String {
-    short(&error.to_string())
-}
-
-/// The beginning of a text, without control characters.
-fn short(text: &str) -> String {
-    const MAX: usize = 200;
-    clean(&text.chars().take(MAX).collect::<String>())
 }
 
 #[cfg(test)]
@@ -86,7 +46,7 @@ mod tests {
             ("not json", "it is not JSON: expected ident"),
             ("{\"version\":1} {}", "it is not JSON: trailing characters"),
             ("{}", "it is not the report of a run: it has no version"),
-            ("[1]", "it is not the report of a run: it has no version"),
+            ("[1]", "it is not the report of a run: invalid length 1"),
             ("null", "it is not the report of a run: it has no version"),
             (
                 "{\"version\":2}",
@@ -106,8 +66,9 @@ mod tests {
         }
         let deep = "[".repeat(100_000);
         assert!(error(&deep).contains("recursion limit"), "{}", error(&deep));
-        let large = vec![b' '; MAX_REPORT + 1];
-        assert_eq!(parse(&large), Err(InvalidReport::TooLarge));
+        let max = KIND.max_bytes;
+        let large = vec![b' '; max + 1];
+        assert_eq!(parse(&large), Err(InvalidDocument::TooLarge(max)));
         let hostile = format!(
             "{{\"version\":1,\"run\":\"r\",\"outcome\":\"\\u001b[2J{}\"}}",
             "x".repeat(9_999)

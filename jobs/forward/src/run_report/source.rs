@@ -12,7 +12,7 @@ use settings::{Location, Settings};
 
 use super::destinations;
 use super::error::ReportError;
-use super::parse::{MAX_REPORT, parse};
+use super::parse::{KIND, parse};
 use super::topic;
 use crate::config::Config;
 use crate::report::RunReport;
@@ -53,7 +53,7 @@ impl ReportSource {
     /// long reading a topic may take.
     ///
     /// # Errors
-    /// There is none, reading fails, or the content is no report.
+    /// There is none, reading fails, or the content is not a report.
     pub fn read(
         &self,
         settings: impl FnOnce() -> anyhow::Result<Settings>,
@@ -84,11 +84,7 @@ impl ReportSource {
     }
 
     fn all_of(&self, input: impl Read) -> Result<Vec<u8>, ReportError> {
-        let mut bytes = Vec::new();
-        let limit = MAX_REPORT as u64 + 1;
-        let read = input.take(limit).read_to_end(&mut bytes);
-        read.map_err(|error| self.unreadable(error))?;
-        Ok(bytes)
+        KIND.read(input).map_err(|error| self.unreadable(error))
     }
 
     fn of_topic(
@@ -124,7 +120,7 @@ impl ReportSource {
     ) -> Result<Vec<u8>, ReportError> {
         let config = settings().and_then(|settings| Ok(settings.oracle_cloud()?));
         let config = config.map_err(|error| ReportError::Configuration(format!("{error:#}")))?;
-        let found = destinations::get(&config, object, MAX_REPORT);
+        let found = destinations::get(&config, object, KIND.max_bytes);
         let found = found.map_err(|error| self.unreadable(error))?;
         found.ok_or_else(|| {
             self.not_found("there is no such object, or this principal may not read it")

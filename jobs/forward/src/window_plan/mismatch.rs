@@ -4,8 +4,8 @@ use kafka::list_offsets::TopicOffsets;
 use offsets::window::PartitionOffsets;
 
 use super::document::{PlanDocument, PlanProgress, PlannedPartition};
-use super::parse::shown;
 use crate::exit::RunOutcome;
+use crate::versioned::shown;
 
 /// What has changed since the plan was made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

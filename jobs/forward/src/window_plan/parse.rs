@@ -3,15 +3,15 @@
 use std::collections::BTreeSet;
 use std::io::Read;
 
-use serde::Deserialize;
-use serde_json::Value;
-
 use super::document::{PlanDocument, PlannedPartition, VERSION};
-use crate::dead_letter::shortened;
-use crate::request_preview::text::printable;
+use crate::versioned::{DocumentKind, InvalidDocument};
 
-/// The largest plan, in bytes: thousands of partitions with all that can be completed above a commit.
-const MAX_BYTES: u64 = 32 << 20;
+/// Thousands of partitions with all that can be completed above a commit are smaller.
+const KIND: DocumentKind = DocumentKind {
+    name: "a plan",
+    version: VERSION,
+    max_bytes: 32 << 20,
+};
 
 /// Why a plan is invalid, or does not fit the settings.
 #[derive(Debug, thiserror::Error)]
@@ -19,23 +19,9 @@ pub enum InvalidPlan {
     /// The file cannot be read.
     #[error("it cannot be read")]
     Unreadable(#[from] std::io::Error),
-    /// It is too large.
-    #[error("it has more than {MAX_BYTES} bytes")]
-    TooLarge,
-    /// It is not JSON.
-    #[error("it is not JSON: {0}")]
-    NotJson(String),
-    /// It has no version.
-    #[error("it is JSON, but not a plan: it has no member \"version\"")]
-    NoVersion,
-    /// It has another version.
-    #[error(
-        "it has version {0}, and this program reads version {VERSION}: make the plan with this program"
-    )]
-    Version(String),
-    /// A member is missing or has another type.
-    #[error("it is not a plan of version {VERSION}: {0}")]
-    Malformed(String),
+    /// It is not a plan of this version.
+    #[error(transparent)]
+    Document(#[from] InvalidDocument),
     /// Its members contradict each other.
     #[error("it contradicts itself: {0}")]
     Inconsistent(String),
@@ -62,12 +48,7 @@ impl PlanDocument {
     /// # Errors
     /// It cannot be read, or is not a valid plan of this version.
     pub fn read(reader: impl Read) -> Result<Self, InvalidPlan> {
-        let mut bytes = Vec::new();
-        reader.take(MAX_BYTES + 1).read_to_end(&mut bytes)?;
-        match bytes.len() as u64 > MAX_BYTES {
-            true => Err(InvalidPlan::TooLarge),
-            false => Self::parse(&bytes),
-        }
+        Self::parse(&KIND.read(reader)?)
     }
 
     /// Parses a plan.
@@ -75,23 +56,7 @@ impl PlanDocument {
     /// # Errors
     /// It is not a valid plan of this version.
     pub fn parse(bytes: &[u8]) -> Result<Self, InvalidPlan> {
-        /// What plans of all versions have.
-        #[derive(Deserialize)]
-        struct Head {
-            version: Option<Value>,
-        }
-        let text = |error: serde_json::Error| shown(&error.to_string());
-        let head: Result<Head, _> = serde_json::from_slice(bytes);
-        let version = match head {
-            Ok(head) => head.version.ok_or(InvalidPlan::NoVersion)?,
-            Err(error) if error.is_data() => return Err(InvalidPlan::NoVersion),
-            Err(error) => return Err(InvalidPlan::NotJson(text(error))),
-        };
-        if version != VERSION {
-            return Err(InvalidPlan::Version(shown(&version.to_string())));
-        }
-        let plan: Self =
-            serde_json::from_slice(bytes).map_err(|error| InvalidPlan::Malformed(text(error)))?;
+        let plan: Self = KIND.parse(bytes)?;
         match plan.contradiction() {
             Some(contradiction) => Err(InvalidPlan::Inconsistent(contradiction)),
             None => Ok(plan),
@@ -148,15 +113,10 @@ impl PlanDocument {
     }
 }
 
-/// Text of a plan in a message: its beginning, with escaped control characters.
-pub(super) fn shown(text: &str) -> String {
-    printable(&shortened(text))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::super::document::tests::document;
     use super::*;
@@ -188,7 +148,7 @@ mod tests {
             assert!(of(bytes).starts_with("it is not JSON: "), "{}", of(bytes));
         }
         for text in ["{}", "[]", "7", "null", r#"{"version": null}"#] {
-            assert!(of(text.as_bytes()).contains("no member"), "{text}");
+            assert_eq!(of(text.as_bytes()), "it is not a plan: it has no version");
         }
         let version = |version: Value| error(|value| value["version"] = version);
         assert!(
