@@ -102,19 +102,13 @@ async fn observe(kafka: &Kafka, (_, left_out, added, says): Row) -> Vec<String> 
     stage.set("START_TIMEOUT", "3s");
     let letters = stage.dead_letter_topic();
     let replays = format!("{}.replay.", stage.group);
-    let entries = NEEDED.iter().enumerate();
-    let entries = entries.filter(|(index, _)| !left_out.contains(index));
-    for (object, operation) in entries.map(|(_, entry)| *entry).chain(added) {
-        let resource = match object {
-            Object::Topic => Topic(&stage.topic),
-            Object::Group => Group(&stage.group),
-            Object::Replays => Groups(&replays),
-            Object::DeadLetters => Topic(&letters),
-        };
-        kafka.allow(resource, operation).unwrap();
-    }
-    // The broker applies an entry a moment after it is created.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    permissions::grant(kafka, &NEEDED, left_out, added, |object| match object {
+        Object::Topic => Topic(&stage.topic),
+        Object::Group => Group(&stage.group),
+        Object::Replays => Groups(&replays),
+        Object::DeadLetters => Topic(&letters),
+    })
+    .await;
     let codes = COMMANDS.iter().map(|arguments| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
         stage.set_environment(&mut command);

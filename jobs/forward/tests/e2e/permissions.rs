@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use serde_json::json;
-use testkit::acl::AclOperation;
 use testkit::acl::Resource::{Group, Topic};
+use testkit::acl::{AclOperation, Resource};
 use testkit::kafka::{Kafka, Options};
 use testkit::topics::NewRecord;
 use testkit::user::User;
@@ -27,6 +27,23 @@ pub(crate) fn start() -> Kafka {
         ..Options::default()
     })
     .unwrap()
+}
+
+/// Grants the needed operations, except those with the indices `left_out`, and `added`.
+pub(crate) async fn grant<'n, O: Copy>(
+    kafka: &Kafka,
+    needed: &[(O, AclOperation)],
+    left_out: &[usize],
+    added: Option<(O, AclOperation)>,
+    resource: impl Fn(O) -> Resource<'n>,
+) {
+    let entries = needed.iter().enumerate();
+    let entries = entries.filter(|(index, _)| !left_out.contains(index));
+    for (object, operation) in entries.map(|(_, entry)| *entry).chain(added) {
+        kafka.allow(resource(object), operation).unwrap();
+    }
+    // The broker applies an entry a moment after it is created.
+    tokio::time::sleep(Duration::from_millis(500)).await;
 }
 
 #[tokio::test]
@@ -186,19 +203,13 @@ async fn observe(kafka: &Kafka, (missing, left_out, added): Row) -> (String, Str
     let values = [b"not a datum".to_vec(), User::new(1, "name").encode()];
     stage.write(&values.map(|value| NewRecord::to(0, value)));
     let letters = stage.dead_letter_topic();
-    let entries = NEEDED.iter().enumerate();
-    let entries = entries.filter(|(index, _)| !left_out.contains(index));
-    for (object, operation) in entries.map(|(_, entry)| *entry).chain(added) {
-        let resource = match object {
-            Object::Topic => Topic(&stage.topic),
-            Object::Group => Group(&stage.group),
-            Object::DeadLetters => Topic(&letters),
-            Object::Answers => Topic(&answers),
-        };
-        kafka.allow(resource, operation).unwrap();
-    }
-    // The broker applies an entry a moment after it is created.
-    tokio::time::sleep(Duration::from_millis(500)).await;
+    grant(kafka, &NEEDED, left_out, added, |object| match object {
+        Object::Topic => Topic(&stage.topic),
+        Object::Group => Group(&stage.group),
+        Object::DeadLetters => Topic(&letters),
+        Object::Answers => Topic(&answers),
+    })
+    .await;
     let (checked, checks) = stage.check();
     let checks = checks.values().filter(|check| {
         let name = check["name"].as_str().unwrap();
