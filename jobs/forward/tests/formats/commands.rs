@@ -52,27 +52,23 @@ routes:
     }
 }
 
+/// The JSON of a command, which is valid for the schema of this name.
+fn shown(command: &mut Command, name: &str, code: i32) -> Value {
+    let output = command.args(["--output", "json"]).output().unwrap();
+    let report = report(&output);
+    assert_eq!(output.status.code(), Some(code), "{report:#}");
+    assert_valid(name, &report);
+    report
+}
+
 #[test]
 fn explanations_and_the_status_are_valid() {
     let stage = Stage::new();
     stage.write(&records());
     stage.run(&[]);
     let shown = |name: &str, arguments: &[&str], code: i32| {
-        let output = Command::new(env!("CARGO_BIN_EXE_forward"))
-            .env_clear()
-            .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
-            .env("KAFKA_TOPIC", TOPIC)
-            .env("API_TYPE_A_URL", stage.a.url())
-            .env("API_TYPE_B_URL", stage.b.url())
-            .env("TOMBSTONES", "dead_letter")
-            .args(arguments)
-            .args(["--output", "json"])
-            .output()
-            .unwrap();
-        let report = report(&output);
-        assert_eq!(output.status.code(), Some(code), "{report:#}");
-        assert_valid(name, &report);
-        report
+        let mut command = stage.command(arguments[0]);
+        shown(command.args(&arguments[1..]), name, code)
     };
     // The embedded broker finds no offsets by time, so no dead letters and no records of a search.
     let states = [
@@ -183,22 +179,9 @@ fn reports_about_dead_letters_are_valid() {
         stage.write(&records());
         stage.run(&["--dead-letter-envelope", envelope]);
         let shown = |name: &str, arguments: &[&str], code: i32| {
-            let output = Command::new(env!("CARGO_BIN_EXE_forward"))
-                .env_clear()
-                .env("KAFKA_BOOTSTRAP_SERVERS", stage.broker.bootstrap())
-                .env("KAFKA_TOPIC", TOPIC)
-                .env("API_TYPE_A_URL", stage.a.url())
-                .env("API_TYPE_B_URL", stage.b.url())
-                .env("DEAD_LETTER_ENVELOPE", envelope)
-                .arg("dead-letters")
-                .args(arguments)
-                .args(["--output", "json"])
-                .output()
-                .unwrap();
-            let report = report(&output);
-            assert_eq!(output.status.code(), Some(code), "{report:#}");
-            assert_valid(name, &report);
-            report
+            let mut command = stage.command("dead-letters");
+            let command = command.env("DEAD_LETTER_ENVELOPE", envelope);
+            shown(command.args(arguments), name, code)
         };
         let list = shown("dead-letter-list", &["list"], 0);
         let letters = list["letters"].as_array().unwrap();

@@ -68,7 +68,7 @@ impl Stage {
         report(&output)
     }
 
-    /// A command of the job, with the settings of these tests that are none of a run.
+    /// A command of the job other than `run`, with the settings of these tests.
     fn command(&self, name: &str) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
         command
