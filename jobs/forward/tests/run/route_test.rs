@@ -15,25 +15,13 @@ const TIMESTAMP: i64 = 1_700_000_000_123;
 fn test(routes: &str, samples: &[u8], arguments: &[&str]) -> (Option<i32>, String, String) {
     let mut file = tempfile::NamedTempFile::new().unwrap();
     file.write_all(routes.as_bytes()).unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_forward"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    command
         .env_clear()
         .env("ROUTES", file.path())
         .args(["test", "--records", "-"])
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // A process that has ended does not read.
-    let _ = child.stdin.take().unwrap().write_all(samples);
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
-    (
-        output.status.code(),
-        text(&output.stdout),
-        text(&output.stderr),
-    )
+        .args(arguments);
+    output_of(&mut command, samples)
 }
 
 fn test_json(routes: &str, samples: &str) -> (Option<i32>, Value) {

@@ -1,29 +1,13 @@
 //! `forward report` as a process.
 
-use std::io::Write;
-
 use super::*;
 
 /// The exit code, standard output and standard error.
 fn rendered(arguments: &[&str], input: &[u8]) -> (i32, String, String) {
-    let mut child = Command::new(env!("CARGO_BIN_EXE_forward"))
-        .env_clear()
-        .arg("report")
-        .args(arguments)
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    // Fails if the command ends before it reads everything.
-    let _ = child.stdin.take().unwrap().write_all(input);
-    let output = child.wait_with_output().unwrap();
-    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
-    (
-        output.status.code().unwrap(),
-        text(output.stdout),
-        text(output.stderr),
-    )
+    let mut command = Command::new(env!("CARGO_BIN_EXE_forward"));
+    let command = command.env_clear().arg("report").args(arguments);
+    let (code, text, log) = output_of(command, input);
+    (code.unwrap(), text, log)
 }
 
 #[test]
