@@ -152,7 +152,7 @@ fn what_is_no_report_has_an_exit_code_and_a_reason() {
         (
             file("large", &large),
             65,
-            "large: it is larger than 8388608 bytes",
+            "large: it has more than 8388608 bytes",
         ),
         (
             format!("{}/none", folder.path().display()),
