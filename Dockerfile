@@ -39,6 +39,7 @@ COPY shared/runtime/Cargo.toml shared/runtime/
 COPY shared/schema-registry/Cargo.toml shared/schema-registry/
 COPY shared/settings/Cargo.toml shared/settings/
 COPY shared/standard-webhooks/Cargo.toml shared/standard-webhooks/
+COPY shared/telemetry/Cargo.toml shared/telemetry/
 COPY shared/testkit/Cargo.toml shared/testkit/
 COPY shared/tools/Cargo.toml shared/tools/
 COPY shared/writer-schemas/Cargo.toml shared/writer-schemas/

@@ -1,0 +1,1 @@
+//! Metrics and traces of the programs, with OpenTelemetry's SDK.
