@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use record::Message;
 
+use crate::activity::RouteActivity;
 use crate::completion::Completion;
 use crate::config::DeliveryConfig;
 use crate::error::DeliveryError;
@@ -131,6 +132,13 @@ impl Delivery {
         self.routes
             .get(route)
             .is_none_or(|route| route.is_deferred())
+    }
+
+    /// What a route does at the moment. After [`Delivery::stop`], circuit and pause are those from before.
+    pub fn activity(&self, route: usize) -> RouteActivity {
+        self.routes
+            .get(route)
+            .map_or_else(RouteActivity::default, |route| *route.activity())
     }
 
     /// The number of accepted messages of a route that are not completed. It decreases after completions are sent: at 0,

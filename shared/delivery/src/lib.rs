@@ -11,6 +11,7 @@
 //! - [`Delivery`]: accepts messages and returns [`Completion`]s
 //! - [`DeliveryConfig`], [`EndpointConfig`], [`Limits`], [`Order`]: the configuration
 //! - [`EndpointClient`]: sends one probe request to an endpoint, as `forward check` does
+//! - [`RouteActivity`]: what a route does at the moment
 //! - [`status`]: what each status code means for a record; [`StatusRules`]: what it means for one route
 //!
 //! What can be replaced, each by a trait with few methods:
@@ -63,6 +64,7 @@
 // A message that is not accepted is returned as it is: boxing it would cost an allocation for each attempt.
 #![allow(clippy::result_large_err)]
 
+mod activity;
 mod answer;
 mod completion;
 mod config;
@@ -83,6 +85,7 @@ mod timer;
 pub mod transport;
 mod worker;
 
+pub use activity::{CircuitPhase, RouteActivity};
 pub use answer::{Answer, AnswerConfig, RecordAnswer};
 pub use completion::{Completion, DeliveryOutcome, Receipt};
 pub use config::{DeliveryConfig, EndpointConfig, EndpointPause, Limits, Order};

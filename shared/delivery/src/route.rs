@@ -4,6 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
+use crate::activity::RouteActivity;
 use crate::config::EndpointConfig;
 use crate::inbox::Inbox;
 use crate::statistics::RouteStatistics;
@@ -42,6 +43,7 @@ pub(crate) struct RouteShared {
     statistics: Mutex<RouteStatistics>,
     /// Before when the next run should send no request.
     not_before: Mutex<Option<Instant>>,
+    activity: Mutex<RouteActivity>,
 }
 
 impl RouteShared {
@@ -62,6 +64,7 @@ impl RouteShared {
             is_deferred: AtomicBool::new(false),
             statistics: Mutex::default(),
             not_before: Mutex::default(),
+            activity: Mutex::default(),
         }
     }
 
@@ -101,6 +104,10 @@ impl RouteShared {
         self.not_before
             .lock()
             .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn activity(&self) -> MutexGuard<'_, RouteActivity> {
+        self.activity.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_state(&self) -> MutexGuard<'_, RouteState> {

@@ -8,6 +8,7 @@ use super::circuit::{Circuit, CircuitChange, CircuitPermit, CircuitSettings, Cir
 use super::endpoint_group::{EndpointGroup, Reachability};
 use super::pause::RequestedPause;
 use super::rate::RateLimiter;
+use crate::activity::CircuitPhase;
 
 /// The limits on the requests of one route.
 #[derive(Debug)]
@@ -159,6 +160,17 @@ impl Limiter {
             && self.group_state(now).is_none_or(|state| state == closed)
     }
 
+    /// The phase of the route's circuit, or of the group's, if that is further from closed.
+    pub(crate) fn circuit_phase(&self, now: Instant) -> CircuitPhase {
+        let phase = |state| match state {
+            CircuitState::Closed => CircuitPhase::Closed,
+            CircuitState::ProbeDue | CircuitState::Probing => CircuitPhase::HalfOpen,
+            CircuitState::Open(_) | CircuitState::Disabled => CircuitPhase::Open,
+        };
+        let shared = self.group_state(now).map(phase);
+        phase(self.circuit.state(now)).max(shared.unwrap_or_default())
+    }
+
     /// When the present pause ends, if there is one: the circuit's cool-down, or what the endpoint requested.
     pub(crate) fn pause_end(&self, now: Instant) -> Option<Instant> {
         match (self.circuit.state(now), self.group_state(now)) {
@@ -224,11 +236,15 @@ mod tests {
             CircuitChange::Opened(SECOND)
         );
         assert_eq!(limiter.admission(now), Admission::Paused(now + SECOND));
+        assert_eq!(limiter.circuit_phase(now), CircuitPhase::Open);
         assert_eq!(limiter.admission(now + SECOND), Admission::Probe);
+        assert_eq!(limiter.circuit_phase(now + SECOND), CircuitPhase::HalfOpen);
         let probe = limiter.acquire();
         assert_eq!(limiter.admission(now + SECOND), Admission::Blocked);
+        assert_eq!(limiter.circuit_phase(now + SECOND), CircuitPhase::HalfOpen);
         limiter.record_success(probe, now + SECOND, now);
         assert_eq!(limiter.admission(now + SECOND), Admission::Now);
+        assert_eq!(limiter.circuit_phase(now + SECOND), CircuitPhase::Closed);
     }
 
     #[test]

@@ -372,6 +372,7 @@ impl Worker {
     /// Makes the route's state visible to other threads.
     fn publish_state(&self) {
         *self.shared.not_before() = self.policy.limiter.not_before();
+        self.publish_activity();
         let state = match &self.deferred {
             Some(reason) => RouteState::Deferred {
                 reason: Arc::clone(reason),
@@ -382,6 +383,17 @@ impl Worker {
         let is_open = state == RouteState::Open;
         if self.shared.replace_state(state).is_some() && is_open {
             info!(route = self.name, "the endpoint responds again");
+        }
+    }
+
+    fn publish_activity(&self) {
+        let mut activity = self.shared.activity();
+        activity.requests_in_flight = self.in_flight.len();
+        // The end of a run disables the circuit, which is about the run and not about the endpoint.
+        if !self.is_stopping {
+            let now = now();
+            activity.circuit = self.policy.limiter.circuit_phase(now);
+            activity.paused_until = self.policy.limiter.pause_end(now);
         }
     }
 
