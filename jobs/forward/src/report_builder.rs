@@ -17,6 +17,7 @@ use crate::config::Config;
 use crate::dead_letter::DeadLetterSummary;
 use crate::exit::Facts;
 use crate::pipeline::{DeferredRecord, Pipeline, age};
+use crate::report::latency;
 use crate::report::timeline::Timeline;
 use crate::report::{
     self, AnswerCounts, Identity, Latency, LatencyCount, OldestDeferred, PartitionReport,
@@ -34,6 +35,7 @@ pub(crate) struct ReportBuilder {
     partitions: Vec<PartitionReport>,
     routes: Vec<RouteReport>,
     oldest_deferred: Option<DeferredRecord>,
+    commit_latency: Option<Duration>,
     dead_letters: DeadLetterSummary,
     timeline: Timeline,
     progress: Vec<ProgressSample>,
@@ -64,6 +66,7 @@ impl ReportBuilder {
             partitions: Vec::new(),
             routes: routes.iter().map(idle).collect(),
             oldest_deferred: None,
+            commit_latency: None,
             dead_letters: DeadLetterSummary::default(),
             timeline: Timeline::default(),
             progress: Vec::new(),
@@ -171,6 +174,7 @@ impl ReportBuilder {
         let timeline = std::mem::take(&mut self.timeline);
         self.progress = timeline.end(elapsed, progress(pipeline));
         self.oldest_deferred = pipeline.partitions().oldest_deferred().copied();
+        self.commit_latency = pipeline.commit_latency();
         self.dead_letters = pipeline.dead_letter_summary().clone();
         self.add_outcome(window, pipeline);
         // An unreachable broker is not asked a second time: the run may have a deadline.
@@ -200,6 +204,8 @@ impl ReportBuilder {
             route.timeouts = statistics.timeouts;
             route.connection_errors = statistics.connection_errors;
             route.latency_ms = Latency::new(statistics.p50(), statistics.p99(), statistics.max());
+            route.latency_sum_ms = (!statistics.statuses.is_empty())
+                .then(|| latency::milliseconds(statistics.total_latency()));
             let ranges = statistics.latencies().into_iter();
             route.latency_ranges_ms = ranges.map(LatencyCount::from).collect();
             route.statuses = statistics.statuses;
@@ -234,6 +240,9 @@ impl ReportBuilder {
             oldest_deferred: self
                 .oldest_deferred
                 .map(|record| oldest_deferred(&record, &report.routes, started + took)),
+            commit_seconds: self
+                .commit_latency
+                .map(|latency| latency.as_micros() as f64 / 1e6),
             progress: self.progress,
             dead_letters: self.dead_letters,
             ..report

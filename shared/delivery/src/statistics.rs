@@ -35,6 +35,11 @@ impl RouteStatistics {
         self.latency.max
     }
 
+    /// The sum of that time over all responses.
+    pub fn total_latency(&self) -> Duration {
+        self.latency.sum
+    }
+
     /// The distribution of that time: the ranges that have responses, in order, at most four for each power of two. All
     /// times from 235 s on are in one range, which ends behind the longest.
     pub fn latencies(&self) -> Vec<LatencyRange> {
@@ -76,6 +81,7 @@ pub struct LatencyRange {
 struct Histogram {
     counts: Vec<u64>,
     total: u64,
+    sum: Duration,
     max: Duration,
 }
 
@@ -87,6 +93,7 @@ impl Default for Histogram {
         Self {
             counts: vec![0; ((POWERS - LINEAR + 1) << LINEAR) as usize],
             total: 0,
+            sum: Duration::ZERO,
             max: Duration::ZERO,
         }
     }
@@ -99,6 +106,7 @@ impl Histogram {
             *count += 1;
         }
         self.total += 1;
+        self.sum = self.sum.saturating_add(latency);
         self.max = self.max.max(latency);
     }
 
@@ -191,6 +199,7 @@ mod tests {
         assert!(is_close(statistics.p50(), 500.0), "{:?}", statistics.p50());
         assert!(is_close(statistics.p99(), 990.0), "{:?}", statistics.p99());
         assert_eq!(statistics.max(), Duration::from_secs(1));
+        assert_eq!(statistics.total_latency(), Duration::from_millis(500_500));
         assert_eq!(statistics.statuses[&200], 1000);
     }
 

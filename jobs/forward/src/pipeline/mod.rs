@@ -255,6 +255,11 @@ impl<'r> Pipeline<'r> {
         &self.answers
     }
 
+    /// The longest time from the request of a commit to its acknowledgement; `None` without an acknowledged commit.
+    pub fn commit_latency(&self) -> Option<Duration> {
+        Some(self.commits.latency()).filter(|latency| !latency.is_zero())
+    }
+
     /// The dead letters by cause, with samples.
     pub fn dead_letter_summary(&self) -> &DeadLetterSummary {
         self.dead_letters.summary()

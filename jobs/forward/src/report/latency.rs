@@ -48,6 +48,7 @@ impl From<LatencyRange> for LatencyCount {
     }
 }
 
-fn milliseconds(duration: Duration) -> f64 {
+/// In milliseconds, in steps of a microsecond.
+pub(crate) fn milliseconds(duration: Duration) -> f64 {
     duration.as_micros() as f64 / 1000.0
 }

@@ -100,6 +100,10 @@ pub struct RunReport {
     /// The oldest record that this run has deferred; absent if it has deferred none, or none with a timestamp.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub oldest_deferred: Option<OldestDeferred>,
+    /// The longest time from the request of a commit to its acknowledgement, in seconds. Absent without an acknowledged
+    /// commit.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub commit_seconds: Option<f64>,
     /// The progress of the run, from its start to its end, at most 120 samples. Absent if the run ended before it read a
     /// record, as with an empty window.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -173,6 +177,7 @@ impl RunReport {
             partitions,
             routes,
             oldest_deferred: None,
+            commit_seconds: None,
             progress: Vec::new(),
             dead_letters: DeadLetterSummary::default(),
             notes,

@@ -48,6 +48,9 @@ pub struct RouteReport {
     /// The distribution of that latency: the ranges that have responses, in order. Absent without a response.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub latency_ranges_ms: Vec<LatencyCount>,
+    /// The sum of that latency. Absent without a response.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub latency_sum_ms: Option<f64>,
     /// The state at the end of the run.
     pub state: RouteEnd,
     /// The endpoint requested a pause, or its circuit is open: the next run sends no request before this time (RFC 3339,

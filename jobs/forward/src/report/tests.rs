@@ -39,6 +39,7 @@ pub(crate) fn route(name: &str, delivered: i64) -> RouteReport {
             Duration::from_secs(2),
         ),
         latency_ranges_ms: Vec::new(),
+        latency_sum_ms: None,
         state: RouteEnd::Open,
         retry_at: None,
         answers: None,
