@@ -1,4 +1,6 @@
-//! The metrics of a program: a meter for its instruments, and Prometheus' text format.
+//! The metrics of a program: a meter for its instruments, Prometheus' text format, and a client of a Pushgateway.
+
+mod pushgateway;
 
 use std::sync::Arc;
 
@@ -12,6 +14,8 @@ use opentelemetry_sdk::metrics::{
 };
 use prometheus::core::Collector;
 use prometheus::{Registry, TextEncoder};
+
+pub use pushgateway::{PushError, Pushgateway, PushgatewayUrl};
 
 /// The media type of [`Metrics::text`].
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
@@ -87,9 +91,12 @@ impl Metrics {
     /// not in [`Metrics::collect`].
     ///
     /// # Errors
-    /// Another collector has a metric of the same name.
-    pub fn register(&self, collector: Box<dyn Collector>) -> Result<(), MetricsError> {
-        let registered = self.registry.register(collector);
+    /// The collector is invalid, or another one has a metric of the same name.
+    pub fn register(
+        &self,
+        collector: prometheus::Result<Box<dyn Collector>>,
+    ) -> Result<(), MetricsError> {
+        let registered = collector.and_then(|collector| self.registry.register(collector));
         registered.map_err(|error| MetricsError(error.to_string()))
     }
 
