@@ -18,6 +18,7 @@ use offsets::window::{WindowEnd, WindowStart};
 use settings::common::SECRET_REFRESH_INTERVAL;
 use settings::{SettingError, Settings};
 
+use crate::metrics::MetricsConfig;
 use crate::settings::{
     CONCURRENT_RUNS, DEAD_LETTER_ENVELOPE, DEAD_LETTER_MAX_RATIO, DEAD_LETTER_MIN_COUNT, DEADLINE,
     DELIVERY_SCHEMA, KAFKA_GROUP_ID, KAFKA_GROUP_PROTOCOL, ON_DATA_LOSS, ORDER, SHUTDOWN_TIMEOUT,
@@ -75,6 +76,8 @@ pub struct Config {
     pub dead_letter_min_count: u64,
     /// The topic of reports (`report_topic`); `None`: none.
     pub report_topic: Option<String>,
+    /// Where the metrics of each run are written (`metrics_…`).
+    pub metrics: MetricsConfig,
 }
 
 /// What a run does when unread records were deleted from the log.
@@ -192,6 +195,7 @@ impl Config {
                 ],
                 "none, key or partition",
             )?,
+            metrics: MetricsConfig::from_settings(settings)?,
             report_topic: parse::report_topic(settings, &kafka)?,
             dead_letter_topic: parse::dead_letter_topic(settings, &kafka)?,
             dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::OciStreaming),

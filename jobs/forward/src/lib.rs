@@ -17,6 +17,7 @@
 //! - [`dead_letters`]: lists and shows dead letters
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
+//! - [`metrics`]: the metrics of the runs
 //! - [`init`]: writes settings and routes for a schema
 //! - [`completions`], [`man_pages`]: for the shell and for `man`
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
@@ -57,6 +58,7 @@ pub mod init;
 pub mod job;
 mod lookup;
 pub mod man_pages;
+pub mod metrics;
 mod pauses;
 pub mod pipeline;
 pub mod plan;

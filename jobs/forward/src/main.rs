@@ -14,6 +14,7 @@ use forward::config::Config;
 use forward::dead_letters::{LettersOutcome, Replay, ReplayOptions};
 use forward::exit::RunOutcome;
 use forward::job::Job;
+use forward::metrics::{self, JobMetrics};
 use forward::route_config::RouteConfig;
 use forward::run::Run;
 use forward::schedule;
@@ -71,15 +72,34 @@ fn main() -> ExitCode {
 /// Loads the configuration, then runs windows. Errors here are configuration errors; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
-    telemetry::start(&Settings::without_files(&GROUPS, flags, environment))?;
+    let metrics = JobMetrics::new(options.every.is_some(), environment);
+    let mut settings = Settings::without_files(&GROUPS, flags, environment);
+    let outcome = run_windows(options, flags, &metrics, &mut settings);
+    if outcome.is_err() && !options.dry_run {
+        let code = RunOutcome::Configuration.code();
+        metrics::publish_failure(&metrics, &settings, code, SystemTime::now());
+    }
+    outcome
+}
+
+/// Runs windows. `settings` are those of environment and flags at first, then all.
+fn run_windows(
+    options: &RunOptions,
+    flags: &Flags,
+    metrics: &JobMetrics,
+    settings: &mut Settings,
+) -> Result<RunOutcome> {
+    let environment = environment()?;
+    telemetry::start(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let live = runtime.block_on(LiveSettings::gather(&GROUPS, flags, environment))?;
-    telemetry::start(&live.current())?;
+    *settings = Settings::clone(&live.current());
+    telemetry::start(settings)?;
     warn_misspelled(&GROUPS);
     let proxies = Proxies::from_environment(environment)?;
-    let mut loaded = Job::load(&live.current())?;
+    let mut loaded = Job::load(settings)?;
     let plan = options.plan.as_ref();
     let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));
     let plan = plan.transpose()?;
@@ -101,6 +121,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
             registry: loaded.sources.registry.as_ref(),
             letters: None,
             oracle_cloud: oracle_cloud.as_ref(),
+            metrics: Some(metrics),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };

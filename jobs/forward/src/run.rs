@@ -26,6 +26,7 @@ use crate::answer_topics::{self, UnusableTopic};
 use crate::config::Config;
 use crate::dead_letter::DeadLetterConfig;
 use crate::error::RunError;
+use crate::metrics::JobMetrics;
 use crate::pauses::{self, PauseEnds};
 use crate::pipeline::{
     self, Deadlines, LetterFilter, PartitionState, Pipeline, PipelineConfig, PipelineIo,
@@ -62,6 +63,8 @@ pub struct Run<'r> {
     pub letters: Option<&'r LetterFilter<'r>>,
     /// How to reach Object Storage, if the report is written there.
     pub oracle_cloud: Option<&'r OciConfig>,
+    /// The metrics of the process; `None` if the run is not part of them.
+    pub metrics: Option<&'r JobMetrics>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::cli::{Output, RunOptions};
 use crate::exit::RunOutcome;
+use crate::metrics;
 use crate::pipeline::Pipeline;
 use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
@@ -62,7 +63,15 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
     let names: Vec<&str> = run.routes.names().collect();
     let terminal = options.shows_progress(&io::stderr()).then(io::stderr);
     let mut line = ProgressLine::new(terminal, Instant::now());
-    let mut report = run.window(&id, |pipeline| show(pipeline, &names, &mut line));
+    if let Some(metrics) = run.metrics {
+        metrics.begin(&run.config.kafka.topic, &run.config.group);
+    }
+    let mut report = run.window(&id, |pipeline| {
+        show(pipeline, &names, &mut line);
+        if let Some(metrics) = run.metrics {
+            metrics.observe(pipeline, &names);
+        }
+    });
     line.clear();
     let destinations = ReportDestinations {
         config: run.config,
@@ -71,6 +80,9 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
     };
     destinations.write(&mut report);
     print(&report, options);
+    if let Some(metrics) = run.metrics {
+        metrics::publish(metrics, &run.config.metrics, &report);
+    }
     report
 }
 

@@ -6,7 +6,7 @@ use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 
 /// Every group of settings that the job reads, in the order of its help.
-pub static GROUPS: [&Group; 10] = [
+pub static GROUPS: [&Group; 11] = [
     &KAFKA,
     &WRITER_SCHEMAS,
     &REGISTRY,
@@ -15,6 +15,7 @@ pub static GROUPS: [&Group; 10] = [
     &DELIVERY,
     &DEAD_LETTERS,
     &REPORT,
+    &METRICS,
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
 ];
@@ -65,4 +66,10 @@ settings::settings! {
 
     [REPORT = "Job: report"]
     REPORT_TOPIC = "report_topic", "A topic to which each run also writes its report, with the consumer group as the key; a replay has another key. It must exist; set cleanup.policy=compact on it. Unset: none.";
+
+    [METRICS = "Job: metrics"]
+    METRICS_FILE = "metrics_file", "A file that receives the metrics of each run in Prometheus' text format, for the textfile collector of the node exporter. It is replaced atomically; its name must end with .prom for that collector. Unset: none.";
+    METRICS_PUSHGATEWAY = "metrics_pushgateway", "The URL of a Prometheus Pushgateway, to which each run pushes its metrics, for at most 5 seconds. Unset: none.";
+    #[user] METRICS_PUSHGATEWAY_USERNAME = "metrics_pushgateway_username", "The user name for HTTP Basic at the Pushgateway.";
+    #[secret] METRICS_PUSHGATEWAY_PASSWORD = "metrics_pushgateway_password", "The password for HTTP Basic at the Pushgateway.";
 }

@@ -59,6 +59,8 @@ mod plan_refusals;
 mod plan_shards;
 #[path = "e2e/proxies.rs"]
 mod proxies;
+#[path = "e2e/pushgateway.rs"]
+mod pushgateway;
 #[path = "e2e/rate_limits.rs"]
 mod rate_limits;
 #[path = "e2e/recreated.rs"]

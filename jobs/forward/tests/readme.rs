@@ -11,7 +11,8 @@ use caller_auth::settings::CALLER_AUTH;
 use clap::error::ErrorKind;
 use fn_recep_avro::settings::INGEST;
 use forward::exit::RunOutcome;
-use forward::settings::{DEAD_LETTERS, DELIVERY, REPORT, ROUTING, WINDOW};
+use forward::metrics;
+use forward::settings::{DEAD_LETTERS, DELIVERY, METRICS, REPORT, ROUTING, WINDOW};
 use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
@@ -21,7 +22,7 @@ use settings::names::NAMES;
 use settings::{Group, Setting, markdown};
 
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
-static GROUPS: [&Group; 14] = [
+static GROUPS: [&Group; 15] = [
     &EVERY_PROGRAM,
     &WRITER_SCHEMAS,
     &ORACLE_CLOUD,
@@ -36,6 +37,7 @@ static GROUPS: [&Group; 14] = [
     &DELIVERY,
     &DEAD_LETTERS,
     &REPORT,
+    &METRICS,
 ];
 
 /// Names in upper case that are not settings of the programs.
@@ -150,13 +152,15 @@ fn tables() -> String {
 /// `UPDATE_TABLES=1` (`make readme`) writes the tables instead.
 #[test]
 fn the_tables_match_the_programs() {
-    assert_table("settings", &tables());
-    assert_table("profiles", &kafka::profile::markdown());
+    let configuration = "docs/CONFIGURATION.md";
+    assert_table(configuration, "settings", &tables());
+    assert_table(configuration, "profiles", &kafka::profile::markdown());
+    let operations = "docs/OPERATIONS.md";
+    assert_table(operations, "job-metrics", &metrics::markdown::table());
 }
 
-/// Asserts that docs/CONFIGURATION.md has this text between the marks of this name.
-fn assert_table(name: &str, expected: &str) {
-    let path = "docs/CONFIGURATION.md";
+/// Asserts that the document has this text between the marks of this name.
+fn assert_table(path: &str, name: &str, expected: &str) {
     let (begin, end) = (format!("<!-- {name} -->\n"), format!("<!-- /{name} -->\n"));
     let text = read(path);
     let (before, rest) = text.split_once(&begin).expect(&begin);

@@ -79,6 +79,8 @@ impl Replay<'_> {
             registry: job.sources.registry.as_ref(),
             letters: Some(&letters),
             oracle_cloud: self.oracle_cloud,
+            // They are those of the runs of the group, not of replays.
+            metrics: None,
             dry_run: self.options.dry_run,
             shutdown: self.shutdown,
         };

@@ -11,6 +11,7 @@ mod fairness;
 mod formats;
 mod give_up;
 mod init;
+mod metrics;
 mod offline_check;
 mod pauses;
 mod proxies;
