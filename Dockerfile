@@ -25,6 +25,7 @@ COPY jobs/forward/Cargo.toml jobs/forward/
 COPY shared/avro/Cargo.toml shared/avro/
 COPY shared/caller-auth/Cargo.toml shared/caller-auth/
 COPY shared/delivery/Cargo.toml shared/delivery/
+COPY shared/html-page/Cargo.toml shared/html-page/
 COPY shared/http-proxy/Cargo.toml shared/http-proxy/
 COPY shared/http-server/Cargo.toml shared/http-server/
 COPY shared/kafka/Cargo.toml shared/kafka/

@@ -1,13 +1,12 @@
 //! The HTML page: title, counts, the last records.
 //!
-//! The page contains its style and script, and its content security policy allows no others. The script fetches the page
+//! The page contains its style and script, and its content security policy allows no others. Most of the style is that of all
+//! pages (`shared/html-page`). The script fetches the page
 //! every two seconds and replaces the content. Without scripts the page reloads.
 
 use std::fmt::Write;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
-use openssl::sha::sha256;
+use html_page::{Policy, escape};
 use serde_json::Value;
 
 use super::record_log::{LogEntry, RecordLog};
@@ -35,14 +34,12 @@ impl Page {
         // By the golden angle, 137°, titles that differ in one letter have very different hues.
         let letters: u32 = title.bytes().map(u32::from).sum();
         let hue = (letters % 360) * 137 % 360;
-        let style = format!(":root{{--hue:{hue}}}{STYLE}");
-        let digest = |text: &str| STANDARD.encode(sha256(text.as_bytes()));
-        let policy = format!(
-            "default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; img-src data:; \
-             connect-src 'self'; style-src 'sha256-{}'; script-src 'sha256-{}'",
-            digest(&style),
-            digest(SCRIPT)
-        );
+        let style = format!("{}:root{{--hue:{hue}}}{STYLE}", html_page::STYLE);
+        let policy = Policy {
+            style: &style,
+            script: Some(SCRIPT),
+        };
+        let policy = policy.to_string();
         Self {
             title: escape(title),
             hue,
@@ -61,6 +58,7 @@ impl Page {
         let Self {
             title, hue, style, ..
         } = self;
+        let icon = html_page::icon(*hue);
         let (received, repeated, refused) = log.counts();
         let mut list = String::new();
         for entry in log.newest_first().take(MAX_SHOWN) {
@@ -78,10 +76,9 @@ impl Page {
             "<!doctype html><html lang=\"en\"><head><meta charset=\"utf-8\">\
              <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\
              <noscript><meta http-equiv=\"refresh\" content=\"5\"></noscript>\
-             <link rel=\"icon\" href=\"data:image/svg+xml,%3Csvg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 16 16'%3E%3Ccircle cx='8' cy='8' r='7' fill='hsl({hue} 62%25 45%25)'/%3E%3C/svg%3E\">\
-             <title>{title} ({received})</title><style>{style}</style></head><body>\
+             {icon}<title>{title} ({received})</title><style>{style}</style></head><body>\
              <header><h1>{title}</h1><p>Accepts Avro records by <code>POST /</code></p></header>\
-             <main data-newest=\"{received}\"><dl class=\"counts\">\
+             <main data-newest=\"{received}\"><dl class=\"tiles\">\
              <div class=\"main\"><dt>received</dt><dd>{received}</dd></div>\
              <div><dt>repeated</dt><dd>{repeated}</dd></div>\
              <div><dt>refused</dt><dd>{refused}</dd></div></dl>{list}</main>\
@@ -139,25 +136,6 @@ fn age(ms: u64) -> String {
         seconds @ 3600..=86_399 => format!("{} h ago", seconds / 3600),
         seconds => format!("{} d ago", seconds / 86_400),
     }
-}
-
-fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for character in text.chars() {
-        match character {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            // Invisible characters that reorder or hide text could make the page show something else than the record.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{0}'..='\u{8}' => {
-                escaped.push('\u{fffd}');
-            }
-            other => escaped.push(other),
-        }
-    }
-    escaped
 }
 
 #[cfg(test)]

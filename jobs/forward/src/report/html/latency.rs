@@ -2,7 +2,8 @@
 
 use std::fmt::Write;
 
-use super::page::escape;
+use html_page::escape;
+
 use super::plot::{Figure, bar, duration, figure, row_title};
 use crate::report::content::MOST_ROWS;
 use crate::report::text::thousands;

@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use html_page::escape;
+
 use super::{lag, latency, outcomes, progress};
 use crate::exit::RunOutcome;
 use crate::report::RunReport;
@@ -47,9 +49,10 @@ fn head(report: &RunReport) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{STYLE}</style>\n</head>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n\
          <body>\n<header>\n<h1>{title}</h1>\n<p class=\"outcome {}\"><strong>Exit code {}.</strong> {}</p>\n{dry_run}\
          <p class=\"identity\">{}<br>from {} to {}</p>\n</header>\n",
+        html_page::STYLE,
         severity(report.outcome),
         report.exit_code,
         escape(report.outcome.meaning()),
@@ -166,22 +169,4 @@ fn list(title: &str, lines: &[String]) -> String {
         .map(|line| format!("<li>{}</li>\n", escape(line)))
         .collect();
     format!("<section>\n<h2>{title}</h2>\n<ul>\n{items}</ul>\n</section>\n")
-}
-
-/// Text for the content of an element or a quoted attribute. Control characters are replaced.
-pub(super) fn escape(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => escaped.push_str("&amp;"),
-            '<' => escaped.push_str("&lt;"),
-            '>' => escaped.push_str("&gt;"),
-            '"' => escaped.push_str("&quot;"),
-            '\'' => escaped.push_str("&#39;"),
-            '\n' | '\r' | '\t' => escaped.push(' '),
-            c if c.is_control() => escaped.push('\u{fffd}'),
-            c => escaped.push(c),
-        }
-    }
-    escaped
 }

@@ -1,6 +1,7 @@
 //! What the plots share. Positions across are percentages, so that a plot fits each width and its text keeps its size.
 
-use super::page::escape;
+use html_page::escape;
+
 use crate::report::text::thousands;
 
 /// The maximum number of characters of a name in a plot: the whole name is in a table.
