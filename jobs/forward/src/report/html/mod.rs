@@ -3,12 +3,14 @@
 //! Text that others wrote is escaped, and the page's Content-Security-Policy permits neither scripts nor requests. Colours
 //! follow the reader's light or dark scheme. Each plot has a title, a description and its numbers as text or in a table.
 
+mod chart;
 mod lag;
 mod latency;
 mod outcomes;
 mod page;
 mod plot;
 mod progress;
+mod table;
 
 use super::RunReport;
 

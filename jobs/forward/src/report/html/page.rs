@@ -4,6 +4,7 @@ use std::fmt::Write;
 
 use html_page::escape;
 
+use super::table::{self, Column, HtmlTable};
 use super::{lag, latency, outcomes, progress};
 use crate::exit::RunOutcome;
 use crate::report::RunReport;
@@ -119,45 +120,19 @@ fn findings(report: &RunReport) -> String {
 
 /// A table. The first `left` columns are left-aligned, and those without numbers.
 fn table(title: &str, content: &Table, left: usize) -> String {
-    if content.rows.is_empty() && content.remarks.is_empty() {
-        return String::new();
-    }
-    let is_left = |column: usize| {
-        let name = content.head.get(column);
-        column < left || name.is_some_and(|name| ["answers", ""].contains(name))
-    };
-    let class = |column: usize| match is_left(column) {
-        true => "",
-        false => " class=\"number\"",
-    };
-    let mut html = format!("<section>\n<h2>{title}</h2>\n");
-    if !content.rows.is_empty() {
-        let _ = write!(
-            html,
-            "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table: {title}\">\n<table>\n<thead><tr>"
-        );
-        for (column, name) in content.head.iter().enumerate() {
-            let name = if name.is_empty() { "state" } else { name };
-            let _ = write!(html, "<th scope=\"col\"{}>{name}</th>", class(column));
-        }
-        html.push_str("</tr></thead>\n<tbody>\n");
-        for row in &content.rows {
-            html.push_str("<tr>");
-            for (column, cell) in row.iter().enumerate() {
-                let cell = escape(cell);
-                let _ = match column {
-                    0 => write!(html, "<th scope=\"row\"{}>{cell}</th>", class(column)),
-                    _ => write!(html, "<td{}>{cell}</td>", class(column)),
-                };
-            }
-            html.push_str("</tr>\n");
-        }
-        html.push_str("</tbody>\n</table>\n</div>\n");
-    }
-    for remark in &content.remarks {
-        let _ = writeln!(html, "<p>{}</p>", escape(remark));
-    }
-    html + "</section>\n"
+    let head = content.head.iter().enumerate();
+    let head = head.map(|(index, name)| Column {
+        name: if name.is_empty() { "state" } else { name },
+        is_number: index >= left && !["answers", ""].contains(name),
+    });
+    let cells = |row: &Vec<String>| row.iter().map(|cell| escape(cell)).collect();
+    table::table(&HtmlTable {
+        title,
+        caption: "",
+        head: head.collect(),
+        rows: content.rows.iter().map(cells).collect(),
+        remarks: &content.remarks,
+    })
 }
 
 fn list(title: &str, lines: &[String]) -> String {
