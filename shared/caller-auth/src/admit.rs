@@ -83,16 +83,9 @@ impl CallerAuth {
 
     async fn check_authorization(&self, head: &Parts, methods: Methods) -> Result<(), Refusal> {
         let refusal = |kind, reason| Refusal::new(kind, reason, methods);
-        let token = match Authorization::of(&head.headers) {
-            Authorization::Bearer(token) => token,
-            Authorization::Missing => {
-                return Err(refusal(RefusalKind::Unauthenticated, "no credentials"));
-            }
-            Authorization::Other => {
-                let reason = "Authorization is not one bearer token";
-                return Err(refusal(RefusalKind::Unauthenticated, reason));
-            }
-        };
+        let token = Authorization::of(&head.headers)
+            .token()
+            .map_err(|reason| refusal(RefusalKind::Unauthenticated, reason))?;
         if self
             .tokens
             .as_ref()

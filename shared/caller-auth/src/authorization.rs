@@ -32,6 +32,18 @@ impl<'a> Authorization<'a> {
         }
         Self::Bearer(token)
     }
+
+    /// The token.
+    ///
+    /// # Errors
+    /// There is none, with the reason.
+    pub(crate) fn token(&self) -> Result<&'a [u8], &'static str> {
+        match self {
+            Self::Bearer(token) => Ok(token),
+            Self::Missing => Err("no credentials"),
+            Self::Other => Err("Authorization is not one bearer token"),
+        }
+    }
 }
 
 #[cfg(test)]

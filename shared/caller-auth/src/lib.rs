@@ -8,6 +8,8 @@
 //! - a signature over the body, by Standard Webhooks
 //! - a client certificate, which `http_server` has verified
 //!
+//! A program that needs no more than a list of tokens uses a [`TokenList`]. [`people`] accepts a token from a browser.
+//!
 //! Without a method every request is admitted. The crate does not decide what an admitted caller may do, and does not
 //! limit the rate of requests. It does not recognise a signature that is sent again within its five minutes: the
 //! idempotency key of the request does.
@@ -38,6 +40,7 @@ mod authorization;
 mod certificate;
 mod exposure;
 mod jwt;
+pub mod people;
 mod refusal;
 pub mod settings;
 mod tokens;
@@ -45,4 +48,5 @@ mod webhook;
 
 pub use admit::{Admission, CallerAuth};
 pub use refusal::Refusal;
+pub use tokens::TokenList;
 pub use webhook::SignedRequest;
