@@ -44,6 +44,19 @@ impl TcpAcceptor {
         Self::with_write_timeout(address, WRITE_TIMEOUT).await
     }
 
+    /// Accepts from a listener that is bound already. To be called on a runtime.
+    ///
+    /// # Errors
+    /// A system call fails.
+    pub fn of(listener: std::net::TcpListener) -> io::Result<Self> {
+        listener.set_nonblocking(true)?;
+        Ok(Self {
+            listener: TcpListener::from_std(listener)?,
+            write_timeout: WRITE_TIMEOUT,
+            tls: None,
+        })
+    }
+
     pub(crate) async fn with_write_timeout(
         address: &str,
         write_timeout: Duration,
