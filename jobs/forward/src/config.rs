@@ -25,6 +25,7 @@ use crate::settings::{
     START_TIMEOUT, TOMBSTONES, UNMATCHED, WINDOW_MAX_RECORDS,
 };
 use crate::single_run::ConcurrentRuns;
+use crate::status_page::StatusConfig;
 
 /// The settings of a run without its routes ([`RouteConfig`](crate::route_config::RouteConfig)). A field's setting has the
 /// field's name or the one in brackets.
@@ -78,6 +79,8 @@ pub struct Config {
     pub report_topic: Option<String>,
     /// Where the metrics of each run are written (`metrics_…`).
     pub metrics: MetricsConfig,
+    /// The status page (`status_…`); `None`: none.
+    pub status: Option<StatusConfig>,
 }
 
 /// What a run does when unread records were deleted from the log.
@@ -197,6 +200,7 @@ impl Config {
             )?,
             metrics: MetricsConfig::from_settings(settings)?,
             report_topic: parse::report_topic(settings, &kafka)?,
+            status: StatusConfig::from_settings(settings)?,
             dead_letter_topic: parse::dead_letter_topic(settings, &kafka)?,
             dead_letter_envelope: envelope.unwrap_or(kafka.profile == Profile::OciStreaming),
             dead_letter_max_ratio: settings.parsed(

@@ -25,6 +25,7 @@
 //! - [`request_preview`]: requests for people
 //! - [`run_report`]: renders a report
 //! - [`status`]: lag, oldest records, paused routes and dead letters
+//! - [`status_page`]: a page about the windows of a long-lived process
 //! - [`reset`]: moves the commits of the group
 //! - [`window_plan`]: a window that is fixed in a document, and executed later
 //! - [`route_test`]: routes sample records and prints their requests
@@ -79,6 +80,7 @@ mod scope;
 pub mod settings;
 pub mod single_run;
 pub mod status;
+pub mod status_page;
 pub mod time_bound;
 pub mod versioned;
 pub mod window_plan;

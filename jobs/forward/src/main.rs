@@ -6,7 +6,9 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
-use anyhow::{Context, Result};
+use ::telemetry::Program;
+use ::telemetry::metrics::Metrics;
+use anyhow::{Context, Result, bail};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions};
 use forward::completions;
@@ -19,6 +21,7 @@ use forward::route_config::RouteConfig;
 use forward::run::Run;
 use forward::schedule;
 use forward::settings::GROUPS;
+use forward::status_page::StatusServer;
 use forward::window_plan::AppliedPlan;
 use http_proxy::Proxies;
 use kafka::tls::ClientTls;
@@ -26,6 +29,14 @@ use runtime::console;
 use settings::telemetry;
 use settings::{LiveSettings, Location, Settings, environment, misspelled, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
+
+const PROGRAM: Program = Program {
+    name: "forward",
+    version: env!("CARGO_PKG_VERSION"),
+};
+
+/// The most series of one metric.
+const MAX_SERIES: usize = 1_000;
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
@@ -105,6 +116,7 @@ fn run_windows(
     let plan = plan.transpose()?;
     let is_object = matches!(options.report, Some(Location::Object(_)));
     let mut oracle_cloud = None;
+    let status = status_server(options, &loaded.config)?;
     handle_signals()?;
     let mut next = Instant::now();
     loop {
@@ -126,15 +138,41 @@ fn run_windows(
             shutdown: &SHUTDOWN,
         };
         let mut newer = None;
-        let ended = schedule::run(&run, options, &mut next, |outcome| {
+        let board = status.as_ref().map(StatusServer::board);
+        let ended = schedule::run(&run, options, &mut next, board, |outcome| {
             newer = runtime.block_on(reload(&live, &loaded.config, outcome));
             newer.is_some()
         });
         match (ended, newer) {
             (Some(outcome), _) => return Ok(outcome),
-            (None, Some(newer)) => loaded = newer,
+            (None, Some(newer)) => {
+                loaded = newer;
+                if let Some(status) = &status {
+                    status.reload(loaded.config.status.as_ref());
+                }
+            }
             (None, None) => {}
         }
+    }
+}
+
+/// The status page, if there is one.
+fn status_server(options: &RunOptions, config: &Config) -> Result<Option<StatusServer>> {
+    match (&config.status, options.every) {
+        (None, _) => Ok(None),
+        (Some(status), Some(every)) => {
+            let environment = |name: &str| std::env::var(name).ok();
+            let attributes = [
+                ("topic", config.kafka.topic.clone()),
+                ("group", config.group.clone()),
+            ];
+            let resource = PROGRAM.resource(attributes, environment);
+            let metrics = Metrics::new(resource, MAX_SERIES)?;
+            StatusServer::start(status, config, every, metrics).map(Some)
+        }
+        (Some(_), None) => bail!(
+            "STATUS_LISTEN is set, but --every is not: only a process that stays has a status page"
+        ),
     }
 }
 

@@ -12,12 +12,13 @@ use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
 use crate::run::Run;
 use crate::run_report::ReportDestinations;
+use crate::status_page::Board;
 
 /// Runs one window, or one every `options.every` until a shutdown is requested, and prints the report of each.
 ///
 /// Before each window but the first, `is_outdated` is called with the outcome of the last one. If it returns true, the
 /// settings have changed: this returns `None`, to be called again with the new ones. `next` is when the next window is
-/// due.
+/// due. `board` receives the progress and the reports, for the status page.
 ///
 /// After an outcome that the next window may correct (a concurrent run, an unreachable broker, an endpoint that is down)
 /// the next window runs. After one that an operator must correct, the process ends.
@@ -25,20 +26,24 @@ pub fn run(
     run: &Run<'_>,
     options: &RunOptions,
     next: &mut Instant,
+    board: Option<&Board>,
     mut is_outdated: impl FnMut(RunOutcome) -> bool,
 ) -> Option<RunOutcome> {
     let Some(every) = options.every else {
-        return Some(window(run, options).outcome);
+        return Some(window(run, options, board).outcome);
     };
     loop {
-        let outcome = window(run, options).outcome;
+        let outcome = window(run, options, board).outcome;
         if needs_operator(outcome) || run.shutdown.load(Ordering::Relaxed) {
             return Some(outcome);
         }
         // After a window that took longer than the interval, the next one starts at once. Missed windows are not run:
         // the next window has their records.
         *next = (*next + every).max(Instant::now());
-        if !sleep_until(*next, run.shutdown) {
+        if let Some(board) = board {
+            board.wait_until(*next);
+        }
+        if !sleep_until(*next, run.shutdown, board) {
             return Some(outcome);
         }
         if is_outdated(outcome) {
@@ -57,7 +62,7 @@ fn needs_operator(outcome: RunOutcome) -> bool {
     )
 }
 
-fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
+fn window(run: &Run<'_>, options: &RunOptions, board: Option<&Board>) -> RunReport {
     let id = run_id(SystemTime::now());
     let _span = tracing::info_span!("window", run = id).entered();
     let names: Vec<&str> = run.routes.names().collect();
@@ -66,10 +71,16 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
     if let Some(metrics) = run.metrics {
         metrics.begin(&run.config.kafka.topic, &run.config.group);
     }
+    if let Some(board) = board {
+        board.begin_window(&id);
+    }
     let mut report = run.window(&id, |pipeline| {
         show(pipeline, &names, &mut line);
         if let Some(metrics) = run.metrics {
             metrics.observe(pipeline, &names);
+        }
+        if let Some(board) = board {
+            board.show_progress(pipeline, &names);
         }
     });
     line.clear();
@@ -79,6 +90,9 @@ fn window(run: &Run<'_>, options: &RunOptions) -> RunReport {
         oracle_cloud: run.oracle_cloud,
     };
     destinations.write(&mut report);
+    if let Some(board) = board {
+        board.end_window(&report);
+    }
     print(&report, options);
     if let Some(metrics) = run.metrics {
         metrics::publish(metrics, &run.config.metrics, &report);
@@ -152,8 +166,11 @@ fn run_id(now: SystemTime) -> String {
 }
 
 /// False if a shutdown was requested before.
-fn sleep_until(moment: Instant, shutdown: &AtomicBool) -> bool {
+fn sleep_until(moment: Instant, shutdown: &AtomicBool, board: Option<&Board>) -> bool {
     loop {
+        if let Some(board) = board {
+            board.advance();
+        }
         if shutdown.load(Ordering::Relaxed) {
             return false;
         }

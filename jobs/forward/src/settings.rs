@@ -6,7 +6,7 @@ use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 
 /// Every group of settings that the job reads, in the order of its help.
-pub static GROUPS: [&Group; 11] = [
+pub static GROUPS: [&Group; 12] = [
     &KAFKA,
     &WRITER_SCHEMAS,
     &REGISTRY,
@@ -16,6 +16,7 @@ pub static GROUPS: [&Group; 11] = [
     &DEAD_LETTERS,
     &REPORT,
     &METRICS,
+    &STATUS_PAGE,
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
 ];
@@ -72,4 +73,7 @@ settings::settings! {
     METRICS_PUSHGATEWAY = "metrics_pushgateway", "The URL of a Prometheus Pushgateway, to which each run pushes its metrics, for at most 5 seconds. Unset: none.";
     #[user] METRICS_PUSHGATEWAY_USERNAME = "metrics_pushgateway_username", "The user name for HTTP Basic at the Pushgateway.";
     #[secret] METRICS_PUSHGATEWAY_PASSWORD = "metrics_pushgateway_password", "The password for HTTP Basic at the Pushgateway.";
+    [STATUS_PAGE = "Job: status page"]
+    STATUS_LISTEN = "status_listen", "The address of the status page of `run --every`, as an IP address and a port; a port alone is on the loopback. Unset: no page.";
+    #[secret] STATUS_TOKEN = "status_token", "The bearer token that requests to the status page must have, except to /health and /ready. Unset: none.";
 }

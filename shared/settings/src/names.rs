@@ -120,6 +120,8 @@ pub const NAMES: &[&str] = &[
     "secret_refresh_interval",
     "shutdown_timeout",
     "start_timeout",
+    "status_listen",
+    "status_token",
     "store_as",
     "tombstones",
     "unmatched",

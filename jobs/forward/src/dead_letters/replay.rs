@@ -88,9 +88,13 @@ impl Replay<'_> {
             every: None,
             ..self.options.clone()
         };
-        Ok(schedule::run(&run, &options, &mut Instant::now(), |_| {
-            false
-        }))
+        Ok(schedule::run(
+            &run,
+            &options,
+            &mut Instant::now(),
+            None,
+            |_| false,
+        ))
     }
 }
 

@@ -13,8 +13,13 @@ async fn a_repeating_run_uses_a_changed_secret() {
     let mut fixture = Fixture::new().await;
     fixture.oci.set("SECRET_REFRESH_INTERVAL", "100ms");
     let other = Endpoint::always(Answer::ok()).unwrap();
+    // A free port: the log is read at the end.
+    let free = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let page = format!("http://{}", free.local_addr().unwrap());
+    drop(free);
     let mut command = fixture.command("run");
     command
+        .env("STATUS_LISTEN", page.trim_start_matches("http://"))
         .args(["--every", "100ms", "--output", "json"])
         .stdout(Stdio::null())
         .stderr(Stdio::piped());
@@ -41,6 +46,8 @@ async fn a_repeating_run_uses_a_changed_secret() {
         other.count() > 0
     })
     .await;
+    let report = testkit::http::get(&format!("{page}/report")).await.unwrap();
+    assert_eq!(report.status(), 200, "the listener stays");
     terminate(&child).await;
     let output = child.wait_with_output().await.unwrap();
     let log = text(&output.stderr);

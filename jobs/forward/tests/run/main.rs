@@ -21,6 +21,7 @@ mod run_report;
 mod schemas;
 mod shapes;
 mod stage;
+mod status_page;
 mod templates;
 mod token_tls;
 mod windows;

@@ -166,3 +166,17 @@ fn other_settings_are_checked_if_they_are_set() {
         assert!(detail.starts_with(variable), "{detail}");
     }
 }
+
+#[test]
+fn a_malformed_address_of_the_status_page_is_an_error() {
+    let routes = "version: 1\nroutes: [{name: A, when: id == 1010, url: 'http://127.0.0.1:1'}]";
+    let (code, report) = check_file(routes, &[("STATUS_LISTEN", "127.0.0.1:9464")]);
+    assert_eq!(code, Some(0), "{report}");
+    let (code, report) = check_file(routes, &[("STATUS_LISTEN", "example.org:9464")]);
+    assert_eq!(code, Some(78), "{report}");
+    let found = details(&report, "settings", "failed");
+    assert!(
+        found[0].contains("STATUS_LISTEN is \"example.org:9464\", expected an IP address"),
+        "{found:?}"
+    );
+}

@@ -12,6 +12,11 @@ mod plot;
 mod progress;
 mod table;
 
+pub(crate) use chart::{Area, CHART_HEIGHT, chart};
+pub(crate) use page::{severity, style};
+pub(crate) use plot::{Figure, figure};
+pub(crate) use table::{Column, HtmlTable, table};
+
 use super::RunReport;
 
 /// The report as a page that ends with a line break.
@@ -20,23 +25,24 @@ pub fn render(report: &RunReport) -> String {
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use std::collections::BTreeMap;
 
     use super::super::tests::{hostile, report};
     use super::super::{LatencyCount, ProgressSample, RunReport};
     use super::*;
 
-    const VOID: [&str; 4] = ["!DOCTYPE", "meta", "br", "path"];
+    const VOID: [&str; 5] = ["!DOCTYPE", "meta", "link", "br", "path"];
 
-    const TAGS: [&str; 34] = [
+    const TAGS: [&str; 40] = [
         "html", "head", "title", "style", "body", "header", "main", "section", "h1", "h2", "p",
         "strong", "dl", "dt", "dd", "div", "ul", "li", "span", "svg", "text", "rect", "line",
         "table", "thead", "tbody", "tr", "th", "td", "details", "summary", "meta", "br", "path",
+        "caption", "a", "time", "progress", "footer", "link",
     ];
 
     /// A report with everything that has a plot.
-    fn full() -> RunReport {
+    pub(crate) fn full() -> RunReport {
         let mut report = report();
         for route in &mut report.routes {
             route.latency_ranges_ms = vec![
@@ -64,7 +70,7 @@ mod tests {
     }
 
     /// Fails if a tag is not one of ours, or not closed.
-    fn assert_well_formed(page: &str) {
+    pub(crate) fn assert_well_formed(page: &str) {
         let mut open = BTreeMap::<&str, i64>::new();
         for part in page.split('<').skip(1) {
             let name = part.trim_start_matches('/');

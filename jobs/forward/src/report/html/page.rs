@@ -11,7 +11,10 @@ use crate::report::RunReport;
 use crate::report::content::{self, Table};
 use crate::report::text::thousands;
 
-const STYLE: &str = include_str!("style.css");
+/// The text of the style element.
+pub(crate) fn style() -> String {
+    format!("\n{}{}", html_page::STYLE, include_str!("style.css"))
+}
 
 /// The whole page.
 pub(super) fn page(report: &RunReport) -> String {
@@ -50,10 +53,10 @@ fn head(report: &RunReport) -> String {
         "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n\
          <meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n\
          <meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n\
-         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>\n{}{STYLE}</style>\n</head>\n\
+         <meta name=\"color-scheme\" content=\"light dark\">\n<title>{title}</title>\n<style>{}</style>\n</head>\n\
          <body>\n<header>\n<h1>{title}</h1>\n<p class=\"outcome {}\"><strong>Exit code {}.</strong> {}</p>\n{dry_run}\
          <p class=\"identity\">{}<br>from {} to {}</p>\n</header>\n",
-        html_page::STYLE,
+        style(),
         severity(report.outcome),
         report.exit_code,
         escape(report.outcome.meaning()),
@@ -64,7 +67,7 @@ fn head(report: &RunReport) -> String {
 }
 
 /// The class of an outcome's colour.
-fn severity(outcome: RunOutcome) -> &'static str {
+pub(crate) fn severity(outcome: RunOutcome) -> &'static str {
     match outcome {
         RunOutcome::Completed => "good",
         RunOutcome::CompletedWithDeadLetters

@@ -8,25 +8,25 @@ use crate::report::text::thousands;
 const MAX_NAME: usize = 18;
 
 /// The content of a figure.
-pub(super) struct Figure<'f> {
+pub(crate) struct Figure<'f> {
     /// The beginning of the ids of its elements.
-    pub(super) id: &'f str,
+    pub(crate) id: &'f str,
     /// The heading.
-    pub(super) title: &'f str,
+    pub(crate) title: &'f str,
     /// What the plot shows, in a sentence.
-    pub(super) description: &'f str,
+    pub(crate) description: &'f str,
     /// The class and the name of each colour.
-    pub(super) legend: &'f [(&'f str, &'f str)],
+    pub(crate) legend: &'f [(&'f str, &'f str)],
     /// The height of the drawing, in pixels.
-    pub(super) height: usize,
+    pub(crate) height: usize,
     /// The drawing.
-    pub(super) drawing: &'f str,
+    pub(crate) drawing: &'f str,
     /// What follows the drawing.
-    pub(super) after: &'f str,
+    pub(crate) after: &'f str,
 }
 
 /// A section with a heading, a legend and the drawing.
-pub(super) fn figure(figure: &Figure<'_>) -> String {
+pub(crate) fn figure(figure: &Figure<'_>) -> String {
     let Figure {
         id,
         title,

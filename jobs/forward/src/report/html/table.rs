@@ -49,7 +49,7 @@ pub(crate) fn table(content: &HtmlTable<'_>) -> String {
             "<div class=\"scroll\" tabindex=\"0\" role=\"region\" aria-label=\"Table: {title}\">\n<table>\n"
         );
         if !caption.is_empty() {
-            let _ = writeln!(html, "<caption>{caption}</caption>");
+            let _ = writeln!(html, "<caption><span>{caption}</span></caption>");
         }
         html.push_str("<thead><tr>");
         for (column, Column { name, .. }) in head.iter().enumerate() {
