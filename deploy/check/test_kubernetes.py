@@ -153,6 +153,10 @@ def test_component_every_replaces_the_cron_job_with_one_pod(built, overlay, comp
     assert deployment["strategy"]["type"] == "Recreate", "two pods would wait for each other"
     arguments = dict(zip(container["args"][1::2], container["args"][2::2]))
     assert "--every" in arguments and seconds(arguments["--shutdown-timeout"]) < pod["terminationGracePeriodSeconds"]
+    paths = {kind: container[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
+    assert paths == {"startup": "/health", "readiness": "/ready", "liveness": "/health"}
+    listen = next(entry["value"] for entry in container["env"] if entry["name"] == "STATUS_LISTEN")
+    assert listen == f"0.0.0.0:{container['ports'][0]['containerPort']}"
 
 
 @each()
