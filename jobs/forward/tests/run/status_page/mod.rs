@@ -1,5 +1,6 @@
 //! The status page of `forward run --every`.
 
+mod browser;
 mod job;
 
 use std::io::Write;
