@@ -101,11 +101,9 @@ async fn a_schedule_that_does_not_advance_is_unhealthy() {
 #[tokio::test]
 async fn the_metrics_are_those_of_the_job() {
     let sources = sources(None).await;
-    let counter = sources
-        .metrics
-        .meter()
-        .u64_counter("frontdoor.test.records");
-    counter.build().add(3, &[]);
+    let meter = sources.metrics.meter();
+    let counter = meter.u64_counter("frontdoor.test.records").build();
+    counter.add(3, &[]);
     let response = request(&sources, Method::GET, "/metrics", "");
     assert_eq!(response.headers()[CONTENT_TYPE], metrics::CONTENT_TYPE);
     let (status, text) = get(&sources, "/metrics");
