@@ -6,8 +6,6 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Instant, SystemTime};
 
-use ::telemetry::Program;
-use ::telemetry::metrics::Metrics;
 use anyhow::{Context, Result, bail};
 use forward::check;
 use forward::cli::{self, Action, CheckOptions, Flags, Output, RunOptions};
@@ -29,14 +27,6 @@ use runtime::console;
 use settings::telemetry;
 use settings::{LiveSettings, Location, Settings, environment, misspelled, warn_misspelled};
 use tokio::signal::unix::{SignalKind, signal};
-
-const PROGRAM: Program = Program {
-    name: "forward",
-    version: env!("CARGO_PKG_VERSION"),
-};
-
-/// The most series of one metric.
-const MAX_SERIES: usize = 1_000;
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
@@ -116,7 +106,7 @@ fn run_windows(
     let plan = plan.transpose()?;
     let is_object = matches!(options.report, Some(Location::Object(_)));
     let mut oracle_cloud = None;
-    let status = status_server(options, &loaded.config)?;
+    let status = status_server(options, &loaded.config, metrics)?;
     handle_signals()?;
     let mut next = Instant::now();
     loop {
@@ -157,18 +147,15 @@ fn run_windows(
 }
 
 /// The status page, if there is one.
-fn status_server(options: &RunOptions, config: &Config) -> Result<Option<StatusServer>> {
+fn status_server(
+    options: &RunOptions,
+    config: &Config,
+    metrics: &JobMetrics,
+) -> Result<Option<StatusServer>> {
     match (&config.status, options.every) {
         (None, _) => Ok(None),
         (Some(status), Some(every)) => {
-            let environment = |name: &str| std::env::var(name).ok();
-            let attributes = [
-                ("topic", config.kafka.topic.clone()),
-                ("group", config.group.clone()),
-            ];
-            let resource = PROGRAM.resource(attributes, environment);
-            let metrics = Metrics::new(resource, MAX_SERIES)?;
-            StatusServer::start(status, config, every, metrics).map(Some)
+            StatusServer::start(status, config, every, metrics.clone()).map(Some)
         }
         (Some(_), None) => bail!(
             "STATUS_LISTEN is set, but --every is not: only a process that stays has a status page"

@@ -10,11 +10,12 @@ use http::header::{
 use http::request::Parts;
 use http::{HeaderValue, Method, Response, StatusCode};
 use http_server::problem::{Problem, ProblemType};
-use telemetry::metrics::{self, Metrics};
+use telemetry::metrics;
 
 use super::access::Access;
 use super::board::Board;
 use super::html;
+use crate::metrics::JobMetrics;
 use crate::report::html as report_html;
 use crate::run_report;
 
@@ -22,7 +23,7 @@ use crate::run_report;
 pub(super) struct Sources {
     pub(super) board: Arc<Board>,
     pub(super) access: Access,
-    pub(super) metrics: Metrics,
+    pub(super) metrics: JobMetrics,
     /// For how long the schedule may be silent.
     pub(super) max_silence: Duration,
 }

@@ -9,7 +9,6 @@ use http_server::listener::TcpAcceptor;
 use http_server::server;
 use hyper::server::conn::http1::Builder;
 use hyper_util::rt::TokioTimer;
-use telemetry::metrics::Metrics;
 use tracing::{info, warn};
 
 use super::access::Access;
@@ -18,6 +17,7 @@ use super::config::StatusConfig;
 use super::liveness;
 use super::respond::{Sources, respond};
 use crate::config::Config;
+use crate::metrics::JobMetrics;
 
 /// The most connections at a time: one beyond them takes the place of an idle one.
 const MAX_CONNECTIONS: usize = 256;
@@ -43,7 +43,7 @@ impl StatusServer {
         status: &StatusConfig,
         config: &Config,
         every: Duration,
-        metrics: Metrics,
+        metrics: JobMetrics,
     ) -> Result<Self> {
         let listen = status.listen;
         let listener = TcpListener::bind(listen)

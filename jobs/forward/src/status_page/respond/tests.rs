@@ -8,21 +8,13 @@ use crate::exit::RunOutcome;
 use crate::report::RunReport;
 use crate::report::tests::report;
 
-fn metrics() -> Metrics {
-    let program = telemetry::Program {
-        name: "forward",
-        version: "1.2.3",
-    };
-    Metrics::new(program.resource([], |_| None), 10).unwrap()
-}
-
 async fn sources(token: Option<&str>) -> Sources {
     let config = config(&[]).await.unwrap();
     let token = token.map(|token| Secret::new(token.to_owned()));
     Sources {
         board: Arc::new(Board::new(&config, Duration::from_secs(30))),
         access: Access::new(token.as_ref()),
-        metrics: metrics(),
+        metrics: JobMetrics::new(true, |_| None),
         max_silence: Duration::from_secs(60),
     }
 }
@@ -101,18 +93,17 @@ async fn a_schedule_that_does_not_advance_is_unhealthy() {
 #[tokio::test]
 async fn the_metrics_are_those_of_the_job() {
     let sources = sources(None).await;
-    let meter = sources.metrics.meter();
-    let counter = meter.u64_counter("frontdoor.test.records").build();
-    counter.add(3, &[]);
+    assert_eq!(get(&sources, "/metrics"), (200, String::new()));
+    let last = with("1-1", RunOutcome::DataLoss);
+    sources.metrics.begin(&last.topic, &last.group);
+    sources.metrics.record(&last, None);
     let response = request(&sources, Method::GET, "/metrics", "");
     assert_eq!(response.headers()[CONTENT_TYPE], metrics::CONTENT_TYPE);
     let (status, text) = get(&sources, "/metrics");
     assert_eq!(status, 200);
-    assert!(
-        text.lines()
-            .any(|line| line == "frontdoor_test_records_total 3"),
-        "{text}"
-    );
+    let is_exit_code = |line: &&str| line.starts_with("frontdoor_job_last_run_exit_code{");
+    let exit_code = text.lines().find(is_exit_code).unwrap();
+    assert!(exit_code.ends_with(" 76"), "{text}");
     assert!(text.contains("service_name=\"forward\""), "{text}");
 }
 

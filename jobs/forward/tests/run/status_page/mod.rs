@@ -115,7 +115,11 @@ fn a_request_needs_the_token_and_an_existing_path_and_method() {
     assert_eq!(job.request("GET /", authorized).status, 200);
     let metrics = job.request("GET /metrics", authorized);
     assert_eq!(metrics.status, 200);
-    assert!(metrics.body.contains("target_info{"), "{}", metrics.body);
+    assert!(
+        metrics.body.contains("\nfrontdoor_job_last_run_exit_code{"),
+        "{}",
+        metrics.body
+    );
     assert!(
         metrics.body.contains("service_name=\"forward\""),
         "{}",
