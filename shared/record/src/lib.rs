@@ -4,7 +4,7 @@
 //! - [`Message`]: a record with everything that delivery and the dead-letter topic need
 //! - [`StreamId`]: cluster and topic, for idempotency keys
 //! - [`idempotency`]: the names and limits of idempotency keys
-//! - [`traceparent`]: checks the header of a trace context
+//! - [`traceparent`], [`tracestate`], [`baggage`]: check the headers of a trace context
 //!
 //! These are plain types without I/O. Reading records is in `kafka`, sending them in `delivery`.
 //!
@@ -26,10 +26,12 @@
 //! assert_eq!(stream.idempotency_key(&message), "c1/t1/3/1042");
 //! ```
 
+pub mod baggage;
 mod coordinates;
 pub mod idempotency;
 mod message;
 pub mod traceparent;
+pub mod tracestate;
 
 pub use coordinates::{Coordinates, InvalidCoordinates};
 pub use message::{Message, Payload, StreamId};
