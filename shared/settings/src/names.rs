@@ -98,6 +98,7 @@ pub const NAMES: &[&str] = &[
     "metrics_pushgateway_username",
     "on_data_loss",
     "order",
+    "otel",
     "publish_timeout",
     "rate_limit",
     "report_topic",
@@ -132,7 +133,7 @@ pub const NAMES: &[&str] = &[
 ];
 
 /// The settings that are families: what follows the name and `_` is the name of a property.
-const FAMILIES: &[&str] = &["kafka_client"];
+const FAMILIES: &[&str] = &["kafka_client", "otel"];
 
 /// A name as it is listed: in lower case, with underscores instead of the dots of a client's properties.
 pub(crate) fn normalized(name: &str) -> String {
@@ -151,7 +152,9 @@ pub(crate) fn is_property(name: &str) -> bool {
 
 /// Whether a property holds a secret, judged by its name.
 pub fn is_secret_property(name: &str) -> bool {
-    let words = ["password", "secret", "token", "key_pem", "key.pem", "jaas"];
+    let words = [
+        "headers", "jaas", "key.pem", "key_pem", "password", "secret", "token",
+    ];
     words.iter().any(|word| name.contains(word))
 }
 

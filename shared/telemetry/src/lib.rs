@@ -1,7 +1,14 @@
-//! Metrics and traces of the programs, with OpenTelemetry's SDK.
+//! Telemetry of the programs, with OpenTelemetry's SDK: nothing is exported unless the settings ask for it.
 //!
-//! - [`Program`]: the resource of all signals
-//! - [`metrics`]: instruments, and Prometheus' text format
+//! What it does: it exports spans and the log over OTLP, as the standard `OTEL_…` variables say, and makes Prometheus' text of
+//! metrics. What it does not do: it decides nothing about what the programs do. A collector that is unreachable costs a log
+//! line every five minutes.
+//!
+//! Start from these types:
+//! - [`exporter::Exporter`]: where telemetry goes
+//! - [`traces::Tracer`]: makes spans
+//! - [`metrics::Metrics`]: instruments, and Prometheus' text format
+//! - [`settings::TELEMETRY`]: the settings
 //!
 //! Nothing here is global: a program makes its [`Metrics`](metrics::Metrics) and passes them on.
 //!
@@ -17,7 +24,10 @@
 //! # Ok::<(), telemetry::metrics::MetricsError>(())
 //! ```
 
+pub mod exporter;
 pub mod metrics;
 mod resource;
+pub mod settings;
+pub mod traces;
 
 pub use resource::Program;
