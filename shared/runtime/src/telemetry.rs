@@ -56,9 +56,10 @@ impl FromStr for LogFilter {
     }
 }
 
+static LOG: OnceLock<Log> = OnceLock::new();
+
 /// Starts the log, or changes format and filter of a started one. Returns true for the first call of the process.
 pub fn start(format: LogFormat, filter: LogFilter) -> bool {
-    static LOG: OnceLock<Log> = OnceLock::new();
     let LogFilter(filter) = filter;
     if let Some(log) = LOG.get() {
         // Fails only if another subscriber is installed.
@@ -68,14 +69,17 @@ pub fn start(format: LogFormat, filter: LogFilter) -> bool {
     }
     let (filter, filter_handle) = reload::Layer::new(filter);
     let (lines, lines_handle) = reload::Layer::new(lines(format));
+    let (export, export_handle) = reload::Layer::new(None);
     // Fails if a test has installed another subscriber, which then stays.
     let _ = tracing_subscriber::registry()
         .with(filter)
         .with(lines)
+        .with(export)
         .try_init();
     let log = Log {
         filter: filter_handle,
         lines: lines_handle,
+        export: export_handle,
     };
     LOG.set(log).is_ok()
 }
@@ -84,10 +88,23 @@ pub fn start(format: LogFormat, filter: LogFilter) -> bool {
 struct Log {
     filter: reload::Handle<Targets, Registry>,
     lines: reload::Handle<Lines, Filtered>,
+    export: reload::Handle<Option<LogExport>, Written>,
 }
 
 type Filtered = Layered<reload::Layer<Targets, Registry>, Registry>;
 type Lines = Box<dyn Layer<Filtered> + Send + Sync>;
+/// The subscriber that filters events and writes lines.
+pub type Written = Layered<reload::Layer<Lines, Filtered>, Filtered>;
+/// What else receives the events that are logged.
+pub type LogExport = Box<dyn Layer<Written> + Send + Sync>;
+
+/// Passes the logged events to another receiver, too. The log must have been started.
+pub fn export(layer: LogExport) {
+    if let Some(log) = LOG.get() {
+        // Fails only if another subscriber is installed.
+        let _ = log.export.reload(Some(layer));
+    }
+}
 
 fn lines(format: LogFormat) -> Lines {
     let terminal = std::io::stderr().is_terminal();

@@ -5,12 +5,13 @@
 //! line every five minutes.
 //!
 //! Start from these types:
-//! - [`exporter::Exporter`]: where telemetry goes
+//! - [`Telemetry`]: the telemetry of a program, by its settings
+//! - [`exporter::Exporter`]: where it goes
 //! - [`traces::Tracer`]: makes spans
 //! - [`metrics::Metrics`]: instruments, and Prometheus' text format
 //! - [`settings::TELEMETRY`]: the settings
 //!
-//! Nothing here is global: a program makes its [`Metrics`](metrics::Metrics) and passes them on.
+//! Metrics and spans are not global: a program makes them and passes them on.
 //!
 //! ```
 //! use telemetry::Program;
@@ -25,9 +26,12 @@
 //! ```
 
 pub mod exporter;
+pub mod logs;
 pub mod metrics;
+mod program;
 mod resource;
 pub mod settings;
 pub mod traces;
 
+pub use program::Telemetry;
 pub use resource::Program;

@@ -211,7 +211,9 @@ mod tests {
     #[test]
     fn nothing_is_exported_unless_an_endpoint_or_an_exporter_is_set() {
         const ENDPOINT: (&str, &str) = ("exporter_otlp_endpoint", "http://c:4318");
-        let is_on = |signal, values: &[_]| config(signal, values).is_some();
+        fn is_on(signal: Signal, values: &[(&str, &str)]) -> bool {
+            config(signal, values).is_some()
+        }
         for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
             assert!(!is_on(signal, &[]));
             assert_eq!(is_on(signal, &[ENDPOINT]), signal != Signal::Logs);

@@ -31,11 +31,6 @@ impl TraceContext {
         )))
     }
 
-    /// Whether the trace is recorded.
-    pub fn is_sampled(&self) -> bool {
-        self.0.is_sampled()
-    }
-
     /// The value of the header `traceparent`.
     pub fn traceparent(&self) -> String {
         let Self(context) = self;
@@ -58,11 +53,11 @@ mod tests {
     fn parses_what_it_prints_and_keeps_the_state() {
         let context = TraceContext::parse(SAMPLED.as_bytes(), Some(b"a=1,b=2")).unwrap();
         assert_eq!(context.traceparent(), SAMPLED);
-        assert!(context.is_sampled());
+        assert!(context.0.is_sampled());
         assert_eq!(context.0.trace_state().header(), "a=1,b=2");
         let unsampled = SAMPLED.replace("-01", "-02");
         let context = TraceContext::parse(unsampled.as_bytes(), Some(b"\xff")).unwrap();
-        assert!(!context.is_sampled());
+        assert!(!context.0.is_sampled());
         assert_eq!(context.0.trace_state().header(), "");
         assert_eq!(TraceContext::parse(b"00-0-0-01", None), None);
     }

@@ -4,9 +4,9 @@ mod context;
 mod sampler;
 mod span;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use opentelemetry::Context;
 use opentelemetry::trace::{Span as _, TraceContextExt, Tracer as _, TracerProvider};
@@ -14,8 +14,6 @@ use opentelemetry_sdk::trace::{
     BatchConfigBuilder, BatchSpanProcessor, SdkTracer, SdkTracerProvider, SpanLimits,
 };
 use settings::SettingError;
-use tokio::task::spawn_blocking;
-use tokio::time::timeout;
 
 pub use context::TraceContext;
 pub use opentelemetry::KeyValue;
@@ -26,12 +24,6 @@ use crate::exporter::{Exporter, Variables, ignored};
 
 /// The most links of a span.
 pub const MAX_LINKS: u32 = 128;
-/// How long a call waits until its spans are exported.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
-/// How long calls do not wait after a flush took too long.
-const FLUSH_PAUSE: Duration = Duration::from_secs(30);
-/// How long the end of the program waits until all spans are exported.
-const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Makes spans. It is cheap to clone. A program without traces has none.
 #[derive(Clone, Debug)]
@@ -43,8 +35,6 @@ struct Inner {
     tracer: SdkTracer,
     /// A span was recorded since the last flush.
     has_spans: AtomicBool,
-    /// Until when calls do not wait for a flush.
-    paused_until: Mutex<Option<Instant>>,
 }
 
 impl Tracer {
@@ -74,7 +64,6 @@ impl Tracer {
             provider,
             tracer,
             has_spans: AtomicBool::new(false),
-            paused_until: Mutex::default(),
         }))))
     }
 
@@ -90,15 +79,12 @@ impl Tracer {
             Some(TraceContext(parent)) => Context::new().with_remote_span_context(parent.clone()),
             None => Context::new(),
         };
-        let mut builder = inner
+        let builder = inner
             .tracer
             .span_builder(name)
             .with_kind(kind)
             .with_links(start.links())
             .with_attributes(std::mem::take(&mut start.attributes));
-        if let Some(at) = start.at {
-            builder = builder.with_start_time(at);
-        }
         let span = inner.tracer.build_with_context(builder, &parent);
         let context = match start.parent {
             Some(parent) if !span.is_recording() => parent.clone(),
@@ -110,40 +96,19 @@ impl Tracer {
         Span { span, context }
     }
 
-    /// Waits until the ended spans are exported, for a host that freezes the program between calls: at most a second, and not
-    /// at all for half a minute after it took longer.
-    pub async fn flush(&self) {
-        let Self(inner) = self;
-        if !inner.has_spans.swap(false, Ordering::Relaxed) || self.is_paused(Instant::now()) {
-            return;
-        }
-        let provider = inner.provider.clone();
-        let flush = spawn_blocking(move || provider.force_flush());
-        if timeout(FLUSH_TIMEOUT, flush).await.is_err() {
-            *self.paused_until() = Some(Instant::now() + FLUSH_PAUSE);
-        }
+    /// Whether a span was recorded since the last call of this function.
+    pub(crate) fn take_has_spans(&self) -> bool {
+        self.0.has_spans.swap(false, Ordering::Relaxed)
     }
 
-    /// Exports the ended spans at the end of the program, and waits three seconds at most.
-    pub async fn shutdown(&self) {
-        let tracer = self.clone();
-        // A thread that cannot be started exports nothing.
-        let _ = spawn_blocking(move || tracer.shutdown_blocking()).await;
-    }
-
-    /// The same for a program that may block.
-    pub fn shutdown_blocking(&self) {
+    pub(crate) fn flush(&self) {
         // A failure was logged by the exporter.
-        let _ = self.0.provider.shutdown_with_timeout(SHUTDOWN_TIMEOUT);
+        let _ = self.0.provider.force_flush();
     }
 
-    fn is_paused(&self, now: Instant) -> bool {
-        self.paused_until().is_some_and(|until| now < until)
-    }
-
-    fn paused_until(&self) -> std::sync::MutexGuard<'_, Option<Instant>> {
-        let guard = self.0.paused_until.lock();
-        guard.unwrap_or_else(PoisonError::into_inner)
+    pub(crate) fn shutdown(&self, timeout: Duration) {
+        // The same.
+        let _ = self.0.provider.shutdown_with_timeout(timeout);
     }
 }
 

@@ -1,7 +1,5 @@
 //! A span: one operation of a trace.
 
-use std::time::SystemTime;
-
 use opentelemetry::trace::{Link, Span as _, Status};
 use opentelemetry::{Key, KeyValue, Value};
 use opentelemetry_sdk::trace;
@@ -34,11 +32,6 @@ impl Span {
             .set_attribute(KeyValue::new(Key::from_static_str(key), value));
     }
 
-    /// Adds a link to another trace.
-    pub fn link(&mut self, context: &TraceContext) {
-        self.span.add_link(context.0.clone(), Vec::new());
-    }
-
     /// Marks the operation as failed.
     pub fn fail(&mut self) {
         self.span.set_status(Status::error(""));
@@ -54,8 +47,6 @@ pub struct SpanStart<'a> {
     pub links: Vec<TraceContext>,
     /// The attributes, which are set before the sampler decides.
     pub attributes: Vec<KeyValue>,
-    /// The time; `None`: now.
-    pub at: Option<SystemTime>,
 }
 
 impl SpanStart<'_> {
