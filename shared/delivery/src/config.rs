@@ -9,6 +9,7 @@ use record::StreamId;
 
 use crate::answer::AnswerConfig;
 use crate::error::DeliveryError;
+use crate::observer::RequestObserver;
 use crate::policy::StatusRules;
 use crate::request::{
     ContainerFile, Datum, FixedShape, NoAuthorization, PayloadFormat, RequestAuthorization,
@@ -28,6 +29,8 @@ pub struct DeliveryConfig {
     pub stream: StreamId,
     /// The seed of the backoff's jitter.
     pub seed: u64,
+    /// Observes each request. `None`: requests are not observed.
+    pub observer: Option<Arc<dyn RequestObserver>>,
 }
 
 /// The endpoint of one route.

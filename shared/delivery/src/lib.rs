@@ -19,6 +19,7 @@
 //! - [`request::RequestShape`]: the method, target and headers of a request
 //! - [`request::RequestAuthorization`]: how a request is authorized
 //! - [`transport::TlsConfig`]: the TLS configuration of an endpoint
+//! - [`RequestObserver`]: what happens before and after each request, for traces
 //!
 //! Inside, [`Delivery`] starts a worker for each route. The worker moves messages from its inbox to the queue, and sends
 //! a batch through the transport when the policy admits a request. The policy then decides from the outcome whether the
@@ -41,6 +42,7 @@
 //!     queue_bytes: DeliveryConfig::QUEUE_BYTES,
 //!     stream: StreamId { cluster: "cluster".into(), topic: "orders".into() },
 //!     seed: 1,
+//!     observer: None,
 //! };
 //! let delivery = Delivery::start(config, sender)?;
 //! let message = Message {
@@ -73,6 +75,7 @@ mod endpoint_url;
 mod error;
 mod inbox;
 mod memory;
+mod observer;
 mod outcome;
 mod policy;
 mod queue;
@@ -92,6 +95,7 @@ pub use config::{DeliveryConfig, EndpointConfig, EndpointPause, Limits, Order};
 pub use delivery::Delivery;
 pub use endpoint_url::{EndpointUrl, EndpointUrlError};
 pub use error::DeliveryError;
+pub use observer::{ObservedRequest, RequestEnd, RequestObservation, RequestObserver};
 pub use outcome::ConnectionError;
 pub use policy::{StatusRule, StatusRules, status};
 pub use route::RouteState;

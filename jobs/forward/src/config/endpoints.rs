@@ -62,6 +62,7 @@ impl Config {
         Ok(DeliveryConfig {
             endpoints,
             queue_bytes: DeliveryConfig::QUEUE_BYTES,
+            observer: None,
             stream,
             seed,
         })

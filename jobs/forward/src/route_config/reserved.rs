@@ -3,8 +3,9 @@
 /// Whether the job, a signature or the connection decides about a header (RFC 9110, sections 6.6.2, 7.6.1 and 10.1.4). The
 /// name is in lower case.
 pub(super) fn is_reserved(name: &str) -> bool {
-    const RESERVED: [&str; 25] = [
+    const RESERVED: [&str; 26] = [
         avro::FINGERPRINT_HEADER,
+        "baggage",
         "connection",
         "content-digest",
         "content-encoding",

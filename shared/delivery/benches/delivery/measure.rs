@@ -72,6 +72,7 @@ pub(crate) fn deliver(endpoint: EndpointConfig, records: usize) -> (Measured, f6
             topic: "FrontDoorTopic".into(),
         },
         seed: 1,
+        observer: None,
     };
     let (sender, completions) = channel();
     let start = Instant::now();

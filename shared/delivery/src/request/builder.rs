@@ -10,7 +10,7 @@ use super::idempotency::IdempotencyKeys;
 use super::payload::{InvalidRecord, Payload, PayloadFormat, Records};
 use super::prepared::{DeliveryHeaders, PreparedRequest};
 use super::shape::RequestShape;
-use super::trace_context::traceparent;
+use super::trace_context::TraceHeaders;
 
 /// Builds the requests of one route, as [`Delivery`](crate::Delivery) sends them. Pure: it sends nothing.
 ///
@@ -77,17 +77,17 @@ impl RequestBuilder {
             false => self.format.encode(&records)?,
         };
         // No key for a batch: after a crash it may hold other records. Each record has a key of its own in the body.
-        let (idempotency_key, traceparent, schema) = match messages {
+        let (idempotency_key, trace, schema) = match messages {
             [message] if !is_batch => (
                 Some(self.keys.record_header(message)),
-                traceparent(message),
+                TraceHeaders::of(message),
                 schema_fingerprint(message),
             ),
-            _ => (None, None, None),
+            _ => (None, TraceHeaders::default(), None),
         };
         let headers = DeliveryHeaders {
             idempotency_key,
-            traceparent,
+            trace,
             schema,
         };
         Ok(PreparedRequest::delivery(headers, shape, payload, is_batch))

@@ -8,15 +8,16 @@ use record::idempotency;
 use super::authorization::{AuthorizationError, RequestAuthorization};
 use super::payload::Payload;
 use super::shape::Shape;
+use super::trace_context::TraceHeaders;
 use crate::endpoint_url::EndpointUrl;
 
 const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static(idempotency::HEADER);
-const TRACEPARENT: HeaderName = HeaderName::from_static(record::traceparent::HEADER);
 const SCHEMA_FINGERPRINT: HeaderName = HeaderName::from_static(avro::FINGERPRINT_HEADER);
 const USER_AGENT: HeaderValue =
     HeaderValue::from_static(concat!("frontdoor/", env!("CARGO_PKG_VERSION")));
 
-/// A request that can be sent any number of times. Except for what the authorization adds, it is the same each time.
+/// A request that can be sent any number of times. Except for what the authorization adds, and
+/// the `traceparent` of an attempt that is observed, it is the same each time.
 #[derive(Clone, Debug)]
 pub struct PreparedRequest {
     delivery: DeliveryHeaders,
@@ -29,7 +30,7 @@ pub struct PreparedRequest {
 #[derive(Clone, Debug, Default)]
 pub(super) struct DeliveryHeaders {
     pub(super) idempotency_key: Option<HeaderValue>,
-    pub(super) traceparent: Option<HeaderValue>,
+    pub(super) trace: TraceHeaders,
     /// The fingerprint of the datum's schema.
     pub(super) schema: Option<HeaderValue>,
 }
@@ -63,6 +64,16 @@ impl PreparedRequest {
         }
     }
 
+    /// The method.
+    pub(crate) fn method(&self) -> &Method {
+        &self.shape.method
+    }
+
+    /// Replaces the record's `traceparent`, or adds one.
+    pub(crate) fn set_traceparent(&mut self, value: HeaderValue) {
+        self.delivery.trace.traceparent = Some(value);
+    }
+
     /// Whether the response can report failures of single records.
     pub fn is_batch(&self) -> bool {
         self.is_batch
@@ -82,7 +93,7 @@ impl PreparedRequest {
         *request.method_mut() = self.shape.method.clone();
         *request.uri_mut() = self.shape.target.as_ref().unwrap_or(&url.path).clone();
         let headers = request.headers_mut();
-        headers.reserve(8 + self.shape.headers.len() + self.payload.headers.len());
+        headers.reserve(10 + self.shape.headers.len() + self.payload.headers.len());
         // First those of the route: delivery's own replace them.
         for (name, value) in self.shape.headers.iter().chain(&self.payload.headers) {
             headers.append(name.clone(), value.clone());
@@ -94,15 +105,13 @@ impl PreparedRequest {
         }
         let DeliveryHeaders {
             idempotency_key,
-            traceparent,
+            trace,
             schema,
         } = &self.delivery;
         if let Some(key) = idempotency_key {
             headers.insert(IDEMPOTENCY_KEY, key.clone());
         }
-        if let Some(traceparent) = traceparent {
-            headers.insert(TRACEPARENT, traceparent.clone());
-        }
+        trace.insert(headers);
         if let Some(schema) = schema {
             headers.insert(SCHEMA_FINGERPRINT, schema.clone());
         }

@@ -20,11 +20,12 @@ use crate::answer::{HeldAnswer, RecordAnswer};
 use crate::completion::{Completion, DeliveryOutcome};
 use crate::config::{DeliveryConfig, EndpointPause};
 use crate::inbox::Arrivals;
+use crate::observer::{ObservedRequest, RequestObservation, RequestObserver};
 use crate::policy::limiter::Admission;
 use crate::policy::{EndpointGroup, RoutePolicy};
 use crate::queue::{Batch, BatchLimits, Queue};
 use crate::recorder::RequestRecorder;
-use crate::request::{InvalidRecord, RequestBuilder};
+use crate::request::{InvalidRecord, PreparedRequest, RequestBuilder};
 use crate::route::{Commands, RouteShared, RouteState};
 use crate::time::now;
 use crate::timer::Timer;
@@ -54,6 +55,7 @@ pub(crate) struct Worker {
     pub(super) completions: CompletionBuffer,
     pub(super) shared: Arc<RouteShared>,
     pub(super) recorder: Arc<dyn RequestRecorder>,
+    observer: Option<Arc<dyn RequestObserver>>,
     commands: Arc<Mutex<Commands>>,
     arrivals: Arrivals,
     /// Partial batches are sent without waiting for the linger time.
@@ -116,6 +118,7 @@ impl Worker {
             completions: CompletionBuffer::new(route, records, completions, Arc::clone(&shared)),
             recorder: Arc::<RouteShared>::clone(&shared),
             shared,
+            observer: config.observer.clone(),
             commands,
             arrivals: Arrivals::default(),
             flush: false,
@@ -305,7 +308,7 @@ impl Worker {
 
     fn send(&mut self, mut batch: Batch, now: Instant) {
         let partition = batch.partition();
-        let request = loop {
+        let mut request = loop {
             match self.requests.build(&batch.messages) {
                 Ok(request) => break request,
                 Err(invalid) => self.reject(&mut batch, invalid),
@@ -315,6 +318,7 @@ impl Worker {
                 return;
             }
         };
+        let observation = self.observe(&batch, &mut request);
         batch.requests += 1;
         let permit = self.policy.limiter.acquire();
         let remaining = self.deadline.map_or(Duration::MAX, |deadline| {
@@ -322,7 +326,27 @@ impl Worker {
         });
         let timeout = self.request_timeout.min(remaining);
         self.in_flight
-            .start(batch, permit, &self.client, request, timeout);
+            .start(batch, permit, observation, &self.client, request, timeout);
+    }
+
+    /// Starts the observation of a request, which then has the observation's trace context.
+    fn observe(
+        &self,
+        batch: &Batch,
+        request: &mut PreparedRequest,
+    ) -> Option<Box<dyn RequestObservation>> {
+        let observation = self.observer.as_ref()?.on_request(&ObservedRequest {
+            route: &self.name,
+            url: self.client.url(),
+            method: request.method(),
+            messages: &batch.messages,
+            is_batch: request.is_batch(),
+            resends: batch.requests,
+        })?;
+        if let Some(traceparent) = observation.traceparent() {
+            request.set_traceparent(traceparent);
+        }
+        Some(observation)
     }
 
     /// Rejects a record of which no request can be built.

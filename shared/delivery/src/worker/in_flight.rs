@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::future::LocalBoxFuture;
 use futures_util::stream::{FuturesUnordered, StreamExt};
 
+use crate::observer::{RequestEnd, RequestObservation};
 use crate::outcome::RequestOutcome;
 use crate::policy::Permit;
 use crate::queue::Batch;
@@ -18,12 +19,19 @@ use crate::transport::{ConnectionSlot, EndpointClient};
 pub(super) struct InFlight {
     requests: FuturesUnordered<LocalBoxFuture<'static, FinishedRequest>>,
     /// The batches, by the number of their request. They outlive a request that is cancelled.
-    batches: Vec<Option<(Batch, Permit)>>,
+    batches: Vec<Option<SentBatch>>,
     /// Positions in `batches` that are empty.
     free: Vec<usize>,
     records: usize,
     /// Open connections without a request, the one used last at the end.
     idle: Vec<ConnectionSlot>,
+}
+
+/// A batch whose request is in flight.
+struct SentBatch {
+    batch: Batch,
+    permit: Permit,
+    observation: Option<Box<dyn RequestObservation>>,
 }
 
 /// A request with its outcome.
@@ -53,6 +61,7 @@ impl InFlight {
         &mut self,
         batch: Batch,
         permit: Permit,
+        observation: Option<Box<dyn RequestObservation>>,
         client: &Rc<EndpointClient>,
         request: PreparedRequest,
         timeout: Duration,
@@ -63,7 +72,11 @@ impl InFlight {
             self.batches.len() - 1
         });
         if let Some(place) = self.batches.get_mut(number) {
-            *place = Some((batch, permit));
+            *place = Some(SentBatch {
+                batch,
+                permit,
+                observation,
+            });
         }
         let mut slot = self.idle.pop().unwrap_or_default();
         let client = Rc::clone(client);
@@ -85,7 +98,7 @@ impl InFlight {
         }
     }
 
-    /// Removes the batch of a finished request and keeps its connection. `None`: it was cancelled.
+    /// Removes the batch of a finished request, ends its observation and keeps its connection. `None`: it was cancelled.
     pub(super) fn finish(
         &mut self,
         finished: FinishedRequest,
@@ -94,7 +107,20 @@ impl InFlight {
             self.idle.push(finished.slot);
         }
         let place = self.batches.get_mut(finished.number)?;
-        let (batch, permit) = place.take()?;
+        let SentBatch {
+            batch,
+            permit,
+            observation,
+        } = place.take()?;
+        if let Some(observation) = observation {
+            observation.on_end(match &finished.outcome {
+                RequestOutcome::Answered(response) => {
+                    RequestEnd::Response(response.status.as_u16())
+                }
+                RequestOutcome::TimedOut => RequestEnd::Timeout,
+                RequestOutcome::Failed(_) => RequestEnd::ConnectionError,
+            });
+        }
         self.records -= batch.messages.len();
         self.free.push(finished.number);
         Some((batch, permit, finished.outcome))
@@ -113,7 +139,7 @@ impl InFlight {
         std::mem::take(&mut self.batches)
             .into_iter()
             .flatten()
-            .map(|(batch, _)| batch)
+            .map(|sent| sent.batch)
             .collect()
     }
 }

@@ -35,6 +35,7 @@ pub(crate) fn config(endpoints: &[&Endpoint]) -> DeliveryConfig {
     DeliveryConfig {
         endpoints: endpoints.iter().map(route).collect(),
         queue_bytes: DeliveryConfig::QUEUE_BYTES,
+        observer: None,
         stream: StreamId {
             cluster: "cluster".into(),
             topic: "topic".into(),

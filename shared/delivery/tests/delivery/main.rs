@@ -11,6 +11,7 @@ mod exactly_once;
 mod extension;
 mod formats;
 mod harness;
+mod observer;
 mod order;
 mod proxy;
 mod request;
