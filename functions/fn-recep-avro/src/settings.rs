@@ -6,15 +6,17 @@ use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
 use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
+use telemetry::settings::TELEMETRY;
 
 /// Every group of settings that the function reads, in the order of its help.
-pub static GROUPS: [&Group; 8] = [
+pub static GROUPS: [&Group; 9] = [
     &KAFKA,
     &INGEST,
     &WRITER_SCHEMAS,
     &REGISTRY,
     &HTTP_SERVER,
     &CALLER_AUTH,
+    &TELEMETRY,
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
 ];

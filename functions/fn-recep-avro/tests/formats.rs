@@ -74,6 +74,8 @@ async fn responses_and_messages_are_valid() {
             "traceparent",
             "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
         )
+        .header("tracestate", "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE")
+        .header("baggage", "tenant=a%20b;internal,user=1")
         .header("ce-specversion", "1.0")
         .header("ce-id", "A-1")
         .header("ce-source", "/users")
@@ -93,6 +95,12 @@ async fn responses_and_messages_are_valid() {
 
     let stored = records::all(broker.bootstrap(), TOPIC).unwrap();
     assert_eq!(stored.len(), 3);
+    for name in ["traceparent", "tracestate", "baggage"] {
+        assert!(
+            stored.iter().any(|record| record.header(name).is_some()),
+            "{name}"
+        );
+    }
     for message in stored {
         let text = |value: Option<Vec<u8>>| String::from_utf8(value.unwrap()).unwrap();
         let headers = message.headers.into_iter();

@@ -101,25 +101,29 @@ async fn run(
             let reloader = Reloader::start(sender, flags, environment).await?;
             match reloader.run().await {}
         };
-        return tokio::select! {
-            result = container.serve(function) => result,
+        let result = tokio::select! {
+            result = container.serve(function.clone()) => result,
             result = reload => result,
         };
+        function.shutdown_telemetry().await;
+        return result;
     }
     let reloader = Reloader::start(sender, flags, environment).await?;
     let serve = async {
         match host {
             Host::Plain => {
                 let server = plain::PlainServer::bind(reloader.settings(), &function).await?;
-                server.serve(function).await
+                server.serve(function.clone()).await
             }
-            Host::Fn(_) | Host::Lambda => lambda::serve(function).await,
+            Host::Fn(_) | Host::Lambda => lambda::serve(function.clone()).await,
         }
     };
-    tokio::select! {
+    let result = tokio::select! {
         result = serve => result,
         never = reloader.run() => match never {},
-    }
+    };
+    function.shutdown_telemetry().await;
+    result
 }
 
 async fn print_config(

@@ -10,7 +10,9 @@ use bytes::Bytes;
 use http::{Request, Response};
 use http_body::Body;
 use http_server::program::Failure;
-use settings::{LiveSettings, Settings, telemetry};
+use settings::{LiveSettings, Settings, telemetry as log};
+use telemetry::Telemetry;
+use telemetry::exporter::Service;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
@@ -26,6 +28,12 @@ const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the files of the Kafka client's TLS are compared with those in use.
 const TLS_INTERVAL: Duration = Duration::from_secs(5);
 
+/// The program in its telemetry.
+const SERVICE: Service = Service {
+    name: "fn-recep-avro",
+    version: env!("CARGO_PKG_VERSION"),
+};
+
 /// The current ingest function, for the hosts. It is cheap to clone.
 #[derive(Clone)]
 pub(super) struct CurrentFunction(watch::Receiver<Option<Arc<IngestFunction>>>);
@@ -34,6 +42,8 @@ pub(super) struct CurrentFunction(watch::Receiver<Option<Arc<IngestFunction>>>);
 pub(super) struct Reloader {
     settings: LiveSettings,
     function: watch::Sender<Option<Arc<IngestFunction>>>,
+    /// What the first settings ask for. Later ones change nothing.
+    telemetry: Telemetry,
 }
 
 impl CurrentFunction {
@@ -53,6 +63,22 @@ impl CurrentFunction {
         match self.wait(call.deadline).await {
             Some(function) => function.handle(request, call).await,
             None => starting(call),
+        }
+    }
+
+    /// Waits until the telemetry of a call is exported, a second at most, for a host that freezes the program.
+    pub(super) async fn flush_telemetry(&self, call: &Call) {
+        let current = self.0.borrow().clone();
+        if let Some(function) = current {
+            function.telemetry().flush(call.deadline).await;
+        }
+    }
+
+    /// Exports the remaining telemetry at the end of the program.
+    pub(super) async fn shutdown_telemetry(&self) {
+        let current = self.0.borrow().clone();
+        if let Some(function) = current {
+            function.telemetry().shutdown().await;
         }
     }
 
@@ -97,8 +123,13 @@ impl Reloader {
         let settings = LiveSettings::gather(&GROUPS, flags, environment)
             .await
             .map_err(Failure::configuration)?;
-        telemetry::start(&settings.current()).map_err(Failure::configuration)?;
-        let reloader = Self { settings, function };
+        log::start(&settings.current()).map_err(Failure::configuration)?;
+        let telemetry = Telemetry::start(&settings.current(), SERVICE)?;
+        let reloader = Self {
+            settings,
+            function,
+            telemetry,
+        };
         reloader.replace(&reloader.settings.current()).await?;
         Ok(reloader)
     }
@@ -165,6 +196,7 @@ impl Reloader {
 
     async fn replace(&self, settings: &Settings) -> Result<(), Failure> {
         let mut config = Config::from_settings(settings).map_err(Failure::configuration)?;
+        config.set_telemetry(self.telemetry.clone());
         if let Some(previous) = &*self.function.borrow() {
             config.keep_keys(previous);
         }

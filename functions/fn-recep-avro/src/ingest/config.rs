@@ -13,6 +13,7 @@ use rdkafka::error::KafkaResult;
 use schema_registry::{RegistryConfig, SubjectNameStrategy};
 use settings::common::{AVRO_SCHEMA, AVRO_SCHEMAS};
 use settings::{SettingError, Settings, Source};
+use telemetry::Telemetry;
 use writer_schemas::WriterSchemas;
 
 use super::IngestFunction;
@@ -31,6 +32,7 @@ pub struct Config {
     pub(super) store_as: StoreAs,
     pub(super) envelope: Envelope,
     pub(super) publisher: PublisherConfig,
+    pub(super) telemetry: Telemetry,
 }
 
 impl Config {
@@ -69,7 +71,13 @@ impl Config {
             store_as,
             envelope,
             publisher,
+            telemetry: Telemetry::default(),
         })
+    }
+
+    /// Records the spans of requests.
+    pub fn set_telemetry(&mut self, telemetry: Telemetry) {
+        self.telemetry = telemetry;
     }
 
     /// Keeps the keys for tokens that the previous function has fetched.

@@ -7,6 +7,7 @@
 //! - `decode`: checks the headers, decodes the encodings of the body
 //! - `schemas`: the schemas that bodies may have been written with, also those of a schema registry
 //! - `validate`: splits the body into datums and validates each of them; `json` encodes those of a JSON body
+//! - `trace`: the request's spans, and the trace context of its messages
 //! - `store`: the form in which datums are stored
 //! - `memory`: bounds the memory of all calls together
 //! - `envelope`: makes a message of each datum: key, timestamp, headers, value
@@ -43,6 +44,7 @@ use http_body::Body;
 use http_server::problem::Problem;
 use rdkafka::error::KafkaError;
 use schema_registry::RegistryError;
+use telemetry::Telemetry;
 use tracing::debug;
 
 pub use call::{Call, Rejection};
@@ -56,6 +58,7 @@ use receive::IncomingRequest;
 pub use respond::{busy, starting};
 use schemas::Schemas;
 use store::StoreAs;
+use trace::{ProducerTrace, RequestTrace};
 
 /// A client could not be started.
 #[derive(Debug, thiserror::Error)]
@@ -77,6 +80,7 @@ pub struct IngestFunction {
     envelope: Envelope,
     publisher: Publisher,
     memory: Memory,
+    telemetry: Telemetry,
 }
 
 impl IngestFunction {
@@ -93,6 +97,7 @@ impl IngestFunction {
             envelope: config.envelope,
             publisher: Publisher::start(config.publisher).await?,
             memory: Memory::default(),
+            telemetry: config.telemetry,
         })
     }
 
@@ -110,13 +115,21 @@ impl IngestFunction {
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
-        match self.respond(request, call).await {
+        let trace = RequestTrace::start(self.telemetry.tracer(), &request, call);
+        let result = self.respond(request, call, &trace).await;
+        trace.end(&result);
+        match result {
             Ok(response) => response,
             Err(problem) => respond::problem(problem, call),
         }
     }
 
-    async fn respond<B>(&self, request: Request<B>, call: &Call) -> Result<Response<Bytes>, Problem>
+    async fn respond<B>(
+        &self,
+        request: Request<B>,
+        call: &Call,
+        trace: &RequestTrace<'_>,
+    ) -> Result<Response<Bytes>, Problem>
     where
         B: Body<Data = Bytes> + Unpin,
         B::Error: Into<Box<dyn Error + Send + Sync>>,
@@ -129,7 +142,7 @@ impl IngestFunction {
             return Ok(response);
         }
         let request = decode::read(request, &self.limits).await?;
-        let response = self.ingest(request, call).await?;
+        let response = self.ingest(request, call, trace).await?;
         debug!(
             call = call.id.as_deref().unwrap_or_default(),
             "messages stored"
@@ -141,6 +154,7 @@ impl IngestFunction {
         &self,
         mut request: DecodedRequest<'_>,
         call: &Call,
+        trace: &RequestTrace<'_>,
     ) -> Result<Response<Bytes>, Problem> {
         let schemas = match request.format {
             BodyFormat::Avro => self.schemas.for_body(&request.body, call).await?,
@@ -148,6 +162,7 @@ impl IngestFunction {
         };
         let mut id = self.schemas.known_id();
         let mut has_waited = false;
+        let mut sending = None;
         loop {
             // A call that waits holds no decoded datums: the limit of memory counts those of one call only.
             let datums = validate::all(&request.body, request.format, &schemas, &self.limits)?;
@@ -167,9 +182,18 @@ impl IngestFunction {
             let stored = self.store_as.values(&datums, &request.body, id);
             let limits = self.publisher.limits();
             let headers = &request.headers;
-            let made =
-                self.envelope
-                    .messages(&datums, &stored, headers, &limits, call, now_millis());
+            let records = datums.is_list.then_some(datums.data.len());
+            let start = || trace.producer(self.publisher.topic(), records, headers);
+            let trace_headers = sending.get_or_insert_with(start).headers();
+            let made = self.envelope.messages(
+                &datums,
+                &stored,
+                headers,
+                trace_headers,
+                &limits,
+                call,
+                now_millis(),
+            );
             let messages = match made {
                 Ok(messages) => messages,
                 Err(EnvelopeError::OverLimit(_))
@@ -181,18 +205,30 @@ impl IngestFunction {
                     has_waited = true;
                     continue;
                 }
-                Err(error) => return Err(error.into_problem()),
+                Err(error) => {
+                    sending.into_iter().for_each(ProducerTrace::cancel);
+                    return Err(error.into_problem());
+                }
             };
             let memory = request.body.len() + envelope::memory(&messages);
             if !request.memory.resize(memory) {
+                sending.into_iter().for_each(ProducerTrace::cancel);
                 return Err(respond::out_of_memory());
             }
             let statuses = self.publisher.publish(&messages, call.deadline).await;
+            sending
+                .into_iter()
+                .for_each(|sending| sending.end(&statuses));
             let (topic, limit) = (self.publisher.topic(), self.publisher.topic_limit());
             return respond::accepted(topic, datums.is_list, &statuses, limit).map_err(|problem| {
                 respond::explained(problem, self.publisher.explanation().as_ref())
             });
         }
+    }
+
+    /// The function's telemetry.
+    pub fn telemetry(&self) -> &Telemetry {
+        &self.telemetry
     }
 
     /// Logs a warning if every caller that reaches this address is accepted.

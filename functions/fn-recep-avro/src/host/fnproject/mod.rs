@@ -98,6 +98,8 @@ async fn handle(function: &CurrentFunction, request: Request<Incoming>) -> Respo
         Some(probe) => probe.respond(function, &call).await,
         None => function.handle(request, &call).await,
     };
+    // The agent freezes the container after the response.
+    function.flush_telemetry(&call).await;
     headers::wrap(response, intent, is_detached)
 }
 

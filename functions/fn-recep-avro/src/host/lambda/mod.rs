@@ -97,6 +97,8 @@ async fn handle(
                 Some(probe) => probe.respond(&function, &call).await,
                 None => function.handle(request, &call).await,
             };
+            // Lambda freezes the sandbox after the response.
+            function.flush_telemetry(&call).await;
             Ok::<_, Infallible>(response.map(Full::new))
         }
     }));

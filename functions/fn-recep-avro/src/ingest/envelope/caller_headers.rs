@@ -7,7 +7,7 @@ use bytes::Bytes;
 use http::header::{HeaderMap, HeaderName};
 use http_server::problem::Problem;
 use kafka::producer::MessageHeader;
-use record::{idempotency, traceparent};
+use record::{baggage, idempotency, traceparent, tracestate};
 
 use crate::ingest::problems::HEADER_FIELDS_TOO_LARGE;
 
@@ -19,12 +19,13 @@ const MAX_FIELDS: usize = 32;
 const MAX_BYTES: usize = 8 << 10;
 
 /// Headers that the function sets, or that belong to them.
-const OWN: [&str; 6] = [
+const OWN: [&str; 7] = [
     "content-type",
     FINGERPRINT_HEADER,
     idempotency::HEADER,
     traceparent::HEADER,
-    "tracestate",
+    tracestate::HEADER,
+    baggage::HEADER,
     "call-id",
 ];
 /// Prefixes of headers with another meaning: CloudEvents in both bindings, dead letters, Confluent's serializers.
@@ -141,6 +142,7 @@ mod tests {
             "Content-Type",
             "traceparent",
             "TraceState",
+            "Baggage",
             "Idempotency-Key",
             "call-id",
             "ce-id",

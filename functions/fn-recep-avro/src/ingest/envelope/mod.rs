@@ -15,14 +15,13 @@ use http_server::idempotency;
 use http_server::problem::Problem;
 use kafka::producer::{MessageHeader, OutgoingMessage};
 use record::idempotency::{MAX_CLIENT_KEY_LENGTH, in_container};
-use record::traceparent;
 use routes::{RecordValues, ValueError, ValueExpression, ValueScope};
 use runtime::text::hex;
 
 use super::call::Call;
 use super::problems::{INVALID_KEY, INVALID_TIMESTAMP, RECORD_TOO_LARGE};
 use super::store::StoredValues;
-use super::trace;
+use super::trace::TraceHeaders;
 use super::validate::ValidatedBody;
 pub(super) use caller_headers::CallerHeaders;
 use key::MessageKey;
@@ -114,17 +113,20 @@ impl Envelope {
     /// # Errors
     /// The Idempotency-Key or a CloudEvent is malformed, there are too many headers, a record has no valid key or timestamp, or
     /// a message is too large.
+    #[allow(clippy::too_many_arguments)]
     pub(super) fn messages<'a>(
         &self,
         datums: &ValidatedBody<'_>,
         stored: &'a StoredValues<'_>,
         headers: &HeaderMap,
+        trace: &TraceHeaders,
         limits: &MessageLimits,
         call: &Call,
         now: i64,
     ) -> Result<Vec<OutgoingMessage<'a>>, EnvelopeError> {
         let client_key = idempotency::parse_key(headers, MAX_CLIENT_KEY_LENGTH)?;
-        let common: Arc<[_]> = self.common_headers(datums, stored, headers, call)?.into();
+        let common = self.common_headers(datums, stored, headers, trace, call)?;
+        let common: Arc<[_]> = common.into();
 
         let mut messages = Vec::with_capacity(datums.data.len());
         let values = stored.values.iter().zip(datums.data.iter());
@@ -162,6 +164,7 @@ impl Envelope {
         datums: &ValidatedBody<'_>,
         stored: &StoredValues<'_>,
         headers: &HeaderMap,
+        trace: &TraceHeaders,
         call: &Call,
     ) -> Result<Vec<MessageHeader>, Problem> {
         let mut common: Vec<MessageHeader> = Vec::new();
@@ -169,8 +172,7 @@ impl Envelope {
             common.push(("content-type".into(), Bytes::from_static(b"avro/binary")));
             common.push((FINGERPRINT_HEADER.into(), self.fingerprint.clone()));
         }
-        let trace = trace::traceparent(headers);
-        common.extend(trace.map(|value| (traceparent::HEADER.into(), value.into())));
+        common.extend(trace.message_headers());
         let id = call.id.clone();
         common.extend(id.map(|id| ("call-id".into(), id.into())));
         common.extend(cloud_event::headers(headers, datums.is_list)?);

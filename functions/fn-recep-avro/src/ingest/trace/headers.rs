@@ -1,14 +1,63 @@
-//! The trace context of a request, as one W3C `traceparent` value.
+//! The trace context of a request, in the headers of W3C Trace Context and W3C Baggage.
 //!
 //! A valid `traceparent` is kept unchanged. Otherwise Zipkin's B3 headers (github.com/openzipkin/b3-propagation), which
 //! OCI API Gateway sends, are converted. Invalid values are dropped, as W3C Trace Context recommends: the
 //! request is not rejected.
 
+use bytes::Bytes;
 use http::HeaderMap;
-use record::traceparent;
+use kafka::producer::MessageHeader;
+use record::{baggage, traceparent, tracestate};
+
+/// The headers with the trace context of a request's messages.
+#[derive(Debug, Default)]
+pub(in crate::ingest) struct TraceHeaders {
+    pub(super) traceparent: Option<String>,
+    pub(super) tracestate: Option<String>,
+    baggage: Option<String>,
+}
+
+impl TraceHeaders {
+    /// The trace context of these request headers.
+    pub(in crate::ingest) fn of(headers: &HeaderMap) -> Self {
+        let traceparent = traceparent(headers);
+        // The state belongs to a `traceparent` in W3C's format.
+        let has_state = traceparent.is_some() && headers.contains_key(traceparent::HEADER);
+        let tracestate = joined(headers, tracestate::HEADER, tracestate::is_valid);
+        Self {
+            tracestate: tracestate.filter(|_| has_state),
+            baggage: joined(headers, baggage::HEADER, baggage::is_valid),
+            traceparent,
+        }
+    }
+
+    /// The headers of messages.
+    pub(in crate::ingest) fn message_headers(&self) -> impl Iterator<Item = MessageHeader> {
+        let headers = [
+            (traceparent::HEADER, &self.traceparent),
+            (tracestate::HEADER, &self.tracestate),
+            (baggage::HEADER, &self.baggage),
+        ];
+        headers.into_iter().filter_map(|(name, value)| {
+            let value = Bytes::copy_from_slice(value.as_deref()?.as_bytes());
+            Some((name.into(), value))
+        })
+    }
+}
+
+/// The value of a header that is a list, from all its fields (RFC 9110, section 5.3).
+fn joined(headers: &HeaderMap, name: &str, is_valid: fn(&[u8]) -> bool) -> Option<String> {
+    let mut fields = headers.get_all(name).iter();
+    let mut value = fields.next()?.to_str().ok()?.to_owned();
+    for field in fields {
+        value.push(',');
+        value.push_str(field.to_str().ok()?);
+    }
+    is_valid(value.as_bytes()).then_some(value)
+}
 
 /// The `traceparent` value of these request headers, if any.
-pub(super) fn traceparent(headers: &HeaderMap) -> Option<String> {
+fn traceparent(headers: &HeaderMap) -> Option<String> {
     let text = |name: &str| headers.get(name)?.to_str().ok().map(str::trim);
     let given = text(traceparent::HEADER);
     if let Some(given) = given.filter(|value| traceparent::is_valid(value.as_bytes())) {
@@ -79,6 +128,37 @@ mod tests {
             of(&short).as_deref(),
             Some("00-000000000000000064fe8b2a57d3eff7-e457b5a2e4d86bd1-00")
         );
+    }
+
+    #[test]
+    fn the_state_and_baggage_are_kept_if_they_are_valid() {
+        let names = |headers: &[(&'static str, &str)]| {
+            let mut map = HeaderMap::new();
+            for (name, value) in headers {
+                map.append(*name, value.parse().unwrap());
+            }
+            let headers = TraceHeaders::of(&map);
+            let headers = headers.message_headers();
+            headers
+                .map(|(name, value)| format!("{name}={}", String::from_utf8_lossy(&value)))
+                .collect::<Vec<_>>()
+        };
+        let parent = ("traceparent", W3C);
+        let state = ("tracestate", "a=1");
+        let baggage = ("baggage", "user=1");
+        let expected = format!("traceparent={W3C}");
+        assert_eq!(
+            names(&[parent, state, ("tracestate", "b=2"), baggage]),
+            [&expected, "tracestate=a=1,b=2", "baggage=user=1"]
+        );
+        let long = format!("a={}", "x".repeat(8192));
+        assert_eq!(
+            names(&[parent, ("tracestate", &long), ("baggage", &long)]),
+            [expected]
+        );
+        let b3 = ("b3", "80f198ee56343ba864fe8b2a57d3eff7-e457b5a2e4d86bd1-1");
+        assert_eq!(names(&[b3, state]).len(), 1);
+        assert_eq!(names(&[state, baggage]), ["baggage=user=1"]);
     }
 
     #[test]
