@@ -82,6 +82,7 @@ pub mod single_run;
 pub mod status;
 pub mod status_page;
 pub mod time_bound;
+pub mod traces;
 pub mod versioned;
 pub mod window_plan;
 pub mod writer;

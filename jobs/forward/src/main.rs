@@ -20,12 +20,14 @@ use forward::run::Run;
 use forward::schedule;
 use forward::settings::GROUPS;
 use forward::status_page::StatusServer;
+use forward::traces;
 use forward::window_plan::AppliedPlan;
 use http_proxy::Proxies;
 use kafka::tls::ClientTls;
 use runtime::console;
-use settings::telemetry;
+use settings::telemetry as log;
 use settings::{LiveSettings, Location, Settings, environment, misspelled, warn_misspelled};
+use telemetry::Telemetry;
 use tokio::signal::unix::{SignalKind, signal};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
@@ -91,15 +93,16 @@ fn run_windows(
     settings: &mut Settings,
 ) -> Result<RunOutcome> {
     let environment = environment()?;
-    telemetry::start(settings)?;
+    log::start(settings)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
     let live = runtime.block_on(LiveSettings::gather(&GROUPS, flags, environment))?;
     *settings = Settings::clone(&live.current());
-    telemetry::start(settings)?;
+    log::start(settings)?;
     warn_misspelled(&GROUPS);
     let proxies = Proxies::from_environment(environment)?;
+    let telemetry = Telemetry::start(settings, traces::SERVICE)?;
     let mut loaded = Job::load(settings)?;
     let plan = options.plan.as_ref();
     let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));
@@ -124,6 +127,7 @@ fn run_windows(
             letters: None,
             oracle_cloud: oracle_cloud.as_ref(),
             metrics: Some(metrics),
+            tracer: telemetry.tracer(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -134,7 +138,10 @@ fn run_windows(
             newer.is_some()
         });
         match (ended, newer) {
-            (Some(outcome), _) => return Ok(outcome),
+            (Some(outcome), _) => {
+                telemetry.shutdown_blocking();
+                return Ok(outcome);
+            }
             (None, Some(newer)) => {
                 loaded = newer;
                 if let Some(status) = &status {
@@ -213,7 +220,7 @@ fn check(options: CheckOptions, flags: &Flags) -> Result<RunOutcome> {
 fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
     let settings = gather(flags)?;
-    telemetry::start(&settings)?;
+    log::start(&settings)?;
     warn_misspelled(&GROUPS);
     let job = Job::load(&settings)?;
     handle_signals()?;
@@ -221,6 +228,7 @@ fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
         Some(Location::Object(_)) => Some(settings.oracle_cloud()?),
         _ => None,
     };
+    let telemetry = Telemetry::start(&settings, traces::SERVICE)?;
     let replay = Replay {
         selection: &options.selection,
         target: options.target,
@@ -228,9 +236,12 @@ fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
         timeout: options.timeout,
         oracle_cloud: oracle_cloud.as_ref(),
         proxies: &Proxies::from_environment(environment)?,
+        tracer: telemetry.tracer(),
         shutdown: &SHUTDOWN,
     };
-    match replay.run(job, SystemTime::now()) {
+    let result = replay.run(job, SystemTime::now());
+    telemetry.shutdown_blocking();
+    match result {
         Ok(Some(outcome)) => Ok(outcome),
         Ok(None) => {
             console::say(format_args!("forward: there is no dead-letter topic"));

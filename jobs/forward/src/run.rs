@@ -20,6 +20,7 @@ use offsets::topic_record::TopicRecord;
 use offsets::window::{Window, WindowStart};
 use record::StreamId;
 use routes::Routes;
+use telemetry::traces::Tracer;
 use writer_schemas::WriterSchemas;
 
 use crate::answer_topics::{self, UnusableTopic};
@@ -40,6 +41,7 @@ use crate::route_config::RouteConfig;
 use crate::schema_fetcher::SchemaFetcher;
 use crate::scope;
 use crate::single_run::{self, GroupJoin, Membership};
+use crate::traces::RunTrace;
 use crate::window_plan::AppliedPlan;
 use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
 
@@ -65,6 +67,8 @@ pub struct Run<'r> {
     pub oracle_cloud: Option<&'r OciConfig>,
     /// The metrics of the process; `None` if the run is not part of them.
     pub metrics: Option<&'r JobMetrics>,
+    /// The traces, if they are exported.
+    pub tracer: Option<&'r Tracer>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.
@@ -79,20 +83,27 @@ impl Run<'_> {
     pub fn window(&self, id: &str, watch: impl FnMut(&Pipeline<'_>)) -> RunReport {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let mut report = ReportBuilder::new(id, self.config, self.route_configs, self.dry_run);
-        if let Err(error) = self.run(clock, &mut report, watch) {
+        let trace = self.tracer;
+        let trace = trace.map(|tracer| RunTrace::start(tracer, id, self.config));
+        if let Err(error) = self.run(clock, &mut report, trace.as_ref(), watch) {
             match &error {
                 RunError::Cancelled => tracing::warn!(run = id, "{error}"),
                 error => tracing::error!(run = id, "{error}"),
             }
             report.attribute(&error);
         }
-        report.build(started, clock.elapsed())
+        let report = report.build(started, clock.elapsed());
+        if let Some(trace) = trace {
+            trace.end(&report);
+        }
+        report
     }
 
     fn run(
         &self,
         clock: Instant,
         report: &mut ReportBuilder,
+        trace: Option<&RunTrace>,
         mut watch: impl FnMut(&Pipeline<'_>),
     ) -> Result<(), RunError> {
         let reader = self.reader()?;
@@ -151,7 +162,7 @@ impl Run<'_> {
         let delivery = match self.dry_run || is_to_topic {
             true => None,
             false => Some(Delivery::start(
-                self.delivery_config(&topic, &pause_ends)?,
+                self.delivery_config(&topic, &pause_ends, trace)?,
                 completed,
             )?),
         };
@@ -408,6 +419,7 @@ impl Run<'_> {
         &self,
         topic: &TopicOffsets,
         pause_ends: &[Option<SystemTime>],
+        trace: Option<&RunTrace>,
     ) -> Result<DeliveryConfig, PlanError> {
         // The standard library's random keys: two runs must not retry at the same moments.
         let seed = RandomState::new().build_hasher().finish();
@@ -417,6 +429,7 @@ impl Run<'_> {
             .config
             .delivery(self.route_configs, stream, reader, seed);
         let mut config = config.map_err(|error| PlanError::Setting(error.to_string()))?;
+        config.observer = trace.map(|trace| Arc::new(trace.observer()) as Arc<_>);
         for endpoint in &mut config.endpoints {
             endpoint.proxies = self.proxies.clone();
         }

@@ -4,9 +4,10 @@ use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
 use settings::Group;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
+use telemetry::settings::TELEMETRY;
 
 /// Every group of settings that the job reads, in the order of its help.
-pub static GROUPS: [&Group; 12] = [
+pub static GROUPS: [&Group; 13] = [
     &KAFKA,
     &WRITER_SCHEMAS,
     &REGISTRY,
@@ -17,6 +18,7 @@ pub static GROUPS: [&Group; 12] = [
     &REPORT,
     &METRICS,
     &STATUS_PAGE,
+    &TELEMETRY,
     &EVERY_PROGRAM,
     &ORACLE_CLOUD,
 ];

@@ -12,7 +12,7 @@ use clap::error::ErrorKind;
 use fn_recep_avro::settings::INGEST;
 use forward::exit::RunOutcome;
 use forward::metrics;
-use forward::settings::{DEAD_LETTERS, DELIVERY, METRICS, REPORT, ROUTING, WINDOW};
+use forward::settings::{DEAD_LETTERS, DELIVERY, METRICS, REPORT, ROUTING, STATUS_PAGE, WINDOW};
 use http_server::settings::HTTP_SERVER;
 use kafka::settings::KAFKA;
 use schema_registry::settings::REGISTRY;
@@ -20,9 +20,10 @@ use serde_json::Value;
 use settings::common::{EVERY_PROGRAM, ORACLE_CLOUD, WRITER_SCHEMAS};
 use settings::names::NAMES;
 use settings::{Group, Setting, markdown};
+use telemetry::settings::TELEMETRY;
 
 /// The settings of all programs, in the order of docs/CONFIGURATION.md.
-static GROUPS: [&Group; 15] = [
+static GROUPS: [&Group; 17] = [
     &EVERY_PROGRAM,
     &WRITER_SCHEMAS,
     &ORACLE_CLOUD,
@@ -38,6 +39,8 @@ static GROUPS: [&Group; 15] = [
     &DEAD_LETTERS,
     &REPORT,
     &METRICS,
+    &STATUS_PAGE,
+    &TELEMETRY,
 ];
 
 /// Names in upper case that are not settings of the programs.

@@ -13,6 +13,7 @@ use kafka::reader::SourceError;
 use oci::OciConfig;
 use offsets::window::{WindowEnd, WindowStart};
 use record::{Message, StreamId, idempotency};
+use telemetry::traces::Tracer;
 
 use super::error::LettersError;
 use super::selection::{Filter, Selection};
@@ -40,6 +41,8 @@ pub struct Replay<'r> {
     pub timeout: Duration,
     /// How to reach Object Storage, if the report is written there.
     pub oracle_cloud: Option<&'r OciConfig>,
+    /// The traces, if they are exported.
+    pub tracer: Option<&'r Tracer>,
     /// The proxies of the endpoints.
     pub proxies: &'r Proxies,
     /// Set by a signal that ends the replay.
@@ -81,6 +84,7 @@ impl Replay<'_> {
             oracle_cloud: self.oracle_cloud,
             // They are those of the runs of the group, not of replays.
             metrics: None,
+            tracer: self.tracer,
             dry_run: self.options.dry_run,
             shutdown: self.shutdown,
         };
