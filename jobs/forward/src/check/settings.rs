@@ -12,6 +12,7 @@ use crate::route_config::RouteConfig;
 use crate::schema_sources::SchemaSources;
 use crate::settings::{GROUPS, ROUTES};
 use routes::Routes;
+use telemetry::exporter::Exporter;
 
 /// The Oracle Cloud principal, the namespace, and each source of settings.
 pub(super) fn parts(inspection: &Inspection) -> Vec<Check> {
@@ -142,6 +143,9 @@ pub(super) fn whole(
         "settings",
         consistent.map_err(|error| unread.wrong(error)),
     ));
+    if let Err(error) = Exporter::check(settings) {
+        checks.push(check("telemetry", Err(unread.wrong(&error))));
+    }
     let sources = match (unread.schema(), offline) {
         (Some(wrong), _) => Err(wrong),
         (None, true) => SchemaSources::offline(settings).map_err(CheckError::new),

@@ -180,3 +180,17 @@ fn a_malformed_address_of_the_status_page_is_an_error() {
         "{found:?}"
     );
 }
+
+#[test]
+fn the_variables_of_telemetry_are_checked() {
+    let text = "version: 1\nroutes: [{name: A, when: id == 1, url: 'http://a'}]";
+    for (value, code, failures) in [("http://collector:4318", 0, 0), ("collector:4318", 78, 1)] {
+        let environment = [("OTEL_EXPORTER_OTLP_ENDPOINT", value)];
+        let (found, report) = check_file(text, &environment);
+        assert_eq!(found, Some(code), "{report:#}");
+        let details = details(&report, "telemetry", "failed");
+        assert_eq!(details.len(), failures, "{report:#}");
+        let is_named = |detail: &&str| detail.starts_with("OTEL_EXPORTER_OTLP_ENDPOINT is");
+        assert!(details.iter().all(is_named), "{details:?}");
+    }
+}

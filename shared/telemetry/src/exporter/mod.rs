@@ -50,10 +50,7 @@ impl Exporter {
         service: Service,
     ) -> Result<Option<Self>, SettingError> {
         let variables = Variables::from_settings(settings);
-        let mut signals = Vec::new();
-        for signal in [Signal::Traces, Signal::Metrics, Signal::Logs] {
-            signals.extend(SignalConfig::new(signal, &variables)?);
-        }
+        let signals = signals(&variables)?;
         if signals.is_empty() {
             return Ok(None);
         }
@@ -65,6 +62,14 @@ impl Exporter {
             resource: resource::resource(service, &variables),
             variables,
         }))
+    }
+
+    /// Checks the `OTEL_…` variables as [`Exporter::from_settings`], and starts nothing.
+    ///
+    /// # Errors
+    /// An endpoint, a header or a certificate is malformed.
+    pub fn check(settings: &Settings) -> Result<(), SettingError> {
+        signals(&Variables::from_settings(settings)).map(drop)
     }
 
     /// The program, and what `OTEL_RESOURCE_ATTRIBUTES` adds.
@@ -152,6 +157,13 @@ impl Exporter {
             Protocol::Grpc => Transport::Grpc(grpc::channel(config, &self.thread)?),
         })
     }
+}
+
+/// The signals that are exported.
+fn signals(variables: &Variables) -> Result<Vec<SignalConfig>, SettingError> {
+    let all = [Signal::Traces, Signal::Metrics, Signal::Logs].into_iter();
+    let configs = all.map(|signal| SignalConfig::new(signal, variables).transpose());
+    configs.flatten().collect()
 }
 
 enum Transport {
