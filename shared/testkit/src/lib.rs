@@ -22,6 +22,7 @@
 //! Endpoints and data:
 //! - [`endpoint`]: a scripted HTTP endpoint
 //! - [`http`]: an HTTP client
+//! - [`collector`]: an OpenTelemetry collector
 //! - [`hydra`]: Ory Hydra, an OAuth 2.0 authorization server
 //! - [`issuer`]: signs JWTs, and describes the keys as a JWKS
 //! - [`webhook`]: signs requests by Standard Webhooks
@@ -54,6 +55,7 @@ pub mod agent;
 pub mod black_hole;
 pub mod broker;
 pub mod certificates;
+pub mod collector;
 pub mod container;
 pub mod echo_broker;
 pub mod endpoint;
