@@ -26,9 +26,9 @@ check: needs ## Format and lint, as CI does
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 
-e2e: build ## Test the function and the job on Apache Kafka, with Apicurio Registry, Ory Hydra, nginx and tinyproxy, and the status page in Chromium (JDK 17, Maven, Python, Go 1.24, nginx, tinyproxy, chromium)
+e2e: build ## Test the function and the job on Apache Kafka, with Apicurio Registry, Ory Hydra, an OpenTelemetry collector, nginx, tinyproxy and a Pushgateway, and the status page in Chromium (JDK 17, Maven, Python, Go 1.24, nginx, tinyproxy, prometheus-pushgateway, chromium)
 	$(CARGO) test --workspace --test e2e -- --ignored --test-threads 2
-	$(CARGO) test -p forward --test run -- --ignored
+	$(CARGO) test -p forward --test collector --test run -- --ignored --test-threads 2
 
 openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)
 	$(CARGO) test -p fn-recep-avro -p api-avro-sample --test openapi -- --ignored
