@@ -6,7 +6,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use crate::cli::{Output, RunOptions};
 use crate::exit::RunOutcome;
-use crate::metrics;
+use crate::metrics::{self, JobMetrics};
 use crate::pipeline::Pipeline;
 use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
@@ -68,7 +68,9 @@ fn window(run: &Run<'_>, options: &RunOptions, board: Option<&Board>) -> RunRepo
     let names: Vec<&str> = run.routes.names().collect();
     let terminal = options.shows_progress(&io::stderr()).then(io::stderr);
     let mut line = ProgressLine::new(terminal, Instant::now());
-    if let Some(metrics) = run.metrics {
+    let is_used = |metrics: &&JobMetrics| metrics.is_used(&run.config.metrics);
+    let metrics = run.metrics.filter(is_used);
+    if let Some(metrics) = metrics {
         metrics.begin(&run.config.kafka.topic, &run.config.group);
     }
     if let Some(board) = board {
@@ -76,7 +78,7 @@ fn window(run: &Run<'_>, options: &RunOptions, board: Option<&Board>) -> RunRepo
     }
     let mut report = run.window(&id, |pipeline| {
         show(pipeline, &names, &mut line);
-        if let Some(metrics) = run.metrics {
+        if let Some(metrics) = metrics {
             metrics.observe(pipeline, &names);
         }
         if let Some(board) = board {
@@ -94,7 +96,7 @@ fn window(run: &Run<'_>, options: &RunOptions, board: Option<&Board>) -> RunRepo
         board.end_window(&report);
     }
     print(&report, options);
-    if let Some(metrics) = run.metrics {
+    if let Some(metrics) = metrics {
         metrics::publish(metrics, &run.config.metrics, &report);
     }
     report

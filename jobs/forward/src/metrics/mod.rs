@@ -18,7 +18,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
 use telemetry::Program;
-use telemetry::metrics::{Metrics, MetricsError};
+use telemetry::metrics::{Metrics, MetricsError, MetricsPush};
 
 use crate::pipeline::Pipeline;
 use crate::report::RunReport;
@@ -44,6 +44,7 @@ pub struct JobMetrics {
     is_long_lived: bool,
     current: Arc<Mutex<Option<Current>>>,
     failures: publish::Failures,
+    exporter: Option<MetricsPush>,
 }
 
 /// The metrics of one topic and group.
@@ -76,7 +77,19 @@ impl JobMetrics {
             is_long_lived,
             current: Arc::default(),
             failures: publish::Failures::default(),
+            exporter: None,
         }
+    }
+
+    /// The same metrics, which each run also pushes to this exporter. Call it before the first run.
+    #[must_use]
+    pub fn with_exporter(self, exporter: Option<MetricsPush>) -> Self {
+        Self { exporter, ..self }
+    }
+
+    /// Whether a run with these settings has a use for metrics: they go somewhere, or a server of this process shows them.
+    pub fn is_used(&self, config: &MetricsConfig) -> bool {
+        self.is_long_lived || self.exporter.is_some() || !config.is_empty()
     }
 
     /// A run of this group on this topic begins. A failure is logged, and there are no metrics then.
@@ -139,6 +152,18 @@ impl JobMetrics {
         }
     }
 
+    /// Pushes all metrics but the histogram to the exporter, if there is one.
+    fn export(&self) -> Result<(), MetricsError> {
+        // The lock is not held while the exporter waits.
+        let current = self.lock();
+        let metrics = current.as_ref().map(|current| current.metrics.clone());
+        drop(current);
+        match (&self.exporter, metrics) {
+            (Some(exporter), Some(metrics)) => exporter.push(&metrics),
+            _ => Ok(()),
+        }
+    }
+
     fn start(&self, topic: &str, group: &str) -> Result<Current, MetricsError> {
         let program = Program {
             name: "forward",
@@ -149,7 +174,10 @@ impl JobMetrics {
             ("messaging.consumer.group.name", group.to_owned()),
         ];
         let resource = program.resource(attributes, &*self.environment);
-        let metrics = Metrics::new(resource, MAX_SERIES)?;
+        let metrics = match self.exporter {
+            Some(_) => Metrics::with_push(resource, MAX_SERIES),
+            None => Metrics::new(resource, MAX_SERIES),
+        }?;
         let values = Arc::new(Mutex::new(Values {
             counters: self.is_long_lived.then(Counters::default),
             ..Values::default()

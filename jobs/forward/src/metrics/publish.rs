@@ -53,11 +53,11 @@ pub fn publish_failure(metrics: &JobMetrics, settings: &Settings, exit_code: u8,
     let Ok(config) = MetricsConfig::from_settings(settings) else {
         return;
     };
-    let topic = settings.optional(&KAFKA_TOPIC).unwrap_or_default();
-    let group = settings.optional(&KAFKA_GROUP_ID).unwrap_or_default();
-    if config.is_empty() {
+    if !metrics.is_used(&config) {
         return;
     }
+    let topic = settings.optional(&KAFKA_TOPIC).unwrap_or_default();
+    let group = settings.optional(&KAFKA_GROUP_ID).unwrap_or_default();
     metrics.begin(topic, group);
     let ended = now
         .duration_since(SystemTime::UNIX_EPOCH)
@@ -72,6 +72,9 @@ fn earlier_success(config: &MetricsConfig, topic: &str, group: &str) -> Option<f
 }
 
 fn write(metrics: &JobMetrics, config: &MetricsConfig, topic: &str, group: &str) {
+    if let Err(error) = metrics.export() {
+        metrics.failures.add("metrics", &error);
+    }
     if config.is_empty() {
         return;
     }

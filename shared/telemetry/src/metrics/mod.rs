@@ -1,5 +1,6 @@
 //! The metrics of a program: a meter for its instruments, Prometheus' text format, and a client of a Pushgateway.
 
+mod push;
 mod pushgateway;
 
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use opentelemetry_sdk::metrics::{
 use prometheus::core::Collector;
 use prometheus::{Registry, TextEncoder};
 
+pub use push::MetricsPush;
 pub use pushgateway::{PushError, Pushgateway, PushgatewayUrl};
 
 /// The media type of [`Metrics::text`].
