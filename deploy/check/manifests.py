@@ -6,17 +6,21 @@ import yaml
 from tools import DEPLOY, kustomize, run
 
 KUBERNETES = DEPLOY / "kubernetes"
-OVERLAYS = ["in-cluster-kafka", "oci"]
-COMPONENTS = ["", "every", "indexed"]
+#: Components that can be added to each overlay; several are joined by +.
+COMPONENTS = {
+    "in-cluster-kafka": ["", "every", "indexed", "keda"],
+    "oci": ["", "every", "indexed", "keda", "keda+keda-sasl"],
+}
 
 
-def build(overlay, component, place):
-    """The manifests that `kubectl apply -k` sends: the overlay, with a component as in the README."""
+def build(overlay, components, place):
+    """The manifests that `kubectl apply -k` sends: the overlay, with components as in the README."""
     shutil.copytree(KUBERNETES, place, dirs_exist_ok=True)
     kustomization = place / "overlays" / overlay / "kustomization.yaml"
-    if component:
+    if components:
         content = yaml.safe_load(kustomization.read_text())
-        content["components"] = [*content.get("components", []), f"../../components/{component}"]
+        added = [f"../../components/{component}" for component in components.split("+")]
+        content["components"] = [*content.get("components", []), *added]
         kustomization.write_text(yaml.safe_dump(content))
     return list(yaml.safe_load_all(run(*kustomize(), kustomization.parent).stdout))
 
@@ -27,6 +31,8 @@ def pods(manifests):
         spec = manifest.get("spec", {})
         if manifest["kind"] == "CronJob":
             spec = spec["jobTemplate"]["spec"]
+        elif manifest["kind"] == "ScaledJob":
+            spec = spec["jobTargetRef"]
         if "template" in spec:
             yield manifest, spec, spec["template"]
 

@@ -1,38 +1,43 @@
 """Validates the manifests against the API's schemas, the restricted pod security standard and the settings."""
 
-import itertools
 import re
 
+import custom_resources
+import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from manifests import COMPONENTS, OVERLAYS, build, containers, forward, pods
+from manifests import COMPONENTS, build, containers, forward, pods
 from settings import catalog, seconds, secrets, unknown_flags, unknown_variables
 from tools import DEPLOY
 
 # The oldest and the newest supported version (deploy/kubernetes/README.md).
 VERSIONS = ["1.31", "1.37"]
 
+#: Each overlay with each of its components.
+BUILDS = [(overlay, component) for overlay, components in COMPONENTS.items() for component in components]
+
 PROGRAMS = {"fn-recep-avro", "api-avro-sample", "forward"}
 
 
 @pytest.fixture(scope="session")
 def built(tmp_path_factory):
-    return {
-        (overlay, component): build(overlay, component, tmp_path_factory.mktemp("kubernetes"))
-        for overlay, component in itertools.product(OVERLAYS, COMPONENTS)
-    }
+    return {each: build(*each, tmp_path_factory.mktemp("kubernetes")) for each in BUILDS}
 
 
 def each(*names):
-    return pytest.mark.parametrize(("overlay", "component"), list(itertools.product(OVERLAYS, names or COMPONENTS)))
+    builds = [(overlay, component) for overlay, component in BUILDS if not names or component in names]
+    return pytest.mark.parametrize(("overlay", "component"), builds)
 
 
 @pytest.mark.parametrize("version", VERSIONS)
 @each()
 def test_matches_the_schema_of_the_api(built, overlay, component, version):
     for manifest in built[overlay, component]:
-        kubernetes_validate.validate(manifest, version, strict=True)
+        if custom_resources.is_custom(manifest):
+            custom_resources.validate(manifest, version)
+        else:
+            kubernetes_validate.validate(manifest, version, strict=True)
 
 
 @pytest.mark.parametrize(
@@ -52,6 +57,26 @@ def test_rejects_an_invalid_manifest(built, path, value):
     inner[path[-1]] = value
     with pytest.raises(kubernetes_validate.ValidationError):
         kubernetes_validate.validate(manifest, VERSIONS[-1], strict=True)
+
+
+@pytest.mark.parametrize(
+    ("path", "value"),
+    [
+        (("spec", "pollingInterval"), "30s"),
+        (("spec", "maxReplicas"), 1),
+        (("spec", "triggers", 0, "metadata", "lagThreshold"), 1),
+        (("spec", "jobTargetRef", "template", "spec", "containers", 0, "imagePullPolice"), "Always"),
+        (("spec", "jobTargetRef", "backoffLimit"), "two"),
+    ],
+)
+def test_rejects_an_invalid_custom_resource(built, path, value):
+    manifest = yaml.safe_load(yaml.safe_dump(forward(built["oci", "keda"])[0]))
+    inner = manifest
+    for key in path[:-1]:
+        inner = inner[key]
+    inner[path[-1]] = value
+    with pytest.raises((jsonschema.ValidationError, kubernetes_validate.ValidationError)):
+        custom_resources.validate(manifest, VERSIONS[-1])
 
 
 @each()
@@ -129,7 +154,7 @@ def test_a_run_ends_before_kubernetes_stops_the_pod(built, overlay, component):
     assert pod["restartPolicy"] == "Never", "required by the failure policy"
 
 
-@each("", "indexed")
+@each("", "indexed", "keda")
 def test_the_failure_policy_covers_every_exit_code(built, overlay, component):
     rules = forward(built[overlay, component])[1]["podFailurePolicy"]["rules"]
     codes = {rule["action"]: set(rule["onExitCodes"]["values"]) for rule in rules if "onExitCodes" in rule}
@@ -157,6 +182,41 @@ def test_component_every_replaces_the_cron_job_with_one_pod(built, overlay, comp
     assert paths == {"startup": "/health", "readiness": "/ready", "liveness": "/health"}
     listen = next(entry["value"] for entry in container["env"] if entry["name"] == "STATUS_LISTEN")
     assert listen == f"0.0.0.0:{container['ports'][0]['containerPort']}"
+
+
+@each("keda", "keda+keda-sasl")
+def test_component_keda_starts_the_job_of_the_cron_job(built, overlay, component):
+    manifest, job, _, _ = forward(built[overlay, component])
+    assert manifest["kind"] == "ScaledJob" and job == forward(built[overlay, ""])[1]
+    assert not [m for m in built[overlay, component] if m["kind"] == "CronJob"]
+    assert manifest["spec"]["maxReplicaCount"] == 1, "a second run would exit with 20"
+
+
+@each("keda", "keda+keda-sasl")
+def test_the_lag_that_keda_reads_includes_the_first_window(built, overlay, component):
+    """https://keda.sh/docs/latest/scalers/apache-kafka/#new-consumers-and-offset-reset-policy"""
+    manifest, _, _, container = forward(built[overlay, component])
+    kafka, cron = manifest["spec"]["triggers"]
+    trigger = kafka["metadata"]
+    assert trigger["offsetResetPolicy"] == "earliest" and trigger["scaleToZeroOnInvalidOffset"] == "false"
+    assert trigger["lagThreshold"] == "1" and trigger["activationLagThreshold"] == "0"
+    assert trigger["excludePersistentLag"] == "false", "deferred records would not be tried again"
+    assert cron["type"] == "cron", "without it no run starts while KEDA cannot read the lag"
+    (source,) = [source["configMapRef"]["name"] for source in container["envFrom"] if "configMapRef" in source]
+    (settings,) = [m for m in built[overlay, component] if m["kind"] == "ConfigMap" and m["metadata"]["name"] == source]
+    for parameter in ("bootstrapServers", "topic", "consumerGroup"):
+        assert settings["data"][trigger[f"{parameter}FromEnv"]], f"{parameter} is not a setting of the job"
+
+
+@each("keda+keda-sasl")
+def test_keda_has_the_credentials_of_the_job(built, overlay, component):
+    manifest, _, _, container = forward(built[overlay, component])
+    (authentication,) = [m for m in built[overlay, component] if m["kind"] == "TriggerAuthentication"]
+    assert manifest["spec"]["triggers"][0]["authenticationRef"] == {"name": authentication["metadata"]["name"]}
+    (secret,) = [source["secretRef"]["name"] for source in container["envFrom"] if "secretRef" in source]
+    targets = authentication["spec"]["secretTargetRef"]
+    assert {target["key"]: target["parameter"] for target in targets} == {"KAFKA_USERNAME": "username", "KAFKA_PASSWORD": "password"}
+    assert {target["name"] for target in targets} == {secret}
 
 
 @each()

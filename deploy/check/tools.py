@@ -1,6 +1,7 @@
 """The programs that the checks need: installed on this machine, or downloaded from package registries."""
 
 import functools
+import json
 import os
 import shutil
 import subprocess
@@ -37,6 +38,13 @@ def go_build(source: Path, package: str, program: str) -> Path:
         run("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", built, package, cwd=source)
         stamp.write_text(text)
     return built
+
+
+@functools.cache
+def go_module(path: str, version: str) -> Path:
+    """The folder with the files of a Go module. Nothing is built."""
+    run(HERE / "needs-go")
+    return Path(json.loads(run("go", "mod", "download", "-json", f"{path}@{version}", cwd=HOME).stdout)["Dir"])
 
 
 def debian(package: str, program: str) -> Path:
