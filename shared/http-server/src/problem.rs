@@ -128,7 +128,7 @@ impl Problem {
         self.log_detail.as_deref().unwrap_or(&self.detail)
     }
 
-    /// The response, with a body of `application/problem+json`.
+    /// The response, with a body of `application/problem+json`. Its extensions have the `&'static ProblemType`.
     pub fn into_response(self) -> Response<Bytes> {
         let ProblemType {
             name,
@@ -146,6 +146,7 @@ impl Problem {
         }
         let mut response = Response::new(Bytes::from(Value::Object(body).to_string()));
         *response.status_mut() = status;
+        response.extensions_mut().insert(self.kind);
         let headers = response.headers_mut();
         headers.insert(
             CONTENT_TYPE,
@@ -173,6 +174,8 @@ mod tests {
         assert_eq!(response.status(), 408);
         assert_eq!(response.headers()[CONTENT_TYPE], "application/problem+json");
         assert_eq!(response.headers()[RETRY_AFTER], "1");
+        let kind = response.extensions().get::<&'static ProblemType>();
+        assert_eq!(kind, Some(&&BODY_TIMEOUT));
         let body: Value = serde_json::from_slice(response.body()).unwrap();
         assert_eq!(
             body,
