@@ -32,8 +32,8 @@ const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
 /// A connection beyond the maximum takes the place of the one that has been idle for longest, which is closed. If none
 /// is idle, the new connection waits until a request ends.
 ///
-/// The requests of a client with a certificate have a [`PeerCertificate`](crate::tls::PeerCertificate) in their
-/// extensions.
+/// Requests have the [`PeerAddress`](crate::stream::PeerAddress) in their extensions, and those of a client with a
+/// certificate the [`PeerCertificate`](crate::tls::PeerCertificate).
 ///
 /// After `shutdown` it accepts no more connections and returns when the requests in flight are answered, after 25
 /// seconds at the latest.
@@ -114,10 +114,14 @@ async fn serve_connection<S, H, F, R>(
         Ok(Err(error)) => return debug!(%error, "TLS handshake failed"),
         Err(_) => return debug!("TLS handshake timed out"),
     };
+    let address = stream.peer_address();
     let requests = Arc::clone(&connection);
     let service = service_fn(move |mut request: Request<Incoming>| {
         if let Some(certificate) = &certificate {
             request.extensions_mut().insert(certificate.clone());
+        }
+        if let Some(address) = address {
+            request.extensions_mut().insert(address);
         }
         let in_flight = requests.begin();
         let response = handler(request);
@@ -149,6 +153,7 @@ mod tests {
 
     use super::*;
     use crate::listener::TcpAcceptor;
+    use crate::stream::PeerAddress;
 
     const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
     const TIMEOUT: Duration = Duration::from_secs(20);
@@ -208,6 +213,26 @@ mod tests {
             .unwrap();
         assert!(response.ends_with("\r\n\r\nxxxxx"), "{response:?}");
     }
+
+    #[tokio::test]
+    async fn a_request_has_the_address_of_its_peer() {
+        let listener = TcpAcceptor::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let handler = |request: Request<Incoming>| async move {
+            let peer = request.extensions().get::<PeerAddress>().unwrap();
+            assert!(peer.is_loopback());
+            Response::new(peer.0.to_string())
+        };
+        let http = Builder::new();
+        tokio::spawn(serve(listener, http, 1, handler, std::future::pending()));
+        let mut client = TcpStream::connect(address).await.unwrap();
+        let own = client.local_addr().unwrap().to_string();
+        client.write_all(REQUEST).await.unwrap();
+        let mut response = String::new();
+        client.read_to_string(&mut response).await.unwrap();
+        assert!(response.ends_with(&own), "{response}");
+    }
+
     #[tokio::test]
     async fn a_connection_beyond_the_maximum_replaces_the_longest_idle_one() {
         const KEPT_ALIVE: &[u8] = b"GET / HTTP/1.1\r\nHost: x\r\n\r\n";

@@ -2,6 +2,7 @@
 
 use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
@@ -12,11 +13,27 @@ use tokio_openssl::SslStream;
 
 use crate::tls::PeerCertificate;
 
+/// The address of the other end of a connection, in the extensions of its requests.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PeerAddress(pub SocketAddr);
+
+impl PeerAddress {
+    /// Whether the peer is a program on this machine. It may be a proxy that passes on requests of other machines.
+    pub fn is_loopback(self) -> bool {
+        self.0.ip().to_canonical().is_loopback()
+    }
+}
+
 /// The byte stream of a connection.
 pub trait Stream: AsyncRead + AsyncWrite + Unpin + Send + 'static {
     /// Does what is necessary before the first request, and returns the client's certificate if it has presented one.
     fn handshake(&mut self) -> impl Future<Output = io::Result<Option<PeerCertificate>>> + Send {
         std::future::ready(Ok(None))
+    }
+
+    /// The address of the other end, if it has one.
+    fn peer_address(&self) -> Option<PeerAddress> {
+        None
     }
 }
 
@@ -46,6 +63,14 @@ impl Stream for TcpConnection {
         accepted.map_err(io::Error::other)?;
         let certificate = stream.ssl().peer_certificate();
         Ok(certificate.map(|certificate| PeerCertificate::of(&certificate)))
+    }
+
+    fn peer_address(&self) -> Option<PeerAddress> {
+        let stream = match self {
+            Self::Plain(stream) => stream,
+            Self::Tls(stream) => stream.get_ref(),
+        };
+        stream.peer_addr().ok().map(PeerAddress)
     }
 }
 
