@@ -94,7 +94,7 @@ impl CallerAuth {
             return Ok(());
         }
         let Some(jwt) = &self.jwt else {
-            let reason = "the bearer token is not in CALLER_TOKENS";
+            let reason = "the bearer token is none of the configured ones";
             return Err(refusal(RefusalKind::InvalidToken, reason));
         };
         jwt.verify(token).await.map_err(|error| match error {

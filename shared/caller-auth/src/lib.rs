@@ -47,6 +47,6 @@ mod tokens;
 mod webhook;
 
 pub use admit::{Admission, CallerAuth};
-pub use refusal::Refusal;
+pub use refusal::{FORBIDDEN, Refusal};
 pub use tokens::TokenList;
 pub use webhook::SignedRequest;

@@ -11,7 +11,8 @@ const UNAUTHORIZED: ProblemType = ProblemType {
     status: StatusCode::UNAUTHORIZED,
     title: "The request is not authenticated",
 };
-const FORBIDDEN: ProblemType = ProblemType {
+/// The type of the problem of a caller who is known and may not send the request.
+pub const FORBIDDEN: ProblemType = ProblemType {
     name: "forbidden",
     status: StatusCode::FORBIDDEN,
     title: "The caller may not send this request",

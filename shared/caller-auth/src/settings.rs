@@ -48,6 +48,21 @@ impl CallerAuth {
             certificates: certificates(settings)?,
         })
     }
+
+    /// Accepts only the bearer tokens of another setting, which has the form of `CALLER_TOKENS`. Without a value, no
+    /// method is configured.
+    ///
+    /// # Errors
+    /// The value has no token.
+    pub fn with_tokens_of(
+        settings: &Settings,
+        setting: &'static Setting,
+    ) -> Result<Self, SettingError> {
+        Ok(Self {
+            tokens: list(settings, setting, TokenList::parse, "at least one token")?,
+            ..Self::default()
+        })
+    }
 }
 
 fn list<T>(
@@ -136,4 +151,39 @@ fn is_loopback(url: &Url) -> bool {
 
 fn contradiction<T>(reason: String) -> Result<T, SettingError> {
     Err(SettingError::Contradiction(reason))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::SystemTime;
+
+    use http::Request;
+    use http_server::settings::HTTP_SERVER;
+
+    use super::*;
+
+    async fn callers(variables: &[(&str, &str)]) -> Result<CallerAuth, SettingError> {
+        let find = |name: &str| {
+            let found = variables.iter().find(|(known, _)| *known == name);
+            found.map(|(_, value)| (*value).to_owned())
+        };
+        let settings = Settings::gather(&[&CALLER_AUTH, &HTTP_SERVER], &[], find).await?;
+        CallerAuth::with_tokens_of(&settings, &CALLER_WEBHOOK_SECRETS)
+    }
+
+    #[tokio::test]
+    async fn the_tokens_of_another_setting_are_the_only_ones() {
+        let of_callers = ("CALLER_TOKENS", "of-callers");
+        let other = callers(&[of_callers, ("CALLER_WEBHOOK_SECRETS", "other-a, other-b")])
+            .await
+            .unwrap();
+        for (token, is_admitted) in [("other-a", true), ("other-b", true), ("of-callers", false)] {
+            let request = Request::get("/").header("authorization", format!("Bearer {token}"));
+            let (head, ()) = request.body(()).unwrap().into_parts();
+            let admission = other.admit(&head, SystemTime::now()).await;
+            assert_eq!(admission.is_ok(), is_admitted, "{token}");
+        }
+        assert!(!callers(&[of_callers]).await.unwrap().is_configured());
+        assert!(callers(&[("CALLER_WEBHOOK_SECRETS", " , ")]).await.is_err());
+    }
 }

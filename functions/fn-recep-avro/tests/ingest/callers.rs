@@ -101,7 +101,7 @@ async fn every_host_accepts_each_token_and_refuses_every_other() {
     assert_eq!(fixture.stored().len(), 6 + SHAPES.len());
     for log in [plain.log(), function.log()] {
         assert!(
-            log.contains("the bearer token is not in CALLER_TOKENS"),
+            log.contains("the bearer token is none of the configured ones"),
             "{log}"
         );
         assert!(!log.contains("canary"), "{log}");
