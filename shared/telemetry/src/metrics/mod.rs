@@ -1,5 +1,6 @@
 //! The metrics of a program: a meter for its instruments, Prometheus' text format, and a client of a Pushgateway.
 
+mod memory;
 mod push;
 mod pushgateway;
 
@@ -16,6 +17,7 @@ use opentelemetry_sdk::metrics::{
 use prometheus::core::Collector;
 use prometheus::{Registry, TextEncoder};
 
+pub use memory::observe_resident_memory;
 pub use push::MetricsPush;
 pub use pushgateway::{PushError, Pushgateway, PushgatewayUrl};
 
