@@ -6,6 +6,7 @@
 //!
 //! - [`ingest::IngestFunction`] handles one request, whatever the host
 //! - [`settings`] declares its settings
+//! - [`metrics`] counts and measures
 //! - [`host::main`] is the whole program: an Fn container, an AWS Lambda function or a plain HTTP server
 //!
 //! An invalid body is rejected without a broker:
@@ -34,4 +35,5 @@
 
 pub mod host;
 pub mod ingest;
+pub mod metrics;
 pub mod settings;

@@ -30,5 +30,6 @@ settings::settings! {
     SCHEMA_REGISTRY_AUTO_REGISTER = "schema_registry_auto_register" or "false", "Whether STORE_AS=confluent registers AVRO_SCHEMA if the registry does not have it: true or false.";
     MAX_MESSAGE = "max_message", "The maximum size of a message: a record batch of one record with its key and headers. It only lowers the limit of the topic (max.message.bytes), or if that is not known, 1048588 bytes (OCI Streaming: 1MiB).";
     PUBLISH_TIMEOUT = "publish_timeout" or "10s", "How long a request waits for the broker's acknowledgement. The deadline of the client may be earlier.";
+    #[secret] METRICS_TOKEN = "metrics_token", "Bearer tokens of GET /metrics on LISTEN, separated by commas or spaces. Unset: only programs on the same machine get the metrics.";
     CONNECTIONS_MAX_IDLE = "connections_max_idle" or "4m", "The idle time after which the function connects to the broker again. A connection can close unnoticed while the function is frozen.";
 }

@@ -84,6 +84,7 @@ pub const NAMES: &[&str] = &[
     "max_message",
     "max_records",
     "max_uncommitted",
+    "metrics_token",
     "oci_auth",
     "oci_config_file",
     "oci_default_realm",

@@ -10,10 +10,14 @@ mod lambda;
 mod plain;
 mod probe;
 mod reload;
+mod scrape;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::sync::Arc;
 
+use ::telemetry::Program;
+use ::telemetry::metrics::Metrics;
 use clap::{Arg, ArgAction, Command};
 use kafka::listing::ListedProperty;
 use runtime::console;
@@ -21,9 +25,16 @@ use settings::telemetry;
 use settings::{Settings, cli, environment, warn_misspelled};
 
 use crate::ingest::Config;
+use crate::metrics::{IngestMetrics, MAX_SERIES};
 use crate::settings::GROUPS;
 use http_server::program::{self, Failure};
 use reload::{CurrentFunction, Reloader};
+
+/// What the metrics say of the program that they come from.
+const PROGRAM: Program = Program {
+    name: "fn-recep-avro",
+    version: env!("CARGO_PKG_VERSION"),
+};
 
 /// The whole program: reads the command line and the environment, starts the function and runs until the host ends it.
 ///
@@ -98,7 +109,7 @@ async fn run(
     if let Host::Fn(container) = host {
         // The agent may call before the settings are read: the call waits for the function to start.
         let reload = async {
-            let reloader = Reloader::start(sender, flags, environment).await?;
+            let reloader = Reloader::start(sender, None, flags, environment).await?;
             match reloader.run().await {}
         };
         let result = tokio::select! {
@@ -108,14 +119,18 @@ async fn run(
         function.shutdown_telemetry().await;
         return result;
     }
-    let reloader = Reloader::start(sender, flags, environment).await?;
+    let metrics = match host {
+        Host::Plain => Some(Arc::new(metrics(&environment)?)),
+        Host::Fn(_) | Host::Lambda => None,
+    };
+    let reloader = Reloader::start(sender, metrics.clone(), flags, environment).await?;
     let serve = async {
-        match host {
-            Host::Plain => {
+        match metrics {
+            Some(metrics) => {
                 let server = plain::PlainServer::bind(reloader.settings(), &function).await?;
-                server.serve(function.clone()).await
+                server.serve(function.clone(), metrics).await
             }
-            Host::Fn(_) | Host::Lambda => lambda::serve(function.clone()).await,
+            None => lambda::serve(function.clone()).await,
         }
     };
     let result = tokio::select! {
@@ -124,6 +139,12 @@ async fn run(
     };
     function.shutdown_telemetry().await;
     result
+}
+
+fn metrics(environment: impl Fn(&str) -> Option<String>) -> Result<IngestMetrics, Failure> {
+    let resource = PROGRAM.resource([], environment);
+    let metrics = Metrics::new(resource, MAX_SERIES).map_err(Failure::software)?;
+    Ok(IngestMetrics::new(metrics))
 }
 
 async fn print_config(

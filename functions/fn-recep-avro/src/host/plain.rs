@@ -21,7 +21,9 @@ use tracing::info;
 
 use super::probe::Probe;
 use super::reload::CurrentFunction;
+use super::scrape::{self, is_scrape};
 use crate::ingest::{Call, busy};
+use crate::metrics::IngestMetrics;
 
 /// The most calls in flight.
 const MAX_CALLS: usize = 128;
@@ -59,8 +61,12 @@ impl PlainServer {
         Ok(Self { listener })
     }
 
-    /// Handles requests until SIGTERM or SIGINT.
-    pub(super) async fn serve(self, function: CurrentFunction) -> Result<(), Failure> {
+    /// Handles requests until SIGTERM or SIGINT. Counts and measures those that are no checks.
+    pub(super) async fn serve(
+        self,
+        function: CurrentFunction,
+        metrics: Arc<IngestMetrics>,
+    ) -> Result<(), Failure> {
         let mut http = Builder::new();
         http.timer(TokioTimer::new())
             .header_read_timeout(HEADER_TIMEOUT)
@@ -74,6 +80,7 @@ impl PlainServer {
         let handler = move |request: Request<Incoming>| {
             let (function, ids, permits) =
                 (function.clone(), Arc::clone(&ids), Arc::clone(&permits));
+            let metrics = Arc::clone(&metrics);
             async move {
                 let call = call(request.headers(), &ids);
                 // Without a permit: checks are answered while calls wait.
@@ -82,10 +89,17 @@ impl PlainServer {
                 {
                     return probe.respond(&function, &call).await;
                 }
-                match timeout(QUEUE_TIMEOUT, permits.acquire()).await {
+                if is_scrape(&request) {
+                    let (head, _) = request.into_parts();
+                    return scrape::respond(&metrics, &function, &head, &call).await;
+                }
+                let measured = metrics.begin(request.method());
+                let response = match timeout(QUEUE_TIMEOUT, permits.acquire()).await {
                     Ok(Ok(_permit)) => function.handle(request, &call).await,
                     _ => busy(&call),
-                }
+                };
+                measured.end(&response);
+                response
             }
         };
         let shutdown = signal::shutdown()?;

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use http_server::program::Failure;
@@ -18,6 +19,7 @@ use tokio::time::timeout_at;
 use tracing::{info, warn};
 
 use crate::ingest::{Call, Config, IngestFunction, starting};
+use crate::metrics::IngestMetrics;
 use crate::settings::GROUPS;
 
 /// How long a call without a deadline waits for the function to start.
@@ -41,6 +43,7 @@ pub(super) struct CurrentFunction(watch::Receiver<Option<Arc<IngestFunction>>>);
 /// Replaces the current function when the settings change.
 pub(super) struct Reloader {
     settings: LiveSettings,
+    metrics: Option<Arc<IngestMetrics>>,
     function: watch::Sender<Option<Arc<IngestFunction>>>,
     /// What the first settings ask for. Later ones change nothing.
     telemetry: Telemetry,
@@ -98,6 +101,15 @@ impl CurrentFunction {
         }
     }
 
+    /// Whether a request may read the metrics: `None`, or the response to the refused request. Does not wait for the start.
+    pub(super) async fn refuse_scrape(&self, head: &Parts, call: &Call) -> Option<Response<Bytes>> {
+        let current = self.0.borrow().clone();
+        match current {
+            Some(function) => function.refuse_scrape(head, call).await,
+            None => Some(starting(call)),
+        }
+    }
+
     async fn wait(&self, deadline: Option<Instant>) -> Option<Arc<IngestFunction>> {
         let current = self.0.borrow().clone();
         if current.is_some() {
@@ -111,12 +123,13 @@ impl CurrentFunction {
 }
 
 impl Reloader {
-    /// Reads the settings and starts the function.
+    /// Reads the settings and starts the function, which counts and measures with `metrics`.
     ///
     /// # Errors
     /// The configuration is invalid.
     pub(super) async fn start(
         function: watch::Sender<Option<Arc<IngestFunction>>>,
+        metrics: Option<Arc<IngestMetrics>>,
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
@@ -127,6 +140,7 @@ impl Reloader {
         let telemetry = Telemetry::start(&settings.current(), SERVICE)?;
         let reloader = Self {
             settings,
+            metrics,
             function,
             telemetry,
         };
@@ -195,7 +209,8 @@ impl Reloader {
     }
 
     async fn replace(&self, settings: &Settings) -> Result<(), Failure> {
-        let mut config = Config::from_settings(settings).map_err(Failure::configuration)?;
+        let config = Config::from_settings(settings).map_err(Failure::configuration)?;
+        let mut config = config.with_metrics(self.metrics.clone());
         config.set_telemetry(self.telemetry.clone());
         if let Some(previous) = &*self.function.borrow() {
             config.keep_keys(previous);

@@ -1,8 +1,11 @@
 //! The configuration of the ingest function: settings, read and checked before the first connection.
 
+use std::sync::Arc;
+
+use crate::metrics::IngestMetrics;
 use crate::settings::{
-    CONNECTIONS_MAX_IDLE, KAFKA_HEADERS, KAFKA_KEY, KAFKA_TIMESTAMP, MAX_MESSAGE, PUBLISH_TIMEOUT,
-    SCHEMA_REGISTRY_AUTO_REGISTER, STORE_AS,
+    CONNECTIONS_MAX_IDLE, KAFKA_HEADERS, KAFKA_KEY, KAFKA_TIMESTAMP, MAX_MESSAGE, METRICS_TOKEN,
+    PUBLISH_TIMEOUT, SCHEMA_REGISTRY_AUTO_REGISTER, STORE_AS,
 };
 use avro::Schema;
 use caller_auth::CallerAuth;
@@ -26,6 +29,8 @@ use super::store::StoreAs;
 /// What an [`IngestFunction`] is made of.
 pub struct Config {
     pub(super) callers: CallerAuth,
+    pub(super) metrics_callers: CallerAuth,
+    pub(super) metrics: Option<Arc<IngestMetrics>>,
     pub(super) limits: RequestLimits,
     pub(super) schemas: WriterSchemas,
     pub(super) registry: Option<RegistrySource>,
@@ -42,6 +47,7 @@ impl Config {
     /// A setting is missing, malformed or contradicts another, or the schema is invalid.
     pub fn from_settings(settings: &Settings) -> Result<Self, SettingError> {
         let callers = CallerAuth::from_settings(settings)?;
+        let metrics_callers = CallerAuth::with_tokens_of(settings, &METRICS_TOKEN)?;
         let kafka = KafkaSettings::from_settings(settings)?;
         let limits = RequestLimits {
             max_body: settings.bytes(&MAX_BODY)?,
@@ -65,6 +71,8 @@ impl Config {
         };
         Ok(Self {
             callers,
+            metrics_callers,
+            metrics: None,
             limits,
             schemas,
             registry,
@@ -78,6 +86,12 @@ impl Config {
     /// Records the spans of requests.
     pub fn set_telemetry(&mut self, telemetry: Telemetry) {
         self.telemetry = telemetry;
+    }
+
+    /// Lets the function count and measure. Without this it does not.
+    #[must_use]
+    pub fn with_metrics(self, metrics: Option<Arc<IngestMetrics>>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Keeps the keys for tokens that the previous function has fetched.

@@ -35,13 +35,16 @@ mod validate;
 use settings::Settings;
 use std::error::Error;
 use std::net::SocketAddr;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::sync::Arc;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
 use caller_auth::CallerAuth;
+use http::request::Parts;
 use http::{Request, Response};
 use http_body::Body;
 use http_server::problem::Problem;
+use http_server::stream::PeerAddress;
 use rdkafka::error::KafkaError;
 use schema_registry::RegistryError;
 use telemetry::Telemetry;
@@ -60,6 +63,8 @@ use schemas::Schemas;
 use store::StoreAs;
 use trace::{ProducerTrace, RequestTrace};
 
+use crate::metrics::IngestMetrics;
+
 /// A client could not be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
@@ -74,6 +79,8 @@ pub enum StartError {
 /// The ingest function: the request handler behind every host.
 pub struct IngestFunction {
     callers: CallerAuth,
+    metrics_callers: CallerAuth,
+    metrics: Option<Arc<IngestMetrics>>,
     limits: RequestLimits,
     schemas: Schemas,
     store_as: StoreAs,
@@ -91,6 +98,8 @@ impl IngestFunction {
     pub async fn start(config: Config) -> Result<Self, StartError> {
         Ok(Self {
             callers: config.callers,
+            metrics_callers: config.metrics_callers,
+            metrics: config.metrics,
             limits: config.limits,
             schemas: Schemas::new(config.schemas, config.registry)?,
             store_as: config.store_as,
@@ -135,7 +144,8 @@ impl IngestFunction {
         B::Error: Into<Box<dyn Error + Send + Sync>>,
     {
         let memory = self.memory.reserve();
-        let mut request = IncomingRequest::new(request, call, self.limits.max_body, memory);
+        let mut request = IncomingRequest::new(request, call, self.limits.max_body, memory)
+            .with_metrics(self.metrics.as_deref());
         request.authenticate(&self.callers).await?;
         let known = self.schemas.known();
         if let Some(response) = schema_document::respond(&request.head, known.reader()) {
@@ -215,10 +225,14 @@ impl IngestFunction {
                 sending.into_iter().for_each(ProducerTrace::cancel);
                 return Err(respond::out_of_memory());
             }
+            let start = Instant::now();
             let statuses = self.publisher.publish(&messages, call.deadline).await;
             sending
                 .into_iter()
                 .for_each(|sending| sending.end(&statuses));
+            if let Some(metrics) = &self.metrics {
+                metrics.published(start.elapsed(), respond::outcomes(&statuses));
+            }
             let (topic, limit) = (self.publisher.topic(), self.publisher.topic_limit());
             return respond::accepted(topic, datums.is_list, &statuses, limit).map_err(|problem| {
                 respond::explained(problem, self.publisher.explanation().as_ref())
@@ -239,8 +253,28 @@ impl IngestFunction {
     /// Whether the function can publish: `None` if a broker answers, otherwise 503. Publishes nothing; takes a second at
     /// most.
     pub async fn readiness(&self, call: &Call) -> Option<Response<Bytes>> {
-        let is_ready = self.publisher.is_ready().await;
-        (!is_ready).then(|| respond::not_ready(call))
+        (!self.broker_answers().await).then(|| respond::not_ready(call))
+    }
+
+    /// Whether a broker answers now. The answer is used for a second.
+    async fn broker_answers(&self) -> bool {
+        let answers = self.publisher.is_ready().await;
+        if let Some(metrics) = &self.metrics {
+            metrics.broker_answered(answers);
+        }
+        answers
+    }
+
+    /// Whether a request may read the metrics: `None`, or the response to the refused request. It needs a token of
+    /// `METRICS_TOKEN`. Without this setting, it must come from a program on this machine.
+    pub async fn refuse_scrape(&self, head: &Parts, call: &Call) -> Option<Response<Bytes>> {
+        let refused = if self.metrics_callers.is_configured() {
+            let admitted = self.metrics_callers.admit(head, SystemTime::now()).await;
+            admitted.err().map(Problem::from)
+        } else {
+            (!is_on_this_machine(head)).then(respond::no_metrics_token)
+        };
+        refused.map(|problem| respond::problem(problem, call))
     }
 
     /// Whether these settings name other TLS files for Kafka than those in use, or other content.
@@ -252,6 +286,11 @@ impl IngestFunction {
     pub async fn authentication_failed(&self) {
         self.publisher.authentication_failed().await;
     }
+}
+
+fn is_on_this_machine(head: &Parts) -> bool {
+    let peer = head.extensions.get::<PeerAddress>();
+    peer.is_some_and(|peer| peer.is_loopback())
 }
 
 /// Milliseconds since 1970.

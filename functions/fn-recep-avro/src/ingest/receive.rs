@@ -14,6 +14,7 @@ use http_server::problem::Problem;
 use super::call::Call;
 use super::memory::Reservation;
 use super::respond;
+use crate::metrics::IngestMetrics;
 
 /// A request whose body is read on demand.
 pub(super) struct IncomingRequest<'a, B> {
@@ -26,6 +27,7 @@ pub(super) struct IncomingRequest<'a, B> {
     received: Option<Bytes>,
     max_body: usize,
     deadline: Option<tokio::time::Instant>,
+    metrics: Option<&'a IngestMetrics>,
 }
 
 impl<'a, B> IncomingRequest<'a, B>
@@ -49,7 +51,13 @@ where
             received: None,
             max_body,
             deadline: call.body_deadline(Instant::now()).map(Into::into),
+            metrics: None,
         }
+    }
+
+    /// Measures the body.
+    pub(super) fn with_metrics(self, metrics: Option<&'a IngestMetrics>) -> Self {
+        Self { metrics, ..self }
     }
 
     /// Checks that the caller may send the request. A signature covers the body as it was sent, so the body of a signed
@@ -96,6 +104,9 @@ where
         }
         let bytes = body::read(&mut self.body, &self.head.headers, max, self.deadline).await?;
         self.memory.resize(2 * bytes.len());
+        if let Some(metrics) = self.metrics {
+            metrics.body_read(bytes.len());
+        }
         Ok(bytes)
     }
 

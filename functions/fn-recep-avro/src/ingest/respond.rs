@@ -1,6 +1,7 @@
 //! The responses of the ingest function.
 
 use bytes::Bytes;
+use caller_auth::FORBIDDEN;
 use http::header::{CONTENT_TYPE, HeaderValue, RETRY_AFTER};
 use http::{Response, StatusCode};
 use http_server::problem::{Problem, ProblemType};
@@ -111,6 +112,23 @@ pub fn busy(call: &Call) -> Response<Bytes> {
     problem(unavailable(&BUSY, cause), call)
 }
 
+/// 403 to a request for the metrics from another machine.
+pub(super) fn no_metrics_token() -> Problem {
+    Problem::new(
+        &FORBIDDEN,
+        "The metrics are not available to other machines.",
+    )
+    .with_log_detail("METRICS_TOKEN is not set, so only programs on this machine get the metrics.")
+}
+
+/// For each message the type of the problem if it was not acknowledged.
+pub(super) fn outcomes(
+    statuses: &[PublishStatus],
+) -> impl Iterator<Item = Option<&'static ProblemType>> {
+    let errors = statuses.iter().map(PublishStatus::error);
+    errors.map(|error| error.map(|error| problem_type(error).0))
+}
+
 /// 503 to a call for whose body or messages there is no memory.
 pub(super) fn out_of_memory() -> Problem {
     let cause = "The bodies of the calls in flight occupy the memory that this function may use.";
@@ -128,28 +146,7 @@ fn not_stored(
     statuses: &[PublishStatus],
     error: PublishError,
 ) -> Problem {
-    let (kind, cause) = match error {
-        PublishError::TooLarge => (
-            &RECORD_TOO_LARGE,
-            "The broker rejects a message of this size: the topic's max.message.bytes is smaller.",
-        ),
-        PublishError::InvalidTimestamp => (
-            &INVALID_TIMESTAMP,
-            "The broker rejects a timestamp that is too far from its own time (message.timestamp.after.max.ms and \
-             message.timestamp.before.max.ms of the topic).",
-        ),
-        PublishError::UnknownTopic => (
-            &TOPIC_UNKNOWN,
-            "The topic of this function does not exist: create it or correct KAFKA_TOPIC.",
-        ),
-        PublishError::Rejected | PublishError::Unauthorized => (
-            &PUBLISH_REJECTED,
-            "The broker rejected the message permanently. The function's log has the reason.",
-        ),
-        PublishError::NotAcknowledged => {
-            (&NOT_ACKNOWLEDGED, "The broker did not acknowledge in time.")
-        }
-    };
+    let (kind, cause) = problem_type(error);
     let stored = if statuses
         .iter()
         .any(|status| matches!(status, PublishStatus::Stored(_)))
@@ -186,6 +183,32 @@ fn not_stored(
         problem = problem.with_header(RETRY_AFTER, "1");
     }
     problem
+}
+
+/// The type of the problem of a message that is not acknowledged, and what happened.
+fn problem_type(error: PublishError) -> (&'static ProblemType, &'static str) {
+    match error {
+        PublishError::TooLarge => (
+            &RECORD_TOO_LARGE,
+            "The broker rejects a message of this size: the topic's max.message.bytes is smaller.",
+        ),
+        PublishError::InvalidTimestamp => (
+            &INVALID_TIMESTAMP,
+            "The broker rejects a timestamp that is too far from its own time (message.timestamp.after.max.ms and \
+             message.timestamp.before.max.ms of the topic).",
+        ),
+        PublishError::UnknownTopic => (
+            &TOPIC_UNKNOWN,
+            "The topic of this function does not exist: create it or correct KAFKA_TOPIC.",
+        ),
+        PublishError::Rejected | PublishError::Unauthorized => (
+            &PUBLISH_REJECTED,
+            "The broker rejected the message permanently. The function's log has the reason.",
+        ),
+        PublishError::NotAcknowledged => {
+            (&NOT_ACKNOWLEDGED, "The broker did not acknowledge in time.")
+        }
+    }
 }
 
 fn record(topic: &str, status: &PublishStatus) -> Value {

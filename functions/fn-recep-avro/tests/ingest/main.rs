@@ -17,6 +17,7 @@ mod kafka_secrets;
 mod lambda;
 mod lambda_text;
 mod memory;
+mod metrics;
 mod plain;
 mod platform;
 mod probes;
