@@ -17,6 +17,8 @@ VERSIONS = ["1.31", "1.37"]
 #: Each overlay with each of its components.
 BUILDS = [(overlay, component) for overlay, components in COMPONENTS.items() for component in components]
 
+MONITORING = {"namespaceSelector": {"matchLabels": {"kubernetes.io/metadata.name": "monitoring"}}}
+
 PROGRAMS = {"fn-recep-avro", "api-avro-sample", "forward"}
 
 
@@ -140,7 +142,7 @@ def test_every_container_has_limits_a_pinned_image_and_probes(built, overlay, co
                 assert kind["port"] in named, f"{name}: {probe} uses an unknown port"
 
 
-@each("", "indexed")
+@each("", "indexed", "pushgateway")
 def test_a_run_ends_before_kubernetes_stops_the_pod(built, overlay, component):
     manifest, job, pod, container = forward(built[overlay, component])
     assert manifest["kind"] == "CronJob" and manifest["spec"]["concurrencyPolicy"] == "Forbid"
@@ -217,6 +219,48 @@ def test_keda_has_the_credentials_of_the_job(built, overlay, component):
     targets = authentication["spec"]["secretTargetRef"]
     assert {target["key"]: target["parameter"] for target in targets} == {"KAFKA_USERNAME": "username", "KAFKA_PASSWORD": "password"}
     assert {target["name"] for target in targets} == {secret}
+
+
+@each("monitor-function")
+def test_prometheus_reaches_what_it_scrapes_and_has_its_token(built, overlay, component):
+    manifests = built[overlay, component]
+    (monitor,) = [m for m in manifests if m["kind"] in ("ServiceMonitor", "PodMonitor")]
+    (endpoint,) = monitor["spec"].get("endpoints") or monitor["spec"]["podMetricsEndpoints"]
+    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+    if monitor["kind"] == "ServiceMonitor":
+        (service,) = [m for m in manifests if m["kind"] == "Service" and wanted <= m["metadata"]["labels"].items()]
+        (port,) = [port["targetPort"] for port in service["spec"]["ports"] if port["name"] == endpoint["port"]]
+        wanted = service["spec"]["selector"].items()
+    else:
+        port = endpoint["port"]
+    (pod,) = [template for _, _, template in pods(manifests) if wanted <= template["metadata"]["labels"].items()]
+    (container,) = pod["spec"]["containers"]
+    assert port in {each["name"] for each in container["ports"]} and endpoint["path"] == "/metrics"
+    token = endpoint["authorization"]["credentials"]
+    variables = {entry["name"]: entry.get("valueFrom", {}).get("secretKeyRef") for entry in container["env"]}
+    assert variables[token["key"]] == token, "the program and Prometheus have different tokens"
+    job = pod["metadata"]["labels"][monitor["spec"]["jobLabel"]]
+    assert job == monitor["metadata"]["labels"][monitor["spec"]["jobLabel"]] == container["name"]
+    admitted = [
+        rule
+        for policy in manifests
+        if policy["kind"] == "NetworkPolicy" and policy["spec"]["podSelector"].get("matchLabels", {}).items() <= pod["metadata"]["labels"].items()
+        for rule in policy["spec"].get("ingress", [])
+        if {"port": port} in rule["ports"] and rule.get("from", [MONITORING]) == [MONITORING]
+    ]
+    assert admitted, f"no policy admits Prometheus to the port {port}"
+
+
+@each("pushgateway")
+def test_the_job_reaches_the_pushgateway(built, overlay, component):
+    manifests = built[overlay, component]
+    settings = next(m["data"] for m in manifests if m["kind"] == "ConfigMap")
+    found = re.fullmatch(r"http://([\w-]+)\.(\w+):(\d+)", settings["METRICS_PUSHGATEWAY"])
+    (policy,) = [m for m in manifests if m["metadata"]["name"] == "job-allow-pushgateway"]
+    (rule,) = policy["spec"]["egress"]
+    (peer,), (port,) = rule["to"], rule["ports"]
+    assert peer["podSelector"]["matchLabels"] == {"app.kubernetes.io/name": found[1]}
+    assert peer["namespaceSelector"]["matchLabels"] == {"kubernetes.io/metadata.name": found[2]} and port["port"] == int(found[3])
 
 
 @each()
