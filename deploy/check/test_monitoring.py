@@ -3,9 +3,11 @@
 import re
 import shutil
 
+import custom_resources
+import jsonschema
 import pytest
 import yaml
-from monitoring import MONITORING, OF_PROMETHEUS, OPERATIONS, dashboard, labels, names, panels, queries, rules, series
+from monitoring import MONITORING, OPERATIONS, dashboard, documented, names, panels, promtool, queries, rules, series, undocumented
 from tools import run
 
 # The exit codes without an alert of their own: completed, more work, and dead letters, which have an alert by their number.
@@ -21,12 +23,12 @@ def test_promtool_accepts_rules_and_configuration(tmp_path):
     shutil.copytree(MONITORING, place)
     for credentials in ("metrics-token", "status-token"):
         (place / credentials).write_text("token")
-    run("promtool", "check", "rules", "--lint=all", "--lint-fatal", place / "alerts.yaml")
-    run("promtool", "check", "config", place / "prometheus.yaml")
+    promtool("check", "rules", "--lint=all", "--lint-fatal", place / "alerts.yaml")
+    promtool("check", "config", place / "prometheus.yaml")
 
 
 def test_the_rules_pass_their_tests():
-    run("promtool", "test", "rules", MONITORING / "alerts.test.yaml")
+    promtool("test", "rules", MONITORING / "alerts.test.yaml")
 
 
 @pytest.mark.parametrize(
@@ -47,7 +49,7 @@ def test_the_tests_of_the_rules_find_a_changed_rule(tmp_path, rule, changed):
     assert rule in original
     (tmp_path / "alerts.yaml").write_text(original.replace(rule, changed))
     shutil.copy(MONITORING / "alerts.test.yaml", tmp_path)
-    assert run("promtool", "test", "rules", tmp_path / "alerts.test.yaml", check=False).returncode != 0
+    assert promtool("test", "rules", tmp_path / "alerts.test.yaml", check=False).returncode != 0
 
 
 def test_every_alert_is_seen_to_fire():
@@ -93,15 +95,50 @@ def test_every_alert_links_to_a_section_of_the_runbook():
     assert set(re.findall(r"^### (\w+)$", runbook, re.MULTILINE)) == {rule["alert"] for rule in rules()}
 
 
+def test_metrics_and_labels_are_documented():
+    assert {where: undocumented(expression) for where, expression in expressions() if undocumented(expression)} == {}
+
+
+@pytest.mark.parametrize(
+    ("expression", "unknown"),
+    [
+        ("sum(frontdoor_ingest_broker_upp)", {"frontdoor_ingest_broker_upp"}),
+        ("rate(http_server_request_durations_seconds_count[5m])", {"http_server_request_durations_seconds"}),
+        ('http_server_request_duration_seconds_count{status="202"}', {"status"}),
+        ("sum by (reason) (http_server_request_duration_seconds_count)", {"reason"}),
+    ],
+)
+def test_finds_a_misspelled_metric_or_label(expression, unknown):
+    assert undocumented(expression) == unknown
+
+
+def test_every_metric_of_the_programs_is_in_the_dashboard():
+    shown = {series(name) for _, expression in queries() for name in names(expression)}
+    missing = {series(name) for name in documented() if not name.endswith("_info")} - shown
+    assert missing == set()
+
+
 def test_the_expressions_of_the_dashboard_are_promql(tmp_path):
     recorded = [{"record": f"panel:{index}", "expr": expression} for index, (_, expression) in enumerate(queries())]
     generated = tmp_path / "panels.yaml"
-    check = ["promtool", "check", "rules", "--lint=none", generated]
+    check = ["check", "rules", "--lint=none", generated]
     generated.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": recorded}]}))
-    assert f"{len(recorded)} rules found" in run(*check).stdout
+    assert f"{len(recorded)} rules found" in promtool(*check).stdout
     recorded[0]["expr"] = recorded[0]["expr"].replace(")", "", 1)
     generated.write_text(yaml.safe_dump({"groups": [{"name": "panels", "rules": recorded}]}))
-    assert run(*check, check=False).returncode != 0
+    assert promtool(*check, check=False).returncode != 0
+
+
+def test_the_rules_are_a_valid_resource_of_prometheus_operator():
+    """As the README makes it."""
+    command = (MONITORING / "README.md").read_text().split("## Kubernetes")[1].split("```sh\n")[1].split("```")[0]
+    script = f'kubectl() {{ [ "$3" != apply ] || cat; }}\n{command}'
+    manifest = yaml.safe_load(run("bash", "-euc", script, cwd=MONITORING).stdout)
+    custom_resources.validate(manifest, "1.37")
+    assert manifest["spec"]["groups"] == yaml.safe_load((MONITORING / "alerts.yaml").read_text())["groups"]
+    manifest["spec"]["groups"][0]["rules"][0]["expression"] = "up"
+    with pytest.raises(jsonschema.ValidationError):
+        custom_resources.validate(manifest, "1.37")
 
 
 def test_the_dashboard_can_be_imported():
@@ -109,6 +146,8 @@ def test_the_dashboard_can_be_imported():
     assert content["uid"] == "frontdoor" and content["schemaVersion"] >= 36 and content["id"] is None
     variables = {variable["name"]: variable for variable in content["templating"]["list"]}
     assert variables["datasource"]["type"] == "datasource" and variables["datasource"]["query"] == "prometheus"
+    for name in ("topic", "group"):
+        assert variables[name]["allValue"] == ".+", "the metrics of the function, which have no such label, would be shown"
     ids = [panel["id"] for panel in content["panels"]]
     assert len(ids) == len(set(ids))
     for panel in panels():
