@@ -8,8 +8,8 @@ from tools import DEPLOY, kustomize, run
 KUBERNETES = DEPLOY / "kubernetes"
 #: Components that can be added to each overlay; several are joined by +.
 COMPONENTS = {
-    "in-cluster-kafka": ["", "every", "indexed", "keda", "pushgateway", "monitor-function"],
-    "oci": ["", "every", "indexed", "keda", "keda+keda-sasl", "pushgateway"],
+    "in-cluster-kafka": ["", "every", "indexed", "keda", "pushgateway", "every+monitor-every", "monitor-function"],
+    "oci": ["", "every", "indexed", "keda", "keda+keda-sasl", "pushgateway", "every+monitor-every"],
 }
 
 
