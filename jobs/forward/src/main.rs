@@ -102,7 +102,7 @@ fn run_windows(
     log::start(settings)?;
     warn_misspelled(&GROUPS);
     let proxies = Proxies::from_environment(environment)?;
-    let telemetry = Telemetry::start(settings, traces::SERVICE)?;
+    let telemetry = Telemetry::start(settings, traces::PROGRAM)?;
     let mut loaded = Job::load(settings)?;
     let plan = options.plan.as_ref();
     let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));
@@ -228,7 +228,7 @@ fn replay(options: &ReplayOptions, flags: &Flags) -> Result<RunOutcome> {
         Some(Location::Object(_)) => Some(settings.oracle_cloud()?),
         _ => None,
     };
-    let telemetry = Telemetry::start(&settings, traces::SERVICE)?;
+    let telemetry = Telemetry::start(&settings, traces::PROGRAM)?;
     let replay = Replay {
         selection: &options.selection,
         target: options.target,

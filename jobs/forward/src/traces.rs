@@ -4,7 +4,7 @@ use bytes::Bytes;
 use delivery::{ObservedRequest, RequestEnd, RequestObservation, RequestObserver};
 use http::HeaderValue;
 use record::{Message, traceparent, tracestate};
-use telemetry::exporter::Service;
+use telemetry::Program;
 use telemetry::traces::{KeyValue, MAX_LINKS, Span, SpanKind, SpanStart, TraceContext, Tracer};
 
 use crate::config::Config;
@@ -14,7 +14,7 @@ use crate::report::RunReport;
 const FIRST_FAILURE: u8 = 64;
 
 /// The program in its telemetry.
-pub const SERVICE: Service = Service {
+pub const PROGRAM: Program = Program {
     name: "forward",
     version: env!("CARGO_PKG_VERSION"),
 };

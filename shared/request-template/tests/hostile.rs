@@ -117,6 +117,7 @@ impl Stage {
                 topic: "t".to_owned(),
             },
             seed: 1,
+            observer: None,
         };
         let (sender, completions) = channel();
         Self {

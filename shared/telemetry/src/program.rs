@@ -7,7 +7,8 @@ use settings::{SettingError, Settings};
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
-use crate::exporter::{Exporter, Service};
+use crate::Program;
+use crate::exporter::Exporter;
 use crate::logs::Logs;
 use crate::traces::Tracer;
 
@@ -32,8 +33,8 @@ impl Telemetry {
     ///
     /// # Errors
     /// A setting of telemetry is malformed.
-    pub fn start(settings: &Settings, service: Service) -> Result<Self, SettingError> {
-        let Some(exporter) = Exporter::from_settings(settings, service)? else {
+    pub fn start(settings: &Settings, program: Program) -> Result<Self, SettingError> {
+        let Some(exporter) = Exporter::from_settings(settings, program)? else {
             return Ok(Self::default());
         };
         let logs = Logs::start(&exporter)?;

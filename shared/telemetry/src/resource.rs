@@ -52,7 +52,7 @@ impl Program {
 }
 
 /// The pairs `key1=value1,key2=value2`, percent-decoded; `None` if one is malformed.
-fn parse(text: &str) -> Option<Vec<(String, String)>> {
+pub(crate) fn parse(text: &str) -> Option<Vec<(String, String)>> {
     let pairs = text.split(',').filter(|pair| !pair.trim().is_empty());
     let pair = |pair: &str| {
         let (key, value) = pair.split_once('=')?;

@@ -30,7 +30,7 @@ use crate::settings::GROUPS;
 use http_server::program::{self, Failure};
 use reload::{CurrentFunction, Reloader};
 
-/// What the metrics say of the program that they come from.
+/// The program in its telemetry.
 const PROGRAM: Program = Program {
     name: "fn-recep-avro",
     version: env!("CARGO_PKG_VERSION"),

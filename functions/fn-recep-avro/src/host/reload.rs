@@ -13,11 +13,11 @@ use http_body::Body;
 use http_server::program::Failure;
 use settings::{LiveSettings, Settings, telemetry as log};
 use telemetry::Telemetry;
-use telemetry::exporter::Service;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
+use super::PROGRAM;
 use crate::ingest::{Call, Config, IngestFunction, starting};
 use crate::metrics::IngestMetrics;
 use crate::settings::GROUPS;
@@ -29,12 +29,6 @@ const START_TIMEOUT: Duration = Duration::from_secs(10);
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the files of the Kafka client's TLS are compared with those in use.
 const TLS_INTERVAL: Duration = Duration::from_secs(5);
-
-/// The program in its telemetry.
-const SERVICE: Service = Service {
-    name: "fn-recep-avro",
-    version: env!("CARGO_PKG_VERSION"),
-};
 
 /// The current ingest function, for the hosts. It is cheap to clone.
 #[derive(Clone)]
@@ -137,7 +131,7 @@ impl Reloader {
             .await
             .map_err(Failure::configuration)?;
         log::start(&settings.current()).map_err(Failure::configuration)?;
-        let telemetry = Telemetry::start(&settings.current(), SERVICE)?;
+        let telemetry = Telemetry::start(&settings.current(), PROGRAM)?;
         let reloader = Self {
             settings,
             metrics,

@@ -17,11 +17,11 @@ mod report;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
-use telemetry::Program;
 use telemetry::metrics::{Metrics, MetricsError, MetricsPush};
 
 use crate::pipeline::Pipeline;
 use crate::report::RunReport;
+use crate::traces::PROGRAM;
 use counters::Counters;
 use definitions::{Metric, Sample};
 use latency::{Latencies, LatencyCollector};
@@ -165,15 +165,11 @@ impl JobMetrics {
     }
 
     fn start(&self, topic: &str, group: &str) -> Result<Current, MetricsError> {
-        let program = Program {
-            name: "forward",
-            version: env!("CARGO_PKG_VERSION"),
-        };
         let attributes = [
             ("messaging.destination.name", topic.to_owned()),
             ("messaging.consumer.group.name", group.to_owned()),
         ];
-        let resource = program.resource(attributes, &*self.environment);
+        let resource = PROGRAM.resource(attributes, &*self.environment);
         let metrics = match self.exporter {
             Some(_) => Metrics::with_push(resource, MAX_SERIES),
             None => Metrics::new(resource, MAX_SERIES),

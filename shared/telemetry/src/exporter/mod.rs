@@ -6,7 +6,6 @@
 mod grpc;
 mod http_client;
 mod logged;
-mod resource;
 mod signal;
 mod thread;
 mod variables;
@@ -20,15 +19,29 @@ use settings::{SettingError, Settings};
 use tonic::metadata::MetadataMap;
 
 pub use logged::LoggedExporter;
-pub use resource::Service;
 pub use signal::Signal;
 
+use crate::Program;
+use crate::resource::parse;
 use http_client::{LastFailure, OtlpClient};
 use signal::{Protocol, SignalConfig};
 use thread::ExportThread;
 #[cfg(test)]
 pub(crate) use variables::of as variables_of;
 pub(crate) use variables::{Variables, ignored};
+
+/// The resource of all signals.
+fn resource(program: Program, variables: &Variables) -> Resource {
+    let name = "resource_attributes";
+    if let Some(text) = variables.text(name).filter(|text| parse(text).is_none()) {
+        ignored(name, text, "name=value,name=value");
+    }
+    let value = |variable: &str| {
+        let name = variable.strip_prefix("OTEL_")?.to_ascii_lowercase();
+        variables.text(&name).map(str::to_owned)
+    };
+    program.resource([], value)
+}
 
 /// Makes the exporters of the signals that are exported.
 #[derive(Debug)]
@@ -47,7 +60,7 @@ impl Exporter {
     /// supported are ignored with a warning.
     pub fn from_settings(
         settings: &Settings,
-        service: Service,
+        program: Program,
     ) -> Result<Option<Self>, SettingError> {
         let variables = Variables::from_settings(settings);
         let signals = signals(&variables)?;
@@ -59,7 +72,7 @@ impl Exporter {
         Ok(Some(Self {
             thread,
             signals,
-            resource: resource::resource(service, &variables),
+            resource: resource(program, &variables),
             variables,
         }))
     }
