@@ -71,7 +71,7 @@ pub(super) struct LatencyCollector {
 
 impl LatencyCollector {
     /// A collector of these latencies.
-    pub(super) fn new(
+    pub(super) fn collector(
         latencies: Arc<Mutex<Latencies>>,
         labels: [(&'static str, String); 2],
     ) -> prometheus::Result<Box<dyn Collector>> {

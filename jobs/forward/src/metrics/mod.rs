@@ -40,12 +40,15 @@ pub const MAX_SERIES: usize = 20_000;
 /// again.
 #[derive(Clone)]
 pub struct JobMetrics {
-    environment: Arc<dyn Fn(&str) -> Option<String> + Send + Sync>,
+    environment: Arc<Environment>,
     is_long_lived: bool,
     current: Arc<Mutex<Option<Current>>>,
     failures: publish::Failures,
     exporter: Option<MetricsPush>,
 }
+
+/// Looks up a variable.
+type Environment = dyn Fn(&str) -> Option<String> + Send + Sync;
 
 /// The metrics of one topic and group.
 struct Current {
@@ -81,10 +84,9 @@ impl JobMetrics {
         }
     }
 
-    /// The same metrics, which each run also pushes to this exporter. Call it before the first run.
-    #[must_use]
-    pub fn with_exporter(self, exporter: Option<MetricsPush>) -> Self {
-        Self { exporter, ..self }
+    /// Each run also pushes the metrics to this exporter. Call it before the first run.
+    pub fn set_exporter(&mut self, exporter: Option<MetricsPush>) {
+        self.exporter = exporter;
     }
 
     /// Whether a run with these settings has a use for metrics: they go somewhere, or a server of this process shows them.
@@ -183,7 +185,7 @@ impl JobMetrics {
             register(&metrics, metric, &labels, &values);
         }
         let latencies = Arc::default();
-        metrics.register(LatencyCollector::new(Arc::clone(&latencies), labels))?;
+        metrics.register(LatencyCollector::collector(Arc::clone(&latencies), labels))?;
         Ok(Current {
             topic: topic.to_owned(),
             group: group.to_owned(),

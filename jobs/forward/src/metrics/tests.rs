@@ -94,7 +94,12 @@ fn a_later_run_keeps_no_series_of_an_earlier_one() {
     let metrics = metrics(true);
     metrics.begin("orders", "frontdoor");
     metrics.record(&complete(), None);
-    assert!(metrics.text().unwrap().contains("cause=\"refused\"} 4"));
+    assert!(
+        metrics
+            .text()
+            .unwrap()
+            .contains("{cause=\"refused\",group=\"frontdoor\",topic=\"orders\"} 4\n")
+    );
     let mut later = report();
     later.partitions.truncate(1);
     metrics.begin("orders", "frontdoor");

@@ -125,7 +125,7 @@ impl Pushgateway {
         }
         let is_truncated = body.len() > MAX_QUOTE;
         body.truncate(MAX_QUOTE);
-        let body = redact::excerpt(&body, is_truncated);
+        let body = redact::line(&redact::excerpt(&body, is_truncated), MAX_QUOTE);
         Ok((response.status().as_u16(), body))
     }
 }
@@ -199,7 +199,8 @@ mod tests {
     #[tokio::test]
     async fn the_text_is_put_with_its_credentials() {
         let endpoint = Endpoint::always(Answer::status(202)).unwrap();
-        let pushed = gateway(&endpoint.url()).replace(&[("job", "forward")], "a 1\n".to_owned());
+        let gateway = gateway(&endpoint.url());
+        let pushed = gateway.replace(&[("job", "forward")], "a 1\n".to_owned());
         pushed.await.unwrap();
         let requests = endpoint.requests();
         let [request] = &requests[..] else {

@@ -63,8 +63,9 @@ impl Exposition {
                     Some(_) => &[""],
                     None => return Err(error("no type")),
                 };
-                let is_of_family = |suffix: &&str| series.name == format!("{family}{suffix}");
-                if !suffixes.iter().any(|suffix| is_of_family(suffix)) {
+                let is_of_family =
+                    |suffix: &&str| series.name.strip_prefix(&*family) == Some(*suffix);
+                if !suffixes.iter().any(is_of_family) {
                     return Err(error("another family"));
                 }
                 if all.samples.insert(series, value).is_some() {

@@ -56,11 +56,9 @@ fn counters_are_the_sums_of_the_reports() {
     let cause = "undecodable";
     let letters = metrics.sum("frontdoor_job_dead_letters_total", ("cause", cause));
     assert_eq!(letters, sum("/dead_letters/causes/undecodable"));
-    for code in ["0", "10"] {
-        let runs = metrics.sum("frontdoor_job_runs_total", ("exit_code", code));
-        let reported = reports
-            .iter()
-            .filter(|report| report["exit_code"].to_string() == code);
+    for code in [0, 10] {
+        let runs = metrics.sum("frontdoor_job_runs_total", ("exit_code", &code.to_string()));
+        let reported = reports.iter().filter(|report| report["exit_code"] == code);
         assert_eq!(runs, reported.count() as f64, "{code}");
     }
     let responses = metrics.sum("http_client_request_duration_seconds_count", ("route", "A"));
