@@ -75,9 +75,9 @@ fn main() -> ExitCode {
 /// Loads the configuration, then runs windows. Errors here are configuration errors; a run reports its own.
 fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
     let environment = environment()?;
-    let metrics = JobMetrics::new(options.every.is_some(), environment);
+    let mut metrics = JobMetrics::new(options.every.is_some(), environment);
     let mut settings = Settings::without_files(&GROUPS, flags, environment);
-    let outcome = run_windows(options, flags, &metrics, &mut settings);
+    let outcome = run_windows(options, flags, &mut metrics, &mut settings);
     if outcome.is_err() && !options.dry_run {
         let code = RunOutcome::Configuration.code();
         metrics::publish_failure(&metrics, &settings, code, SystemTime::now());
@@ -89,7 +89,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
 fn run_windows(
     options: &RunOptions,
     flags: &Flags,
-    metrics: &JobMetrics,
+    metrics: &mut JobMetrics,
     settings: &mut Settings,
 ) -> Result<RunOutcome> {
     let environment = environment()?;
@@ -103,6 +103,7 @@ fn run_windows(
     warn_misspelled(&GROUPS);
     let proxies = Proxies::from_environment(environment)?;
     let telemetry = Telemetry::start(settings, traces::PROGRAM)?;
+    metrics.set_exporter(telemetry.metrics());
     let mut loaded = Job::load(settings)?;
     let plan = options.plan.as_ref();
     let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));

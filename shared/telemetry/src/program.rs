@@ -10,12 +10,15 @@ use tokio::time::timeout;
 use crate::Program;
 use crate::exporter::Exporter;
 use crate::logs::Logs;
+use crate::metrics::MetricsPush;
 use crate::traces::Tracer;
 
 /// How long a call waits until its telemetry is exported.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// How long calls do not wait after a flush took too long.
 const FLUSH_PAUSE: Duration = Duration::from_secs(30);
+/// How long a push of metrics may take.
+const PUSH_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long the end of a program waits until all telemetry of a signal is exported.
 const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -24,6 +27,7 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(3);
 pub struct Telemetry {
     tracer: Option<Tracer>,
     logs: Option<Logs>,
+    metrics: Option<MetricsPush>,
     /// Until when calls do not wait for a flush.
     paused_until: Arc<Mutex<Option<Instant>>>,
 }
@@ -44,6 +48,9 @@ impl Telemetry {
         Ok(Self {
             tracer: Tracer::start(&exporter)?,
             logs,
+            metrics: exporter
+                .metrics()?
+                .map(|exporter| MetricsPush::new(exporter, PUSH_TIMEOUT)),
             paused_until: Arc::default(),
         })
     }
@@ -51,6 +58,11 @@ impl Telemetry {
     /// Makes spans; `None`: there are no traces.
     pub fn tracer(&self) -> Option<&Tracer> {
         self.tracer.as_ref()
+    }
+
+    /// Exports metrics; `None`: they are not exported.
+    pub fn metrics(&self) -> Option<MetricsPush> {
+        self.metrics.clone()
     }
 
     /// Waits until the ended spans and the log are exported, for a host that freezes the program between calls: at most a
