@@ -137,6 +137,30 @@ impl Collector {
         Ok(logs)
     }
 
+    /// The sums of this name and program in the export that arrived last: the attributes in OTLP's JSON, and the value.
+    ///
+    /// # Errors
+    /// The collector's file is malformed.
+    pub fn sums(&self, service: &str, name: &str) -> Result<Vec<(Value, f64)>> {
+        let mut sums = Vec::new();
+        for (resource, scope) in self.scopes("metrics", "resourceMetrics", "scopeMetrics")? {
+            let metrics = list(&scope, "metrics");
+            let is_wanted = attribute_of(&resource["resource"], "service.name") == service;
+            let Some(metric) = metrics
+                .iter()
+                .find(|metric| is_wanted && metric["name"] == name)
+            else {
+                continue;
+            };
+            let value = |point: &Value| point["asDouble"].as_f64().unwrap_or(f64::NAN);
+            let points = list(&metric["sum"], "dataPoints").iter();
+            sums = points
+                .map(|point| (point["attributes"].clone(), value(point)))
+                .collect();
+        }
+        Ok(sums)
+    }
+
     /// Waits until at least so many spans have arrived.
     ///
     /// # Errors

@@ -6,6 +6,7 @@
 mod failures;
 mod fn_container;
 mod logs;
+mod metrics;
 mod stage;
 mod tls;
 mod traces;
