@@ -209,7 +209,7 @@ fn error(name: &'static str) -> KeyValue {
 }
 
 /// The method if it is one of RFC 9110 or PATCH (RFC 5789), otherwise `_OTHER`.
-fn method_name(method: &Method) -> &'static str {
+pub(crate) fn method_name(method: &Method) -> &'static str {
     const KNOWN: [&str; 9] = [
         "POST", "GET", "HEAD", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
     ];

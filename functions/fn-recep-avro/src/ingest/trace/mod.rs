@@ -2,7 +2,7 @@
 
 mod headers;
 
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use http_server::problem::Problem;
 use kafka::producer::{PublishError, PublishStatus};
 use telemetry::traces::{KeyValue, Span, SpanKind, SpanStart, TraceContext, Tracer};
@@ -10,6 +10,7 @@ use telemetry::traces::{KeyValue, Span, SpanKind, SpanStart, TraceContext, Trace
 pub(super) use headers::TraceHeaders;
 
 use super::call::Call;
+use crate::metrics::method_name;
 
 /// The most bytes of a path in a span.
 const MAX_PATH: usize = 256;
@@ -176,17 +177,6 @@ impl TraceHeaders {
     fn set_context(&mut self, context: &TraceContext) {
         self.traceparent = Some(context.traceparent());
     }
-}
-
-/// The name of a method that is known (OpenTelemetry's conventions for HTTP, `http.request.method`).
-fn method_name(method: &Method) -> &'static str {
-    const KNOWN: [&str; 9] = [
-        "GET", "HEAD", "POST", "PUT", "DELETE", "CONNECT", "OPTIONS", "TRACE", "PATCH",
-    ];
-    let mut known = KNOWN.into_iter();
-    known
-        .find(|known| *known == method.as_str())
-        .unwrap_or("_OTHER")
 }
 
 fn cut(path: &str) -> &str {
