@@ -22,7 +22,8 @@ def environment(manifests, container):
     settings = {}
     for source in container.get("envFrom", []):
         settings |= maps[source["configMapRef"]["name"]] if "configMapRef" in source else {}
-    return settings | {entry["name"]: entry["value"] for entry in container.get("env", [])}
+    # A value of an optional Secret that does not exist is absent.
+    return settings | {entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}
 
 
 def container_of(manifests, name):
