@@ -17,7 +17,7 @@ use opentelemetry_sdk::metrics::{
 use prometheus::core::Collector;
 use prometheus::{Registry, TextEncoder};
 
-pub use memory::observe_resident_memory;
+pub use memory::{ProcessMemory, observe_resident_memory};
 pub use push::MetricsPush;
 pub use pushgateway::{PushError, Pushgateway, PushgatewayUrl};
 
