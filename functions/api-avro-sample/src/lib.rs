@@ -44,8 +44,6 @@ use http_server::listener::TcpAcceptor;
 use http_server::program::{self, Failure};
 use http_server::tls::TlsContext;
 use http_server::{server, signal};
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::TokioTimer;
 use tokio::sync::watch;
 use tracing::{info, warn};
 
@@ -101,12 +99,7 @@ async fn serve(settings: watch::Receiver<Arc<Settings>>) -> Result<(), Failure> 
     callers.borrow().warn_if_open(address);
     info!(title = %config.title, "listening on {scheme}://{address}");
     let api = Arc::new(Api::new(config, current));
-    let mut http = Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        // A client that has shut down its sending side still receives the response.
-        .half_close(true)
-        .max_header_size(MAX_HEADER_BYTES);
+    let http = server::http1(HEADER_TIMEOUT, MAX_HEADER_BYTES);
     let handler = move |request| {
         let api = api.clone();
         async move { router::handle(&api, request).await }

@@ -15,8 +15,8 @@
 //! use bytes::Bytes;
 //! use http::Response;
 //! use http_server::listener::TcpAcceptor;
-//! use http_server::server::serve;
-//! use hyper::server::conn::http1::Builder;
+//! use http_server::server::{http1, serve};
+//! use std::time::Duration;
 //!
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), http_server::program::Failure> {
@@ -24,7 +24,7 @@
 //! let handler = |_request| async { Response::new(Bytes::from_static(b"ok")) };
 //! // A program passes `signal::shutdown()?`. This server shuts down at once.
 //! let shutdown = std::future::ready(());
-//! serve(listener, Builder::new(), 16, handler, shutdown).await;
+//! serve(listener, http1(Duration::from_secs(10), 65_536), 16, handler, shutdown).await;
 //! # Ok(())
 //! # }
 //! ```

@@ -12,7 +12,7 @@ use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::time::timeout;
 use tracing::{debug, info, warn};
 
@@ -26,6 +26,20 @@ const SHUTDOWN_TIMEOUT: Duration = Duration::from_secs(25);
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after a failed accept.
 const ACCEPT_RETRY_DELAY: Duration = Duration::from_millis(50);
+
+/// The configuration of connections from clients that nothing restrains. `header_timeout`: how long the request line and the
+/// header section may take to arrive; it also limits the idle time of a connection. `max_header_bytes`: the most bytes of both
+/// together. A connection may use twice as much memory, where hyper's default is 400 KiB.
+pub fn http1(header_timeout: Duration, max_header_bytes: usize) -> Builder {
+    let mut http = Builder::new();
+    http.timer(TokioTimer::new())
+        .header_read_timeout(header_timeout)
+        // A client that has shut down its sending side still receives the response.
+        .half_close(true)
+        .max_header_size(max_header_bytes)
+        .max_buf_size(2 * max_header_bytes);
+    http
+}
 
 /// Answers every request with `handler` until `shutdown` completes, on at most `max_connections` connections at a time.
 ///

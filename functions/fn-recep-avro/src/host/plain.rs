@@ -12,8 +12,6 @@ use http_server::settings::LISTEN;
 use http_server::tls::TlsContext;
 use http_server::{server, signal};
 use hyper::body::Incoming;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::TokioTimer;
 use settings::Settings;
 use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
@@ -67,14 +65,7 @@ impl PlainServer {
         function: CurrentFunction,
         metrics: Arc<IngestMetrics>,
     ) -> Result<(), Failure> {
-        let mut http = Builder::new();
-        http.timer(TokioTimer::new())
-            .header_read_timeout(HEADER_TIMEOUT)
-            // A client that has shut down its sending side still receives the response.
-            .half_close(true)
-            .max_header_size(MAX_HEADER_BYTES)
-            // The default allows 400 KiB for each connection that sends a body.
-            .max_buf_size(2 * MAX_HEADER_BYTES);
+        let http = server::http1(HEADER_TIMEOUT, MAX_HEADER_BYTES);
         let ids = Arc::new(CallIds::new(SystemTime::now()));
         let permits = Arc::new(Semaphore::new(MAX_CALLS));
         let handler = move |request: Request<Incoming>| {

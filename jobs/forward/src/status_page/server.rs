@@ -7,8 +7,6 @@ use std::time::{Duration, SystemTime};
 use anyhow::{Context, Result};
 use http_server::listener::TcpAcceptor;
 use http_server::server;
-use hyper::server::conn::http1::Builder;
-use hyper_util::rt::TokioTimer;
 use tracing::{info, warn};
 
 use super::access::Access;
@@ -96,13 +94,7 @@ impl StatusServer {
 
 async fn serve(listener: TcpListener, sources: Arc<Sources>) -> std::io::Result<()> {
     let listener = TcpAcceptor::of(listener)?;
-    let mut http = Builder::new();
-    http.timer(TokioTimer::new())
-        .header_read_timeout(HEADER_TIMEOUT)
-        // A client that has shut down its sending side still receives the response.
-        .half_close(true)
-        .max_header_size(MAX_HEADER_BYTES)
-        .max_buf_size(2 * MAX_HEADER_BYTES);
+    let http = server::http1(HEADER_TIMEOUT, MAX_HEADER_BYTES);
     let handler = move |request: http::Request<hyper::body::Incoming>| {
         let sources = Arc::clone(&sources);
         async move {
