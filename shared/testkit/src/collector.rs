@@ -126,15 +126,25 @@ impl Collector {
     /// # Errors
     /// The collector's file is malformed.
     pub fn logs(&self) -> Result<Vec<String>> {
-        let mut logs = Vec::new();
+        let text = |(service, record): (String, Value)| {
+            let body = record["body"]["stringValue"].as_str().unwrap_or_default();
+            format!("{service}: {body}")
+        };
+        Ok(self.log_records()?.into_iter().map(text).collect())
+    }
+
+    /// The log records that have arrived: `service.name`, and the record in OTLP's JSON.
+    ///
+    /// # Errors
+    /// The collector's file is malformed.
+    pub fn log_records(&self) -> Result<Vec<(String, Value)>> {
+        let mut records = Vec::new();
         for (resource, scope) in self.scopes("logs", "resourceLogs", "scopeLogs")? {
             let service = attribute_of(&resource["resource"], "service.name");
-            for record in list(&scope, "logRecords") {
-                let body = record["body"]["stringValue"].as_str().unwrap_or_default();
-                logs.push(format!("{service}: {body}"));
-            }
+            let own = list(&scope, "logRecords").iter();
+            records.extend(own.map(|record| (service.clone(), record.clone())));
         }
-        Ok(logs)
+        Ok(records)
     }
 
     /// The sums of this name and program in the export that arrived last: the attributes in OTLP's JSON, and the value.
@@ -152,13 +162,30 @@ impl Collector {
             else {
                 continue;
             };
-            let value = |point: &Value| point["asDouble"].as_f64().unwrap_or(f64::NAN);
             let points = list(&metric["sum"], "dataPoints").iter();
             sums = points
-                .map(|point| (point["attributes"].clone(), value(point)))
+                .map(|point| (point["attributes"].clone(), number(point)))
                 .collect();
         }
         Ok(sums)
+    }
+
+    /// Waits until the sums of this name and program add up to a total.
+    ///
+    /// # Errors
+    /// They do not within a minute.
+    pub async fn wait_for_total(&self, service: &str, name: &str, total: f64) -> Result<()> {
+        let end = Instant::now() + TIMEOUT;
+        loop {
+            let sums = self.sums(service, name)?;
+            if sums.iter().map(|(_, value)| value).sum::<f64>() == total {
+                return Ok(());
+            }
+            if Instant::now() > end {
+                bail!("expected a total of {total}: {sums:#?}");
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
     }
 
     /// Waits until at least so many spans have arrived.
@@ -219,6 +246,13 @@ impl CollectedSpan {
             })
             .collect()
     }
+}
+
+/// The value of a data point. OTLP's JSON has integers as texts.
+fn number(point: &Value) -> f64 {
+    let integer = point["asInt"].as_str().and_then(|text| text.parse().ok());
+    let number = point["asDouble"].as_f64().or(integer);
+    number.unwrap_or(f64::NAN)
 }
 
 fn list<'v>(value: &'v Value, field: &str) -> &'v [Value] {

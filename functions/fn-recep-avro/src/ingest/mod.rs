@@ -61,7 +61,7 @@ use receive::IncomingRequest;
 pub use respond::{busy, starting};
 use schemas::Schemas;
 use store::StoreAs;
-use trace::{ProducerTrace, RequestTrace};
+use trace::{ProducerTrace, RequestTrace, ids};
 
 use crate::metrics::IngestMetrics;
 
@@ -126,10 +126,11 @@ impl IngestFunction {
     {
         let trace = RequestTrace::start(self.telemetry.tracer(), &request, call);
         let result = self.respond(request, call, &trace).await;
+        let context = trace.context();
         trace.end(&result);
         match result {
             Ok(response) => response,
-            Err(problem) => respond::problem(problem, call),
+            Err(problem) => respond::problem(problem, call, context.as_ref()),
         }
     }
 
@@ -153,9 +154,11 @@ impl IngestFunction {
         }
         let request = decode::read(request, &self.limits).await?;
         let response = self.ingest(request, call, trace).await?;
+        let context = trace.context();
+        let (trace_id, span_id) = ids(context.as_ref());
         debug!(
             call = call.id.as_deref().unwrap_or_default(),
-            "messages stored"
+            trace_id, span_id, "messages stored"
         );
         Ok(response)
     }
@@ -274,7 +277,7 @@ impl IngestFunction {
         } else {
             (!is_on_this_machine(head)).then(respond::no_metrics_token)
         };
-        refused.map(|problem| respond::problem(problem, call))
+        refused.map(|problem| respond::problem(problem, call, None))
     }
 
     /// Whether these settings name other TLS files for Kafka than those in use, or other content.

@@ -9,6 +9,7 @@ use kafka::diagnosis::Explanation;
 use kafka::producer::{PublishError, PublishStatus, Receipt};
 use runtime::redact;
 use serde_json::{Value, json};
+use telemetry::traces::TraceContext;
 use tracing::{info, warn};
 
 use super::call::Call;
@@ -16,6 +17,7 @@ use super::problems::{
     BUSY, INVALID_TIMESTAMP, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE,
     STARTING, TOPIC_UNKNOWN,
 };
+use super::trace::ids;
 
 /// 202 with the coordinates of the messages: one object for a datum, a list for a list of records. `topic_limit` is the
 /// topic's limit of a message in bytes, if it is known.
@@ -72,15 +74,27 @@ pub(super) fn explained(problem: Problem, explanation: Option<&Explanation>) -> 
 }
 
 /// Logs the problem and makes its response. The call's id is a member, so that a client's report leads to the log line.
-pub(super) fn problem(problem: Problem, call: &Call) -> Response<Bytes> {
+/// `context` is that of the request's span, if it has one.
+pub(super) fn problem(
+    problem: Problem,
+    call: &Call,
+    context: Option<&TraceContext>,
+) -> Response<Bytes> {
     let ProblemType { name, status, .. } = problem.kind();
     let (status, id) = (status.as_u16(), call.id.as_deref().unwrap_or_default());
     // The response is not masked: otherwise a client could find out whether it guessed a secret.
     let detail = redact::mask(problem.log_detail());
-    if status < 500 {
-        info!(call = id, status, problem = name, %detail, "request rejected");
-    } else {
-        warn!(call = id, status, problem = name, %detail, "publishing failed");
+    let (trace_id, span_id) = ids(context);
+    let log = || {
+        if status < 500 {
+            info!(call = id, trace_id, span_id, status, problem = name, %detail, "request rejected");
+        } else {
+            warn!(call = id, trace_id, span_id, status, problem = name, %detail, "publishing failed");
+        }
+    };
+    match context {
+        Some(context) => context.in_scope(log),
+        None => log(),
     }
     match &call.id {
         Some(id) => problem.with_member("call_id", id.as_str()),
@@ -103,13 +117,13 @@ pub(super) fn not_ready(call: &Call) -> Response<Bytes> {
 /// 503 to a call whose deadline passed before the function was started.
 pub fn starting(call: &Call) -> Response<Bytes> {
     let cause = "The function is loading its settings.";
-    problem(unavailable(&STARTING, cause), call)
+    problem(unavailable(&STARTING, cause), call, None)
 }
 
 /// 503 to a call that waited too long for calls in flight.
 pub fn busy(call: &Call) -> Response<Bytes> {
     let cause = "Too many calls are in flight, or the broker acknowledges slowly.";
-    problem(unavailable(&BUSY, cause), call)
+    problem(unavailable(&BUSY, cause), call, None)
 }
 
 /// 403 to a request for the metrics from another machine.

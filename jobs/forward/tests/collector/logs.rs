@@ -55,3 +55,35 @@ async fn the_log_is_exported_only_if_it_is_asked_for() {
         }
     }
 }
+
+#[tokio::test]
+#[ignore = "needs an OpenTelemetry collector: run by `make e2e`"]
+async fn the_line_about_a_request_has_its_trace() {
+    const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
+    let collector = Collector::start().await.unwrap();
+    let stage = Stage::new(
+        Endpoint::always(Answer::ok()).unwrap(),
+        &[
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", &collector.http()),
+            ("OTEL_LOGS_EXPORTER", "otlp"),
+        ],
+    );
+    let parent = format!("00-{TRACE}-00f067aa0ba902b7-01");
+    let log = stage
+        .send(&[&[("traceparent", &parent)]], b"not Avro", 422)
+        .await;
+    let span = collector.wait_for_spans(1).await.unwrap().remove(0);
+    let line = log.lines().find(|line| line.contains("request rejected"));
+    let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+    assert_eq!(
+        (&line["trace_id"], &line["span_id"]),
+        (&TRACE.into(), &span.text("spanId").into())
+    );
+    let records = collector.log_records().unwrap();
+    let has_text = |record: &serde_json::Value| record["body"]["stringValue"] == "request rejected";
+    let (_, record) = records.iter().find(|(_, record)| has_text(record)).unwrap();
+    assert_eq!(
+        (&record["traceId"], &record["spanId"]),
+        (&TRACE.into(), &span.text("spanId").into())
+    );
+}

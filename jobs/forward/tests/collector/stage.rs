@@ -61,6 +61,17 @@ impl Stage {
 
     /// Sends requests with a datum and these headers to the function, and stops it. Returns its log.
     pub(crate) async fn post(&self, requests: &[&[(&str, &str)]]) -> String {
+        self.send(requests, &User::new(1010, "Ana").encode(), 202)
+            .await
+    }
+
+    /// Sends requests with this body, which the function answers with this status. Returns its log.
+    pub(crate) async fn send(
+        &self,
+        requests: &[&[(&str, &str)]],
+        body: &[u8],
+        status: u16,
+    ) -> String {
         let path = program::built("fn-recep-avro").unwrap();
         let environment = self.environment(&[("LISTEN", "127.0.0.1:0")]);
         let mut function = Program::start("function", &path, &environment, |_| {}).unwrap();
@@ -73,11 +84,11 @@ impl Stage {
             for (name, value) in *headers {
                 request = request.header(*name, *value);
             }
-            let body = Bytes::from(User::new(1010, "Ana").encode());
+            let body = Bytes::copy_from_slice(body);
             let response = testkit::http::send(request.body(body).unwrap())
                 .await
                 .unwrap();
-            assert_eq!(response.status(), 202, "{response:?}");
+            assert_eq!(response.status(), status, "{response:?}");
         }
         function.terminate();
         let status = function.wait().await.unwrap();

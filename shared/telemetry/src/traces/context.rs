@@ -2,7 +2,8 @@
 
 use std::str::FromStr;
 
-use opentelemetry::trace::{SpanContext, SpanId, TraceFlags, TraceId, TraceState};
+use opentelemetry::Context;
+use opentelemetry::trace::{SpanContext, SpanId, TraceContextExt, TraceFlags, TraceId, TraceState};
 use record::{traceparent, tracestate};
 
 /// The position in a trace: a span of this program, or the one of a caller or record (W3C Trace Context).
@@ -29,6 +30,23 @@ impl TraceContext {
             true,
             state.unwrap_or_default(),
         )))
+    }
+
+    /// The ID of the trace: 32 hexadecimal digits.
+    pub fn trace_id(&self) -> String {
+        self.0.trace_id().to_string()
+    }
+
+    /// The ID of the span: 16 hexadecimal digits.
+    pub fn span_id(&self) -> String {
+        self.0.span_id().to_string()
+    }
+
+    /// Calls `log`. What it logs belongs to this span where the log is exported.
+    pub fn in_scope(&self, log: impl FnOnce()) {
+        let context = Context::new().with_remote_span_context(self.0.clone());
+        let _attached = context.attach();
+        log();
     }
 
     /// The value of the header `traceparent`.

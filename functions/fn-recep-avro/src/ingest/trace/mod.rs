@@ -109,6 +109,13 @@ impl<'a> RequestTrace<'a> {
         }
     }
 
+    /// The context of the request's span.
+    pub(super) fn context(&self) -> Option<TraceContext> {
+        self.spans
+            .as_ref()
+            .map(|spans| spans.server.context().clone())
+    }
+
     /// Ends the span of the request.
     pub(super) fn end<T>(self, result: &Result<Response<T>, Problem>) {
         let Some(Spans { mut server, .. }) = self.spans else {
@@ -177,6 +184,14 @@ impl TraceHeaders {
     fn set_context(&mut self, context: &TraceContext) {
         self.traceparent = Some(context.traceparent());
     }
+}
+
+/// The trace and the span of a log line.
+pub(super) fn ids(context: Option<&TraceContext>) -> (Option<String>, Option<String>) {
+    (
+        context.map(TraceContext::trace_id),
+        context.map(TraceContext::span_id),
+    )
 }
 
 fn cut(path: &str) -> &str {
