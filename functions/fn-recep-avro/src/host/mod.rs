@@ -14,10 +14,8 @@ mod scrape;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
-use std::sync::Arc;
 
 use ::telemetry::Program;
-use ::telemetry::metrics::Metrics;
 use clap::{Arg, ArgAction, Command};
 use kafka::listing::ListedProperty;
 use runtime::console;
@@ -25,7 +23,6 @@ use settings::telemetry;
 use settings::{Settings, cli, environment, warn_misspelled};
 
 use crate::ingest::Config;
-use crate::metrics::{IngestMetrics, MAX_SERIES};
 use crate::settings::GROUPS;
 use http_server::program::{self, Failure};
 use reload::{CurrentFunction, Reloader};
@@ -109,7 +106,7 @@ async fn run(
     if let Host::Fn(container) = host {
         // The agent may call before the settings are read: the call waits for the function to start.
         let reload = async {
-            let reloader = Reloader::start(sender, None, flags, environment).await?;
+            let reloader = Reloader::start(sender, false, flags, environment).await?;
             match reloader.run().await {}
         };
         let result = tokio::select! {
@@ -119,13 +116,10 @@ async fn run(
         function.shutdown_telemetry().await;
         return result;
     }
-    let metrics = match host {
-        Host::Plain => Some(Arc::new(metrics(&environment)?)),
-        Host::Fn(_) | Host::Lambda => None,
-    };
-    let reloader = Reloader::start(sender, metrics.clone(), flags, environment).await?;
+    let is_plain = matches!(host, Host::Plain);
+    let reloader = Reloader::start(sender, is_plain, flags, environment).await?;
     let serve = async {
-        match metrics {
+        match reloader.metrics().filter(|_| is_plain) {
             Some(metrics) => {
                 let server = plain::PlainServer::bind(reloader.settings(), &function).await?;
                 server.serve(function.clone(), metrics).await
@@ -139,12 +133,6 @@ async fn run(
     };
     function.shutdown_telemetry().await;
     result
-}
-
-fn metrics(environment: impl Fn(&str) -> Option<String>) -> Result<IngestMetrics, Failure> {
-    let resource = PROGRAM.resource([], environment);
-    let metrics = Metrics::new(resource, MAX_SERIES).map_err(Failure::software)?;
-    Ok(IngestMetrics::new(metrics))
 }
 
 async fn print_config(

@@ -13,13 +13,14 @@ use http_body::Body;
 use http_server::program::Failure;
 use settings::{LiveSettings, Settings, telemetry as log};
 use telemetry::Telemetry;
+use telemetry::metrics::Metrics;
 use tokio::sync::watch;
 use tokio::time::timeout_at;
 use tracing::{info, warn};
 
 use super::PROGRAM;
 use crate::ingest::{Call, Config, IngestFunction, starting};
-use crate::metrics::IngestMetrics;
+use crate::metrics::{IngestMetrics, MAX_SERIES};
 use crate::settings::GROUPS;
 
 /// How long a call without a deadline waits for the function to start.
@@ -61,6 +62,29 @@ impl CurrentFunction {
             Some(function) => function.handle(request, call).await,
             None => starting(call),
         }
+    }
+
+    /// The same, counted and measured. For a host without `GET /metrics`: only an exporter gets the metrics.
+    pub(super) async fn handle_measured<B>(
+        &self,
+        request: Request<B>,
+        call: &Call,
+    ) -> Response<Bytes>
+    where
+        B: Body<Data = Bytes> + Unpin,
+        B::Error: Into<Box<dyn Error + Send + Sync>>,
+    {
+        let Some(function) = self.wait(call.deadline).await else {
+            return starting(call);
+        };
+        let measured = function
+            .metrics()
+            .map(|metrics| metrics.begin(request.method()));
+        let response = function.handle(request, call).await;
+        if let Some(measured) = measured {
+            measured.end(&response);
+        }
+        response
     }
 
     /// Waits until the telemetry of a call is exported, a second at most, for a host that freezes the program.
@@ -117,13 +141,14 @@ impl CurrentFunction {
 }
 
 impl Reloader {
-    /// Reads the settings and starts the function, which counts and measures with `metrics`.
+    /// Reads the settings and starts the function. It counts and measures if the host `serves_metrics`, or if the settings ask
+    /// for their export.
     ///
     /// # Errors
     /// The configuration is invalid.
     pub(super) async fn start(
         function: watch::Sender<Option<Arc<IngestFunction>>>,
-        metrics: Option<Arc<IngestMetrics>>,
+        serves_metrics: bool,
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
     ) -> Result<Self, Failure> {
@@ -131,7 +156,13 @@ impl Reloader {
             .await
             .map_err(Failure::configuration)?;
         log::start(&settings.current()).map_err(Failure::configuration)?;
-        let telemetry = Telemetry::start(&settings.current(), PROGRAM)?;
+        let mut telemetry = Telemetry::start(&settings.current(), PROGRAM)?;
+        let metrics = if serves_metrics || telemetry.metrics().is_some() {
+            let metrics = metrics(&settings.current(), &mut telemetry)?;
+            Some(Arc::new(IngestMetrics::new(metrics)))
+        } else {
+            None
+        };
         let reloader = Self {
             settings,
             metrics,
@@ -140,6 +171,11 @@ impl Reloader {
         };
         reloader.replace(&reloader.settings.current()).await?;
         Ok(reloader)
+    }
+
+    /// What counts and measures.
+    pub(super) fn metrics(&self) -> Option<Arc<IngestMetrics>> {
+        self.metrics.clone()
     }
 
     /// The settings, now and after each change.
@@ -154,9 +190,11 @@ impl Reloader {
     pub(super) async fn run(&self) -> Infallible {
         let mut changes = self.settings.changes();
         let mut refresh = std::pin::pin!(self.settings.keep_fresh());
+        let mut push = std::pin::pin!(self.telemetry.keep_pushing());
         loop {
             tokio::select! {
                 () = &mut refresh => {}
+                () = &mut push => {}
                 () = self.authentication_failed() => {
                     if !self.settings.refresh(Instant::now()).await {
                         tokio::time::sleep(REFRESH_INTERVAL).await;
@@ -215,4 +253,16 @@ impl Reloader {
         self.function.send_replace(Some(Arc::new(function)));
         Ok(())
     }
+}
+
+/// The metrics of this process.
+fn metrics(settings: &Settings, telemetry: &mut Telemetry) -> Result<Metrics, Failure> {
+    let resource = Telemetry::instance(settings, PROGRAM);
+    let metrics = match telemetry.metrics() {
+        Some(_) => Metrics::with_push(resource, MAX_SERIES),
+        None => Metrics::new(resource, MAX_SERIES),
+    };
+    let metrics = metrics.map_err(Failure::software)?;
+    telemetry.push_metrics(&metrics, settings);
+    Ok(metrics)
 }

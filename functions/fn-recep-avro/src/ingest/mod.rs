@@ -243,6 +243,11 @@ impl IngestFunction {
         }
     }
 
+    /// What counts and measures.
+    pub(crate) fn metrics(&self) -> Option<&Arc<IngestMetrics>> {
+        self.metrics.as_ref()
+    }
+
     /// The function's telemetry.
     pub fn telemetry(&self) -> &Telemetry {
         &self.telemetry

@@ -22,5 +22,6 @@ mod plain;
 mod platform;
 mod probes;
 mod registry;
+mod telemetry;
 mod tls;
 mod vectors;

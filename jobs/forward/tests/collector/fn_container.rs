@@ -47,6 +47,28 @@ async fn spans_are_exported_before_the_container_is_frozen() {
 }
 
 #[tokio::test]
+#[ignore = "needs an OpenTelemetry collector: run by `make e2e`"]
+async fn metrics_are_exported_with_the_first_call_then_at_the_interval_and_at_the_end() {
+    const SENT: &str = "messaging.client.sent.messages";
+    let collector = Collector::start().await.unwrap();
+    let broker = Broker::start().unwrap();
+    let mut agent = start(&broker, &collector.http()).await;
+    post(&mut agent).await;
+    agent.freeze().unwrap();
+    let sent = |total| collector.wait_for_total("fn-recep-avro", SENT, total);
+    sent(1.0).await.unwrap();
+    agent.thaw().unwrap();
+    post(&mut agent).await;
+    agent.freeze().unwrap();
+    // The spans of the second call have arrived; its metrics wait for the interval of a minute.
+    collector.wait_for_spans(4).await.unwrap();
+    sent(1.0).await.unwrap();
+    agent.thaw().unwrap();
+    agent.terminate().await.unwrap();
+    sent(2.0).await.unwrap();
+}
+
+#[tokio::test]
 #[ignore = "needs the program of the function: run by `make e2e`"]
 async fn one_response_waits_a_second_for_a_collector_that_does_not_answer_and_the_next_ones_do_not()
 {

@@ -1,4 +1,4 @@
-//! Metrics of the job.
+//! Metrics of function and job.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,7 @@ use crate::stage::Stage;
 
 #[tokio::test]
 #[ignore = "needs an OpenTelemetry collector: run by `make e2e`"]
-async fn each_run_exports_its_metrics() {
+async fn the_function_at_its_end_and_each_run_export_their_metrics() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start().await.unwrap();
         let url = match protocol {
@@ -25,6 +25,10 @@ async fn each_run_exports_its_metrics() {
             ],
         );
         stage.post(&[&[], &[]]).await;
+        collector
+            .wait_for_total("fn-recep-avro", "messaging.client.sent.messages", 2.0)
+            .await
+            .unwrap();
         let ended = stage.run(&[]).await;
         assert_eq!(ended.code, Some(0), "{}", ended.log);
         let end = Instant::now() + Duration::from_secs(30);

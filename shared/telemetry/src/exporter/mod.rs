@@ -31,7 +31,11 @@ pub(crate) use variables::of as variables_of;
 pub(crate) use variables::{Variables, ignored};
 
 /// The resource of all signals.
-fn resource(program: Program, variables: &Variables) -> Resource {
+pub(crate) fn resource(
+    program: Program,
+    attributes: impl IntoIterator<Item = (&'static str, String)>,
+    variables: &Variables,
+) -> Resource {
     let name = "resource_attributes";
     if let Some(text) = variables.text(name).filter(|text| parse(text).is_none()) {
         ignored(name, text, "name=value,name=value");
@@ -40,7 +44,7 @@ fn resource(program: Program, variables: &Variables) -> Resource {
         let name = variable.strip_prefix("OTEL_")?.to_ascii_lowercase();
         variables.text(&name).map(str::to_owned)
     };
-    program.resource([], value)
+    program.resource(attributes, value)
 }
 
 /// Makes the exporters of the signals that are exported.
@@ -72,7 +76,7 @@ impl Exporter {
         Ok(Some(Self {
             thread,
             signals,
-            resource: resource(program, &variables),
+            resource: resource(program, [], &variables),
             variables,
         }))
     }

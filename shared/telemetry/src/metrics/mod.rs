@@ -1,6 +1,7 @@
 //! The metrics of a program: a meter for its instruments, Prometheus' text format, and a client of a Pushgateway.
 
 mod memory;
+pub(crate) mod periodic;
 mod push;
 mod pushgateway;
 

@@ -96,7 +96,7 @@ async fn handle(function: &CurrentFunction, request: Request<Incoming>) -> Respo
     let request = headers::unwrap(request, intent);
     let response = match Probe::of(request.method(), &path, request.headers()) {
         Some(probe) => probe.respond(function, &call).await,
-        None => function.handle(request, &call).await,
+        None => function.handle_measured(request, &call).await,
     };
     // The agent freezes the container after the response.
     function.flush_telemetry(&call).await;

@@ -95,7 +95,7 @@ async fn handle(
             let request = request.map(|_| Full::new(body));
             let response: Response<Bytes> = match probe {
                 Some(probe) => probe.respond(&function, &call).await,
-                None => function.handle(request, &call).await,
+                None => function.handle_measured(request, &call).await,
             };
             // Lambda freezes the sandbox after the response.
             function.flush_telemetry(&call).await;
