@@ -9,7 +9,8 @@
 //! 6. one POST each with `ORDER=key` and `ORDER=partition` ÷ `ORDER=none`, over a thousand keys;
 //! 7. fast routes beside a slow one ÷ alone;
 //! 8. framed records, whose schema is in Apicurio Registry ÷ raw ones, filtering and one POST each;
-//! 9. with `--spark`, the first measurement with Spark Structured Streaming.
+//! 9. with `METRICS_FILE` ÷ without, filtering and one POST each;
+//! 10. with `--spark`, the first measurement with Spark Structured Streaming.
 //!
 //! Times are from process start to exit. Broker, server and client share the processors, so the processor time of each side is
 //! reported too.
@@ -50,7 +51,7 @@ struct Flags {
     #[arg(long)]
     spark: Option<PathBuf>,
     /// The numbers of the measurements, such as 1,2,5.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5, 6, 7, 8])]
+    #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5, 6, 7, 8, 9])]
     only: Vec<u8>,
     /// The format of the outcome.
     #[arg(long, default_value = "text", value_parser = ["text", "json"])]

@@ -25,6 +25,8 @@ pub(crate) struct Outcome {
     pub(crate) orders: BTreeMap<String, Ratio>,
     /// Framed records ÷ raw ones, by window.
     pub(crate) framed: BTreeMap<String, Ratio>,
+    /// With metrics ÷ without, by window.
+    pub(crate) metrics: BTreeMap<String, Ratio>,
     /// The throughput of fast routes beside a slow one ÷ alone, by case.
     pub(crate) fairness: BTreeMap<String, f64>,
     /// Peak resident memory by window, MiB.
@@ -101,7 +103,11 @@ impl Outcome {
             .framed
             .iter()
             .map(|(window, ratio)| (format!("{window}, framed ÷ raw"), *ratio));
-        for (name, ratio) in pairs.chain(orders).chain(framed) {
+        let metrics = self
+            .metrics
+            .iter()
+            .map(|(window, ratio)| (format!("{window}, with METRICS_FILE ÷ without"), *ratio));
+        for (name, ratio) in pairs.chain(orders).chain(framed).chain(metrics) {
             let cpu = |(process, server): (f64, f64)| format!("{process:.1} + {server:.1}");
             let _ = writeln!(
                 text,

@@ -132,6 +132,9 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     if wants(8) {
         outcome.framed = bench.framed().await?;
     }
+    if wants(9) {
+        outcome.metrics = bench.metrics().await?;
+    }
     if let Some(script) = &plan.spark {
         outcome.spark = Some(bench.spark("sparse", script)?);
     }
@@ -217,6 +220,34 @@ impl Bench<'_> {
             let job = |bench: &mut Self| run(bench, &framed, &settings);
             let name = format!("{window}, framed");
             let (ratio, _) = self.ratio(&name, self.plan.records, limit, job)?;
+            ratios.insert(window.to_owned(), ratio);
+        }
+        Ok(ratios)
+    }
+
+    /// Compares runs that write metrics with runs that do not.
+    async fn metrics(&mut self) -> Result<BTreeMap<String, Ratio>> {
+        let file = self.files.path().join("forward.prom");
+        let file = file.to_string_lossy().into_owned();
+        let mut ratios = BTreeMap::new();
+        for (window, every) in [("filter only", 100), ("one POST each", 1)] {
+            let topic = format!("metrics-{every}");
+            topic::fill(&self.topics, &topic, self.plan.records, every).await?;
+            let run = |bench: &mut Self, settings: &[(&str, &str)]| {
+                let server = Server::start()?;
+                let cost = bench.forward(&topic, &server, settings)?;
+                let posted = server.requests() == bench.plan.records.div_ceil(every);
+                ensure!(posted, "not every record was posted");
+                Ok(cost)
+            };
+            let without = |bench: &mut Self| run(bench, &[]);
+            let with = |bench: &mut Self| {
+                let cost = run(bench, &[("METRICS_FILE", &file)])?;
+                std::fs::remove_file(&file).context("the run wrote no metrics")?;
+                Ok(cost)
+            };
+            let name = format!("{window}, metrics");
+            let (ratio, _) = self.ratio(&name, self.plan.records, without, with)?;
             ratios.insert(window.to_owned(), ratio);
         }
         Ok(ratios)
