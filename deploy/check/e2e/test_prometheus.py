@@ -1,4 +1,5 @@
-"""A real Prometheus with the example configuration: it scrapes the function and a Pushgateway that real runs push to.
+"""A real Prometheus with the example configuration: it scrapes the function, the job with --every, and a Pushgateway that real
+runs push to.
 
 Every panel that can have data has some, and alerts fire.
 """
@@ -19,9 +20,8 @@ from tools import HOME, debian, run
 
 TOKEN = "e2e-metrics"
 
-#: Panels without data here: no endpoint asks for a pause, and no run has `--every`.
+#: Panels without data here: no endpoint asks for a pause.
 WITHOUT_DATA = {"Time until a paused route is used again"}
-ROWS = ("Job: last run", "Ingest function")
 
 
 class Server:
@@ -52,6 +52,30 @@ class Prometheus(Server):
 
     def firing(self) -> set[str]:
         return {alert["metric"]["alertname"] for alert in self.query('ALERTS{alertstate="firing"}')}
+
+
+class Page:
+    """A job that runs every second, with its status page."""
+
+    def __init__(self, stack, settings, log):
+        self.port = free_port()
+        status = {"STATUS_LISTEN": f"127.0.0.1:{self.port}", "STATUS_TOKEN": TOKEN}
+        environment = {"PATH": os.environ["PATH"], **settings, **status}
+        with log.open("wb") as output:
+            command = [program("forward"), "run", "--every", "1s"]
+            process = subprocess.Popen(command, env=environment, stdout=output, stderr=output)
+        stack.callback(process.wait)
+        stack.callback(process.terminate)
+        wait(f"the page; its log is {log}", lambda: process.poll() is None and self.is_ready())
+
+    def request(self, path: str) -> urllib.request.Request:
+        url = f"http://127.0.0.1:{self.port}/{path}"
+        return urllib.request.Request(url, headers={"Authorization": f"Bearer {TOKEN}"})
+
+    def is_ready(self):
+        with contextlib.suppress(OSError), urllib.request.urlopen(self.request("ready"), timeout=5) as answer:
+            return answer.status == 200
+        return False
 
 
 @pytest.fixture(scope="module")
@@ -91,7 +115,8 @@ def start_prometheus(stack, folder, ports) -> Prometheus:
     for each in configuration["scrape_configs"]:
         each["static_configs"] = [{"targets": [f"127.0.0.1:{ports[each['job_name']]}"]}]
     (folder / "prometheus.yaml").write_text(yaml.safe_dump(configuration))
-    (folder / "metrics-token").write_text(TOKEN)
+    for name in ("metrics-token", "status-token"):
+        (folder / name).write_text(TOKEN)
     port = free_port()
     command = [
         debian("prometheus", "usr/bin/prometheus"),
@@ -126,13 +151,21 @@ def publish(function: Listener, folder, id_: int, count: int = 1):
         assert post(function, (folder / "record.bin").read_bytes()) == 202
 
 
-def panels():
-    """The title and the expressions of each panel of the rows with data."""
+def panels(*rows: str):
+    """The title and the expressions of each panel of these rows that has data."""
     row = None
     for panel in dashboard()["panels"]:
         row = panel["title"] if panel["type"] == "row" else row
-        if panel["type"] != "row" and row in ROWS and panel["title"] not in WITHOUT_DATA:
+        if panel["type"] != "row" and row in rows and panel["title"] not in WITHOUT_DATA:
             yield panel["title"], [plain(target["expr"]) for target in panel["targets"]]
+
+
+def show(prometheus: Prometheus, *rows: str):
+    """Prints the values of all panels of these rows."""
+    for title, expressions in panels(*rows):
+        for expression in expressions:
+            values = [float(found["value"][1]) for found in prometheus.wait_for(expression)]
+            print(f"{title}: {values}")
 
 
 def test_prometheus_shows_what_real_runs_and_requests_did(pipeline):
@@ -154,11 +187,8 @@ def test_prometheus_shows_what_real_runs_and_requests_did(pipeline):
     # Further requests between two scrapes, for rates.
     publish(function, folder, 1010)
     assert post(function, b"no Avro") == 422
-    for title, expressions in panels():
-        for expression in expressions:
-            values = [float(found["value"][1]) for found in prometheus.wait_for(expression)]
-            print(f"{title}: {values}")
-    (memory,) = prometheus.query(dict(panels())["Memory of the job"][0])
+    show(prometheus, "Job: last run", "Ingest function")
+    (memory,) = prometheus.query(dict(panels("Job: last run"))["Memory of the job"][0])
     assert memory["metric"] == {"topic": "FrontDoorTopic", "group": "frontdoor"}
     accepted = 'http_server_request_duration_seconds_count{http_response_status_code="202"}'
     (found,) = prometheus.wait_for(f"sum({accepted}) == 14")
@@ -178,3 +208,23 @@ def test_alerts_fire_for_dead_letters_and_exit_codes(pipeline):
     assert code == 11, report
     wait("the end of the alert", lambda: "FrontdoorJobDeadLetterThreshold" not in prometheus.firing())
     assert prometheus.query('ALERTS{alertname=~"FrontdoorTargetDown|FrontdoorIngestBrokerDown"}') == []
+
+
+def test_prometheus_scrapes_the_status_page_of_a_job_with_every(pipeline):
+    folder, function, settings, _ = pipeline
+    for id_ in (1010, 1020, 7):
+        publish(function, folder, id_)
+    own = folder / "every"
+    own.mkdir()
+    with contextlib.ExitStack() as stack:
+        page = Page(stack, settings | {"KAFKA_GROUP_ID": "every"}, own / "forward.log")
+        prometheus = start_prometheus(stack, own, {"forward": page.port})
+        prometheus.wait_for("frontdoor_job_runs_total > 1")
+        publish(function, folder, 1010)
+        show(prometheus, "Job with --every")
+        with urllib.request.urlopen(page.request("report"), timeout=30) as answer:
+            report = json.load(answer)
+        assert report["group"] == "every", report
+        (lag,) = prometheus.wait_for('sum(frontdoor_job_lag_records{group="every"})')
+        assert float(lag["value"][1]) >= 1  # the record for the endpoint that does not exist
+        assert prometheus.query('up{job="forward"} == 0') == []

@@ -110,4 +110,36 @@ mod tests {
         ));
         assert!(!policy.contains("unsafe"));
     }
+
+    /// The relative luminance of a colour such as `#f9f9f7` (WCAG 2.2).
+    fn luminance(colour: &str) -> f64 {
+        let channel = |at: usize| {
+            let byte = u8::from_str_radix(&colour[at..at + 2], 16).unwrap();
+            let share = f64::from(byte) / 255.0;
+            match share <= 0.04045 {
+                true => share / 12.92,
+                false => ((share + 0.055) / 1.055).powf(2.4),
+            }
+        };
+        0.2126 * channel(1) + 0.7152 * channel(3) + 0.0722 * channel(5)
+    }
+
+    #[test]
+    fn text_has_the_contrast_of_wcag_in_both_schemes() {
+        let (light, dark) = STYLE.split_once("prefers-color-scheme: dark").unwrap();
+        for scheme in [light, dark] {
+            let colour = |name: &str| {
+                let (_, rest) = scheme.split_once(&format!("--{name}: ")).unwrap();
+                luminance(&rest[..7])
+            };
+            for text in ["ink", "ink-2", "link", "good", "warning", "bad"] {
+                for ground in ["page", "surface"] {
+                    let (one, other) = (colour(text), colour(ground));
+                    let ratio = (one.max(other) + 0.05) / (one.min(other) + 0.05);
+                    // Success criterion 1.4.3, level AA.
+                    assert!(ratio >= 4.5, "--{text} on --{ground}: {ratio:.2}");
+                }
+            }
+        }
+    }
 }
