@@ -98,9 +98,12 @@ impl Collector {
         format!("{}://127.0.0.1:{}", self.scheme, self.http)
     }
 
-    /// The endpoint of all signals for OTLP over gRPC.
-    pub fn grpc(&self) -> String {
-        format!("{}://127.0.0.1:{}", self.scheme, self.grpc)
+    /// The endpoint of all signals for this value of `OTEL_EXPORTER_OTLP_PROTOCOL`.
+    pub fn url(&self, protocol: &str) -> String {
+        match protocol {
+            "grpc" => format!("{}://127.0.0.1:{}", self.scheme, self.grpc),
+            _ => self.http(),
+        }
     }
 
     /// The spans that have arrived.

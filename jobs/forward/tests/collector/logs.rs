@@ -16,10 +16,7 @@ async fn the_log_is_exported_only_if_it_is_asked_for() {
         ("grpc", "none"),
     ] {
         let collector = Collector::start().await.unwrap();
-        let url = match protocol {
-            "grpc" => collector.grpc(),
-            _ => collector.http(),
-        };
+        let url = collector.url(protocol);
         let stage = Stage::new(
             Endpoint::always(Answer::ok()).unwrap(),
             &[

@@ -12,10 +12,7 @@ use crate::stage::Stage;
 async fn the_function_at_its_end_and_each_run_export_their_metrics() {
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start().await.unwrap();
-        let url = match protocol {
-            "grpc" => collector.grpc(),
-            _ => collector.http(),
-        };
+        let url = collector.url(protocol);
         let stage = Stage::new(
             Endpoint::always(Answer::ok()).unwrap(),
             &[

@@ -14,10 +14,7 @@ async fn only_a_collector_with_a_certificate_of_the_authority_receives_telemetry
     let folder = tempfile::tempdir().unwrap();
     for protocol in ["http/protobuf", "grpc"] {
         let collector = Collector::start_tls(&authority).await.unwrap();
-        let url = match protocol {
-            "grpc" => collector.grpc(),
-            _ => collector.http(),
-        };
+        let url = collector.url(protocol);
         for (authority, is_trusted) in [(&other, false), (&authority, true)] {
             let path = folder.path().join("ca.pem");
             std::fs::write(&path, authority.pem().unwrap()).unwrap();

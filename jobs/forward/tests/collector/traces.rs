@@ -36,10 +36,7 @@ fn kind(span: &CollectedSpan) -> i64 {
 
 async fn one_trace_leads_from_the_caller_to_the_endpoint(protocol: &str) {
     let collector = Collector::start().await.unwrap();
-    let url = match protocol {
-        "grpc" => collector.grpc(),
-        _ => collector.http(),
-    };
+    let url = collector.url(protocol);
     let endpoint = Endpoint::sequence(vec![Answer::status(503), Answer::ok()]).unwrap();
     let stage = Stage::new(
         endpoint,
