@@ -158,7 +158,7 @@ impl Reloader {
         log::start(&settings.current()).map_err(Failure::configuration)?;
         let mut telemetry = Telemetry::start(&settings.current(), PROGRAM)?;
         let metrics = if serves_metrics || telemetry.metrics().is_some() {
-            let metrics = metrics(&settings.current(), &mut telemetry)?;
+            let metrics = metrics(&settings.current(), &mut telemetry, serves_metrics)?;
             Some(Arc::new(IngestMetrics::new(metrics)))
         } else {
             None
@@ -256,10 +256,15 @@ impl Reloader {
 }
 
 /// The metrics of this process.
-fn metrics(settings: &Settings, telemetry: &mut Telemetry) -> Result<Metrics, Failure> {
+fn metrics(
+    settings: &Settings,
+    telemetry: &mut Telemetry,
+    serves_text: bool,
+) -> Result<Metrics, Failure> {
     let resource = Telemetry::instance(settings, PROGRAM);
     let metrics = match telemetry.metrics() {
-        Some(_) => Metrics::with_push(resource, MAX_SERIES),
+        Some(_) if serves_text => Metrics::with_push(resource, MAX_SERIES),
+        Some(_) => Metrics::push_only(resource, MAX_SERIES),
         None => Metrics::new(resource, MAX_SERIES),
     };
     let metrics = metrics.map_err(Failure::software)?;

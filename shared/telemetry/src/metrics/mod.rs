@@ -48,7 +48,7 @@ impl Metrics {
     /// # Errors
     /// `max_series` is 0 or [`usize::MAX`].
     pub fn new(resource: Resource, max_series: usize) -> Result<Self, MetricsError> {
-        Self::build(resource, max_series, None)
+        Self::build(resource, max_series, true, None)
     }
 
     /// The same, and [`Metrics::collect`]. Each measurement costs twice as much.
@@ -56,27 +56,38 @@ impl Metrics {
     /// # Errors
     /// As [`Metrics::new`].
     pub fn with_push(resource: Resource, max_series: usize) -> Result<Self, MetricsError> {
-        Self::build(resource, max_series, Some(Arc::default()))
+        Self::build(resource, max_series, true, Some(Arc::default()))
+    }
+
+    /// Metrics for [`Metrics::collect`] only: the text is empty.
+    ///
+    /// # Errors
+    /// As [`Metrics::new`].
+    pub fn push_only(resource: Resource, max_series: usize) -> Result<Self, MetricsError> {
+        Self::build(resource, max_series, false, Some(Arc::default()))
     }
 
     fn build(
         resource: Resource,
         max_series: usize,
+        has_text: bool,
         pushed: Option<Arc<ManualReader>>,
     ) -> Result<Self, MetricsError> {
         let limited = move || Stream::builder().with_cardinality_limit(max_series).build();
         // A view that fails is ignored, and with it the limit.
         limited().map_err(|error| MetricsError(error.to_string()))?;
         let registry = Registry::new();
-        let text = opentelemetry_prometheus::exporter()
-            .with_registry(registry.clone())
-            .scope_info_enabled(false)
-            .build()
-            .map_err(|error| MetricsError(error.to_string()))?;
         let mut provider = SdkMeterProvider::builder()
             .with_resource(resource)
-            .with_reader(text)
             .with_view(move |_: &Instrument| limited().ok());
+        if has_text {
+            let text = opentelemetry_prometheus::exporter()
+                .with_registry(registry.clone())
+                .scope_info_enabled(false)
+                .build()
+                .map_err(|error| MetricsError(error.to_string()))?;
+            provider = provider.with_reader(text);
+        }
         if let Some(reader) = &pushed {
             provider = provider.with_reader(SharedReader(Arc::clone(reader)));
         }
