@@ -76,9 +76,17 @@ async fn the_line_about_a_request_has_its_trace() {
         (&line["trace_id"], &line["span_id"]),
         (&TRACE.into(), &span.text("spanId").into())
     );
-    let records = collector.log_records().unwrap();
-    let has_text = |record: &serde_json::Value| record["body"]["stringValue"] == "request rejected";
-    let (_, record) = records.iter().find(|(_, record)| has_text(record)).unwrap();
+    let end = Instant::now() + Duration::from_secs(30);
+    let record = loop {
+        let mut records = collector.log_records().unwrap().into_iter();
+        let of_request =
+            records.find(|(_, record)| record["body"]["stringValue"] == "request rejected");
+        if let Some((_, record)) = of_request {
+            break record;
+        }
+        assert!(Instant::now() < end, "the collector has no such line");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
     assert_eq!(
         (&record["traceId"], &record["spanId"]),
         (&TRACE.into(), &span.text("spanId").into())
