@@ -288,7 +288,14 @@ impl Bench<'_> {
     ) -> Result<(Ratio, f64)> {
         let (mut limits, mut jobs) = (Vec::new(), Vec::new());
         for round in 1..=self.plan.rounds {
-            let (limit, job) = (limit(self)?, job(self)?);
+            // The second of a round is slower while the machine gets slower, so they take turns.
+            let (limit, job) = if round % 2 == 1 {
+                let limit = limit(self)?;
+                (limit, job(self)?)
+            } else {
+                let job = job(self)?;
+                (limit(self)?, job)
+            };
             eprintln!(
                 "bench-window: {name}, round {round}: limit {:.2} s, job {:.2} s, {:.0} MiB",
                 limit.seconds, job.seconds, job.peak_mib
