@@ -56,6 +56,11 @@ async fn one_trace_leads_from_the_caller_to_the_endpoint(protocol: &str) {
     assert_eq!(ended.code, Some(0), "{}", ended.log);
     let spans = collector.wait_for_spans(5).await.unwrap();
     assert_eq!(spans.len(), 5, "{spans:#?}");
+    for span in &spans {
+        let [trace, id, parent] = ["traceId", "spanId", "parentSpanId"].map(|id| span.text(id));
+        let (service, name) = (&span.service, &span.name);
+        println!("{trace} {id:16} parent {parent:16} {service:13} {name}");
+    }
 
     let server = only(&spans, |span| kind(span) == SERVER);
     assert_eq!(
