@@ -89,16 +89,10 @@ fn is_own(target: &str) -> bool {
 
 /// The queue between the program and the exporter (`OTEL_BLRP_…`).
 fn batches(variables: &Variables) -> BatchConfig {
-    let number = |name, default: usize| {
-        let number = variables.number(name, 1, 65_536);
-        number
-            .and_then(|number| usize::try_from(number).ok())
-            .unwrap_or(default)
-    };
     let delay = variables.milliseconds("blrp_schedule_delay");
     BatchConfigBuilder::default()
-        .with_max_queue_size(number("blrp_max_queue_size", 2048))
-        .with_max_export_batch_size(number("blrp_max_export_batch_size", 512))
+        .with_max_queue_size(variables.size("blrp_max_queue_size", 2048))
+        .with_max_export_batch_size(variables.size("blrp_max_export_batch_size", 512))
         .with_scheduled_delay(delay.unwrap_or(Duration::from_secs(1)))
         .build()
 }

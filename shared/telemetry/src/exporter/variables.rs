@@ -62,6 +62,14 @@ impl Variables {
         number
     }
 
+    /// The value of a variable that is the size of a queue or batch, or the default.
+    pub(crate) fn size(&self, name: &str, default: usize) -> usize {
+        let number = self.number(name, 1, 65_536);
+        number
+            .and_then(|number| usize::try_from(number).ok())
+            .unwrap_or(default)
+    }
+
     /// The value of a variable that is a number of milliseconds, up to an hour.
     pub(crate) fn milliseconds(&self, name: &str) -> Option<Duration> {
         self.number(name, 1, 3_600_000).map(Duration::from_millis)

@@ -114,16 +114,10 @@ impl Tracer {
 
 /// The queue between the program and the exporter (`OTEL_BSP_…`).
 fn batches(variables: &Variables) -> opentelemetry_sdk::trace::BatchConfig {
-    let number = |name, default: usize| {
-        let number = variables.number(name, 1, 65_536);
-        number
-            .and_then(|number| usize::try_from(number).ok())
-            .unwrap_or(default)
-    };
     let delay = variables.milliseconds("bsp_schedule_delay");
     BatchConfigBuilder::default()
-        .with_max_queue_size(number("bsp_max_queue_size", 2048))
-        .with_max_export_batch_size(number("bsp_max_export_batch_size", 512))
+        .with_max_queue_size(variables.size("bsp_max_queue_size", 2048))
+        .with_max_export_batch_size(variables.size("bsp_max_export_batch_size", 512))
         .with_scheduled_delay(delay.unwrap_or(Duration::from_secs(5)))
         .build()
 }
