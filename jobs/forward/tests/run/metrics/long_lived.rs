@@ -50,14 +50,7 @@ fn counters_are_the_sums_of_the_reports() {
             .map(|count| count.map_or(0.0, |count| count.as_f64().unwrap()))
             .sum::<f64>()
     };
-    for (outcome, member) in [
-        ("delivered", "delivered"),
-        ("skipped", "skipped"),
-        ("dead_lettered", "dead_lettered"),
-        ("already_completed", "already_completed"),
-        ("deferred", "deferred"),
-        ("empty", "empty_offsets"),
-    ] {
+    for (outcome, member) in OUTCOMES {
         let total = metrics.sum("frontdoor_job_records_total", ("outcome", outcome));
         assert_eq!(total, sum(&format!("/totals/{member}")), "{outcome}");
     }

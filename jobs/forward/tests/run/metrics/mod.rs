@@ -14,6 +14,16 @@ use tempfile::TempDir;
 use super::*;
 use exposition::{Exposition, Series};
 
+/// The outcomes of records: the label of the metrics, and the member of the report.
+const OUTCOMES: [(&str, &str); 6] = [
+    ("delivered", "delivered"),
+    ("skipped", "skipped"),
+    ("dead_lettered", "dead_lettered"),
+    ("already_completed", "already_completed"),
+    ("deferred", "deferred"),
+    ("empty", "empty_offsets"),
+];
+
 /// A folder with a file for metrics.
 struct MetricsFile {
     _folder: TempDir,
@@ -82,14 +92,7 @@ fn expected(report: &Value) -> Vec<(Series, f64)> {
     add("frontdoor_job_last_run_balanced", &[], balanced);
     for partition in report["partitions"].as_array().unwrap() {
         let name = partition["partition"].to_string();
-        for (outcome, member) in [
-            ("delivered", "delivered"),
-            ("skipped", "skipped"),
-            ("dead_lettered", "dead_lettered"),
-            ("already_completed", "already_completed"),
-            ("deferred", "deferred"),
-            ("empty", "empty_offsets"),
-        ] {
+        for (outcome, member) in OUTCOMES {
             let labels = [("partition", name.as_str()), ("outcome", outcome)];
             add(
                 "frontdoor_job_last_run_records",
