@@ -141,7 +141,7 @@ fn texts_of_others_break_no_line() {
         text.lines()
             .all(|line| !line.starts_with("</style>") && !line.starts_with("|---|"))
     );
-    // Without a time there is no metric of a time.
+    // A report without times has no metrics of times.
     assert!(!text.contains("last_run_timestamp") && !text.contains("route_retry"));
 }
 
