@@ -11,12 +11,13 @@ use std::time::{Duration, SystemTime};
 use kafka::list_offsets::TopicOffsets;
 use kafka::reader::Reader;
 use kafka::topic_record::RecordError;
+use offsets::counters::PartitionCounters;
 use offsets::window::Window;
 
 use crate::config::Config;
 use crate::dead_letter::DeadLetterSummary;
 use crate::exit::Facts;
-use crate::pipeline::{DeferredRecord, Pipeline, age};
+use crate::pipeline::{DeferredRecord, Pipeline, WindowOutcome, age};
 use crate::report::latency;
 use crate::report::timeline::Timeline;
 use crate::report::{
@@ -146,79 +147,77 @@ impl ReportBuilder {
 
     /// Adds the progress of the pipeline, now and then. `elapsed` is the time since the start of the run.
     pub(crate) fn add_progress(&mut self, elapsed: Duration, pipeline: &Pipeline<'_>) {
-        self.timeline.sample(elapsed, || progress(pipeline));
+        let states = pipeline.partitions().iter();
+        let counters = states.map(|(_, state)| state.counters());
+        self.timeline.sample(elapsed, || progress(counters));
     }
 
-    /// Adds the counts of the pipeline, which has ended after this time.
-    pub(crate) fn add_pipeline(
+    /// Adds what was done in the window, which has ended after this time.
+    pub(crate) fn add_outcome(
         &mut self,
         elapsed: Duration,
         reader: &Reader,
         topic: &TopicOffsets,
         window: &Window,
-        pipeline: &Pipeline<'_>,
+        outcome: &WindowOutcome,
     ) {
-        let assigned: Vec<i32> = pipeline.partitions().iter().map(|(id, _)| id).collect();
+        let assigned = outcome.partitions.iter();
+        let assigned: Vec<i32> = assigned.map(|one| one.counters.range.partition).collect();
         let ends = reader.end_offsets(&assigned, BROKER_TIMEOUT);
         let is_broker_reachable = ends.is_ok();
         let ends = ends.unwrap_or_default();
-        for (partition, state) in pipeline.partitions().iter() {
+        for (partition, one) in assigned.iter().copied().zip(&outcome.partitions) {
             if let Some(offsets) = partitions::offsets_of(topic, partition) {
                 let end = ends.iter().find(|(known, _)| *known == partition);
                 let end = end.map_or(offsets.high, |(_, end)| *end);
-                self.partitions
-                    .push(partitions::report(offsets, end, state));
+                self.partitions.push(partitions::report(offsets, end, one));
             }
         }
-        self.add_routes(pipeline);
+        self.add_routes(outcome);
         let timeline = std::mem::take(&mut self.timeline);
-        self.progress = timeline.end(elapsed, progress(pipeline));
-        self.oldest_deferred = pipeline.partitions().oldest_deferred().copied();
-        self.commit_latency = pipeline.commit_latency();
-        self.dead_letters = pipeline.dead_letter_summary().clone();
-        self.add_outcome(window, pipeline);
+        let counters = outcome.partitions.iter().map(|one| &one.counters);
+        self.progress = timeline.end(elapsed, progress(counters));
+        self.oldest_deferred = outcome.oldest_deferred;
+        self.commit_latency = outcome.commit_latency;
+        self.dead_letters = outcome.dead_letters.clone();
+        self.add_end(window, outcome);
         // An unreachable broker is not asked a second time: the run may have a deadline.
         if is_broker_reachable {
-            self.check_metadata(reader, pipeline, &assigned);
+            self.check_metadata(reader, outcome, &assigned);
         }
     }
 
-    fn add_routes(&mut self, pipeline: &Pipeline<'_>) {
-        let counters = pipeline.partitions().routes();
-        for (index, (route, counters)) in self.routes.iter_mut().zip(counters).enumerate() {
+    fn add_routes(&mut self, outcome: &WindowOutcome) {
+        for (route, done) in self.routes.iter_mut().zip(&outcome.routes) {
+            let counters = &done.counters;
             route.matched = counters.matched;
             route.delivered = counters.delivered;
             route.dead_lettered = counters.dead_lettered;
             route.deferred = counters.open;
-            if let Some(answers) = &mut route.answers
-                && let Some(written) = pipeline.answers().get(index)
-            {
-                answers.success = answers.success.map(|_| written.success);
-                answers.error = answers.error.map(|_| written.error);
+            if let Some(answers) = &mut route.answers {
+                answers.success = answers.success.map(|_| done.answers.success);
+                answers.error = answers.error.map(|_| done.answers.error);
             }
-            let Some(delivery) = pipeline.delivery() else {
+            let Some(requests) = &done.requests else {
                 continue;
             };
-            let statistics = delivery.statistics(index);
-            route.attempts = statistics.attempts;
-            route.timeouts = statistics.timeouts;
-            route.connection_errors = statistics.connection_errors;
-            route.latency_ms = Latency::new(statistics.p50(), statistics.p99(), statistics.max());
-            route.latency_sum_ms = (!statistics.statuses.is_empty())
-                .then(|| latency::milliseconds(statistics.total_latency()));
-            let ranges = statistics.latencies().into_iter();
+            route.attempts = requests.attempts;
+            route.timeouts = requests.timeouts;
+            route.connection_errors = requests.connection_errors;
+            route.latency_ms = Latency::new(requests.p50(), requests.p99(), requests.max());
+            route.latency_sum_ms = (!requests.statuses.is_empty())
+                .then(|| latency::milliseconds(requests.total_latency()));
+            let ranges = requests.latencies().into_iter();
             route.latency_ranges_ms = ranges.map(LatencyCount::from).collect();
-            route.statuses = statistics.statuses;
-            let reason = pipeline.deferred_reason(index);
-            if let Some(reason) = reason {
+            route.statuses.clone_from(&requests.statuses);
+            if let Some(reason) = &done.deferred {
                 self.notes
                     .push(format!("route {} was deferred: {reason}", route.route));
             }
-            let mut states = pipeline.partitions().iter();
             // A dead letter that is rejected again stays for the next run, and is counted as a dead letter.
-            let has_deferred = states.any(|(_, state)| state.has_deferred(index))
-                && (counters.open > 0 || !pipeline.has_letters());
-            if has_deferred && (pipeline.stop_reason().is_none() || reason.is_some()) {
+            let has_deferred =
+                done.has_deferred && (counters.open > 0 || !outcome.is_replay_of_letters);
+            if has_deferred && (outcome.stop_reason.is_none() || done.deferred.is_some()) {
                 route.state = report::RouteEnd::Deferred;
                 self.facts.delivered_before |= counters.already_completed > 0;
             }
@@ -250,9 +249,7 @@ impl ReportBuilder {
     }
 }
 
-fn progress(pipeline: &Pipeline<'_>) -> ProgressSample {
-    let partitions = pipeline.partitions().iter();
-    let counters = partitions.map(|(_, state)| state.counters());
+fn progress<'c>(counters: impl Iterator<Item = &'c PartitionCounters>) -> ProgressSample {
     counters.fold(ProgressSample::default(), |sum, one| ProgressSample {
         delivered: sum.delivered + one.delivered,
         skipped: sum.skipped + one.skipped,

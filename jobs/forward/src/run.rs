@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
-use delivery::{Delivery, DeliveryConfig, EndpointPause};
+use delivery::{Delivery, DeliveryConfig, EndpointPause, RouteStatistics};
 use http_proxy::Proxies;
 use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
@@ -31,6 +31,7 @@ use crate::metrics::JobMetrics;
 use crate::pauses::{self, PauseEnds};
 use crate::pipeline::{
     self, Deadlines, LetterFilter, PartitionState, Pipeline, PipelineConfig, PipelineIo,
+    WindowOutcome,
 };
 use crate::plan::{self, PlanError, PlannedWindow};
 use crate::producer::RecordProducer;
@@ -188,14 +189,15 @@ impl Run<'_> {
             report.add_progress(clock.elapsed(), pipeline);
             watch(pipeline);
         });
-        report.add_pipeline(clock.elapsed(), &reader, &topic, &window, &pipeline);
+        let outcome = pipeline.outcome();
+        report.add_outcome(clock.elapsed(), &reader, &topic, &window, &outcome);
         if let Some(result) = record_results.try_iter().last() {
             report.add_topic_record(&result);
         }
         if let Some(member) = &member
             && self.keeps_record()
         {
-            let ends = self.pauses_after(&pipeline, pause_ends);
+            let ends = pauses_after(&outcome, pause_ends);
             report.add_pauses(&ends);
             let new = pauses::record(&ends, self.route_configs);
             if new != recorded {
@@ -204,22 +206,6 @@ impl Run<'_> {
             }
         }
         Ok(result?)
-    }
-
-    /// The pauses after the pipeline. One that an endpoint was not asked in stays as it was.
-    fn pauses_after(&self, pipeline: &Pipeline<'_>, before: PauseEnds) -> PauseEnds {
-        let (now, clock) = (SystemTime::now(), Instant::now());
-        let after = |(route, before): (usize, Option<SystemTime>)| {
-            let Some(delivery) = pipeline.delivery() else {
-                return before;
-            };
-            if before.is_some() && delivery.statistics(route).attempts == 0 {
-                return before;
-            }
-            let end = delivery.not_before(route)?;
-            Some(pauses::end_after(end.saturating_duration_since(clock), now))
-        };
-        before.into_iter().enumerate().map(after).collect()
     }
 
     fn reader(&self) -> Result<Reader, SourceError> {
@@ -478,4 +464,18 @@ impl Run<'_> {
         let answers = self.route_configs.iter().map(topics).collect();
         RecordWriter::new(producer, dead_letters, answers)
     }
+}
+
+/// The pauses after the window. One in which the endpoint received no request stays as it was.
+fn pauses_after(outcome: &WindowOutcome, before: PauseEnds) -> PauseEnds {
+    let now = SystemTime::now();
+    let after = |(route, before): (usize, Option<SystemTime>)| {
+        let done = outcome.routes.get(route)?;
+        let is_untouched = |requests: &RouteStatistics| before.is_some() && requests.attempts == 0;
+        if done.requests.as_ref().is_none_or(is_untouched) {
+            return before;
+        }
+        Some(pauses::end_after(done.pause?, now))
+    };
+    before.into_iter().enumerate().map(after).collect()
 }

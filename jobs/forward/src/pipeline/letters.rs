@@ -45,11 +45,6 @@ impl<'r> LetterFilter<'r> {
 }
 
 impl Pipeline<'_> {
-    /// True for a window over a dead-letter topic.
-    pub fn has_letters(&self) -> bool {
-        self.letters.is_some()
-    }
-
     /// True if the records go to a topic.
     pub(super) fn is_to_topic(&self) -> bool {
         self.letters.is_some_and(LetterFilter::is_to_topic)

@@ -46,6 +46,7 @@ mod io;
 mod letters;
 mod lifecycle;
 mod message;
+mod outcome;
 mod partition;
 mod partitions;
 mod preview;
@@ -65,6 +66,7 @@ pub(crate) use give_up::age;
 pub use io::PipelineIo;
 pub use letters::{LetterFilter, LetterTarget};
 pub(crate) use message::client_key;
+pub use outcome::{PartitionOutcome, RouteOutcome, WindowOutcome};
 pub(crate) use partition::MAX_METADATA_BYTES;
 pub use partition::PartitionState;
 pub use partitions::{DeferredRecord, Partitions};
@@ -78,9 +80,7 @@ use std::time::{Duration, Instant};
 
 use delivery::Delivery;
 use kafka::reader::SourceError;
-use offsets::progress::Class;
 
-use crate::dead_letter::DeadLetterSummary;
 use commits::Commits;
 use dead_letters::DeadLetters;
 use deliveries::Deliveries;
@@ -228,52 +228,6 @@ impl<'r> Pipeline<'r> {
     /// The delivery threads; absent in a dry run.
     pub fn delivery(&self) -> Option<&Delivery> {
         self.deliveries.delivery()
-    }
-
-    /// Why a route was deferred in this run; `None` if it was not.
-    pub fn deferred_reason(&self, route: usize) -> Option<&str> {
-        self.deliveries.deferred_reason(route)
-    }
-
-    /// Why the pipeline ended before its window; `None` if it did not.
-    pub fn stop_reason(&self) -> Option<&StopReason> {
-        self.shutdown.reason()
-    }
-
-    /// The number of dead letters that the broker did not acknowledge.
-    pub fn failed_dead_letters(&self) -> u64 {
-        self.writes.failed_dead_letters()
-    }
-
-    /// The number of answers that the broker did not acknowledge.
-    pub fn failed_answers(&self) -> u64 {
-        self.writes.failed_answers()
-    }
-
-    /// The answers of each route that the broker has acknowledged.
-    pub fn answers(&self) -> &[WrittenAnswers] {
-        &self.answers
-    }
-
-    /// The longest time from the request of a commit to its acknowledgement; `None` without an acknowledged commit.
-    pub fn commit_latency(&self) -> Option<Duration> {
-        Some(self.commits.latency()).filter(|latency| !latency.is_zero())
-    }
-
-    /// The dead letters by cause, with samples.
-    pub fn dead_letter_summary(&self) -> &DeadLetterSummary {
-        self.dead_letters.summary()
-    }
-
-    /// What the report mentions beside the counts, the oldest first.
-    pub fn notes(&self) -> &[String] {
-        &self.notes
-    }
-
-    /// Partitions and classes with completed records that the commit's metadata has no room for, each with the first
-    /// offset that the next run reads again.
-    pub fn not_encoded(&self) -> Vec<(i32, Class, i64)> {
-        self.commits.not_encoded(&self.partitions)
     }
 
     /// Waits for the next event, up to a timeout. `None`: it is ready, or the timeout has passed.

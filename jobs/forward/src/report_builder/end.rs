@@ -5,25 +5,25 @@ use offsets::window::Window;
 
 use super::{BROKER_TIMEOUT, ReportBuilder};
 use crate::error::RunError;
-use crate::pipeline::{Pipeline, StopReason};
+use crate::pipeline::{StopReason, WindowOutcome};
 use crate::plan::PlanError;
 use crate::single_run::JoinError;
 
 impl ReportBuilder {
     /// Adds the facts about the end of the pipeline.
-    pub(super) fn add_outcome(&mut self, window: &Window, pipeline: &Pipeline<'_>) {
-        self.notes.extend(pipeline.notes().iter().cloned());
+    pub(super) fn add_end(&mut self, window: &Window, outcome: &WindowOutcome) {
+        self.notes.extend(outcome.notes.iter().cloned());
         let kept: u64 = self.dead_letters.causes.values().sum();
-        if pipeline.has_letters() && kept > 0 {
+        if outcome.is_replay_of_letters && kept > 0 {
             self.notes.push(format!(
                 "{kept} dead letters were rejected again: they stay in the topic as they are, and the next replay of the \
                  same selection sends them again"
             ));
         }
-        let failed = pipeline.failed_dead_letters();
+        let failed = outcome.failed_dead_letters;
         if failed > 0 {
             self.facts.source_failed = true;
-            self.notes.push(match pipeline.has_letters() {
+            self.notes.push(match outcome.is_replay_of_letters {
                 // A replay writes no dead letters.
                 true => format!(
                     "{failed} records were not acknowledged by the source topic; they stay for the next replay of the same \
@@ -34,7 +34,7 @@ impl ReportBuilder {
                 ),
             });
         }
-        let failed = pipeline.failed_answers();
+        let failed = outcome.failed_answers;
         if failed > 0 {
             self.facts.source_failed = true;
             self.notes.push(format!(
@@ -42,7 +42,7 @@ impl ReportBuilder {
                  the same idempotency keys"
             ));
         }
-        let bound = match (pipeline.partitions().is_bounded(), window.capped) {
+        let bound = match (outcome.is_bounded, window.capped) {
             (true, _) => Some("WINDOW_MAX_BYTES"),
             (false, true) => Some("WINDOW_MAX_RECORDS"),
             (false, false) => None,
@@ -53,7 +53,7 @@ impl ReportBuilder {
                 "{bound} ended the window before the end of the log"
             ));
         }
-        let Some(reason) = pipeline.stop_reason() else {
+        let Some(reason) = &outcome.stop_reason else {
             return;
         };
         let message = match reason {
@@ -85,21 +85,21 @@ impl ReportBuilder {
     pub(super) fn check_metadata(
         &mut self,
         reader: &Reader,
-        pipeline: &Pipeline<'_>,
+        outcome: &WindowOutcome,
         assigned: &[i32],
     ) {
-        let partitions = pipeline.partitions();
-        if !partitions.iter().any(|(_, state)| state.has_gaps()) {
+        if !outcome.partitions.iter().any(|one| one.has_gaps) {
             return;
         }
         let Ok(committed) = reader.committed(assigned, BROKER_TIMEOUT) else {
             return;
         };
         let is_dropped = committed.iter().any(|(partition, offset, metadata)| {
-            let state = partitions.get(*partition);
+            let mut partitions = outcome.partitions.iter();
+            let one = partitions.find(|one| one.counters.range.partition == *partition);
             offset.is_some()
                 && metadata.is_empty()
-                && state.is_some_and(|state| state.has_gaps() && state.committed() == *offset)
+                && one.is_some_and(|one| one.has_gaps && one.committed == *offset)
         });
         if is_dropped {
             let message = "this broker keeps no metadata beside commits: the next run sends everything beyond the commit \
@@ -108,8 +108,8 @@ impl ReportBuilder {
             self.notes.push(message.to_owned());
             return;
         }
-        for (partition, class, offset) in pipeline.not_encoded() {
-            let records = match self.routes.get(class) {
+        for (partition, class, offset) in &outcome.not_encoded {
+            let records = match self.routes.get(*class) {
                 Some(route) => format!("records of route {}", route.route),
                 None => "dead letters".to_owned(),
             };

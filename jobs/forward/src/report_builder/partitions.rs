@@ -3,7 +3,7 @@
 use kafka::list_offsets::TopicOffsets;
 use offsets::window::{OffsetRange, PartitionOffsets};
 
-use crate::pipeline::PartitionState;
+use crate::pipeline::PartitionOutcome;
 use crate::report::PartitionReport;
 
 /// The offsets of a partition from before the run.
@@ -36,12 +36,12 @@ pub(super) fn empty(offsets: &PartitionOffsets, range: &OffsetRange) -> Partitio
 pub(super) fn report(
     offsets: &PartitionOffsets,
     end: i64,
-    state: &PartitionState,
+    outcome: &PartitionOutcome,
 ) -> PartitionReport {
     // A replay moves no commit.
-    let committed = state.committed().or(offsets.committed);
+    let committed = outcome.committed.or(offsets.committed);
     let committed = committed.unwrap_or(offsets.low);
-    let counters = state.counters();
+    let counters = &outcome.counters;
     let OffsetRange {
         partition,
         start,
@@ -70,7 +70,20 @@ pub(super) fn report(
 
 #[cfg(test)]
 mod tests {
+    use offsets::counters::PartitionCounters;
+    use offsets::offset_map::OffsetMap;
+
     use super::*;
+
+    /// A partition whose commit a run does not move.
+    fn replay(range: OffsetRange) -> PartitionOutcome {
+        PartitionOutcome {
+            map: OffsetMap::without_gaps(range.end, 2),
+            counters: PartitionCounters::new(range),
+            committed: None,
+            has_gaps: false,
+        }
+    }
 
     #[test]
     fn deleted_offsets_and_a_commit_beyond_the_end_are_no_lag() {
@@ -96,7 +109,7 @@ mod tests {
             };
             let report = empty(&offsets, &range);
             assert_eq!((report.lag_before, report.lag_after), (lag, lag));
-            let replay = self::report(&offsets, 250, &PartitionState::replay(&range, 1));
+            let replay = self::report(&offsets, 250, &replay(range));
             assert_eq!(replay.committed, committed.unwrap_or(100));
             assert_eq!(replay.lag_before, lag);
         }
