@@ -19,6 +19,7 @@
 //! - [`report`], [`exit`]: the report and the exit codes
 //! - [`metrics`]: the metrics of the runs
 //! - [`init`]: writes settings and routes for a schema
+//! - [`program`]: runs the command of a command line
 //! - [`completions`], [`man_pages`]: for the shell and for `man`
 //! - [`check`]: checks the settings, the broker and the endpoints without a run
 //! - [`explain`]: what happened to a record, and what a run does with it
@@ -64,6 +65,7 @@ mod pauses;
 pub mod pipeline;
 pub mod plan;
 pub mod producer;
+pub mod program;
 pub mod recreation;
 pub mod report;
 mod report_builder;

@@ -3,34 +3,33 @@
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, IsTerminal};
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use forward::cli::{self, Flags, Output, TestOptions};
-use forward::dead_letters::{self, LettersCommand, LettersError, LettersOptions, LettersOutcome};
-use forward::exit::RunOutcome;
-use forward::explain::{self, ExplainOptions};
-use forward::init::{self, InitOptions, InitOutcome};
-use forward::job::Job;
-use forward::man_pages;
-use forward::report::text::wants_colour;
-use forward::reset::{self, ResetOptions};
-use forward::route_test::{self, RouteTester, TestOutcome};
-use forward::run_report::{self, ReportOptions, ReportOutcome};
-use forward::settings::GROUPS;
-use forward::status::{self, StatusOptions};
-use forward::window_plan::{self, PlanOptions};
 use runtime::console;
 use settings::{Inspection, environment};
 
-use crate::{gather, print};
+use super::{gather, print};
+use crate::cli::{self, Flags, Output, TestOptions};
+use crate::dead_letters::{self, LettersCommand, LettersError, LettersOptions, LettersOutcome};
+use crate::exit::RunOutcome;
+use crate::explain::{self, ExplainOptions};
+use crate::init::{self, InitOptions, InitOutcome};
+use crate::job::Job;
+use crate::man_pages;
+use crate::report::text::wants_colour;
+use crate::reset::{self, ResetOptions};
+use crate::route_test::{self, RouteTester, TestOutcome};
+use crate::run_report::{self, ReportOptions, ReportOutcome};
+use crate::settings::GROUPS;
+use crate::status::{self, StatusOptions};
+use crate::window_plan::{self, PlanOptions};
 
 /// The text of a command and the exit code, or the error and the exit code.
 type Shown = Result<(String, u8), (anyhow::Error, u8)>;
 
 /// Tests the samples of a file or of standard input.
-pub(crate) fn test(options: &TestOptions, flags: &Flags) -> ExitCode {
+pub(super) fn test(options: &TestOptions, flags: &Flags) -> u8 {
     let tested = tester(flags)
         .map_err(|error| (error, TestOutcome::Configuration))
         .and_then(|tester| {
@@ -43,11 +42,11 @@ pub(crate) fn test(options: &TestOptions, flags: &Flags) -> ExitCode {
         console::say(format_args!("forward: {error:#}"));
         outcome
     });
-    ExitCode::from(outcome.code())
+    outcome.code()
 }
 
 /// Prints the plan of the window.
-pub(crate) fn plan(options: &PlanOptions, flags: &Flags) -> ExitCode {
+pub(super) fn plan(options: &PlanOptions, flags: &Flags) -> u8 {
     show_of_job(flags, |job| {
         let plan = window_plan::plan(job, options, SystemTime::now());
         let plan = plan.map_err(with(|error: &window_plan::WindowPlanError| {
@@ -62,7 +61,7 @@ pub(crate) fn plan(options: &PlanOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Moves the commits of the group, or shows what that does.
-pub(crate) fn reset(options: &ResetOptions, flags: &Flags) -> ExitCode {
+pub(super) fn reset(options: &ResetOptions, flags: &Flags) -> u8 {
     show_of_job(flags, |job| {
         let report = reset::reset(job, options, SystemTime::now());
         let report = report.map_err(with(|error: &reset::ResetError| error.outcome().code()))?;
@@ -75,7 +74,7 @@ pub(crate) fn reset(options: &ResetOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Explains records.
-pub(crate) fn explain(options: &ExplainOptions, flags: &Flags) -> ExitCode {
+pub(super) fn explain(options: &ExplainOptions, flags: &Flags) -> u8 {
     show_of_job(flags, |job| {
         let report = explain::explain(job, options, SystemTime::now());
         let report =
@@ -89,7 +88,7 @@ pub(crate) fn explain(options: &ExplainOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Shows the status of the group.
-pub(crate) fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
+pub(super) fn status(options: &StatusOptions, flags: &Flags) -> u8 {
     show_of_job(flags, |job| {
         let report = status::status(job, options, SystemTime::now());
         let report = report.map_err(with(|error: &status::StatusError| error.outcome().code()))?;
@@ -102,7 +101,7 @@ pub(crate) fn status(options: &StatusOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Lists, shows or discards dead letters.
-pub(crate) fn dead_letters(options: &LettersOptions, flags: &Flags) -> ExitCode {
+pub(super) fn dead_letters(options: &LettersOptions, flags: &Flags) -> u8 {
     show_of_job(flags, |job| {
         let (text, outcome) = letters_command(job, options)
             .map_err(with(|error: &LettersError| error.outcome().code()))?;
@@ -111,7 +110,7 @@ pub(crate) fn dead_letters(options: &LettersOptions, flags: &Flags) -> ExitCode 
 }
 
 /// Renders the report of a run.
-pub(crate) fn report(options: &ReportOptions, flags: &Flags) -> ExitCode {
+pub(super) fn report(options: &ReportOptions, flags: &Flags) -> u8 {
     let report = options.source.read(|| gather(flags), options.timeout);
     let report = report.map_err(with(|error: &run_report::ReportError| {
         error.outcome().code()
@@ -123,13 +122,13 @@ pub(crate) fn report(options: &ReportOptions, flags: &Flags) -> ExitCode {
 }
 
 /// Writes settings and routes for a schema, and prints what to do next.
-pub(crate) fn init(options: &InitOptions) -> ExitCode {
+pub(super) fn init(options: &InitOptions) -> u8 {
     let next = init::init(options).map_err(with(|error: &init::InitError| error.outcome().code()));
     show(next.map(|text| (text, InitOutcome::Written.code())))
 }
 
 /// Writes the manual pages.
-pub(crate) fn man_pages(directory: &Path) -> ExitCode {
+pub(super) fn man_pages(directory: &Path) -> u8 {
     let written = man_pages::write(cli::command(), directory).map_err(|error| {
         let name = format!("writing the manual pages to {}", directory.display());
         let error = anyhow::Error::from(error).context(name);
@@ -139,22 +138,22 @@ pub(crate) fn man_pages(directory: &Path) -> ExitCode {
 }
 
 /// As [`show`], of a command that needs the settings, the schemas and the routes.
-fn show_of_job(flags: &Flags, command: impl FnOnce(&Job) -> Shown) -> ExitCode {
+fn show_of_job(flags: &Flags, command: impl FnOnce(&Job) -> Shown) -> u8 {
     let job = gather(flags).and_then(|settings| Job::load(&settings));
     let job = job.map_err(|error| (error, RunOutcome::Configuration.code()));
     show(job.and_then(|job| command(&job)))
 }
 
 /// Prints the text, or the error.
-fn show(shown: Shown) -> ExitCode {
+fn show(shown: Shown) -> u8 {
     let printed = shown.and_then(|(text, code)| match print(text.as_bytes()) {
         Ok(_) => Ok(code),
         Err(error) => Err((error, RunOutcome::Source.code())),
     });
-    ExitCode::from(printed.unwrap_or_else(|(error, code)| {
+    printed.unwrap_or_else(|(error, code)| {
         console::say(format_args!("forward: {error:#}"));
         code
-    }))
+    })
 }
 
 /// The error with its exit code.
