@@ -1,13 +1,14 @@
 //! One run: list offsets, plan the window, join the group, run the pipeline, report.
 
+mod parts;
+
 use std::collections::BTreeMap;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::channel;
 use std::time::{Duration, Instant, SystemTime};
 
-use delivery::{Delivery, DeliveryConfig, EndpointPause, RouteStatistics};
+use delivery::RouteStatistics;
 use http_proxy::Proxies;
 use kafka::commit::{Committer, RecordRequest};
 use kafka::list_offsets::{TopicOffsets, Wait};
@@ -18,25 +19,19 @@ use offsets::offset_map::Scope;
 use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
 use offsets::window::{Window, WindowStart};
-use record::StreamId;
 use routes::Routes;
 use telemetry::traces::Tracer;
 use writer_schemas::WriterSchemas;
 
 use crate::answer_topics::{self, UnusableTopic};
 use crate::config::Config;
-use crate::dead_letter::DeadLetterConfig;
 use crate::error::RunError;
 use crate::metrics::JobMetrics;
 use crate::pauses::{self, PauseEnds};
-use crate::pipeline::{
-    self, Deadlines, LetterFilter, PartitionState, Pipeline, PipelineConfig, PipelineIo,
-    WindowOutcome,
-};
+use crate::pipeline::{self, Deadlines, LetterFilter, PartitionState, Pipeline, WindowOutcome};
 use crate::plan::{self, PlanError, PlannedWindow};
-use crate::producer::RecordProducer;
 use crate::recreation;
-use crate::report::{self, RunReport};
+use crate::report::RunReport;
 use crate::report_builder::ReportBuilder;
 use crate::route_config::RouteConfig;
 use crate::schema_fetcher::SchemaFetcher;
@@ -44,7 +39,7 @@ use crate::scope;
 use crate::single_run::{self, GroupJoin, Membership};
 use crate::traces::RunTrace;
 use crate::window_plan::AppliedPlan;
-use crate::writer::{AnswerTopics, RecordWriter, WriteResult};
+use parts::OpenWindow;
 
 /// What a run needs.
 pub struct Run<'r> {
@@ -153,43 +148,29 @@ impl Run<'_> {
             Some(Membership { member, events, .. }) => (Some(Arc::new(member)), Some(events)),
             None => (None, None),
         };
-        let (completed, completions) = channel();
-        let (acknowledged, acknowledgements) = channel();
         let (results, record_results) = channel();
         let record = self.new_record(&topic, &recorded);
         let record = record.map(|record| RecordRequest { record, results });
-        let start_committer = |member| Committer::start(member, record);
-        let is_to_topic = self.letters.is_some_and(LetterFilter::is_to_topic);
-        let delivery = match self.dry_run || is_to_topic {
-            true => None,
-            false => Some(Delivery::start(
-                self.delivery_config(&topic, &pause_ends, trace)?,
-                completed,
-            )?),
-        };
-        let io = PipelineIo {
-            topic: Arc::from(self.config.kafka.topic.as_str()),
+        let committer = member
+            .as_ref()
+            .map(|member| Committer::start(member, record));
+        let delivers = !self.dry_run && !self.letters.is_some_and(LetterFilter::is_to_topic);
+        let delivery = delivers.then(|| self.delivery_config(&topic, &pause_ends, trace));
+        let open = OpenWindow {
             reader: &reader,
-            letters: self.letters,
-            routes: self.routes,
-            schemas: self.schemas.clone(),
-            registry: self.registry.cloned(),
-            delivery,
-            completions,
-            writer: (!self.dry_run)
-                .then(|| self.writer(report.run_id(), &topic.stream, acknowledged)),
-            acknowledgements,
-            committer: member.as_ref().map(start_committer).transpose()?,
-            group,
+            stream: &topic.stream,
             window: &window,
-            shutdown: self.shutdown,
+            partitions,
+            committer: committer.transpose()?,
+            group,
+            config: self.pipeline_config(scope, clock),
+            delivery: delivery.transpose()?,
         };
-        let mut pipeline = Pipeline::new(io, &self.pipeline_config(scope, clock), partitions)?;
-        let result = pipeline.run(|pipeline| {
+        let run = report.run_id().to_owned();
+        let (outcome, error) = self.work(open, &run, |pipeline| {
             report.add_progress(clock.elapsed(), pipeline);
             watch(pipeline);
-        });
-        let outcome = pipeline.outcome();
+        })?;
         report.add_outcome(clock.elapsed(), &reader, &topic, &window, &outcome);
         if let Some(result) = record_results.try_iter().last() {
             report.add_topic_record(&result);
@@ -205,7 +186,7 @@ impl Run<'_> {
                 report.add_pause_record(&member.write_topic_record(&record));
             }
         }
-        Ok(result?)
+        error.map_or(Ok(()), |error| Err(error.into()))
     }
 
     fn reader(&self) -> Result<Reader, SourceError> {
@@ -366,103 +347,6 @@ impl Run<'_> {
         } else {
             error.into()
         }
-    }
-
-    fn pipeline_config(&self, scope: Scope, clock: Instant) -> PipelineConfig {
-        /// A log or a coordinator that fails over may be silent for this long.
-        const MIN_SILENCE_TIMEOUT: Duration = Duration::from_secs(30);
-        PipelineConfig {
-            unmatched: self.config.unmatched,
-            tombstones_are_dead_letters: self.config.tombstones_are_dead_letters,
-            tombstone_route: RouteConfig::tombstone_route(self.route_configs),
-            delivery_schema: self.config.delivery_schema,
-            max_bytes: self.config.bytes,
-            dead_letter_max_ratio: self.config.dead_letter_max_ratio,
-            dead_letter_min_count: self.config.dead_letter_min_count,
-            max_uncommitted_dead_letters: (self.config.max_uncommitted_dead_letters())
-                .filter(|_| self.moves_commits())
-                .unwrap_or(usize::MAX),
-            silence_timeout: MIN_SILENCE_TIMEOUT.max(self.config.start_timeout.saturating_mul(3)),
-            shutdown_timeout: self.config.shutdown_timeout,
-            handover_timeout: self.config.handover(self.route_configs),
-            give_up_after: self.config.give_up_after,
-            deadlines: self.deadlines(clock),
-            scope,
-        }
-    }
-
-    /// The deadline, with the time before it that draining and committing need.
-    fn deadlines(&self, clock: Instant) -> Option<Deadlines> {
-        let deadline = self.config.deadline?;
-        Some(Deadlines::new(
-            clock,
-            deadline,
-            self.config.shutdown_timeout,
-        ))
-    }
-
-    fn delivery_config(
-        &self,
-        topic: &TopicOffsets,
-        pause_ends: &[Option<SystemTime>],
-        trace: Option<&RunTrace>,
-    ) -> Result<DeliveryConfig, PlanError> {
-        // The standard library's random keys: two runs must not retry at the same moments.
-        let seed = RandomState::new().build_hasher().finish();
-        let stream = topic.stream.clone();
-        let reader = self.schemas.reader();
-        let config = self
-            .config
-            .delivery(self.route_configs, stream, reader, seed);
-        let mut config = config.map_err(|error| PlanError::Setting(error.to_string()))?;
-        config.observer = trace.map(|trace| Arc::new(trace.observer()) as Arc<_>);
-        for endpoint in &mut config.endpoints {
-            endpoint.proxies = self.proxies.clone();
-        }
-        let (now, clock) = (SystemTime::now(), Instant::now());
-        for (endpoint, end) in config.endpoints.iter_mut().zip(pause_ends) {
-            endpoint.pause = end.map(|end| EndpointPause {
-                until: clock + end.duration_since(now).unwrap_or_default(),
-                reason: format!(
-                    "an earlier run found the endpoint paused until {}",
-                    report::rfc3339(end)
-                ),
-            });
-        }
-        if !self.moves_commits() {
-            // A run that commits nothing has no bound.
-            for endpoint in &mut config.endpoints {
-                endpoint.limits.max_uncommitted = None;
-            }
-        }
-        Ok(config)
-    }
-
-    fn writer(
-        &self,
-        run: &str,
-        stream: &StreamId,
-        acknowledged: Sender<WriteResult>,
-    ) -> RecordWriter {
-        let dead_letters = DeadLetterConfig {
-            topic: self.config.dead_letter_topic.clone(),
-            group: self.config.group.clone(),
-            run: run.to_owned(),
-            stream: stream.clone(),
-            envelope: self.config.dead_letter_envelope,
-        };
-        let producer = RecordProducer::new(self.config.dead_letter_producer(), acknowledged);
-        let topics = |route: &RouteConfig| {
-            let answers = route.answers.as_ref();
-            let topic = |text: &Option<String>| text.as_deref().map(Arc::from);
-            AnswerTopics {
-                route: route.name.clone(),
-                success: answers.and_then(|answers| topic(&answers.success_topic)),
-                error: answers.and_then(|answers| topic(&answers.error_topic)),
-            }
-        };
-        let answers = self.route_configs.iter().map(topics).collect();
-        RecordWriter::new(producer, dead_letters, answers)
     }
 }
 
