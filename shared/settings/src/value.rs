@@ -5,9 +5,10 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use runtime::secret::Secret;
+use serde::{Deserialize, Serialize};
 
 /// The source of a value; printed next to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Source {
     /// A command-line flag.
     Flag,
