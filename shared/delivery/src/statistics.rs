@@ -3,8 +3,10 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 /// The statistics of one route.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RouteStatistics {
     /// Requests that were sent. A request that was sent again because its connection was stale counts once.
     pub attempts: u64,
@@ -46,6 +48,18 @@ impl RouteStatistics {
         self.latency.ranges()
     }
 
+    /// Adds the statistics of other requests of the route.
+    pub fn add(&mut self, other: &Self) {
+        self.attempts += other.attempts;
+        for (status, count) in &other.statuses {
+            *self.statuses.entry(*status).or_default() += count;
+        }
+        self.timeouts += other.timeouts;
+        self.connection_errors += other.connection_errors;
+        self.stale_connections += other.stale_connections;
+        self.latency.add(&other.latency);
+    }
+
     pub(crate) fn record_response(&mut self, status: u16, latency: Duration) {
         self.attempts += 1;
         // Bounded: there are 900 status codes.
@@ -77,7 +91,7 @@ pub struct LatencyRange {
 
 /// A log-linear histogram: sixteen buckets for each power of two of microseconds, so that an estimate is within 6.25 %.
 /// The last of 28 powers, four and a half minutes, includes all longer times.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct Histogram {
     counts: Vec<u64>,
     total: u64,
@@ -108,6 +122,15 @@ impl Histogram {
         self.total += 1;
         self.sum = self.sum.saturating_add(latency);
         self.max = self.max.max(latency);
+    }
+
+    fn add(&mut self, other: &Self) {
+        for (count, more) in self.counts.iter_mut().zip(&other.counts) {
+            *count += more;
+        }
+        self.total += other.total;
+        self.sum = self.sum.saturating_add(other.sum);
+        self.max = self.max.max(other.max);
     }
 
     fn quantile(&self, quantile: f64) -> Duration {
@@ -184,6 +207,27 @@ mod tests {
         let last = Histogram::default().counts.len() - 1;
         assert_eq!(index(u64::MAX), last);
         assert_eq!(upper(last), (1 << POWERS) - 1);
+    }
+
+    #[test]
+    fn statistics_add_up() {
+        let (mut all, mut first, mut second) =
+            <(RouteStatistics, RouteStatistics, RouteStatistics)>::default();
+        for millis in 1..=1000 {
+            let part = if millis % 3 == 0 {
+                &mut first
+            } else {
+                &mut second
+            };
+            for statistics in [&mut all, part] {
+                statistics
+                    .record_response(200 + (millis % 2) as u16, Duration::from_millis(millis));
+            }
+        }
+        second.record_timeout();
+        all.record_timeout();
+        first.add(&second);
+        assert_eq!(format!("{first:?}"), format!("{all:?}"));
     }
 
     #[test]

@@ -1,12 +1,14 @@
 //! The counters of a run.
 
+use serde::{Deserialize, Serialize};
+
 use crate::window::OffsetRange;
 
 /// The counters of one partition in one run.
 ///
 /// Every offset of the window is in exactly one counter; the run report verifies the sum. `open` is a gauge: it increases
 /// when a record is read that has to be delivered, and decreases when the record is completed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct PartitionCounters {
     /// The window of this partition.
     pub range: OffsetRange,
@@ -54,7 +56,7 @@ impl PartitionCounters {
 }
 
 /// The counters of one route in one run.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RouteCounters {
     /// Records of this route that were not completed when the run began.
     pub matched: i64,

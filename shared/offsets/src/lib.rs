@@ -5,6 +5,7 @@
 //! commit. Records that are completed above the commit are saved in an [`OffsetMap`](offset_map::OffsetMap), which is
 //! encoded in the commit's metadata, so that the next run does not deliver them again.
 //! [`PartitionCounters`](counters::PartitionCounters) are the numbers of the run report.
+//! [`SlicedProgress`](slices::SlicedProgress) is the progress of a partition whose window several workers share.
 //! A [`TopicRecord`](topic_record::TopicRecord) shows the next run that the topic was created again.
 //!
 //! The crate does no I/O. The `kafka` crate reads offsets and commits.
@@ -39,5 +40,6 @@ pub mod counters;
 pub mod offset_map;
 pub mod pauses;
 pub mod progress;
+pub mod slices;
 pub mod topic_record;
 pub mod window;

@@ -1,9 +1,11 @@
 //! The offset map.
 
+use serde::{Deserialize, Serialize};
+
 use crate::class::{Class, Gap};
 
 /// The completed records at and above a commit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OffsetMap {
     /// All offsets below were read.
     pub scanned: i64,

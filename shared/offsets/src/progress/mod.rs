@@ -29,8 +29,9 @@ pub struct Progress {
     position: i64,
     /// Offsets below were read by this run or an earlier one.
     scanned: i64,
-    /// Offsets below were read by an earlier run.
+    /// Offsets below were read by an earlier run, except these.
     scanned_before: i64,
+    unread_before: Vec<Gap>,
     /// Offsets below were read by this run.
     visited: i64,
     classes: Vec<ClassProgress>,
@@ -52,6 +53,7 @@ impl Progress {
                 first.0 = first.0.max(start);
             }
         }
+        let unread_before = common(&gaps);
         let classes = gaps
             .into_iter()
             .map(|gaps| ClassProgress::new(start, gaps, scanned))
@@ -62,6 +64,7 @@ impl Progress {
             position: start,
             scanned,
             scanned_before: scanned,
+            unread_before,
             visited: start,
             classes,
         }
@@ -116,9 +119,12 @@ impl Progress {
         first
     }
 
-    /// True if an earlier run has read this offset.
+    /// True if an earlier run has read this offset. One that no class has completed may lie in a slice that did not
+    /// return ([`slices`](crate::slices)), and counts as not read.
     pub fn was_scanned_before(&self, offset: i64) -> bool {
-        offset < self.scanned_before
+        let after = self.unread_before.partition_point(|gap| gap.0 <= offset);
+        let is_unread = after > 0 && offset < self.unread_before[after - 1].1;
+        offset < self.scanned_before && !is_unread
     }
 
     /// The state of a record of `class`.
@@ -226,4 +232,27 @@ impl Progress {
             .map(|class| class.gaps(self.position, self.scanned))
             .collect()
     }
+}
+
+/// The offsets that are gaps of every class.
+fn common(classes: &[Vec<Gap>]) -> Vec<Gap> {
+    let Some((first, rest)) = classes.split_first() else {
+        return Vec::new();
+    };
+    rest.iter().fold(first.clone(), |common, gaps| {
+        let (mut both, mut gaps) = (Vec::new(), gaps.iter().peekable());
+        for (start, end) in common {
+            while let Some(gap) = gaps.peek().filter(|gap| gap.0 < end) {
+                let part = (start.max(gap.0), end.min(gap.1));
+                if part.0 < part.1 {
+                    both.push(part);
+                }
+                if gap.1 > end {
+                    break;
+                }
+                gaps.next();
+            }
+        }
+        both
+    })
 }

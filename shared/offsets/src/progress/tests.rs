@@ -12,6 +12,24 @@ fn read(progress: &mut Progress, count: i64) {
 }
 
 #[test]
+fn an_offset_that_is_a_gap_of_every_class_counts_as_not_read() {
+    let map = OffsetMap {
+        scanned: 50,
+        gaps: vec![
+            vec![(0, 10), (20, 30)],
+            vec![(5, 25), (28, 40)],
+            vec![(0, 29)],
+        ],
+    };
+    let progress = Progress::new(0, 60, 2, Some(map));
+    let unread: Vec<i64> = (0..60)
+        .filter(|offset| !progress.was_scanned_before(*offset))
+        .collect();
+    let expected = (5..10).chain(20..25).chain([28]).chain(50..60);
+    assert_eq!(unread, expected.collect::<Vec<_>>());
+}
+
+#[test]
 fn commits_only_below_the_first_incomplete_record() {
     let mut progress = Progress::new(0, 10, 2, None);
     read(&mut progress, 10);

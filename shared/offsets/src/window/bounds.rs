@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 /// The start of a window.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WindowStart {
@@ -76,7 +78,7 @@ pub struct PartitionOffsets {
 }
 
 /// The offsets of one partition in a window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct OffsetRange {
     /// The partition.
     pub partition: i32,
