@@ -27,6 +27,12 @@ pub enum RunError {
     /// A signal came before the pipeline was started.
     #[error("a signal ended the run before it began: nothing was read, and nothing delivered")]
     Cancelled,
+    /// The platform of the workers cannot be started.
+    #[error("starting the workers: {0}")]
+    Workers(String),
+    /// A worker has other routes or schemas than the run.
+    #[error("this worker has other routes or schemas than the driver")]
+    OtherRoutes,
     /// The system cannot start a thread.
     #[error("starting a thread: {0}")]
     Thread(#[from] std::io::Error),

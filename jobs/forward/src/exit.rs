@@ -152,7 +152,7 @@ impl RunOutcome {
                 "Too many records are dead letters, or a record matches no route and UNMATCHED is stop. Inspect them before the next run."
             }
             Self::Internal => {
-                "The report does not balance, or another internal error occurred. Please report it."
+                "The report does not balance, a worker (on Spark) failed in every attempt, or another internal error occurred. Please report it."
             }
             Self::Source => {
                 "The broker or the schema registry is unreachable or rejected the request, or there is no such topic. Records delivered before that are committed."

@@ -17,6 +17,7 @@
 //! - [`dead_letters`]: lists and shows dead letters
 //! - [`producer`], [`writer`]: write to Kafka, and return the acknowledgements
 //! - [`report`], [`exit`]: the report and the exit codes
+//! - [`workers`]: shares the window among workers on other machines
 //! - [`metrics`]: the metrics of the runs
 //! - [`init`]: writes settings and routes for a schema
 //! - [`program`]: runs the command of a command line
@@ -87,4 +88,5 @@ pub mod time_bound;
 pub mod traces;
 pub mod versioned;
 pub mod window_plan;
+pub mod workers;
 pub mod writer;

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    ExitCode::from(forward::program::main(std::env::args_os()))
+    ExitCode::from(forward::program::main(std::env::args_os(), None))
 }

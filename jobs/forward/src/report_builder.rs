@@ -17,7 +17,7 @@ use offsets::window::Window;
 use crate::config::Config;
 use crate::dead_letter::DeadLetterSummary;
 use crate::exit::Facts;
-use crate::pipeline::{DeferredRecord, Pipeline, WindowOutcome, age};
+use crate::pipeline::{DeferredRecord, WindowOutcome, age};
 use crate::report::latency;
 use crate::report::timeline::Timeline;
 use crate::report::{
@@ -145,10 +145,12 @@ impl ReportBuilder {
         }
     }
 
-    /// Adds the progress of the pipeline, now and then. `elapsed` is the time since the start of the run.
-    pub(crate) fn add_progress(&mut self, elapsed: Duration, pipeline: &Pipeline<'_>) {
-        let states = pipeline.partitions().iter();
-        let counters = states.map(|(_, state)| state.counters());
+    /// Adds the counters of the partitions, now and then. `elapsed` is the time since the start of the run.
+    pub(crate) fn add_progress<'c>(
+        &mut self,
+        elapsed: Duration,
+        counters: impl Iterator<Item = &'c PartitionCounters>,
+    ) {
         self.timeline.sample(elapsed, || progress(counters));
     }
 

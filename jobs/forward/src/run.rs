@@ -1,6 +1,7 @@
 //! One run: list offsets, plan the window, join the group, run the pipeline, report.
 
 mod parts;
+mod shared;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,6 +16,7 @@ use kafka::list_offsets::{TopicOffsets, Wait};
 use kafka::reader::{Reader, SourceError};
 use kafka::topic_record::StoredTopicRecord;
 use oci::OciConfig;
+use offsets::counters::PartitionCounters;
 use offsets::offset_map::Scope;
 use offsets::pauses::Pause;
 use offsets::topic_record::TopicRecord;
@@ -39,7 +41,18 @@ use crate::scope;
 use crate::single_run::{self, GroupJoin, Membership};
 use crate::traces::RunTrace;
 use crate::window_plan::AppliedPlan;
+use crate::workers::WorkerPool;
 use parts::OpenWindow;
+use shared::SharedWindow;
+
+/// The progress of a window.
+#[derive(Clone, Copy)]
+pub enum Progress<'p> {
+    /// This process does the work.
+    Local(&'p Pipeline<'p>),
+    /// Workers share the window: the counters of each partition.
+    Shared(&'p [&'p PartitionCounters]),
+}
 
 /// What a run needs.
 pub struct Run<'r> {
@@ -65,6 +78,8 @@ pub struct Run<'r> {
     pub metrics: Option<&'r JobMetrics>,
     /// The traces, if they are exported.
     pub tracer: Option<&'r Tracer>,
+    /// The workers that share the window; `None`: this process does the work. A dry run has none.
+    pub workers: Option<&'r WorkerPool<'r>>,
     /// True: nothing is delivered, written or committed.
     pub dry_run: bool,
     /// Set by a signal: the run stops reading, and completes what is in flight.
@@ -76,7 +91,7 @@ impl Run<'_> {
     ///
     /// No record is lost, whatever ends the run: only records that were delivered, dead-lettered or skipped by the
     /// settings are committed.
-    pub fn window(&self, id: &str, watch: impl FnMut(&Pipeline<'_>)) -> RunReport {
+    pub fn window(&self, id: &str, watch: impl FnMut(Progress<'_>)) -> RunReport {
         let (started, clock) = (SystemTime::now(), Instant::now());
         let mut report = ReportBuilder::new(id, self.config, self.route_configs, self.dry_run);
         let trace = self.tracer;
@@ -100,7 +115,7 @@ impl Run<'_> {
         clock: Instant,
         report: &mut ReportBuilder,
         trace: Option<&RunTrace>,
-        mut watch: impl FnMut(&Pipeline<'_>),
+        mut watch: impl FnMut(Progress<'_>),
     ) -> Result<(), RunError> {
         let reader = self.reader()?;
         let mut topic = self.list_offsets(&reader, clock)?;
@@ -154,23 +169,49 @@ impl Run<'_> {
         let committer = member
             .as_ref()
             .map(|member| Committer::start(member, record));
-        let delivers = !self.dry_run && !self.letters.is_some_and(LetterFilter::is_to_topic);
-        let delivery = delivers.then(|| self.delivery_config(&topic, &pause_ends, trace));
-        let open = OpenWindow {
-            reader: &reader,
-            stream: &topic.stream,
-            window: &window,
-            partitions,
-            committer: committer.transpose()?,
-            group,
-            config: self.pipeline_config(scope, clock),
-            delivery: delivery.transpose()?,
-        };
+        let committer = committer.transpose()?;
+        let config = self.pipeline_config(scope, clock);
         let run = report.run_id().to_owned();
-        let (outcome, error) = self.work(open, &run, |pipeline| {
-            report.add_progress(clock.elapsed(), pipeline);
-            watch(pipeline);
-        })?;
+        let workers = self.workers.filter(|_| !self.dry_run);
+        let (outcome, error) = match workers {
+            Some(pool) => {
+                let shared = SharedWindow {
+                    topic: &topic,
+                    committer,
+                    group,
+                    config,
+                    pause_ends: &pause_ends,
+                };
+                let driver = self.driver(pool, &run, shared)?;
+                let outcome = driver.run(&partitions, |counters| {
+                    let counters: Vec<_> = counters.collect();
+                    report.add_progress(clock.elapsed(), counters.iter().copied());
+                    watch(Progress::Shared(&counters));
+                });
+                (outcome, None)
+            }
+            None => {
+                let delivers =
+                    !self.dry_run && !self.letters.is_some_and(LetterFilter::is_to_topic);
+                let delivery = delivers.then(|| self.delivery_config(&topic, &pause_ends, trace));
+                let open = OpenWindow {
+                    reader: &reader,
+                    stream: &topic.stream,
+                    window: &window,
+                    partitions,
+                    committer,
+                    group,
+                    config,
+                    delivery: delivery.transpose()?,
+                };
+                self.work(open, &run, |pipeline| {
+                    let states = pipeline.partitions().iter();
+                    let counters = states.map(|(_, state)| state.counters());
+                    report.add_progress(clock.elapsed(), counters);
+                    watch(Progress::Local(pipeline));
+                })?
+            }
+        };
         report.add_outcome(clock.elapsed(), &reader, &topic, &window, &outcome);
         if let Some(result) = record_results.try_iter().last() {
             report.add_topic_record(&result);

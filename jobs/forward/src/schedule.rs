@@ -4,13 +4,15 @@ use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant, SystemTime};
 
+use offsets::counters::PartitionCounters;
+
 use crate::cli::{Output, RunOptions};
 use crate::exit::RunOutcome;
 use crate::metrics::{self, JobMetrics};
 use crate::pipeline::Pipeline;
 use crate::report::progress_line::{ProgressLine, ProgressSnapshot};
 use crate::report::{RunReport, text};
-use crate::run::Run;
+use crate::run::{Progress, Run};
 use crate::run_report::ReportDestinations;
 use crate::status_page::Board;
 
@@ -76,7 +78,11 @@ fn window(run: &Run<'_>, options: &RunOptions, board: Option<&Board>) -> RunRepo
     if let Some(board) = board {
         board.begin_window(&id);
     }
-    let mut report = run.window(&id, |pipeline| {
+    let mut report = run.window(&id, |progress| {
+        let pipeline = match progress {
+            Progress::Local(pipeline) => pipeline,
+            Progress::Shared(counters) => return show_shared(counters, &mut line),
+        };
         show(pipeline, &names, &mut line);
         if let Some(metrics) = metrics {
             metrics.observe(pipeline, &names);
@@ -131,7 +137,21 @@ fn show(pipeline: &Pipeline<'_>, names: &[&str], line: &mut ProgressLine<io::Std
     });
 }
 
-/// Prints the report to standard output.
+/// The same of a window that workers share.
+fn show_shared(counters: &[&PartitionCounters], line: &mut ProgressLine<io::Stderr>) {
+    line.show(Instant::now(), || {
+        let sum =
+            |count: fn(&PartitionCounters) -> i64| counters.iter().map(|one| count(one)).sum();
+        ProgressSnapshot {
+            planned: sum(PartitionCounters::planned),
+            scanned: sum(|one| one.planned() - one.unread),
+            delivered: sum(|one| one.delivered),
+            buffered: &[],
+        }
+    });
+}
+
+/// Prints the report, and logs its numbers.
 fn print(report: &RunReport, options: &RunOptions) {
     let mut out = io::stdout().lock();
     let printed = match options.output {

@@ -32,6 +32,15 @@ pub struct DeadLetterSample {
 }
 
 impl DeadLetterSummary {
+    /// Adds those of other records.
+    pub(crate) fn extend(&mut self, other: Self) {
+        for (cause, count) in other.causes {
+            *self.causes.entry(cause).or_default() += count;
+        }
+        let room = MAX_SAMPLES.saturating_sub(self.samples.len());
+        self.samples.extend(other.samples.into_iter().take(room));
+    }
+
     /// Counts a dead letter.
     pub fn add(&mut self, letter: &DeadLetter) {
         let cause = letter.cause.name();

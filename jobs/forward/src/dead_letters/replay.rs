@@ -84,6 +84,7 @@ impl Replay<'_> {
             oracle_cloud: self.oracle_cloud,
             // They are those of the runs of the group, not of replays.
             metrics: None,
+            workers: None,
             tracer: self.tracer,
             dry_run: self.options.dry_run,
             shutdown: self.shutdown,

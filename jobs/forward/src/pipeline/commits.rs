@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use kafka::commit::{CommitEvent, Committer};
 use kafka::member::{Commit, CommitError};
-use offsets::offset_map::{self, Scope};
+use offsets::offset_map::{self, OffsetMap, Scope};
 use offsets::progress::Class;
 
 use super::partitions::Partitions;
@@ -162,15 +162,19 @@ impl Commits {
         let mut lost = Vec::new();
         for (partition, state) in partitions.iter().filter(|(_, state)| state.has_gaps()) {
             let commit = state.commit(&self.scope);
-            let encoded = offset_map::decode(&commit.metadata, commit.offset, &self.scope);
-            let (Ok(encoded), map) = (encoded, state.progress.offset_map()) else {
-                continue;
-            };
-            lost.extend((0..map.gaps.len()).filter_map(|class| {
-                let from = map.first_not_encoded(&encoded, class)?;
-                Some((partition, class, from))
-            }));
+            let from = not_encoded(&state.offset_map(), &commit, &self.scope).into_iter();
+            lost.extend(from.map(|(class, from)| (partition, class, from)));
         }
         lost
     }
+}
+
+/// Classes with completed records that the metadata of the commit has no room for, each with the first such offset.
+pub(crate) fn not_encoded(map: &OffsetMap, commit: &Commit, scope: &Scope) -> Vec<(Class, i64)> {
+    let Ok(encoded) = offset_map::decode(&commit.metadata, commit.offset, scope) else {
+        return Vec::new();
+    };
+    let classes = 0..map.gaps.len();
+    let lost = classes.filter_map(|class| Some((class, map.first_not_encoded(&encoded, class)?)));
+    lost.collect()
 }

@@ -61,6 +61,7 @@ mod uncommitted;
 mod writes;
 mod written;
 
+pub(crate) use commits::not_encoded;
 pub use config::{Deadlines, PipelineConfig};
 pub(crate) use give_up::age;
 pub use io::PipelineIo;
@@ -73,6 +74,7 @@ pub use partitions::{DeferredRecord, Partitions};
 pub(crate) use preview::schema_headers;
 pub use preview::{Destination, RecordRouter};
 pub use rebalance::partition_states;
+pub(crate) use shutdown::LAST_COMMIT_TIMEOUT;
 pub use shutdown::StopReason;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -80,6 +82,7 @@ use std::time::{Duration, Instant};
 
 use delivery::Delivery;
 use kafka::reader::SourceError;
+use serde::{Deserialize, Serialize};
 
 use commits::Commits;
 use dead_letters::DeadLetters;
@@ -103,7 +106,7 @@ const POLL_TIMEOUT: Duration = Duration::from_millis(20);
 const BUSY_POLL_TIMEOUT: Duration = Duration::from_millis(2);
 
 /// The answers of one route that the broker has acknowledged.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct WrittenAnswers {
     /// To delivered records.
     pub success: i64,

@@ -6,12 +6,13 @@ use delivery::RouteStatistics;
 use offsets::counters::{PartitionCounters, RouteCounters};
 use offsets::offset_map::OffsetMap;
 use offsets::progress::Class;
+use serde::{Deserialize, Serialize};
 
 use super::{DeferredRecord, Pipeline, StopReason, WrittenAnswers};
 use crate::dead_letter::DeadLetterSummary;
 
 /// What a pipeline has done in its window.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct WindowOutcome {
     /// The partitions in order.
     pub partitions: Vec<PartitionOutcome>,
@@ -31,6 +32,8 @@ pub struct WindowOutcome {
     pub is_bounded: bool,
     /// Why the pipeline ended before its window; `None` if it did not.
     pub stop_reason: Option<StopReason>,
+    /// The number of tasks of workers that failed in every attempt. Their slices stay for the next run.
+    pub failed_tasks: u64,
     /// The window is one over a dead-letter topic.
     pub is_replay_of_letters: bool,
     /// Partitions and classes with completed records that the commit's metadata has no room for, each with the first
@@ -41,7 +44,7 @@ pub struct WindowOutcome {
 }
 
 /// What was done in a partition.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct PartitionOutcome {
     /// The counts, and the window.
     pub counters: PartitionCounters,
@@ -54,7 +57,7 @@ pub struct PartitionOutcome {
 }
 
 /// What was done for a route.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct RouteOutcome {
     /// The counts.
     pub counters: RouteCounters,
@@ -75,7 +78,7 @@ impl Pipeline<'_> {
     pub fn outcome(&self) -> WindowOutcome {
         let partitions = self.partitions.iter().map(|(_, state)| PartitionOutcome {
             counters: state.counters().clone(),
-            map: state.progress.offset_map(),
+            map: state.offset_map(),
             committed: state.committed(),
             has_gaps: state.has_gaps(),
         });
@@ -90,6 +93,7 @@ impl Pipeline<'_> {
             failed_answers: self.writes.failed_answers(),
             is_bounded: self.partitions.is_bounded(),
             stop_reason: self.shutdown.reason().cloned(),
+            failed_tasks: 0,
             is_replay_of_letters: self.letters.is_some(),
             not_encoded: self.commits.not_encoded(&self.partitions),
             notes: self.notes.clone(),

@@ -103,6 +103,11 @@ impl PartitionState {
         Self::new(range, routes, None, None)
     }
 
+    /// A part of a partition, of which earlier runs have completed `completed`.
+    pub(crate) fn slice(range: &OffsetRange, routes: usize, completed: OffsetMap) -> Self {
+        Self::new(range, routes, None, Some(completed))
+    }
+
     fn new(
         range: &OffsetRange,
         routes: usize,
@@ -119,6 +124,11 @@ impl PartitionState {
             acknowledged: None,
             progress,
         }
+    }
+
+    /// The completed records at and above the first that is not.
+    pub(crate) fn offset_map(&self) -> OffsetMap {
+        self.progress.offset_map()
     }
 
     /// The counts of this partition.

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use offsets::counters::{PartitionCounters, RouteCounters};
 use offsets::progress::{Class, RecordState};
+use serde::{Deserialize, Serialize};
 
 use super::partition::{Disposition, Ownership, PartitionState, Visit};
 
@@ -21,7 +22,7 @@ pub struct Partitions {
 }
 
 /// A record that stays for the next run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct DeferredRecord {
     /// Its partition.
     pub partition: i32,

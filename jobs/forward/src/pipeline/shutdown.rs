@@ -3,17 +3,19 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use super::config::{Deadlines, Latencies, PipelineConfig};
 
 /// How long the last commit of a run, or of a revoked partition, may take. A group's coordinator that moves takes some
 /// seconds.
-pub(super) const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
+pub(crate) const LAST_COMMIT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// How long delivery's threads may take, beyond the timeout, to report what they have deferred.
 const THREAD_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// Why a pipeline ended before its window.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum StopReason {
     /// The deadline.
     Deadline,

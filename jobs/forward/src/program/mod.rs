@@ -26,22 +26,25 @@ use crate::metrics::{self, JobMetrics};
 use crate::route_config::RouteConfig;
 use crate::run::Run;
 use crate::schedule;
-use crate::settings::GROUPS;
+use crate::settings::{CONCURRENT_RUNS, GROUPS, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS};
+use crate::single_run::ConcurrentRuns;
 use crate::status_page::StatusServer;
 use crate::traces;
 use crate::window_plan::AppliedPlan;
+use crate::workers::{WorkerPool, Workers};
 
 static SHUTDOWN: AtomicBool = AtomicBool::new(false);
 
-/// Runs the command of a command line, whose first argument is the program's name. Returns the exit code.
-pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
+/// Runs the command of a command line, whose first argument is the program's name. Returns the exit code. `workers` share
+/// the window of `forward run`; `None`: this process does all of the work.
+pub fn main(arguments: impl IntoIterator<Item = OsString>, workers: Option<&dyn Workers>) -> u8 {
     kafka::tls::initialize();
     let (action, flags) = match cli::parse(arguments) {
         Ok(parsed) => parsed,
         Err(code) => return code,
     };
     let outcome = match action {
-        Action::Run(options) => run(&options, &flags),
+        Action::Run(options) => run(&options, &flags, workers),
         Action::Check(options) => check(options, &flags),
         Action::Test(options) => return commands::test(&options, &flags),
         Action::Plan(options) => return commands::plan(&options, &flags),
@@ -75,11 +78,11 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> u8 {
 }
 
 /// Loads the configuration, then runs windows. Errors here are configuration errors; a run reports its own.
-fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
+fn run(options: &RunOptions, flags: &Flags, workers: Option<&dyn Workers>) -> Result<RunOutcome> {
     let environment = environment()?;
     let mut metrics = JobMetrics::new(options.every.is_some(), environment);
     let mut settings = Settings::without_files(&GROUPS, flags, environment);
-    let outcome = run_windows(options, flags, &mut metrics, &mut settings);
+    let outcome = run_windows(options, flags, workers, &mut metrics, &mut settings);
     if outcome.is_err() && !options.dry_run {
         let code = RunOutcome::Configuration.code();
         metrics::publish_failure(&metrics, &settings, code, SystemTime::now());
@@ -91,6 +94,7 @@ fn run(options: &RunOptions, flags: &Flags) -> Result<RunOutcome> {
 fn run_windows(
     options: &RunOptions,
     flags: &Flags,
+    workers: Option<&dyn Workers>,
     metrics: &mut JobMetrics,
     settings: &mut Settings,
 ) -> Result<RunOutcome> {
@@ -107,6 +111,13 @@ fn run_windows(
     let telemetry = Telemetry::start(settings, traces::PROGRAM)?;
     metrics.set_exporter(telemetry.metrics());
     let mut loaded = Job::load(settings)?;
+    let pool = workers.map(|workers| WorkerPool {
+        workers,
+        settings: settings.transferred(),
+    });
+    if pool.is_some() {
+        check_shared(options, &loaded.config)?;
+    }
     let plan = options.plan.as_ref();
     let plan = plan.map(|file| AppliedPlan::load(file, &mut loaded.config));
     let plan = plan.transpose()?;
@@ -131,6 +142,7 @@ fn run_windows(
             oracle_cloud: oracle_cloud.as_ref(),
             metrics: Some(metrics),
             tracer: telemetry.tracer(),
+            workers: pool.as_ref(),
             dry_run: options.dry_run,
             shutdown: &SHUTDOWN,
         };
@@ -154,6 +166,27 @@ fn run_windows(
             (None, None) => {}
         }
     }
+}
+
+/// Checks that workers can share the window.
+fn check_shared(options: &RunOptions, config: &Config) -> Result<()> {
+    if options.every.is_some() {
+        bail!("--every is not possible when workers share the window: start each run on its own");
+    }
+    if config.concurrent_runs == ConcurrentRuns::Share {
+        bail!(
+            "{}=share is not possible when workers share the window: one run uses all of them",
+            CONCURRENT_RUNS.variable()
+        );
+    }
+    if config.bytes.is_some() {
+        bail!(
+            "{} is not possible when workers share the window: use {}",
+            WINDOW_MAX_BYTES.variable(),
+            WINDOW_MAX_RECORDS.variable()
+        );
+    }
+    Ok(())
 }
 
 /// The status page, if there is one.

@@ -42,6 +42,14 @@ impl ReportBuilder {
                  the same idempotency keys"
             ));
         }
+        let failed = outcome.failed_tasks;
+        if failed > 0 {
+            self.facts.internal = true;
+            self.notes.push(format!(
+                "{failed} tasks failed in every attempt; their records stay for the next run, which repeats requests with the \
+                 same idempotency keys"
+            ));
+        }
         let bound = match (outcome.is_bounded, window.capped) {
             (true, _) => Some("WINDOW_MAX_BYTES"),
             (false, true) => Some("WINDOW_MAX_RECORDS"),
@@ -135,7 +143,10 @@ impl ReportBuilder {
                 self.facts.plan_mismatch = Some(mismatch.outcome());
             }
             RunError::Cancelled => self.facts.bounded = true,
-            RunError::Delivery(_) | RunError::Thread(_) => self.facts.internal = true,
+            RunError::Delivery(_)
+            | RunError::Workers(_)
+            | RunError::OtherRoutes
+            | RunError::Thread(_) => self.facts.internal = true,
         }
         self.notes.push(error.to_string());
     }

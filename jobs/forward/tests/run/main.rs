@@ -25,6 +25,7 @@ mod status_page;
 mod templates;
 mod token_tls;
 mod windows;
+mod workers;
 
 use std::collections::BTreeMap;
 use std::process::{Command, Output};

@@ -1,0 +1,5 @@
+"""`python -m frontdoor_spark`: the application without `spark-submit`."""
+
+from . import main
+
+main()
