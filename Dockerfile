@@ -22,6 +22,7 @@ COPY functions/api-avro-sample/Cargo.toml functions/api-avro-sample/
 COPY functions/create-avro-sample/Cargo.toml functions/create-avro-sample/
 COPY functions/fn-recep-avro/Cargo.toml functions/fn-recep-avro/
 COPY jobs/forward/Cargo.toml jobs/forward/
+COPY jobs/spark/Cargo.toml jobs/spark/
 COPY shared/avro/Cargo.toml shared/avro/
 COPY shared/caller-auth/Cargo.toml shared/caller-auth/
 COPY shared/delivery/Cargo.toml shared/delivery/

@@ -83,3 +83,5 @@ mod week_checks;
 mod week_records;
 #[path = "e2e/window.rs"]
 mod window;
+#[path = "e2e/workers.rs"]
+mod workers;

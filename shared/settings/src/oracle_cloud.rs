@@ -239,7 +239,7 @@ impl From<OciError> for ContentError {
     }
 }
 
-fn config(
+pub(crate) fn config(
     settings: &Settings,
     environment: impl Fn(&str) -> Option<String>,
 ) -> Result<OciConfig, SettingError> {

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::reference::{self, Part};
 use crate::value::{Value, Values};
-use crate::{Document, Group, Settings, Source, protect, setting};
+use crate::{Document, Group, Settings, Source, oracle_cloud, protect, setting};
 
 /// The values of all settings, secrets included, with the content of the documents that they name. A worker needs neither
 /// the settings file nor access to buckets and vaults. Files that a setting names by its path, such as a client's
@@ -52,7 +52,12 @@ impl Settings {
     }
 
     /// The settings that another process of the program has transferred. Those that `groups` do not have are ignored.
-    pub fn from_transferred(groups: &[&'static Group], transferred: &TransferredSettings) -> Self {
+    /// `environment` is that of this process: a principal of Oracle Cloud is one of the machine.
+    pub fn from_transferred(
+        groups: &[&'static Group],
+        transferred: &TransferredSettings,
+        environment: impl Fn(&str) -> Option<String>,
+    ) -> Self {
         let settings = setting::all(groups);
         let named = |name: &str| {
             settings
@@ -92,10 +97,14 @@ impl Settings {
             }
         });
         let references = references.collect();
-        Self {
+        let settings = Self {
             documents,
             references,
             ..Self::with_defaults(settings, values)
+        };
+        Self {
+            oracle_cloud: Some(oracle_cloud::config(&settings, environment)),
+            ..settings
         }
     }
 }
@@ -124,10 +133,14 @@ mod tests {
         let settings = Settings::gather(&GROUPS, &[], environment).await.unwrap();
         let text = serde_json::to_string(&settings.transferred()).unwrap();
         let transferred: TransferredSettings = serde_json::from_str(&text).unwrap();
-        let received = Settings::from_transferred(&GROUPS, &transferred);
+        let received = Settings::from_transferred(&GROUPS, &transferred, environment);
         folder.close().unwrap();
         assert_eq!(received.transferred(), settings.transferred());
         assert_eq!(received.listing(), settings.listing());
+        assert_eq!(
+            received.oracle_cloud().is_ok(),
+            settings.oracle_cloud().is_ok()
+        );
         assert_eq!(
             received.secret(&KAFKA_PASSWORD).unwrap().reveal(),
             "pass-word"

@@ -61,6 +61,7 @@ impl Run<'_> {
                 group: self.config.group.clone(),
                 give_up_after: self.config.give_up_after,
                 cluster: window.topic.stream.cluster.clone(),
+                topic: window.topic.stream.topic.clone(),
                 topic_id: window.topic.topic_id.clone(),
                 routes: window.config.scope.routes,
                 slice: OffsetRange {
@@ -92,7 +93,7 @@ impl Run<'_> {
     pub(crate) fn slice(&self, task: &Task) -> Result<WindowOutcome, RunError> {
         let clock = Instant::now();
         let topic = TopicOffsets {
-            stream: task.stream(&self.config.kafka.topic),
+            stream: task.stream(),
             topic_id: task.topic_id.clone(),
             partition_offsets: Vec::new(),
             leader_epochs: BTreeMap::new(),

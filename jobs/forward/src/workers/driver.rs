@@ -122,7 +122,9 @@ impl<'d> Shared<'d> {
             self.in_flight += 1;
             let task = Task {
                 completed: self.merged.map_of(&slice),
-                deferred: self.merged.deferred(),
+                deferred: self
+                    .merged
+                    .deferred(slice.partition, self.driver.is_ordered),
                 slice: slice.clone(),
                 ..self.driver.task.clone()
             };
@@ -273,8 +275,11 @@ impl<'d> Shared<'d> {
                             let reason = format!("committing: {error}");
                             self.merged.stop(StopReason::ConcurrentRun(reason));
                         }
+                        // The group has changed: an event of the group follows.
+                        CommitError::Stale(_) => {}
                         error => {
                             tracing::warn!(%error, "a commit failed; the next commit covers the progress");
+                            self.merged.note(error.to_string());
                         }
                     }
                 }

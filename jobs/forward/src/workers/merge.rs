@@ -16,6 +16,9 @@ use crate::pipeline::{
 /// The most notes of all tasks together: each may have the same.
 const MAX_NOTES: usize = 50;
 
+/// Why a route is deferred in the later slices of one partition only.
+const ORDER_KEPT: &str = "records before these are deferred, and the deliveries have an order";
+
 /// The outcomes so far.
 pub(super) struct Merged {
     partitions: BTreeMap<i32, MergedPartition>,
@@ -37,6 +40,8 @@ struct MergedPartition {
     acknowledged: Option<Commit>,
     /// True if a slice has returned.
     is_touched: bool,
+    /// For each route, whether a slice has deferred records of it.
+    has_deferred: Vec<bool>,
 }
 
 impl Merged {
@@ -51,6 +56,7 @@ impl Merged {
                 requested: None,
                 acknowledged: None,
                 is_touched: false,
+                has_deferred: vec![false; routes],
             }
         };
         let partitions = states.iter().map(|(id, state)| (*id, merged(state)));
@@ -83,10 +89,20 @@ impl Merged {
         }
     }
 
-    /// Why tasks have deferred each route; `None`: they have not.
-    pub(super) fn deferred(&self) -> Vec<Option<String>> {
-        let routes = self.outcome.routes.iter();
-        routes.map(|route| route.deferred.clone()).collect()
+    /// Why the next task of a partition must defer each route; `None`: it must not. `is_ordered`: deliveries have an order,
+    /// so that a later slice must not deliver what an earlier one has deferred before.
+    pub(super) fn deferred(&self, partition: i32, is_ordered: bool) -> Vec<Option<String>> {
+        let of_partition = self.partitions.get(&partition);
+        let is_behind = |route: usize| {
+            let deferred = of_partition.map(|one| one.has_deferred.as_slice());
+            is_ordered && deferred.and_then(|deferred| deferred.get(route)) == Some(&true)
+        };
+        let routes = self.outcome.routes.iter().enumerate();
+        let reason = |(index, route): (usize, &RouteOutcome)| {
+            let behind = || is_behind(index).then(|| ORDER_KEPT.to_owned());
+            route.deferred.clone().or_else(behind)
+        };
+        routes.map(reason).collect()
     }
 
     /// The numbers of dead letters and of records.
@@ -107,6 +123,9 @@ impl Merged {
             return false;
         }
         partition.add(slice, one);
+        for (has_deferred, route) in partition.has_deferred.iter_mut().zip(&done.routes) {
+            *has_deferred |= route.has_deferred;
+        }
         let counters = &one.counters;
         self.records +=
             counters.delivered + counters.dead_lettered + counters.skipped + counters.open;
@@ -252,7 +271,8 @@ fn add_route(route: &mut RouteOutcome, more: RouteOutcome) {
         }
         route.requests.get_or_insert_default().add(requests);
     }
-    route.deferred = route.deferred.take().or(more.deferred);
+    let deferred = more.deferred.filter(|reason| reason != ORDER_KEPT);
+    route.deferred = route.deferred.take().or(deferred);
     route.has_deferred |= more.has_deferred;
 }
 

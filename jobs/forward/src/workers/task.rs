@@ -26,8 +26,9 @@ pub(crate) struct Task {
     pub(crate) group: String,
     /// How old a record may be before it is given up; `None`: never.
     pub(crate) give_up_after: Option<Duration>,
-    /// The cluster's id.
+    /// The identity of the stream, which idempotency keys contain: the cluster's id and the topic's id, or their names.
     pub(crate) cluster: String,
+    pub(crate) topic: String,
     /// The topic's id, if it has one.
     pub(crate) topic_id: Option<String>,
     /// The fingerprint of routes and schemas. A worker with another one would complete records of other routes.
@@ -55,10 +56,10 @@ pub(super) struct TaskResult {
 
 impl Task {
     /// The identity of the stream, which idempotency keys contain.
-    pub(crate) fn stream(&self, topic: &str) -> StreamId {
+    pub(crate) fn stream(&self) -> StreamId {
         StreamId {
             cluster: self.cluster.clone(),
-            topic: topic.to_owned(),
+            topic: self.topic.clone(),
         }
     }
 }

@@ -94,7 +94,7 @@ fn load(transferred: &TransferredSettings) -> anyhow::Result<Rc<Loaded>> {
     if let Some(known) = known.filter(|known| known.settings == *transferred) {
         return Ok(known);
     }
-    let settings = Settings::from_transferred(&GROUPS, transferred);
+    let settings = Settings::from_transferred(&GROUPS, transferred, environment()?);
     log::start(&settings)?;
     let loaded = Rc::new(Loaded {
         settings: transferred.clone(),

@@ -10,8 +10,9 @@ from . import _core
 #: The most offsets of a slice. After a crash of the driver, at most the slices in flight are repeated.
 SLICE_OFFSETS = 100_000
 
-#: How long the first executor may take to register, in seconds.
+#: How long the executors may take to register, in seconds, and how long after the last one another may follow.
 REGISTRATION_TIMEOUT = 30
+REGISTRATION_PAUSE = 1
 
 
 def main(arguments=None):
@@ -73,7 +74,7 @@ class SparkWorkers:
     def _execute(self, task):
         context = self._context
         context.setJobGroup(self._group, "a slice of the window")
-        # In the closure, and not as data: data would be written to a temporary file, with the secrets of the settings.
+        # In the closure, and not as data: Spark writes data to a temporary file. A closure of more than 1 MiB too.
         job = context.parallelize([None], 1).map(lambda _: _core.run_task(task))
         try:
             [result] = job.collect()
@@ -100,13 +101,19 @@ def _tasks(context):
 
 
 def _await_executors(context):
-    """Waits until an executor is registered: before, their number of cores is unknown."""
+    """Waits until the executors are registered: before, their number of cores is unknown. They register one after
+    another, so their number has to stay the same for a while."""
     if context.master.startswith("local"):
         return
-    end = time.monotonic() + REGISTRATION_TIMEOUT
+    now = start = time.monotonic()
     # The driver counts as one.
-    while context._jsc.sc().getExecutorMemoryStatus().size() < 2 and time.monotonic() < end:
+    count, since = 1, now
+    while now < start + REGISTRATION_TIMEOUT and (count < 2 or now < since + REGISTRATION_PAUSE):
         time.sleep(0.05)
+        now = time.monotonic()
+        registered = context._jsc.sc().getExecutorMemoryStatus().size()
+        if registered != count:
+            count, since = registered, now
 
 
 def _positive(conf, name):

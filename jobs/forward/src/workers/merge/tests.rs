@@ -119,11 +119,28 @@ fn a_deferred_route_is_known_to_later_tasks_and_its_pause_outlasts_them() {
     first.routes[0].deferred = Some("the circuit is open".to_owned());
     first.routes[0].pause = Some(Duration::from_secs(60));
     assert!(merged.add(&slice, first));
-    assert_eq!(merged.deferred(), [Some("the circuit is open".to_owned())]);
+    let reason = Some("the circuit is open".to_owned());
+    assert_eq!(merged.deferred(0, false), [reason.clone()]);
+    assert_eq!(merged.deferred(1, true), [reason]);
     // The later task sends no request.
     let slice = range(25, 50);
     let mut second = done(&slice, 25);
     second.routes[0].requests = Some(RouteStatistics::default());
     assert!(merged.add(&slice, second));
     assert_eq!(merged.end().routes[0].pause, Some(Duration::from_secs(60)));
+}
+
+#[test]
+fn what_an_ordered_route_has_deferred_is_not_overtaken_in_its_partition() {
+    let mut merged = merged();
+    let slice = range(0, 25);
+    assert!(merged.add(&slice, done(&slice, 1)));
+    assert_eq!(merged.deferred(0, false), [None]);
+    assert_eq!(merged.deferred(0, true), [Some(ORDER_KEPT.to_owned())]);
+    // The task that was held back does not hold back the other partitions.
+    let slice = range(25, 50);
+    let mut second = done(&slice, 25);
+    second.routes[0].deferred = Some(ORDER_KEPT.to_owned());
+    assert!(merged.add(&slice, second));
+    assert_eq!(merged.deferred(1, true), [None]);
 }
