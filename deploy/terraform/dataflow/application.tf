@@ -32,7 +32,11 @@ resource "oci_dataflow_application" "forward" {
   )
 
   # Without dataflow.auth a run acts as the user who started it, with a delegation token, which the job cannot use.
-  configuration = merge(var.spark_configuration, { "dataflow.auth" = "resource_principal" })
+  configuration = merge(
+    { "spark.frontdoor.tasks" = tostring(var.executor.count * floor(var.executor.ocpus * var.executor.threads_per_ocpu)) },
+    var.spark_configuration,
+    { "dataflow.auth" = "resource_principal" },
+  )
 
   driver_shape = var.driver.shape
   driver_shape_config {

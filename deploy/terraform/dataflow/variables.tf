@@ -159,12 +159,13 @@ variable "driver" {
 }
 
 variable "executor" {
-  description = "The number, shape and size of the executors."
+  description = "The number, shape and size of the executors. threads_per_ocpu is 2 for x86 and 1 for Arm (VM.Standard.A1.Flex): one task runs on each."
   type = object({
-    count         = optional(number, 2)
-    shape         = optional(string, "VM.Standard.E4.Flex")
-    ocpus         = optional(number, 1)
-    memory_in_gbs = optional(number, 16)
+    count            = optional(number, 2)
+    shape            = optional(string, "VM.Standard.E4.Flex")
+    ocpus            = optional(number, 1)
+    memory_in_gbs    = optional(number, 16)
+    threads_per_ocpu = optional(number, 2)
   })
   default = {}
 

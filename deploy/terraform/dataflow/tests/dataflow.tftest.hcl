@@ -114,8 +114,29 @@ run "runs_use_the_resource_principal" {
   }
 
   assert {
-    condition     = oci_dataflow_application.forward.configuration == tomap({ "dataflow.auth" = "resource_principal", "spark.frontdoor.sliceOffsets" = "50000" })
+    condition     = oci_dataflow_application.forward.configuration["dataflow.auth"] == "resource_principal"
     error_message = "A run acts as the user who starts it."
+  }
+
+  assert {
+    condition     = oci_dataflow_application.forward.configuration["spark.frontdoor.sliceOffsets"] == "50000"
+    error_message = "A Spark property is missing."
+  }
+}
+
+run "one_task_runs_on_each_thread_of_the_executors" {
+  variables {
+    executor = { count = 3, ocpus = 4, memory_in_gbs = 32 }
+  }
+
+  assert {
+    condition     = oci_dataflow_application.forward.configuration["spark.frontdoor.tasks"] == "24"
+    error_message = "3 executors with 4 OCPUs of 2 threads do not run 24 tasks."
+  }
+
+  assert {
+    condition     = oci_dataflow_application.forward.num_executors == 3 && oci_dataflow_application.forward.executor_shape_config[0].ocpus == 4
+    error_message = "The executors have another size."
   }
 }
 
