@@ -6,7 +6,7 @@ DOCKER ?= docker
 IMAGE_TAG ?= $(shell git describe --tags --always --dirty)
 REVISION ?= $(shell git rev-parse HEAD 2>/dev/null)
 IMAGES := fn-recep-avro api-avro-sample forward
-# The stage of deploy/terraform: first foundation, then pipeline.
+# The stage of deploy/terraform: first foundation, then pipeline; dataflow is optional.
 STAGE ?= pipeline
 
 images: ## Build the container images, tagged IMAGE_TAG (default: the commit)
@@ -39,6 +39,10 @@ invoke: ## Send FILE=record.bin through the gateway, with the bearer token in TO
 	  curl --fail-with-body --silent --show-error --header 'Content-Type: application/octet-stream' --header @- \
 	    --data-binary @"$(FILE)" "$$endpoint"
 
+dataflow-archive: needs ## Build the wheel of jobs/spark for OCI Data Flow, and target/dataflow/archive.zip (PyPI)
+	@deploy/dataflow/wheel
+	@deploy/dataflow/archive target/dataflow/frontdoor_spark-*.whl --output target/dataflow/archive.zip
+
 deploy-check: build ## Check deploy/ without a cloud; runs cron and the pods' commands with Apache Kafka (Go 1.24)
 	@deploy/check/run
 
@@ -54,4 +58,4 @@ e2e-fn: build ## The same with Fn's server and CLI, built from their Go modules 
 e2e-lambda: needs ## Package the function for Lambda and test the package with events of API Gateway and load balancers
 	@deploy/lambda/e2e
 
-.PHONY: images push plan deploy invoke deploy-check e2e-cron e2e-images e2e-fn e2e-lambda
+.PHONY: images push plan deploy invoke dataflow-archive deploy-check e2e-cron e2e-images e2e-fn e2e-lambda

@@ -8,8 +8,8 @@ from tools import DEPLOY, kustomize, run
 KUBERNETES = DEPLOY / "kubernetes"
 #: Components that can be added to each overlay; several are joined by +.
 COMPONENTS = {
-    "in-cluster-kafka": ["", "every", "indexed", "keda", "pushgateway", "every+monitor-every", "monitor-function"],
-    "oci": ["", "every", "indexed", "keda", "keda+keda-sasl", "pushgateway", "every+monitor-every"],
+    "in-cluster-kafka": ["", "every", "indexed", "keda", "pushgateway", "every+monitor-every", "monitor-function", "spark"],
+    "oci": ["", "every", "indexed", "keda", "keda+keda-sasl", "pushgateway", "every+monitor-every", "spark", "spark+pushgateway"],
 }
 
 
@@ -47,3 +47,9 @@ def forward(manifests):
     """The job's manifest, the job's or deployment's spec, its pod and its container."""
     manifest, spec, template = next(found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward")
     return manifest, spec, template["spec"], template["spec"]["containers"][0]
+
+
+def config_map(manifests, name):
+    """The data of a ConfigMap; kustomize appends a digest to its name."""
+    (data,) = [m["data"] for m in manifests if m["kind"] == "ConfigMap" and m["metadata"]["name"].startswith(f"{name}-")]
+    return data

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tools import DEPLOY, HOME, ROOT, provider, run, terraform
 
-MODULES = ["foundation", "pipeline"]
+MODULES = ["foundation", "pipeline", "dataflow"]
 
 
 def environment() -> dict[str, str]:

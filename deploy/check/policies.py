@@ -16,7 +16,7 @@ RESOURCES = {"objects", "secret-bundles", "repos", "functions-family", "stream-p
 VARIABLES = {
     "request.principal.type", "request.resource.compartment.id",
     "target.bucket.name", "target.secret.id", "target.streampool.id",
-    "resource.type", "resource.compartment.id",
+    "resource.type", "resource.compartment.id", "tag.oci-dataflow.application-id.value",
 }
 
 TOKEN = re.compile(r"\s*(?:(?P<brace>[{},])|(?P<text>'[^']*')|(?P<operator>!?=)|(?P<word>[\w.-]+))")
@@ -38,7 +38,7 @@ class Statement:
 
 
 STATEMENT = re.compile(
-    r"Allow (?P<subject>any-user|(?:dynamic-group|group)(?: id)? \S+) to (?P<verb>\w+) (?P<resource>[\w-]+)"
+    r"Allow (?P<subject>any-user|service \w+|(?:dynamic-group|group)(?: id)? \S+) to (?P<verb>\w+) (?P<resource>[\w-]+)"
     r" in (?P<place>tenancy|compartment id \S+)(?: where (?P<condition>.+))?",
 )
 

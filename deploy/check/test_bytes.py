@@ -120,7 +120,7 @@ def test_make_reports_missing_variables():
         assert done.returncode != 0 and word in done.stderr
 
 
-@pytest.mark.parametrize("stage", ["foundation", "pipeline"])
+@pytest.mark.parametrize("stage", ["foundation", "pipeline", "dataflow"])
 def test_make_plan_uses_the_stage_and_the_image_tag(stage, tmp_path):
     terraform = tmp_path / "terraform"
     terraform.write_text('#!/bin/sh\necho "$TF_VAR_image_tag $*"\n')

@@ -7,7 +7,7 @@ import jsonschema
 import kubernetes_validate
 import pytest
 import yaml
-from manifests import COMPONENTS, build, containers, forward, pods
+from manifests import COMPONENTS, build, config_map, containers, forward, pods
 from settings import catalog, seconds, secrets, unknown_flags, unknown_variables
 from tools import DEPLOY
 
@@ -85,11 +85,11 @@ def test_rejects_an_invalid_custom_resource(built, path, value):
 def test_names_only_settings_that_exist(built, overlay, component):
     variables = set()
     for manifest in built[overlay, component]:
-        if manifest["kind"] == "ConfigMap":
+        if manifest["kind"] == "ConfigMap" and not manifest["metadata"]["name"].startswith("forward-spark"):
             variables |= set(manifest["data"])
     for _, container in containers(built[overlay, component]):
         if container["name"] in PROGRAMS:
-            variables |= {entry["name"] for entry in container.get("env", [])}
+            variables |= {entry["name"] for entry in container.get("env", []) if "fieldRef" not in entry.get("valueFrom", {})}
             assert unknown_flags(container.get("args", [])) == []
     assert {"LISTEN", "KAFKA_BOOTSTRAP_SERVERS"} <= variables
     assert unknown_variables(variables) == []
@@ -118,7 +118,8 @@ def test_complies_with_the_restricted_pod_standard(built, overlay, component):
         context = pod["securityContext"]
         assert context["runAsNonRoot"] is True and context["runAsUser"] == 1000, name
         assert context["seccompProfile"]["type"] == "RuntimeDefault", name
-        assert pod["automountServiceAccountToken"] is False, f"{name} has a token for the Kubernetes API"
+        has_token = component.startswith("spark") and name == "forward"  # the driver starts its executors
+        assert pod["automountServiceAccountToken"] is has_token, f"{name} and a token for the Kubernetes API"
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(pod), name
         for container in pod["containers"]:
             own = container["securityContext"]
@@ -142,7 +143,7 @@ def test_every_container_has_limits_a_pinned_image_and_probes(built, overlay, co
                 assert kind["port"] in named, f"{name}: {probe} uses an unknown port"
 
 
-@each("", "indexed", "pushgateway")
+@each("", "indexed", "pushgateway", "spark")
 def test_a_run_ends_before_kubernetes_stops_the_pod(built, overlay, component):
     manifest, job, pod, container = forward(built[overlay, component])
     assert manifest["kind"] == "CronJob" and manifest["spec"]["concurrencyPolicy"] == "Forbid"
@@ -156,7 +157,7 @@ def test_a_run_ends_before_kubernetes_stops_the_pod(built, overlay, component):
     assert pod["restartPolicy"] == "Never", "required by the failure policy"
 
 
-@each("", "indexed", "keda")
+@each("", "indexed", "keda", "spark")
 def test_the_failure_policy_covers_every_exit_code(built, overlay, component):
     rules = forward(built[overlay, component])[1]["podFailurePolicy"]["rules"]
     codes = {rule["action"]: set(rule["onExitCodes"]["values"]) for rule in rules if "onExitCodes" in rule}
@@ -170,6 +171,71 @@ def test_indexed_pods_share_the_partitions(built, overlay, component):
     assert job["completionMode"] == "Indexed" and job["completions"] == job["parallelism"] == 4
     assert container["args"][-2:] == ["--concurrent-runs", "share"]
     assert "backoffLimit" not in job and job["backoffLimitPerIndex"] == 2
+
+
+def spark_files(manifests):
+    """The properties of the Spark application, and its executors' pod template."""
+    files = config_map(manifests, "forward-spark")
+    lines = [line.split() for line in files["spark.properties"].splitlines() if line and not line.startswith("#")]
+    return dict(lines), yaml.safe_load(files["executor.yaml"])
+
+
+@each("spark", "spark+pushgateway")
+def test_component_spark_makes_the_job_the_driver_of_an_application(built, overlay, component):
+    manifests = built[overlay, component]
+    _, _, pod, container = forward(manifests)
+    properties, _ = spark_files(manifests)
+    without = forward(built[overlay, component.removeprefix("spark").removeprefix("+")])[3]
+    assert container["args"] == without["args"] and container["envFrom"] == without["envFrom"], "not the arguments and settings of the job"
+    assert container["command"][0].endswith("/spark-submit") and container["command"][-1] == "/opt/frontdoor/app.py"
+    assert properties["spark.submit.deployMode"] == "client", "the pod would not end with the exit code of the application"
+    assert properties["spark.kubernetes.container.image"] == container["image"], "driver and executors have different images"
+    mounted = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
+    (volume,) = [volume for volume in pod["volumes"] if volume.get("configMap", {}).get("name", "").startswith("forward-spark")]
+    assert f"--properties-file={mounted[volume['name']]}/spark.properties" in container["command"]
+    assert properties["spark.kubernetes.executor.podTemplateFile"] == f"{mounted[volume['name']]}/executor.yaml"
+    assert properties["spark.authenticate"] == properties["spark.network.crypto.enabled"] == "true", "secrets are sent in clear text"
+
+
+@pytest.mark.parametrize("version", VERSIONS)
+@each("spark")
+def test_executors_comply_with_the_restricted_pod_standard(built, overlay, component, version):
+    _, pod = spark_files(built[overlay, component])
+    named = pod | {"metadata": pod["metadata"] | {"name": "executor"}}
+    (container,) = pod["spec"]["containers"]
+    # Spark sets the image.
+    kubernetes_validate.validate(named, version, strict=True)
+    assert pod["spec"]["securityContext"]["runAsNonRoot"] is True and pod["spec"]["securityContext"]["runAsUser"] == 1000
+    assert pod["spec"]["securityContext"]["seccompProfile"]["type"] == "RuntimeDefault"
+    assert pod["spec"]["automountServiceAccountToken"] is False, "executors have a token for the Kubernetes API"
+    context = container["securityContext"]
+    assert context["allowPrivilegeEscalation"] is False and context["capabilities"] == {"drop": ["ALL"]}
+
+
+@each("spark")
+def test_executors_have_the_connections_of_the_job(built, overlay, component):
+    manifests = built[overlay, component]
+    _, _, template = next(found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward")
+    driver, executor = template["metadata"]["labels"], spark_files(manifests)[1]["metadata"]["labels"]
+    policies = [m for m in manifests if m["kind"] == "NetworkPolicy"]
+    selected = {
+        name: {p["metadata"]["name"] for p in policies if p["spec"]["podSelector"].get("matchLabels", {}).items() <= labels.items()}
+        for name, labels in (("driver", driver), ("executor", executor))
+    }
+    assert selected["driver"] - selected["executor"] == {"spark-driver-allow-api"} and selected["executor"] < selected["driver"]
+    assert {"spark-allow-application", "job-allow-endpoints"} <= selected["executor"]
+
+
+@each("spark")
+def test_the_driver_may_manage_pods_but_not_secrets(built, overlay, component):
+    manifests = built[overlay, component]
+    (role,) = [m for m in manifests if m["kind"] == "Role"]
+    (binding,) = [m for m in manifests if m["kind"] == "RoleBinding"]
+    assert binding["roleRef"]["name"] == role["metadata"]["name"]
+    (subject,) = binding["subjects"]
+    assert (subject["name"], subject["namespace"]) == (forward(manifests)[2]["serviceAccountName"], "frontdoor")
+    assert {name for rule in role["rules"] for name in rule["resources"]} == {"pods", "configmaps"}
+    assert not any("*" in rule["verbs"] for rule in role["rules"])
 
 
 @each("every", "every+monitor-every")
@@ -254,7 +320,7 @@ def test_prometheus_reaches_what_it_scrapes_and_has_its_token(built, overlay, co
 @each("pushgateway")
 def test_the_job_reaches_the_pushgateway(built, overlay, component):
     manifests = built[overlay, component]
-    settings = next(m["data"] for m in manifests if m["kind"] == "ConfigMap")
+    settings = config_map(manifests, "frontdoor-settings")
     found = re.fullmatch(r"http://([\w-]+)\.(\w+):(\d+)", settings["METRICS_PUSHGATEWAY"])
     (policy,) = [m for m in manifests if m["metadata"]["name"] == "job-allow-pushgateway"]
     (rule,) = policy["spec"]["egress"]
@@ -274,7 +340,7 @@ def test_on_oracle_cloud_the_job_requires_its_credentials(built, overlay, compon
 def test_urls_and_selectors_refer_to_existing_objects(built, overlay, component):
     manifests = built[overlay, component]
     names = {m["metadata"]["name"] for m in manifests if m["kind"] == "Service"}
-    settings = next(m["data"] for m in manifests if m["kind"] == "ConfigMap")
+    settings = config_map(manifests, "frontdoor-settings")
     for setting in ("API_TYPE_A_URL", "API_TYPE_B_URL"):
         host = re.fullmatch(r"http://([\w-]+):8080/", settings[setting])[1]
         assert host in names, f"{setting} contains {host}, which is not a Service"

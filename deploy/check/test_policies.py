@@ -30,6 +30,7 @@ def test_parses_all_inside_any_into_branches():
         f"Allow {GROUP} to read objects in {PLACE} where target.bucket.name = a",
         f"Allow {GROUP} to read objects in {PLACE} where target.bucket.name = 'a' or",
         f"Allow any-user to use functions-family in {PLACE}",
+        f"Allow service to read objects in {PLACE}",
     ],
 )
 def test_rejects_an_invalid_statement(text):

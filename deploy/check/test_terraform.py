@@ -66,9 +66,24 @@ def test_rejects_an_invalid_module(copy, environment, file, old, new, complaint)
     assert done.returncode != 0 and complaint in done.stderr + done.stdout, done.stderr + done.stdout
 
 
+@pytest.mark.parametrize(
+    ("old", "new", "complaint"),
+    [
+        ("archive_uri", "archive_url", "Unsupported argument"),
+        ("  num_executors  = var.executor.count\n", "", "Missing required argument"),
+        ("driver_shape_config {", "driver_config {", "Unsupported block type"),
+        ('resource "oci_dataflow_application"', 'resource "oci_dataflow_schedule"', "Invalid resource type"),
+    ],
+)
+def test_rejects_an_invalid_application_on_data_flow(copy, environment, old, new, complaint):
+    change(copy / "dataflow/application.tf", old, new)
+    done = run(terraform(), f"-chdir={copy / 'dataflow'}", "validate", "-no-color", env=environment, check=False)
+    assert done.returncode != 0 and complaint in done.stderr + done.stdout, done.stderr + done.stdout
+
+
 @pytest.fixture(scope="session")
 def tested(tmp_path_factory):
-    """The output of both modules' tests."""
+    """The output of the modules' tests."""
     place = copy_to(tmp_path_factory.mktemp("tested"))
     return {module: messages(place / module) for module in MODULES}
 
@@ -123,6 +138,40 @@ def test_policies_grant_only_the_needed_permissions(tested):
         ("stream", "use", "stream-push"),
         ("stream", "use", "stream-pull"),
     }
+
+
+def test_runs_on_data_flow_get_only_the_needed_permissions(tested):
+    given = {}
+    for resource in resources(tested["dataflow"], "runs_use_the_resource_principal"):
+        if resource["type"] == "oci_identity_policy":
+            for text in resource["values"]["statements"]:
+                statement = parse_statement(text)
+                assert statement.place == "compartment id ocid1.compartment.oc1..aaaacompartment", text
+                (subject,) = statement.subject.split()[:1]
+                allowed = {value for branch in statement.condition for value in branch.values()}
+                given[subject, statement.verb, statement.resource] = allowed
+    assert given == {
+        ("dynamic-group", "read", "objects"): {"config", "avro-schema-bucket", "frontdoor-dataflow"},
+        ("dynamic-group", "read", "secret-bundles"): {f"ocid1.vaultsecret.oc1.sa-saopaulo-1.aaaa{name}" for name in ("one", "two")},
+        ("dynamic-group", "manage", "objects"): {"frontdoor-dataflow-logs"},
+        ("service", "read", "objects"): {"frontdoor-dataflow-logs"},
+    }
+
+
+def test_the_dynamic_group_matches_the_runs_of_one_application(tested):
+    groups = [r for r in resources(tested["dataflow"], "runs_use_the_resource_principal") if r["type"] == "oci_identity_dynamic_group"]
+    (branch,) = parse_rule(groups[0]["values"]["matching_rule"])
+    assert branch == {
+        "resource.type": "dataflowrun",
+        "resource.compartment.id": "ocid1.compartment.oc1..aaaacompartment",
+        "tag.oci-dataflow.application-id.value": "ocid1.dataflowapplication.oc1.sa-saopaulo-1.aaaaapplication",
+    }
+
+
+def test_data_flow_passes_only_flags_that_exist(tested):
+    passed = [r["values"]["arguments"] for r in resources(tested["dataflow"]) if r["type"] == "oci_dataflow_application"]
+    assert len(passed) >= 4 and all(arguments[0] == "run" for arguments in passed)
+    assert [unknown_flags(arguments[1:]) for arguments in passed] == [[]] * len(passed)
 
 
 def test_dynamic_groups_match_one_compartment_only(tested):

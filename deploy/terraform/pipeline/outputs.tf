@@ -53,3 +53,14 @@ output "job_security_group" {
   description = "The security group that may connect to the stream and the endpoints, for a job that runs elsewhere."
   value       = oci_core_network_security_group.part["job"].id
 }
+
+output "dataflow_variables" {
+  description = "The line for dataflow/terraform.tfvars, if the job runs on Data Flow."
+  value = "pipeline = ${jsonencode({
+    settings       = local.settings
+    secret_ids     = [for name in local.job_secrets : oci_vault_secret.setting[name].id]
+    subnet_id      = oci_core_subnet.part["apps"].id
+    security_group = oci_core_network_security_group.part["job"].id
+    dns_zones      = distinct(concat([oci_streaming_stream_pool.main.endpoint_fqdn], [for url in values(local.api_urls) : regex("^https?://([^/:?#]+)", url)[0]]))
+  })}\n"
+}

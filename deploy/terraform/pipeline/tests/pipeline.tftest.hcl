@@ -266,6 +266,25 @@ run "settings_refer_to_the_secrets" {
   }
 }
 
+run "data_flow_gets_the_resources_of_the_job" {
+  assert {
+    condition     = jsondecode(trimprefix(output.dataflow_variables, "pipeline = ")).settings == output.settings
+    error_message = "A run on Data Flow has other settings than a job elsewhere."
+  }
+
+  assert {
+    condition     = toset(jsondecode(trimprefix(output.dataflow_variables, "pipeline = ")).secret_ids) == toset(values(output.secret_ids))
+    error_message = "A run on Data Flow cannot read the job's secrets."
+  }
+
+  assert {
+    condition = toset(jsondecode(trimprefix(output.dataflow_variables, "pipeline = ")).dns_zones) == toset([
+      "cell-1.streaming.private.example", "api-type-a.apps.frontdoor.oraclevcn.com", "api-type-b.apps.frontdoor.oraclevcn.com",
+    ])
+    error_message = "A run on Data Flow cannot resolve the stream or an endpoint."
+  }
+}
+
 run "creates_a_stream_for_dead_letters" {
   assert {
     condition     = oci_streaming_stream.dead_letter.name == "FrontDoorTopic-dead-letter" && oci_streaming_stream.topic.partitions == 1
