@@ -1,6 +1,6 @@
 """Reads a topic with Spark's Kafka source into mapInArrow, which only counts: what reading through Spark costs.
 
-Prints the number of records and the seconds, without the start of Spark. Environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC.
+Prints the number of records, and the monotonic clock before and after it: without the start of Spark. Environment: KAFKA_BOOTSTRAP_SERVERS, KAFKA_TOPIC.
 """
 
 import os
@@ -28,7 +28,7 @@ def main():
         .select("partition", "offset", "value")
     )
     rows = sum(row.rows for row in records.mapInArrow(count, "rows long").collect())
-    print(f"drained {rows} {time.monotonic() - started:.3f}")
+    print(f"drained {rows} {started} {time.monotonic()}")
     spark.stop()
 
 

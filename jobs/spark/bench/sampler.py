@@ -13,13 +13,13 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def kind_of(line):
-    """Which part of Spark a process is, by its command line; None: none of a run."""
+    """Which part of Spark a process is, by its command line; None: none of a run, or it has ended."""
+    if not line or "deploy.worker.Worker" in line:
+        return None
     if "CoarseGrainedExecutorBackend" in line:
         return "executor"
     if "pyspark.daemon" in line:
         return "python"
-    if "deploy.worker.Worker" in line:
-        return None
     return "driver"
 
 
