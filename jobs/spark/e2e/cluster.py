@@ -35,15 +35,18 @@ class Cluster:
             processes.wait_until(lambda: self._logged(name, "Successfully registered with master "), f"Spark's {name}")
 
     def _start_worker(self, number):
+        # Spark copies a slow task only to another host, so each worker has an address of its own.
+        host = f"127.0.0.{number + 1}"
         return self._start(
-            f"worker-{number}", "worker.Worker", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0",
+            f"worker-{number}", "worker.Worker", "--host", host, "--port", "0", "--webui-port", "0",
             "--cores", "1", "--memory", "2g", "--work-dir", str(self.directory / f"work-{number}"), self.url,
+            host=host,
         )  # fmt: skip
 
-    def _start(self, name, program, *arguments):
+    def _start(self, name, program, *arguments, host="127.0.0.1"):
         command = [HOME / "bin/spark-class", f"org.apache.spark.deploy.{program}", *arguments]
         with open(self.directory / f"{name}.log", "wb") as log:
-            environment = {**self.environment, "SPARK_DAEMON_MEMORY": "256m"}
+            environment = {**self.environment, "SPARK_DAEMON_MEMORY": "256m", "SPARK_LOCAL_IP": host}
             return processes.start(command, env=environment, stdout=log, stderr=log)
 
     def _logged(self, name, text):
