@@ -72,10 +72,6 @@ bench-fn-images: needs ## The same in containers, and with an empty Rust functio
 	$(CARGO) build --release -p tools --bins
 	@deploy/images/engine sh -c 'deploy/fn/images && target/release/bench-door --kafka --images'
 
-bench-spark: needs ## Compare the job with Spark Structured Streaming (Java 17, Maven, PyPI)
-	$(CARGO) build --release -p forward -p tools --bins
-	@target/release/bench-window --only 1 --spark deploy/kafka/spark/run
-
 bench-cold-start: needs ## Compare cold starts with settings in bucket and vault, and in a local file
 	$(CARGO) build --release -p fn-recep-avro -p tools --bins
 	@target/release/bench-cold-start
@@ -86,6 +82,7 @@ e2e-oci: needs ## Run the pipeline with settings from Oracle Cloud's buckets and
 oci-compare: needs ## Compare signatures with those of Oracle's Python SDK (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e openapi-check callers-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-spark bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e openapi-check callers-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk
+include jobs/spark/spark.mk

@@ -9,8 +9,7 @@
 //! 6. one POST each with `ORDER=key` and `ORDER=partition` ÷ `ORDER=none`, over a thousand keys;
 //! 7. fast routes beside a slow one ÷ alone;
 //! 8. framed records, whose schema is in Apicurio Registry ÷ raw ones, filtering and one POST each;
-//! 9. with `METRICS_FILE` ÷ without, filtering and one POST each;
-//! 10. with `--spark`, the first measurement with Spark Structured Streaming.
+//! 9. with `METRICS_FILE` ÷ without, filtering and one POST each.
 //!
 //! Times are from process start to exit. Broker, server and client share the processors, so the processor time of each side is
 //! reported too.
@@ -47,9 +46,6 @@ struct Flags {
     /// The path of the job. Default: `forward` in the folder of this program.
     #[arg(long)]
     forward: Option<PathBuf>,
-    /// Compares with Spark, with this script (deploy/kafka/spark/run).
-    #[arg(long)]
-    spark: Option<PathBuf>,
     /// The numbers of the measurements, such as 1,2,5.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 3, 4, 5, 6, 7, 8, 9])]
     only: Vec<u8>,
@@ -79,6 +75,10 @@ enum Part {
         /// The number of connections.
         connections: usize,
     },
+    /// The endpoint of the measurements, for a benchmark outside this program: prints its URL, and for each line of the
+    /// standard input the number of requests since the previous one. Ends with the standard input.
+    #[command(hide = true)]
+    Serve,
 }
 
 fn main() -> Result<()> {
@@ -90,6 +90,7 @@ fn main() -> Result<()> {
             requests,
             connections,
         }) => return ceiling::run(address, requests, connections),
+        Some(Part::Serve) => return serve(),
         None => {}
     }
     let own = std::env::current_exe()?;
@@ -111,7 +112,6 @@ fn main() -> Result<()> {
         rounds: flags.rounds,
         only: flags.only,
         forward,
-        spark: flags.spark,
         own,
     };
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -122,6 +122,19 @@ fn main() -> Result<()> {
         println!("{}", serde_json::to_string_pretty(&outcome)?);
     } else {
         print!("{}", outcome.table());
+    }
+    Ok(())
+}
+
+fn serve() -> Result<()> {
+    let server = server::Server::start()?;
+    println!("{}", server.url());
+    let mut reported = 0;
+    for line in std::io::stdin().lines() {
+        line?;
+        let requests = server.requests();
+        println!("{}", requests - reported);
+        reported = requests;
     }
     Ok(())
 }

@@ -6,7 +6,6 @@ use std::fmt::Write as _;
 use serde::Serialize;
 
 use crate::measure::Cost;
-use crate::rounds::Outpaced;
 
 /// All results.
 #[derive(Debug, Default, Serialize)]
@@ -37,8 +36,6 @@ pub(crate) struct Outcome {
     pub(crate) first_request_replay_ms: Option<f64>,
     /// Start to exit with nothing to do.
     pub(crate) empty_window_ms: Option<f64>,
-    /// The same window by Spark.
-    pub(crate) spark: Option<Outpaced>,
 }
 
 /// The job compared with its limit, each with its fastest round.
@@ -143,19 +140,6 @@ impl Outcome {
             if let Some(milliseconds) = milliseconds {
                 let _ = writeln!(text, "| {name} | | | {milliseconds:.0} ms | | |");
             }
-        }
-        if let Some(spark) = &self.spark {
-            let _ = writeln!(
-                text,
-                "| the filter-only window by Spark, start to exit | **{:.0}** | {:.1} s | {:.2} s | | |\n\
-                 | its peak memory | **{:.0}** | {:.0} MiB | {:.0} MiB | | |",
-                spark.times_faster,
-                spark.spark.seconds,
-                spark.job.seconds,
-                spark.times_smaller,
-                spark.spark.peak_mib,
-                spark.job.peak_mib,
-            );
         }
         text
     }

@@ -36,8 +36,6 @@ pub(crate) struct Plan {
     pub(crate) only: Vec<u8>,
     /// The path of the job.
     pub(crate) forward: PathBuf,
-    /// The path of the script that runs Spark.
-    pub(crate) spark: Option<PathBuf>,
     /// The path of this program.
     pub(crate) own: PathBuf,
 }
@@ -73,7 +71,7 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         ..Outcome::default()
     };
     eprintln!("bench-window: filling topics of {} records", plan.records);
-    if wants(1) || wants(4) || plan.spark.is_some() {
+    if wants(1) || wants(4) {
         topic::fill(&bench.topics, "sparse", plan.records, 100).await?;
         let (ratio, memory) = bench.filter("sparse")?;
         outcome.filter_only = Some(ratio);
@@ -134,9 +132,6 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
     }
     if wants(9) {
         outcome.metrics = bench.metrics().await?;
-    }
-    if let Some(script) = &plan.spark {
-        outcome.spark = Some(bench.spark("sparse", script)?);
     }
     Ok(outcome)
 }
@@ -379,45 +374,4 @@ impl Bench<'_> {
         }
         Ok(best)
     }
-
-    fn spark(&mut self, topic: &str, script: &PathBuf) -> Result<Outpaced> {
-        let fetched = Command::new(script).arg("--fetch").status()?;
-        ensure!(fetched.success(), "Spark cannot be downloaded");
-        let server = Server::start()?;
-        let mut command = Command::new(script);
-        command
-            .env("KAFKA_BOOTSTRAP_SERVERS", self.kafka.bootstrap())
-            .env("KAFKA_TOPIC", topic)
-            .env("API_TYPE_A_URL", server.url())
-            .env("API_TYPE_B_URL", server.url())
-            .env("SPARK_CHECKPOINT", self.files.path().join("checkpoint"));
-        eprintln!("bench-window: running Spark");
-        let spark = measure::run(&mut command, &[0])?;
-        let posted = server.requests();
-        ensure!(
-            posted == self.plan.records.div_ceil(100),
-            "Spark posted {posted} records"
-        );
-        let server = Server::start()?;
-        let job = self.forward(topic, &server, &[])?;
-        Ok(Outpaced {
-            times_faster: spark.seconds / job.seconds,
-            times_smaller: spark.peak_mib / job.peak_mib,
-            spark,
-            job,
-        })
-    }
-}
-
-/// The job compared with Spark.
-#[derive(Clone, Debug, serde::Serialize)]
-pub(crate) struct Outpaced {
-    /// Spark's measurements.
-    pub(crate) spark: Cost,
-    /// The job's measurements.
-    pub(crate) job: Cost,
-    /// How many times longer Spark took.
-    pub(crate) times_faster: f64,
-    /// How many times more memory it held.
-    pub(crate) times_smaller: f64,
 }
