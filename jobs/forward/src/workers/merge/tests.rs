@@ -119,9 +119,9 @@ fn a_deferred_route_is_known_to_later_tasks_and_its_pause_outlasts_them() {
     first.routes[0].deferred = Some("the circuit is open".to_owned());
     first.routes[0].pause = Some(Duration::from_secs(60));
     assert!(merged.add(&slice, first));
-    let reason = Some("the circuit is open".to_owned());
-    assert_eq!(merged.deferred(0, false), [reason.clone()]);
-    assert_eq!(merged.deferred(1, true), [reason]);
+    let deferred = [Some("the circuit is open".to_owned())];
+    assert_eq!(merged.deferred(0, false), deferred);
+    assert_eq!(merged.deferred(1, true), deferred);
     // The later task sends no request.
     let slice = range(25, 50);
     let mut second = done(&slice, 25);
