@@ -62,6 +62,7 @@ const OTHER_NAMES: [&str; 13] = [
     // Arguments of make.
     "BENCH",
     "CHAOS",
+    "SPARK_E2E",
     "RUSTDOCFLAGS",
 ];
 
@@ -242,7 +243,9 @@ fn every_link_leads_to_a_file_and_heading() {
 
 #[test]
 fn every_make_target_exists() {
-    let makefiles: String = ["Makefile", "deploy/deploy.mk"].map(read).concat();
+    let makefiles: String = ["Makefile", "deploy/deploy.mk", "jobs/spark/spark.mk"]
+        .map(read)
+        .concat();
     let mut found = 0;
     for document in documents() {
         for code in document.code() {
