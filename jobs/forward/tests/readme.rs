@@ -44,7 +44,7 @@ static GROUPS: [&Group; 17] = [
 ];
 
 /// Names in upper case that are not settings of the programs.
-const OTHER_NAMES: [&str; 13] = [
+const OTHER_NAMES: [&str; 14] = [
     // Variables of OpenSSL and of HTTP clients.
     "SSL_CERT_FILE",
     "ALL_PROXY",

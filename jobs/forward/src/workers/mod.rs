@@ -1,7 +1,7 @@
 //! A window that is shared among workers on other machines, such as the tasks of Spark.
 //!
 //! The run plans the window, joins the consumer group, and divides each partition's range into *slices*. A worker gets a
-//! slice in a [task](task), runs the pipeline over it without the group and without commits, and returns the outcome. The
+//! slice in a task, runs the pipeline over it without the group and without commits, and returns the outcome. The
 //! run merges the outcomes as they arrive, commits what they have completed to the same group, and reports as if it had done
 //! the work itself.
 //!
