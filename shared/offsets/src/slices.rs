@@ -189,7 +189,7 @@ mod tests {
             slices in proptest::collection::vec((0_i64..20, 0_i64..6, proptest::collection::vec(any::<bool>(), 8)), 0..8),
         ) {
             let mut progress = SlicedProgress::new(RANGE, 2, None);
-            let mut model = vec![[false; 2]; 100];
+            let mut model = [[false; 2]; 100];
             for (slice, read, completed) in slices {
                 let start = 100 + slice * 5;
                 let scanned = start + read.min(5);

@@ -47,7 +47,11 @@ async fn what_lost_workers_have_delivered_is_repeated_with_the_same_keys() {
         "--api-type-b-url",
         &url_b,
     ];
-    let code = program::main(arguments.iter().map(Into::into), Some(&Lost));
+    // The program has a runtime of its own.
+    let code = std::thread::scope(|scope| {
+        let run = || program::main(arguments.iter().map(Into::into), Some(&Lost));
+        scope.spawn(run).join().unwrap()
+    });
     assert_eq!((code, a.count()), (70, 40));
     stage.run().expect_one_of(&[0]);
     let requests = a.requests();
