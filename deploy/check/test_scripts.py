@@ -70,7 +70,7 @@ def test_the_image_is_built_with_the_manifest_of_every_crate():
 
 def test_make_help_lists_every_command():
     listed = [line.split()[1] for line in run("make", "help", cwd=ROOT).stdout.splitlines()]
-    makefiles = [ROOT / "Makefile", ROOT / "deploy/deploy.mk"]
+    makefiles = [ROOT / "Makefile", ROOT / "deploy/deploy.mk", ROOT / "jobs/spark/spark.mk"]
     phony = [line for file in makefiles for line in file.read_text().splitlines() if line.startswith(".PHONY:")]
     commands = {command for line in phony for command in line.split()[1:]}
     assert {"images", "push", "deploy", "plan", "invoke", "help"} <= commands == set(listed)
