@@ -1,6 +1,6 @@
 //! Divides the ranges of a window into slices, and chooses the next one. Pure.
 
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 
 use offsets::window::OffsetRange;
 
@@ -12,11 +12,18 @@ pub(super) struct Slices {
     is_ordered: bool,
 }
 
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct PartitionSlices {
-    /// In the order of their offsets.
-    waiting: VecDeque<OffsetRange>,
+    waiting: Division,
     in_flight: usize,
+}
+
+/// The slices of one range, in the order of their offsets. They are not kept: a log may end at any offset.
+#[derive(Debug)]
+struct Division {
+    range: OffsetRange,
+    count: i128,
+    next: i128,
 }
 
 impl Slices {
@@ -28,7 +35,7 @@ impl Slices {
     ) -> Self {
         let partitions = ranges.map(|range| {
             let slices = PartitionSlices {
-                waiting: divide(range, length.max(1)),
+                waiting: Division::new(range, length),
                 in_flight: 0,
             };
             (range.partition, slices)
@@ -44,7 +51,7 @@ impl Slices {
     pub(super) fn next(&mut self) -> Option<OffsetRange> {
         let is_ordered = self.is_ordered;
         let is_ready = |slices: &PartitionSlices| {
-            !slices.waiting.is_empty() && (!is_ordered || slices.in_flight == 0)
+            !slices.waiting.is_done() && (!is_ordered || slices.in_flight == 0)
         };
         let ready = self
             .partitions
@@ -52,7 +59,7 @@ impl Slices {
             .filter(|slices| is_ready(slices));
         let slices = ready.min_by_key(|slices| slices.in_flight)?;
         slices.in_flight += 1;
-        slices.waiting.pop_front()
+        slices.waiting.next()
     }
 
     /// A slice of this partition has returned, or is lost.
@@ -63,17 +70,46 @@ impl Slices {
     }
 }
 
-fn divide(range: &OffsetRange, length: i64) -> VecDeque<OffsetRange> {
-    // Offsets are not bounded: no sum of them may overflow.
-    let offsets = i128::from(range.end) - i128::from(range.start);
-    let count = (offsets.max(0) + i128::from(length) - 1) / i128::from(length);
-    let bound = |index: i128| (i128::from(range.start) + offsets * index / count.max(1)) as i64;
-    let slices = (0..count).map(|index| OffsetRange {
-        partition: range.partition,
-        start: bound(index),
-        end: bound(index + 1),
-    });
-    slices.collect()
+impl Division {
+    fn new(range: &OffsetRange, length: i64) -> Self {
+        let length = i128::from(length.max(1));
+        let mut division = Self {
+            range: range.clone(),
+            count: 0,
+            next: 0,
+        };
+        division.count = (division.offsets() + length - 1) / length;
+        division
+    }
+
+    fn is_done(&self) -> bool {
+        self.next >= self.count
+    }
+
+    /// The number of offsets, at most 2⁶³: a product with an index does not overflow.
+    fn offsets(&self) -> i128 {
+        (i128::from(self.range.end) - i128::from(self.range.start)).max(0)
+    }
+
+    fn bound(&self, index: i128) -> i64 {
+        (i128::from(self.range.start) + self.offsets() * index / self.count) as i64
+    }
+}
+
+impl Iterator for Division {
+    type Item = OffsetRange;
+
+    fn next(&mut self) -> Option<OffsetRange> {
+        let index = self.next;
+        (!self.is_done()).then(|| {
+            self.next += 1;
+            OffsetRange {
+                partition: self.range.partition,
+                start: self.bound(index),
+                end: self.bound(index + 1),
+            }
+        })
+    }
 }
 
 #[cfg(test)]
@@ -91,7 +127,7 @@ mod tests {
     #[test]
     fn slices_are_the_range_without_overlap_and_of_similar_size() {
         for (start, end, length) in [(0, 100, 30), (7, 8, 1), (5, 5, 10), (0, 1_000_001, 125_000)] {
-            let slices = divide(&range(0, start, end), length);
+            let slices: Vec<_> = Division::new(&range(0, start, end), length).collect();
             let mut next = start;
             for slice in &slices {
                 assert_eq!(slice.start, next);
@@ -101,8 +137,11 @@ mod tests {
             }
             assert_eq!(next, end);
         }
-        assert_eq!(divide(&range(0, 0, 1_000), 125).len(), 8);
-        assert_eq!(divide(&range(0, 0, i64::MAX), i64::MAX / 2).len(), 3);
+        assert_eq!(Division::new(&range(0, 0, 1_000), 125).count(), 8);
+        assert_eq!(
+            Division::new(&range(0, 0, i64::MAX), i64::MAX / 2).count(),
+            3
+        );
     }
 
     #[test]
@@ -125,5 +164,13 @@ mod tests {
         assert_eq!(slices.next(), None);
         slices.end(0);
         assert_eq!(slices.next().map(|slice| slice.start), Some(10));
+    }
+
+    #[test]
+    fn a_range_of_any_length_takes_no_memory() {
+        let ranges = [range(0, 0, i64::MAX)];
+        let mut slices = Slices::new(ranges.iter(), 1, false);
+        let first = slices.next().unwrap();
+        assert_eq!((first.start, first.length()), (0, 1));
     }
 }
