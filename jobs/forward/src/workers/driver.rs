@@ -15,7 +15,7 @@ use runtime::redact;
 use super::Workers;
 use super::divide::Slices;
 use super::merge::Merged;
-use super::task::{Task, TaskResult};
+use super::task::Task;
 use crate::pipeline::{
     LAST_COMMIT_TIMEOUT, PartitionState, PipelineConfig, StopReason, WindowOutcome,
 };
@@ -149,10 +149,10 @@ impl<'d> Shared<'d> {
         self.in_flight -= 1;
         self.slices.end(slice.partition);
         let parsed = result.and_then(|result| {
-            serde_json::from_slice::<TaskResult>(&result).map_err(|error| error.to_string())
+            serde_json::from_slice::<WindowOutcome>(&result).map_err(|error| error.to_string())
         });
-        let added = parsed.and_then(|result| {
-            let is_added = self.merged.add(&slice, result.outcome);
+        let added = parsed.and_then(|outcome| {
+            let is_added = self.merged.add(&slice, outcome);
             is_added
                 .then_some(())
                 .ok_or_else(|| "it returned another slice".to_owned())

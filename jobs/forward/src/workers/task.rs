@@ -1,4 +1,5 @@
-//! What a worker gets and returns, as JSON. Driver and workers are the same version of the program.
+//! What a worker gets, as JSON. It returns a [`WindowOutcome`](crate::pipeline::WindowOutcome). Driver and workers are the same
+//! version of the program.
 
 use std::time::{Duration, SystemTime};
 
@@ -7,8 +8,6 @@ use offsets::window::OffsetRange;
 use record::StreamId;
 use serde::{Deserialize, Serialize};
 use settings::TransferredSettings;
-
-use crate::pipeline::WindowOutcome;
 
 /// The version of the program. A task of another one is refused.
 pub(crate) const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -45,13 +44,6 @@ pub(crate) struct Task {
     pub(crate) pauses: Vec<Option<SystemTime>>,
     /// For each route, why other tasks of this run have deferred it; `None`: they have not.
     pub(crate) deferred: Vec<Option<String>>,
-}
-
-/// What a worker returns.
-#[derive(Clone, Debug, Serialize, Deserialize)]
-pub(super) struct TaskResult {
-    /// What was done in the slice.
-    pub(super) outcome: WindowOutcome,
 }
 
 impl Task {

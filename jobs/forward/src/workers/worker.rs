@@ -10,7 +10,7 @@ use runtime::redact;
 use settings::{Settings, TransferredSettings, environment, telemetry as log};
 use telemetry::Telemetry;
 
-use super::task::{Task, TaskResult, VERSION};
+use super::task::{Task, VERSION};
 use crate::job::Job;
 use crate::run::Run;
 use crate::settings::GROUPS;
@@ -86,7 +86,7 @@ fn execute(task: &[u8]) -> anyhow::Result<Vec<u8>> {
         .enable_all()
         .build()?;
     runtime.block_on(loaded.telemetry.flush(None));
-    serde_json::to_vec(&TaskResult { outcome }).context("the outcome of the task")
+    serde_json::to_vec(&outcome).context("the outcome of the task")
 }
 
 fn load(transferred: &TransferredSettings) -> anyhow::Result<Rc<Loaded>> {
