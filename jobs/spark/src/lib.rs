@@ -15,7 +15,7 @@ mod _core {
 
     /// Runs the command of a command line, with the program's name as its first argument, and returns the exit code.
     ///
-    /// `workers` has the methods `tasks() -> int`, `slice_offsets() -> int`, `execute(bytes) -> bytes` and `cancel()`.
+    /// `workers` has the methods `tasks() -> int`, `slice_offsets() -> int | None`, `execute(bytes) -> bytes` and `cancel()`.
     /// `execute` is called from several threads at once. None: this process does all of the work.
     #[pyfunction]
     #[pyo3(signature = (arguments, workers=None))]
@@ -56,7 +56,7 @@ mod _core {
             Python::attach(|py| self.number(py, "tasks").map_err(|error| error.to_string()))
         }
 
-        fn slice_offsets(&self) -> Result<i64, String> {
+        fn slice_offsets(&self) -> Result<Option<i64>, String> {
             Python::attach(|py| {
                 self.number(py, "slice_offsets")
                     .map_err(|error| error.to_string())

@@ -31,8 +31,8 @@ pub(crate) struct Driver<'d> {
     pub(crate) workers: &'d dyn Workers,
     /// The most tasks that run at once: not more than an endpoint accepts requests.
     pub(crate) tasks: usize,
-    /// The most offsets of a slice.
-    pub(crate) slice_offsets: i64,
+    /// The most offsets of a slice; `None`: as many as suit the window and the speed of the tasks.
+    pub(crate) slice_offsets: Option<i64>,
     /// A task without a slice.
     pub(crate) task: Task,
     /// The deliveries of a route have an order.
@@ -44,7 +44,8 @@ pub(crate) struct Driver<'d> {
     pub(crate) shutdown: &'d AtomicBool,
 }
 
-type Returned = (OffsetRange, Result<Vec<u8>, String>);
+/// A slice, what its task returned, and after which time.
+type Returned = (OffsetRange, Result<Vec<u8>, String>, Duration);
 
 /// The state of a window that is worked on.
 struct Shared<'d> {
@@ -76,7 +77,12 @@ impl Driver<'_> {
             self.task.deferred.len(),
             self.config.scope.clone(),
         );
-        let slices = Slices::new(merged.ranges(), self.slice_offsets, self.is_ordered);
+        let slices = Slices::new(
+            merged.ranges(),
+            self.tasks,
+            self.slice_offsets,
+            self.is_ordered,
+        );
         let mut shared = Shared {
             driver: self,
             slices,
@@ -131,23 +137,24 @@ impl<'d> Shared<'d> {
             let (workers, sender) = (self.driver.workers, returned.clone());
             let lost = slice.clone();
             let execute = move || {
+                let start = Instant::now();
                 let result = match serde_json::to_vec(&task) {
                     Ok(task) => workers.execute(&task),
                     Err(error) => Err(error.to_string()),
                 };
                 // The receiver outlives the thread.
-                let _ = sender.send((slice, result));
+                let _ = sender.send((slice, result, start.elapsed()));
             };
             let thread = thread::Builder::new().name("task".to_owned());
             if let Err(error) = thread.spawn_scoped(scope, execute) {
-                self.on_returned((lost, Err(format!("starting a thread: {error}"))));
+                let error = format!("starting a thread: {error}");
+                self.on_returned((lost, Err(error), Duration::ZERO));
             }
         }
     }
 
-    fn on_returned(&mut self, (slice, result): Returned) {
+    fn on_returned(&mut self, (slice, result, duration): Returned) {
         self.in_flight -= 1;
-        self.slices.end(slice.partition);
         let parsed = result.and_then(|result| {
             serde_json::from_slice::<WindowOutcome>(&result).map_err(|error| error.to_string())
         });
@@ -157,6 +164,7 @@ impl<'d> Shared<'d> {
                 .then_some(())
                 .ok_or_else(|| "it returned another slice".to_owned())
         });
+        self.slices.end(&slice, added.is_ok().then_some(duration));
         match added {
             Ok(()) => self.check_dead_letters(),
             // Cancelled.

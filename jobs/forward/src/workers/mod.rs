@@ -34,11 +34,11 @@ pub trait Workers: Sync {
     /// The platform of the workers cannot be started, or its configuration is invalid.
     fn tasks(&self) -> Result<usize, String>;
 
-    /// The most offsets of a slice.
+    /// The most offsets of a slice; `None`: as many as suit the window and the speed of the tasks.
     ///
     /// # Errors
     /// As [`Workers::tasks`].
-    fn slice_offsets(&self) -> Result<i64, String>;
+    fn slice_offsets(&self) -> Result<Option<i64>, String>;
 
     /// Executes [`run_task`] with `task` on a worker, and returns its result. Called from several threads at once.
     ///

@@ -44,8 +44,8 @@ impl Workers for Threads {
         Ok(self.tasks)
     }
 
-    fn slice_offsets(&self) -> Result<i64, String> {
-        Ok(10)
+    fn slice_offsets(&self) -> Result<Option<i64>, String> {
+        Ok(Some(10))
     }
 
     fn execute(&self, task: &[u8]) -> Result<Vec<u8>, String> {

@@ -7,9 +7,6 @@ from concurrent.futures import ThreadPoolExecutor
 
 from . import _core
 
-#: The most offsets of a slice. After a crash of the driver, at most the slices in flight are repeated.
-SLICE_OFFSETS = 100_000
-
 #: How long the executors may take to register, in seconds, and how long after the last one another may follow.
 REGISTRATION_TIMEOUT = 30
 REGISTRATION_PAUSE = 1
@@ -41,9 +38,9 @@ class SparkWorkers:
         return self._tasks
 
     def slice_offsets(self):
-        """The most offsets of a slice: `spark.frontdoor.sliceOffsets`."""
+        """The most offsets of a slice: `spark.frontdoor.sliceOffsets`. None: the core chooses."""
         self._start()
-        return _positive(self._context.getConf(), "spark.frontdoor.sliceOffsets") or SLICE_OFFSETS
+        return _positive(self._context.getConf(), "spark.frontdoor.sliceOffsets")
 
     def execute(self, task):
         """Executes a task, and returns its result. Called from several threads at once."""
