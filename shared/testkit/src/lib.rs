@@ -31,6 +31,7 @@
 //! - [`container`]: the records and keys of a batch request, read without the code under test
 //! - [`run_report`]: checks the counts of a run report
 //! - [`program`]: starts and stops this workspace's programs
+//! - [`spread`]: the median and the range of repeated measurements
 //! - `schemas`, with the feature of that name: JSON Schemas of the programs' output
 //!
 //! Start with [`broker::Broker`] and [`endpoint::Endpoint`]:
@@ -76,6 +77,7 @@ pub mod run_report;
 pub mod schemas;
 pub mod silent_broker;
 pub mod spark;
+pub mod spread;
 pub mod topics;
 pub mod user;
 pub mod webhook;

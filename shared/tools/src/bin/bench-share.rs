@@ -13,6 +13,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Parser;
 use testkit::endpoint::{Answer, Endpoint};
 use testkit::kafka::{Kafka, Options};
+use testkit::spread::Spread;
 use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
 
@@ -35,8 +36,8 @@ struct Flags {
     /// The numbers of processes.
     #[arg(long, value_delimiter = ',', default_values_t = [1, 2, 4])]
     processes: Vec<usize>,
-    /// The number of rounds. The best round for each number of processes counts.
-    #[arg(long, default_value_t = 2)]
+    /// The number of rounds, of which the median counts.
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// The path of the job. Default: `forward` in the folder of this program.
     #[arg(long)]
@@ -73,35 +74,41 @@ async fn main() -> Result<()> {
         ..Options::default()
     })?;
     let topics = Topics::connect(kafka.bootstrap())?;
-    let mut best: Vec<Option<Outcome>> = vec![None; flags.processes.len()];
+    let mut outcomes: Vec<Vec<Outcome>> = vec![Vec::new(); flags.processes.len()];
     for round in 0..flags.rounds {
         for (place, processes) in flags.processes.iter().enumerate() {
             let topic = format!("share-{round}-{processes}");
             let outcome = measure(&flags, &forward, &kafka, &topics, &topic, *processes).await?;
             eprintln!("{processes} processes: {:.2} s", outcome.seconds);
-            if best[place].is_none_or(|known| outcome.seconds < known.seconds) {
-                best[place] = Some(outcome);
-            }
+            outcomes[place].push(outcome);
         }
     }
     println!(
-        "{} records in {} partitions; response time {} ms; {} requests in flight per process; best of {}.\n",
+        "{} records in {} partitions; response time {} ms; {} requests in flight per process; the median of {} rounds (lowest to highest).\n",
         flags.records, flags.partitions, flags.delay, flags.in_flight, flags.rounds
     );
     println!(
         "| processes | with deliveries | start to last response | records/s | while delivering | × one process | repeats |"
     );
     println!("|---:|---:|---:|---:|---:|---:|---:|");
-    let one = best.first().copied().flatten().context("no round")?;
-    for (processes, outcome) in flags.processes.iter().zip(best.into_iter().flatten()) {
+    let one = outcomes.first().cloned().unwrap_or_default();
+    for (processes, outcomes) in flags.processes.iter().zip(outcomes) {
+        let spread = |number: fn(&Outcome) -> f64| {
+            Spread::of(outcomes.iter().map(number)).context("at least one round is needed")
+        };
+        let (seconds, delivering) = (
+            spread(|round| round.seconds)?,
+            spread(|round| round.delivering)?,
+        );
+        let rounds = one.iter().zip(&outcomes);
+        let ratio = Spread::of(rounds.map(|(one, round)| one.seconds / round.seconds));
         println!(
-            "| {processes} | {} | {:.1} s | {:.0} | {:.0}/s | {:.2} | {} |",
-            outcome.busy,
-            outcome.seconds,
-            flags.records as f64 / outcome.seconds,
-            flags.records as f64 / outcome.delivering,
-            one.seconds / outcome.seconds,
-            outcome.repeats
+            "| {processes} | {:.0} | {seconds:.1} s | {:.0} | {:.0}/s | {} | {:.0} |",
+            spread(|round| round.busy as f64)?,
+            flags.records as f64 / seconds.median,
+            flags.records as f64 / delivering.median,
+            ratio.context("at least one round is needed")?,
+            spread(|round| round.repeats as f64)?,
         );
     }
     Ok(())

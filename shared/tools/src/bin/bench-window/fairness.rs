@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use serde_json::json;
 use testkit::endpoint::{Answer, Endpoint};
+use testkit::spread::Spread;
 use testkit::topics::{NewRecord, Topics};
 use testkit::user::User;
 
@@ -51,18 +52,18 @@ const CASES: [Case; 3] = [
     },
 ];
 
-/// For each case, the throughput of the fast routes beside the slow one ÷ alone, the best of several rounds.
+/// For each case, the throughput of the fast routes beside the slow one ÷ alone.
 pub(crate) async fn measure(
     topics: &Topics,
     rounds: usize,
     mut job: impl FnMut(&str) -> Command,
-) -> Result<BTreeMap<String, f64>> {
+) -> Result<BTreeMap<String, Spread>> {
     let mut ratios = BTreeMap::new();
     for case in &CASES {
         let alone = format!("{}-alone", case.topic);
         fill(topics, &alone, case, 0).await?;
         fill(topics, case.topic, case, SLOW_RECORDS).await?;
-        let mut best: f64 = 0.0;
+        let mut ratio = Vec::new();
         for round in 1..=rounds {
             let limit = seconds(job(&alone), case)?;
             let beside = seconds(job(case.topic), case)?;
@@ -70,9 +71,10 @@ pub(crate) async fn measure(
                 "bench-window: {}, round {round}: alone {limit:.2} s, beside a slow route {beside:.2} s",
                 case.name
             );
-            best = best.max(limit / beside);
+            ratio.push(limit / beside);
         }
-        ratios.insert(case.name.to_owned(), best);
+        let ratio = Spread::of(ratio).context("at least one round is needed")?;
+        ratios.insert(case.name.to_owned(), ratio);
     }
     Ok(ratios)
 }

@@ -1,5 +1,5 @@
 //! `bench-window`: compares runs of the job with the limits of the machine, with Apache Kafka. Each figure is the ratio of two
-//! consecutive measurements, the best of several rounds.
+//! consecutive measurements, the median of several rounds.
 //!
 //! 1. filtering, one record in a hundred matches ÷ a librdkafka consumer of the same topic;
 //! 2. every record matches, one POST each ÷ a TCP client with the same number of connections to the same server;
@@ -40,8 +40,8 @@ struct Flags {
     /// Also measures the memory with ten million records.
     #[arg(long)]
     long: bool,
-    /// The number of rounds. The best measurement of each counts.
-    #[arg(long, default_value_t = 3)]
+    /// The number of rounds, of which the median counts.
+    #[arg(long, default_value_t = 5)]
     rounds: usize,
     /// The path of the job. Default: `forward` in the folder of this program.
     #[arg(long)]

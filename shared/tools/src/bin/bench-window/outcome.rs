@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use serde::Serialize;
+use testkit::spread::Spread;
 
 use crate::measure::Cost;
 
@@ -27,49 +28,53 @@ pub(crate) struct Outcome {
     /// With metrics ÷ without, by window.
     pub(crate) metrics: BTreeMap<String, Ratio>,
     /// The throughput of fast routes beside a slow one ÷ alone, by case.
-    pub(crate) fairness: BTreeMap<String, f64>,
+    pub(crate) fairness: BTreeMap<String, Spread>,
     /// Peak resident memory by window, MiB.
     pub(crate) peak_mib: BTreeMap<String, f64>,
     /// Process start to first request, group joined.
-    pub(crate) first_request_ms: Option<f64>,
+    pub(crate) first_request_ms: Option<Spread>,
     /// The same in a replay, which joins no group.
-    pub(crate) first_request_replay_ms: Option<f64>,
+    pub(crate) first_request_replay_ms: Option<Spread>,
     /// Start to exit with nothing to do.
-    pub(crate) empty_window_ms: Option<f64>,
+    pub(crate) empty_window_ms: Option<Spread>,
 }
 
-/// The job compared with its limit, each with its fastest round.
+/// The job compared with its limit, over several rounds.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub(crate) struct Ratio {
     /// Records per second of the limit.
-    pub(crate) limit_per_second: f64,
+    pub(crate) limit_per_second: Spread,
     /// Records per second of the job.
-    pub(crate) job_per_second: f64,
-    /// The job's ÷ the limit's.
-    pub(crate) ratio: f64,
-    /// Microseconds of processor time per record: the limit's process and the server.
+    pub(crate) job_per_second: Spread,
+    /// The job's ÷ the limit's of the same round.
+    pub(crate) ratio: Spread,
+    /// Median microseconds of processor time per record: the limit's process and the server.
     pub(crate) limit_cpu: (f64, f64),
     /// The job's process and the server.
     pub(crate) job_cpu: (f64, f64),
 }
 
 impl Ratio {
-    /// Calculates the ratio for this number of records.
-    pub(crate) fn of(records: usize, limit: &Cost, job: &Cost) -> Self {
-        let a_record = 1e6 / records as f64;
-        let cpu = |cost: &Cost| {
-            (
-                cost.cpu_seconds * a_record,
-                cost.server_cpu_seconds * a_record,
-            )
+    /// The ratios for this number of records, with the costs of each round; `None` without a round.
+    pub(crate) fn of(records: usize, limits: &[Cost], jobs: &[Cost]) -> Option<Self> {
+        let records = records as f64;
+        let rate = |costs: &[Cost]| Spread::of(costs.iter().map(|cost| records / cost.seconds));
+        let median = |costs: &[Cost], seconds: fn(&Cost) -> f64| {
+            let spread = Spread::of(costs.iter().map(seconds))?;
+            Some(spread.median * 1e6 / records)
         };
-        Self {
-            limit_per_second: records as f64 / limit.seconds,
-            job_per_second: records as f64 / job.seconds,
-            ratio: limit.seconds / job.seconds,
-            limit_cpu: cpu(limit),
-            job_cpu: cpu(job),
-        }
+        let cpu = |costs: &[Cost]| {
+            let process = median(costs, |cost| cost.cpu_seconds)?;
+            Some((process, median(costs, |cost| cost.server_cpu_seconds)?))
+        };
+        let rounds = limits.iter().zip(jobs);
+        Some(Self {
+            limit_per_second: rate(limits)?,
+            job_per_second: rate(jobs)?,
+            ratio: Spread::of(rounds.map(|(limit, job)| limit.seconds / job.seconds))?,
+            limit_cpu: cpu(limits)?,
+            job_cpu: cpu(jobs)?,
+        })
     }
 }
 
@@ -77,7 +82,7 @@ impl Outcome {
     /// A table in Markdown.
     pub(crate) fn table(&self) -> String {
         let mut text = format!(
-            "Windows of {} records, start to exit, best of {}. CPU: µs a record, process + server.\n\n\
+            "Windows of {} records, start to exit, median of {} rounds (lowest to highest). CPU: µs a record, process + server.\n\n\
              | what | ratio | limit | job | CPU, limit | CPU, job |\n|---|---:|---:|---:|---:|---:|\n",
             self.records, self.rounds
         );
@@ -108,10 +113,12 @@ impl Outcome {
             let cpu = |(process, server): (f64, f64)| format!("{process:.1} + {server:.1}");
             let _ = writeln!(
                 text,
-                "| {name} | **{:.2}** | {:.0}/s | {:.0}/s | {} | {} |",
-                ratio.ratio,
-                ratio.limit_per_second,
-                ratio.job_per_second,
+                "| {name} | **{:.2}** ({:.2} to {:.2}) | {:.0}/s | {:.0}/s | {} | {} |",
+                ratio.ratio.median,
+                ratio.ratio.lowest,
+                ratio.ratio.highest,
+                ratio.limit_per_second.median,
+                ratio.job_per_second.median,
                 cpu(ratio.limit_cpu),
                 cpu(ratio.job_cpu)
             );
@@ -119,7 +126,7 @@ impl Outcome {
         for (case, ratio) in &self.fairness {
             let _ = writeln!(
                 text,
-                "| fast routes beside a slow one ÷ alone, {case} | **{ratio:.2}** | | | | |"
+                "| fast routes beside a slow one ÷ alone, {case} | {ratio} | | | | |"
             );
         }
         for (name, peak) in &self.peak_mib {
@@ -138,7 +145,7 @@ impl Outcome {
         ];
         for (name, milliseconds) in times {
             if let Some(milliseconds) = milliseconds {
-                let _ = writeln!(text, "| {name} | | | {milliseconds:.0} ms | | |");
+                let _ = writeln!(text, "| {name} | | | {milliseconds:.0} ms, of ten | | |");
             }
         }
         text

@@ -1,4 +1,4 @@
-//! Runs the measurements, and selects the best round of each.
+//! Runs the measurements.
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 use testkit::kafka::{Kafka, Options};
 use testkit::registry::Registry;
+use testkit::spread::Spread;
 use testkit::topics::Topics;
 
 use crate::fairness;
@@ -273,7 +274,7 @@ impl Bench<'_> {
         Ok(file.to_string_lossy().into_owned())
     }
 
-    /// Measures limit and job alternately, and compares the fastest round of each.
+    /// Measures limit and job alternately.
     fn ratio(
         &mut self,
         name: &str,
@@ -299,13 +300,7 @@ impl Bench<'_> {
             jobs.push(job);
         }
         let memory = jobs.iter().map(|job| job.peak_mib).fold(0.0, f64::max);
-        let quickest = |costs: Vec<Cost>| {
-            costs
-                .into_iter()
-                .min_by(|one, other| one.seconds.total_cmp(&other.seconds))
-                .context("at least one round is needed")
-        };
-        let ratio = Ratio::of(records, &quickest(limits)?, &quickest(jobs)?);
+        let ratio = Ratio::of(records, &limits, &jobs).context("at least one round is needed")?;
         Ok((ratio, memory))
     }
 
@@ -347,9 +342,9 @@ impl Bench<'_> {
         command
     }
 
-    /// Milliseconds from process start to the first request, the best of ten.
-    fn first_request(&mut self, topic: &str, settings: &[(&str, &str)]) -> Result<f64> {
-        let mut best = f64::INFINITY;
+    /// Milliseconds from process start to the first request, of ten runs.
+    fn first_request(&mut self, topic: &str, settings: &[(&str, &str)]) -> Result<Spread> {
+        let mut times = Vec::new();
         for _ in 0..10 {
             let server = Server::start()?;
             let mut command = self.command(topic, &server);
@@ -357,21 +352,21 @@ impl Bench<'_> {
             let cost = measure::run(&mut command, &[0])?;
             let first = server.first().zip(cost.started);
             let (first, started) = first.context("the server received no request")?;
-            best = best.min((first - started).as_secs_f64() * 1_000.0);
+            times.push((first - started).as_secs_f64() * 1_000.0);
         }
-        Ok(best)
+        Spread::of(times).context("no run")
     }
 
-    /// Milliseconds from process start to exit without records, the best of ten.
-    fn empty_window(&mut self, topic: &str) -> Result<f64> {
+    /// Milliseconds from process start to exit without records, of ten runs.
+    fn empty_window(&mut self, topic: &str) -> Result<Spread> {
         let server = Server::start()?;
-        let mut best = f64::INFINITY;
+        let mut times = Vec::new();
         let mut command = self.command(topic, &server);
         measure::run(&mut command, &[0])?;
         for _ in 0..10 {
-            best = best.min(measure::run(&mut command, &[0])?.seconds * 1_000.0);
+            times.push(measure::run(&mut command, &[0])?.seconds * 1_000.0);
             std::thread::sleep(Duration::from_millis(50));
         }
-        Ok(best)
+        Spread::of(times).context("no run")
     }
 }
