@@ -28,14 +28,13 @@ check: needs ## Format and lint, as CI does
 
 e2e: build ## Test the function and the job on Apache Kafka, with Apicurio Registry, Ory Hydra, an OpenTelemetry collector, nginx, tinyproxy and a Pushgateway, and the status page in Chromium (JDK 17, Maven, Python, Go 1.24, nginx, tinyproxy, prometheus-pushgateway, chromium)
 	$(CARGO) test --workspace --test e2e -- --ignored --test-threads 2
-	$(CARGO) test -p forward --test collector --test run -- --ignored --test-threads 2
+	$(CARGO) test --workspace --test collector --test run -- --ignored --test-threads 2
 
 openapi-check: needs ## Test the function and the sample endpoint against docs/openapi with schemathesis (Python, PyPI)
-	$(CARGO) test -p fn-recep-avro -p api-avro-sample --test openapi -- --ignored
+	$(CARGO) test --workspace --test openapi -- --ignored
 
 callers-check: needs ## Compare with other libraries: signatures, tokens and CloudEvents of callers, signatures, CloudEvents and MSK tokens of the job (Python, PyPI)
-	$(CARGO) test -p fn-recep-avro --test callers -- --ignored
-	$(CARGO) test -p forward --test receivers -- --ignored
+	$(CARGO) test --workspace --test callers --test receivers -- --ignored
 
 chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
@@ -43,9 +42,7 @@ chaos: build ## Kill the job and brokers, inject faults, and verify that no reco
 bench: bench-parts bench-window bench-door ## Run bench-parts, bench-window and bench-door (Java 17, Maven)
 
 bench-parts: needs ## Measure validation, routing and delivery, each in one process
-	$(CARGO) bench -p avro --bench avro
-	$(CARGO) bench -p routes --bench route
-	$(CARGO) bench -p delivery --bench delivery
+	$(CARGO) bench --workspace --bench avro --bench route --bench delivery
 
 licences: ## Check the licence of every dependency, offline
 	@.ci/licences
@@ -57,23 +54,23 @@ ci: ## Run all steps of CI
 	@.ci/run
 
 bench-window: needs ## Compare runs of the job on Apache Kafka with a plain consumer and a plain HTTP client
-	$(CARGO) build --release -p forward -p tools --bins
+	$(CARGO) build --release --workspace --bin forward --bin bench-window
 	@target/release/bench-window $(BENCH)
 
 bench-door: needs ## Compare the function with librdkafka and with an empty function (BENCH=--kafka: on Apache Kafka)
-	$(CARGO) build --release -p fn-recep-avro -p forward -p tools --bins
+	$(CARGO) build --release --workspace --bin fn-recep-avro --bin bench-empty --bin bench-door
 	@target/release/bench-door $(BENCH)
 
 bench-fn: needs ## Compare the function with the tutorial's Python function, as processes, on Apache Kafka (Java 17, Maven, PyPI)
-	$(CARGO) build --release -p fn-recep-avro -p tools --bins
+	$(CARGO) build --release --workspace --bin fn-recep-avro --bin bench-empty --bin bench-door
 	@target/release/bench-door --kafka --python
 
 bench-fn-images: needs ## The same in containers, and with an empty Rust function (Docker, Java 17, Maven, PyPI)
-	$(CARGO) build --release -p tools --bins
+	$(CARGO) build --release --workspace --bin bench-door
 	@deploy/images/engine sh -c 'deploy/fn/images && target/release/bench-door --kafka --images'
 
 bench-cold-start: needs ## Compare cold starts with settings in bucket and vault, and in a local file
-	$(CARGO) build --release -p fn-recep-avro -p tools --bins
+	$(CARGO) build --release --workspace --bin fn-recep-avro --bin bench-cold-start
 	@target/release/bench-cold-start
 
 e2e-oci: needs ## Run the pipeline with settings from Oracle Cloud's buckets and vault: official CLI, Kafka with SASL_SSL, stand-in

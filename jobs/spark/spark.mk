@@ -4,7 +4,7 @@ e2e-spark: build ## Test the job on a standalone Spark cluster with Apache Kafka
 	@jobs/spark/e2e/run pytest -q -s $(SPARK_E2E)
 
 bench-spark: needs ## Compare the job on Spark with the tutorial's way and with forward, on a standalone cluster (Java 17, Maven, PyPI)
-	$(CARGO) build --release -p forward -p tools --bin forward --bin bench-window
+	$(CARGO) build --release --workspace --bin forward --bin bench-window
 	@jobs/spark/bench/run $(BENCH)
 
 .PHONY: e2e-spark bench-spark

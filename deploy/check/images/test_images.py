@@ -144,6 +144,6 @@ def test_the_functions_own_tests_pass_on_the_binary_from_the_image(tmp_path):
     exported("fn-recep-avro", tmp_path)
     binary = tmp_path / "fn-recep-avro"
     binary.chmod(0o755)
-    command = ("cargo", "test", "--locked", "--package", "fn-recep-avro", "--test", "ingest")
+    command = ("cargo", "test", "--locked", "--workspace", "--test", "ingest")
     done = run(*command, cwd=ROOT, env={**os.environ, "FRONTDOOR_FUNCTION": str(binary)})
     print(next(line for line in done.stdout.splitlines() if line.startswith("test result:")))
