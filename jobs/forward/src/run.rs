@@ -1,5 +1,6 @@
 //! One run: list offsets, plan the window, join the group, run the pipeline, report.
 
+mod kept_reader;
 mod parts;
 mod shared;
 
@@ -42,6 +43,7 @@ use crate::single_run::{self, GroupJoin, Membership};
 use crate::traces::RunTrace;
 use crate::window_plan::AppliedPlan;
 use crate::workers::WorkerPool;
+pub use kept_reader::KeptReader;
 use parts::OpenWindow;
 use shared::SharedWindow;
 
@@ -76,6 +78,8 @@ pub struct Run<'r> {
     pub oracle_cloud: Option<&'r OciConfig>,
     /// The metrics of the process; `None` if the run is not part of them.
     pub metrics: Option<&'r JobMetrics>,
+    /// The reader of the last window of this process, if that had no records.
+    pub kept_reader: &'r KeptReader,
     /// The traces, if they are exported.
     pub tracer: Option<&'r Tracer>,
     /// The workers that share the window; `None`: this process does the work. A dry run has none.
@@ -117,7 +121,7 @@ impl Run<'_> {
         trace: Option<&RunTrace>,
         mut watch: impl FnMut(Progress<'_>),
     ) -> Result<(), RunError> {
-        let reader = self.reader()?;
+        let reader = self.kept_reader.take().map_or_else(|| self.reader(), Ok)?;
         let mut topic = self.list_offsets(&reader, clock)?;
         report.set_topic(&topic);
         let scope = scope::scope(self.routes, self.schemas, self.route_configs, &topic);
@@ -151,6 +155,8 @@ impl Run<'_> {
                 && known.as_ref() != Some(&new.record)
             {
                 report.add_topic_record(&reader.write_topic_record(&new));
+            } else {
+                self.kept_reader.keep(reader);
             }
             return Ok(());
         }

@@ -28,6 +28,10 @@ impl ConnectionErrors {
         let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
         last.clone()
     }
+
+    pub(crate) fn forget(&self) {
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = None;
+    }
 }
 
 impl ConnectionError {

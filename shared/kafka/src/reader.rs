@@ -161,6 +161,11 @@ impl Reader {
             .map_err(|error| self.broker("seeking in a partition", error))
     }
 
+    /// Forgets the connection errors so far, which belong to an earlier use of this reader.
+    pub fn forget_errors(&self) {
+        self.consumer.context().handler().forget();
+    }
+
     /// The queue of fetched records.
     ///
     /// # Errors

@@ -26,7 +26,7 @@ use crate::exit::RunOutcome;
 use crate::job::Job;
 use crate::lookup;
 use crate::pipeline::{LetterFilter, LetterTarget, client_key};
-use crate::run::Run;
+use crate::run::{KeptReader, Run};
 use crate::schedule;
 
 /// What a replay needs beside the job.
@@ -84,6 +84,7 @@ impl Replay<'_> {
             oracle_cloud: self.oracle_cloud,
             // They are those of the runs of the group, not of replays.
             metrics: None,
+            kept_reader: &KeptReader::default(),
             workers: None,
             tracer: self.tracer,
             dry_run: self.options.dry_run,

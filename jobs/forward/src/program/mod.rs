@@ -24,7 +24,7 @@ use crate::exit::RunOutcome;
 use crate::job::Job;
 use crate::metrics::{self, JobMetrics};
 use crate::route_config::RouteConfig;
-use crate::run::Run;
+use crate::run::{KeptReader, Run};
 use crate::schedule;
 use crate::settings::{CONCURRENT_RUNS, GROUPS, WINDOW_MAX_BYTES, WINDOW_MAX_RECORDS};
 use crate::single_run::ConcurrentRuns;
@@ -130,6 +130,7 @@ fn run_windows(
         if is_object {
             oracle_cloud = Some(live.current().oracle_cloud()?);
         }
+        let kept_reader = KeptReader::default();
         let run = Run {
             config: &loaded.config,
             plan: plan.as_ref(),
@@ -141,6 +142,7 @@ fn run_windows(
             letters: None,
             oracle_cloud: oracle_cloud.as_ref(),
             metrics: Some(metrics),
+            kept_reader: &kept_reader,
             tracer: telemetry.tracer(),
             workers: pool.as_ref(),
             dry_run: options.dry_run,

@@ -12,7 +12,7 @@ use telemetry::Telemetry;
 
 use super::task::{Task, VERSION};
 use crate::job::Job;
-use crate::run::Run;
+use crate::run::{KeptReader, Run};
 use crate::settings::GROUPS;
 use crate::traces;
 
@@ -75,6 +75,7 @@ fn execute(task: &[u8]) -> anyhow::Result<Vec<u8>> {
         letters: None,
         oracle_cloud: None,
         metrics: None,
+        kept_reader: &KeptReader::default(),
         tracer: loaded.telemetry.tracer(),
         workers: None,
         dry_run: false,

@@ -6,6 +6,7 @@ mod answers;
 mod authorization;
 mod backpressure;
 mod dead_letters;
+mod every;
 mod explain;
 mod fairness;
 mod formats;
