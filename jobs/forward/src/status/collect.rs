@@ -132,6 +132,7 @@ pub fn status(
         lag,
         oldest_age_seconds,
         exceeded: report::exceeded(options.limits, counted, is_age_known, oldest_age_seconds),
+        skew: report::skew(&partitions),
         partitions,
         routes,
         pending,

@@ -18,7 +18,7 @@ use super::outcome::StatusOutcome;
 pub const VERSION: u32 = 1;
 
 /// The status of a group.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct StatusReport {
     /// [`VERSION`].
     pub version: u32,
@@ -34,6 +34,8 @@ pub struct StatusReport {
     pub oldest_age_seconds: Option<u64>,
     /// The limits that are exceeded, in sentences for people.
     pub exceeded: Vec<String>,
+    /// The length of the largest partition's log ÷ the mean of all partitions: 1 if all are equal; `None`: the topic is empty.
+    pub skew: Option<f64>,
     /// The partitions, ascending.
     pub partitions: Vec<PartitionStatus>,
     /// The routes, in their order.
@@ -206,6 +208,17 @@ pub(crate) fn progress(at: &PartitionOffsets, scope: &Scope) -> Progress {
     }
 }
 
+/// [`StatusReport::skew`].
+pub(super) fn skew(partitions: &[PartitionStatus]) -> Option<f64> {
+    let lengths = partitions
+        .iter()
+        .map(|one| one.log_end.saturating_sub(one.log_start).max(0) as f64);
+    let (largest, sum) = lengths.fold((0.0_f64, 0.0), |(largest, sum), length| {
+        (largest.max(length), sum + length)
+    });
+    (sum > 0.0).then(|| largest * partitions.len() as f64 / sum)
+}
+
 /// The limits that are exceeded. An age that is not known exceeds each limit.
 pub(super) fn exceeded(
     limits: StatusLimits,
@@ -316,6 +329,22 @@ mod tests {
         assert_eq!(found(Some(51), "", "t"), (10, 40, 0, true));
         assert_eq!(found(Some(7), "", "t"), (10, 40, 0, true));
         assert_eq!(found(Some(20), "x", "t"), (20, 30, 0, true));
+    }
+
+    #[test]
+    fn skew_compares_the_largest_log_with_the_mean() {
+        let of = |ends: &[i64]| {
+            let status = |log_end: &i64| PartitionStatus {
+                log_start: 10,
+                log_end: *log_end,
+                ..progress(&partition(None, ""), &scope("t")).status
+            };
+            skew(&ends.iter().map(status).collect::<Vec<_>>())
+        };
+        assert_eq!(of(&[]), None);
+        assert_eq!(of(&[10, 10]), None);
+        assert_eq!(of(&[15, 15]), Some(1.0));
+        assert_eq!(of(&[10, 4_010, 4_010, 10]), Some(2.0));
     }
 
     #[test]

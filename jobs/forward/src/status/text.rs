@@ -6,6 +6,9 @@ use super::report::{DeadLetterStatus, PartitionStatus, StatusReport};
 use crate::report::text::{Paint, partition_table, table, thousands};
 use crate::request_preview::text::printable;
 
+/// The skew from which it is worth a line.
+const MIN_SKEW: f64 = 1.5;
+
 /// The width of the longest bar.
 const BAR: i128 = 20;
 
@@ -24,7 +27,14 @@ pub fn render(report: &StatusReport, has_bars: bool, has_colour: bool) -> String
     let oldest = report.oldest_age_seconds.map_or(String::new(), |age| {
         format!(", the oldest is {} old", span(age))
     });
-    let _ = writeln!(text, "lag {} offsets{oldest}\n", thousands(report.lag));
+    let _ = writeln!(text, "lag {} offsets{oldest}", thousands(report.lag));
+    if let Some(skew) = report.skew.filter(|skew| *skew >= MIN_SKEW) {
+        let _ = writeln!(
+            text,
+            "skew {skew:.1}: the largest partition has {skew:.1} times the mean of all; records with one key are in one partition"
+        );
+    }
+    text.push('\n');
     text.push_str(&partitions(&report.partitions, has_bars));
     text.push('\n');
     text.push_str(&routes(report));
@@ -192,6 +202,7 @@ mod tests {
             lag: 1_501,
             oldest_age_seconds: Some(3_725),
             exceeded: vec!["x".to_owned()],
+            skew: Some(1.4),
             partitions: vec![partition(0, 1_500, None), partition(1, 1, Some(oldest))],
             routes: vec![
                 route("A", None, 3),
@@ -242,6 +253,14 @@ note: \\u{1b}n
 EXCEEDED: x
 ";
         assert_eq!(render(&report(), true, false), expected);
+        let skewed = StatusReport {
+            skew: Some(2.0),
+            ..report()
+        };
+        assert!(
+            render(&skewed, true, false)
+                .contains("\nskew 2.0: the largest partition has 2.0 times")
+        );
         let without = render(&report(), false, true);
         assert!(!without.contains('█') && without.contains("\u{1b}[1;31mEXCEEDED:"));
     }
