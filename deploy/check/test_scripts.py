@@ -44,10 +44,43 @@ def test_a_go_that_is_missing_or_too_old_is_reported_first(tmp_path):
         for version in ("go1.19.8", ""):
             go.write_text(f"#!/bin/sh\necho {version}\n")
             go.chmod(0o755)
-            environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin"}
+            environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin", "CARGO_TARGET_DIR": str(tmp_path)}
             done = run(script, check=False, env=environment)
             assert done.returncode == 69, done.stderr
             assert "Go 1.24 or newer is needed" in done.stderr, done.stderr
+
+
+FAKE_GO = """#!/bin/sh
+echo "$*" >> "$LOG"
+case "$*" in
+  "env GOVERSION") echo go1.26.0 ;;
+  "mod download -json "*) echo '"GoMod": "/dev/null"' ;;
+  "$FAILING"*) printf 'go: downloading example.org/other v1.0.0\n%s\n' "$REASON" >&2; exit 1 ;;
+esac
+"""
+
+
+@pytest.mark.parametrize("failing, code, reason, message", [
+    ("mod download ", 69, "go: github.com/fnproject/fn@v0.3.753: 403 Forbidden", "the Go module proxy does not serve all of"),
+    ("get ", 69, "go: example.org/dependency@v1.2.3: 404 Not Found", "the Go module proxy does not serve all of"),
+    ("build ", 1, "agent.go:7:2: undefined: missing", "github.com/fnproject/fn/cmd/fnserver@v0.3.753 does not compile"),
+])  # fmt: skip
+def test_e2e_fn_reports_why_fns_server_cannot_be_built(tmp_path, failing, code, reason, message):
+    go = tmp_path / "go"
+    go.write_text(FAKE_GO)
+    go.chmod(0o755)
+    variables = {"PATH": f"{tmp_path}:/usr/bin:/bin", "CARGO_TARGET_DIR": str(tmp_path), "LOG": str(tmp_path / "log")}
+    done = run(DEPLOY / "fn/e2e", check=False, env={**os.environ, **variables, "FAILING": failing, "REASON": reason})
+    assert done.returncode == code, done.stderr
+    assert message in done.stderr and reason in done.stderr and "downloading" not in done.stderr, done.stderr
+    commands = (tmp_path / "log").read_text().splitlines()
+    # `go get MODULE` would add no checksums for what only the package needs.
+    assert failing == "mod download " or "get github.com/fnproject/fn/cmd/fnserver@v0.3.753" in commands, commands
+
+
+def test_e2e_fn_rejects_a_path_that_is_not_a_program(tmp_path):
+    done = run(DEPLOY / "fn/e2e", check=False, env={**os.environ, "FNSERVER": str(tmp_path)})
+    assert (done.returncode, done.stderr) == (66, f"e2e-fn: FNSERVER is not a program: {tmp_path}\n")
 
 
 def test_hadolint_reports_nothing():
