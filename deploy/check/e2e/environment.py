@@ -162,7 +162,8 @@ def reports(text: str) -> list[dict]:
 @contextlib.contextmanager
 def temporary_folder(folder: Path):
     """An empty folder that is deleted at the end, and an exit stack."""
-    shutil.rmtree(folder, ignore_errors=True)  # of an earlier run that was killed
+    if folder.exists():
+        shutil.rmtree(folder)  # of an earlier run that was killed; an error shows that its processes still run
     folder.mkdir(parents=True)
     folder.chmod(0o755)
     with contextlib.ExitStack() as stack:

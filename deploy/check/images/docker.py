@@ -9,6 +9,8 @@ from tools import run
 
 TAG = os.environ.get("IMAGE_TAG", "e2e")
 LABEL = "frontdoor-e2e"
+# The label of containers that Fn's server starts with FN_CONTAINER_LABEL_TAG=LABEL.
+FN_LABEL = f"fn-agent-classifier={LABEL}"
 IMAGES = ("fn-recep-avro", "api-avro-sample", "forward")
 # The default flags of a container.
 CONFINED = ("--network", "host", "--read-only", "--cap-drop", "all", "--security-opt", "no-new-privileges")
@@ -26,9 +28,14 @@ def inspect(thing: str) -> dict:
     return json.loads(docker("inspect", thing))[0]
 
 
-def containers() -> set[str]:
-    """The containers with the label or with one of the images, whether they run or not."""
-    marks = [f"label={LABEL}", *(f"ancestor={image(name)}" for name in IMAGES)]
+def host() -> str:
+    """The address of the engine that `docker` uses. Programs with another HOME do not find the context of this user."""
+    return os.environ.get("DOCKER_HOST") or docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+
+
+def containers(*marks: str) -> set[str]:
+    """The containers with one of the marks, whether they run or not; without marks those of the tests and of their images."""
+    marks = marks or (f"label={LABEL}", f"label={FN_LABEL}", *(f"ancestor={image(name)}" for name in IMAGES))
     return {found for mark in marks for found in docker("ps", "--all", "--quiet", "--filter", mark).split()}
 
 

@@ -14,7 +14,7 @@ import urllib.request
 from pathlib import Path
 from typing import NamedTuple
 
-from docker import LABEL, TAG, Container, docker, image
+from docker import FN_LABEL, LABEL, TAG, Container, containers, docker, host, image
 from environment import free_port, program, wait
 from tools import ROOT, run
 
@@ -38,13 +38,15 @@ class Killed(AssertionError):
 class Socket:
     """The function in containers as Fn's server starts and calls them: one call at a time per container.
 
-    The flags are those in the output of `docker inspect` for a container of fnserver v0.3.753, except the log driver `none`.
+    The flags are those in the output of `docker inspect` for a container of fnserver v0.3.753, except the log driver `none`
+    and the label.
     """
 
     FLAGS = (
         "--user", "1000:1000", "--cap-drop", "all", "--security-opt", "no-new-privileges", "--read-only", "--init",
-        "--network", "host", "--memory", "128m", "--memory-swap", "128m", "--pids-limit", "50",
-        "--ulimit", "nofile=350:350", "--ulimit", "memlock=65536:65536", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev",
+        "--network", "host", "--memory", "128m", "--memory-swap", "128m", "--memory-swappiness", "0", "--kernel-memory", "128m",
+        "--pids-limit", "50", "--ulimit", "nofile=350:350", "--ulimit", "memlock=65536:65536",
+        "--ulimit", "sigpending=5000:5000", "--ulimit", "msgqueue=819200:819200", "--tmpfs", "/tmp:rw,noexec,nosuid,nodev",
     )  # fmt: skip
     ENVIRONMENT = {
         "FN_FORMAT": "http-stream", "FN_LISTENER": "unix:/tmp/iofs/lsnr.sock", "FN_TYPE": "sync", "FN_MEMORY": "128",
@@ -52,6 +54,7 @@ class Socket:
     }  # fmt: skip
 
     IDLE = 2  # seconds; func.yaml has a higher value
+    RECORD_AGE = 0  # seconds: the next call after a deployment is made to the new revision
     NEXT = f"{TAG}-next"
 
     def __init__(self, folder: Path, settings: dict):
@@ -143,32 +146,48 @@ class Socket:
 
 
 class Fn:
-    """The function in Fn, with `fnserver` and `fn` from the PATH, and the app of the tutorial."""
+    """The function in Fn, with `fnserver` and `fn` from the PATH or from FNSERVER and FN, and the app of the tutorial."""
+
+    RECORD_AGE = 6  # seconds; the server uses its copy of a function's record for 5 seconds, also after a deployment
 
     def __init__(self, folder: Path, settings: dict):
-        self.port, self.folder = free_port(), folder
-        for name in ("data", "iofs", "home"):
+        self.port, self.folder, self.project = free_port(), folder, folder / "project"
+        for name in ("data", "iofs", "home", "project"):
             (folder / name).mkdir()
-        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder / "home")}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": str(folder / "home"), "DOCKER_HOST": host()}
+        # How to connect to that engine, if it has a TCP port.
+        self.environment |= {name: value for name, value in os.environ.items() if name in ("DOCKER_CERT_PATH", "DOCKER_TLS_VERIFY")}
+        self.log = folder / "fnserver.log"
         server = {
             "FN_PORT": str(self.port), "FN_DB_URL": f"sqlite3://{folder}/data/fn.db", "FN_IOFS_PATH": f"{folder}/iofs",
             "FN_LOG_LEVEL": "debug", "FN_CONTAINER_LABEL_TAG": LABEL, "FN_DOCKER_NETWORKS": "host",
         }  # fmt: skip
-        with (folder / "fnserver.log").open("wb") as log:
-            self.server = subprocess.Popen(["fnserver"], env=self.environment | server, cwd=folder, stdout=log, stderr=log)
+        with self.log.open("wb") as log:
+            command = [os.environ.get("FNSERVER", "fnserver")]
+            self.server = subprocess.Popen(command, env=self.environment | server, cwd=folder, stdout=log, stderr=log)
         self.environment["FN_API_URL"] = f"http://127.0.0.1:{self.port}"
-        wait("fnserver", lambda: run("curl", "-sf", f"127.0.0.1:{self.port}/version", check=False).returncode == 0)
+        try:
+            self._deploy(settings)
+        except BaseException:
+            self.end()
+            raise
+
+    def _deploy(self, settings: dict):
+        wait("fnserver", self._is_listening)
         # A copy, because `fn deploy` runs in the folder of func.yaml and changes the file.
-        self.project = folder / "project"
-        self.project.mkdir()
         run("sh", "-c", f"git ls-files -z | xargs -0 cp --parents -t '{self.project}'", cwd=ROOT)
         self._fn("create", "app", APP)
         for name, value in settings.items():
             self._fn("config", "app", APP, name, value)
         self._fn("--verbose", "deploy", "--app", APP, "--local", "--no-bump", cwd=self.project)
 
+    def _is_listening(self) -> bool:
+        # It exits with 0 if its port is taken.
+        assert self.server.poll() is None, f"fnserver ended:\n{self.log.read_text()[-2000:]}"
+        return run("curl", "-sf", f"127.0.0.1:{self.port}/version", check=False).returncode == 0
+
     def _fn(self, *arguments, **options):
-        return run("fn", *arguments, env=self.environment, **options)
+        return run(os.environ.get("FN", "fn"), *arguments, env=self.environment, **options)
 
     def redeploy(self):
         # The version bump changes the image's name. Otherwise warm containers would still be called.
@@ -207,8 +226,16 @@ class Fn:
         return []  # managed by the server
 
     def end(self):
+        """Ends the server, which removes its containers. Also after an incomplete start."""
         self.server.terminate()
-        self.server.wait(30)
+        try:
+            self.server.wait(30)
+        except subprocess.TimeoutExpired:
+            self.server.kill()
+            self.server.wait()
+            left = containers(f"label={FN_LABEL}")
+            if left:
+                docker("rm", "--force", *left)
         shutil.rmtree(self.project)
 
 

@@ -29,7 +29,7 @@ class Endpoint(Container):
 
 def engine() -> str:
     """The path of the engine's socket."""
-    host = os.environ.get("DOCKER_HOST") or docker.docker("context", "inspect", "--format", "{{.Endpoints.docker.Host}}")
+    host = docker.host()
     assert host.startswith("unix://"), f"the job needs an engine on this machine, not {host}"
     return os.path.realpath(host.removeprefix("unix://"))
 
