@@ -184,8 +184,13 @@ def test_a_new_revision_replaces_a_warm_one_without_failed_calls(setup):
     assert setup.function.invoke(TUTORIAL[0]).status == 202
     (old,) = docker.running(FUNCTION)
     setup.new_records()
+
+    def deploy():
+        setup.function.redeploy()
+        time.sleep(setup.function.RECORD_AGE)  # the old revision is called until then
+
     with ThreadPoolExecutor(3) as pool:
-        deploying = pool.submit(setup.function.redeploy)
+        deploying = pool.submit(deploy)
 
         def calls(caller: int) -> list[bytes]:
             sent, after = [], 0
