@@ -71,8 +71,8 @@ impl Agent {
     }
 
     /// Starts the binary within a container's limits: a read-only root file system except for the socket's folder, no
-    /// privileges, at most 50 processes and threads, at most 350 open files. Memory is not limited, which would need a
-    /// cgroup.
+    /// privileges, at most 50 processes and threads, at most 350 open files, and Fn's limits of locked memory, pending signals
+    /// and message queues. Memory is not limited, which would need a cgroup.
     ///
     /// # Errors
     /// As [`start`](Self::start), or this process may not [confine](Self::can_confine) it.
@@ -92,6 +92,8 @@ impl Agent {
             .args(["--reuid=61234", "--regid=61234", "--clear-groups"])
             .args(["--no-new-privs", "--inh-caps=-all", "--bounding-set=-all"])
             .args(["prlimit", "--nproc=50", "--nofile=350:350"])
+            .args(["--memlock=65536:65536", "--sigpending=5000:5000"])
+            .arg("--msgqueue=819200:819200")
             .arg(copy);
         Self::run(command, folder, environment).await
     }

@@ -192,6 +192,17 @@ async fn handles_the_largest_bodies_in_a_container_of_128_megabytes() {
     let status = proc_file("status");
     assert!(status.contains("\nUid:\t61234\t61234"), "{status}");
     assert!(status.contains("\nCapEff:\t0000000000000000"), "{status}");
+    let limits = proc_file("limits");
+    for (limit, value) in [
+        ("Max open files", "350"),
+        ("Max locked memory", "65536"),
+        ("Max pending signals", "5000"),
+        ("Max msgqueue size", "819200"),
+    ] {
+        let line = limits.lines().find(|line| line.starts_with(limit));
+        let line = line.unwrap().strip_prefix(limit).unwrap();
+        assert!(line.trim().starts_with(value), "{limit}{line}");
+    }
     // Just under every limit: 10,000 records, 16 MiB decoded.
     let many: Vec<_> = (0..10_000)
         .map(|id| user(id, &"x".repeat(1600), "e"))
