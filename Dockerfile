@@ -24,6 +24,7 @@ COPY functions/fn-recep-avro/Cargo.toml functions/fn-recep-avro/
 COPY jobs/forward/Cargo.toml jobs/forward/
 COPY jobs/spark/Cargo.toml jobs/spark/
 COPY shared/avro/Cargo.toml shared/avro/
+COPY shared/bench-empty/Cargo.toml shared/bench-empty/
 COPY shared/caller-auth/Cargo.toml shared/caller-auth/
 COPY shared/delivery/Cargo.toml shared/delivery/
 COPY shared/html-page/Cargo.toml shared/html-page/

@@ -8,7 +8,7 @@ import tarfile
 import pytest
 from docker import CONFINED, IMAGES, LABEL, TAG, docker, image, inspect
 from environment import free_port, wait
-from tools import ROOT, debian, run
+from tools import DEPLOY, ROOT, debian, run
 
 # The largest size of the function's image in bytes: a small image shortens cold starts. Authentication of callers and TLS
 # are 0.42 MB of it, CEL expressions for keys and timestamps about 4.4 MB, telemetry (OTLP over HTTP and gRPC) about 2.8 MB.
@@ -109,6 +109,12 @@ def test_make_push_pushes_every_image_to_a_registry(tmp_path):
     finally:
         registry.terminate()
         registry.wait(30)
+
+
+def test_the_image_of_the_empty_function_is_built():
+    """`make bench-fn-images` compares the function with it. Its program is built alone, with only its own dependencies."""
+    run(DEPLOY / "fn/images", "--without-python")
+    assert inspect("bench-empty:bench")["Config"]["Entrypoint"] == ["/bench-empty"]
 
 
 def test_a_changed_source_compiles_no_librdkafka_again(tmp_path):

@@ -1,6 +1,6 @@
 //! An empty function: a hyper service on a Unix socket that responds to Fn's agent. Benchmarks compare the function with it.
 //!
-//! `deploy/fn/empty` compiles this file in the package `fn-recep-avro`, so it uses only dependencies of that package.
+//! A package of its own: `deploy/fn/empty` builds it alone for its image, with no feature or dependency of the tools.
 
 use std::convert::Infallible;
 use std::os::unix::fs::{PermissionsExt, symlink};
