@@ -151,6 +151,8 @@ async fn reloads_a_changed_secret_without_a_redeploy() {
 
 #[tokio::test]
 async fn unreadable_settings_are_reported_in_one_sentence() {
+    const SENTENCE: &str =
+        "CONFIG_LOCATION: reading oci://config@standinns/config.properties: 503 ServiceUnavailable";
     let mut fixture = CloudFixture::new().await;
     fixture.oci.set("OCI_TIMEOUT", "500ms");
     fixture.oci.cloud.inject_fault(
@@ -158,15 +160,40 @@ async fn unreadable_settings_are_reported_in_one_sentence() {
         Fault::Error(503, "ServiceUnavailable".to_owned()),
         100,
     );
-    let ended = Agent::run_to_end(
-        Path::new(env!("CARGO_BIN_EXE_fn-recep-avro")),
-        &fixture.variables(),
-    )
-    .await
-    .unwrap();
-    let text = format!("{ended:?}");
-    assert!(text.contains("fn-recep-avro: CONFIG_LOCATION: reading oci://config@standinns/config.properties: 503 ServiceUnavailable"), "{text}");
-    assert!(text.contains("78"), "{text}");
+    let mut function = fixture.function().await;
+    let reply = function.call(Call::direct(DATUM)).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 500), "{reply:?}");
+    let detail = reply.json().unwrap()["detail"].to_string();
+    assert!(detail.contains(SENTENCE), "{detail}");
+    // A host that does not hide the exit of the program.
+    fixture.oci.set("FN_LISTENER", "");
+    fixture.oci.set("LISTEN", "127.0.0.1:0");
+    let function = Path::new(env!("CARGO_BIN_EXE_fn-recep-avro"));
+    let ended = Agent::run_to_end(function, &fixture.variables()).await;
+    let ended = ended.unwrap();
+    assert_eq!(ended.code, Some(78), "{ended:?}");
+    let sentence = format!("fn-recep-avro: {SENTENCE}");
+    assert!(ended.log.contains(&sentence), "{ended:?}");
+}
+
+#[tokio::test]
+async fn an_unreadable_secret_is_reported_to_the_caller_and_read_again_later() {
+    let fixture = CloudFixture::new().await;
+    let id = fixture.oci.cloud.put_secret("kafka_topic", b"first");
+    let denied = Fault::Error(404, "NotAuthorizedOrNotFound".to_owned());
+    fixture.oci.cloud.inject_fault(&id, denied, 1);
+    let mut function = fixture.function().await;
+    let reply = function.call(Call::direct(DATUM)).await.unwrap();
+    assert_eq!((reply.outer, reply.status), (200, 500), "{reply:?}");
+    let detail = reply.json().unwrap()["detail"].to_string();
+    assert!(detail.contains("KAFKA_TOPIC: "), "{detail}");
+    assert!(detail.contains("404 NotAuthorizedOrNotFound"), "{detail}");
+    let log = function.log();
+    assert!(log.contains("fn-recep-avro: KAFKA_TOPIC: "), "{log}");
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    let reply = function.call(Call::direct(DATUM)).await.unwrap();
+    assert_eq!(reply.status, 202, "{reply:?}\n{}", function.log());
+    assert_eq!(fixture.stored("first"), 1);
 }
 
 /// The output of a program with the most detailed log, with secrets in its environment and in the vault.

@@ -4,6 +4,7 @@
 //! - `lambda`: AWS Lambda (`AWS_LAMBDA_RUNTIME_API`)
 //! - `plain`: an HTTP server on an address of its own (`LISTEN`)
 
+mod current_function;
 mod deadline;
 mod fnproject;
 mod lambda;
@@ -11,6 +12,7 @@ mod plain;
 mod probe;
 mod reload;
 mod scrape;
+mod start_failure;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
@@ -24,8 +26,9 @@ use settings::{Settings, cli, environment, warn_misspelled};
 
 use crate::ingest::Config;
 use crate::settings::GROUPS;
+use current_function::CurrentFunction;
 use http_server::program::{self, Failure};
-use reload::{CurrentFunction, Reloader};
+use reload::Reloader;
 
 /// The program in its telemetry.
 const PROGRAM: Program = Program {
@@ -35,7 +38,9 @@ const PROGRAM: Program = Program {
 
 /// The whole program: reads the command line and the environment, starts the function and runs until the host ends it.
 ///
-/// An invalid configuration ends it with one sentence on standard error and exit code 78.
+/// An invalid configuration ends it with one sentence on standard error and exit code 78. In an Fn container the program
+/// continues instead, and answers calls with the names of the invalid settings: after an exit the caller would read only that
+/// the function failed.
 pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     kafka::tls::initialize();
     let matches = match cli::parse(command(), arguments) {
@@ -100,24 +105,23 @@ async fn run(
 ) -> Result<(), Failure> {
     let host = Host::detect(&environment)?;
     let given = Settings::without_files(&GROUPS, flags, &environment);
-    telemetry::start(&given).map_err(Failure::configuration)?;
-    warn_misspelled(&GROUPS);
-    let (function, sender) = CurrentFunction::new();
+    let log = telemetry::start(&given);
+    let (function, slot) = CurrentFunction::new();
     if let Host::Fn(container) = host {
-        // The agent may call before the settings are read: the call waits for the function to start.
-        let reload = async {
-            let reloader = Reloader::start(sender, false, flags, environment).await?;
-            match reloader.run().await {}
-        };
+        warn_misspelled(&GROUPS);
+        // The agent may call before the settings are read: the call waits for the function to start. An error of the log is
+        // an error of the start too.
         let result = tokio::select! {
             result = container.serve(function.clone()) => result,
-            result = reload => result,
+            never = reload::keep_started(&slot, flags, environment) => match never {},
         };
         function.shutdown_telemetry().await;
         return result;
     }
+    log?;
+    warn_misspelled(&GROUPS);
     let is_plain = matches!(host, Host::Plain);
-    let reloader = Reloader::start(sender, is_plain, flags, environment).await?;
+    let reloader = Reloader::start(slot, is_plain, flags, environment).await?;
     let serve = async {
         match reloader.metrics().filter(|_| is_plain) {
             Some(metrics) => {

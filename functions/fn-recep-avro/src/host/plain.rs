@@ -17,8 +17,8 @@ use tokio::sync::{Semaphore, watch};
 use tokio::time::timeout;
 use tracing::info;
 
+use super::current_function::CurrentFunction;
 use super::probe::Probe;
-use super::reload::CurrentFunction;
 use super::scrape::{self, is_scrape};
 use crate::ingest::{Call, busy};
 use crate::metrics::IngestMetrics;

@@ -4,7 +4,7 @@ use bytes::Bytes;
 use http::header::{CONTENT_TYPE, HeaderValue, USER_AGENT};
 use http::{HeaderMap, Method, Response};
 
-use super::reload::CurrentFunction;
+use super::current_function::CurrentFunction;
 use crate::ingest::Call;
 
 /// A check by a container platform or a load balancer.

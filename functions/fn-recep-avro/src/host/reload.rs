@@ -1,143 +1,37 @@
 //! Starts the ingest function, and starts a new one when its settings change.
 
 use std::convert::Infallible;
-use std::error::Error;
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http::request::Parts;
-use http::{Request, Response};
-use http_body::Body;
 use http_server::program::Failure;
+use runtime::console;
 use settings::{LiveSettings, Settings, telemetry as log};
 use telemetry::Telemetry;
 use telemetry::metrics::Metrics;
 use tokio::sync::watch;
-use tokio::time::timeout_at;
 use tracing::{info, warn};
 
 use super::PROGRAM;
-use crate::ingest::{Call, Config, IngestFunction, starting};
+use super::current_function::FunctionSlot;
+use super::start_failure::StartFailure;
+use crate::ingest::{Config, IngestFunction};
 use crate::metrics::{IngestMetrics, MAX_SERIES};
 use crate::settings::GROUPS;
 
-/// How long a call without a deadline waits for the function to start.
-const START_TIMEOUT: Duration = Duration::from_secs(10);
 /// The pause after the broker rejected the credentials, if the settings have not changed. The Kafka client retries
 /// several times a second.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 /// How often the files of the Kafka client's TLS are compared with those in use.
 const TLS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The current ingest function, for the hosts. It is cheap to clone.
-#[derive(Clone)]
-pub(super) struct CurrentFunction(watch::Receiver<Option<Arc<IngestFunction>>>);
-
 /// Replaces the current function when the settings change.
 pub(super) struct Reloader {
     settings: LiveSettings,
     metrics: Option<Arc<IngestMetrics>>,
-    function: watch::Sender<Option<Arc<IngestFunction>>>,
+    slot: FunctionSlot,
     /// What the first settings ask for. Later ones change nothing.
     telemetry: Telemetry,
-}
-
-impl CurrentFunction {
-    /// A function that is not started, and the sender for the started one.
-    pub(super) fn new() -> (Self, watch::Sender<Option<Arc<IngestFunction>>>) {
-        let (sender, receiver) = watch::channel(None);
-        (Self(receiver), sender)
-    }
-
-    /// Handles a request with the current function. The response is 503 with `Retry-After` if the function does not
-    /// start before the call's deadline.
-    pub(super) async fn handle<B>(&self, request: Request<B>, call: &Call) -> Response<Bytes>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
-        match self.wait(call.deadline).await {
-            Some(function) => function.handle(request, call).await,
-            None => starting(call),
-        }
-    }
-
-    /// The same, counted and measured. For a host without `GET /metrics`: only an exporter gets the metrics.
-    pub(super) async fn handle_measured<B>(
-        &self,
-        request: Request<B>,
-        call: &Call,
-    ) -> Response<Bytes>
-    where
-        B: Body<Data = Bytes> + Unpin,
-        B::Error: Into<Box<dyn Error + Send + Sync>>,
-    {
-        let Some(function) = self.wait(call.deadline).await else {
-            return starting(call);
-        };
-        let measured = function
-            .metrics()
-            .map(|metrics| metrics.begin(request.method()));
-        let response = function.handle(request, call).await;
-        if let Some(measured) = measured {
-            measured.end(&response);
-        }
-        response
-    }
-
-    /// Waits until the telemetry of a call is exported, a second at most, for a host that freezes the program.
-    pub(super) async fn flush_telemetry(&self, call: &Call) {
-        let current = self.0.borrow().clone();
-        if let Some(function) = current {
-            function.telemetry().flush(call.deadline).await;
-        }
-    }
-
-    /// Exports the remaining telemetry at the end of the program.
-    pub(super) async fn shutdown_telemetry(&self) {
-        let current = self.0.borrow().clone();
-        if let Some(function) = current {
-            function.telemetry().shutdown().await;
-        }
-    }
-
-    /// Logs a warning if the function is started and every caller that reaches this address is accepted.
-    pub(super) fn warn_if_open(&self, address: SocketAddr) {
-        if let Some(function) = &*self.0.borrow() {
-            function.warn_if_open(address);
-        }
-    }
-
-    /// Whether the function can publish: `None`, or the response to a readiness check. Does not wait for the start.
-    pub(super) async fn readiness(&self, call: &Call) -> Option<Response<Bytes>> {
-        let current = self.0.borrow().clone();
-        match current {
-            Some(function) => function.readiness(call).await,
-            None => Some(starting(call)),
-        }
-    }
-
-    /// Whether a request may read the metrics: `None`, or the response to the refused request. Does not wait for the start.
-    pub(super) async fn refuse_scrape(&self, head: &Parts, call: &Call) -> Option<Response<Bytes>> {
-        let current = self.0.borrow().clone();
-        match current {
-            Some(function) => function.refuse_scrape(head, call).await,
-            None => Some(starting(call)),
-        }
-    }
-
-    async fn wait(&self, deadline: Option<Instant>) -> Option<Arc<IngestFunction>> {
-        let current = self.0.borrow().clone();
-        if current.is_some() {
-            return current;
-        }
-        let deadline = deadline.unwrap_or_else(|| Instant::now() + START_TIMEOUT);
-        let mut function = self.0.clone();
-        let started = timeout_at(deadline.into(), function.wait_for(Option::is_some)).await;
-        started.ok()?.ok()?.clone()
-    }
 }
 
 impl Reloader {
@@ -147,15 +41,15 @@ impl Reloader {
     /// # Errors
     /// The configuration is invalid.
     pub(super) async fn start(
-        function: watch::Sender<Option<Arc<IngestFunction>>>,
+        slot: FunctionSlot,
         serves_metrics: bool,
         flags: &[(&'static str, String)],
         environment: impl Fn(&str) -> Option<String>,
-    ) -> Result<Self, Failure> {
-        let settings = LiveSettings::gather(&GROUPS, flags, environment)
-            .await
-            .map_err(Failure::configuration)?;
-        log::start(&settings.current()).map_err(Failure::configuration)?;
+    ) -> Result<Self, StartFailure> {
+        let settings = LiveSettings::gather(&GROUPS, flags, environment).await?;
+        log::start(&settings.current())?;
+        // Before the exporters of telemetry: a host that starts again would start their threads each time.
+        let config = Config::from_settings(&settings.current())?;
         let mut telemetry = Telemetry::start(&settings.current(), PROGRAM)?;
         let metrics = if serves_metrics || telemetry.metrics().is_some() {
             let metrics = metrics(&settings.current(), &mut telemetry, serves_metrics)?;
@@ -166,10 +60,10 @@ impl Reloader {
         let reloader = Self {
             settings,
             metrics,
-            function,
+            slot,
             telemetry,
         };
-        reloader.replace(&reloader.settings.current()).await?;
+        reloader.start_function(config).await?;
         Ok(reloader)
     }
 
@@ -214,7 +108,7 @@ impl Reloader {
     async fn kafka_tls_changed(&self) {
         loop {
             tokio::time::sleep(TLS_INTERVAL).await;
-            let function = self.function.borrow().clone();
+            let function = self.slot.function();
             let settings = self.settings.current();
             if function.is_some_and(|function| function.has_other_kafka_tls(&settings)) {
                 return;
@@ -225,7 +119,7 @@ impl Reloader {
     async fn reload(&self, settings: &Settings) {
         match self.replace(settings).await {
             Ok(()) => info!("settings reloaded"),
-            Err(failure) => warn!(
+            Err(StartFailure { failure, .. }) => warn!(
                 error = failure.message,
                 "reloading the settings failed; keeping the previous settings"
             ),
@@ -233,25 +127,43 @@ impl Reloader {
     }
 
     async fn authentication_failed(&self) {
-        let function = self.function.borrow().clone();
-        match function {
+        match self.slot.function() {
             Some(function) => function.authentication_failed().await,
             None => std::future::pending().await,
         }
     }
 
-    async fn replace(&self, settings: &Settings) -> Result<(), Failure> {
-        let config = Config::from_settings(settings).map_err(Failure::configuration)?;
+    async fn replace(&self, settings: &Settings) -> Result<(), StartFailure> {
+        self.start_function(Config::from_settings(settings)?).await
+    }
+
+    async fn start_function(&self, config: Config) -> Result<(), StartFailure> {
         let mut config = config.with_metrics(self.metrics.clone());
         config.set_telemetry(self.telemetry.clone());
-        if let Some(previous) = &*self.function.borrow() {
-            config.keep_keys(previous);
+        if let Some(previous) = self.slot.function() {
+            config.keep_keys(&previous);
         }
-        let function = IngestFunction::start(config)
-            .await
-            .map_err(Failure::configuration)?;
-        self.function.send_replace(Some(Arc::new(function)));
+        self.slot.set(IngestFunction::start(config).await?);
         Ok(())
+    }
+}
+
+/// Starts the function and reloads it, for a host whose callers receive only responses: a function that cannot start answers
+/// with the reason, and is started again at a later call.
+pub(super) async fn keep_started(
+    slot: &FunctionSlot,
+    flags: &[(&'static str, String)],
+    environment: impl Fn(&str) -> Option<String>,
+) -> Infallible {
+    loop {
+        match Reloader::start(slot.clone(), false, flags, &environment).await {
+            Ok(reloader) => match reloader.run().await {},
+            Err(StartFailure { failure, reason }) => {
+                // As the line of a program that ends: there may be no log yet.
+                console::say(format_args!("{}: {}", PROGRAM.name, failure.message));
+                slot.failed(&reason).await;
+            }
+        }
     }
 }
 

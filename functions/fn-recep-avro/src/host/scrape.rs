@@ -9,7 +9,7 @@ use http::{Method, Request, Response, StatusCode};
 use telemetry::metrics::CONTENT_TYPE as TEXT_FORMAT;
 use tracing::error;
 
-use super::reload::CurrentFunction;
+use super::current_function::CurrentFunction;
 use crate::ingest::Call;
 use crate::metrics::IngestMetrics;
 

@@ -20,7 +20,7 @@ pub struct Call {
 
 impl Call {
     /// When reading the body must end.
-    pub(super) fn body_deadline(&self, now: Instant) -> Option<Instant> {
+    pub(crate) fn body_deadline(&self, now: Instant) -> Option<Instant> {
         let timeout = self.body_timeout.map(|timeout| now + timeout);
         timeout.into_iter().chain(self.deadline).min()
     }

@@ -58,7 +58,7 @@ use limits::RequestLimits;
 use memory::Memory;
 use publisher::Publisher;
 use receive::IncomingRequest;
-pub use respond::{busy, starting};
+pub use respond::{busy, cannot_start, starting};
 use schemas::Schemas;
 use store::StoreAs;
 use trace::{ProducerTrace, RequestTrace, ids};

@@ -108,6 +108,11 @@ pub(super) const STARTING: ProblemType = ProblemType {
     status: StatusCode::SERVICE_UNAVAILABLE,
     title: "The function is starting",
 };
+pub(super) const CANNOT_START: ProblemType = ProblemType {
+    name: "cannot-start",
+    status: StatusCode::INTERNAL_SERVER_ERROR,
+    title: "The function cannot start with its settings",
+};
 pub(super) const BUSY: ProblemType = ProblemType {
     name: "busy",
     status: StatusCode::SERVICE_UNAVAILABLE,

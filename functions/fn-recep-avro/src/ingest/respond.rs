@@ -14,8 +14,8 @@ use tracing::{info, warn};
 
 use super::call::Call;
 use super::problems::{
-    BUSY, INVALID_TIMESTAMP, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED, RECORD_TOO_LARGE,
-    STARTING, TOPIC_UNKNOWN,
+    BUSY, CANNOT_START, INVALID_TIMESTAMP, NOT_ACKNOWLEDGED, NOT_READY, PUBLISH_REJECTED,
+    RECORD_TOO_LARGE, STARTING, TOPIC_UNKNOWN,
 };
 use super::trace::ids;
 
@@ -118,6 +118,15 @@ pub(super) fn not_ready(call: &Call) -> Response<Bytes> {
 pub fn starting(call: &Call) -> Response<Bytes> {
     let cause = "The function is loading its settings.";
     problem(unavailable(&STARTING, cause), call, None)
+}
+
+/// 500 to a call of a function that cannot start. The `reason` is a sentence without values of settings: the caller is not
+/// authenticated, because the settings for that are not known.
+pub fn cannot_start(call: &Call, reason: &str) -> Response<Bytes> {
+    let detail = format!(
+        "The function cannot start. {reason} The function's log has the details. Nothing was published."
+    );
+    problem(Problem::new(&CANNOT_START, detail), call, None)
 }
 
 /// 503 to a call that waited too long for calls in flight.

@@ -17,8 +17,8 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1::Builder;
 use tracing::info;
 
+use super::current_function::CurrentFunction;
 use super::probe::Probe;
-use super::reload::CurrentFunction;
 use header_limit::{LimitedListener, PARSER_MAX_BYTES, PARSER_MAX_FIELDS};
 use headers::Intent;
 use http_server::program::Failure;

@@ -14,9 +14,9 @@ use http_body_util::Full;
 use lambda_http::lambda_runtime::{LambdaEvent, Runtime};
 use lambda_http::{Adapter, Service, service_fn};
 
+use super::current_function::CurrentFunction;
 use super::deadline;
 use super::probe::Probe;
-use super::reload::CurrentFunction;
 use crate::ingest::{Call, Rejection};
 use event::Event;
 use http_server::program::Failure;
