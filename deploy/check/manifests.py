@@ -9,6 +9,7 @@ KUBERNETES = DEPLOY / "kubernetes"
 #: Components that can be added to each overlay; several are joined by +.
 COMPONENTS = {
     "in-cluster-kafka": ["", "every", "indexed", "keda", "pushgateway", "every+monitor-every", "monitor-function", "spark"],
+    "external-kafka": ["", "every", "indexed", "keda", "keda+keda-sasl"],
     "oci": ["", "every", "indexed", "keda", "keda+keda-sasl", "pushgateway", "every+monitor-every", "spark", "spark+pushgateway"],
 }
 
@@ -44,9 +45,29 @@ def containers(manifests):
 
 
 def forward(manifests):
-    """The job's manifest, the job's or deployment's spec, its pod and its container."""
-    manifest, spec, template = next(found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward")
+    """The job's manifest, the job's or deployment's spec, its pod and its container. A suspended CronJob is not the job."""
+    ((manifest, spec, template),) = [
+        found for found in pods(manifests) if found[0]["metadata"]["name"] == "forward" and not found[0]["spec"].get("suspend")
+    ]
     return manifest, spec, template["spec"], template["spec"]["containers"][0]
+
+
+def backoff(restarts: int) -> float:
+    """The seconds before a Job starts its next pod, after a number of pods that it did not count as failures or as success.
+
+    https://kubernetes.io/docs/concepts/workloads/controllers/job/#pod-backoff-failure-policy
+    """
+    return min(10 * 2 ** (restarts - 1), 600)
+
+
+def share_worked(deadline: float, active_deadline: float) -> float:
+    """The share of a Job's time in which a pod runs, if each pod reaches its --deadline with records left."""
+    time = worked = pods_ended = 0
+    while time < active_deadline:
+        worked += min(deadline, active_deadline - time)
+        pods_ended += 1
+        time += deadline + backoff(pods_ended)
+    return worked / active_deadline
 
 
 def config_map(manifests, name):
