@@ -58,4 +58,7 @@ e2e-fn: build ## The same with Fn's server and CLI, built from their Go modules 
 e2e-lambda: needs ## Package the function for Lambda and test the package with events of API Gateway and load balancers
 	@deploy/lambda/e2e
 
-.PHONY: images push plan deploy invoke dataflow-archive deploy-check e2e-cron e2e-images e2e-fn e2e-lambda
+e2e-kubernetes: build ## Apply the manifests to a Kubernetes that it builds and starts on this machine, and run the pipeline (root, Go 1.24)
+	@deploy/kubernetes/e2e
+
+.PHONY: images push plan deploy invoke dataflow-archive deploy-check e2e-cron e2e-images e2e-fn e2e-lambda e2e-kubernetes
