@@ -106,6 +106,12 @@ class Socket:
             while not old.empty():
                 self._return_container(old.get())
 
+    def configure(self, name: str, value: str):
+        """Changes a setting: later calls are made to new containers."""
+        self.settings[name] = value
+        while not self.idle.empty():
+            self.idle.get().remove()
+
     def invoke(self, body: bytes, content_type=AVRO, **options) -> Answer:
         """Calls the function as `fn invoke` does."""
         return self._call(body, "--header", f"content-type: {content_type}", **options)
@@ -192,6 +198,9 @@ class Fn:
     def redeploy(self):
         # The version bump changes the image's name. Otherwise warm containers would still be called.
         self._fn("--verbose", "deploy", "--app", APP, "--local", cwd=self.project)
+
+    def configure(self, name: str, value: str):
+        self._fn("config", "app", APP, name, value)
 
     def invoke(self, body: bytes, content_type=AVRO, **_) -> Answer:
         shown = self._fn(

@@ -213,6 +213,22 @@ def test_a_new_revision_replaces_a_warm_one_without_failed_calls(setup):
     print(f"\n{len(sent)} calls while {new.pop()} replaced {old}")
 
 
+def test_a_caller_reads_which_setting_is_invalid(setup):
+    setup.function.configure("PUBLISH_TIMEOUT", "soon")
+    try:
+        # Fn's server uses its copy of the configuration for 5 seconds.
+        wait("the invalid setting", lambda: setup.function.invoke(TUTORIAL[0]).status != 202)
+        for answer in (setup.function.invoke(TUTORIAL[0]), setup.function.trigger(TUTORIAL[0])):
+            assert answer.status == 500, answer
+            problem = answer.json()
+            assert problem["type"] == "urn:problem-type:frontdoor:cannot-start", problem
+            assert "PUBLISH_TIMEOUT" in problem["detail"] and "soon" not in problem["detail"], problem
+    finally:
+        setup.function.configure("PUBLISH_TIMEOUT", "8s")
+        wait("the valid setting", lambda: setup.function.invoke(TUTORIAL[0]).status == 202)
+        setup.new_records()
+
+
 def test_an_interrupted_call_stores_no_partial_record(setup):
     setup.function.invoke(TUTORIAL[0])
     setup.new_records()
