@@ -55,7 +55,7 @@ e2e-images: build ## Build the images and run the pipeline from them, with Apach
 e2e-fn: build ## The same with Fn's server and CLI, built from their Go modules if they are not installed (then Go 1.24)
 	@deploy/fn/e2e
 
-e2e-lambda: needs ## Package the function for Lambda and test the package with events of API Gateway and load balancers
+e2e-lambda: needs ## Package the function for Lambda and test the package in AWS's Runtime Interface Emulator (Python, Go 1.26.6); PROFILE=dev builds faster
 	@deploy/lambda/e2e
 
 e2e-kubernetes: build ## Apply the manifests to a Kubernetes that it builds and starts on this machine, and run the pipeline (root, Go 1.24)

@@ -40,14 +40,15 @@ def test_shellcheck_rejects_an_invalid_script(tmp_path):
 
 def test_a_go_that_is_missing_or_too_old_is_reported_first(tmp_path):
     go = tmp_path / "go"
-    for script in (DEPLOY / "check" / "needs-go", DEPLOY / "check" / "run", DEPLOY / "fn" / "e2e"):
+    needs = {"check/needs-go": "1.24", "check/run": "1.24", "fn/e2e": "1.24", "lambda/emulator": "1.26.6"}
+    for script, needed in needs.items():
         for version in ("go1.19.8", ""):
             go.write_text(f"#!/bin/sh\necho {version}\n")
             go.chmod(0o755)
             environment = {**os.environ, "PATH": f"{tmp_path}:/usr/bin:/bin", "CARGO_TARGET_DIR": str(tmp_path)}
-            done = run(script, check=False, env=environment)
+            done = run(DEPLOY / script, check=False, env=environment)
             assert done.returncode == 69, done.stderr
-            assert "Go 1.24 or newer is needed" in done.stderr, done.stderr
+            assert f"Go {needed} or newer is needed" in done.stderr, done.stderr
 
 
 FAKE_GO = """#!/bin/sh

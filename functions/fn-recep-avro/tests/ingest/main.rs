@@ -15,6 +15,7 @@ mod hosts;
 mod json;
 mod kafka_secrets;
 mod lambda;
+mod lambda_environment;
 mod lambda_text;
 mod memory;
 mod metrics;

@@ -83,8 +83,8 @@ async fn lambda_answers_health_and_readiness_checks() {
         "body": "",
         "isBase64Encoded": false
     });
-    let outcome = lambda.invoke(check, Duration::from_secs(5)).await;
-    assert_eq!(outcome.body["statusCode"], 200, "{outcome:?}");
+    let response = lambda.invoke(check).await;
+    assert_eq!(response["statusCode"], 200, "{response}");
     fixture.broker.set_down().unwrap();
     let end = Instant::now() + Duration::from_secs(10);
     while get(&mut lambda, Shape::LoadBalancer, "/ready").await.status != 503 {
@@ -99,7 +99,7 @@ async fn get(lambda: &mut Lambda, shape: Shape, path: &str) -> Reply {
             *known = json!(path);
         }
     }
-    reply(&lambda.invoke(event, Duration::from_secs(5)).await.body)
+    reply(&lambda.invoke(event).await)
 }
 
 #[tokio::test]
