@@ -6,10 +6,11 @@ use std::time::{Duration, Instant};
 
 use rustix::process::{Signal, kill_process};
 use serde_json::Value;
+use testkit::endpoint::{Answer, Endpoint};
 
 use super::avro_bytes::{Codec, container, paul, user};
 use super::fixture::{Fixture, Request, values};
-use super::lambda::{Emulator, Lambda, Shape, event, reply};
+use super::lambda::{Emulator, Lambda, Shape, StandIn, event, reply};
 
 #[tokio::test]
 async fn the_first_call_after_a_freeze_uses_a_new_connection() {
@@ -75,6 +76,31 @@ async fn accepts_a_body_of_4_mb_as_base64() {
 }
 
 #[tokio::test]
+async fn sigterm_exports_the_rest_of_the_telemetry() {
+    let collector = Endpoint::always(Answer::ok()).unwrap();
+    let url = collector.url();
+    let fixture = Fixture::new();
+    let telemetry = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str())];
+    let settings = [&fixture.settings("ingest")[..], &telemetry].concat();
+    let mut lambda = StandIn::start(&settings, Duration::from_secs(20)).await;
+    for _ in 0..2 {
+        let event = event(Shape::HttpApi, &Request::post(paul()));
+        assert_eq!(reply(&lambda.invoke(event).await).status, 202);
+    }
+    let before = metrics_exports(&collector);
+    assert_eq!(lambda.terminate().await, Some(0));
+    assert_eq!(metrics_exports(&collector), before + 1);
+}
+
+fn metrics_exports(collector: &Endpoint) -> usize {
+    let requests = collector.requests();
+    let of_metrics = requests
+        .iter()
+        .filter(|request| request.target.ends_with("metrics"));
+    of_metrics.count()
+}
+
+#[tokio::test]
 #[ignore = "needs the Runtime Interface Emulator: run by `make e2e-lambda`"]
 async fn a_call_that_exceeds_the_timeout_ends_the_process_and_the_next_call_starts_another() {
     let fixture = Fixture::new();
@@ -109,15 +135,19 @@ async fn without_an_extension_the_function_is_killed_and_every_accepted_record_i
 
 #[tokio::test]
 #[ignore = "needs the Runtime Interface Emulator: run by `make e2e-lambda`"]
-async fn with_an_extension_the_function_ends_after_sigterm() {
+async fn with_an_extension_the_function_ends_itself_after_sigterm_and_exports_its_telemetry() {
+    let collector = Endpoint::always(Answer::ok()).unwrap();
+    let url = collector.url();
     let fixture = Fixture::new();
-    let settings = fixture.settings("ingest");
+    let telemetry = [("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str())];
+    let settings = [&fixture.settings("ingest")[..], &telemetry].concat();
     let timeout = Duration::from_secs(20);
     let mut emulator = Emulator::start_with_extension(&settings, timeout).await;
     for _ in 0..2 {
         let event = event(Shape::HttpApi, &Request::post(paul()));
         assert_eq!(reply(&emulator.invoke(&event).await).status, 202);
     }
+    let before = metrics_exports(&collector);
     assert_eq!(emulator.shut_down().await, Some(0));
     let log = emulator.log();
     let kinds: Vec<Value> = emulator
@@ -127,5 +157,6 @@ async fn with_an_extension_the_function_ends_after_sigterm() {
         .collect();
     assert_eq!(kinds, ["INVOKE", "INVOKE", "SHUTDOWN"], "{log}");
     assert!(!log.contains("SIGKILL"), "{log}");
+    assert_eq!(metrics_exports(&collector), before + 1);
     assert_eq!(fixture.stored().len(), 2);
 }

@@ -20,6 +20,7 @@ use super::probe::Probe;
 use crate::ingest::{Call, Rejection};
 use event::Event;
 use http_server::program::Failure;
+use http_server::signal;
 
 /// The other variables that the library requires. Lambda sets all of them.
 const REQUIRED: [&str; 3] = [
@@ -51,13 +52,16 @@ pub(super) fn is_present(environment: &impl Fn(&str) -> Option<String>) -> Resul
     Ok(true)
 }
 
-/// Handles the events of the Runtime API until Lambda ends the process.
+/// Handles the events of the Runtime API until Lambda ends the process: with SIGTERM if the execution environment has an
+/// extension, otherwise with SIGKILL.
 pub(super) async fn serve(function: CurrentFunction) -> Result<(), Failure> {
+    let shutdown = signal::shutdown()?;
     let handler = service_fn(move |event: LambdaEvent<Event>| handle(function.clone(), event));
-    Runtime::new(handler)
-        .run()
-        .await
-        .map_err(|error| Failure::software(format!("calling Lambda's Runtime API: {error}")))
+    tokio::select! {
+        result = Runtime::new(handler).run() => result
+            .map_err(|error| Failure::software(format!("calling Lambda's Runtime API: {error}"))),
+        () = shutdown => Ok(()),
+    }
 }
 
 async fn handle(

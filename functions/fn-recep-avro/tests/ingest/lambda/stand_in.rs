@@ -12,7 +12,7 @@ use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use rustix::process::Pid;
+use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 use testkit::program;
 use tokio::net::TcpListener;
@@ -81,6 +81,13 @@ impl StandIn {
     pub(crate) fn function(&self) -> Pid {
         let id = self.child.id().expect("the function has ended");
         Pid::from_raw(id.try_into().unwrap()).unwrap()
+    }
+
+    /// Sends SIGTERM to the function and returns its exit code.
+    pub(crate) async fn terminate(mut self) -> Option<i32> {
+        kill_process(self.function(), Signal::TERM).unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(30), self.child.wait()).await;
+        ended.expect("the function did not end").unwrap().code()
     }
 }
 
