@@ -187,7 +187,9 @@ def test_a_backlog_is_worked_off_during_nine_tenths_of_an_hour():
     deadline = seconds(arguments[arguments.index("--deadline") + 1])
     shares = {minutes: share_worked(minutes * 60, spec["activeDeadlineSeconds"]) for minutes in (4, deadline / 60)}
     print(f"backlog: exit codes {codes}, pauses {measured} s, share of an hour by --deadline in minutes: {shares}")
-    assert set(codes) == {12} and all(expected - 2 <= pause <= expected + 8 for pause, expected in zip(measured, (10, 20, 40)))
+    # 20: the pod that the test before killed may still be a member of the group.
+    assert 12 in codes and set(codes) <= {12, 20}
+    assert all(expected - 2 <= pause <= expected + 8 for pause, expected in zip(measured, (10, 20, 40)))
     assert shares[deadline / 60] >= 0.9
     in_frontdoor("delete", "job/backlog")
 
