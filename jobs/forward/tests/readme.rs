@@ -44,7 +44,7 @@ static GROUPS: [&Group; 17] = [
 ];
 
 /// Names in upper case that are not settings of the programs.
-const OTHER_NAMES: [&str; 14] = [
+const OTHER_NAMES: [&str; 15] = [
     // Variables of OpenSSL and of HTTP clients.
     "SSL_CERT_FILE",
     "ALL_PROXY",
@@ -53,6 +53,7 @@ const OTHER_NAMES: [&str; 14] = [
     "NO_PROXY",
     // The host of the ingest function.
     "FN_LISTENER",
+    "FN_FORMAT",
     // Aliases of settings.
     "KAFKA_BOOTSTRAPSERVER",
     "AUTH_TOKEN",
