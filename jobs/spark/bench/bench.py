@@ -11,6 +11,7 @@ A window begins with the first request at the endpoint, and ends with the last o
 import argparse
 import json
 import os
+import shutil
 import statistics
 import subprocess
 import tempfile
@@ -269,6 +270,7 @@ def main():
                 print(f"bench-spark: round {number}, {window.name}, {way}: {cost}, load {load:.1f}", flush=True)
     bench.kafka.stop()
     bench.cluster.stop()
+    shutil.rmtree(directory)
     print(table(windows, costs))
 
 

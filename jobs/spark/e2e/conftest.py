@@ -1,6 +1,7 @@
 """What all tests share: Kafka, the cluster, and a new pair of endpoints for each job."""
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -102,9 +103,13 @@ class Stage:
 
 
 @pytest.fixture(scope="session")
-def directory():
+def directory(request):
     target = Path(os.environ["SPARK_E2E_HOME"])
-    return Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=target))
+    directory = Path(tempfile.mkdtemp(prefix=time.strftime("%H%M%S-"), dir=target))
+    yield directory
+    # The logs of a failure are kept.
+    if not request.session.testsfailed:
+        shutil.rmtree(directory)
 
 
 @pytest.fixture(scope="session")
