@@ -150,12 +150,14 @@ impl Run<'_> {
         if window.length() == 0 {
             report.add_empty_window(&topic, &window);
             report.add_pauses(&pause_ends);
-            if needs_record
-                && let Some(new) = self.new_record(&topic, &recorded)
-                && known.as_ref() != Some(&new.record)
-            {
-                report.add_topic_record(&reader.write_topic_record(&new));
-            } else {
+            let new = self.new_record(&topic, &recorded).filter(|_| needs_record);
+            let new = new.filter(|new| known.as_ref() != Some(&new.record));
+            let written = new.map(|new| reader.write_topic_record(&new));
+            if let Some(written) = &written {
+                report.add_topic_record(written);
+            }
+            // The drop of a reader waits for the acknowledgement.
+            if !matches!(written, Some(Ok(()))) {
                 self.kept_reader.keep(reader);
             }
             return Ok(());
