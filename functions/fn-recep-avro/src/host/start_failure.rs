@@ -53,12 +53,13 @@ impl From<StartFailure> for Failure {
 }
 
 /// What is wrong, without values of settings and without the content of documents: anyone who can call the function reads it.
-/// The reason of a failed request to Oracle Cloud has neither.
 fn without_values(error: &SettingError) -> String {
     match error {
-        SettingError::Missing { .. }
-        | SettingError::NotText { .. }
-        | SettingError::Unfetched { .. } => sentence(error.to_string()),
+        SettingError::Missing { .. } | SettingError::NotText { .. } => sentence(error.to_string()),
+        // The reason names the bucket and the object, or the secret.
+        SettingError::Unfetched { variable, .. } => {
+            format!("{variable} cannot be read from Oracle Cloud.")
+        }
         SettingError::Malformed {
             variable, expected, ..
         } => sentence(format!("{variable} is malformed, expected {expected}")),
@@ -125,6 +126,14 @@ mod tests {
         assert_eq!(
             without_values(&malformed),
             "PUBLISH_TIMEOUT is malformed, expected a duration such as 30s."
+        );
+        let unfetched = SettingError::Unfetched {
+            variable: "KAFKA_TOPIC".to_owned(),
+            reason: "reading secret ocid1.vaultsecret.oc1..hunter2: 404".to_owned(),
+        };
+        assert_eq!(
+            without_values(&unfetched),
+            "KAFKA_TOPIC cannot be read from Oracle Cloud."
         );
         assert_eq!(
             contradiction("MAX_MESSAGE is 2097152 bytes, and OCI Streaming accepts 1048576"),
