@@ -8,7 +8,7 @@ use kafka::reader::Reader;
 /// A firewall may drop a connection that is idle for longer, so that the next request gets no answer.
 const MAX_IDLE: Duration = Duration::from_secs(60);
 
-/// Keeps the client of a window without records, so that a topic without traffic costs no connections.
+/// Keeps the client of a window without records, so that the next window opens no connection.
 #[derive(Default)]
 pub struct KeptReader(RefCell<Option<(Reader, Instant)>>);
 
