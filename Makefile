@@ -69,6 +69,10 @@ bench-fn-images: needs ## The same in containers, and with an empty Rust functio
 	$(CARGO) build --release --workspace --bin bench-door
 	@deploy/images/engine sh -c 'deploy/fn/images && target/release/bench-door --kafka --images'
 
+bench-peers: needs ## Compare the job with librdkafka, kcat, Kafka Connect and Spark on Apache Kafka (Java 17, Maven, PyPI, kcat)
+	$(CARGO) build --release --workspace --bin forward --bin bench-window
+	@jobs/forward/bench/run $(BENCH)
+
 bench-cold-start: needs ## Compare cold starts with settings in bucket and vault, and in a local file
 	$(CARGO) build --release --workspace --bin fn-recep-avro --bin bench-cold-start
 	@target/release/bench-cold-start
@@ -79,7 +83,7 @@ e2e-oci: needs ## Run the pipeline with settings from Oracle Cloud's buckets and
 oci-compare: needs ## Compare signatures with those of Oracle's Python SDK (Python, PyPI)
 	@deploy/oci/compare
 
-.PHONY: help needs build demo up test check e2e openapi-check callers-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-cold-start e2e-oci oci-compare licences readme ci
+.PHONY: help needs build demo up test check e2e openapi-check callers-check chaos bench bench-parts bench-window bench-door bench-fn bench-fn-images bench-peers bench-cold-start e2e-oci oci-compare licences readme ci
 
 include deploy/deploy.mk
 include jobs/spark/spark.mk

@@ -50,6 +50,15 @@ class Window:
         """The number of requests without batches, and the fewest with them."""
         return -(-self.records // self.every) // self.batch
 
+    def users(self):
+        """The records: partition, id and datum."""
+        for number in range(self.records):
+            place = number % (2 * self.every)
+            identity = 1010 if place == 0 else 1020 if place == self.every else 999
+            name = f"user-{number:07}"
+            user = {"id": identity, "name": name, "email": f"{name}@example.com"}
+            yield number // self.every % PARTITIONS, identity, records.encode(user)
+
 
 @dataclass(frozen=True)
 class Cost:
@@ -106,25 +115,16 @@ class Endpoint:
 class Bench:
     """Kafka, the cluster, the endpoint, and what was measured."""
 
-    def __init__(self, directory, jars):
-        self.directory, self.jars = directory, jars
+    def __init__(self, directory, jars, cluster):
+        self.directory, self.jars, self.cluster = directory, jars, cluster
         # Both JIT compilers, so that the broker is not the bottleneck.
         self.kafka = Kafka(directory / "kafka", heap="1g", java="-XX:TieredStopAtLevel=4")
-        self.cluster = Cluster(directory / "spark")
         self.endpoint = Endpoint()
         self.runs = 0
 
     def fill(self, window):
-        def values():
-            for number in range(window.records):
-                place = number % (2 * window.every)
-                identity = 1010 if place == 0 else 1020 if place == window.every else 999
-                name = f"user-{number:07}"
-                user = {"id": identity, "name": name, "email": f"{name}@example.com"}
-                yield number // window.every % PARTITIONS if window.every > 1 else number % PARTITIONS, records.encode(user)
-
         self.kafka.create(window.topic, PARTITIONS)
-        self.kafka.write(window.topic, values())
+        self.kafka.write(window.topic, ((partition, datum) for partition, _, datum in window.users()))
 
     def settings(self, window):
         routes = [
@@ -255,7 +255,7 @@ def main():
     ]
     windows = [window for window in windows if window.topic in flags.windows.split(",")]
     directory = Path(tempfile.mkdtemp(prefix="bench-", dir=os.environ["SPARK_E2E_HOME"]))
-    bench = Bench(directory, sorted(flags.jars.glob("*.jar")))
+    bench = Bench(directory, sorted(flags.jars.glob("*.jar")), Cluster(directory / "spark"))
     costs = {}
     for window in windows:
         bench.fill(window)
@@ -274,4 +274,5 @@ def main():
     print(table(windows, costs))
 
 
-main()
+if __name__ == "__main__":
+    main()

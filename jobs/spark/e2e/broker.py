@@ -47,7 +47,10 @@ class Kafka:
             future.result(30)
 
     def write(self, topic, values):
-        """Writes values, each to its partition, in order: an idempotent producer keeps it. Waits for the end."""
+        """Writes values, each with its partition and, optionally, headers, in order: an idempotent producer keeps it.
+
+        Waits for the end.
+        """
         producer = Producer(
             {
                 "bootstrap.servers": self.bootstrap,
@@ -57,10 +60,10 @@ class Kafka:
                 **QUIET,
             }
         )
-        for partition, value in values:
+        for partition, value, *headers in values:
             while True:
                 try:
-                    producer.produce(topic, value, partition=partition)
+                    producer.produce(topic, value, partition=partition, headers=headers[0] if headers else None)
                     break
                 except BufferError:
                     producer.poll(0.1)

@@ -13,9 +13,9 @@ WORKERS = 2
 
 
 class Cluster:
-    """A running cluster. It ends when this process ends."""
+    """A running cluster. It ends when this process ends. If local, each driver has its tasks in its own process instead."""
 
-    def __init__(self, directory, executor_memory="1g"):
+    def __init__(self, directory, executor_memory="1g", is_local=False):
         self.directory = Path(directory)
         self.executor_memory = executor_memory
         self.directory.mkdir(parents=True, exist_ok=True)
@@ -27,6 +27,10 @@ class Cluster:
             "PYSPARK_PYTHON": sys.executable,
             "PYSPARK_DRIVER_PYTHON": sys.executable,
         }
+        self.driver_memory = "1g" if is_local else "512m"
+        if is_local:
+            self.url, self.workers = f"local[{WORKERS}]", []
+            return
         self.master = self._start("master", "master.Master", "--host", "127.0.0.1", "--port", "0", "--webui-port", "0")
         self.url = processes.wait_until(lambda: self._logged("master", "Starting Spark master at "), "Spark's master")
         self.workers = [self._start_worker(number) for number in range(WORKERS)]
@@ -60,7 +64,7 @@ class Cluster:
         given = {
             "spark.executor.cores": "1",
             "spark.executor.memory": self.executor_memory,
-            "spark.driver.memory": "512m",
+            "spark.driver.memory": self.driver_memory,
             "spark.driver.host": "127.0.0.1",
             "spark.driver.bindAddress": "127.0.0.1",
             "spark.ui.enabled": "false",
