@@ -1,5 +1,6 @@
 """Samples the processor time and the memory of processes, by kind."""
 
+import itertools
 import os
 import threading
 import time
@@ -32,6 +33,7 @@ class Sampler:
         self.ticks = {}
         self.peaks = defaultdict(float)
         self.timeline = []
+        self.resident = []
         self.is_ended = threading.Event()
         self.thread = threading.Thread(target=self._run, daemon=True)
 
@@ -45,8 +47,10 @@ class Sampler:
 
     def _run(self):
         while not self.is_ended.wait(INTERVAL):
-            for pid in {pid for root in self.roots() for pid in (root, *processes.descendants(root))}:
+            pids = {pid for root in self.roots() for pid in (root, *processes.descendants(root))}
+            for pid in pids:
                 self._sample(pid)
+            self.resident.append(sum(processes.memory(pid, "VmRSS") for pid in pids))
             self.timeline.append((time.monotonic(), sum(self.ticks.values()) / TICKS))
 
     def _sample(self, pid):
@@ -60,7 +64,7 @@ class Sampler:
             return
         self.ticks[pid] = int(fields[11]) + int(fields[12])
         self.kinds[pid] = kind
-        self.peaks[pid] = max(self.peaks[pid], processes.peak_memory(pid))
+        self.peaks[pid] = max(self.peaks[pid], processes.memory(pid, "VmHWM"))
 
     def processor_seconds(self, start, end):
         """The processor time between two moments, as far as the samples show it."""
@@ -73,3 +77,10 @@ class Sampler:
     def peak(self, kind):
         """The highest peak memory of a process of this kind, in MiB."""
         return max((peak for pid, peak in self.peaks.items() if self.kinds[pid] == kind), default=0)
+
+    def peak_resident(self):
+        """The highest resident memory of all processes together, in MiB.
+
+        A process that is being started has the memory of its parent for a moment. So both of two consecutive samples count.
+        """
+        return max(map(min, itertools.pairwise(self.resident)), default=0)

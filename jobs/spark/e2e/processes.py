@@ -74,14 +74,14 @@ def descendants(pid):
     return found
 
 
-def peak_memory(pid):
-    """The peak resident memory of a process in MiB; 0 if it has ended."""
+def memory(pid, name):
+    """`VmRSS`, the resident memory of a process, or `VmHWM`, its peak, in MiB; 0 if it has ended."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
         return 0
     for line in status.splitlines():
-        if line.startswith("VmHWM:"):
+        if line.startswith(f"{name}:"):
             return int(line.split()[1]) / 1024
     return 0
 
