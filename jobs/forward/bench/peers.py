@@ -119,8 +119,9 @@ class Peers(Bench):
             for kind, values in (("worker", worker), ("connector", connector))
         ]
         jars = f"{self.connect}/*" + (f":{HTTP_SINK}/*" if HTTP_SINK else "")
-        java = ["java", "-Xms256m", "-Xmx2g", "-cp", jars, "org.apache.kafka.connect.cli.ConnectStandalone"]
-        return processes.start([*java, *files], stdout=log, stderr=log)
+        # The log level of Kafka's own configuration.
+        java = ["java", "-Xms256m", "-Xmx2g", "-Dorg.apache.logging.log4j.level=INFO", "-cp", jars]
+        return processes.start([*java, "org.apache.kafka.connect.cli.ConnectStandalone", *files], stdout=log, stderr=log)
 
     def start_peer(self, way, window, output, log):
         """Starts a run, and returns the process and the report that it writes."""
@@ -162,7 +163,9 @@ class Peers(Bench):
             count, expected = written.stat().st_size, self.sizes[window.topic] + window.records
         else:
             count, expected = target.requests, window.requests
-        assert count == expected, f"{way}: {count}, expected {expected}: {text}"
+        # Aiven's sink repeats a request after a failed connection. The repeats are in the output.
+        most = expected * 1.001 if way == "connect" and HTTP_SINK else expected
+        assert expected <= count <= most, f"{way}: {count}, expected {expected}: {text}"
         assert not report or json.loads(report.read_text())["balanced"], f"{way}: the report does not balance"
         written.unlink()
         ended = target.last if way == "connect" else ended
@@ -170,6 +173,7 @@ class Peers(Bench):
             "seconds": ended - started,
             "cpu_seconds": samples.processor_seconds(started, ended),
             "peak_mib": samples.peak_resident(),
+            "repeats": count - expected,
         }
         if way not in READERS:
             cost["start_seconds"] = target.first - started
