@@ -80,12 +80,15 @@ fn names_of(setting: &'static Setting) -> impl Iterator<Item = (&'static str, &'
 /// The edit distance of a variable to a setting's name, if it is small for the length. Case is ignored except in short
 /// names.
 fn distance(variable: &str, name: &str) -> Option<usize> {
-    let name = name.to_ascii_uppercase();
     if variable.len() < MIN_LENGTH {
-        return (variable == name).then_some(0);
+        return (variable == name.to_ascii_uppercase()).then_some(0);
     }
     let limit = if variable.len() > 10 { 2 } else { 1 };
-    let distance = strsim::osa_distance(&variable.to_ascii_uppercase(), &name);
+    // The lengths of most names differ by more. Without this comparison, the check takes 3 ms of each start.
+    if variable.chars().count().abs_diff(name.len()) > limit {
+        return None;
+    }
+    let distance = strsim::osa_distance(&variable.to_ascii_uppercase(), &name.to_ascii_uppercase());
     (distance <= limit).then_some(distance)
 }
 
