@@ -39,6 +39,9 @@ callers-check: needs ## Compare with other libraries: signatures, tokens and Clo
 chaos: build ## Kill the job and brokers, inject faults, and verify that no record is lost; CHAOS="--long" for 200 kills
 	@target/debug/chaos $(CHAOS)
 
+# Benchmarks measure what is shipped, which contains OpenSSL: see .cargo/config.toml.
+bench-%: export OPENSSL_NO_VENDOR = 0
+
 bench: bench-parts bench-window bench-door ## Run bench-parts, bench-window and bench-door (Java 17, Maven)
 
 bench-parts: needs ## Measure validation, routing and delivery, each in one process
