@@ -44,7 +44,7 @@ static GROUPS: [&Group; 17] = [
 ];
 
 /// Names in upper case that are not settings of the programs.
-const OTHER_NAMES: [&str; 15] = [
+const OTHER_NAMES: [&str; 16] = [
     // Variables of OpenSSL and of HTTP clients.
     "SSL_CERT_FILE",
     "ALL_PROXY",
@@ -57,6 +57,8 @@ const OTHER_NAMES: [&str; 15] = [
     // Aliases of settings.
     "KAFKA_BOOTSTRAPSERVER",
     "AUTH_TOKEN",
+    // A variable of `make bench-peers`.
+    "CONNECT_HTTP_SINK",
     // Stages of Kafka Connect.
     "VALUE_CONVERTER",
     "TASK_PUT",
