@@ -74,7 +74,7 @@ bench-fn-images: needs ## The same in containers, and with an empty Rust functio
 
 bench-peers: needs ## Compare the job with librdkafka, kcat, Kafka Connect and Spark on Apache Kafka (Java 17, Maven, PyPI, kcat)
 	$(CARGO) build --release --workspace --bin forward --bin bench-window
-	@jobs/forward/bench/run $(BENCH)
+	@jobs/spark/bench/peers $(BENCH)
 
 bench-cold-start: needs ## Compare cold starts with settings in bucket and vault, and in a local file
 	$(CARGO) build --release --workspace --bin fn-recep-avro --bin bench-cold-start

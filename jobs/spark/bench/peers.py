@@ -4,15 +4,14 @@
 - librdkafka: a consumer that drops every record (`bench-window drain`), the limit of reading
 - kcat: writes every value to a file
 - connect: Kafka Connect, standalone
-- spark: Spark Structured Streaming in one process, the tutorial's way (jobs/spark/bench/tutorial.py)
+- spark: Spark Structured Streaming in one process, the tutorial's way (tutorial.py)
 
 A run lasts from the start of the process to its end; that of Kafka Connect, which does not end, to the last request. It
 fails if the number of records that were read or delivered is not the expected one. Only Aiven's sink may repeat a few requests.
 
-Apache Kafka has no sink for HTTP, and Maven could download none of those that were tried (Aiven's, Apache Camel's, clescot's).
-So Kafka Connect writes each record as a line to a file, without any request, unless CONNECT_HTTP_SINK is a folder with the jars
-of Aiven's HTTP Connector for Apache Kafka. Apache Kafka has no predicate on a field either: its transformation Filter looks for
-a header, which only the matching records have.
+Apache Kafka has no sink for HTTP, and Aiven's is not on Maven Central. So Kafka Connect writes each record as a line to a file,
+without any request, unless CONNECT_HTTP_SINK is a folder with the jars of Aiven's HTTP Connector for Apache Kafka. Apache Kafka
+has no predicate on a field either: its transformation Filter looks for a header, which only the matching records have.
 """
 
 import argparse
