@@ -84,7 +84,7 @@ fn distance(variable: &str, name: &str) -> Option<usize> {
         return (variable == name.to_ascii_uppercase()).then_some(0);
     }
     let limit = if variable.len() > 10 { 2 } else { 1 };
-    // The lengths of most names differ by more. Without this comparison, the check takes 3 ms of each start.
+    // The lengths of most names differ by more. Without this comparison, 39 variables took 3 ms of a start.
     if variable.chars().count().abs_diff(name.len()) > limit {
         return None;
     }
