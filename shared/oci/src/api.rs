@@ -45,7 +45,7 @@ impl Api {
     /// bytes of the response.
     ///
     /// # Errors
-    /// The error of the last attempt.
+    /// The error of the last attempt. One that the end of the operation cut short counts only if it was the first.
     pub(super) async fn send(
         &self,
         operation: &str,
@@ -55,6 +55,7 @@ impl Api {
     ) -> Result<ApiResponse, OciError> {
         let end = Instant::now() + self.timeout;
         let mut attempts = 0;
+        let mut last = None;
         loop {
             attempts += 1;
             let attempt = Attempt {
@@ -63,12 +64,22 @@ impl Api {
                 request_id: random_id(),
                 limit,
             };
-            let failed = match self
-                .attempt(&attempt, request, extensions.clone(), end)
-                .await
-            {
-                Ok(response) => return Ok(response),
-                Err(failed) => failed,
+            let timeout = ATTEMPT_TIMEOUT.min(end.saturating_duration_since(Instant::now()));
+            let response = self.attempt(&attempt, request, extensions.clone());
+            let failed = match tokio::time::timeout(timeout, response).await {
+                Ok(Ok(response)) => return Ok(response),
+                Ok(Err(failed)) => failed,
+                Err(_) => match last {
+                    Some(error) if timeout < ATTEMPT_TIMEOUT => return Err(error),
+                    _ => attempt.unreachable(
+                        &format!(
+                            "no response from {} within {:.0}s",
+                            host_of(request),
+                            timeout.as_secs_f64()
+                        ),
+                        true,
+                    ),
+                },
             };
             let wait = retry::backoff(attempts, fastrand::f64(), failed.retry_after);
             // Compared with the remaining time: `Retry-After` may be too large to add to a time.
@@ -76,6 +87,7 @@ impl Api {
                 return Err(failed.error);
             }
             debug!(error = %failed.error, ?wait, "attempt failed, retrying");
+            last = Some(failed.error);
             sleep(wait).await;
         }
     }
@@ -85,12 +97,11 @@ impl Api {
         attempt: &Attempt<'_>,
         request: &Request,
         mut extensions: Extensions,
-        end: Instant,
     ) -> Result<ApiResponse, AttemptError> {
         let Some(mut request) = request.try_clone() else {
             return Err(attempt.unusable("the request cannot be sent twice"));
         };
-        let host = request.url().host_str().unwrap_or_default().to_owned();
+        let host = host_of(&request).to_owned();
         if let Ok(id) = HeaderValue::try_from(&attempt.request_id) {
             // Object Storage reads the first header, other services the second.
             request
@@ -98,25 +109,12 @@ impl Api {
                 .insert("opc-client-request-id", id.clone());
             request.headers_mut().insert("opc-request-id", id);
         }
-        let timeout = ATTEMPT_TIMEOUT.min(end.saturating_duration_since(Instant::now()));
-        let response = async {
-            let response = self
-                .http
-                .execute_with_extensions(request, &mut extensions)
-                .await
-                .map_err(|error| attempt.middleware(&error, &host))?;
-            self.read(attempt, response, &host).await
-        };
-        match tokio::time::timeout(timeout, response).await {
-            Ok(result) => result,
-            Err(_) => Err(attempt.unreachable(
-                &format!(
-                    "no response from {host} within {:.0}s",
-                    timeout.as_secs_f64()
-                ),
-                true,
-            )),
-        }
+        let response = self
+            .http
+            .execute_with_extensions(request, &mut extensions)
+            .await
+            .map_err(|error| attempt.middleware(&error, &host))?;
+        self.read(attempt, response, &host).await
     }
 
     async fn read(
@@ -204,4 +202,8 @@ fn random_id() -> String {
     // If OpenSSL fails, the id is all zeros. It only helps to find the request in logs.
     let _ = openssl::rand::rand_bytes(&mut bytes);
     bytes.iter().map(|byte| format!("{byte:02X}")).collect()
+}
+
+fn host_of(request: &Request) -> &str {
+    request.url().host_str().unwrap_or_default()
 }

@@ -47,12 +47,15 @@ enum Failure {
         /// Whether another attempt at the same URL may succeed.
         is_transient: bool,
     },
+    /// There was no response until the end of the operation, which came before that of the attempt.
+    CutShort { timeout: Duration },
     /// The registry has answered: no other attempt is made.
     Answered(RegistryError),
 }
 
 impl Api {
-    /// Sends the request until a URL answers or the timeout is near, and returns the URL and the response.
+    /// Sends the request until a URL answers or the timeout is near, and returns the URL and the response. The error has
+    /// the reason of the last attempt. One that the end of the operation cut short counts only if it was the first.
     pub(crate) async fn send<T: DeserializeOwned>(
         &self,
         operation: &Operation<'_>,
@@ -60,10 +63,10 @@ impl Api {
         let start = Instant::now();
         let end = start + self.timeout;
         let (mut attempts, mut rounds) = (0, 0);
+        let mut last = None;
         loop {
             rounds += 1;
             let first = self.preferred.load(Ordering::Relaxed);
-            let mut last = None;
             let (mut can_retry, mut smallest_wait) = (false, Duration::MAX);
             for step in 0..self.urls.len() {
                 let index = (first + step) % self.urls.len();
@@ -93,6 +96,9 @@ impl Api {
                         smallest_wait = smallest_wait.min(retry_after.unwrap_or_default());
                         last = Some((url, reason));
                     }
+                    Err(Failure::CutShort { timeout }) => {
+                        last.get_or_insert_with(|| (url, no_response(timeout)));
+                    }
                 }
             }
             let wait = retry::wait(rounds, fastrand::f64(), smallest_wait);
@@ -120,14 +126,12 @@ impl Api {
         url: &Url,
         end: Instant,
     ) -> Result<T, Failure> {
-        let timeout = retry::attempt_timeout(self.timeout, self.urls.len());
-        let timeout = timeout.min(end.saturating_duration_since(Instant::now()));
+        let full = retry::attempt_timeout(self.timeout, self.urls.len());
+        let timeout = full.min(end.saturating_duration_since(Instant::now()));
         match tokio::time::timeout(timeout, self.exchange(operation, url)).await {
             Ok(result) => result,
-            Err(_) => Err(Failure::transient(format!(
-                "no response within {:.1} s",
-                timeout.as_secs_f64()
-            ))),
+            Err(_) if timeout < full => Err(Failure::CutShort { timeout }),
+            Err(_) => Err(Failure::transient(no_response(timeout))),
         }
     }
 
@@ -260,6 +264,10 @@ impl Api {
             ErrorKind::Invalid => invalid(message),
         })
     }
+}
+
+fn no_response(timeout: Duration) -> String {
+    format!("no response within {:.1} s", timeout.as_secs_f64())
 }
 
 impl Failure {

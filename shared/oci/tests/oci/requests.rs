@@ -231,6 +231,16 @@ async fn stops_waiting_for_a_service_at_the_timeout() {
 }
 
 #[tokio::test]
+async fn an_attempt_that_the_timeout_cuts_short_does_not_hide_the_reason() {
+    let (environment, oci) =
+        signed_in_with(|config| config.timeout = Duration::from_millis(1500)).await;
+    environment.cloud.inject_fault("/n", Fault::Page(502), 1);
+    environment.cloud.inject_fault("/n", Fault::Hang, 100);
+    let error = oci.namespace().await.unwrap_err().to_string();
+    assert!(error.contains(": 502 <html>"), "{error}");
+}
+
+#[tokio::test]
 async fn a_truncated_object_is_an_error() {
     let (environment, oci) =
         signed_in_with(|config| config.timeout = Duration::from_millis(900)).await;

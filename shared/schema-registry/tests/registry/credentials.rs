@@ -197,7 +197,7 @@ async fn an_authorization_server_may_refuse_or_be_unavailable() {
 
     let failing = Endpoint::always(Answer::status(503)).unwrap();
     let auth = Some(oauth(&failing));
-    let timeout = std::time::Duration::from_millis(300);
+    let timeout = std::time::Duration::from_secs(1);
     let client = RegistryClient::new(&RegistryConfig {
         auth,
         timeout,
