@@ -8,6 +8,7 @@ use kafka::config::{KafkaSettings, MAX_BATCH_BYTES};
 use kafka::producer::Producer;
 use rdkafka::error::{KafkaError, KafkaResult};
 use tokio::sync::Notify;
+use tokio::task::JoinHandle;
 use tracing::{debug, info};
 
 /// How long prefetching metadata from an unreachable broker may block a thread.
@@ -69,9 +70,18 @@ impl CurrentProducer {
     /// # Errors
     /// librdkafka rejects the configuration.
     pub(super) async fn get(&self) -> KafkaResult<Arc<Producer>> {
-        if let Some(producer) = self.usable() {
-            return Ok(producer);
+        match self.usable() {
+            Some(producer) => Ok(producer),
+            None => Ok(self.start().await?.0),
         }
+    }
+
+    /// Starts a producer, and requests the metadata that its first message needs. The task ends when they have arrived, or
+    /// cannot be requested.
+    ///
+    /// # Errors
+    /// librdkafka rejects the configuration.
+    pub(super) async fn start(&self) -> KafkaResult<(Arc<Producer>, JoinHandle<()>)> {
         // Starting a producer reads certificates, which would block the runtime.
         let max_batch_bytes = self.max_batch_bytes.load(Ordering::Relaxed);
         let config = self.kafka.producer_within(self.timeout, max_batch_bytes);
@@ -82,7 +92,8 @@ impl CurrentProducer {
         // The first message needs the topic's leaders. If this fails, the message fails too, and is reported then.
         let (prefetching, topic) = (Arc::clone(&producer), self.topic().to_owned());
         let timeout = self.timeout.min(PREFETCH_TIMEOUT);
-        tokio::task::spawn_blocking(move || prefetching.prefetch_metadata(&topic, timeout));
+        let prefetch =
+            tokio::task::spawn_blocking(move || prefetching.prefetch_metadata(&topic, timeout));
         // If a concurrent call was faster, its producer is used and this one is dropped.
         let mut current = self.lock();
         let current = current.get_or_insert(LastUse {
@@ -90,7 +101,7 @@ impl CurrentProducer {
             at: Instant::now(),
             max_batch_bytes,
         });
-        Ok(Arc::clone(&current.producer))
+        Ok((Arc::clone(&current.producer), prefetch))
     }
 
     /// Whether a broker answers a request within a second.

@@ -78,9 +78,9 @@ impl Publisher {
             .producer_within(config.timeout, MAX_BATCH_BYTES);
         let diagnosis = BrokerDiagnosis::new(properties);
         let producer = CurrentProducer::new(config.kafka, config.timeout, config.max_idle);
-        let started = producer.get().await?;
+        let (started, prefetch) = producer.start().await?;
         let described = Arc::clone(&topic);
-        tokio::spawn(async move { described.refresh(started, Duration::ZERO).await });
+        tokio::spawn(async move { described.describe_later(started, prefetch).await });
         Ok(Self {
             producer,
             diagnosis,

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use kafka::config::Profile;
 use kafka::describe::TopicLimits;
 use kafka::producer::Producer;
+use tokio::task::JoinHandle;
 use tracing::{debug, info};
 
 use crate::ingest::envelope::MessageLimits;
@@ -14,6 +15,8 @@ use crate::ingest::envelope::MessageLimits;
 const MAX_AGE: Duration = Duration::from_secs(180);
 /// The same if the broker did not describe the topic.
 const RETRY_INTERVAL: Duration = Duration::from_secs(30);
+/// The first description is requested this long after the metadata: the first message is acknowledged by then.
+const FIRST_DELAY: Duration = Duration::from_millis(50);
 /// How long the broker may take for each of two requests.
 const TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -67,9 +70,22 @@ impl DescribedTopic {
         self.is_older_than(max_age) && self.request.try_lock().is_ok()
     }
 
+    /// Requests the first description, a moment after the metadata for the first message have arrived. A broker answers one
+    /// request of a connection at a time: a message that is waiting would have to wait for the description too.
+    pub(super) async fn describe_later(&self, producer: Arc<Producer>, prefetch: JoinHandle<()>) {
+        let _guard = self.request.lock().await;
+        let _ = prefetch.await;
+        tokio::time::sleep(FIRST_DELAY).await;
+        self.describe(producer, Duration::ZERO).await;
+    }
+
     /// Requests a description, unless the last request is not older than `max_age`. Concurrent calls share one request.
     pub(super) async fn refresh(&self, producer: Arc<Producer>, max_age: Duration) {
         let _guard = self.request.lock().await;
+        self.describe(producer, max_age).await;
+    }
+
+    async fn describe(&self, producer: Arc<Producer>, max_age: Duration) {
         if !self.is_older_than(max_age) {
             return;
         }
