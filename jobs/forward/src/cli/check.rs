@@ -35,7 +35,7 @@ pub(super) fn command() -> Command {
              topics and group and the permissions for them, and each route's endpoint (by GET).\n\nExit codes: 0 if no \
              check failed, else that of the first failed check: 78 the settings, 74 the broker, 75 an endpoint.",
         );
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 /// The options.

@@ -9,34 +9,30 @@ use crate::settings::GROUPS;
 
 /// The subcommand.
 pub(super) fn command() -> Command {
-    cli::with_settings(
-        Command::new("settings")
-            .about("Prints every setting of the job with its value and source")
-            .arg(
-                Arg::new("kafka")
-                    .long("kafka")
-                    .help(
-                        "Print the properties of the Kafka clients instead, by librdkafka's names.",
-                    )
-                    .conflicts_with("markdown")
-                    .action(ArgAction::SetTrue),
-            )
-            .arg(
-                Arg::new("markdown")
-                    .long("markdown")
-                    .help("Print settings and exit codes as Markdown tables.")
-                    .action(ArgAction::SetTrue),
-            )
-            .after_help(
-                "Examples:\n  \
+    Command::new("settings")
+        .about("Prints every setting of the job with its value and source")
+        .arg(
+            Arg::new("kafka")
+                .long("kafka")
+                .help("Print the properties of the Kafka clients instead, by librdkafka's names.")
+                .conflicts_with("markdown")
+                .action(ArgAction::SetTrue),
+        )
+        .arg(
+            Arg::new("markdown")
+                .long("markdown")
+                .help("Print settings and exit codes as Markdown tables.")
+                .action(ArgAction::SetTrue),
+        )
+        .after_help(
+            "Examples:\n  \
                      Where does each value come from?\n    \
                      forward settings --config-location config.properties\n  \
                      What do the Kafka clients use?\n    \
                      forward settings --kafka --config-location config.properties\n\n\
                      Secrets are shown as [redacted].",
-            ),
-        &GROUPS,
-    )
+        )
+        .defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 /// The action.

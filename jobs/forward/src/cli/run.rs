@@ -81,7 +81,7 @@ pub(super) fn command() -> Command {
              Exit codes:\n{}",
             RunOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 /// The options.

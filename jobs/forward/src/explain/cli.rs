@@ -127,7 +127,7 @@ pub(crate) fn command() -> Command {
              Exit codes:\n{}",
             ExplainOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 /// The options, and the settings given as flags. The topic of the coordinates is `KAFKA_TOPIC`.

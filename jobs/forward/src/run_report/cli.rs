@@ -92,7 +92,7 @@ pub(crate) fn command() -> Command {
              Exit codes:\n{}",
             ReportOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 /// The options, and the settings given as flags. `None`: there is no source.

@@ -77,7 +77,7 @@ pub(crate) fn command() -> Command {
              Exit codes:\n{}",
             StatusOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 /// The options, and the settings given as flags.

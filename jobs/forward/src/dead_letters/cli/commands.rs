@@ -36,7 +36,7 @@ pub(super) fn list() -> Command {
              Exit codes:\n{}",
             LettersOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 pub(super) fn show() -> Command {
@@ -54,7 +54,7 @@ pub(super) fn show() -> Command {
              Exit codes:\n{}",
             LettersOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 pub(super) fn replay() -> Command {
@@ -103,7 +103,7 @@ pub(super) fn replay() -> Command {
              Exit codes:\n{}",
             RunOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
 
 pub(super) fn discard() -> Command {
@@ -143,5 +143,5 @@ pub(super) fn discard() -> Command {
              Exit codes:\n{}",
             LettersOutcome::help().trim_end()
         ));
-    cli::with_settings(command, &GROUPS)
+    command.defer(|command| cli::with_settings(command, &GROUPS))
 }
