@@ -60,6 +60,7 @@ pub mod member;
 mod msk_iam;
 mod oauth;
 pub mod permissions;
+pub mod prefetch;
 pub mod producer;
 pub mod profile;
 mod properties;

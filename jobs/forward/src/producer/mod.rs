@@ -17,10 +17,14 @@ use rdkafka::producer::{BaseRecord, Producer, ThreadedProducer};
 use rdkafka::util::Timeout;
 
 use kafka::context::{DeliveryHandler, EventHandler, LoggingContext};
+use kafka::prefetch::prefetch;
 use offsets::progress::Class;
 
 /// An upper bound of a batch's overhead for one record beside key, value and headers, in bytes.
 const OVERHEAD: usize = 1024;
+
+/// How long each of two requests before the first record may take.
+const PREFETCH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// A record to write.
 pub(crate) struct OutgoingRecord<'r> {
@@ -83,9 +87,7 @@ impl SizeLimit {
 /// The producer. It connects when the first record is written.
 pub(crate) struct RecordProducer<W: Send + Sync + 'static> {
     client: ClientProperties,
-    /// Dropped before the producer.
-    tokens: Option<TokenRefresher>,
-    producer: Option<ThreadedProducer<LoggingContext<Outcomes<W>>>>,
+    running: Option<RunningProducer<W>>,
     /// The topics that exist or could not be created.
     created: BTreeSet<String>,
     /// For each topic, its `max.message.bytes`, once requested; `None` if it is unknown.
@@ -93,13 +95,21 @@ pub(crate) struct RecordProducer<W: Send + Sync + 'static> {
     outcomes: Sender<ProduceResult<W>>,
 }
 
+/// A client of librdkafka with its threads.
+struct RunningProducer<W: Send + Sync + 'static> {
+    /// Dropped before the producer.
+    _tokens: Option<TokenRefresher>,
+    producer: ThreadedProducer<LoggingContext<Outcomes<W>>>,
+    /// Whether a first record was prepared.
+    is_prepared: bool,
+}
+
 impl<W: Send + Sync + 'static> RecordProducer<W> {
     /// One result is sent to `outcomes` for each record that [`RecordProducer::send`] accepted.
     pub(crate) fn new(client: ClientProperties, outcomes: Sender<ProduceResult<W>>) -> Self {
         Self {
             client,
-            tokens: None,
-            producer: None,
+            running: None,
             created: BTreeSet::new(),
             limits: BTreeMap::new(),
             outcomes,
@@ -108,8 +118,12 @@ impl<W: Send + Sync + 'static> RecordProducer<W> {
 
     /// Creates the topic where it is missing. Only the first call for a topic sends requests.
     pub(crate) fn create_topic(&mut self, topic: &str) {
-        if !self.created.contains(topic) {
-            topic::create(&self.client, topic);
+        if self.created.contains(topic) {
+            return;
+        }
+        // An error is reported for the record.
+        if let Ok(running) = running(&self.client, &self.outcomes, &mut self.running) {
+            topic::create(&self.client, running.producer.client(), topic);
             self.created.insert(topic.to_owned());
         }
     }
@@ -124,12 +138,12 @@ impl<W: Send + Sync + 'static> RecordProducer<W> {
         origin: Origin,
         written: W,
     ) -> Result<(), ProduceError> {
-        let producer = match self.producer.take() {
-            Some(producer) => producer,
-            None => self
-                .open()
-                .map_err(|error| ProduceError { error, size: 0 })?,
-        };
+        let running = running(&self.client, &self.outcomes, &mut self.running)
+            .map_err(|error| ProduceError { error, size: 0 })?;
+        if !running.is_prepared {
+            prefetch(running.producer.client(), record.topic, PREFETCH_TIMEOUT);
+            running.is_prepared = true;
+        }
         let headers = record.headers.as_ref().map_or(0, size_of_headers);
         let size = length(record.key) + length(record.value) + headers;
         let info = Box::new(RecordInfo {
@@ -141,12 +155,13 @@ impl<W: Send + Sync + 'static> RecordProducer<W> {
         new.key = record.key;
         new.payload = record.value;
         new.headers = record.headers;
-        let sent = producer.send(new);
-        self.producer = Some(producer);
-        sent.map_err(|(error, record)| ProduceError {
-            error,
-            size: record.delivery_opaque.size,
-        })
+        running
+            .producer
+            .send(new)
+            .map_err(|(error, record)| ProduceError {
+                error,
+                size: record.delivery_opaque.size,
+            })
     }
 
     /// Which limit a record of `size` bytes exceeds. The topic's limit is requested once.
@@ -173,20 +188,40 @@ impl<W: Send + Sync + 'static> RecordProducer<W> {
 
     /// Waits for the result of every record sent, up to `timeout`.
     pub(crate) fn flush(&self, timeout: Duration) {
-        if let Some(producer) = &self.producer {
+        if let Some(running) = &self.running {
             // A record that is not acknowledged in time has no result; its origin stays incomplete.
-            let _ = producer.flush(Timeout::After(timeout));
+            let _ = running.producer.flush(Timeout::After(timeout));
         }
     }
+}
 
-    fn open(&mut self) -> KafkaResult<ThreadedProducer<LoggingContext<Outcomes<W>>>> {
-        let outcomes = Outcomes(Mutex::new(self.outcomes.clone()));
-        let context = LoggingContext::new("record producer", outcomes);
-        let producer: ThreadedProducer<_> =
-            ThreadedProducer::from_config_and_context(&self.client, context)?;
-        self.tokens = self.client.authenticate(producer.client());
-        Ok(producer)
+impl<W: Send + Sync + 'static> Drop for RecordProducer<W> {
+    fn drop(&mut self) {
+        // rdkafka checks every 100 ms whether the producer's thread should end. The run need not wait for that.
+        if let Some(running) = self.running.take() {
+            let thread = std::thread::Builder::new().name("close".to_owned());
+            let _ = thread.spawn(move || drop(running));
+        }
     }
+}
+
+/// The running producer; the first call starts it.
+fn running<'p, W: Send + Sync + 'static>(
+    client: &ClientProperties,
+    outcomes: &Sender<ProduceResult<W>>,
+    running: &'p mut Option<RunningProducer<W>>,
+) -> KafkaResult<&'p mut RunningProducer<W>> {
+    if let Some(running) = running {
+        return Ok(running);
+    }
+    let outcomes = Outcomes(Mutex::new(outcomes.clone()));
+    let context = LoggingContext::new("record producer", outcomes);
+    let producer: ThreadedProducer<_> = ThreadedProducer::from_config_and_context(client, context)?;
+    Ok(running.insert(RunningProducer {
+        _tokens: client.authenticate(producer.client()),
+        producer,
+        is_prepared: false,
+    }))
 }
 
 struct RecordInfo<W> {

@@ -28,6 +28,7 @@ pub use status::{PublishError, PublishStatus, Receipt};
 use crate::context::{DeliveryHandler, EventHandler, LoggingContext};
 use crate::describe::{self, TopicLimits};
 use crate::log;
+use crate::prefetch::prefetch;
 use crate::tokens::{ClientProperties, TokenRefresher};
 use delivery_report::is_not_stored;
 use event_notifier::EventNotifier;
@@ -78,17 +79,9 @@ impl Producer {
         Ok(producer)
     }
 
-    /// Reads the topic's metadata and connects to a broker, so that the first message need not wait for it. Blocks up to twice
-    /// `timeout`.
-    pub fn prefetch_metadata(&self, topic: &str, timeout: Duration) {
-        let client = self.producer.client();
-        // After the bootstrap server has named the brokers, librdkafka connects to one at once only for a request that no other
-        // broker can answer, as this one to the leader. For other requests it waits until 11 ms after the first connection.
-        let connected = client.fetch_watermarks(topic, 0, timeout);
-        // An idempotent client requests its producer id when metadata arrives on that connection, or else after 500 ms.
-        if let Err(error) = connected.and_then(|_| client.fetch_metadata(Some(topic), timeout)) {
-            debug!(%error, topic, "prefetching metadata failed");
-        }
+    /// [Prepares](prefetch()) the first message to the topic. Blocks up to twice `timeout`.
+    pub fn prefetch(&self, topic: &str, timeout: Duration) {
+        prefetch(self.producer.client(), topic, timeout);
     }
 
     /// Requests the topic's metadata from a broker. Blocks up to `timeout`.

@@ -92,8 +92,7 @@ impl CurrentProducer {
         // The first message needs the topic's leaders. If this fails, the message fails too, and is reported then.
         let (prefetching, topic) = (Arc::clone(&producer), self.topic().to_owned());
         let timeout = self.timeout.min(PREFETCH_TIMEOUT);
-        let prefetch =
-            tokio::task::spawn_blocking(move || prefetching.prefetch_metadata(&topic, timeout));
+        let prefetch = tokio::task::spawn_blocking(move || prefetching.prefetch(&topic, timeout));
         // If a concurrent call was faster, its producer is used and this one is dropped.
         let mut current = self.lock();
         let current = current.get_or_insert(LastUse {
