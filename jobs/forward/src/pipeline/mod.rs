@@ -214,7 +214,9 @@ impl<'r> Pipeline<'r> {
             }
             self.step(Event::Tick(Instant::now()));
             watch(self);
-            if events < MAX_EVENTS_BETWEEN_TICKS
+            let is_idle = events < MAX_EVENTS_BETWEEN_TICKS;
+            if is_idle
+                && self.shutdown.phase != Phase::Finished
                 && let Some(event) = self.wait()
             {
                 self.step(event);
