@@ -10,9 +10,9 @@
 FROM rust:1.95.0-bookworm AS build
 SHELL ["/bin/bash", "-o", "pipefail", "-c"]
 WORKDIR /build
-# A static binary. The explicit target keeps the flags away from build scripts. Unwind tables are not needed, because a panic
-# aborts. They and unpacked relocations would make the binary a sixth larger.
-ENV RUSTFLAGS="-C target-feature=+crt-static -C force-unwind-tables=no -C link-arg=-Wl,-z,pack-relative-relocs" \
+# A static binary at a fixed address: it starts without 96,000 relocations, and its constants need no memory of the container.
+# The explicit target keeps the flags away from build scripts. Unwind tables are not needed, because a panic aborts.
+ENV RUSTFLAGS="-C target-feature=+crt-static -C relocation-model=static -C force-unwind-tables=no" \
     CFLAGS="-fno-asynchronous-unwind-tables"
 
 # Build the dependencies first, from the manifests and empty sources, so that a changed source file does not recompile

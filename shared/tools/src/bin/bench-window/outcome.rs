@@ -37,6 +37,8 @@ pub(crate) struct Outcome {
     pub(crate) first_request_replay_ms: Option<Spread>,
     /// Start to exit with nothing to do.
     pub(crate) empty_window_ms: Option<Spread>,
+    /// Start to exit with one dead letter.
+    pub(crate) dead_letter_window_ms: Option<Spread>,
 }
 
 /// The job compared with its limit, over several rounds.
@@ -142,6 +144,7 @@ impl Outcome {
                 self.first_request_replay_ms,
             ),
             ("an empty window, start to exit", self.empty_window_ms),
+            ("a window of one dead letter", self.dead_letter_window_ms),
         ];
         for (name, milliseconds) in times {
             if let Some(milliseconds) = milliseconds {

@@ -24,6 +24,8 @@ const CONNECTIONS: usize = 64;
 const KEYS: usize = 1_000;
 /// The batch size in the measurement of batches.
 const BATCH: usize = 500;
+/// The exit code of a complete run with dead letters.
+const DEAD_LETTERED: i32 = 10;
 
 /// The measurements to run.
 pub(crate) struct Plan {
@@ -112,6 +114,8 @@ pub(crate) async fn run(plan: &Plan) -> Result<Outcome> {
         let replay = [("WINDOW_START", "earliest")];
         outcome.first_request_replay_ms = Some(bench.first_request("one", &replay)?);
         outcome.empty_window_ms = Some(bench.empty_window("one")?);
+        topic::fill_faulty(&bench.topics, "faulty").await?;
+        outcome.dead_letter_window_ms = Some(bench.dead_letter_window("faulty")?);
     }
     if wants(6) {
         // Fewer records, because a partition waits for each response.
@@ -366,6 +370,19 @@ impl Bench<'_> {
         for _ in 0..10 {
             times.push(measure::run(&mut command, &[0])?.seconds * 1_000.0);
             std::thread::sleep(Duration::from_millis(50));
+        }
+        Spread::of(times).context("no run")
+    }
+
+    /// The same with one record that becomes a dead letter.
+    fn dead_letter_window(&mut self, topic: &str) -> Result<Spread> {
+        let server = Server::start()?;
+        let mut times = Vec::new();
+        // The first run creates the dead-letter topic.
+        measure::run(&mut self.command(topic, &server), &[DEAD_LETTERED])?;
+        for _ in 0..10 {
+            let cost = measure::run(&mut self.command(topic, &server), &[DEAD_LETTERED])?;
+            times.push(cost.seconds * 1_000.0);
         }
         Spread::of(times).context("no run")
     }

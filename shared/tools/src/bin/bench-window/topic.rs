@@ -24,6 +24,11 @@ pub(crate) async fn fill_framed(
     write(topics, name, records, every, &frame, |_, id| id.to_string()).await
 }
 
+/// Creates a topic with one record that is no datum.
+pub(crate) async fn fill_faulty(topics: &Topics, name: &str) -> Result<()> {
+    write(topics, name, 1, 1, &[0xff; 10], |_, id| id.to_string()).await
+}
+
 /// Creates a topic with `records` matching records and this number of keys.
 pub(crate) async fn fill_keyed(
     topics: &Topics,
