@@ -16,6 +16,9 @@ use crate::run::{Progress, Run};
 use crate::run_report::ReportDestinations;
 use crate::status_page::Board;
 
+/// The longest wait between two signs of life for the status page.
+const MAX_SLEEP: Duration = Duration::from_secs(1);
+
 /// Runs one window, or one every `options.every` until a shutdown is requested, and prints the report of each.
 ///
 /// Before each window but the first, `is_outdated` is called with the outcome of the last one. If it returns true, the
@@ -187,7 +190,7 @@ fn run_id(now: SystemTime) -> String {
     format!("{milliseconds}-{}", std::process::id())
 }
 
-/// False if a shutdown was requested before.
+/// Waits for the moment, on the thread that the signals unpark. False if a shutdown was requested before.
 fn sleep_until(moment: Instant, shutdown: &AtomicBool, board: Option<&Board>) -> bool {
     loop {
         if let Some(board) = board {
@@ -200,6 +203,7 @@ fn sleep_until(moment: Instant, shutdown: &AtomicBool, board: Option<&Board>) ->
         if left.is_zero() {
             return true;
         }
-        std::thread::sleep(left.min(Duration::from_millis(50)));
+        // A signal unparks the thread.
+        std::thread::park_timeout(left.min(MAX_SLEEP));
     }
 }

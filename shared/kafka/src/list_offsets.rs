@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::AtomicBool;
-use std::thread;
 use std::time::{Duration, Instant};
 
 use offsets::offset_map;
@@ -67,17 +66,11 @@ impl Reader {
             }
             _ => error,
         };
-        let (topic_id, cluster) = thread::scope(|scope| {
-            let topic_id = scope.spawn(|| {
-                let client = self.consumer.client();
-                deadline.until_answered(|timeout| {
-                    describe::topic_id(client, &self.topic, &metadata, timeout)
-                })
-            });
-            let client = self.consumer.client();
-            let cluster = deadline.until_answered(|timeout| client.fetch_cluster_id(timeout));
-            (topic_id.join().ok().flatten(), cluster)
-        });
+        let client = self.consumer.client();
+        let topic_id = deadline
+            .until_answered(|timeout| describe::topic_id(client, &self.topic, &metadata, timeout));
+        // Part of the metadata, so this is no request.
+        let cluster = deadline.until_answered(|timeout| client.fetch_cluster_id(timeout));
         let (partition_offsets, leader_epochs) = self
             .partition_offsets(&partitions, start, end, &deadline)
             .map_err(unreachable)?;

@@ -302,8 +302,9 @@ fn gather(flags: &Flags) -> Result<Settings> {
 }
 
 /// The first SIGTERM or SIGINT stops reading and lets the run complete requests in flight. A second one ends the process
-/// at once, which loses no record but may repeat requests in flight.
+/// at once, which loses no record but may repeat requests in flight. The first one unparks the calling thread.
 fn handle_signals() -> Result<()> {
+    let caller = std::thread::current();
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_io()
         .build()?;
@@ -326,6 +327,7 @@ fn handle_signals() -> Result<()> {
                     if SHUTDOWN.swap(true, Ordering::Relaxed) {
                         std::process::exit(RunOutcome::MoreWork.code().into());
                     }
+                    caller.unpark();
                     tracing::info!("shutting down: reading stops, requests in flight complete");
                 }
             });
