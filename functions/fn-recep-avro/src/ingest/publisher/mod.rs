@@ -189,7 +189,6 @@ impl Publisher {
         if self.completed(&batch, now, deadline).await.is_none() {
             let timeout = if call.is_alone() {
                 producer.purge();
-                self.producer.retire(&producer);
                 PURGE_TIMEOUT
             } else {
                 SHARED_TIMEOUT
@@ -198,6 +197,12 @@ impl Publisher {
             let _ = self.timers.timeout_at(end, batch.completed()).await;
         }
         let mut statuses = batch.statuses(|| producer.has_connected());
+        // After the deadline, or if librdkafka has given the messages up just before it. The next call replaces a producer that
+        // had a fatal error.
+        let is_late = statuses.iter().any(is_late) && producer.fatal_error().is_none();
+        if is_late && call.is_alone() {
+            self.producer.retire(&producer);
+        }
         match statuses.iter().any(|status| status.error().is_some()) {
             true => apply_fatal_error(&producer, &mut statuses),
             false => self.diagnosis.clear(),
@@ -229,6 +234,10 @@ impl Publisher {
     pub(super) fn explanation(&self) -> Option<Explanation> {
         self.diagnosis.found()
     }
+}
+
+fn is_late(status: &PublishStatus) -> bool {
+    status.error() == Some(PublishError::NotAcknowledged)
 }
 
 /// Whether the topic's configuration rejects the message.
